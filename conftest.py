@@ -1,0 +1,73 @@
+"""What tests and doctests share: a cache of their own, tiny datasets, and the way to real data."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segfeed.palette import voc_colours
+
+SHARED = Path(__file__).parents[1] / "shared" / "data"
+PALETTE = np.array(voc_colours(256), np.uint8).tobytes()
+
+WriteVoc = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep every test out of the user's own cache folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEGFEED_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Give the folder of real data beside the checkout, or skip."""
+    if not SHARED.is_dir():
+        pytest.skip(f"no real data at {SHARED}")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def voc2012_part(shared_data: Path) -> Path:
+    """Give the VOC root of 80 train and 60 val real pairs, or skip."""
+    return shared_data / "voc2012-part" / "VOCdevkit" / "VOC2012"
+
+
+def write_voc(root: Path, sizes: dict[str, list[tuple[int, int]]], *, suffix: str = ".png", seed: int = 0) -> Path:
+    """Write a tiny VOC layout: for each split, one pair of each (height, width), keys SPLIT_0, SPLIT_1, ...
+
+    Photos encode where each pixel is: red = row % 256, green = column % 256, blue = number of the sample in its split.
+    Labels are (row + 2 * column + number) % 21, a row of void first.
+    """
+    for folder in ("JPEGImages", "SegmentationClass", "SegmentationObject", "ImageSets/Segmentation"):
+        (root / folder).mkdir(parents=True)
+    for split, shapes in sizes.items():
+        for number, (height, width) in enumerate(shapes):
+            y, x = np.mgrid[:height, :width]
+            image = np.stack([y % 256, x % 256, np.full_like(y, (number + seed) % 256)], axis=-1).astype(np.uint8)
+            labels = ((y + 2 * x + number) % 21).astype(np.uint8)
+            labels[0] = 255
+            Image.fromarray(image).save(root / "JPEGImages" / f"{split}_{number}{suffix}")
+            for folder in ("SegmentationClass", "SegmentationObject"):
+                mask = Image.fromarray(labels)
+                mask.putpalette(PALETTE)
+                mask.save(root / folder / f"{split}_{number}.png")
+        keys = "".join(f"{split}_{number}\n" for number in range(len(shapes)))
+        (root / "ImageSets" / "Segmentation" / f"{split}.txt").write_text(keys)
+    return root
+
+
+@pytest.fixture(name="write_voc", scope="session")
+def _write_voc() -> WriteVoc:
+    return write_voc
+
+
+@pytest.fixture(scope="session")
+def voc_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a tiny VOC folder: 5 train pairs and 3 val pairs, one of each smaller than 32 x 48."""
+    root = tmp_path_factory.mktemp("voc") / "VOC2012"
+    return write_voc(root, {"train": [(40, 60)] * 4 + [(20, 60)], "val": [(40, 60), (33, 50), (40, 30)]})

@@ -1,0 +1,99 @@
+"""The cache: which packs there are, and which may go."""
+
+import datetime
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from segfeed.packs import find_packs, last_used_s, read_manifest
+from segfeed.plan import whole_number
+from segfeed.storage import cache_folder, unfinished_folders
+
+
+@dataclass(frozen=True)
+class CachedPack:
+    """Hold what is known of a pack in the cache.
+
+    Attributes:
+        folder: where it lies.
+        manifest: what it says of itself.
+        created: when it was made.
+        used: when it was last opened.
+    """
+
+    folder: Path
+    manifest: dict[str, Any]
+    created: datetime.datetime
+    used: datetime.datetime
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe the pack in plain JSON values."""
+        return {
+            "folder": str(self.folder),
+            "dataset": self.manifest["name"],
+            "root": self.manifest["root"],
+            "split": self.manifest["split"],
+            "task": self.manifest["task"],
+            "pairs": self.manifest["count"],
+            "bytes": self.manifest["bytes"],
+            "created": self.created.isoformat(),
+            "last_used": self.used.isoformat(),
+        }
+
+    def cells(self) -> tuple[str, ...]:
+        """Lay the pack out as a row: dataset, split, task, pairs, size, age, last use."""
+        manifest = self.manifest
+        size = f"{manifest['bytes'] / 2**20:,.0f} MiB"
+        words = (manifest["name"], manifest["split"], manifest["task"], f"{manifest['count']:,}", size)
+        return (*words, _ago(self.created), _ago(self.used))
+
+
+def describe_packs(cache_dir: str | os.PathLike[str] | None = None) -> list[CachedPack]:
+    """List all whole packs in a cache, by name."""
+    return [_describe(folder) for folder in find_packs(cache_dir)]
+
+
+def prune_packs(
+    older_than_days: int, *, cache_dir: str | os.PathLike[str] | None = None, dry_run: bool = False
+) -> list[Path]:
+    """Remove packs that were not opened for a while, and what killed processes left half-made.
+
+    Only what segfeed made is removed: folders with a pack's manifest, and unfinished ones of dead processes.
+
+    Args:
+        older_than_days: 0 removes every pack.
+        cache_dir: the cache; $SEGFEED_CACHE or the user's cache folder where it is None.
+        dry_run: remove nothing.
+
+    Returns:
+        folders: what was, or would be, removed.
+    """
+    days = whole_number("older_than", older_than_days, 0, 36500)
+    limit = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days)
+    folders = [found.folder for found in describe_packs(cache_dir) if found.used <= limit]
+    cache = cache_folder(cache_dir)
+    folders += [path for room in ("packs", "samples") for path in unfinished_folders(cache / room)]
+    if not dry_run:
+        for folder in folders:
+            shutil.rmtree(folder)
+        for stamp in (cache / "stamps").glob("*"):
+            if not (cache / "packs" / stamp.read_text()).is_dir():
+                stamp.unlink(missing_ok=True)
+    return folders
+
+
+def _describe(folder: Path) -> CachedPack:
+    manifest = read_manifest(folder)
+    when = datetime.datetime.fromtimestamp(last_used_s(folder), datetime.UTC)
+    return CachedPack(folder, manifest, datetime.datetime.fromisoformat(manifest["created"]), when)
+
+
+def _ago(when: datetime.datetime) -> str:
+    seconds = max((datetime.datetime.now(datetime.UTC) - when).total_seconds(), 0)
+    for name, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            number = int(seconds // length)
+            return f"{number} {name}{'s' if number > 1 else ''} ago"
+    return "just now"

@@ -1,0 +1,226 @@
+"""The chapter "Semantic Segmentation and the Dataset" of Dive into Deep Learning, by its own names, on segfeed's engine.
+
+`from segfeed import d2l` in place of `from d2l import ...`, and the chapter runs, with arrays of NumPy in (H, W, 3) layout.
+Nothing is held as float32, and no table of 16 million entries is filled for a dataset.
+
+The chapter's visible results are kept, also where `segfeed.load` does something else:
+
+| the chapter, and these names | segfeed.load |
+| --- | --- |
+| void borders and unknown colours become background | void stays void; an unknown colour is an error |
+| images smaller than the crop are left out | padded; small="drop" leaves them out and says so |
+| validation on random crops, the last batch left out | every image once, whole |
+| photos and masks are filtered separately | a photo and its mask are one sample |
+| crops from the global np.random | a plan: same seed, same crops, on any number of threads and ranks |
+
+Source: https://d2l.ai/chapter_computer-vision/semantic-segmentation-and-dataset.html
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segfeed.codec import decode_mask, decode_photo
+from segfeed.errors import OptionError
+from segfeed.feed import scan
+from segfeed.format import IMAGENET
+from segfeed.legend import VOC, Legend
+from segfeed.loader import Loader
+from segfeed.packs import Pack, make_pack
+from segfeed.palette import colour_codes, voc_colours
+from segfeed.plan import Draw, Plan
+from segfeed.sources import Blob
+
+VOC_COLORMAP = [list(colour) for colour in voc_colours(21)]
+"""Red, green and blue of the 21 classes."""
+
+VOC_CLASSES = list(VOC.names)
+"""The names of the 21 classes."""
+
+# The chapter's reading of a mask: whatever is no class, void included, is background.
+_CHAPTER = Legend(VOC.names, VOC.colours, void_colours=(), void_indices=(), title="the chapter's VOC")
+
+
+def read_voc_images(
+    voc_dir: str | os.PathLike[str],
+    is_train: bool = True,  # noqa: FBT001, FBT002 - the chapter's signature
+) -> tuple[list[npt.NDArray[np.uint8]], list[npt.NDArray[np.uint8]]]:
+    """Read all photos of a split and their masks as colours.
+
+    Returns:
+        features: a list of uint8 (H, W, 3). labels: a list of uint8 (H, W, 3), masks in VOC's colours.
+
+    >>> features, labels = read_voc_images(getfixture("voc_folder"))
+    >>> features[0].shape == labels[0].shape
+    True
+    """
+    samples = scan(voc_dir, _split(is_train)).samples
+    features = [decode_photo(sample.photo.read(), sample.photo.name) for sample in samples]
+    return features, [_colours(sample.mask) for sample in samples if sample.mask is not None]
+
+
+@cache
+def voc_colormap2label() -> npt.NDArray[np.int32]:
+    """Build the chapter's table from colour codes to class ids: int32 (256**3,), read-only, made once.
+
+    Only the pages that are read take memory. segfeed itself does not use it.
+
+    >>> int(voc_colormap2label()[128 << 16])      # (128, 0, 0)
+    1
+    """
+    table = np.zeros(256**3, np.int32)
+    table[colour_codes(np.array(VOC_COLORMAP, np.uint8))] = np.arange(len(VOC_COLORMAP))
+    table.flags.writeable = False
+    return table
+
+
+def voc_label_indices(colormap: npt.ArrayLike, colormap2label: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Map the colours of a mask to class ids; void and unknown colours become 0, the background.
+
+    Args:
+        colormap: integers (H, W, 3), a mask in VOC's colours.
+        colormap2label: what `voc_colormap2label` returned.
+
+    Returns:
+        labels: int32 (H, W), class ids 0..20.
+
+    >>> voc_label_indices([[[128, 0, 0], [224, 224, 192]]], voc_colormap2label())
+    array([[1, 0]], dtype=int32)
+    """
+    return colormap2label[colour_codes(np.asarray(colormap))]
+
+
+def voc_rand_crop(
+    feature: npt.NDArray[Any], label: npt.NDArray[Any], height: int, width: int
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Cut the same random window out of a photo and its mask, drawn from the global `np.random`, as in the chapter.
+
+    Args:
+        feature: (H, W, 3).
+        label: (H, W) or (H, W, 3).
+        height: of the crop in px, at most H.
+        width: of the crop in px, at most W.
+
+    Raises:
+        OptionError: the crop is larger than the photo.
+
+    >>> feature, label = voc_rand_crop(np.zeros((400, 500, 3)), np.zeros((400, 500)), 320, 480)
+    >>> feature.shape, label.shape
+    ((320, 480, 3), (320, 480))
+    """
+    slack = feature.shape[0] - height, feature.shape[1] - width
+    if min(slack) < 0:
+        raise OptionError(
+            f"a crop of {height} x {width} px does not fit a photo of {feature.shape[0]} x {feature.shape[1]}."
+        )
+    top, left = (np.random.randint(side + 1) for side in slack)  # noqa: NPY002 - the chapter draws from np.random
+    window = slice(top, top + height), slice(left, left + width)
+    return feature[window], label[window]
+
+
+class VOCSegDataset:
+    """Hold the chapter's dataset: `dataset[i]` is a normalised random crop of a photo, and its labels.
+
+    Args:
+        is_train: the train list, or the val list.
+        crop_size: (height, width) in px; smaller photos are left out.
+        voc_dir: the VOC folder.
+
+    >>> dataset = VOCSegDataset(True, (32, 48), getfixture("voc_folder"))
+    read 4 examples
+    >>> feature, label = dataset[0]
+    >>> feature.shape, feature.dtype, label.shape, label.dtype
+    ((32, 48, 3), dtype('float32'), (32, 48), dtype('int32'))
+    """
+
+    def __init__(self, is_train: bool, crop_size: tuple[int, int], voc_dir: str | os.PathLike[str]) -> None:  # noqa: FBT001 - the chapter's signature
+        self.crop_size = Draw(crop_size).crop_size
+        self.rgb_mean, self.rgb_std = (np.array(part, np.float32) for part in IMAGENET)
+        self._pack = _pack(voc_dir, is_train)
+        self._large = np.flatnonzero((self._pack.sizes >= self.crop_size).all(axis=1))
+        print(f"read {len(self)} examples")  # noqa: T201 - the chapter prints it
+
+    def normalize_image(self, img: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Normalise pixels 0..255 of any shape (..., 3) by ImageNet's mean and standard deviation."""
+        return (img.astype(np.float32) / 255 - self.rgb_mean) / self.rgb_std
+
+    def __getitem__(self, idx: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+        pair = self._pack.read(int(self._large[idx]))
+        feature, label = voc_rand_crop(pair.image, pair.labels, *self.crop_size)
+        return self.normalize_image(feature), label.astype(np.int32)
+
+    def __len__(self) -> int:
+        return len(self._large)
+
+
+def load_data_voc(
+    batch_size: int, crop_size: tuple[int, int], voc_dir: str | os.PathLike[str]
+) -> tuple[Loader, Loader]:
+    """Load the chapter's train and val batches: float32 (N, H, W, 3) and int32 (N, H, W), void as background.
+
+    Both are random crops without the photos that are too small and without the last, incomplete batch; val is not
+    shuffled.
+
+    >>> train_iter, test_iter = load_data_voc(2, (32, 48), getfixture("voc_folder"))
+    read 4 examples
+    read 2 examples
+    >>> for X, Y in train_iter:
+    ...     print(X.shape, Y.shape)
+    (2, 32, 48, 3) (2, 32, 48)
+    (2, 32, 48, 3) (2, 32, 48)
+    """
+    draw = Draw(crop_size, small="drop")
+    loaders = []
+    for is_train in (True, False):
+        pack = _pack(voc_dir, is_train)
+        plan = Plan(pack.sizes, batch_size, draw, shuffle=is_train)
+        print(f"read {len(plan)} examples")  # noqa: T201 - the chapter prints it
+        loaders.append(Loader(pack, plan))
+    return loaders[0], loaders[1]
+
+
+def show_images(
+    imgs: Iterable[Any], num_rows: int, num_cols: int, titles: Sequence[str] | None = None, scale: float = 1.5
+) -> npt.NDArray[Any]:
+    """Plot images in rows and columns with pyplot, as the chapter does.
+
+    Args:
+        imgs: (H, W, 3) uint8 0..255 or float 0..1, or (H, W).
+        num_rows: rows of the grid.
+        num_cols: columns of the grid.
+        titles: one for each image.
+        scale: inches that a row and a column take.
+
+    Returns:
+        axes: (num_rows * num_cols,) of matplotlib axes.
+    """
+    from matplotlib import pyplot as plt  # noqa: PLC0415 - half a second that only pictures need
+
+    _, grid = plt.subplots(num_rows, num_cols, figsize=(num_cols * scale, num_rows * scale), squeeze=False)
+    axes = grid.flatten()
+    for index, (axis, image) in enumerate(zip(axes, imgs, strict=False)):
+        axis.imshow(np.asarray(image))
+        axis.get_xaxis().set_visible(False)
+        axis.get_yaxis().set_visible(False)
+        if titles:
+            axis.set_title(titles[index])
+    return axes
+
+
+def _colours(mask: Blob) -> npt.NDArray[np.uint8]:
+    stored = decode_mask(mask.read(), mask.name)
+    if stored.palette is not None:
+        return stored.palette[stored.pixels]
+    return stored.pixels if stored.pixels.ndim == 3 else VOC.paint(stored.pixels)
+
+
+def _split(is_train: bool) -> str:  # noqa: FBT001 - the chapter's word
+    return "train" if is_train else "val"
+
+
+def _pack(voc_dir: str | os.PathLike[str], is_train: bool) -> Pack:  # noqa: FBT001 - the chapter's word
+    return make_pack(scan(voc_dir, _split(is_train), legend=_CHAPTER, unknown="background"))

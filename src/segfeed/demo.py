@@ -1,0 +1,49 @@
+"""The demo: the embedded sample from nothing to batches and pictures, in one go."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from segfeed.errors import OptionError
+from segfeed.feed import load
+from segfeed.figures import draw_batch, draw_crops, draw_pairs
+from segfeed.legend import Legend
+from segfeed.summary import Summary, summarise
+
+PICTURES = ("pairs.png", "crops.png", "batch.png")
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Hold what a demo delivered: the summary of an epoch, and the pictures it wrote."""
+
+    summary: Summary
+    pictures: tuple[Path, ...]
+
+
+def run_demo(to: Path, *, cache_dir: str | os.PathLike[str] | None = None, force: bool = False) -> Demo:
+    """Draw and pack the sample, run an epoch of train and val, and write three pictures.
+
+    Args:
+        to: the folder for the pictures; made where it is missing.
+        cache_dir: where the sample and its packs lie.
+        force: overwrite pictures that exist.
+
+    Raises:
+        OptionError: a picture exists already and force is off.
+    """
+    pictures = tuple(to / name for name in PICTURES)
+    taken = [path for path in pictures if path.exists()]
+    if taken and not force:
+        raise OptionError(f"{taken[0]} exists; pass --force to overwrite it, or --to for another folder.")
+    to.mkdir(parents=True, exist_ok=True)
+    splits = load("sample", batch_size=64, crop_size=(320, 480), cache_dir=cache_dir)
+    summary = summarise(splits)
+    train = splits.train
+    assert train is not None
+    assert isinstance(train.reader.legend, Legend)
+    draw_pairs(train.reader, path=pictures[0])
+    draw_crops(train.reader, path=pictures[1])
+    batch = next(iter(train))
+    draw_batch(batch, train.reader.legend, format=train.format, path=pictures[2])
+    return Demo(summary, pictures)

@@ -1,0 +1,292 @@
+"""The feed: one call from a dataset's path to train and val loaders."""
+
+import hashlib
+import importlib
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from segfeed.codec import read_palette
+from segfeed.errors import LegendError, OptionError, SourceError, SourceMissingError
+from segfeed.format import Format
+from segfeed.legend import Legend
+from segfeed.loader import Loader
+from segfeed.packs import Pack, make_pack
+from segfeed.plan import Draw, Plan, Shard, Small, whole_number
+from segfeed.progress import progress
+from segfeed.sample import write_sample
+from segfeed.sources import FORMATS, Source, Task
+from segfeed.storage import cache_folder, publish
+
+LegendLike = Legend | Sequence[str] | str | os.PathLike[str]
+MAX_SLOT_BYTES = 512 << 20
+
+_log = logging.getLogger("segfeed")
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Hold the loaders that `load` made; unpacks as `train, val = ...`.
+
+    Attributes:
+        train: random crops, or None where no train split was asked for.
+        val: every image once, whole, or None.
+        notes: what was padded, dropped or lowered, a sentence each.
+    """
+
+    train: Loader | None
+    val: Loader | None
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self.train
+        yield self.val
+
+
+def scan(
+    path_or_name: str | os.PathLike[str],
+    split: str = "train",
+    *,
+    task: Task = "semantic",
+    legend: LegendLike | None = None,
+    unknown: str = "error",
+    format: str | None = None,  # noqa: A002 - the field's word
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> Source:
+    """Recognise a dataset on disk and list the samples of one of its splits.
+
+    Args:
+        path_or_name: a folder, or "sample" for the embedded dataset.
+        split: the name of a split list.
+        task: "semantic" for class ids, "instance" for object ids.
+        legend: a Legend, class names, or the path of a legend file (text, JSON, or a palette PNG); the format's own where
+            it is None.
+        unknown: what a colour outside the legend becomes: "error", "void" or a class name.
+        format: the format's name, where it shall not be recognised.
+        cache_dir: where the embedded dataset is made; the user's cache folder where it is None.
+
+    Raises:
+        SourceMissingError: no such folder, list, photo or mask.
+        SourceError: no known format, or several.
+
+    >>> len(scan("sample", "val"))
+    40
+    """
+    if task not in ("semantic", "instance"):
+        raise OptionError(f'task={task!r} is not allowed; use "semantic" or "instance".')
+    if format is not None and format not in FORMATS:
+        raise OptionError(f"format={format!r} is not known; use one of {', '.join(FORMATS)}.")
+    if task == "instance" and legend is not None:
+        raise OptionError('legend has no meaning for task="instance", whose labels are object ids; leave it out.')
+    root = sample_root(cache_dir) if path_or_name == "sample" else Path(path_or_name).expanduser()
+    if not root.exists():
+        raise SourceMissingError(f"{root}: no such folder; pass the path of a dataset, or the name 'sample'.")
+    for name in [format] if format else FORMATS:
+        module = importlib.import_module(FORMATS[name])
+        found = module.recognise(root)
+        if found is not None:
+            source: Source = module.scan(found, split, task=task, legend=_read_legend(legend), unknown=unknown)
+            return source
+    raise SourceError(
+        f"{root}: no known dataset layout; expected PASCAL VOC's (JPEGImages, SegmentationClass and ImageSets/Segmentation) "
+        "in this folder or in VOCdevkit/VOC20xx below it."
+    )
+
+
+def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone
+    data: str | os.PathLike[str],
+    batch_size: int = 64,
+    crop_size: tuple[int, int] = (320, 480),
+    *,
+    splits: tuple[str | None, str | None] = ("train", "val"),
+    task: Task = "semantic",
+    legend: LegendLike | None = None,
+    unknown: str = "error",
+    flip: bool = False,
+    small: Small = "pad",
+    seed: int = 0,
+    shard: Shard = Shard(0, 1),  # noqa: B008 - immutable
+    val_batch_size: int | None = None,
+    threads: int | None = None,
+    pack: bool = True,
+    cache_dir: str | os.PathLike[str] | None = None,
+    **format_fields: Any,
+) -> Splits:
+    """Turn a dataset on disk into train and val batches.
+
+    Train batches are random crops, shuffled anew each epoch; val batches hold every image once, whole. Void stays void, an
+    unknown colour is an error, and the same seed gives the same bytes, with any number of threads or ranks.
+
+    Args:
+        data: a folder (the VOC root, VOCdevkit, or its parent), or "sample".
+        batch_size: train pairs in a batch, over all ranks.
+        crop_size: (height, width) of a train crop in px.
+        splits: names of the train and the val list; None leaves one out.
+        task: "semantic" for class ids, "instance" for object ids.
+        legend: as in `scan`.
+        unknown: as in `scan`.
+        flip: mirror half of the train crops.
+        small: train images smaller than the crop: "pad", "drop" or "error".
+        seed: 0 .. 2**63 - 1.
+        shard: (rank, world) of this process.
+        val_batch_size: val pairs in a batch, over all ranks; batch_size where it is None. Lowered, with a note, until a
+            batch is at most 512 MB.
+        threads: how many fill batches; all cores where it is None.
+        pack: decode once into a pack in the cache folder; False decodes on the fly and writes nothing.
+        cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder where it is None.
+        **format_fields: fields of `Format`: layout, dtype, label_dtype, normalize, void.
+
+    Returns:
+        splits: unpacks as `train, val`; each a `Loader` of images float32 (N, H, W, 3) and labels int32 (N, H, W).
+
+    Raises:
+        OptionError: an argument out of range. SourceError: the dataset is damaged. StorageError: no room for a pack.
+
+    >>> train, val = load("sample", batch_size=8, crop_size=(64, 96))
+    >>> images, labels = next(iter(train))
+    >>> images.shape, images.dtype, labels.shape, labels.dtype
+    ((8, 64, 96, 3), dtype('float32'), (8, 64, 96), dtype('int32'))
+    """
+    draw, wanted, shard = Draw(crop_size, small, flip), _format(format_fields), Shard(*shard)
+    readers = _read_splits(data, splits, task=task, legend=legend, unknown=unknown, cache_dir=cache_dir)
+    train, val = (_packed(reader, pack, cache_dir, threads) for reader in readers)
+    notes: list[str] = []
+    train_loader = val_loader = None
+    if train is not None:
+        plan = Plan(train.sizes, batch_size, draw, seed=seed, shard=shard)
+        train_loader = Loader(train, plan, format=wanted, threads=threads)
+        notes += _train_notes(plan, train.split)
+    if val is not None:
+        asked = whole_number("val_batch_size", batch_size if val_batch_size is None else val_batch_size, 1, 2**31 - 1)
+        plan = Plan.exact(val.sizes, _fitting_batch(val.sizes, asked, wanted, shard.world), shard=shard)
+        val_loader = Loader(val, plan, format=wanted, threads=threads)
+        notes += _val_notes(plan, val, asked)
+    for note in notes:
+        _log.info(note)
+    return Splits(train_loader, val_loader, tuple(notes))
+
+
+def sample_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Give the embedded dataset's folder, drawing the dataset first where it is not in the cache yet.
+
+    Raises:
+        StorageError: the cache folder cannot be written.
+    """
+    folder = Path(__file__).parent
+    drawn_by = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("sample*.py"))))
+    final = cache_folder(cache_dir) / "samples" / drawn_by.hexdigest()[:12]
+    if not final.is_dir():
+        publish(final, _draw_sample, needed_bytes=32 << 20, remedy="or pass the path of a dataset of your own")
+    return final / "sample"
+
+
+def _draw_sample(folder: Path) -> None:
+    root = folder / "sample"
+    root.mkdir()
+    with progress("drawing the sample", 206) as advance:
+        write_sample(root, lambda done, total: advance(1))
+
+
+def _format(fields: dict[str, Any]) -> Format:
+    known = Format.__dataclass_fields__
+    unknown = [name for name in fields if name not in known]
+    if unknown:
+        raise OptionError(
+            f"load has no option {unknown[0]!r}; besides its own it takes the fields of Format: {', '.join(known)}."
+        )
+    return Format(**fields)
+
+
+def _read_legend(legend: LegendLike | None) -> Legend | None:
+    """Take a legend as it is, from names, or from a file: JSON, a palette PNG, or text with one class a line."""
+    if legend is None or isinstance(legend, Legend):
+        return legend
+    if not isinstance(legend, str | os.PathLike):
+        return Legend(tuple(legend))
+    path = Path(legend).expanduser()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LegendError(
+            f"{path}: the legend cannot be read ({error.strerror}); pass a Legend, class names, or a legend file."
+        ) from error
+    if path.suffix.lower() == ".png":
+        palette = np.unique(read_palette(data, path.name), axis=0, return_index=True)[1]
+        colours = read_palette(data, path.name)[np.sort(palette)]
+        return Legend.from_palette(colours, [f"class {i}" for i in range(len(colours))])
+    try:
+        text = data.decode("utf-8-sig")
+        return (
+            Legend.from_json(json.loads(text)) if path.suffix.lower() == ".json" else Legend.from_text(text, path.stem)
+        )
+    except ValueError as error:
+        raise LegendError(f"{path}: {error}") from error
+
+
+def _read_splits(
+    data: str | os.PathLike[str], splits: tuple[str | None, str | None], **options: Any
+) -> list[Source | None]:
+    """Scan both splits; refuse a train split without masks, and ids that are in both."""
+    if isinstance(splits, str) or len(splits) != 2 or splits == (None, None):
+        raise OptionError(f"splits={splits!r} is not a pair; give (train, val), with None for one that is not wanted.")
+    train, val = (None if split is None else scan(data, split, **options) for split in splits)
+    if train is not None and not train.has_masks:
+        raise OptionError(
+            f"split {train.split!r} has no masks, so there is nothing to train on; to predict it, pass splits=(None, {train.split!r})."
+        )
+    if train is not None and val is not None and train.split != val.split:
+        both = set(train.keys) & set(val.keys)
+        if both:
+            raise SourceError(
+                f"{train.root}: {len(both)} samples are in both {train.split!r} and {val.split!r}, the first is {min(both)}; "
+                "a score on seen photos means nothing; take them off one list."
+            )
+    return [train, val]
+
+
+def _packed(
+    source: Source | None, pack: bool, cache_dir: str | os.PathLike[str] | None, threads: int | None
+) -> Source | Pack | None:
+    return make_pack(source, cache_dir=cache_dir, threads=threads or None) if pack and source is not None else source
+
+
+def _fitting_batch(sizes: npt.NDArray[Any], asked: int, wanted: Format, world: int) -> int:
+    """Lower a batch size until one rank's slice of a batch of whole images is at most 512 MB."""
+    resolved = wanted.resolve("NHWC", "int32", 255)
+    height, width = sizes.max(axis=0).tolist()
+    row_bytes = height * width * (3 * np.dtype(resolved.dtype).itemsize + np.dtype(str(resolved.label_dtype)).itemsize)
+    return min(asked, max(MAX_SLOT_BYTES // row_bytes, 1) * world)
+
+
+def _train_notes(plan: Plan, split: str) -> list[str]:
+    notes = []
+    height, width = plan.canvas
+    if plan.small:
+        what = "left out" if plan.draw and plan.draw.small == "drop" else "padded with void"
+        notes.append(
+            f"{split}: {plan.small} of {len(plan.sizes)} images are smaller than the crop of {height} x {width} and are {what}."
+        )
+    if plan.tail:
+        notes.append(
+            f"{split}: each epoch leaves out {plan.tail} of {len(plan)} images, other ones each time, which fill no batch of {plan.batch_size}."
+        )
+    return notes
+
+
+def _val_notes(plan: Plan, reader: Source | Pack, asked: int) -> list[str]:
+    notes = []
+    if plan.batch_size < asked:
+        height, width = plan.canvas
+        notes.append(
+            f"{reader.split}: batches of {plan.batch_size} instead of {asked}, so that one of whole images ({height} x {width}) is at most 512 MB."
+        )
+    if not reader.has_masks:
+        notes.append(f"{reader.split}: no masks; all labels are void, for prediction.")
+    return notes

@@ -1,0 +1,170 @@
+"""Headers: what PNG and JPEG files declare about themselves, read without decoding, every PNG checksum verified.
+
+Sources: PNG specification, third edition (W3C); JPEG, ITU-T T.81 annex B; EXIF 2.3, tag 0x0112.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from segfeed.errors import SourceError
+
+JPEG_MAGIC = b"\xff\xd8\xff"
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+
+_MAGICS = (
+    (JPEG_MAGIC, "a JPEG"),
+    (PNG_MAGIC, "a PNG"),
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"II*\0", "a TIFF"),
+    (b"MM\0*", "a TIFF"),
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"<", "an HTML or XML page"),
+)
+_PNG_KINDS = {0: "gray", 2: "colour", 3: "palette", 4: "gray with alpha", 6: "colour with alpha"}
+_WANTED_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_SOF_NAMES = {3: "lossless coding", 5: "hierarchical coding", 6: "hierarchical coding", 7: "hierarchical coding"}
+_NO_SOF = (0xC4, 0xC8, 0xCC)  # tables that share the SOF markers' range
+_PROGRESSIVE = 0xC2
+
+
+@dataclass(frozen=True, slots=True)
+class JpegHeader:
+    """Hold what a JPEG declares: stored size (px), channels, coding, EXIF orientation (1 = upright)."""
+
+    height: int
+    width: int
+    components: int
+    progressive: bool
+    unsupported: str
+    orientation: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Png:
+    """Hold what a PNG declares: size (px), bits a channel, kind of pixels, palette uint8 (N, 3) or None, its chunks."""
+
+    height: int
+    width: int
+    bits: int
+    kind: str
+    palette: npt.NDArray[np.uint8] | None
+    chunks: tuple[tuple[bytes, int, int], ...]
+
+    def pixels_only(self, data: bytes) -> bytes:
+        """Drop every chunk that pixels do not need: text, profiles, EXIF (a few bytes of text can unpack to gigabytes)."""
+        if all(name in _WANTED_CHUNKS for name, _, _ in self.chunks):
+            return data
+        return PNG_MAGIC + b"".join(data[start:end] for name, start, end in self.chunks if name in _WANTED_CHUNKS)
+
+
+def kind_of(data: bytes) -> str:
+    """Say what a file's first bytes are: "a JPEG", "empty", "not a picture"."""
+    if not data:
+        return "empty (0 bytes)"
+    if data[8:12] == b"WEBP":
+        return "a WebP"
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypavif", b"ftypmif1"):
+        return "a HEIF or AVIF"
+    return next((kind for magic, kind in _MAGICS if data.startswith(magic)), "not a picture")
+
+
+def read_png(data: bytes, name: str, error_type: type[SourceError]) -> Png:
+    """Walk a PNG's chunks and verify every checksum.
+
+    Raises:
+        error_type: a checksum differs, a chunk is cut off or missing, or the PNG is animated.
+    """
+
+    def refuse(found: str) -> None:
+        raise error_type(f"{name}: damaged PNG ({found}); restore the file from its origin.")
+
+    chunks: list[tuple[bytes, int, int]] = []
+    header, palette, position = b"", None, len(PNG_MAGIC)
+    while not chunks or chunks[-1][0] != b"IEND":
+        if position + 12 > len(data):
+            refuse(f"cut off after {len(data)} bytes, before its end mark")
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if end > len(data):
+            refuse(f"cut off after {len(data)} bytes, inside chunk {_printable(kind)}")
+        if zlib.crc32(memoryview(data)[position + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
+            refuse(f"checksum of chunk {_printable(kind)} at byte {position} differs")
+        if kind == b"IHDR":
+            header = data[position + 8 : end - 4]
+        elif kind == b"PLTE":
+            palette = data[position + 8 : end - 4]
+        elif kind == b"acTL":
+            raise error_type(f"{name}: an animated PNG; expected one picture; save the frame you mean.")
+        chunks.append((kind, position, end))
+        position = end
+    if chunks[0][0] != b"IHDR" or len(header) != 13 or not any(kind == b"IDAT" for kind, _, _ in chunks):
+        refuse("no header or no pixels")
+    width, height, bits, colour = struct.unpack(">IIBB", header[:10])
+    if colour not in _PNG_KINDS or bits not in (1, 2, 4, 8, 16):
+        refuse(f"colour type {colour} with {bits} bits does not exist")
+    if colour == 3 and (not palette or len(palette) % 3):
+        refuse("a palette picture without a whole palette")
+    colours = np.frombuffer(palette, np.uint8).reshape(-1, 3) if colour == 3 and palette else None
+    return Png(height, width, bits, _PNG_KINDS[colour], colours, tuple(chunks))
+
+
+def read_jpeg_header(data: bytes) -> JpegHeader | None:
+    """Walk a JPEG's segments up to its frame header; None where it ends before, or is damaged."""
+    position, orientation = 2, 1
+    while position + 4 <= len(data):
+        if data[position] != 0xFF:
+            return None
+        marker = data[position + 1]
+        if marker == 0xFF:  # fill byte
+            position += 1
+            continue
+        if marker == 0x01 or 0xD0 <= marker <= 0xD8:  # no payload
+            position += 2
+            continue
+        length = int.from_bytes(data[position + 2 : position + 4], "big")
+        body = data[position + 4 : position + 2 + length]
+        if len(body) != length - 2 or marker in (0xD9, 0xDA):
+            return None
+        if marker == 0xE1 and body.startswith(b"Exif\0\0"):
+            orientation = _orientation(body[6:])
+        if 0xC0 <= marker <= 0xCF and marker not in _NO_SOF:
+            return _frame(marker, body, orientation)
+        position += 2 + length
+    return None
+
+
+def _frame(marker: int, body: bytes, orientation: int) -> JpegHeader | None:
+    if len(body) < 6:
+        return None
+    bits, height, width, components = struct.unpack_from(">BHHB", body)
+    kind = marker - 0xC0
+    unsupported = "arithmetic coding" if kind > 8 else _SOF_NAMES.get(kind, "")
+    if bits != 8:
+        unsupported = f"{bits} bits a channel"
+    return JpegHeader(height, width, components, marker == _PROGRESSIVE, unsupported, orientation)
+
+
+def _orientation(tiff: bytes) -> int:
+    """Find tag 0x0112 in the first directory of an EXIF block; 1 where it is absent or malformed."""
+    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    if order is None or len(tiff) < 8:
+        return 1
+    (start,) = struct.unpack_from(order + "I", tiff, 4)
+    if start + 2 > len(tiff):
+        return 1
+    (entries,) = struct.unpack_from(order + "H", tiff, start)
+    for at in range(start + 2, min(start + 2 + 12 * entries, len(tiff) - 11), 12):
+        tag, kind, _, value = struct.unpack_from(order + "HHIH", tiff, at)
+        if tag == 0x0112 and kind == 3:
+            return value if 1 <= value <= 8 else 1
+    return 1
+
+
+def _printable(kind: bytes) -> str:
+    return kind.decode("ascii", "replace") if kind.isalpha() else repr(kind)

@@ -1,0 +1,305 @@
+"""The loader: a plan says which crops, a reader has the pixels, threads fill batches, which come out in order."""
+
+import weakref
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from segfeed.crop import Rows
+from segfeed.errors import OptionError, StateError
+from segfeed.format import Format
+from segfeed.kernels import Recipe, fill, make_recipe
+from segfeed.legend import Encoder, Legend
+from segfeed.pair import Pair
+from segfeed.parallel import available_cores
+from segfeed.plan import Plan, whole_number
+from segfeed.slots import Pool
+
+STATE_VERSION = 1
+_IN_FLIGHT = 4  # batches being filled or waiting, besides the one the consumer holds
+
+
+class Reader(Protocol):
+    """Hold the pixels: a source decodes, a pack looks them up."""
+
+    @property
+    def name(self) -> str:
+        """Give the dataset's name."""
+
+    @property
+    def split(self) -> str:
+        """Give the split's name."""
+
+    @property
+    def task(self) -> str:
+        """Give "semantic" or "instance"."""
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int32]:
+        """Give int32 (N, 2), (height, width) in px."""
+
+    @property
+    def legend(self) -> Encoder:
+        """Give what labels mean."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """List the samples' keys in order."""
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Give the SHA-256 of everything a saved state must fit."""
+
+    def read(self, index: int) -> Pair:
+        """Give a pair."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Hold one batch; it unpacks as `images, labels = batch`.
+
+    Attributes:
+        images: (N, H, W, 3) or (N, 3, H, W) of the format's dtype.
+        labels: (N, H, W) of the format's label dtype, class ids and the format's void.
+        crops: (N,) of dtype `crop.ROW`: where every pixel came from; sample -1 marks a row of padding.
+        all_keys: the keys of the whole split.
+    """
+
+    images: npt.NDArray[Any]
+    labels: npt.NDArray[Any]
+    crops: Rows
+    all_keys: tuple[str, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """List the key of each row's sample; "" for a row of padding."""
+        return tuple(self.all_keys[i] if i >= 0 else "" for i in self.crops["sample"].tolist())
+
+    def __iter__(self) -> Iterator[npt.NDArray[Any]]:
+        yield self.images
+        yield self.labels
+
+
+@dataclass(slots=True)
+class _Position:
+    """Hold where a loader stands: how many batches of which epoch were delivered."""
+
+    epoch: int
+    step: int
+
+
+class Loader:
+    """Iterate over the batches of a plan, one epoch for each `iter()`.
+
+    The next `iter()` is always the next epoch, also after a `break`. Batch memory is reused when, and only when, nothing
+    refers to it any more: every batch may be kept.
+
+    Args:
+        reader: a source or a pack.
+        plan: made from `reader.sizes`.
+        format: what batches look like; by default NHWC float32 images and int32 labels, void 255.
+        threads: how many fill batches; all cores where it is None, the caller's own thread where it is 0.
+
+    Raises:
+        OptionError: the plan was made for other sizes, or the format does not fit the legend.
+
+    >>> import segfeed
+    >>> source = segfeed.scan("sample", "val")
+    >>> with Loader(source, Plan(source.sizes, batch_size=4, draw=segfeed.Draw((64, 96)))) as loader:
+    ...     images, labels = next(iter(loader))
+    >>> images.shape, labels.dtype
+    ((4, 64, 96, 3), dtype('int32'))
+    """
+
+    def __init__(self, reader: Reader, plan: Plan, *, format: Format = Format(), threads: int | None = None) -> None:  # noqa: A002, B008 - the field's word; frozen
+        if not np.array_equal(plan.sizes, reader.sizes):
+            raise OptionError(
+                f"the plan is for {len(plan.sizes)} samples of other sizes than the reader's {len(reader.sizes)}; make it from reader.sizes."
+            )
+        self.reader, self.plan, self.format = reader, plan, format
+        self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
+        self._recipe = _recipe(format, reader.legend)
+        height, width = plan.canvas
+        self._shapes = (
+            (plan.rows_per_step, *self._recipe.image_shape(height, width)),
+            (plan.rows_per_step, height, width),
+        )
+        sizes = (
+            int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+            for shape, dtype in zip(self._shapes, self._dtypes, strict=True)
+        )
+        self._pools = tuple(Pool(size, keep=_IN_FLIGHT + 2) for size in sizes)
+        self._next = _Position(0, 0)
+        self._last = self._next
+        self._live: weakref.ref[Generator[Batch]] | None = None
+
+    def __len__(self) -> int:
+        """Count the batches of an epoch."""
+        return self.plan.steps
+
+    @property
+    def batch_size(self) -> int:
+        """Count the pairs of a batch over all ranks."""
+        return self.plan.batch_size
+
+    @property
+    def dataset(self) -> Reader:
+        """Give the reader, under the name that PyTorch's users look for."""
+        return self.reader
+
+    @property
+    def _dtypes(self) -> tuple[np.dtype[Any], np.dtype[Any]]:
+        return self._recipe.dtype, self._recipe.label_dtype
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the epoch that runs, and its threads; the loader can be iterated again."""
+        if (epoch := self._running()) is not None:
+            epoch.close()
+
+    def _running(self) -> "Generator[Batch] | None":
+        # A weak reference: after a `break` nothing but the loop held the epoch, so its threads stop at once.
+        epoch = None if self._live is None else self._live()
+        return None if epoch is None or epoch.gi_frame is None else epoch
+
+    def with_format(self, format: Format) -> "Loader":  # noqa: A002 - the field's word
+        """Make a loader of the same batches in another format, standing at the same position."""
+        loader = Loader(self.reader, self.plan, format=format, threads=self.threads)
+        loader._next = loader._last = replace(self._next)
+        return loader
+
+    def set_epoch(self, epoch: int) -> None:
+        """Make `epoch` the one that the next `iter()` runs, from its first batch."""
+        self._next = _Position(whole_number("epoch", epoch, 0, 2**62), 0)
+        self._last = self._next
+
+    def __iter__(self) -> Iterator[Batch]:
+        position, self._next = self._next, _Position(self._next.epoch + 1, 0)
+        self._last = position
+        epoch = self._run(position)
+        self._live = weakref.ref(epoch)
+        return epoch
+
+    def _run(self, position: _Position) -> "Generator[Batch]":
+        """Deliver the rest of an epoch; `position` counts what was handed over, never what was prefetched."""
+        for batch in self._filled(position.epoch, position.step):
+            position.step += 1
+            if position.step == len(self):
+                position.epoch, position.step = position.epoch + 1, 0
+            yield batch
+
+    def _filled(self, epoch: int, first: int) -> Iterator[Batch]:
+        steps = range(first, len(self))
+        if self.threads == 0:
+            for step in steps:
+                yield self._fill(epoch, step)
+            return
+        with ThreadPoolExecutor(self.threads, "segfeed-loader") as workers:
+            running: deque[Future[Batch]] = deque()
+            try:
+                for step in steps:
+                    running.append(workers.submit(self._fill, epoch, step))
+                    if len(running) == _IN_FLIGHT:
+                        yield running.popleft().result()
+                while running:
+                    yield running.popleft().result()
+            finally:
+                for future in running:
+                    future.cancel()
+
+    def _fill(self, epoch: int, step: int) -> Batch:
+        rows = self.plan.rows(epoch, step)
+        images, labels = (
+            pool.lease()[: int(np.prod(shape, dtype=np.int64)) * dtype.itemsize].view(dtype).reshape(shape)
+            for pool, shape, dtype in zip(self._pools, self._shapes, self._dtypes, strict=True)
+        )
+        for row, image, label in zip(rows, images, labels, strict=True):
+            pair = self.reader.read(int(row["sample"])) if row["sample"] >= 0 else None
+            fill(self._recipe, pair, row, image, label)
+        return Batch(images, labels, rows, self.reader.keys)
+
+    def state_dict(self, epoch: int | None = None, step: int | None = None) -> dict[str, Any]:
+        """Describe where the loader stands, in JSON values: what was delivered, never what was prefetched.
+
+        Args:
+            epoch: describe the start of this epoch instead.
+            step: with `epoch`: after this many of its batches.
+
+        Returns:
+            state: fits any loader of the same samples, legend, split, task and plan, whatever its threads, rank or world.
+        """
+        position = self._last
+        if epoch is not None:
+            position = _Position(whole_number("epoch", epoch, 0, 2**62), whole_number("step", step or 0, 0, len(self)))
+            if position.step == len(self):
+                position = _Position(position.epoch + 1, 0)
+        elif step is not None:
+            raise OptionError(f"step={step} without an epoch has no meaning; pass both.")
+        return {
+            "version": STATE_VERSION,
+            **self.reader.digests,
+            "plan": self.plan.digest,
+            "plan_options": self.plan.options,
+            "epoch": position.epoch,
+            "position": position.step * self.batch_size,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken: the next `iter()` delivers the batch after the last one delivered.
+
+        Raises:
+            StateError: the state is malformed, of another version, or of other samples, legend, split, task or plan
+                (all differing fields are listed); or an epoch of this loader is under way.
+        """
+        if self._running() is not None:
+            raise StateError("an epoch of this loader is under way; close() it, or load the state before iterating.")
+        position = _read_state(state, self.state_dict(0), self.batch_size, len(self))
+        self._next = self._last = position
+
+
+def _recipe(wanted: Format, legend: Encoder) -> Recipe:
+    classes = len(legend) if isinstance(legend, Legend) else 0
+    return make_recipe(wanted.resolve("NHWC", "int32", legend.void), classes, legend.void)
+
+
+def _read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, steps: int) -> _Position:
+    missing = [name for name in own if name not in state]
+    if missing:
+        raise StateError(f"the state lacks {', '.join(missing)}; expected what state_dict() of this version returns.")
+    wrong = [
+        f"{name} (saved {_brief(state[name])}, here {_brief(own[name])})"
+        for name in own
+        if name not in ("epoch", "position", "plan") and state[name] != own[name]
+    ]
+    if wrong:
+        raise StateError(
+            f"the state was taken from another run: {'; '.join(wrong)}; resume with the same data and options."
+        )
+    epoch, position = (state[name] for name in ("epoch", "position"))
+    for name, value in (("epoch", epoch), ("position", position)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise StateError(f"the state's {name} is {value!r}; expected a whole number of at least 0.")
+    if position % batch_size or position >= steps * batch_size:
+        raise StateError(
+            f"the state's position {position} is not the start of one of {steps} batches of {batch_size}; is it damaged?"
+        )
+    return _Position(epoch, position // batch_size)
+
+
+def _brief(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 200 else text[:12]

@@ -1,0 +1,192 @@
+"""The pack file: decoded pairs as rows of an Arrow IPC file, written in sequence, read in place.
+
+The layout is specified in docs/format.md. Any Arrow reader opens the file; this module adds the positions of every
+row's bytes in the mapped file, so that reading a pair costs two array views.
+"""
+
+import mmap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from segfeed.errors import PackError
+from segfeed.pair import Pair
+from segfeed.storage import WholeFile
+
+FORMAT_VERSION = 1
+BATCH_PAIRS = 64
+BATCH_BYTES = 256 << 20
+
+SCHEMA = pa.schema(
+    [
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("height", pa.int32(), nullable=False),
+        pa.field("width", pa.int32(), nullable=False),
+        pa.field("image", pa.large_binary(), nullable=False),
+        pa.field("labels", pa.large_binary(), nullable=False),
+        pa.field("pixels", pa.list_(pa.field("item", pa.int64(), nullable=False)), nullable=False),
+        pa.field("record_xxh3", pa.binary(16), nullable=False),
+        pa.field("photo_sha256", pa.binary(32), nullable=False),
+        pa.field("mask_sha256", pa.binary(32)),
+    ]
+)
+_IMAGE, _LABELS = SCHEMA.get_field_index("image"), SCHEMA.get_field_index("labels")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """Hold one row of a pack.
+
+    Attributes:
+        key: the sample's key.
+        pair: the decoded pair.
+        pixels: int64 (classes + 1,), pixels of each class, then of void; empty for object ids.
+        record_xxh3: 16 bytes, XXH3-128 of height, width, image and labels as stored.
+        photo_sha256: 32 bytes, of the photo file.
+        mask_sha256: 32 bytes, of the mask file, or None.
+    """
+
+    key: str
+    pair: Pair
+    pixels: npt.NDArray[np.int64]
+    record_xxh3: bytes
+    photo_sha256: bytes
+    mask_sha256: bytes | None
+
+
+class RowWriter:
+    """Write records to an Arrow IPC file, at most 64 pairs or 256 MiB to a record batch."""
+
+    def __init__(self, path: Path, metadata: dict[str, str]) -> None:
+        self._file = WholeFile(path)
+        self._sink = pa.PythonFile(self._file, "w")
+        self._writer = pa.ipc.new_file(self._sink, SCHEMA.with_metadata(metadata))
+        self._waiting: list[Record] = []
+        self._bytes = 0
+
+    def write(self, record: Record) -> None:
+        """Append a record."""
+        size = record.pair.image.nbytes + record.pair.labels.nbytes
+        if self._waiting and (len(self._waiting) == BATCH_PAIRS or self._bytes + size > BATCH_BYTES):
+            self._flush()
+        self._waiting.append(record)
+        self._bytes += size
+
+    def finish(self) -> None:
+        """Write what waits and the file's footer, and bring everything to the disk."""
+        if self._waiting:
+            self._flush()
+        self._writer.close()
+        self._file.close()
+
+    def abandon(self) -> None:
+        """Close the file as it is."""
+        self._file.close()
+
+    def _flush(self) -> None:
+        records, self._waiting, self._bytes = self._waiting, [], 0
+        columns = [
+            pa.array([record.key for record in records], pa.string()),
+            pa.array([record.pair.labels.shape[0] for record in records], pa.int32()),
+            pa.array([record.pair.labels.shape[1] for record in records], pa.int32()),
+            _binary([record.pair.image for record in records]),
+            _binary([record.pair.labels for record in records]),
+            pa.array([record.pixels for record in records], SCHEMA.field("pixels").type),
+            pa.array([record.record_xxh3 for record in records], pa.binary(16)),
+            pa.array([record.photo_sha256 for record in records], pa.binary(32)),
+            pa.array([record.mask_sha256 for record in records], pa.binary(32)),
+        ]
+        self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._writer_schema))
+
+    @property
+    def _writer_schema(self) -> pa.Schema:
+        return SCHEMA
+
+
+def _binary(arrays: Sequence[npt.NDArray[Any]]) -> pa.Array:
+    """Join arrays into one binary column with a single copy of their bytes."""
+    offsets = np.zeros(len(arrays) + 1, np.int64)
+    np.cumsum([array.nbytes for array in arrays], out=offsets[1:])
+    joined = np.concatenate([np.ascontiguousarray(array).view(np.uint8).ravel() for array in arrays])
+    return pa.Array.from_buffers(pa.large_binary(), len(arrays), [None, pa.py_buffer(offsets), pa.py_buffer(joined)])
+
+
+@dataclass(frozen=True, eq=False)
+class MappedRows:
+    """Hold a mapped pack file and where in it each row's bytes lie.
+
+    Attributes:
+        memory: uint8 (file size,), the mapped file, read-only.
+        images: int64 (N,), position of each row's image bytes.
+        labels: int64 (N,), position of each row's label bytes.
+        sizes: int32 (N, 2), (height, width) in px.
+        label_dtype: uint8 or uint16.
+        table: the Arrow table over the mapping, for everything else.
+    """
+
+    memory: npt.NDArray[np.uint8]
+    images: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    sizes: npt.NDArray[np.int32]
+    label_dtype: np.dtype[Any]
+    table: pa.Table
+
+    def pair(self, index: int) -> Pair:
+        """View a row's image and labels in place: no byte is read or copied."""
+        height, width = int(self.sizes[index, 0]), int(self.sizes[index, 1])
+        start = int(self.images[index])
+        image = self.memory[start : start + height * width * 3].reshape(height, width, 3)
+        start = int(self.labels[index])
+        labels = self.memory[start : start + height * width * self.label_dtype.itemsize]
+        return Pair(image, labels.view(self.label_dtype).reshape(height, width))
+
+
+def map_rows(path: Path, label_dtype: np.dtype[Any]) -> MappedRows:
+    """Map a pack file and locate its rows.
+
+    Raises:
+        PackError: no Arrow file, another schema, or a row that is not as long as its size says.
+    """
+    try:
+        with open(path, "rb") as file:
+            mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        memory = np.frombuffer(mapping, np.uint8)
+        batches = pa.ipc.open_file(pa.py_buffer(memory))
+        table = batches.read_all()
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise PackError(
+            f"{path}: no readable pack ({' '.join(str(error).split())}); remove its folder and pack again."
+        ) from error
+    if not table.schema.equals(SCHEMA):
+        raise PackError(
+            f"{path}: the columns are not those of pack format {FORMAT_VERSION}; remove its folder and pack again."
+        )
+    sizes = np.column_stack([table["height"].to_numpy(), table["width"].to_numpy()]).astype(np.int32)
+    starts, lengths = zip(*(_positions(table.column(column), memory) for column in (_IMAGE, _LABELS)), strict=True)
+    pixels = sizes.astype(np.int64).prod(axis=1)
+    for length, wanted in zip(lengths, (pixels * 3, pixels * label_dtype.itemsize), strict=True):
+        if not np.array_equal(length, wanted):
+            row = int(np.argmax(length != wanted))
+            raise PackError(
+                f"{path}: row {row} holds {length[row]} bytes where {wanted[row]} were expected; remove its folder and pack again."
+            )
+    return MappedRows(memory, starts[0], starts[1], sizes, label_dtype, table)
+
+
+def _positions(
+    column: pa.ChunkedArray, memory: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Find where each row's bytes start in the mapped file, and how many there are."""
+    base = memory.__array_interface__["data"][0]
+    starts, lengths = [], []
+    for chunk in column.chunks:
+        _, offsets, data = chunk.buffers()
+        ends = np.frombuffer(offsets, np.int64)[chunk.offset : chunk.offset + len(chunk) + 1]
+        starts.append(ends[:-1] + (data.address - base))
+        lengths.append(np.diff(ends))
+    return np.concatenate(starts), np.concatenate(lengths)

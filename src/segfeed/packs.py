@@ -1,0 +1,329 @@
+"""Packs: decoded pairs in one memory-mapped file, made once, shared by every process, never modified.
+
+A pack's folder is named by a fingerprint of everything that decides its contents, so a changed mask, list or legend
+leads to another folder. Hashing every file at each start would be slow, so a fingerprint is remembered under a stamp of
+all files (size, times, inode); the stamp is a shortcut to a recorded fingerprint, never the truth itself.
+"""
+
+import contextlib
+import datetime
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from segfeed.codec import decoder_versions
+from segfeed.errors import PackError, SourceChangedError
+from segfeed.legend import Encoder, Legend
+from segfeed.objects import encoder_from_json
+from segfeed.lookup import count_labels
+from segfeed.pack_file import FORMAT_VERSION, MappedRows, Record, RowWriter, map_rows
+from segfeed.pair import Pair
+from segfeed.parallel import in_order
+from segfeed.progress import progress
+from segfeed.sources import Source, source_digests
+from segfeed.storage import cache_folder, publish, write_over, write_whole
+
+_ROWS = "pairs.arrow"
+_MANIFEST = "manifest.json"
+_SETTLED_NS = 2_000_000_000  # a file that changed within the last 2 s may change again without a new time stamp
+_REMEDY = "or pass pack=False to decode on the fly without writing anything"
+
+FileHashes = list[tuple[bytes, bytes | None]]
+
+
+class Pack:
+    """Read a pack: like a source it offers `sizes`, `legend`, `keys` and `read`, but reading decodes nothing.
+
+    Args:
+        folder: the pack's own folder.
+
+    Raises:
+        PackError: the folder holds no whole pack of this format version.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = read_manifest(folder)
+        self.legend: Encoder = encoder_from_json(self.manifest["legend"])
+        self._rows: MappedRows | None = map_rows(folder / _ROWS, self.legend.dtype)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __repr__(self) -> str:
+        return f"Pack({self.name} {self.split}: {self.manifest['count']} pairs, {self.folder})"
+
+    def close(self) -> None:
+        """Let go of the mapped file; views that were handed out keep it until they are gone."""
+        self._rows = None
+
+    @property
+    def rows(self) -> MappedRows:
+        """Give the mapped rows.
+
+        Raises:
+            PackError: the pack was closed.
+        """
+        if self._rows is None:
+            raise PackError(f"{self.folder}: this pack was closed; open it again.")
+        return self._rows
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int32]:
+        """Give int32 (N, 2), (height, width) of each pair in px."""
+        return self.rows.sizes
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """List the samples' keys in order."""
+        return tuple(self.rows.table["key"].to_pylist())
+
+    @cached_property
+    def pixels(self) -> npt.NDArray[np.int64]:
+        """Count pixels: int64 (N, classes + 1), of each class, then of void; (N, 0) for object ids."""
+        column = self.rows.table["pixels"].combine_chunks()
+        return np.asarray(column.flatten()).reshape(len(self), -1)
+
+    @property
+    def split(self) -> str:
+        """Give the split's name."""
+        return str(self.manifest["split"])
+
+    @property
+    def task(self) -> str:
+        """Give "semantic" or "instance"."""
+        return str(self.manifest["task"])
+
+    @property
+    def name(self) -> str:
+        """Give the name of the dataset that was packed."""
+        return str(self.manifest["name"])
+
+    @property
+    def has_masks(self) -> bool:
+        """Tell whether the samples had masks."""
+        return bool(self.manifest["has_masks"])
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Give the SHA-256 of everything a saved state must fit; equal to the source's."""
+        return source_digests(self.keys, self.sizes, self.legend.digest, self.split, self.task)
+
+    def read(self, index: int) -> Pair:
+        """View a pair in the mapped file: image uint8 (H, W, 3), labels (H, W), both read-only."""
+        return self.rows.pair(index)
+
+
+def make_pack(source: Source, *, cache_dir: str | os.PathLike[str] | None = None, threads: int | None = None) -> Pack:
+    """Open the pack of a source; make it first where there is none.
+
+    Args:
+        source: what `segfeed.scan` found.
+        cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder where it is None.
+        threads: how many decode at once; all cores where it is None.
+
+    Returns:
+        pack: mapped, shared with every process that opens it.
+
+    Raises:
+        SourceError: a file of the source is damaged or changed under way; nothing is published.
+        StorageError: too little free space, or the cache folder cannot be written.
+    """
+    cache = cache_folder(cache_dir)
+    shortcut = cache / "stamps" / _stamp(source)
+    if (folder := _recorded(shortcut, cache)) is not None:
+        return _open_used(folder)
+    started_ns = time.time_ns()
+    hashes = _hash_files(source, threads)
+    folder = cache / "packs" / f"{_plain(source.name)}-{_plain(source.split)}-{_fingerprint(source, hashes)[:24]}"
+    if not folder.is_dir():
+        needed = int(source.sizes.astype(np.int64).prod(axis=1).sum()) * (3 + source.legend.dtype.itemsize)
+        publish(folder, _Packing(source, hashes, threads).write_to, needed_bytes=needed, remedy=_REMEDY)
+    pack = _open_used(folder)
+    if _newest_ns(source) < started_ns - _SETTLED_NS:
+        write_over(shortcut, folder.name.encode())
+    return pack
+
+
+def _open_used(folder: Path) -> Pack:
+    """Open a pack and note when, as the manifest's modification time, where the cache may be written."""
+    with contextlib.suppress(OSError):
+        os.utime(folder / _MANIFEST)
+    return Pack(folder)
+
+
+def last_used_s(folder: Path) -> float:
+    """Tell when a pack was last opened through `make_pack`, in seconds since the epoch."""
+    return (folder / _MANIFEST).stat().st_mtime
+
+
+def find_packs(cache_dir: str | os.PathLike[str] | None = None) -> list[Path]:
+    """List the folders of all whole packs in a cache, by name."""
+    return sorted(path.parent for path in (cache_folder(cache_dir) / "packs").glob(f"[!.]*/{_MANIFEST}"))
+
+
+@dataclass(frozen=True, eq=False)
+class _Packing:
+    """Hold what one packing needs."""
+
+    source: Source
+    hashes: FileHashes
+    threads: int | None
+
+    def write_to(self, folder: Path) -> None:
+        """Write rows, then the manifest, whose presence says that the rows are whole."""
+        described = {"segfeed": str(FORMAT_VERSION), "legend": json.dumps(self.source.legend.to_json())}
+        described |= {"split": self.source.split, "task": self.source.task}
+        writer = RowWriter(folder / _ROWS, described)
+        try:
+            with progress(f"packing {self.source.name} {self.source.split}", len(self.source)) as advance:
+                for record in in_order(self.record, len(self.source), self.threads):
+                    writer.write(record)
+                    advance(1)
+            writer.finish()
+        finally:
+            writer.abandon()
+        write_whole(folder / _MANIFEST, json.dumps(self.manifest(folder), indent=1).encode())
+
+    def record(self, index: int) -> Record:
+        """Read, check, decode and hash one sample."""
+        sample = self.source.samples[index]
+        photo = sample.photo.read()
+        mask = None if sample.mask is None else sample.mask.read()
+        if _hash_pair(photo, mask) != self.hashes[index]:
+            raise SourceChangedError(
+                f"sample {sample.key}: {sample.photo.name} or its mask changed while it was being packed; run again."
+            )
+        pair = self.source.decode(index, photo, mask)
+        return Record(
+            sample.key, pair, _count_classes(pair, self.source.legend), hash_record(pair), *self.hashes[index]
+        )
+
+    def manifest(self, folder: Path) -> dict[str, Any]:
+        """Describe the pack."""
+        source = self.source
+        return {
+            "format": "segfeed pack",
+            "version": FORMAT_VERSION,
+            "fingerprint": _fingerprint(source, self.hashes),
+            "name": source.name,
+            "root": str(source.root),
+            "source_format": source.format,
+            "split": source.split,
+            "task": source.task,
+            "unknown": source.unknown,
+            "has_masks": source.has_masks,
+            "legend": source.legend.to_json(),
+            "count": len(source),
+            "bytes": (folder / _ROWS).stat().st_size,
+            "decoders": decoder_versions(),
+            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        }
+
+
+def _count_classes(pair: Pair, legend: Encoder) -> npt.NDArray[np.int64]:
+    """Count pixels: int64 (classes + 1,), of each class, then of void; (0,) for object ids."""
+    if not isinstance(legend, Legend):
+        return np.zeros(0, np.int64)
+    return count_labels(pair.labels)[[*range(len(legend)), legend.void]]
+
+
+def hash_record(pair: Pair) -> bytes:
+    """Hash a row as it is stored: height and width as little-endian int32, image bytes, label bytes; XXH3-128."""
+    digest = xxhash.xxh3_128(np.array(pair.labels.shape, "<i4").tobytes())
+    digest.update(np.ascontiguousarray(pair.image))
+    digest.update(np.ascontiguousarray(pair.labels))
+    return digest.digest()
+
+
+def _hash_pair(photo: bytes, mask: bytes | None) -> tuple[bytes, bytes | None]:
+    return hashlib.sha256(photo).digest(), None if mask is None else hashlib.sha256(mask).digest()
+
+
+def _hash_files(source: Source, threads: int | None) -> FileHashes:
+    def hash_sample(index: int) -> tuple[bytes, bytes | None]:
+        sample = source.samples[index]
+        return _hash_pair(sample.photo.read(), None if sample.mask is None else sample.mask.read())
+
+    return list(in_order(hash_sample, len(source), threads))
+
+
+def _settings(source: Source) -> dict[str, Any]:
+    """List what decides a pack's contents besides the files' bytes."""
+    return {
+        "version": FORMAT_VERSION,
+        "decoders": decoder_versions(),
+        "legend": source.legend.digest,
+        "unknown": source.unknown,
+        "task": source.task,
+        "split": source.split,
+        "keys": source.keys,
+    }
+
+
+def _fingerprint(source: Source, hashes: FileHashes) -> str:
+    digest = hashlib.sha256(json.dumps(_settings(source), sort_keys=True).encode())
+    for photo, mask in hashes:
+        digest.update(photo + (mask or b"\0"))
+    return digest.hexdigest()
+
+
+def _stamp(source: Source) -> str:
+    described = _settings(source) | {"files": [
+        (blob.path, *blob.stamp) for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None
+    ]}  # fmt: skip
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def _newest_ns(source: Source) -> int:
+    return max(
+        max(blob.stamp[1:3]) for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None
+    )
+
+
+def _recorded(shortcut: Path, cache: Path) -> Path | None:
+    try:
+        folder = cache / "packs" / shortcut.read_text()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return folder if folder.parent == cache / "packs" and (folder / _MANIFEST).is_file() else None
+
+
+def _plain(name: str) -> str:
+    return "".join(c if c.isalnum() and c.isascii() or c in "_-" else "_" for c in name)[:40] or "dataset"
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_bytes())
+        size = (folder / _ROWS).stat().st_size
+        version, expected = manifest["version"], manifest["bytes"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PackError(
+            f"{folder}: no whole pack ({type(error).__name__}: {error}); remove the folder and pack again."
+        ) from error
+    if version != FORMAT_VERSION:
+        raise PackError(
+            f"{folder}: pack format {version}; this segfeed reads format {FORMAT_VERSION}; remove the folder and pack again."
+        )
+    if size != expected:
+        raise PackError(f"{folder / _ROWS}: {size} bytes; expected {expected}; remove the folder and pack again.")
+    return dict(manifest)

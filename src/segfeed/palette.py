@@ -1,0 +1,44 @@
+"""Palettes: colours as tuples and as 24-bit codes, and PASCAL VOC's own colour map."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Colour = tuple[int, int, int]
+Codes = npt.NDArray[np.uint32]
+
+VOID_COLOUR: Colour = (224, 224, 192)
+"""What VOC's masks are painted with where pixels are void: the 256th colour of its palette."""
+
+
+def voc_colours(count: int) -> tuple[Colour, ...]:
+    """Make the first `count` colours of PASCAL VOC's palette.
+
+    Each class id spreads its bits over the high bits of red, green and blue in turn, so ids up to 2**24 - 1 differ.
+
+    Source: VOClabelcolormap.m of the VOC development kit.
+
+    >>> voc_colours(3)
+    ((0, 0, 0), (128, 0, 0), (0, 128, 0))
+    """
+    ids = np.arange(count, dtype=np.int64)
+    rgb = np.zeros((count, 3), np.int64)
+    for bit in range(8):
+        for channel in range(3):
+            rgb[:, channel] |= ((ids >> (3 * bit + channel)) & 1) << (7 - bit)
+    return as_colours(rgb)
+
+
+def as_colours(colours: Iterable[Any]) -> tuple[Colour, ...]:
+    """Turn rows of three numbers into tuples of plain integers."""
+    return tuple((int(red), int(green), int(blue)) for red, green, blue in colours)
+
+
+def colour_codes(colours: npt.NDArray[Any]) -> Codes:
+    """Pack colours uint8 (..., 3) into codes uint32 (...): red << 16 | green << 8 | blue."""
+    codes: Codes = colours[..., 0].astype(np.uint32)
+    for channel in (1, 2):
+        codes = (codes << np.uint32(8)) | colours[..., channel]
+    return codes

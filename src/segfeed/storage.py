@@ -1,0 +1,204 @@
+"""Storage: the cache folder, and folders that appear whole or not at all.
+
+Every write that must survive a crash goes through the few functions of this module: make a temporary sibling, write,
+fsync, rename once, fsync the parent. A folder under its final name is therefore complete. Correctness never rests on a
+lock: two processes that publish the same folder both succeed, and one copy stays.
+"""
+
+import contextlib
+import errno
+import os
+import secrets
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from segfeed.errors import StorageError
+
+_UNFINISHED = ".unfinished"
+_SPARE_BYTES = 64 << 20  # room that is left to others on the same disk
+
+
+def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Give the folder for packs and the sample: the argument, else $SEGFEED_CACHE, else the user's cache folder."""
+    chosen = cache_dir or os.environ.get("SEGFEED_CACHE")
+    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("segfeed")
+
+
+class WholeFile:
+    """Write a file to its last byte: plain unbuffered writes, repeated until nothing is left.
+
+    Duck-typed for `pyarrow.PythonFile`, which does not look at how much a write took.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = open(path, "xb", buffering=0)  # noqa: SIM115 - closed by close()
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether the file is closed."""
+        return self._file.closed
+
+    def write(self, data: Any) -> int:
+        """Write all of a bytes-like object."""
+        view = memoryview(data).cast("B")
+        done = 0
+        while done < len(view):
+            done += self._file.write(view[done:])
+        return done
+
+    def flush(self) -> None:
+        """Do nothing: nothing is buffered here."""
+
+    def close(self) -> None:
+        """Bring the bytes to the disk and close the file."""
+        if not self._file.closed:
+            try:
+                os.fsync(self._file.fileno())
+            finally:
+                self._file.close()
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a new file and bring it to the disk."""
+    file = WholeFile(path)
+    try:
+        file.write(data)
+    finally:
+        file.close()
+
+
+def write_over(path: Path, data: bytes) -> None:
+    """Write a small file, replacing an older one at once: readers see the old bytes or the new ones."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sibling = path.with_name(_unfinished_name(path.name))
+    try:
+        write_whole(sibling, data)
+        os.replace(sibling, path)
+    except BaseException:
+        sibling.unlink(missing_ok=True)
+        raise
+
+
+def publish(final: Path, fill: Callable[[Path], None], *, needed_bytes: int = 0, remedy: str = "") -> None:
+    """Make a folder that appears under its name complete, or not at all.
+
+    Args:
+        final: the folder's name; if it exists in the end (another process was faster), that one stays.
+        fill: writes the contents into the empty folder it is given.
+        needed_bytes: how much will be written; checked against the free space before anything is.
+        remedy: what the user can do where this folder cannot be written, as a clause.
+
+    Raises:
+        StorageError: too little space, no permission, or the disk failed. Nothing is left behind.
+    """
+    parent = final.parent
+    with _explained(parent, needed_bytes, remedy):
+        parent.mkdir(parents=True, exist_ok=True)
+        _sweep(final)
+        _check_space(parent, needed_bytes, remedy)
+        unfinished = parent / _unfinished_name(final.name)
+        unfinished.mkdir()
+        try:
+            fill(unfinished)
+            _sync_tree(unfinished)
+            _rename(unfinished, final)
+        except BaseException:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        _sync(parent)
+
+
+def unfinished_folders(parent: Path) -> list[Path]:
+    """List what killed processes of this machine left half-made in a folder."""
+    if not parent.is_dir():
+        return []
+    return [path for path in sorted(parent.glob(f".*{_UNFINISHED}")) if _is_orphan(path)]
+
+
+def _unfinished_name(name: str) -> str:
+    return f".{name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}{_UNFINISHED}"
+
+
+def _host() -> str:
+    return socket.gethostname().replace(".", "-") or "localhost"
+
+
+def _is_orphan(path: Path) -> bool:
+    """Tell whether the process that was making `path` is gone; processes of other machines are left alone."""
+    parts = path.name.removesuffix(_UNFINISHED).split(".")
+    if len(parts) < 4 or parts[-3] != _host() or not parts[-2].isdigit():
+        return False
+    try:
+        os.kill(int(parts[-2]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _sweep(final: Path) -> None:
+    for path in unfinished_folders(final.parent):
+        if path.name.startswith(f".{final.name}."):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _check_space(folder: Path, needed: int, remedy: str) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed and free < needed + _SPARE_BYTES:
+        raise StorageError(
+            f"{folder}: {_size(needed)} are needed and {_size(free)} are free; make room{', ' if remedy else ''}{remedy}."
+        )
+
+
+@contextlib.contextmanager
+def _explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
+    """Turn the system's refusals to write into one sentence with the remedy."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            found = f"the disk is full ({error.strerror}); {_size(needed)} were needed"
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            found = f"the folder cannot be written ({error.strerror})"
+        elif error.errno in (errno.ENOTDIR, errno.EEXIST) and not folder.is_dir():
+            found = "this is not a folder"
+        elif error.errno == errno.EIO:
+            found = f"the disk failed ({error.strerror})"
+        else:
+            raise
+        advice = f"choose another cache_dir{', ' if remedy else ''}{remedy}"
+        raise StorageError(f"{folder}: {found}; {advice}.") from error
+
+
+def _rename(unfinished: Path, final: Path) -> None:
+    try:
+        os.rename(unfinished, final)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        shutil.rmtree(unfinished)  # another process published the same folder first: its bytes are ours
+
+
+def _sync_tree(folder: Path) -> None:
+    for path, _, _ in os.walk(folder, topdown=False):
+        _sync(Path(path))
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
