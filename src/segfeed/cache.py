@@ -1,6 +1,6 @@
 """The cache: which packs there are, and which may go."""
 
-import datetime
+import datetime as dt
 import os
 import shutil
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class CachedPack:
 
     folder: Path
     manifest: dict[str, Any]
-    created: datetime.datetime
-    used: datetime.datetime
+    created: dt.datetime
+    used: dt.datetime
 
     def to_json(self) -> dict[str, Any]:
         """Describe the pack in plain JSON values."""
@@ -71,7 +71,7 @@ def prune_packs(
         folders: what was, or would be, removed.
     """
     days = whole_number("older_than", older_than_days, 0, 36500)
-    limit = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=days)
+    limit = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
     folders = [found.folder for found in describe_packs(cache_dir) if found.used <= limit]
     cache = cache_folder(cache_dir)
     folders += [path for room in ("packs", "samples") for path in unfinished_folders(cache / room)]
@@ -86,12 +86,12 @@ def prune_packs(
 
 def _describe(folder: Path) -> CachedPack:
     manifest = read_manifest(folder)
-    when = datetime.datetime.fromtimestamp(last_used_s(folder), datetime.UTC)
-    return CachedPack(folder, manifest, datetime.datetime.fromisoformat(manifest["created"]), when)
+    when = dt.datetime.fromtimestamp(last_used_s(folder), dt.UTC)
+    return CachedPack(folder, manifest, dt.datetime.fromisoformat(manifest["created"]), when)
 
 
-def _ago(when: datetime.datetime) -> str:
-    seconds = max((datetime.datetime.now(datetime.UTC) - when).total_seconds(), 0)
+def _ago(when: dt.datetime) -> str:
+    seconds = max((dt.datetime.now(dt.UTC) - when).total_seconds(), 0)
     for name, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= length:
             number = int(seconds // length)

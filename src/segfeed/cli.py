@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the data is bad, 2 the command is, 130 interrupted.
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -252,21 +253,21 @@ def version() -> None:
 
 def _crop(text: str) -> tuple[int, int]:
     sides = text.lower().replace("×", "x").split("x")
-    if len(sides) != 2 or not all(side.isascii() and side.isdigit() for side in sides):  # noqa: PLR2004 - a pair
+    if len(sides) != 2 or not all(side.isascii() and side.isdigit() for side in sides):
         raise OptionError(f"crop {text!r} is not HEIGHTxWIDTH in whole pixels, such as 320x480.")
     return int(sides[0]), int(sides[1])
 
 
 def _splits(text: str) -> tuple[str | None, str | None]:
     names = [None if name == "-" else name for name in text.split(",")]
-    if len(names) != 2:  # noqa: PLR2004 - a pair
+    if len(names) != 2:
         raise OptionError(f"splits {text!r} is not TRAIN,VAL; pass '-' for one that is not wanted.")
     return names[0], names[1]
 
 
 def _shard(text: str) -> Shard:
     parts = text.split("/")
-    if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):  # noqa: PLR2004 - a pair
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
         raise OptionError(f"shard {text!r} is not RANK/WORLD, such as 0/4.")
     return Shard(int(parts[0]), int(parts[1]))
 
@@ -289,7 +290,7 @@ def _print_json(described: dict[str, Any]) -> None:
     print(json.dumps(described, allow_nan=False))
 
 
-def _print_table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     table = Table(box=box.SIMPLE_HEAD)
     for number, head in enumerate(heads):
         table.add_column(escape(_clean(head)), justify="left" if number == 0 else "right", overflow="fold")

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 import simplejpeg
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -208,7 +209,7 @@ def read_palette(data: bytes, name: str = "mask") -> npt.NDArray[np.uint8]:
 
 def decoder_versions() -> dict[str, str]:
     """Name the decoders and their versions: other versions may decode a JPEG to other pixels."""
-    return {"simplejpeg": simplejpeg.__version__, "pillow": Image.__version__}
+    return {"simplejpeg": simplejpeg.__version__, "pillow": PIL.__version__}
 
 
 def _check_suffix(data: bytes, name: str) -> None:
@@ -241,10 +242,8 @@ def _decode_with_pillow(data: bytes, name: str) -> npt.NDArray[np.uint8]:
             raise PhotoError(
                 f"{name}: pixel mode {picture.mode}; expected one of {', '.join(_PHOTO_MODES)}; save it as 8-bit RGB."
             )
-        if getattr(picture, "n_frames", 1) > 1:
-            raise PhotoError(
-                f"{name}: an animation of {picture.n_frames} frames; expected one picture; save the frame you mean."
-            )  # type: ignore[attr-defined]  # only on animated formats
+        if (frames := getattr(picture, "n_frames", 1)) > 1:
+            raise PhotoError(f"{name}: an animation of {frames} frames; expected one picture; save the frame you mean.")
         _pixels(picture, name, PhotoError)
         return np.array(picture.convert("RGB"))
 

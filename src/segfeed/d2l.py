@@ -146,7 +146,7 @@ class VOCSegDataset:
 
     def normalize_image(self, img: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Normalise pixels 0..255 of any shape (..., 3) by ImageNet's mean and standard deviation."""
-        return (img.astype(np.float32) / 255 - self.rgb_mean) / self.rgb_std
+        return np.asarray((img.astype(np.float32) / 255 - self.rgb_mean) / self.rgb_std, np.float32)
 
     def __getitem__(self, idx: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
         pair = self._pack.read(int(self._large[idx]))
@@ -214,7 +214,7 @@ def show_images(
 def _colours(mask: Blob) -> npt.NDArray[np.uint8]:
     stored = decode_mask(mask.read(), mask.name)
     if stored.palette is not None:
-        return stored.palette[stored.pixels]
+        return np.asarray(stored.palette[stored.pixels])
     return stored.pixels if stored.pixels.ndim == 3 else VOC.paint(stored.pixels)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from segfeed.errors import OptionError
 from segfeed.feed import load
 from segfeed.figures import draw_batch, draw_crops, draw_pairs
-from segfeed.legend import Legend
+from segfeed.packs import Pack
 from segfeed.summary import Summary, summarise
 
 PICTURES = ("pairs.png", "crops.png", "batch.png")
@@ -41,9 +41,10 @@ def run_demo(to: Path, *, cache_dir: str | os.PathLike[str] | None = None, force
     summary = summarise(splits)
     train = splits.train
     assert train is not None
-    assert isinstance(train.reader.legend, Legend)
-    draw_pairs(train.reader, path=pictures[0])
-    draw_crops(train.reader, path=pictures[1])
+    reader = train.reader
+    assert isinstance(reader, Pack)
+    draw_pairs(reader, path=pictures[0])
+    draw_crops(reader, path=pictures[1])
     batch = next(iter(train))
-    draw_batch(batch, train.reader.legend, format=train.format, path=pictures[2])
+    draw_batch(batch, reader.legend, format=train.format, path=pictures[2])
     return Demo(summary, pictures)

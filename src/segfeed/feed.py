@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -191,7 +191,7 @@ def _draw_sample(folder: Path) -> None:
     root = folder / "sample"
     root.mkdir()
     with progress("drawing the sample", 206) as advance:
-        write_sample(root, lambda done, total: advance(1))
+        write_sample(root, lambda _done, _total: advance(1))
 
 
 def _format(fields: dict[str, Any]) -> Format:
@@ -252,7 +252,10 @@ def _read_splits(
 
 
 def _packed(
-    source: Source | None, pack: bool, cache_dir: str | os.PathLike[str] | None, threads: int | None
+    source: Source | None,
+    pack: bool,  # noqa: FBT001 - load's own option
+    cache_dir: str | os.PathLike[str] | None,
+    threads: int | None,
 ) -> Source | Pack | None:
     return make_pack(source, cache_dir=cache_dir, threads=threads or None) if pack and source is not None else source
 
@@ -262,7 +265,7 @@ def _fitting_batch(sizes: npt.NDArray[Any], asked: int, wanted: Format, world: i
     resolved = wanted.resolve("NHWC", "int32", 255)
     height, width = sizes.max(axis=0).tolist()
     row_bytes = height * width * (3 * np.dtype(resolved.dtype).itemsize + np.dtype(str(resolved.label_dtype)).itemsize)
-    return min(asked, max(MAX_SLOT_BYTES // row_bytes, 1) * world)
+    return min(asked, max(MAX_SLOT_BYTES // int(row_bytes), 1) * world)
 
 
 def _train_notes(plan: Plan, split: str) -> list[str]:

@@ -5,6 +5,7 @@ Sources: PNG specification, third edition (W3C); JPEG, ITU-T T.81 annex B; EXIF 
 
 import struct
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,7 @@ _MAGICS = (
     (b"<", "an HTML or XML page"),
 )
 _PNG_KINDS = {0: "gray", 2: "colour", 3: "palette", 4: "gray with alpha", 6: "colour with alpha"}
+_PALETTE = 3
 _WANTED_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _SOF_NAMES = {3: "lossless coding", 5: "hierarchical coding", 6: "hierarchical coding", 7: "hierarchical coding"}
 _NO_SOF = (0xC4, 0xC8, 0xCC)  # tables that share the SOF markers' range
@@ -80,38 +82,48 @@ def read_png(data: bytes, name: str, error_type: type[SourceError]) -> Png:
     Raises:
         error_type: a checksum differs, a chunk is cut off or missing, or the PNG is animated.
     """
+    try:
+        png = _describe(data, tuple(_walk(data)))
+    except _DamageError as damage:
+        raise error_type(f"{name}: damaged PNG ({damage}); restore the file from its origin.") from None
+    if any(kind == b"acTL" for kind, _, _ in png.chunks):
+        raise error_type(f"{name}: an animated PNG; expected one picture; save the frame you mean.")
+    return png
 
-    def refuse(found: str) -> None:
-        raise error_type(f"{name}: damaged PNG ({found}); restore the file from its origin.")
 
-    chunks: list[tuple[bytes, int, int]] = []
-    header, palette, position = b"", None, len(PNG_MAGIC)
-    while not chunks or chunks[-1][0] != b"IEND":
-        if position + 12 > len(data):
-            refuse(f"cut off after {len(data)} bytes, before its end mark")
-        length, kind = struct.unpack_from(">I4s", data, position)
-        end = position + 12 + length
-        if end > len(data):
-            refuse(f"cut off after {len(data)} bytes, inside chunk {_printable(kind)}")
-        if zlib.crc32(memoryview(data)[position + 4 : end - 4]) != struct.unpack_from(">I", data, end - 4)[0]:
-            refuse(f"checksum of chunk {_printable(kind)} at byte {position} differs")
-        if kind == b"IHDR":
-            header = data[position + 8 : end - 4]
-        elif kind == b"PLTE":
-            palette = data[position + 8 : end - 4]
-        elif kind == b"acTL":
-            raise error_type(f"{name}: an animated PNG; expected one picture; save the frame you mean.")
-        chunks.append((kind, position, end))
-        position = end
+class _DamageError(Exception):
+    """Say what is wrong with a PNG; `read_png` adds the file's name."""
+
+
+def _describe(data: bytes, chunks: tuple[tuple[bytes, int, int], ...]) -> Png:
+    bodies = {kind: data[start + 8 : end - 4] for kind, start, end in reversed(chunks) if kind != b"IDAT"}
+    header = bodies.get(b"IHDR", b"")
     if chunks[0][0] != b"IHDR" or len(header) != 13 or not any(kind == b"IDAT" for kind, _, _ in chunks):
-        refuse("no header or no pixels")
+        raise _DamageError("no header or no pixels")
     width, height, bits, colour = struct.unpack(">IIBB", header[:10])
     if colour not in _PNG_KINDS or bits not in (1, 2, 4, 8, 16):
-        refuse(f"colour type {colour} with {bits} bits does not exist")
-    if colour == 3 and (not palette or len(palette) % 3):
-        refuse("a palette picture without a whole palette")
-    colours = np.frombuffer(palette, np.uint8).reshape(-1, 3) if colour == 3 and palette else None
-    return Png(height, width, bits, _PNG_KINDS[colour], colours, tuple(chunks))
+        raise _DamageError(f"colour type {colour} with {bits} bits does not exist")
+    palette = bodies.get(b"PLTE", b"") if colour == _PALETTE else None
+    if palette is not None and (not palette or len(palette) % 3):
+        raise _DamageError("a palette picture without a whole palette")
+    colours = None if palette is None else np.frombuffer(palette, np.uint8).reshape(-1, 3)
+    return Png(height, width, bits, _PNG_KINDS[colour], colours, chunks)
+
+
+def _walk(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield (kind, start, end) of each chunk up to the end mark, its checksum verified."""
+    kind, end = b"", len(PNG_MAGIC)
+    while kind != b"IEND":
+        start = end
+        if start + 12 > len(data):
+            raise _DamageError(f"cut off after {len(data)} bytes, before its end mark")
+        length, kind = struct.unpack_from(">I4s", data, start)
+        end = start + 12 + length
+        if end > len(data):
+            raise _DamageError(f"cut off after {len(data)} bytes, inside chunk {_printable(kind)}")
+        if zlib.crc32(memoryview(data)[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+            raise _DamageError(f"checksum of chunk {_printable(kind)} at byte {start} differs")
+        yield kind, start, end
 
 
 def read_jpeg_header(data: bytes) -> JpegHeader | None:

@@ -25,12 +25,20 @@ class Encoder(Protocol):
     """Map stored masks to labels and back: a legend, or objects in its place."""
 
     @property
-    def dtype(self) -> np.dtype[Any]: ...
+    def dtype(self) -> np.dtype[Any]:
+        """Give the labels' dtype."""
+
     @property
-    def void(self) -> int: ...
+    def void(self) -> int:
+        """Give the stored label of void."""
+
     @property
-    def digest(self) -> str: ...
-    def encode(self, stored: npt.NDArray[Any], *, unknown: str = "error", name: str = "mask") -> Labels: ...
+    def digest(self) -> str:
+        """Give the SHA-256 of everything that decides what a stored mask means."""
+
+    def encode(self, stored: npt.NDArray[Any], *, unknown: str = "error", name: str = "mask") -> Labels:
+        """Turn stored colours or bare indices into labels."""
+
     def encode_palette(
         self,
         indices: npt.NDArray[np.uint8],
@@ -38,10 +46,17 @@ class Encoder(Protocol):
         *,
         unknown: str = "error",
         name: str = "mask",
-    ) -> Labels: ...
-    def paint(self, labels: Labels) -> npt.NDArray[np.uint8]: ...
-    def unknown_label(self, unknown: str) -> int | None: ...
-    def to_json(self) -> dict[str, Any]: ...
+    ) -> Labels:
+        """Turn a palette mask into labels."""
+
+    def paint(self, labels: Labels) -> npt.NDArray[np.uint8]:
+        """Turn labels into colours."""
+
+    def unknown_label(self, unknown: str) -> int | None:
+        """Resolve the option `unknown`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe this in plain JSON values."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +87,9 @@ class Legend:
     title: str = field(default="custom", compare=False)
 
     def __post_init__(self) -> None:
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 - frozen: set once, here
+        def put(name: str, value: object) -> None:
+            object.__setattr__(self, name, value)  # frozen: set once, here
+
         put("names", tuple(str(name) for name in self.names))
         put("colours", as_colours(self.colours) or _free_colours(len(self.names), self.void_colours))
         put("void_colours", as_colours(self.void_colours))
@@ -230,14 +247,14 @@ class Legend:
 
     @classmethod
     def from_text(cls, text: str, title: str = "custom") -> "Legend":
-        """Read one class a line: `name`, `name,r,g,b` or CVAT's `name:r,g,b:parts:actions`; `#` starts a comment.
+        r"""Read one class a line: `name`, `name,r,g,b` or CVAT's `name:r,g,b:parts:actions`; `#` starts a comment.
 
         Lines without colours get VOC's palette; either all lines have colours or none has.
 
         Raises:
             LegendError: a line is malformed.
 
-        >>> Legend.from_text("sky\\nroad").names
+        >>> Legend.from_text("sky\nroad").names
         ('sky', 'road')
         """
         rows = [

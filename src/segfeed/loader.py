@@ -1,11 +1,11 @@
 """The loader: a plan says which crops, a reader has the pixels, threads fill batches, which come out in order."""
 
+import inspect
 import weakref
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -174,7 +174,7 @@ class Loader:
     def _running(self) -> "Generator[Batch] | None":
         # A weak reference: after a `break` nothing but the loop held the epoch, so its threads stop at once.
         epoch = None if self._live is None else self._live()
-        return None if epoch is None or epoch.gi_frame is None else epoch
+        return None if epoch is None or inspect.getgeneratorstate(epoch) == inspect.GEN_CLOSED else epoch
 
     def with_format(self, format: Format) -> "Loader":  # noqa: A002 - the field's word
         """Make a loader of the same batches in another format, standing at the same position."""

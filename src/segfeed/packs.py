@@ -6,7 +6,7 @@ all files (size, times, inode); the stamp is a shortcut to a recorded fingerprin
 """
 
 import contextlib
-import datetime
+import datetime as dt
 import hashlib
 import json
 import os
@@ -24,8 +24,8 @@ import xxhash
 from segfeed.codec import decoder_versions
 from segfeed.errors import PackError, SourceChangedError
 from segfeed.legend import Encoder, Legend
-from segfeed.objects import encoder_from_json
 from segfeed.lookup import count_labels
+from segfeed.objects import encoder_from_json
 from segfeed.pack_file import FORMAT_VERSION, MappedRows, Record, RowWriter, map_rows
 from segfeed.pair import Pair
 from segfeed.parallel import in_order
@@ -235,7 +235,7 @@ class _Packing:
             "count": len(source),
             "bytes": (folder / _ROWS).stat().st_size,
             "decoders": decoder_versions(),
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         }
 
 
@@ -249,8 +249,8 @@ def _count_classes(pair: Pair, legend: Encoder) -> npt.NDArray[np.int64]:
 def hash_record(pair: Pair) -> bytes:
     """Hash a row as it is stored: height and width as little-endian int32, image bytes, label bytes; XXH3-128."""
     digest = xxhash.xxh3_128(np.array(pair.labels.shape, "<i4").tobytes())
-    digest.update(np.ascontiguousarray(pair.image))
-    digest.update(np.ascontiguousarray(pair.labels))
+    digest.update(np.ascontiguousarray(pair.image).data)
+    digest.update(np.ascontiguousarray(pair.labels).data)
     return digest.digest()
 
 
@@ -308,10 +308,15 @@ def _recorded(shortcut: Path, cache: Path) -> Path | None:
 
 
 def _plain(name: str) -> str:
-    return "".join(c if c.isalnum() and c.isascii() or c in "_-" else "_" for c in name)[:40] or "dataset"
+    return "".join(c if (c.isalnum() and c.isascii()) or c in "_-" else "_" for c in name)[:40] or "dataset"
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read what a pack says of itself.
+
+    Raises:
+        PackError: the folder holds no whole pack of this format version.
+    """
     try:
         manifest = json.loads((folder / _MANIFEST).read_bytes())
         size = (folder / _ROWS).stat().st_size

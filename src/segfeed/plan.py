@@ -89,7 +89,7 @@ class Plan:
     Args:
         sizes: integer (N, 2), (height, width) of each sample in px.
         batch_size: pairs in a batch over all ranks.
-        draw: how crops are drawn.
+        draw: how crops are drawn; None takes every image whole, as `Plan.exact` does.
         shuffle: visit the samples in a new order each epoch; otherwise in their own order.
         seed: 0 .. 2**63 - 1; the same seed gives the same rows, always.
         shard: which rank of how many this plan serves.
@@ -109,18 +109,20 @@ class Plan:
         self,
         sizes: Sizes,
         batch_size: int = 64,
-        draw: Draw = Draw(),  # noqa: B008 - frozen: sharing one instance is safe
+        draw: Draw | None = Draw(),
         *,
         shuffle: bool = True,
         seed: int = 0,
         shard: Shard = Shard(),  # noqa: B008 - immutable
     ) -> None:
-        self._set(sizes, batch_size, shard)
-        self.draw: Draw | None = draw
-        self.shuffle = bool(shuffle)
+        self.sizes = _check_sizes(sizes)
+        self.batch_size = whole_number("batch_size", batch_size, 1, 2**31 - 1)
+        self.shard = _check_shard(shard, self.batch_size)
+        self.draw = draw
+        self.shuffle = bool(shuffle) and draw is not None
         self.seed = whole_number("seed", seed, 0, 2**63 - 1)
-        self._kept = _keep(self.sizes, draw)
-        if len(self) < self.batch_size:
+        self._kept = _keep(self.sizes, draw) if draw is not None else _Kept(None, 0)
+        if not self.is_exact and len(self) < self.batch_size:
             found = (
                 f"{len(self)} of {len(self.sizes)} samples are as large as the crop"
                 if self._kept.samples is not None
@@ -142,21 +144,7 @@ class Plan:
         >>> plan.canvas, plan.rows(0, 1)["sample"].tolist()
         ((5, 9), [2, -1])
         """
-        plan = cls.__new__(cls)
-        plan._set(sizes, batch_size, shard)
-        plan.draw, plan.shuffle, plan.seed, plan._kept = None, False, 0, _Kept(None, 0)
-        return plan
-
-    def _set(self, sizes: Sizes, batch_size: int, shard: Shard) -> None:
-        self.sizes = _check_sizes(sizes)
-        self.batch_size = whole_number("batch_size", batch_size, 1, 2**31 - 1)
-        world = whole_number("world", shard[1], 1, 2**31 - 1)
-        self.shard = Shard(whole_number("rank", shard[0], 0, world - 1), world)
-        if self.batch_size % world:
-            raise OptionError(
-                f"batch_size={self.batch_size} counts the pairs of all ranks, and {world} ranks do not divide it; "
-                f"pass a multiple of {world}."
-            )
+        return cls(sizes, batch_size, None, shuffle=False, shard=shard)
 
     def __len__(self) -> int:
         """Count the samples that an epoch draws from, before the tail is dropped."""
@@ -271,8 +259,18 @@ def _distinct(sizes: Sizes) -> Sizes:
     return sizes[:1] if sizes.strides[0] == 0 else sizes
 
 
+def _check_shard(shard: Shard, batch_size: int) -> Shard:
+    world = whole_number("world", shard[1], 1, 2**31 - 1)
+    if batch_size % world:
+        raise OptionError(
+            f"batch_size={batch_size} counts the pairs of all ranks, and {world} ranks do not divide it; "
+            f"pass a multiple of {world}."
+        )
+    return Shard(whole_number("rank", shard[0], 0, world - 1), world)
+
+
 def _keep(sizes: Sizes, draw: Draw) -> _Kept:
-    fits = (_distinct(sizes) >= draw.crop_size).all(axis=1)
+    fits = np.asarray((_distinct(sizes) >= draw.crop_size).all(axis=1))
     small = int((~fits).sum()) * (len(sizes) // len(fits))
     if draw.small == "error" and small:
         first = int(np.argmin(fits))

@@ -43,7 +43,7 @@ class Pool:
         owner = (ctypes.c_ubyte * self._size).from_buffer(memory)
         # The finalizer refers to the queue and the memory, never to the pool or the owner: dropping the loader frees all.
         weakref.finalize(owner, _give_back, self._free, self._keep, memory).atexit = False
-        return np.frombuffer(owner, np.uint8)
+        return np.frombuffer(memoryview(owner), np.uint8)
 
 
 def _allocate(size_bytes: int) -> mmap.mmap:

@@ -52,12 +52,12 @@ class Statistics:
     @property
     def pixels(self) -> npt.NDArray[np.int64]:
         """Count the pixels of each class: int64 (classes,)."""
-        return self.class_pixels.sum(axis=0)
+        return np.asarray(self.class_pixels.sum(axis=0))
 
     @property
     def images(self) -> npt.NDArray[np.int64]:
         """Count the images that show each class: int64 (classes,)."""
-        return (self.class_pixels > 0).sum(axis=0)
+        return np.asarray((self.class_pixels > 0).sum(axis=0))
 
     @property
     def void_share(self) -> float:
@@ -67,13 +67,13 @@ class Statistics:
     @cached_property
     def mean(self) -> npt.NDArray[np.float64]:
         """Give the mean of red, green and blue over all pixels, scaled to 0..1: float64 (3,)."""
-        return self.values @ (np.arange(256) / 255) / self.values.sum(axis=1)
+        return np.asarray(self.values @ (np.arange(256) / 255) / self.values.sum(axis=1))
 
     @cached_property
     def std(self) -> npt.NDArray[np.float64]:
         """Give the standard deviation of red, green and blue over all pixels, scaled to 0..1: float64 (3,)."""
         squares = self.values @ (np.arange(256) / 255) ** 2 / self.values.sum(axis=1)
-        return np.sqrt(np.maximum(squares - self.mean**2, 0))
+        return np.asarray(np.sqrt(np.maximum(squares - self.mean**2, 0)))
 
     @cached_property
     def weights(self) -> npt.NDArray[np.float64]:
@@ -117,7 +117,7 @@ class Statistics:
 
     @property
     def _area(self) -> npt.NDArray[np.int64]:
-        return self.sizes.astype(np.int64).prod(axis=1)
+        return np.asarray(self.sizes.astype(np.int64).prod(axis=1))
 
 
 def count(reader: Readable, *, threads: int | None = None) -> Statistics:

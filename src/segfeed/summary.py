@@ -126,7 +126,7 @@ def _run(loader: Loader) -> SplitSummary:
             images, labels = batch
             real = int((batch.crops["sample"] >= 0).sum())  # rows of padding come last
             delivered += real
-            void += np.count_nonzero(labels[:real] == void_value)
+            void += int(np.count_nonzero(labels[:real] == void_value))
             pixels += labels[:real].size
             advance(1)
     seconds = time.perf_counter() - start
