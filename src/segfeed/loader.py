@@ -1,6 +1,7 @@
 """The loader: a plan says which crops, a reader has the pixels, threads fill batches, which come out in order."""
 
 import inspect
+import threading
 import weakref
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -15,8 +16,9 @@ import numpy.typing as npt
 from segfeed.crop import Rows
 from segfeed.errors import OptionError, StateError
 from segfeed.format import Format
-from segfeed.kernels import Recipe, fill, make_recipe
+from segfeed.kernels import Recipe, Stored, fill, load_compiled, make_recipe
 from segfeed.legend import Encoder, Legend
+from segfeed.packs import Pack
 from segfeed.pair import Pair
 from segfeed.parallel import available_cores
 from segfeed.plan import Plan, whole_number
@@ -125,7 +127,7 @@ class Loader:
             )
         self.reader, self.plan, self.format = reader, plan, format
         self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
-        self._recipe = _recipe(format, reader.legend)
+        self._recipe = _recipe(format, reader.legend, plan.canvas[1])
         height, width = plan.canvas
         self._shapes = (
             (plan.rows_per_step, *self._recipe.image_shape(height, width)),
@@ -135,7 +137,9 @@ class Loader:
             int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
             for shape, dtype in zip(self._shapes, self._dtypes, strict=True)
         )
+        self._nothing = Stored.of(Pair(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), self._recipe.stored_dtype)))
         self._pools = tuple(Pool(size, keep=_IN_FLIGHT + 2) for size in sizes)
+        self._warming, self._warmed = threading.Lock(), False
         self._next = _Position(0, 0)
         self._last = self._next
         self._live: weakref.ref[Generator[Batch]] | None = None
@@ -227,10 +231,21 @@ class Loader:
             pool.lease()[: int(np.prod(shape, dtype=np.int64)) * dtype.itemsize].view(dtype).reshape(shape)
             for pool, shape, dtype in zip(self._pools, self._shapes, self._dtypes, strict=True)
         )
-        for row, image, label in zip(rows, images, labels, strict=True):
-            pair = self.reader.read(int(row["sample"])) if row["sample"] >= 0 else None
-            fill(self._recipe, pair, row, image, label)
+        if isinstance(self.reader, Pack):
+            fill(self._recipe, self.reader.stored(rows["sample"]), rows, images, labels)
+        else:
+            for n, sample in enumerate(rows["sample"].tolist()):
+                stored = Stored.of(self.reader.read(sample)) if sample >= 0 else self._nothing
+                fill(self._recipe, stored, rows[n : n + 1], images[n : n + 1], labels[n : n + 1])
+        self._warm_up()
         return Batch(images, labels, rows, self.reader.keys)
+
+    def _warm_up(self) -> None:
+        """Load the compiled kernels beside the epoch, once its first batch is there."""
+        with self._warming:
+            if not self._warmed:
+                self._warmed = True
+                threading.Thread(target=load_compiled, args=(self._recipe,), name="segfeed-kernels").start()
 
     def state_dict(self, epoch: int | None = None, step: int | None = None) -> dict[str, Any]:
         """Describe where the loader stands, in JSON values: what was delivered, never what was prefetched.
@@ -271,9 +286,9 @@ class Loader:
         self._next = self._last = position
 
 
-def _recipe(wanted: Format, legend: Encoder) -> Recipe:
+def _recipe(wanted: Format, legend: Encoder, width: int) -> Recipe:
     classes = len(legend) if isinstance(legend, Legend) else 0
-    return make_recipe(wanted.resolve("NHWC", "int32", legend.void), classes, legend.void)
+    return make_recipe(wanted.resolve("NHWC", "int32", legend.void), width, classes, legend.void)
 
 
 def _read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, steps: int) -> _Position:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from segfeed.errors import PackError
+from segfeed.kernels import Stored
 from segfeed.pair import Pair
 from segfeed.storage import WholeFile
 
@@ -135,6 +136,14 @@ class MappedRows:
     sizes: npt.NDArray[np.int32]
     label_dtype: np.dtype[Any]
     table: pa.Table
+
+    def stored(self, samples: npt.NDArray[np.int64]) -> Stored:
+        """Say where some rows lie; rows -1 (no sample) point at the first one."""
+        samples = np.maximum(samples, 0)
+        # A row starts at any byte, its labels too: uint16 labels are 2-byte aligned, since all before them are.
+        ids = self.memory[: len(self.memory) & -self.label_dtype.itemsize].view(self.label_dtype)
+        starts = self.labels[samples] // self.label_dtype.itemsize
+        return Stored(self.memory, self.images[samples], ids, starts, self.sizes[samples])
 
     def pair(self, index: int) -> Pair:
         """View a row's image and labels in place: no byte is read or copied."""

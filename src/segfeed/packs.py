@@ -23,6 +23,7 @@ import xxhash
 
 from segfeed.codec import decoder_versions
 from segfeed.errors import PackError, SourceChangedError
+from segfeed.kernels import Stored
 from segfeed.legend import Encoder, Legend
 from segfeed.lookup import count_labels
 from segfeed.objects import encoder_from_json
@@ -130,6 +131,10 @@ class Pack:
     def read(self, index: int) -> Pair:
         """View a pair in the mapped file: image uint8 (H, W, 3), labels (H, W), both read-only."""
         return self.rows.pair(index)
+
+    def stored(self, samples: npt.NDArray[np.int64]) -> Stored:
+        """Say where pairs lie in the mapped file, so that a whole batch is filled in one call."""
+        return self.rows.stored(samples)
 
 
 def make_pack(source: Source, *, cache_dir: str | os.PathLike[str] | None = None, threads: int | None = None) -> Pack:
