@@ -44,7 +44,7 @@ def run_demo(to: Path, *, cache_dir: str | os.PathLike[str] | None = None, force
     reader = train.reader
     assert isinstance(reader, Pack)
     draw_pairs(reader, path=pictures[0])
-    draw_crops(reader, path=pictures[1])
+    draw_crops(reader, crop_size=(200, 300), path=pictures[1])  # the chapter's crop: five full-size ones look alike
     batch = next(iter(train))
     draw_batch(batch, reader.legend, format=train.format, path=pictures[2])
     return Demo(summary, pictures)

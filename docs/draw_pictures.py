@@ -1,0 +1,32 @@
+"""Draw the pictures of README and docs/ again: `make docs`."""
+
+import runpy
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+import segfeed
+from segfeed.figures import draw_batch, draw_crops, draw_pairs
+from segfeed.packs import Pack
+
+HERE = Path(__file__).parent / "pictures"
+
+
+def main() -> None:
+    """Draw everything, with at most 256 colours a picture so that the repository stays small."""
+    HERE.mkdir(exist_ok=True)
+    train, _ = segfeed.load("sample", batch_size=64, crop_size=(320, 480))
+    assert isinstance(train.reader, Pack)
+    draw_pairs(train.reader, path=HERE / "pairs.png")
+    draw_crops(train.reader, crop_size=(200, 300), path=HERE / "crops.png")
+    draw_batch(next(iter(train)), train.reader.legend, format=train.format, path=HERE / "batch.png")
+    sys.argv[1:] = [str(HERE / "kinds.png")]
+    runpy.run_path(str(HERE.parents[1] / "examples" / "segmentation_kinds.py"), run_name="__main__")
+    for path in sorted(HERE.glob("*.png")):
+        Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+        print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")
+
+
+if __name__ == "__main__":
+    main()
