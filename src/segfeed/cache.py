@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segfeed.packs import find_packs, last_used_s, read_manifest
-from segfeed.plan import whole_number
+from segfeed.options import whole_number
+from segfeed.packs import find_packs, last_used_s, peek_manifest, recorded_pack
 from segfeed.storage import cache_folder, unfinished_folders
+
+# What a pack of another format version may leave unsaid.
+_UNKNOWN = {"name": "?", "root": "?", "split": "?", "task": "?", "count": 0, "bytes": 0, "created": None}
 
 
 @dataclass(frozen=True)
@@ -78,16 +81,17 @@ def prune_packs(
     if not dry_run:
         for folder in folders:
             shutil.rmtree(folder)
-        for stamp in (cache / "stamps").glob("*"):
-            if not (cache / "packs" / stamp.read_text()).is_dir():
+        for stamp in (cache / "stamps").glob("[!.]*"):
+            if recorded_pack(stamp) is None:
                 stamp.unlink(missing_ok=True)
     return folders
 
 
 def _describe(folder: Path) -> CachedPack:
-    manifest = read_manifest(folder)
+    manifest = {**_UNKNOWN, **(peek_manifest(folder) or {})}
     when = dt.datetime.fromtimestamp(last_used_s(folder), dt.UTC)
-    return CachedPack(folder, manifest, dt.datetime.fromisoformat(manifest["created"]), when)
+    created = when if manifest["created"] is None else dt.datetime.fromisoformat(manifest["created"])
+    return CachedPack(folder, manifest, created, when)
 
 
 def _ago(when: dt.datetime) -> str:

@@ -47,12 +47,15 @@ Crop = Annotated[str, typer.Option(metavar="HxW", help="Crop height x width in p
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
 
 
+_INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command line; every error is one line on standard error."""
     try:
         code = app(standalone_mode=False)
     except KeyboardInterrupt:
-        _fail("interrupted; nothing half-made was left behind", 130)
+        _fail("interrupted; nothing half-made was left behind", _INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; Python would complain about that at exit
         sys.exit(0)
@@ -61,10 +64,12 @@ def main() -> None:
     except Exception as error:
         # typer's own errors, under whatever module it keeps them: usage (exit code 2) and Abort (Ctrl-C)
         if type(error).__name__ == "Abort":
-            _fail("interrupted; nothing half-made was left behind", 130)
+            _fail("interrupted; nothing half-made was left behind", _INTERRUPTED)
         if not hasattr(error, "format_message"):
             raise
         _fail(error.format_message(), 2)
+    if code == _INTERRUPTED:  # typer turns Ctrl-C into a return value
+        _fail("interrupted; nothing half-made was left behind", _INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -296,9 +301,8 @@ def _print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Non
         table.add_column(escape(_clean(head)), justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*(escape(_clean(cell)) for cell in row))
-    console = Console()
-    # Piped output has no width of its own: never cut a table short there.
-    console.print(table, width=None if console.is_terminal else 160)
+    # Piped output has no width of its own: never fold a table there.
+    Console(width=None if sys.stdout.isatty() else 1000).print(table)
 
 
 def _print_summary(summary: Summary) -> None:

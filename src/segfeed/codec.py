@@ -5,6 +5,7 @@ cannot take (CMYK, PNG, BMP, WebP) by Pillow. Masks: PNG, palette indices read r
 The checksum of every PNG chunk is verified here, because Pillow does not verify those of pixel data.
 """
 
+import contextlib
 import io
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -17,13 +18,22 @@ import simplejpeg
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from segfeed.errors import MaskError, PhotoError, SourceError
-from segfeed.headers import JPEG_MAGIC, PNG_MAGIC, kind_of, read_jpeg_header, read_png
-from segfeed.legend import Encoder, Legend
-from segfeed.lookup import Labels
-from segfeed.palette import VOID_COLOUR
+from segfeed.headers import (
+    JPEG_MAGIC,
+    PNG_MAGIC,
+    check_stream,
+    inflate_indices,
+    kind_of,
+    read_jpeg_header,
+    read_png,
+    read_png_header,
+)
+from segfeed.legend import Legend
+from segfeed.lookup import Encoder, Labels
+from segfeed.palette import VOID_COLOUR, colour_codes
 
-MAX_PIXELS = 1 << 28
-"""The most pixels a photo or mask may declare: 268 million. A few bytes can declare billions."""
+MAX_PIXELS = 89_478_485
+"""The most pixels a photo or mask may declare, Pillow's own limit before it warns. A few bytes can declare billions."""
 
 _PHOTO_FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 _PHOTO_MODES = ("L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "1")
@@ -66,10 +76,11 @@ def read_photo_header(data: bytes, name: str) -> PhotoHeader:
     if data.startswith(JPEG_MAGIC):
         jpeg = _jpeg_header(data, name)
         header = PhotoHeader(jpeg.height, jpeg.width, jpeg.orientation)
+    elif data.startswith(PNG_MAGIC):
+        header = PhotoHeader(*read_png_header(data, name, PhotoError))
     else:
         with _open(data, name, _PHOTO_FORMATS, PhotoError) as picture:
-            orientation = picture.getexif().get(0x0112, 1)
-            header = PhotoHeader(picture.height, picture.width, orientation if orientation in range(1, 9) else 1)
+            header = PhotoHeader(picture.height, picture.width, _orientation(picture, name))
     _check_size(header.height, header.width, name, PhotoError)
     return header
 
@@ -92,21 +103,7 @@ def decode_photo(data: bytes, name: str = "photo") -> npt.NDArray[np.uint8]:
     _check_suffix(data, name)
     if not data.startswith(JPEG_MAGIC):
         return _decode_with_pillow(data, name)
-    header = _jpeg_header(data, name)
-    _check_size(header.height, header.width, name, PhotoError)
-    if header.components == 4:
-        return _decode_with_pillow(data, name)
-    if header.unsupported:
-        raise PhotoError(
-            f"{name}: a JPEG with {header.unsupported}; expected 8-bit Huffman-coded; save it again as a plain JPEG."
-        )
-    if header.progressive and data.count(b"\xff\xda") > _MAX_SCANS:
-        raise PhotoError(f"{name}: a progressive JPEG of more than {_MAX_SCANS} scans; save it again as a plain JPEG.")
-    try:
-        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", strict=True)
-    except ValueError as error:
-        raise PhotoError(f"{name}: damaged JPEG ({_reason(error)}); restore the file from its origin.") from error
-    return pixels
+    return _decode_jpeg(data, name)
 
 
 def decode_mask(data: bytes, name: str = "mask") -> StoredMask:
@@ -134,6 +131,10 @@ def decode_mask(data: bytes, name: str = "mask") -> StoredMask:
         raise MaskError(
             f"{name}: a 16-bit colour mask; expected 8 bits a channel; save it as 8-bit RGB or as a palette PNG."
         )
+    _refuse_truncating(name, MaskError)
+    if (indices := inflate_indices(png, data)) is not None:
+        return StoredMask(indices, png.palette)
+    check_stream(png, data, name, MaskError)
     with _open(png.pixels_only(data), name, ("PNG",), MaskError) as picture:
         pixels = _pixels(picture, name, MaskError)
     if png.kind in ("gray with alpha", "colour with alpha"):
@@ -212,10 +213,36 @@ def decoder_versions() -> dict[str, str]:
     return {"simplejpeg": simplejpeg.__version__, "pillow": PIL.__version__}
 
 
+def _orientation(picture: Image.Image, name: str) -> int:
+    try:
+        found = picture.getexif().get(0x0112, 1)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise PhotoError(f"{name}: unreadable EXIF ({_reason(error)}); restore the file from its origin.") from error
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
 def _check_suffix(data: bytes, name: str) -> None:
     expected = _SUFFIXES.get(PurePath(name).suffix.lower())
     if expected is not None and kind_of(data) != expected:
         raise PhotoError(f"{name}: {kind_of(data)}; expected {expected}, as the name says; replace or rename the file.")
+
+
+def _decode_jpeg(data: bytes, name: str) -> npt.NDArray[np.uint8]:
+    header = _jpeg_header(data, name)
+    _check_size(header.height, header.width, name, PhotoError)
+    if header.components == 4:
+        return _decode_with_pillow(data, name)
+    if header.unsupported:
+        raise PhotoError(
+            f"{name}: a JPEG with {header.unsupported}; expected 8-bit Huffman-coded; save it again as a plain JPEG."
+        )
+    if header.progressive and data.count(b"\xff\xda") > _MAX_SCANS:
+        raise PhotoError(f"{name}: a progressive JPEG of more than {_MAX_SCANS} scans; save it again as a plain JPEG.")
+    try:
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", strict=True)
+    except ValueError as error:
+        raise PhotoError(f"{name}: damaged JPEG ({_reason(error)}); restore the file from its origin.") from error
+    return pixels
 
 
 def _jpeg_header(data: bytes, name: str) -> Any:
@@ -235,6 +262,7 @@ def _decode_with_pillow(data: bytes, name: str) -> npt.NDArray[np.uint8]:
             raise PhotoError(
                 f"{name}: a 16-bit photo; expected 8 bits a channel; convert it to 8 bits in the way your task needs."
             )
+        check_stream(png, data, name, PhotoError)
         data = png.pixels_only(data)
     with _open(data, name, _PHOTO_FORMATS, PhotoError) as picture:
         _check_size(picture.height, picture.width, name, PhotoError)
@@ -249,11 +277,7 @@ def _decode_with_pillow(data: bytes, name: str) -> npt.NDArray[np.uint8]:
 
 
 def _open(data: bytes, name: str, formats: tuple[str, ...], error_type: type[SourceError]) -> Image.Image:
-    if ImageFile.LOAD_TRUNCATED_IMAGES:
-        raise error_type(
-            f"{name}: PIL.ImageFile.LOAD_TRUNCATED_IMAGES is switched on, so a damaged file would decode to invented pixels; "
-            "set it back to False."
-        )
+    _refuse_truncating(name, error_type)
     try:
         return Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError:
@@ -264,6 +288,14 @@ def _open(data: bytes, name: str, formats: tuple[str, ...], error_type: type[Sou
         raise error_type(
             f"{name}: unreadable {kind_of(data)} ({_reason(error)}); restore the file from its origin."
         ) from error
+
+
+def _refuse_truncating(name: str, error_type: type[SourceError]) -> None:
+    if ImageFile.LOAD_TRUNCATED_IMAGES:
+        raise error_type(
+            f"{name}: PIL.ImageFile.LOAD_TRUNCATED_IMAGES is switched on, so a damaged file would decode to invented pixels; "
+            "set it back to False."
+        )
 
 
 def _pixels(picture: Image.Image, name: str, error_type: type[SourceError]) -> npt.NDArray[Any]:
@@ -278,8 +310,9 @@ def _pixels(picture: Image.Image, name: str, error_type: type[SourceError]) -> n
 def _refuse_mask(data: bytes, name: str) -> NoReturn:
     found = kind_of(data)
     if data.startswith(JPEG_MAGIC):
-        codes = decode_photo(data, name).reshape(-1, 3).astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
-        found = f"a JPEG of {len(np.unique(codes))} colours, which JPEG's loss has blurred"
+        with contextlib.suppress(PhotoError):  # a damaged one is refused all the same
+            colours = len(np.unique(colour_codes(_decode_jpeg(data, name))))
+            found = f"a JPEG of {colours} colours, which JPEG's loss has blurred"
     raise MaskError(f"{name}: {found}; expected a PNG; export the masks again as PNG.")
 
 

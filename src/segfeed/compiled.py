@@ -92,10 +92,8 @@ def _line(memory: Any, start: Any, length: Any, flip: Any, mirrored: Any) -> Any
 
 
 @_compile
-def fill_float_last(
-    memory: Any, starts: Any, sizes: Any, rows: Any, scale: Any, bias: Any, padding: Any, out: Any
-) -> None:
-    """Write float32 images (N, H, W * 3); scale, bias, padding are (W * 3,), one value for each of a line."""
+def fill_float_last(memory: Any, starts: Any, sizes: Any, rows: Any, affine: Any, padding: Any, out: Any) -> None:
+    """Write float32 images (N, H, W * 3); affine is (2, W * 3), scale and bias of each value of a line, padding (W * 3,)."""
     columns = out.shape[2] // 3
     mirrored = np.empty(out.shape[2], np.uint8)
     for n in range(rows.shape[0]):
@@ -108,14 +106,12 @@ def fill_float_last(
             if y0 <= y < y1:
                 start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
                 source = _line(memory, start, (x1 - x0) * 3, row.flip, mirrored)
-                _normalise(source, scale, bias, out[n, y, z0 * 3 : z1 * 3])
+                _normalise(source, affine[0], affine[1], out[n, y, z0 * 3 : z1 * 3])
 
 
 @_compile
-def fill_float_first(
-    memory: Any, starts: Any, sizes: Any, rows: Any, scale: Any, bias: Any, padding: Any, out: Any
-) -> None:
-    """Write float32 images (N, 3, H, W); scale, bias, padding as in `fill_float_last`."""
+def fill_float_first(memory: Any, starts: Any, sizes: Any, rows: Any, affine: Any, padding: Any, out: Any) -> None:
+    """Write float32 images (N, 3, H, W); affine and padding as in `fill_float_last`."""
     columns = out.shape[3]
     mirrored = np.empty(columns * 3, np.uint8)
     for n in range(rows.shape[0]):
@@ -130,7 +126,7 @@ def fill_float_first(
                 start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
                 source = _line(memory, start, (x1 - x0) * 3, row.flip, mirrored)
                 red, green, blue = out[n, 0, y, z0:z1], out[n, 1, y, z0:z1], out[n, 2, y, z0:z1]
-                _normalise_planes(source, scale, bias, red, green, blue)
+                _normalise_planes(source, affine[0], affine[1], red, green, blue)
 
 
 @_compile

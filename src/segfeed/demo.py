@@ -36,6 +36,8 @@ def run_demo(to: Path, *, cache_dir: str | os.PathLike[str] | None = None, force
     taken = [path for path in pictures if path.exists()]
     if taken and not force:
         raise OptionError(f"{taken[0]} exists; pass --force to overwrite it, or --to for another folder.")
+    if to.exists() and not to.is_dir():
+        raise OptionError(f"{to} is a file; pass --to with the name of a folder.")
     to.mkdir(parents=True, exist_ok=True)
     splits = load("sample", batch_size=64, crop_size=(320, 480), cache_dir=cache_dir)
     summary = summarise(splits)

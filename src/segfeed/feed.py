@@ -18,9 +18,11 @@ from segfeed.errors import LegendError, OptionError, SourceError, SourceMissingE
 from segfeed.format import Format
 from segfeed.legend import Legend
 from segfeed.loader import Loader
-from segfeed.packs import Pack, make_pack
-from segfeed.plan import Draw, Plan, Shard, Small, whole_number
-from segfeed.progress import progress
+from segfeed.options import whole_number
+from segfeed.packs import Pack, find_pack, make_pack
+from segfeed.palette import VOID_COLOUR, as_colours
+from segfeed.plan import Draw, Plan, Shard, Small, check_shard
+from segfeed.progress import show_progress
 from segfeed.sample import write_sample
 from segfeed.sources import FORMATS, Source, Task
 from segfeed.storage import cache_folder, publish
@@ -85,7 +87,7 @@ def scan(
         raise OptionError(f"format={format!r} is not known; use one of {', '.join(FORMATS)}.")
     if task == "instance" and legend is not None:
         raise OptionError('legend has no meaning for task="instance", whose labels are object ids; leave it out.')
-    root = sample_root(cache_dir) if path_or_name == "sample" else Path(path_or_name).expanduser()
+    root = sample_root(cache_dir) if path_or_name == "sample" else Path(path_or_name).expanduser().absolute()
     if not root.exists():
         raise SourceMissingError(f"{root}: no such folder; pass the path of a dataset, or the name 'sample'.")
     for name in [format] if format else FORMATS:
@@ -154,23 +156,31 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     >>> images.shape, images.dtype, labels.shape, labels.dtype
     ((8, 64, 96, 3), dtype('float32'), (8, 64, 96), dtype('int32'))
     """
-    draw, wanted, shard = Draw(crop_size, small, flip), _format(format_fields), Shard(*shard)
-    readers = _read_splits(data, splits, task=task, legend=legend, unknown=unknown, cache_dir=cache_dir)
-    train, val = (_packed(reader, pack, cache_dir, threads) for reader in readers)
+    draw, wanted, shard = (
+        Draw(crop_size, small, flip),
+        _format(format_fields),
+        check_shard(shard, whole_number("batch_size", batch_size, 1, 2**31 - 1)),
+    )
+    asked = whole_number("val_batch_size", batch_size if val_batch_size is None else val_batch_size, 1, 2**31 - 1)
+    train, val = _read_splits(data, splits, task=task, legend=legend, unknown=unknown, cache_dir=cache_dir)
+    loaders: list[Loader | None] = [None, None]
     notes: list[str] = []
-    train_loader = val_loader = None
+    # Both loaders are made before anything is packed: a wrong option is refused first.
     if train is not None:
-        plan = Plan(train.sizes, batch_size, draw, seed=seed, shard=shard)
-        train_loader = Loader(train, plan, format=wanted, threads=threads)
+        reader = _ready(train, pack, cache_dir)
+        plan = Plan(reader.sizes, batch_size, draw, seed=seed, shard=shard)
+        loaders[0] = Loader(reader, plan, format=wanted, threads=threads)
         notes += _train_notes(plan, train.split)
     if val is not None:
-        asked = whole_number("val_batch_size", batch_size if val_batch_size is None else val_batch_size, 1, 2**31 - 1)
-        plan = Plan.exact(val.sizes, _fitting_batch(val.sizes, asked, wanted, shard.world), shard=shard)
-        val_loader = Loader(val, plan, format=wanted, threads=threads)
+        reader = _ready(val, pack, cache_dir)
+        plan = Plan.exact(reader.sizes, _fitting_batch(reader.sizes, asked, wanted, shard.world), shard=shard)
+        loaders[1] = Loader(reader, plan, format=wanted, threads=threads)
         notes += _val_notes(plan, val, asked)
+    if pack:
+        loaders = [None if loader is None else _packed(loader, cache_dir) for loader in loaders]
     for note in notes:
         _log.info(note)
-    return Splits(train_loader, val_loader, tuple(notes))
+    return Splits(loaders[0], loaders[1], tuple(notes))
 
 
 def sample_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
@@ -190,7 +200,7 @@ def sample_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
 def _draw_sample(folder: Path) -> None:
     root = folder / "sample"
     root.mkdir()
-    with progress("drawing the sample", 206) as advance:
+    with show_progress("drawing the sample", 206) as advance:
         write_sample(root, lambda _done, _total: advance(1))
 
 
@@ -218,9 +228,9 @@ def _read_legend(legend: LegendLike | None) -> Legend | None:
             f"{path}: the legend cannot be read ({error.strerror}); pass a Legend, class names, or a legend file."
         ) from error
     if path.suffix.lower() == ".png":
-        palette = np.unique(read_palette(data, path.name), axis=0, return_index=True)[1]
-        colours = read_palette(data, path.name)[np.sort(palette)]
-        return Legend.from_palette(colours, [f"class {i}" for i in range(len(colours))])
+        # A palette may repeat a colour; 254 classes are what 8-bit labels can hold beside void.
+        colours = [c for c in dict.fromkeys(as_colours(read_palette(data, path.name))) if c != VOID_COLOUR][:254]
+        return Legend(tuple(f"class {i}" for i in range(len(colours))), tuple(colours), title=path.stem)
     try:
         text = data.decode("utf-8-sig")
         return (
@@ -234,7 +244,7 @@ def _read_splits(
     data: str | os.PathLike[str], splits: tuple[str | None, str | None], **options: Any
 ) -> list[Source | None]:
     """Scan both splits; refuse a train split without masks, and ids that are in both."""
-    if isinstance(splits, str) or len(splits) != 2 or splits == (None, None):
+    if not isinstance(splits, tuple | list) or len(splits) != 2 or tuple(splits) == (None, None):
         raise OptionError(f"splits={splits!r} is not a pair; give (train, val), with None for one that is not wanted.")
     train, val = (None if split is None else scan(data, split, **options) for split in splits)
     if train is not None and not train.has_masks:
@@ -251,13 +261,17 @@ def _read_splits(
     return [train, val]
 
 
-def _packed(
-    source: Source | None,
-    pack: bool,  # noqa: FBT001 - load's own option
-    cache_dir: str | os.PathLike[str] | None,
-    threads: int | None,
-) -> Source | Pack | None:
-    return make_pack(source, cache_dir=cache_dir, threads=threads or None) if pack and source is not None else source
+def _ready(source: Source, pack: bool, cache_dir: str | os.PathLike[str] | None) -> Source | Pack:  # noqa: FBT001 - load's option
+    """Give the pack of a source where it is known already, else the source."""
+    return (find_pack(source, cache_dir=cache_dir) if pack else None) or source
+
+
+def _packed(loader: Loader, cache_dir: str | os.PathLike[str] | None) -> Loader:
+    """Make the same loader over the pack of its source."""
+    if not isinstance(loader.reader, Source):
+        return loader
+    reader = make_pack(loader.reader, cache_dir=cache_dir, threads=loader.threads)
+    return Loader(reader, loader.plan, format=loader.format, threads=loader.threads)
 
 
 def _fitting_batch(sizes: npt.NDArray[Any], asked: int, wanted: Format, world: int) -> int:

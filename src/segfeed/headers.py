@@ -29,6 +29,8 @@ _MAGICS = (
 )
 _PNG_KINDS = {0: "gray", 2: "colour", 3: "palette", 4: "gray with alpha", 6: "colour with alpha"}
 _PALETTE = 3
+_CHANNELS = {"gray": 1, "colour": 3, "palette": 1, "gray with alpha": 2, "colour with alpha": 4}
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _WANTED_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _SOF_NAMES = {3: "lossless coding", 5: "hierarchical coding", 6: "hierarchical coding", 7: "hierarchical coding"}
 _NO_SOF = (0xC4, 0xC8, 0xCC)  # tables that share the SOF markers' range
@@ -49,12 +51,13 @@ class JpegHeader:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Png:
-    """Hold what a PNG declares: size (px), bits a channel, kind of pixels, palette uint8 (N, 3) or None, its chunks."""
+    """Hold what a PNG declares: size (px), bits a channel, kind of pixels, order of lines, palette uint8 (N, 3) or None, its chunks."""
 
     height: int
     width: int
     bits: int
     kind: str
+    interlaced: bool
     palette: npt.NDArray[np.uint8] | None
     chunks: tuple[tuple[bytes, int, int], ...]
 
@@ -107,7 +110,89 @@ def _describe(data: bytes, chunks: tuple[tuple[bytes, int, int], ...]) -> Png:
     if palette is not None and (not palette or len(palette) % 3):
         raise _DamageError("a palette picture without a whole palette")
     colours = None if palette is None else np.frombuffer(palette, np.uint8).reshape(-1, 3)
-    return Png(height, width, bits, _PNG_KINDS[colour], colours, chunks)
+    return Png(height, width, bits, _PNG_KINDS[colour], header[12] != 0, colours, chunks)
+
+
+def read_png_header(data: bytes, name: str, error_type: type[SourceError]) -> tuple[int, int, int]:
+    """Read (height, width, EXIF orientation) from a PNG's first bytes, up to its pixels.
+
+    Raises:
+        error_type: the header is cut off.
+    """
+    if len(data) < 33 or data[12:16] != b"IHDR":
+        raise error_type(f"{name}: damaged PNG (no header in {len(data)} bytes); restore the file from its origin.")
+    width, height = struct.unpack_from(">II", data, 16)
+    position, orientation = len(PNG_MAGIC), 1
+    while position + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        if kind == b"IDAT":
+            break
+        if kind == b"eXIf":
+            orientation = _orientation(data[position + 8 : position + 8 + length])
+        position += 12 + length
+    return height, width, orientation
+
+
+def inflate_indices(png: Png, data: bytes) -> npt.NDArray[np.uint8] | None:
+    """Unpack the usual kind of mask, 8-bit indices in unfiltered lines, which needs no picture library.
+
+    Returns:
+        indices: uint8 (H, W), or None where the PNG is of another kind, or damaged.
+    """
+    if png.bits != 8 or png.interlaced or png.kind not in ("palette", "gray"):
+        return None
+    unpack = zlib.decompressobj()
+    try:
+        lines = unpack.decompress(
+            b"".join(data[a + 8 : b - 4] for kind, a, b in png.chunks if kind == b"IDAT"), _limit(png)
+        )
+    except zlib.error:
+        return None
+    # The end of the stream holds its checksum, which must have been reached; Pillow does not look at it.
+    if not unpack.eof or len(lines) != png.height * (png.width + 1):
+        return None
+    rows = np.frombuffer(lines, np.uint8).reshape(png.height, png.width + 1)
+    return None if rows[:, 0].any() else rows[:, 1:]
+
+
+def check_stream(png: Png, data: bytes, name: str, error_type: type[SourceError]) -> None:
+    """Verify that a PNG's pixel data unpacks to exactly as many bytes as its size needs, and its checksum.
+
+    Pillow fills what is missing with zeros, and does not look at the checksum.
+
+    Raises:
+        error_type: bytes are missing or too many, or damaged.
+    """
+    expected, found = _stream_length(png), 0
+    unpack = zlib.decompressobj()
+    packed = b"".join(data[start + 8 : end - 4] for kind, start, end in png.chunks if kind == b"IDAT")
+    try:
+        while not unpack.eof and found <= expected:
+            part = unpack.decompress(packed, 1 << 20)
+            found, packed = found + len(part), unpack.unconsumed_tail
+            if not part and not packed:
+                break
+    except zlib.error as error:
+        raise error_type(f"{name}: damaged PNG ({error}); restore the file from its origin.") from None
+    if not unpack.eof or found != expected:
+        raise error_type(
+            f"{name}: damaged PNG (pixel data of {found} bytes where {expected} are needed); restore the file from its origin."
+        )
+
+
+def _stream_length(png: Png) -> int:
+    """Count the bytes of the unpacked lines: one for the filter, then the pixels' bits; a line of no pixels is left out."""
+    passes = _ADAM7 if png.interlaced else ((0, 0, 1, 1),)
+    length = 0
+    for left, top, right, down in passes:
+        width, height = -(-(png.width - left) // right), -(-(png.height - top) // down)
+        if width > 0 and height > 0:
+            length += height * (1 + -(-width * png.bits * _CHANNELS[png.kind] // 8))
+    return length
+
+
+def _limit(png: Png) -> int:
+    return png.height * (png.width + 1) + 1  # a few bytes can unpack to gigabytes: stop after one too many
 
 
 def _walk(data: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -31,8 +31,7 @@ class Recipe:
         dtype: the images' dtype.
         label_dtype: the labels' dtype.
         stored_dtype: the stored labels' dtype, uint8 or uint16.
-        scale: float32 (3 * W,), factor of each value of a line of pixels.
-        bias: float32 (3 * W,), summand of each value of a line of pixels.
+        affine: float32 (2, 3 * W), factor and summand of each value of a line of pixels.
         values: (256, 3) of `dtype`, what each pixel value becomes in each channel.
         padding: (3 * W,) of `dtype`, a line of what lies outside the image.
         stored_void: the stored label of void.
@@ -43,8 +42,7 @@ class Recipe:
     dtype: np.dtype[Any]
     label_dtype: np.dtype[Any]
     stored_dtype: np.dtype[Any]
-    scale: npt.NDArray[np.float32]
-    bias: npt.NDArray[np.float32]
+    affine: npt.NDArray[np.float32]
     values: npt.NDArray[Any]
     padding: npt.NDArray[Any]
     stored_void: int
@@ -127,7 +125,7 @@ def make_recipe(wanted: Format, width: int, classes: int, stored_void: int) -> R
         np.dtype(wanted.dtype),
         label_dtype,
         np.dtype(np.uint8 if stored_void == 255 else np.uint16),
-        *(np.tile(line, width) for line in (scale, bias)),
+        np.tile(np.stack([scale, bias]), width),
         values,
         np.tile(padding, width),
         stored_void,
@@ -189,12 +187,12 @@ def _convert(recipe: Recipe, pixels: npt.NDArray[np.uint8], out: npt.NDArray[Any
         source, line = (
             np.lib.stride_tricks.as_strided(a, (height, 3 * width), (a.strides[0], a.itemsize)) for a in (pixels, out)
         )
-        np.multiply(source, recipe.scale[: 3 * width], out=line)
-        np.add(line, recipe.bias[: 3 * width], out=line)
+        np.multiply(source, recipe.affine[0, : 3 * width], out=line)
+        np.add(line, recipe.affine[1, : 3 * width], out=line)
     elif recipe.dtype == np.float32:
         for channel in range(3):
-            np.multiply(pixels[..., channel], recipe.scale[channel], out=out[..., channel])
-            np.add(out[..., channel], recipe.bias[channel], out=out[..., channel])
+            np.multiply(pixels[..., channel], recipe.affine[0, channel], out=out[..., channel])
+            np.add(out[..., channel], recipe.affine[1, channel], out=out[..., channel])
     else:
         for channel in range(3):
             out[..., channel] = recipe.values[:, channel][pixels[..., channel]]
@@ -219,12 +217,13 @@ def load_compiled(recipe: Recipe) -> bool:
         if module is None:
             return False
         if recipe.types not in _Compiled.ready:
+            width = recipe.affine.shape[1] // 3
             rows = np.zeros(1, ROW)
-            rows["height"], rows["width"] = 1, len(recipe.scale) // 3
-            shape = recipe.image_shape(1, len(recipe.scale) // 3)
+            rows["height"], rows["width"] = 1, width
+            shape = recipe.image_shape(1, width)
             images, labels = (
                 np.empty((1, *shape), recipe.dtype),
-                np.empty((1, 1, len(recipe.scale) // 3), recipe.label_dtype),
+                np.empty((1, 1, width), recipe.label_dtype),
             )
             one = Stored.of(Pair(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), recipe.stored_dtype)))
             _fill_compiled(module, recipe, one, rows, images, labels)
@@ -250,7 +249,7 @@ def _fill_compiled(
     out = images if recipe.channels_first else images.reshape(*images.shape[:2], -1)
     if recipe.dtype == np.float32:
         function = compiled.fill_float_first if recipe.channels_first else compiled.fill_float_last
-        function(*where, recipe.scale, recipe.bias, recipe.padding, out)
+        function(*where, recipe.affine, recipe.padding, out)
     elif recipe.dtype == np.uint8 and not recipe.channels_first:
         compiled.fill_bytes(*where, recipe.padding, out)
     else:  # numba knows no 16-bit floats: it moves their bits

@@ -11,52 +11,25 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from segfeed.errors import LegendError, OptionError
-from segfeed.lookup import Labels, as_indices, first_unknown, look_up_codes, look_up_indices, poison_of, settle
+from segfeed.lookup import (
+    Labels,
+    as_bytes,
+    as_indices,
+    first_unknown,
+    look_up_codes,
+    look_up_indices,
+    poison_of,
+    settle,
+)
 from segfeed.palette import VOID_COLOUR, Codes, Colour, as_colours, colour_codes, voc_colours
 
-
-class Encoder(Protocol):
-    """Map stored masks to labels and back: a legend, or objects in its place."""
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Give the labels' dtype."""
-
-    @property
-    def void(self) -> int:
-        """Give the stored label of void."""
-
-    @property
-    def digest(self) -> str:
-        """Give the SHA-256 of everything that decides what a stored mask means."""
-
-    def encode(self, stored: npt.NDArray[Any], *, unknown: str = "error", name: str = "mask") -> Labels:
-        """Turn stored colours or bare indices into labels."""
-
-    def encode_palette(
-        self,
-        indices: npt.NDArray[np.uint8],
-        palette: npt.NDArray[np.uint8],
-        *,
-        unknown: str = "error",
-        name: str = "mask",
-    ) -> Labels:
-        """Turn a palette mask into labels."""
-
-    def paint(self, labels: Labels) -> npt.NDArray[np.uint8]:
-        """Turn labels into colours."""
-
-    def unknown_label(self, unknown: str) -> int | None:
-        """Resolve the option `unknown`."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Describe this in plain JSON values."""
+_MAX_PALETTES = 64  # tables of palettes that are kept; a dataset with a palette of its own in each file keeps no more
 
 
 @dataclass(frozen=True)
@@ -67,8 +40,8 @@ class Legend:
         names: one name a class, in the order of the class ids 0, 1, 2, ...
         colours: one (red, green, blue) a class, 0..255; VOC's palette where none are given.
         void_colours: stored colours that mean void.
-        indices: the stored value of each class in a gray index mask; the class ids themselves where none are given.
-        void_indices: stored values of a gray index mask that mean void.
+        indices: the stored value of each class in a gray index mask; where none are given 0, 1, 2, ... without void's.
+        void_indices: stored values of a gray index mask that mean void; above 254 classes 65535 instead of 255.
         title: what the legend is called in messages.
 
     Raises:
@@ -87,10 +60,15 @@ class Legend:
     title: str = field(default="custom", compare=False)
 
     def __post_init__(self) -> None:
+        if isinstance(self.names, str):
+            raise LegendError(f"names={self.names!r} is one text; give a sequence of class names.")
+
         def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)  # frozen: set once, here
 
         put("names", tuple(str(name) for name in self.names))
+        if len(self.names) > 254 and not self.indices and self.void_indices == (255,):
+            put("void_indices", (65535,))  # 255 is a class there
         put("colours", as_colours(self.colours) or _free_colours(len(self.names), self.void_colours))
         put("void_colours", as_colours(self.void_colours))
         put("indices", tuple(int(i) for i in self.indices) or _free_indices(len(self.names), self.void_indices))
@@ -127,7 +105,8 @@ class Legend:
         >>> Legend(("background", "cat")).encode(np.array([[(128, 0, 0), (224, 224, 192)]], np.uint8))
         array([[  1, 255]], dtype=uint8)
         """
-        if stored.ndim == 3:
+        if stored.ndim != 2:
+            stored = as_bytes(stored)
             codes = colour_codes(stored)
             labels = look_up_codes(codes, *self._known_codes)
             if first := first_unknown(labels):
@@ -167,9 +146,7 @@ class Legend:
         >>> Legend(("background", "cat")).encode_palette(np.array([[0, 1, 2]], np.uint8), palette)
         array([[  0, 255,   1]], dtype=uint8)
         """
-        table = np.full(256, poison_of(self.dtype), self.dtype)
-        table[: len(palette)] = look_up_codes(colour_codes(palette), *self._known_codes)
-        labels = look_up_indices(indices, table)
+        labels = look_up_indices(indices, self._palette_table(palette.tobytes()))
         if first := first_unknown(labels):
             index = int(indices[first])
             if index < len(palette):
@@ -303,6 +280,21 @@ class Legend:
         table[list(self.indices)] = np.arange(len(self))
         table[list(self.void_indices)] = self.void
         return table
+
+    def _palette_table(self, palette: bytes) -> Labels:
+        """List the label of every index of a palette; nearly all masks of a dataset share one."""
+        table = self._palette_tables.get(palette)
+        if table is None:
+            table = np.full(256, poison_of(self.dtype), self.dtype)
+            colours = np.frombuffer(palette, np.uint8).reshape(-1, 3)[:256]
+            table[: len(colours)] = look_up_codes(colour_codes(colours), *self._known_codes)
+            if len(self._palette_tables) < _MAX_PALETTES:
+                self._palette_tables[palette] = table
+        return table
+
+    @cached_property
+    def _palette_tables(self) -> dict[bytes, Labels]:
+        return {}
 
     def _called(self) -> str:
         return f"legend {self.title!r} ({len(self)} classes)"

@@ -17,11 +17,13 @@ from segfeed.crop import Rows
 from segfeed.errors import OptionError, StateError
 from segfeed.format import Format
 from segfeed.kernels import Recipe, Stored, fill, load_compiled, make_recipe
-from segfeed.legend import Encoder, Legend
+from segfeed.legend import Legend
+from segfeed.lookup import Encoder
+from segfeed.options import whole_number
 from segfeed.packs import Pack
 from segfeed.pair import Pair
 from segfeed.parallel import available_cores
-from segfeed.plan import Plan, whole_number
+from segfeed.plan import Plan
 from segfeed.slots import Pool
 
 STATE_VERSION = 1
@@ -142,7 +144,8 @@ class Loader:
         self._warming, self._warmed = threading.Lock(), False
         self._next = _Position(0, 0)
         self._last = self._next
-        self._live: weakref.ref[Generator[Batch]] | None = None
+        # Weakly: after a `break` nothing but the loop held the epoch, so its threads stop at once.
+        self._epochs: weakref.WeakSet[Generator[Batch]] = weakref.WeakSet()
 
     def __len__(self) -> int:
         """Count the batches of an epoch."""
@@ -171,14 +174,12 @@ class Loader:
         self.close()
 
     def close(self) -> None:
-        """Stop the epoch that runs, and its threads; the loader can be iterated again."""
-        if (epoch := self._running()) is not None:
+        """Stop the epochs that run, and their threads; the loader can be iterated again."""
+        for epoch in self._running():
             epoch.close()
 
-    def _running(self) -> "Generator[Batch] | None":
-        # A weak reference: after a `break` nothing but the loop held the epoch, so its threads stop at once.
-        epoch = None if self._live is None else self._live()
-        return None if epoch is None or inspect.getgeneratorstate(epoch) == inspect.GEN_CLOSED else epoch
+    def _running(self) -> "list[Generator[Batch]]":
+        return [epoch for epoch in self._epochs if inspect.getgeneratorstate(epoch) != inspect.GEN_CLOSED]
 
     def with_format(self, format: Format) -> "Loader":  # noqa: A002 - the field's word
         """Make a loader of the same batches in another format, standing at the same position."""
@@ -195,7 +196,7 @@ class Loader:
         position, self._next = self._next, _Position(self._next.epoch + 1, 0)
         self._last = position
         epoch = self._run(position)
-        self._live = weakref.ref(epoch)
+        self._epochs.add(epoch)
         return epoch
 
     def _run(self, position: _Position) -> "Generator[Batch]":
@@ -280,7 +281,7 @@ class Loader:
             StateError: the state is malformed, of another version, or of other samples, legend, split, task or plan
                 (all differing fields are listed); or an epoch of this loader is under way.
         """
-        if self._running() is not None:
+        if self._running():
             raise StateError("an epoch of this loader is under way; close() it, or load the state before iterating.")
         position = _read_state(state, self.state_dict(0), self.batch_size, len(self))
         self._next = self._last = position
@@ -292,6 +293,8 @@ def _recipe(wanted: Format, legend: Encoder, width: int) -> Recipe:
 
 
 def _read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, steps: int) -> _Position:
+    if not isinstance(state, dict):
+        raise StateError(f"{state!r:.80} is no state; expected what state_dict() of this version returns.")
     missing = [name for name in own if name not in state]
     if missing:
         raise StateError(f"the state lacks {', '.join(missing)}; expected what state_dict() of this version returns.")
@@ -300,6 +303,8 @@ def _read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, ste
         for name in own
         if name not in ("epoch", "position", "plan") and state[name] != own[name]
     ]
+    if not wrong and state["plan"] != own["plan"]:
+        wrong = ["plan (its digest does not fit its own options: the state is damaged)"]
     if wrong:
         raise StateError(
             f"the state was taken from another run: {'; '.join(wrong)}; resume with the same data and options."

@@ -4,7 +4,7 @@ A label table marks what it does not know with poison, the value just below void
 finds every unknown pixel, and nothing can turn into a class by accident.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,44 @@ from segfeed.errors import OptionError, UnknownColourError
 from segfeed.palette import Codes
 
 Labels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+
+
+class Encoder(Protocol):
+    """Map stored masks to labels and back: a legend, or objects in its place."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Give the labels' dtype."""
+
+    @property
+    def void(self) -> int:
+        """Give the stored label of void."""
+
+    @property
+    def digest(self) -> str:
+        """Give the SHA-256 of everything that decides what a stored mask means."""
+
+    def encode(self, stored: npt.NDArray[Any], *, unknown: str = "error", name: str = "mask") -> Labels:
+        """Turn stored colours or bare indices into labels."""
+
+    def encode_palette(
+        self,
+        indices: npt.NDArray[np.uint8],
+        palette: npt.NDArray[np.uint8],
+        *,
+        unknown: str = "error",
+        name: str = "mask",
+    ) -> Labels:
+        """Turn a palette mask into labels."""
+
+    def paint(self, labels: Labels) -> npt.NDArray[np.uint8]:
+        """Turn labels into colours."""
+
+    def unknown_label(self, unknown: str) -> int | None:
+        """Resolve the option `unknown`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe this in plain JSON values."""
 
 
 def poison_of(dtype: np.dtype[Any]) -> int:
@@ -76,6 +114,24 @@ def count_labels(labels: Labels) -> npt.NDArray[np.int64]:
     ):  # Pillow counts bytes six times as fast as np.bincount, and without the interpreter's lock
         return np.array(Image.fromarray(np.ascontiguousarray(labels)).histogram(), np.int64)
     return np.bincount(labels.ravel(), minlength=65536)
+
+
+def as_bytes(stored: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Narrow colours to 8 bits, refusing what would wrap.
+
+    Raises:
+        OptionError: the array holds no colours (H, W, 3) of 0..255.
+    """
+    if stored.ndim != 3 or stored.shape[2] != 3:
+        raise OptionError(f"a stored mask of shape {stored.shape}; expected colours (H, W, 3) or indices (H, W).")
+    if stored.dtype == np.uint8:
+        return stored
+    if stored.dtype.kind not in "iu" or stored.min(initial=0) < 0 or stored.max(initial=0) > 255:
+        raise OptionError(
+            f"a mask of {stored.dtype} from {stored.min(initial=0)} to {stored.max(initial=0)} holds no colours; "
+            "expected red, green and blue of 0..255."
+        )
+    return stored.astype(np.uint8)
 
 
 def first_unknown(labels: Labels) -> tuple[int, int] | None:

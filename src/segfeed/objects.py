@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.errors import OptionError
-from segfeed.legend import Encoder, Legend
-from segfeed.lookup import Labels
+from segfeed.legend import Legend
+from segfeed.lookup import Encoder, Labels
 
 
 @dataclass(frozen=True)

@@ -165,29 +165,29 @@ def map_rows(path: Path, label_dtype: np.dtype[Any]) -> MappedRows:
         with open(path, "rb") as file:
             mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         memory = np.frombuffer(mapping, np.uint8)
-        batches = pa.ipc.open_file(pa.py_buffer(memory))
-        table = batches.read_all()
+        table = pa.ipc.open_file(pa.py_buffer(memory)).read_all()
+        table.validate(full=True)  # Arrow trusts the offsets that it reads: unchecked, a damaged one ends the process
+        if not table.schema.equals(SCHEMA):
+            raise _refused(path, f"the columns are not those of pack format {FORMAT_VERSION}")
+        sizes = np.column_stack([table["height"].to_numpy(), table["width"].to_numpy()]).astype(np.int32)
+        images, labels = (_locate(table.column(column), memory) for column in (_IMAGE, _LABELS))
+    except PackError:
+        raise
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise PackError(
-            f"{path}: no readable pack ({' '.join(str(error).split())}); remove its folder and pack again."
-        ) from error
-    if not table.schema.equals(SCHEMA):
-        raise PackError(
-            f"{path}: the columns are not those of pack format {FORMAT_VERSION}; remove its folder and pack again."
-        )
-    sizes = np.column_stack([table["height"].to_numpy(), table["width"].to_numpy()]).astype(np.int32)
-    starts, lengths = zip(*(_positions(table.column(column), memory) for column in (_IMAGE, _LABELS)), strict=True)
+        raise _refused(path, f"no readable pack ({' '.join(str(error).split())})") from error
     pixels = sizes.astype(np.int64).prod(axis=1)
-    for length, wanted in zip(lengths, (pixels * 3, pixels * label_dtype.itemsize), strict=True):
-        if not np.array_equal(length, wanted):
-            row = int(np.argmax(length != wanted))
-            raise PackError(
-                f"{path}: row {row} holds {length[row]} bytes where {wanted[row]} were expected; remove its folder and pack again."
-            )
-    return MappedRows(memory, starts[0], starts[1], sizes, label_dtype, table)
+    for (_, lengths), wanted in ((images, pixels * 3), (labels, pixels * label_dtype.itemsize)):
+        if not np.array_equal(lengths, wanted):
+            row = int(np.argmax(lengths != wanted))
+            raise _refused(path, f"row {row} holds {lengths[row]} bytes where {wanted[row]} were expected")
+    return MappedRows(memory, images[0], labels[0], sizes, label_dtype, table)
 
 
-def _positions(
+def _refused(path: Path, found: str) -> PackError:
+    return PackError(f"{path}: {found}; remove its folder and pack again.")
+
+
+def _locate(
     column: pa.ChunkedArray, memory: npt.NDArray[np.uint8]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Find where each row's bytes start in the mapped file, and how many there are."""

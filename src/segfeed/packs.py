@@ -22,18 +22,19 @@ import numpy.typing as npt
 import xxhash
 
 from segfeed.codec import decoder_versions
-from segfeed.errors import PackError, SourceChangedError
+from segfeed.errors import LegendError, PackError, SourceChangedError
 from segfeed.kernels import Stored
-from segfeed.legend import Encoder, Legend
-from segfeed.lookup import count_labels
+from segfeed.legend import Legend
+from segfeed.lookup import Encoder, count_labels
 from segfeed.objects import encoder_from_json
 from segfeed.pack_file import FORMAT_VERSION, MappedRows, Record, RowWriter, map_rows
 from segfeed.pair import Pair
 from segfeed.parallel import in_order
-from segfeed.progress import progress
+from segfeed.progress import show_progress
 from segfeed.sources import Source, source_digests
 from segfeed.storage import cache_folder, publish, write_over, write_whole
 
+_FORMAT = "segfeed pack"
 _ROWS = "pairs.arrow"
 _MANIFEST = "manifest.json"
 _SETTLED_NS = 2_000_000_000  # a file that changed within the last 2 s may change again without a new time stamp
@@ -55,7 +56,10 @@ class Pack:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.manifest = read_manifest(folder)
-        self.legend: Encoder = encoder_from_json(self.manifest["legend"])
+        try:
+            self.legend: Encoder = encoder_from_json(self.manifest["legend"])
+        except (LegendError, KeyError) as error:
+            raise PackError(f"{folder}: no readable legend ({error}); remove the folder and pack again.") from error
         self._rows: MappedRows | None = map_rows(folder / _ROWS, self.legend.dtype)
 
     def __enter__(self) -> Self:
@@ -153,19 +157,25 @@ def make_pack(source: Source, *, cache_dir: str | os.PathLike[str] | None = None
         StorageError: too little free space, or the cache folder cannot be written.
     """
     cache = cache_folder(cache_dir)
-    shortcut = cache / "stamps" / _stamp(source)
-    if (folder := _recorded(shortcut, cache)) is not None:
-        return _open_used(folder)
+    if (known := find_pack(source, cache_dir=cache_dir)) is not None:
+        return known
     started_ns = time.time_ns()
     hashes = _hash_files(source, threads)
-    folder = cache / "packs" / f"{_plain(source.name)}-{_plain(source.split)}-{_fingerprint(source, hashes)[:24]}"
+    folder = cache / "packs" / _fingerprint(source, hashes)
     if not folder.is_dir():
         needed = int(source.sizes.astype(np.int64).prod(axis=1).sum()) * (3 + source.legend.dtype.itemsize)
         publish(folder, _Packing(source, hashes, threads).write_to, needed_bytes=needed, remedy=_REMEDY)
     pack = _open_used(folder)
     if _newest_ns(source) < started_ns - _SETTLED_NS:
-        write_over(shortcut, folder.name.encode())
+        write_over(cache / "stamps" / _stamp(source), folder.name.encode())
     return pack
+
+
+def find_pack(source: Source, *, cache_dir: str | os.PathLike[str] | None = None) -> Pack | None:
+    """Open the pack of a source if it is known without reading the source's files; None where it is not."""
+    cache = cache_folder(cache_dir)
+    folder = recorded_pack(cache / "stamps" / _stamp(source))
+    return None if folder is None else _open_used(folder)
 
 
 def _open_used(folder: Path) -> Pack:
@@ -181,8 +191,10 @@ def last_used_s(folder: Path) -> float:
 
 
 def find_packs(cache_dir: str | os.PathLike[str] | None = None) -> list[Path]:
-    """List the folders of all whole packs in a cache, by name."""
-    return sorted(path.parent for path in (cache_folder(cache_dir) / "packs").glob(f"[!.]*/{_MANIFEST}"))
+    """List the folders of all packs in a cache, of any format version, by dataset and split."""
+    folders = [path.parent for path in (cache_folder(cache_dir) / "packs").glob(f"[!.]*/{_MANIFEST}")]
+    named = {folder: manifest for folder in folders if (manifest := peek_manifest(folder)) is not None}
+    return sorted(named, key=lambda folder: (*(str(named[folder].get(word)) for word in ("name", "split")), folder))
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +211,7 @@ class _Packing:
         described |= {"split": self.source.split, "task": self.source.task}
         writer = RowWriter(folder / _ROWS, described)
         try:
-            with progress(f"packing {self.source.name} {self.source.split}", len(self.source)) as advance:
+            with show_progress(f"packing {self.source.name} {self.source.split}", len(self.source)) as advance:
                 for record in in_order(self.record, len(self.source), self.threads):
                     writer.write(record)
                     advance(1)
@@ -226,7 +238,7 @@ class _Packing:
         """Describe the pack."""
         source = self.source
         return {
-            "format": "segfeed pack",
+            "format": _FORMAT,
             "version": FORMAT_VERSION,
             "fingerprint": _fingerprint(source, self.hashes),
             "name": source.name,
@@ -304,16 +316,23 @@ def _newest_ns(source: Source) -> int:
     )
 
 
-def _recorded(shortcut: Path, cache: Path) -> Path | None:
+def recorded_pack(stamp: Path) -> Path | None:
+    """Give the folder of the whole pack that a stamp names; None where it names none."""
+    packs = stamp.parents[1] / "packs"
     try:
-        folder = cache / "packs" / shortcut.read_text()
-    except (OSError, UnicodeDecodeError):
+        folder = packs / stamp.read_text()
+    except (OSError, ValueError):
         return None
-    return folder if folder.parent == cache / "packs" and (folder / _MANIFEST).is_file() else None
+    return folder if folder.parent == packs and (folder / _MANIFEST).is_file() else None
 
 
-def _plain(name: str) -> str:
-    return "".join(c if (c.isalnum() and c.isascii()) or c in "_-" else "_" for c in name)[:40] or "dataset"
+def peek_manifest(folder: Path) -> dict[str, Any] | None:
+    """Read what a pack of any format version says of itself; None where the folder is none of ours."""
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) and manifest.get("format") == _FORMAT else None
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Palettes: colours as tuples and as 24-bit codes, and PASCAL VOC's own colour map."""
 
 from collections.abc import Iterable
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,12 @@ def voc_colours(count: int) -> tuple[Colour, ...]:
 
 
 def as_colours(colours: Iterable[Any]) -> tuple[Colour, ...]:
-    """Turn rows of three numbers into tuples of plain integers."""
-    return tuple((int(red), int(green), int(blue)) for red, green, blue in colours)
+    """Turn rows of three whole numbers into tuples of plain integers.
+
+    Raises:
+        TypeError, ValueError: a row is not three whole numbers.
+    """
+    return tuple((index(red), index(green), index(blue)) for red, green, blue in colours)
 
 
 def colour_codes(colours: npt.NDArray[Any]) -> Codes:

@@ -7,6 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+from segfeed.options import whole_number
+
 Result = TypeVar("Result")
 
 
@@ -23,7 +25,7 @@ def in_order(work: Callable[[int], Result], count: int, threads: int | None = No
     >>> list(in_order(lambda n: n * n, 5, threads=2))
     [0, 1, 4, 9, 16]
     """
-    workers = threads or available_cores()
+    workers = available_cores() if threads is None else max(whole_number("threads", threads, 0, 1024), 1)
     todo = iter(range(count))
     with ThreadPoolExecutor(workers, "segfeed") as pool:
         running: deque[Future[Result]] = deque(pool.submit(work, i) for i in islice(todo, 2 * workers + 2))

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from segfeed.crop import ROW, Rows
 from segfeed.errors import OptionError
+from segfeed.options import whole_number
 from segfeed.order import ORDER_VERSION, derive_key, draw, permute
 
 Small = Literal["pad", "drop", "error"]
@@ -22,17 +23,6 @@ Sizes = npt.NDArray[np.integer[Any]]
 
 _SHUFFLE, _TOP, _LEFT, _FLIP = 1, 2, 3, 4  # purposes of a draw: no two share a key
 _MAX_SIDE_PX = 2**31 - 1
-
-
-def whole_number(name: str, value: Any, low: int, high: int) -> int:
-    """Check an integer option: bool, float and text are refused, as is anything outside low .. high.
-
-    Raises:
-        OptionError: with the value and what is allowed.
-    """
-    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or not low <= value <= high:
-        raise OptionError(f"{name}={value!r} is not a whole number from {low} to {high}.")
-    return int(value)
 
 
 class Shard(NamedTuple):
@@ -117,22 +107,17 @@ class Plan:
     ) -> None:
         self.sizes = _check_sizes(sizes)
         self.batch_size = whole_number("batch_size", batch_size, 1, 2**31 - 1)
-        self.shard = _check_shard(shard, self.batch_size)
+        self.shard = check_shard(shard, self.batch_size)
+        if draw is not None and not isinstance(draw, Draw):
+            raise OptionError(
+                f"draw={draw!r} is not allowed; pass a Draw, such as Draw(crop_size=(320, 480)), or None."
+            )
         self.draw = draw
         self.shuffle = bool(shuffle) and draw is not None
         self.seed = whole_number("seed", seed, 0, 2**63 - 1)
         self._kept = _keep(self.sizes, draw) if draw is not None else _Kept(None, 0)
         if not self.is_exact and len(self) < self.batch_size:
-            found = (
-                f"{len(self)} of {len(self.sizes)} samples are as large as the crop"
-                if self._kept.samples is not None
-                else f"{len(self)} samples"
-            )
-            raise OptionError(
-                f"batch_size={self.batch_size}, but the split has {found}, which makes no batch; "
-                f"pass a batch_size of at most {len(self)}"
-                + (' or small="pad".' if self._kept.samples is not None else ".")
-            )
+            raise OptionError(_too_few(self.batch_size, len(self), len(self.sizes)))
 
     @classmethod
     def exact(cls, sizes: Sizes, batch_size: int = 64, *, shard: Shard = Shard()) -> "Plan":  # noqa: B008 - immutable
@@ -240,6 +225,14 @@ class Plan:
         return rows
 
 
+def _too_few(batch_size: int, kept: int, count: int) -> str:
+    dropped = f"{kept} of {count} samples are as large as the crop" if kept < count else f"the split has {kept} samples"
+    remedies = [f"a batch_size of at most {kept}"] * (kept > 0) + ['small="pad"', "a smaller crop_size"] * (
+        kept < count
+    )
+    return f"batch_size={batch_size}, but {dropped}, which makes no batch; pass {' or '.join(remedies)}."
+
+
 def _check_sizes(sizes: Sizes) -> Sizes:
     sizes = np.asarray(sizes)
     if sizes.ndim != 2 or sizes.shape[1] != 2 or sizes.dtype.kind not in "iu":
@@ -251,7 +244,9 @@ def _check_sizes(sizes: Sizes) -> Sizes:
     seen = _distinct(sizes)
     if seen.min() < 1 or seen.max() > _MAX_SIDE_PX:
         raise OptionError(f"sizes from {seen.min()} to {seen.max()} px; expected 1 to {_MAX_SIDE_PX}.")
-    return sizes
+    return np.broadcast_to(
+        seen.copy(), sizes.shape
+    )  # read-only, and our own: a later change of the caller's changes no plan
 
 
 def _distinct(sizes: Sizes) -> Sizes:
@@ -259,14 +254,23 @@ def _distinct(sizes: Sizes) -> Sizes:
     return sizes[:1] if sizes.strides[0] == 0 else sizes
 
 
-def _check_shard(shard: Shard, batch_size: int) -> Shard:
-    world = whole_number("world", shard[1], 1, 2**31 - 1)
+def check_shard(shard: Any, batch_size: int) -> Shard:
+    """Check a (rank, world) pair against the batch size that the world must divide.
+
+    Raises:
+        OptionError: no pair, a rank outside the world, or a world that does not divide the batch.
+    """
+    try:
+        rank, world = shard
+    except (TypeError, ValueError):
+        raise OptionError(f"shard={shard!r} is not a pair; give (rank, world), such as (0, 4).") from None
+    world = whole_number("world", world, 1, 2**31 - 1)
     if batch_size % world:
         raise OptionError(
             f"batch_size={batch_size} counts the pairs of all ranks, and {world} ranks do not divide it; "
             f"pass a multiple of {world}."
         )
-    return Shard(whole_number("rank", shard[0], 0, world - 1), world)
+    return Shard(whole_number("rank", rank, 0, world - 1), world)
 
 
 def _keep(sizes: Sizes, draw: Draw) -> _Kept:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+def show_progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show a bar on standard error while the block runs; call what it yields with how much was done.
 
-    >>> with progress("packing", 10) as advance:
+    >>> with show_progress("packing", 10) as advance:
     ...     advance(10)
     """
     if not (sys.stderr.isatty() or "ipykernel" in sys.modules):

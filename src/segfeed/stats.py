@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from segfeed.legend import Encoder, Legend
-from segfeed.lookup import count_labels
+from segfeed.legend import Legend
+from segfeed.lookup import Encoder, count_labels
+from segfeed.options import whole_number
 from segfeed.pair import Pair
 from segfeed.parallel import in_order
-from segfeed.plan import whole_number
-from segfeed.progress import progress
+from segfeed.progress import show_progress
 
 
 class Readable(Protocol):
@@ -128,7 +128,7 @@ def count(reader: Readable, *, threads: int | None = None) -> Statistics:
         threads: how many images are counted at once; all cores where it is None.
     """
     legend, rows = reader.legend, []
-    with progress("counting", len(reader.sizes)) as advance:
+    with show_progress("counting", len(reader.sizes)) as advance:
         for row in in_order(lambda index: _count_pair(reader.read(index)), len(reader.sizes), threads):
             rows.append(row)
             advance(1)

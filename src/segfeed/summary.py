@@ -9,7 +9,7 @@ import numpy as np
 from segfeed.feed import Splits
 from segfeed.legend import Legend
 from segfeed.loader import Loader
-from segfeed.progress import progress
+from segfeed.progress import show_progress
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _run(loader: Loader) -> SplitSummary:
     void = pixels = delivered = 0
     images = labels = np.empty(0)
     start = time.perf_counter()
-    with progress(f"reading {reader.split}", len(loader)) as advance:
+    with show_progress(f"reading {reader.split}", len(loader)) as advance:
         for batch in loader:
             images, labels = batch
             real = int((batch.crops["sample"] >= 0).sum())  # rows of padding come last

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from segfeed.codec import decode_mask, decode_photo, read_labels, read_photo_header
 from segfeed.errors import PhotoError, SizeMismatchError, SourceMissingError
-from segfeed.legend import Encoder
+from segfeed.lookup import Encoder
 from segfeed.pair import Pair
 
 Task = Literal["semantic", "instance"]

@@ -9,7 +9,7 @@ from segfeed.errors import ListError, SourceMissingError
 MAX_LIST_BYTES = 64 << 20
 
 # An id becomes part of a path: nothing in it may leave the folder, on any system.
-_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029/\\:*?"<>|]')
 
 
 def read_list(path: Path) -> tuple[str, ...]:
@@ -20,8 +20,9 @@ def read_list(path: Path) -> tuple[str, ...]:
         ListError: no text, no id, an id twice, or a line that is no id; the line is named.
     """
     ids = []
-    for number, line in enumerate(_text(path).splitlines(), 1):
-        if entry := line.strip():
+    # str.splitlines would also split at control characters, and make two ids of one.
+    for number, line in enumerate(re.split(r"\r\n|\n|\r", _text(path)), 1):
+        if entry := line.strip(" \t"):
             _check_id(entry, path, number)
             ids.append(entry)
     if not ids:

@@ -10,8 +10,9 @@ labelmap.txt                    optional: `label:r,g,b:parts:actions`, the datas
 import os
 from pathlib import Path
 
-from segfeed.errors import SourceError, SourceMissingError
-from segfeed.legend import VOC, Encoder, Legend
+from segfeed.errors import LegendError, SourceError, SourceMissingError
+from segfeed.legend import VOC, Legend
+from segfeed.lookup import Encoder
 from segfeed.objects import Objects
 from segfeed.sources import Blob, Sample, Source, Task
 from segfeed.sources.lists import read_list
@@ -88,7 +89,14 @@ def _own_legend(root: Path) -> Legend:
     path = root / "labelmap.txt"
     if not path.is_file():
         return VOC
-    return Legend.from_text(path.read_text("utf-8-sig"), title=root.name)
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LegendError(f"{path}: unreadable ({error}); expected lines of `label:r,g,b:parts:actions`.") from error
+    try:
+        return Legend.from_text(text, title=root.name)
+    except LegendError as error:
+        raise LegendError(f"{path}: {error}") from None
 
 
 def _photos(root: Path, ids: tuple[str, ...]) -> list[Blob]:

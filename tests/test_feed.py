@@ -1,0 +1,447 @@
+"""The feed: what one call to load gives, and what it refuses."""
+
+import logging
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from segfeed import IMAGENET, Pack, Shard, Source, feed, load
+from segfeed.errors import OptionError, SourceError, SourceMissingError, UnknownColourError
+
+CROP = (32, 48)
+# void of padding is round(255 * mean), normalised like any pixel
+PADDING = (np.round(255 * np.array(IMAGENET.mean)) / 255 - IMAGENET.mean) / IMAGENET.std
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("SEGFEED_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def lists(tmp_path, voc_folder):
+    """Give a copy of the tiny dataset, for tests that change it."""
+    shutil.copytree(voc_folder, tmp_path / "VOC2012")
+    return tmp_path / "VOC2012" / "ImageSets" / "Segmentation"
+
+
+def first(loader):
+    return next(iter(loader))
+
+
+def epoch(loader):
+    return [(batch.images.copy(), batch.labels.copy(), batch.keys) for batch in loader]
+
+
+def test_defaults_are_those_of_the_documentation(voc_folder):
+    train, val = load(voc_folder, 2, CROP)
+    images, labels = first(train)
+    assert (images.shape, images.dtype) == ((2, 32, 48, 3), np.float32)
+    assert (labels.shape, labels.dtype) == ((2, 32, 48), np.int32)
+    images, labels = first(val)
+    assert (images.shape, images.dtype) == ((2, 40, 60, 3), np.float32)
+    assert (labels.shape, labels.dtype) == ((2, 40, 60), np.int32)
+    assert (len(train), len(val)) == (2, 2)
+    assert (train.reader.split, val.reader.split) == ("train", "val")
+    assert isinstance(train.reader, Pack)
+
+
+def test_default_crop_and_batch_are_those_of_the_documentation(tmp_path, write_voc):
+    root = write_voc(tmp_path / "VOC2012", {"train": [(321, 481)] * 64, "val": [(4, 4)]})
+    train, _ = load(root, pack=False)
+    assert train.batch_size == 64
+    assert train.plan.canvas == (320, 480)
+
+
+def test_every_pixel_comes_from_where_the_batch_says(voc_folder):
+    train, _ = load(voc_folder, 2, CROP, dtype="uint8", flip=True)
+    for batch in train:
+        for image, label, crop in zip(batch.images, batch.labels, batch.crops, strict=True):
+            pair = train.reader.read(int(crop["sample"]))
+            expected = cut_by_hand(pair, crop)
+            np.testing.assert_array_equal(image, expected[0])
+            np.testing.assert_array_equal(label, expected[1])
+
+
+def cut_by_hand(pair, crop):
+    """Cut by hand: a canvas of padding with the image pasted into it."""
+    height, width = pair.labels.shape
+    top, left = int(crop["top"]), int(crop["left"])
+    image = np.empty((CROP[0] + 2 * 100, CROP[1] + 2 * 100, 3), np.uint8)
+    image[:] = np.round(255 * np.array(IMAGENET.mean))
+    labels = np.full(image.shape[:2], 255, np.int32)
+    image[100 : 100 + height, 100 : 100 + width] = pair.image
+    labels[100 : 100 + height, 100 : 100 + width] = pair.labels
+    window = slice(100 + top, 100 + top + CROP[0]), slice(100 + left, 100 + left + CROP[1])
+    turn = slice(None, None, -1) if crop["flip"] else slice(None)
+    return image[window][:, turn], labels[window][:, turn]
+
+
+def test_val_gives_every_image_once_whole_with_void_around(voc_folder):
+    _, val = load(voc_folder, 2, CROP, dtype="uint8")
+    keys = []
+    for batch in val:
+        for image, label, key, crop in zip(batch.images, batch.labels, batch.keys, batch.crops, strict=True):
+            if not key:
+                assert (label == 255).all()
+                continue
+            keys.append(key)
+            pair = val.reader.read(int(crop["sample"]))
+            height, width = pair.labels.shape
+            np.testing.assert_array_equal(image[:height, :width], pair.image)
+            np.testing.assert_array_equal(label[:height, :width], pair.labels)
+            assert (label[height:] == 255).all()
+            assert (label[:, width:] == 255).all()
+    assert keys == ["val_0", "val_1", "val_2"]
+
+
+@pytest.mark.parametrize(("layout", "shape"), [("NHWC", (2, 32, 48, 3)), ("NCHW", (2, 3, 32, 48))])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "uint8"])
+def test_layout_and_dtype_change_the_form_and_not_the_pixels(voc_folder, layout, shape, dtype):
+    plain = first(load(voc_folder, 2, CROP, dtype="uint8").train)
+    batch = first(load(voc_folder, 2, CROP, layout=layout, dtype=dtype).train)
+    assert batch.images.shape == shape
+    assert batch.images.dtype == dtype
+    images = batch.images if layout == "NHWC" else batch.images.transpose(0, 2, 3, 1)
+    expected = plain.images if dtype == "uint8" else (plain.images / 255 - IMAGENET.mean) / IMAGENET.std
+    np.testing.assert_allclose(images, expected, atol=2e-3 if dtype == "float16" else 1e-6)
+    np.testing.assert_array_equal(batch.labels, plain.labels)
+
+
+@pytest.mark.parametrize("label_dtype", ["int32", "int64", "uint8"])
+def test_labels_come_in_any_dtype_with_void_255(voc_folder, label_dtype):
+    plain = first(load(voc_folder, 2, CROP).train)
+    batch = first(load(voc_folder, 2, CROP, label_dtype=label_dtype).train)
+    assert batch.labels.dtype == label_dtype
+    np.testing.assert_array_equal(batch.labels, plain.labels)
+
+
+def test_without_normalisation_pixels_are_scaled_to_one_and_padding_is_black(voc_folder):
+    plain = first(load(voc_folder, 4, CROP, dtype="uint8", normalize=None).train)
+    images, labels = first(load(voc_folder, 4, CROP, normalize=None).train)
+    np.testing.assert_allclose(images, plain.images / 255, atol=1e-6)
+    assert images.min() >= 0
+    assert images.max() <= 1
+    _, val = load(voc_folder, 4, CROP, normalize=None)
+    images, labels = first(val)
+    assert (images[1, 33:] == 0).all()
+    assert (labels[1, 33:] == 255).all()
+
+
+def test_padding_is_the_mean_and_void(voc_folder):
+    images, labels = first(load(voc_folder, 4, CROP).val)
+    np.testing.assert_allclose(images[1, 33:], np.broadcast_to(PADDING, (7, 60, 3)), atol=1e-6)
+    assert (labels[1, 33:] == 255).all()
+
+
+def test_own_mean_and_std_are_used(voc_folder):
+    mean, std = (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)
+    plain = first(load(voc_folder, 2, CROP, dtype="uint8").train)
+    batch = first(load(voc_folder, 2, CROP, normalize=(mean, std)).train)
+    inside = plain.crops["top"] >= 0
+    np.testing.assert_allclose(batch.images[inside], ((plain.images / 255 - mean) / std)[inside], atol=1e-6)
+
+
+def test_void_may_be_another_value(voc_folder):
+    plain = first(load(voc_folder, 2, CROP).train)
+    batch = first(load(voc_folder, 2, CROP, void=-100, label_dtype="int64").train)
+    assert (batch.labels == -100).any()
+    np.testing.assert_array_equal(batch.labels, np.where(plain.labels == 255, -100, plain.labels))
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"void": -100, "label_dtype": "uint8"}, "void=-100 does not fit labels of uint8"),
+        ({"void": 3}, "void=3 is also the id of a class"),
+        ({"void": True}, "void=True is not an integer"),
+        ({"layout": "HWC"}, "layout='HWC' is not allowed; use one of None, 'NHWC', 'NCHW'"),
+        ({"dtype": "float64"}, "dtype='float64' is not allowed"),
+        ({"label_dtype": "int16"}, "label_dtype='int16' is not allowed"),
+        ({"normalize": (0.5, 0.5)}, "normalize="),
+        ({"normalise": None}, "load has no option 'normalise'; besides its own it takes the fields of Format: layout"),
+        ({"num_workers": 4}, "load has no option 'num_workers'"),
+        ({"small": "skip"}, "small='skip' is not allowed"),
+        ({"flip": 1}, "flip=1 is not allowed"),
+        ({"seed": -1}, "seed=-1 is not a whole number"),
+        ({"seed": 1.5}, "seed=1.5 is not a whole number"),
+        ({"shard": (2, 2)}, "rank=2 is not a whole number from 0 to 1"),
+        ({"shard": (0, 0)}, "world=0"),
+        ({"shard": (0, 3)}, "batch_size=2 counts the pairs of all ranks, and 3 ranks do not divide it"),
+        ({"val_batch_size": 0}, "val_batch_size=0"),
+        ({"threads": -1}, "threads=-1"),
+        ({"threads": 1.5}, "threads=1.5"),
+        ({"task": "panoptic"}, "task='panoptic' is not allowed"),
+        ({"unknown": "dragon"}, "unknown='dragon' is not allowed"),
+        ({"splits": "train"}, "splits='train' is not a pair"),
+        ({"splits": (None, None)}, "is not a pair"),
+        ({"splits": ("train", "val", "test")}, "is not a pair"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("pack", [True, False])
+def test_option_that_has_no_meaning_is_refused(voc_folder, cache, fields, found, pack):
+    with pytest.raises(OptionError, match=found) as caught:
+        load(voc_folder, 2, CROP, pack=pack, **fields)
+    assert isinstance(caught.value, ValueError)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 1.0, True, "2", None])
+def test_batch_size_that_is_no_whole_number_is_refused(voc_folder, batch_size):
+    with pytest.raises(OptionError, match="batch_size="):
+        load(voc_folder, batch_size, CROP)
+
+
+@pytest.mark.parametrize("crop_size", [(0, 4), (-1, 5), (1.5, 2), 32, "32x48", (1, 2, 3), (True, 4), (2**31, 4)])
+def test_crop_size_that_is_none_is_refused(voc_folder, crop_size):
+    with pytest.raises(OptionError, match="crop"):
+        load(voc_folder, 2, crop_size)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"batch_size": 0}, {"seed": -1}, {"shard": (0, 3)}, {"val_batch_size": 0}, {"void": 3}, {"small": "error"}],
+    ids=str,
+)
+def test_bad_options_are_refused_before_anything_is_packed(voc_folder, cache, options):
+    with pytest.raises(OptionError):
+        load(voc_folder, **{"batch_size": 2, "crop_size": CROP} | options)
+    assert not list(cache.glob("packs/*"))
+
+
+def test_small_images_are_padded_by_default_and_counted(voc_folder):
+    splits = load(voc_folder, 5, CROP)
+    assert splits.notes[0] == "train: 1 of 5 images are smaller than the crop of 32 x 48 and are padded with void."
+    batch = first(splits.train)
+    (row,) = np.flatnonzero(batch.crops["sample"] == 4)
+    assert (batch.labels[row] == 255).sum() >= 12 * 48
+
+
+def test_small_images_are_dropped_on_request_and_counted(voc_folder):
+    splits = load(voc_folder, 2, CROP, small="drop")
+    assert splits.notes[0] == "train: 1 of 5 images are smaller than the crop of 32 x 48 and are left out."
+    assert len(splits.train.plan) == 4
+    assert sorted(key for _, _, keys in epoch(splits.train) for key in keys) == [f"train_{n}" for n in range(4)]
+
+
+def test_small_images_are_an_error_on_request(voc_folder):
+    with pytest.raises(OptionError, match=r"1 of 5 images are smaller than the crop.*first is sample 4 with 20 x 60"):
+        load(voc_folder, 2, CROP, small="error")
+    assert len(load(voc_folder, 2, (20, 48), small="error").train) == 2
+
+
+def test_tail_is_counted(voc_folder):
+    note = "train: each epoch leaves out 1 of 5 images, other ones each time, which fill no batch of 2."
+    assert note in load(voc_folder, 2, CROP).notes
+    assert not any("leaves out" in line for line in load(voc_folder, 5, CROP).notes)
+
+
+def test_notes_are_logged(voc_folder, caplog):
+    with caplog.at_level(logging.INFO, logger="segfeed"):
+        splits = load(voc_folder, 2, CROP)
+    assert splits.notes
+    assert tuple(record.message for record in caplog.records if record.name == "segfeed") == splits.notes
+
+
+def test_flip_mirrors_half_of_the_crops(voc_folder):
+    flips = [
+        bool(flip)
+        for train in [load(voc_folder, 5, CROP, flip=True).train]
+        for number in range(40)
+        for flip in train.plan.rows(number, 0)["flip"]
+    ]
+    assert 60 < sum(flips) < 140
+    assert not load(voc_folder, 5, CROP).train.plan.rows(0, 0)["flip"].any()
+
+
+def test_val_is_never_flipped_or_cropped(voc_folder):
+    val = load(voc_folder, 5, CROP, flip=True).val
+    rows = val.plan.rows(0, 0)
+    assert not rows["flip"].any()
+    assert val.plan.is_exact
+
+
+def test_equal_seeds_give_equal_bytes_and_other_seeds_others(voc_folder):
+    once, again, other = (epoch(load(voc_folder, 2, CROP, seed=seed).train) for seed in (7, 7, 8))
+    for one, two in zip(once, again, strict=True):
+        np.testing.assert_array_equal(one[0], two[0])
+        np.testing.assert_array_equal(one[1], two[1])
+        assert one[2] == two[2]
+    assert any(not np.array_equal(one[0], two[0]) for one, two in zip(once, other, strict=True))
+
+
+def test_epochs_differ(voc_folder):
+    train = load(voc_folder, 5, CROP).train
+    one, two = epoch(train)[0], epoch(train)[0]
+    assert not np.array_equal(one[0], two[0])
+
+
+@pytest.mark.parametrize("world", [1, 2, 4])
+def test_ranks_together_see_the_epoch_of_one_process(voc_folder, world):
+    whole = load(voc_folder, 4, CROP)
+    parts = [load(voc_folder, 4, CROP, shard=Shard(rank, world)) for rank in range(world)]
+    for loaders in zip(whole, *parts, strict=True):
+        expected, *slices = (epoch(loader) for loader in loaders)
+        assert all(len(part) == len(expected) for part in slices)
+        for step, (images, labels, keys) in enumerate(expected):
+            np.testing.assert_array_equal(np.concatenate([part[step][0] for part in slices]), images)
+            np.testing.assert_array_equal(np.concatenate([part[step][1] for part in slices]), labels)
+            assert sum((part[step][2] for part in slices), ()) == keys
+
+
+@pytest.mark.parametrize("threads", [None, 0, 1, 3])
+def test_threads_do_not_change_what_comes_out(voc_folder, threads):
+    expected, found = (epoch(load(voc_folder, 2, CROP, threads=n).train) for n in (0, threads))
+    for one, two in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(one[0], two[0])
+        np.testing.assert_array_equal(one[1], two[1])
+
+
+def test_val_batch_size_is_the_train_batch_size_unless_given(voc_folder):
+    assert load(voc_folder, 2, CROP).val.batch_size == 2
+    assert load(voc_folder, 2, CROP, val_batch_size=1).val.batch_size == 1
+
+
+@pytest.mark.parametrize(("rows", "world", "expected"), [(2.5, 1, 2), (0.5, 1, 1), (1.5, 2, 2), (3, 1, 3)])
+def test_val_batch_size_is_lowered_until_a_slot_fits_and_says_so(voc_folder, monkeypatch, rows, world, expected):
+    row_bytes = 40 * 60 * (3 * 4 + 4)
+    monkeypatch.setattr(feed, "MAX_SLOT_BYTES", int(rows * row_bytes))
+    splits = load(voc_folder, 4, CROP, shard=Shard(0, world))
+    assert splits.val.batch_size == expected
+    assert splits.train.batch_size == 4
+    note = f"val: batches of {expected} instead of 4, so that one of whole images (40 x 60) is at most 512 MB."
+    assert note in splits.notes
+    assert sorted(key for shard in range(world) for key in keys_of(voc_folder, shard, world)) == [
+        f"val_{n}" for n in range(3)
+    ]
+
+
+def keys_of(root, rank, world):
+    val = load(root, 4, CROP, shard=Shard(rank, world)).val
+    return [key for batch in val for key in batch.keys if key]
+
+
+def test_val_batch_size_stays_where_it_fits(voc_folder):
+    assert not any("instead of" in note for note in load(voc_folder, 4, CROP).notes)
+
+
+def test_without_a_pack_nothing_is_written_and_the_batches_are_the_same(voc_folder, cache):
+    plain = load(voc_folder, 2, CROP, pack=False)
+    assert isinstance(plain.train.reader, Source)
+    found = [epoch(loader) for loader in plain]
+    assert not cache.exists()
+    for loader, batches in zip(load(voc_folder, 2, CROP), found, strict=True):
+        for one, two in zip(epoch(loader), batches, strict=True):
+            np.testing.assert_array_equal(one[0], two[0])
+            np.testing.assert_array_equal(one[1], two[1])
+            assert one[2] == two[2]
+
+
+def test_cache_dir_is_where_packs_lie(voc_folder, cache, tmp_path):
+    train, _ = load(voc_folder, 2, CROP, cache_dir=tmp_path / "mine")
+    assert train.reader.folder.parent == tmp_path / "mine" / "packs"
+    assert not cache.exists()
+
+
+def test_one_split_may_be_left_out(voc_folder):
+    train, val = load(voc_folder, 2, CROP, splits=("train", None))
+    assert len(train) == 2
+    assert val is None
+    train, val = load(voc_folder, 2, CROP, splits=(None, "val"))
+    assert train is None
+    assert len(val) == 2
+
+
+def test_split_that_is_not_wanted_need_not_exist(lists):
+    (lists / "val.txt").unlink()
+    assert len(load(lists.parents[1], 2, CROP, splits=("train", None)).train) == 2
+    with pytest.raises(SourceMissingError, match="no list for split 'val'; it holds lists: train"):
+        load(lists.parents[1], 2, CROP)
+
+
+def test_ids_in_both_splits_are_refused_with_their_count(lists, cache):
+    (lists / "val.txt").write_text("val_0\ntrain_3\ntrain_1\n")
+    with pytest.raises(SourceError, match="2 samples are in both 'train' and 'val', the first is train_1"):
+        load(lists.parents[1], 2, CROP)
+    assert not cache.exists()
+
+
+def test_train_split_smaller_than_one_batch_is_refused(voc_folder):
+    with pytest.raises(OptionError, match=r"batch_size=6, but the split has 5 samples.*at most 5"):
+        load(voc_folder, 6, CROP)
+    with pytest.raises(OptionError, match=r"batch_size=5, but.*4 of 5 samples are as large as the crop.*at most 4"):
+        load(voc_folder, 5, CROP, small="drop")
+
+
+def test_val_split_smaller_than_one_batch_is_filled_with_void(voc_folder):
+    batch = first(load(voc_folder, 5, CROP).val)
+    assert batch.images.shape[0] == 5
+    assert batch.keys == ("val_0", "val_1", "val_2", "", "")
+    assert batch.crops["sample"].tolist() == [0, 1, 2, -1, -1]
+    assert (batch.labels[3:] == 255).all()
+    np.testing.assert_allclose(batch.images[3:], np.broadcast_to(PADDING, (2, 40, 60, 3)), atol=1e-6)
+
+
+def add_test_split(lists: Path) -> Path:
+    root = lists.parents[1]
+    (lists / "test.txt").write_text("new_0\nnew_1\n")
+    for number, size in enumerate([(60, 40), (50, 30)]):
+        Image.new("RGB", size, (number, 2, 3)).save(root / "JPEGImages" / f"new_{number}.png")
+    return root
+
+
+def test_train_split_without_masks_is_refused(lists, cache):
+    with pytest.raises(OptionError, match=r"split 'test' has no masks.*splits=\(None, 'test'\)"):
+        load(add_test_split(lists), 2, CROP, splits=("test", "val"))
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("pack", [True, False])
+def test_split_without_masks_serves_as_val_with_labels_all_void(lists, pack):
+    splits = load(add_test_split(lists), 2, CROP, splits=("train", "test"), pack=pack)
+    assert "test: no masks; all labels are void, for prediction." in splits.notes
+    batch = first(splits.val)
+    assert batch.keys == ("new_0", "new_1")
+    assert (batch.labels == 255).all()
+    np.testing.assert_allclose(
+        batch.images[0, 0, 0], (np.array([0, 2, 3]) / 255 - IMAGENET.mean) / IMAGENET.std, atol=1e-6
+    )
+
+
+def test_task_instance_gives_object_ids(voc_folder):
+    train, _ = load(voc_folder, 2, CROP, task="instance")
+    assert train.reader.task == "instance"
+    assert set(np.unique(first(train).labels)) <= {*range(254), 255}
+
+
+def test_own_legend_and_unknown_reach_the_labels(voc_folder):
+    names = ["sky", "road", "car"]
+    with pytest.raises(UnknownColourError, match=r"train_0\.png, row 1, column"):
+        load(voc_folder, 2, CROP, legend=names)
+    labels = first(load(voc_folder, 2, CROP, legend=names, unknown="car").train).labels
+    assert set(np.unique(labels)) == {0, 1, 2, 255}
+
+
+def test_relative_and_textual_paths_are_paths(voc_folder, monkeypatch):
+    monkeypatch.chdir(voc_folder.parent)
+    assert len(load("VOC2012", 2, CROP).train) == 2
+
+
+def test_missing_dataset_writes_nothing(tmp_path, cache):
+    with pytest.raises(SourceMissingError, match="no such folder"):
+        load(tmp_path / "nowhere")
+    assert not cache.exists()
+
+
+def test_real_voc_loads_at_the_books_settings(voc2012_part):
+    train, val = load(voc2012_part, 64, (320, 480))
+    images, labels = first(train)
+    assert (images.shape, labels.shape) == ((64, 320, 480, 3), (64, 320, 480))
+    assert set(np.unique(labels)) <= {*range(21), 255}
+    assert len(train) == 1
+    assert sum(len([key for key in batch.keys if key]) for batch in val) == 60
