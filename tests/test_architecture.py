@@ -20,6 +20,7 @@ STOREYS = (
     ("lookup", "pair", "format", "headers", "parallel", "progress"),
     ("legend",),
     ("objects", "crop", "order", "slots", "codec"),
+    ("streaming",),
     ("compiled",),
     ("kernels",),
     ("plan", "storage"),

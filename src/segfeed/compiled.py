@@ -1,6 +1,6 @@
 """Compiled kernels: whole batches from mapped or decoded bytes into their slot, without the interpreter's lock.
 
-The same arithmetic as `kernels`, in the same order, without fused multiply-add: the bits are equal. One call fills all
+Lines go to memory past the caches where their addresses allow it. The same arithmetic as `kernels`, in the same order, without fused multiply-add: the bits are equal. One call fills all
 images of a batch, another all labels; each writes every byte of its part of the slot once.
 Importing this module loads numba; `kernels` does so beside the first batches.
 """
@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from segfeed.streaming import settle, stream_bytes, stream_floats, stream_labels, stream_planes
+
 
 def _compile(function: Callable[..., None]) -> Callable[..., None]:
     try:
@@ -20,53 +22,22 @@ def _compile(function: Callable[..., None]) -> Callable[..., None]:
     return compiled
 
 
-# Each of these loops runs over whole slices from 0, the form that LLVM turns into vector instructions.
-
-
 @njit(inline="always", error_model="numpy")
-def _normalise(source: Any, scale: Any, bias: Any, out: Any) -> None:
-    for i in range(out.shape[0]):
-        out[i] = np.float32(source[i]) * scale[i] + bias[i]
-
-
-@njit(inline="always", error_model="numpy")
-def _normalise_planes(source: Any, scale: Any, bias: Any, red: Any, green: Any, blue: Any) -> None:
-    for x in range(red.shape[0]):
-        red[x] = np.float32(source[3 * x]) * scale[0] + bias[0]
-        green[x] = np.float32(source[3 * x + 1]) * scale[1] + bias[1]
-        blue[x] = np.float32(source[3 * x + 2]) * scale[2] + bias[2]
-
-
-@njit(inline="always", error_model="numpy")
-def _look_up(source: Any, values: Any, out: Any) -> None:
-    for x in range(out.shape[0] // 3):
-        out[3 * x] = values[source[3 * x], 0]
-        out[3 * x + 1] = values[source[3 * x + 1], 1]
-        out[3 * x + 2] = values[source[3 * x + 2], 2]
-
-
-@njit(inline="always", error_model="numpy")
-def _look_up_planes(source: Any, values: Any, red: Any, green: Any, blue: Any) -> None:
-    for x in range(red.shape[0]):
-        red[x] = values[source[3 * x], 0]
-        green[x] = values[source[3 * x + 1], 1]
-        blue[x] = values[source[3 * x + 2], 2]
-
-
-@njit(inline="always", error_model="numpy")
-def _put(source: Any, out: Any) -> None:
-    for i in range(out.shape[0]):
-        out[i] = source[i]
-
-
-@njit(inline="always", error_model="numpy")
-def _mirror(source: Any, out: Any) -> None:
-    pixels = out.shape[0] // 3
+def _mirror(source: Any, start: Any, pixels: Any, out: Any) -> None:
     for x in range(pixels):
         place = (pixels - 1 - x) * 3
-        out[place] = source[3 * x]
-        out[place + 1] = source[3 * x + 1]
-        out[place + 2] = source[3 * x + 2]
+        out[place] = source[start + 3 * x]
+        out[place + 1] = source[start + 3 * x + 1]
+        out[place + 2] = source[start + 3 * x + 2]
+
+
+@njit(inline="always", error_model="numpy")
+def _pad(padding: Any, out: Any, place: Any, first: Any, last: Any, length: Any) -> None:
+    """Write padding before `first` and from `last` on."""
+    for i in range(first):
+        out[place + i] = padding[i]
+    for i in range(last, length):
+        out[place + i] = padding[i]
 
 
 @njit(inline="always", error_model="numpy")
@@ -81,129 +52,170 @@ def _span(row: Any, height: Any, width: Any, lines: Any, columns: Any) -> Any:
     return y0, y1, x0, x1
 
 
-@njit(inline="always", error_model="numpy")
-def _line(memory: Any, start: Any, length: Any, flip: Any, mirrored: Any) -> Any:
-    """View the bytes of a line of pixels, mirrored into `mirrored` where the crop is flipped."""
-    source = memory[start : start + length]
-    if flip:
-        _mirror(source, mirrored[:length])
-        source = mirrored[:length]
-    return source
-
-
 @_compile
 def fill_float_last(memory: Any, starts: Any, sizes: Any, rows: Any, affine: Any, padding: Any, out: Any) -> None:
     """Write float32 images (N, H, W * 3); affine is (2, W * 3), scale and bias of each value of a line, padding (W * 3,)."""
-    columns = out.shape[2] // 3
-    mirrored = np.empty(out.shape[2], np.uint8)
+    flat, length = out.reshape(-1), out.shape[2]
+    mirrored = np.empty(length, np.uint8)
     for n in range(rows.shape[0]):
         row = rows[n]
-        y0, y1, x0, x1 = _span(row, sizes[n, 0], sizes[n, 1], out.shape[1], columns)
-        z0, z1 = (columns - x1, columns - x0) if row.flip else (x0, x1)
+        y0, y1, x0, x1 = _span(row, sizes[n, 0], sizes[n, 1], out.shape[1], length // 3)
+        z0, z1 = (length // 3 - x1, length // 3 - x0) if row.flip else (x0, x1)
         for y in range(out.shape[1]):
-            if not y0 <= y < y1 or x1 - x0 < columns:
-                _put(padding, out[n, y])
-            if y0 <= y < y1:
-                start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
-                source = _line(memory, start, (x1 - x0) * 3, row.flip, mirrored)
-                _normalise(source, affine[0], affine[1], out[n, y, z0 * 3 : z1 * 3])
+            place = (n * out.shape[1] + y) * length
+            if not y0 <= y < y1 or x0 == x1:
+                _pad(padding, flat, place, length, length, length)
+                continue
+            if x1 - x0 < length // 3:
+                _pad(padding, flat, place, z0 * 3, z1 * 3, length)
+            start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
+            if row.flip:
+                _mirror(memory, start, x1 - x0, mirrored)
+                stream_floats(flat, place + z0 * 3, mirrored, 0, affine, (x1 - x0) * 3)
+            else:
+                stream_floats(flat, place + z0 * 3, memory, start, affine, (x1 - x0) * 3)
+    settle()
 
 
 @_compile
 def fill_float_first(memory: Any, starts: Any, sizes: Any, rows: Any, affine: Any, padding: Any, out: Any) -> None:
     """Write float32 images (N, 3, H, W); affine and padding as in `fill_float_last`."""
-    columns = out.shape[3]
+    flat, lines, columns = out.reshape(-1), out.shape[2], out.shape[3]
     mirrored = np.empty(columns * 3, np.uint8)
     for n in range(rows.shape[0]):
         row = rows[n]
-        y0, y1, x0, x1 = _span(row, sizes[n, 0], sizes[n, 1], out.shape[2], columns)
+        y0, y1, x0, x1 = _span(row, sizes[n, 0], sizes[n, 1], lines, columns)
         z0, z1 = (columns - x1, columns - x0) if row.flip else (x0, x1)
-        for y in range(out.shape[2]):
-            if not y0 <= y < y1 or x1 - x0 < columns:
+        for y in range(lines):
+            inside = y0 <= y < y1 and x0 < x1
+            if not inside or x1 - x0 < columns:
                 for c in range(3):
-                    out[n, c, y, :] = padding[c]
-            if y0 <= y < y1:
-                start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
-                source = _line(memory, start, (x1 - x0) * 3, row.flip, mirrored)
-                red, green, blue = out[n, 0, y, z0:z1], out[n, 1, y, z0:z1], out[n, 2, y, z0:z1]
-                _normalise_planes(source, affine[0], affine[1], red, green, blue)
+                    out[n, c, y, : z0 if inside else columns] = padding[c]
+                    out[n, c, y, z1:] = padding[c]
+            if not inside:
+                continue
+            start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
+            place = (n * 3 * lines + y) * columns + z0
+            places = (place, place + lines * columns, place + 2 * lines * columns)
+            if row.flip:
+                _mirror(memory, start, x1 - x0, mirrored)
+                stream_planes(flat, places, mirrored, 0, affine, x1 - x0)
+            else:
+                stream_planes(flat, places, memory, start, affine, x1 - x0)
+    settle()
+
+
+@njit(inline="always", error_model="numpy")
+def _look_up(source: Any, start: Any, values: Any, out: Any, place: Any, count: Any) -> None:
+    for i in range(count):
+        out[place + i] = values[source[start + i], i % 3]
+
+
+@njit(inline="always", error_model="numpy")
+def _look_up_planes(source: Any, start: Any, values: Any, out: Any, places: Any, count: Any) -> None:
+    for x in range(count):
+        out[places[0] + x] = values[source[start + 3 * x], 0]
+        out[places[1] + x] = values[source[start + 3 * x + 1], 1]
+        out[places[2] + x] = values[source[start + 3 * x + 2], 2]
 
 
 @_compile
 def fill_table_last(memory: Any, starts: Any, sizes: Any, rows: Any, values: Any, padding: Any, out: Any) -> None:
     """Write images (N, H, W * 3) of 16-bit values by a table (256, 3); padding is (W * 3,)."""
-    columns = out.shape[2] // 3
-    mirrored = np.empty(out.shape[2], np.uint8)
+    flat, length = out.reshape(-1), out.shape[2]
+    mirrored = np.empty(length, np.uint8)
     for n in range(rows.shape[0]):
         row = rows[n]
-        y0, y1, x0, x1 = _span(row, sizes[n, 0], sizes[n, 1], out.shape[1], columns)
-        z0, z1 = (columns - x1, columns - x0) if row.flip else (x0, x1)
+        y0, y1, x0, x1 = _span(row, sizes[n, 0], sizes[n, 1], out.shape[1], length // 3)
+        z0, z1 = (length // 3 - x1, length // 3 - x0) if row.flip else (x0, x1)
         for y in range(out.shape[1]):
-            if not y0 <= y < y1 or x1 - x0 < columns:
-                _put(padding, out[n, y])
-            if y0 <= y < y1:
-                start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
-                source = _line(memory, start, (x1 - x0) * 3, row.flip, mirrored)
-                _look_up(source, values, out[n, y, z0 * 3 : z1 * 3])
+            place = (n * out.shape[1] + y) * length
+            if not y0 <= y < y1 or x0 == x1:
+                _pad(padding, flat, place, length, length, length)
+                continue
+            if x1 - x0 < length // 3:
+                _pad(padding, flat, place, z0 * 3, z1 * 3, length)
+            start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
+            if row.flip:
+                _mirror(memory, start, x1 - x0, mirrored)
+                _look_up(mirrored, 0, values, flat, place + z0 * 3, (x1 - x0) * 3)
+            else:
+                _look_up(memory, start, values, flat, place + z0 * 3, (x1 - x0) * 3)
 
 
 @_compile
 def fill_table_first(memory: Any, starts: Any, sizes: Any, rows: Any, values: Any, padding: Any, out: Any) -> None:
     """Write images (N, 3, H, W) of 8- or 16-bit values by a table (256, 3); padding is (W * 3,)."""
-    columns = out.shape[3]
+    flat, lines, columns = out.reshape(-1), out.shape[2], out.shape[3]
     mirrored = np.empty(columns * 3, np.uint8)
     for n in range(rows.shape[0]):
         row = rows[n]
-        y0, y1, x0, x1 = _span(row, sizes[n, 0], sizes[n, 1], out.shape[2], columns)
+        y0, y1, x0, x1 = _span(row, sizes[n, 0], sizes[n, 1], lines, columns)
         z0, z1 = (columns - x1, columns - x0) if row.flip else (x0, x1)
-        for y in range(out.shape[2]):
-            if not y0 <= y < y1 or x1 - x0 < columns:
+        for y in range(lines):
+            inside = y0 <= y < y1 and x0 < x1
+            if not inside or x1 - x0 < columns:
                 for c in range(3):
-                    out[n, c, y, :] = padding[c]
-            if y0 <= y < y1:
-                start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
-                source = _line(memory, start, (x1 - x0) * 3, row.flip, mirrored)
-                red, green, blue = out[n, 0, y, z0:z1], out[n, 1, y, z0:z1], out[n, 2, y, z0:z1]
-                _look_up_planes(source, values, red, green, blue)
+                    out[n, c, y, : z0 if inside else columns] = padding[c]
+                    out[n, c, y, z1:] = padding[c]
+            if not inside:
+                continue
+            start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
+            place = (n * 3 * lines + y) * columns + z0
+            places = (place, place + lines * columns, place + 2 * lines * columns)
+            if row.flip:
+                _mirror(memory, start, x1 - x0, mirrored)
+                _look_up_planes(mirrored, 0, values, flat, places, x1 - x0)
+            else:
+                _look_up_planes(memory, start, values, flat, places, x1 - x0)
 
 
 @_compile
 def fill_bytes(memory: Any, starts: Any, sizes: Any, rows: Any, padding: Any, out: Any) -> None:
     """Write uint8 images (N, H, W * 3); padding is (W * 3,)."""
-    columns = out.shape[2] // 3
-    mirrored = np.empty(out.shape[2], np.uint8)
+    flat, length = out.reshape(-1), out.shape[2]
+    mirrored = np.empty(length, np.uint8)
+    for n in range(rows.shape[0]):
+        row = rows[n]
+        y0, y1, x0, x1 = _span(row, sizes[n, 0], sizes[n, 1], out.shape[1], length // 3)
+        z0, z1 = (length // 3 - x1, length // 3 - x0) if row.flip else (x0, x1)
+        for y in range(out.shape[1]):
+            place = (n * out.shape[1] + y) * length
+            if not y0 <= y < y1 or x0 == x1:
+                _pad(padding, flat, place, length, length, length)
+                continue
+            if x1 - x0 < length // 3:
+                _pad(padding, flat, place, z0 * 3, z1 * 3, length)
+            start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
+            if row.flip:
+                _mirror(memory, start, x1 - x0, mirrored)
+                stream_bytes(flat, place + z0 * 3, mirrored, 0, (x1 - x0) * 3)
+            else:
+                stream_bytes(flat, place + z0 * 3, memory, start, (x1 - x0) * 3)
+    settle()
+
+
+@_compile
+def fill_labels(memory: Any, starts: Any, sizes: Any, rows: Any, voids: Any, mirrored: Any, out: Any) -> None:
+    """Write labels (N, H, W); voids are void as stored and as handed over, `mirrored` a line of the stored dtype."""
+    flat, columns = out.reshape(-1), out.shape[2]
     for n in range(rows.shape[0]):
         row = rows[n]
         y0, y1, x0, x1 = _span(row, sizes[n, 0], sizes[n, 1], out.shape[1], columns)
         z0, z1 = (columns - x1, columns - x0) if row.flip else (x0, x1)
         for y in range(out.shape[1]):
-            if not y0 <= y < y1 or x1 - x0 < columns:
-                _put(padding, out[n, y])
-            if y0 <= y < y1:
-                start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
-                source = _line(memory, start, (x1 - x0) * 3, row.flip, mirrored)
-                _put(source, out[n, y, z0 * 3 : z1 * 3])
-
-
-@_compile
-def fill_labels(memory: Any, starts: Any, sizes: Any, rows: Any, void_in: Any, void_out: Any, out: Any) -> None:
-    """Write labels (N, H, W); `memory` is of the stored dtype, `starts` count its elements."""
-    columns = out.shape[2]
-    for n in range(rows.shape[0]):
-        row = rows[n]
-        y0, y1, x0, x1 = _span(row, sizes[n, 0], sizes[n, 1], out.shape[1], columns)
-        for y in range(out.shape[1]):
-            if not y0 <= y < y1 or x1 - x0 < columns:
-                out[n, y, :] = void_out
-            if y0 <= y < y1:
-                start = starts[n] + (row.top + y) * np.int64(sizes[n, 1]) + row.left + x0
-                source = memory[start : start + x1 - x0]
-                if row.flip:
-                    target = out[n, y, columns - x1 : columns - x0]
-                    for x in range(source.shape[0]):
-                        value = source[source.shape[0] - 1 - x]
-                        target[x] = void_out if value == void_in else value
-                else:
-                    target = out[n, y, x0:x1]
-                    for x in range(source.shape[0]):
-                        target[x] = void_out if source[x] == void_in else source[x]
+            inside = y0 <= y < y1 and x0 < x1
+            if not inside or x1 - x0 < columns:
+                out[n, y, : z0 if inside else columns] = voids[1]
+                out[n, y, z1:] = voids[1]
+            if not inside:
+                continue
+            start = starts[n] + (row.top + y) * np.int64(sizes[n, 1]) + row.left + x0
+            place = (n * out.shape[1] + y) * columns + z0
+            if row.flip:
+                for x in range(x1 - x0):
+                    mirrored[x] = memory[start + x1 - x0 - 1 - x]
+                stream_labels(flat, place, mirrored, 0, voids, x1 - x0)
+            else:
+                stream_labels(flat, place, memory, start, voids, x1 - x0)
+    settle()

@@ -256,8 +256,9 @@ def _fill_compiled(
         function = compiled.fill_table_first if recipe.channels_first else compiled.fill_table_last
         values, padding, out = (_bits(array) for array in (recipe.values, recipe.padding, out))
         function(*where, values, padding, out)
-    stored_void, void = recipe.stored_dtype.type(recipe.stored_void), recipe.label_dtype.type(recipe.void)
-    compiled.fill_labels(ids, stored.label_starts, stored.sizes, rows, stored_void, void, labels)
+    voids = recipe.stored_dtype.type(recipe.stored_void), recipe.label_dtype.type(recipe.void)
+    mirrored = np.empty(labels.shape[2], recipe.stored_dtype)
+    compiled.fill_labels(ids, stored.label_starts, stored.sizes, rows, voids, mirrored, labels)
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

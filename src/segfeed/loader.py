@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -211,27 +212,40 @@ class Loader:
         steps = range(first, len(self))
         if self.threads == 0:
             for step in steps:
-                yield self._fill(epoch, step)
+                batch = self._lease(epoch, step)
+                self._fill(batch, 0, len(batch.crops))
+                yield batch
             return
         with ThreadPoolExecutor(self.threads, "segfeed-loader") as workers:
-            running: deque[Future[Batch]] = deque()
+            running: deque[tuple[Batch, list[Future[None]]]] = deque()
             try:
                 for step in steps:
-                    running.append(workers.submit(self._fill, epoch, step))
+                    # All share the first batch, so that it comes soon; later ones only where there are more threads than batches.
+                    shares = self.threads if step == first else -(-self.threads // _IN_FLIGHT)
+                    running.append(self._submit(workers, self._lease(epoch, step), shares))
                     if len(running) == _IN_FLIGHT:
-                        yield running.popleft().result()
+                        yield _wait(*running.popleft())
                 while running:
-                    yield running.popleft().result()
+                    yield _wait(*running.popleft())
             finally:
-                for future in running:
-                    future.cancel()
+                for _, parts in running:
+                    for part in parts:
+                        part.cancel()
 
-    def _fill(self, epoch: int, step: int) -> Batch:
-        rows = self.plan.rows(epoch, step)
+    def _submit(self, workers: ThreadPoolExecutor, batch: Batch, shares: int) -> tuple[Batch, list[Future[None]]]:
+        bounds = [len(batch.crops) * share // shares for share in range(shares + 1)]
+        return batch, [workers.submit(self._fill, batch, *span) for span in pairwise(bounds)]
+
+    def _lease(self, epoch: int, step: int) -> Batch:
         images, labels = (
             pool.lease()[: int(np.prod(shape, dtype=np.int64)) * dtype.itemsize].view(dtype).reshape(shape)
             for pool, shape, dtype in zip(self._pools, self._shapes, self._dtypes, strict=True)
         )
+        return Batch(images, labels, self.plan.rows(epoch, step), self.reader.keys)
+
+    def _fill(self, batch: Batch, first: int, last: int) -> None:
+        """Fill rows first .. last - 1 of a batch."""
+        rows, images, labels = batch.crops[first:last], batch.images[first:last], batch.labels[first:last]
         if isinstance(self.reader, Pack):
             fill(self._recipe, self.reader.stored(rows["sample"]), rows, images, labels)
         else:
@@ -239,7 +253,6 @@ class Loader:
                 stored = Stored.of(self.reader.read(sample)) if sample >= 0 else self._nothing
                 fill(self._recipe, stored, rows[n : n + 1], images[n : n + 1], labels[n : n + 1])
         self._warm_up()
-        return Batch(images, labels, rows, self.reader.keys)
 
     def _warm_up(self) -> None:
         """Load the compiled kernels beside the epoch, once its first batch is there."""
@@ -285,6 +298,12 @@ class Loader:
             raise StateError("an epoch of this loader is under way; close() it, or load the state before iterating.")
         position = _read_state(state, self.state_dict(0), self.batch_size, len(self))
         self._next = self._last = position
+
+
+def _wait(batch: Batch, parts: list[Future[None]]) -> Batch:
+    for part in parts:
+        part.result()
+    return batch
 
 
 def _recipe(wanted: Format, legend: Encoder, width: int) -> Recipe:
