@@ -30,7 +30,7 @@ STOREYS = (
     ("pack_file", "sample_art", "download"),
     ("sample_scene",),
     ("packs", "stats", "sample", "findings"),
-    ("cache",),
+    ("cache", "bench_machine"),
     ("loader", "score", "export"),
     ("feed", "figures_paint", "frameworks"),
     ("frameworks.torch", "frameworks.tensorflow", "frameworks.jax"),

@@ -23,6 +23,7 @@ from segfeed.errors import PackError, PhotoError, SourceChangedError, StorageErr
 from segfeed.objects import Objects
 from segfeed.packs import find_packs, last_used_s
 from segfeed.palette import voc_colours
+from segfeed.sources import Source
 from segfeed.storage import unfinished_folders
 
 PALETTE = np.array(voc_colours(256), np.uint8).tobytes()
@@ -357,16 +358,16 @@ def test_unknown_colour_is_an_error_and_leaves_nothing_in_the_cache(root, cache)
 
 
 def test_file_that_changes_while_it_is_packed_is_an_error(root, cache, monkeypatch):
-    hash_files = packs._hash_files
+    decode = Source.decode
 
-    def and_then_change(*arguments):
-        hashes = hash_files(*arguments)
-        put_mask(root / "SegmentationClass" / "train_1.png", np.zeros((5, 9)))
-        return hashes
+    def decode_and_change_the_next(source, index, photo, mask):
+        if index == 0:
+            put_mask(root / "SegmentationClass" / "train_1.png", np.zeros((5, 9)))
+        return decode(source, index, photo, mask)
 
-    monkeypatch.setattr(packs, "_hash_files", and_then_change)
-    with pytest.raises(SourceChangedError, match=r"sample train_1: train_1\.png or its mask changed"):
-        make_pack(scan(root))
+    monkeypatch.setattr(Source, "decode", decode_and_change_the_next)
+    with pytest.raises(SourceChangedError, match=r"sample train_1: train_1\.png changed since the source was scanned"):
+        make_pack(scan(root), threads=1)
     assert everything_in(cache) == []
 
 

@@ -233,6 +233,7 @@ class Loader:
                         part.cancel()
 
     def _submit(self, workers: ThreadPoolExecutor, batch: Batch, shares: int) -> tuple[Batch, list[Future[None]]]:
+        shares = min(shares, len(batch.crops))
         bounds = [len(batch.crops) * share // shares for share in range(shares + 1)]
         return batch, [workers.submit(self._fill, batch, *span) for span in pairwise(bounds)]
 
@@ -252,9 +253,15 @@ class Loader:
             for n, sample in enumerate(rows["sample"].tolist()):
                 stored = Stored.of(self.reader.read(sample)) if sample >= 0 else self._nothing
                 fill(self._recipe, stored, rows[n : n + 1], images[n : n + 1], labels[n : n + 1])
-        self._warm_up()
+        self._warm_up_beside()
 
-    def _warm_up(self) -> None:
+    def warm_up(self) -> None:
+        """Load the compiled kernels now (a second or two the first time), instead of beside the first batches."""
+        with self._warming:
+            self._warmed = True
+        load_compiled(self._recipe)
+
+    def _warm_up_beside(self) -> None:
         """Load the compiled kernels beside the epoch, once its first batch is there."""
         with self._warming:
             if not self._warmed:

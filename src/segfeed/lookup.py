@@ -4,11 +4,11 @@ A label table marks what it does not know with poison, the value just below void
 finds every unknown pixel, and nothing can turn into a class by accident.
 """
 
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from segfeed.errors import OptionError, UnknownColourError
 from segfeed.palette import Codes
@@ -79,16 +79,29 @@ def look_up_codes(codes: Codes, known: Codes, labels: Labels) -> Labels:
 
 
 def look_up_indices(indices: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], table: Labels) -> Labels:
-    """Look every index up; bytes.translate does it for bytes five times as fast as NumPy.
+    """Look every index up.
 
     Args:
         indices: uint8 or uint16 (H, W).
         table: a label for each index, at least as many as the index dtype can name.
     """
-    if indices.dtype == np.uint8 and table.dtype == np.uint8:
-        translated = indices.tobytes().translate(table[:256].tobytes())
-        return np.frombuffer(translated, np.uint8).reshape(indices.shape)
-    return table[indices]
+    if indices.dtype != np.uint8 or table.dtype != np.uint8:
+        return table[indices]
+    kept = _count_kept(table[:256].tobytes())
+    labels = indices.copy()
+    # Subtracting wraps around: what lies below `kept` becomes large, what lies from `kept` to 254 small.
+    if kept and not (labels - np.uint8(kept) < 255 - kept).any():
+        return labels
+    # bytes.translate is five times as fast as NumPy, but holds the interpreter's lock.
+    return np.frombuffer(labels.tobytes().translate(table[:256].tobytes()), np.uint8).reshape(indices.shape)
+
+
+@lru_cache(maxsize=64)
+def _count_kept(table: bytes) -> int:
+    """Count the classes of a table that keeps every known index as it is, as VOC's does; 0 for any other table."""
+    labels = np.frombuffer(table, np.uint8)
+    kept = int(np.argmin(labels == np.arange(256))) if labels[255] == 255 else 0
+    return kept if (labels[kept:255] == poison_of(labels.dtype)).all() else 0
 
 
 def as_indices(stored: npt.NDArray[Any]) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
@@ -108,12 +121,11 @@ def as_indices(stored: npt.NDArray[Any]) -> npt.NDArray[np.uint8] | npt.NDArray[
 
 
 def count_labels(labels: Labels) -> npt.NDArray[np.int64]:
-    """Count how often each label occurs: int64 (256,) or (65536,)."""
-    if (
-        labels.dtype == np.uint8
-    ):  # Pillow counts bytes six times as fast as np.bincount, and without the interpreter's lock
-        return np.array(Image.fromarray(np.ascontiguousarray(labels)).histogram(), np.int64)
-    return np.bincount(labels.ravel(), minlength=65536)
+    """Count how often each label occurs: int64 (256,) or (65536,). Labels are runs of one value: the runs are counted."""
+    flat = labels.ravel()
+    starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]][: flat.size])
+    lengths = np.diff(starts, append=flat.size)
+    return np.bincount(flat[starts], lengths, minlength=np.iinfo(labels.dtype).max + 1).astype(np.int64)
 
 
 def as_bytes(stored: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

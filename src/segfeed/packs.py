@@ -27,11 +27,11 @@ from segfeed.kernels import Stored
 from segfeed.legend import Legend
 from segfeed.lookup import Encoder, count_labels
 from segfeed.objects import encoder_from_json
-from segfeed.pack_file import FORMAT_VERSION, MappedRows, Record, RowWriter, map_rows
+from segfeed.pack_file import BATCH_BYTES, BATCH_PAIRS, FORMAT_VERSION, MappedRows, Record, RowWriter, map_rows
 from segfeed.pair import Pair
 from segfeed.parallel import in_order
 from segfeed.progress import show_progress
-from segfeed.sources import Source, source_digests
+from segfeed.sources import Blob, Source, source_digests
 from segfeed.storage import cache_folder, publish, write_over, write_whole
 
 _FORMAT = "segfeed pack"
@@ -160,15 +160,27 @@ def make_pack(source: Source, *, cache_dir: str | os.PathLike[str] | None = None
     if (known := find_pack(source, cache_dir=cache_dir)) is not None:
         return known
     started_ns = time.time_ns()
-    hashes = _hash_files(source, threads)
-    folder = cache / "packs" / _fingerprint(source, hashes)
-    if not folder.is_dir():
-        needed = int(source.sizes.astype(np.int64).prod(axis=1).sum()) * (3 + source.legend.dtype.itemsize)
-        publish(folder, _Packing(source, hashes, threads).write_to, needed_bytes=needed, remedy=_REMEDY)
+    folder = _equal_pack(source, cache, threads) or _publish_pack(source, cache, threads)
     pack = _open_used(folder)
     if _newest_ns(source) < started_ns - _SETTLED_NS:
         write_over(cache / "stamps" / _stamp(source), folder.name.encode())
     return pack
+
+
+def _equal_pack(source: Source, cache: Path, threads: int | None) -> Path | None:
+    """Find a pack of equal contents, made from other files; files are hashed only where a pack of equal settings exists."""
+    settings = _settings_digest(source)
+    if not any((peek_manifest(folder) or {}).get("settings") == settings for folder in find_packs(cache)):
+        return None
+    folder = cache / "packs" / _fingerprint(source, _hash_files(source, threads))
+    return folder if (folder / _MANIFEST).is_file() else None
+
+
+def _publish_pack(source: Source, cache: Path, threads: int | None) -> Path:
+    """Pack under a temporary name; the contents' fingerprint, known in the end, becomes the folder's name."""
+    needed = int(source.sizes.astype(np.int64).prod(axis=1).sum()) * (3 + source.legend.dtype.itemsize)
+    packing = _Packing(source, threads)
+    return publish(cache / "packs" / _settings_digest(source), packing.write_to, needed_bytes=needed, remedy=_REMEDY)
 
 
 def find_pack(source: Source, *, cache_dir: str | os.PathLike[str] | None = None) -> Pack | None:
@@ -202,45 +214,55 @@ class _Packing:
     """Hold what one packing needs."""
 
     source: Source
-    hashes: FileHashes
     threads: int | None
 
-    def write_to(self, folder: Path) -> None:
-        """Write rows, then the manifest, whose presence says that the rows are whole."""
+    def write_to(self, folder: Path) -> str:
+        """Write rows, then the manifest, whose presence says that the rows are whole; return the fingerprint."""
         described = {"segfeed": str(FORMAT_VERSION), "legend": json.dumps(self.source.legend.to_json())}
         described |= {"split": self.source.split, "task": self.source.task}
-        writer = RowWriter(folder / _ROWS, described)
+        writer, hashes = RowWriter(folder / _ROWS, described), []
         try:
             with show_progress(f"packing {self.source.name} {self.source.split}", len(self.source)) as advance:
-                for record in in_order(self.record, len(self.source), self.threads):
+                for record in in_order(self.record, len(self.source), self.threads, ahead=self._ahead()):
                     writer.write(record)
+                    hashes.append((record.photo_sha256, record.mask_sha256))
                     advance(1)
             writer.finish()
         finally:
             writer.abandon()
-        write_whole(folder / _MANIFEST, json.dumps(self.manifest(folder), indent=1).encode())
+        fingerprint = _fingerprint(self.source, hashes)
+        write_whole(folder / _MANIFEST, json.dumps(self.manifest(folder, fingerprint), indent=1).encode())
+        return fingerprint
+
+    def _ahead(self) -> int:
+        """Count the pairs that may wait, so that threads decode on while a record batch is written: as many as it holds."""
+        largest = int(self.source.sizes.astype(np.int64).prod(axis=1).max()) * (3 + self.source.legend.dtype.itemsize)
+        return min(BATCH_PAIRS, BATCH_BYTES // largest)
 
     def record(self, index: int) -> Record:
         """Read, check, decode and hash one sample."""
         sample = self.source.samples[index]
         photo = sample.photo.read()
         mask = None if sample.mask is None else sample.mask.read()
-        if _hash_pair(photo, mask) != self.hashes[index]:
-            raise SourceChangedError(
-                f"sample {sample.key}: {sample.photo.name} or its mask changed while it was being packed; run again."
-            )
+        for blob in (sample.photo, sample.mask):
+            # The plan, the free space and the stamp were taken from the file as it was scanned.
+            if blob is not None and Blob.of(blob.path) != blob:
+                raise SourceChangedError(
+                    f"sample {sample.key}: {blob.name} changed since the source was scanned; scan it again, and pack when nothing writes to it."
+                )
         pair = self.source.decode(index, photo, mask)
         return Record(
-            sample.key, pair, _count_classes(pair, self.source.legend), hash_record(pair), *self.hashes[index]
+            sample.key, pair, _count_classes(pair, self.source.legend), hash_record(pair), *_hash_pair(photo, mask)
         )
 
-    def manifest(self, folder: Path) -> dict[str, Any]:
+    def manifest(self, folder: Path, fingerprint: str) -> dict[str, Any]:
         """Describe the pack."""
         source = self.source
         return {
             "format": _FORMAT,
             "version": FORMAT_VERSION,
-            "fingerprint": _fingerprint(source, self.hashes),
+            "fingerprint": fingerprint,
+            "settings": _settings_digest(source),
             "name": source.name,
             "root": str(source.root),
             "source_format": source.format,
@@ -296,8 +318,12 @@ def _settings(source: Source) -> dict[str, Any]:
     }
 
 
+def _settings_digest(source: Source) -> str:
+    return hashlib.sha256(json.dumps(_settings(source), sort_keys=True).encode()).hexdigest()
+
+
 def _fingerprint(source: Source, hashes: FileHashes) -> str:
-    digest = hashlib.sha256(json.dumps(_settings(source), sort_keys=True).encode())
+    digest = hashlib.sha256(_settings_digest(source).encode())
     for photo, mask in hashes:
         digest.update(photo + (mask or b"\0"))
     return digest.hexdigest()

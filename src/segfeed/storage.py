@@ -84,14 +84,17 @@ def write_over(path: Path, data: bytes) -> None:
         raise
 
 
-def publish(final: Path, fill: Callable[[Path], None], *, needed_bytes: int = 0, remedy: str = "") -> None:
+def publish(final: Path, fill: Callable[[Path], str | None], *, needed_bytes: int = 0, remedy: str = "") -> Path:
     """Make a folder that appears under its name complete, or not at all.
 
     Args:
         final: the folder's name; if it exists in the end (another process was faster), that one stays.
-        fill: writes the contents into the empty folder it is given.
+        fill: writes the contents into the empty folder it is given; may return a better name, known only then.
         needed_bytes: how much will be written; checked against the free space before anything is.
         remedy: what the user can do where this folder cannot be written, as a clause.
+
+    Returns:
+        folder: under its final name.
 
     Raises:
         StorageError: too little space, no permission, or the disk failed. Nothing is left behind.
@@ -104,13 +107,14 @@ def publish(final: Path, fill: Callable[[Path], None], *, needed_bytes: int = 0,
         unfinished = parent / _unfinished_name(final.name)
         unfinished.mkdir()
         try:
-            fill(unfinished)
+            final = final.with_name(fill(unfinished) or final.name)
             _sync_tree(unfinished)
             _rename(unfinished, final)
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
         _sync(parent)
+    return final
 
 
 def unfinished_folders(parent: Path) -> list[Path]:

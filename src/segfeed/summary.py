@@ -120,6 +120,7 @@ def _run(loader: Loader) -> SplitSummary:
     void_value = loader.format.void if loader.format.void is not None else reader.legend.void
     void = pixels = delivered = 0
     images = labels = np.empty(0)
+    loader.warm_up()
     start = time.perf_counter()
     with show_progress(f"reading {reader.split}", len(loader)) as advance:
         for batch in loader:

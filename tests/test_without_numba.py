@@ -1,0 +1,153 @@
+"""Without numba: plain NumPy serves alone and gives the same bytes; a cache that numba cannot write costs time only."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+import segfeed
+
+FORMATS = [*product(("NHWC", "NCHW"), ("float32", "float16", "uint8")), ("NHWC", "float32")]
+
+# argv: the dataset, whether it is packed, how many formats, what load_compiled must say. Prints a digest of all bytes.
+ITERATE = """
+import gc, hashlib, sys, threading
+import numpy as np
+from segfeed import Draw, Format, Plan, load
+from segfeed.kernels import load_compiled, make_recipe
+
+seen = hashlib.sha256()
+for layout, dtype in FORMATS[: int(sys.argv[3])]:
+    for label_dtype, void in (("int32", 255), ("int64", -100)) if dtype != "float16" else (("uint8", 255),):
+        wanted = dict(layout=layout, dtype=dtype, label_dtype=label_dtype, void=void)
+        train, val = load(sys.argv[1], 3, (17, 23), flip=True, threads=2, pack=sys.argv[2] == "pack", **wanted)
+        assert str(load_compiled(make_recipe(Format(**wanted), 23, 21, 255))) == sys.argv[4]
+        for loader in (train, train, val):
+            for batch in loader:
+                for array in (batch.images, batch.labels, batch.crops):
+                    seen.update(np.ascontiguousarray(array))
+print(seen.hexdigest())
+"""
+
+MISSING = 'import sys\nsys.modules["numba"] = None\n'
+BLOCKED = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in NAMES:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+"""
+WAYS = {
+    "numba is no module": MISSING,
+    "numba is not found": BLOCKED.replace("NAMES", "('numba',)"),
+    "llvmlite is not found": BLOCKED.replace("NAMES", "('llvmlite',)"),
+    "numba refuses this NumPy": BLOCKED.replace("NAMES", "('numba',)").replace(
+        "ModuleNotFoundError(f\"No module named {name!r}\", name=name)", 'ImportError("Numba needs another NumPy")'
+    ),
+}  # fmt: skip
+
+
+def run(code, *words, **environment):
+    command = [sys.executable, "-W", "error", "-c", code, *map(str, words)]
+    given = os.environ | environment
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=given)
+
+
+def printed(done):
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def iterate(before, *words, **environment):
+    return run(before + ITERATE.replace("FORMATS", repr(FORMATS)), *words, **environment)
+
+
+@pytest.fixture(scope="module", name="root")
+def _root(tmp_path_factory, write_voc):
+    sizes = [(15 + n % 5, 20 + n % 8) for n in range(10)]
+    return write_voc(tmp_path_factory.mktemp("plain") / "VOC2012", {"train": sizes, "val": sizes[:4]})
+
+
+@pytest.fixture(scope="module", name="compiled")
+def _compiled(root):
+    """Give the digests that compiled kernels lead to, of (formats, kind)."""
+    pytest.importorskip("numba")
+    return {words: printed(iterate("", root, words[1], words[0], True)) for words in ((6, "pack"), (1, "pack"))}
+
+
+@pytest.mark.parametrize("kind", ["pack", "source"])
+@pytest.mark.parametrize("way", WAYS)
+def test_without_numba_every_byte_is_the_same(root, compiled, way, kind):
+    assert compiled[6, "pack"] == printed(iterate(WAYS[way], root, kind, 6, False))
+
+
+def test_without_numba_the_command_line_works(root):
+    code = MISSING + "import segfeed.cli\nsys.argv[0] = 'segfeed'\nsys.exit(segfeed.cli.main())"
+    assert "train" in printed(run(code, "stats", root))
+
+
+def test_numba_is_imported_beside_the_first_batches_only(root):
+    code = """
+import sys
+import segfeed
+train, val = segfeed.load(sys.argv[1], 3, (17, 23))
+assert "numba" not in sys.modules
+"""
+    printed(run(code, root))
+
+
+# Where numba cannot keep what it compiled -----------------------------------------------------------------------------
+
+
+@pytest.fixture(name="nowhere")
+def _nowhere(tmp_path):
+    """Give an environment in which every folder that numba tries lies below a plain file, also for a root user."""
+    pytest.importorskip("numba")
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    house = tmp_path / "house"
+    shutil.copytree(Path(segfeed.__file__).parent, house / "segfeed", ignore=shutil.ignore_patterns("__pycache__"))
+    (house / "segfeed" / "__pycache__").write_bytes(b"")
+    below = str(file / "folder")
+    return {
+        "HOME": below,
+        "XDG_CACHE_HOME": below,
+        "NUMBA_CACHE_DIR": below,
+        "PYTHONPATH": str(house),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def test_kernels_are_compiled_where_nothing_can_be_kept(root, compiled, nowhere, tmp_path):
+    before = "import segfeed\nassert segfeed.__file__.startswith({!r}), segfeed.__file__\n".format(str(tmp_path))
+    assert compiled[1, "pack"] == printed(iterate(before, root, "pack", 1, True, **nowhere))
+
+
+def test_kernels_are_compiled_where_the_cache_folder_is_not_there_yet(root, compiled, tmp_path):
+    folder = tmp_path / "not" / "yet"
+    assert compiled[1, "pack"] == printed(iterate("", root, "pack", 1, True, NUMBA_CACHE_DIR=str(folder)))
+    assert [*folder.rglob("*.nbc")]
+
+
+FULL = """
+import resource, sys
+import segfeed
+train, val = segfeed.load(sys.argv[1], 3, (17, 23))  # packs are there already
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # from here on every write of a file fails, as on a full disk
+"""
+"""A full disk is found only when numba saves what it compiled."""
+
+
+def test_a_full_disk_leaves_the_kernels_unkept_and_the_epochs_whole(root, compiled, tmp_path):
+    pytest.importorskip("resource")
+    segfeed.load(root, 3, (17, 23))
+    done = iterate(FULL, root, "source", 1, True, NUMBA_CACHE_DIR=str(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, compiled[1, "pack"], "")
