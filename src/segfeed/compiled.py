@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from segfeed.streaming import settle, stream_bytes, stream_floats, stream_labels, stream_planes
+from segfeed.streaming import (
+    mirror_labels,
+    mirror_pixels,
+    settle,
+    stream_bytes,
+    stream_floats,
+    stream_labels,
+    stream_planes,
+)
 
 
 def _compile(function: Callable[..., None]) -> Callable[..., None]:
@@ -20,15 +28,6 @@ def _compile(function: Callable[..., None]) -> Callable[..., None]:
     except RuntimeError:  # no folder in which numba could keep its cache
         compiled = njit(nogil=True, error_model="numpy")(function)
     return compiled
-
-
-@njit(inline="always", error_model="numpy")
-def _mirror(source: Any, start: Any, pixels: Any, out: Any) -> None:
-    for x in range(pixels):
-        place = (pixels - 1 - x) * 3
-        out[place] = source[start + 3 * x]
-        out[place + 1] = source[start + 3 * x + 1]
-        out[place + 2] = source[start + 3 * x + 2]
 
 
 @njit(inline="always", error_model="numpy")
@@ -70,7 +69,7 @@ def fill_float_last(memory: Any, starts: Any, sizes: Any, rows: Any, affine: Any
                 _pad(padding, flat, place, z0 * 3, z1 * 3, length)
             start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
             if row.flip:
-                _mirror(memory, start, x1 - x0, mirrored)
+                mirror_pixels(mirrored, memory, start, x1 - x0)
                 stream_floats(flat, place + z0 * 3, mirrored, 0, affine, (x1 - x0) * 3)
             else:
                 stream_floats(flat, place + z0 * 3, memory, start, affine, (x1 - x0) * 3)
@@ -98,7 +97,7 @@ def fill_float_first(memory: Any, starts: Any, sizes: Any, rows: Any, affine: An
             place = (n * 3 * lines + y) * columns + z0
             places = (place, place + lines * columns, place + 2 * lines * columns)
             if row.flip:
-                _mirror(memory, start, x1 - x0, mirrored)
+                mirror_pixels(mirrored, memory, start, x1 - x0)
                 stream_planes(flat, places, mirrored, 0, affine, x1 - x0)
             else:
                 stream_planes(flat, places, memory, start, affine, x1 - x0)
@@ -137,7 +136,7 @@ def fill_table_last(memory: Any, starts: Any, sizes: Any, rows: Any, values: Any
                 _pad(padding, flat, place, z0 * 3, z1 * 3, length)
             start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
             if row.flip:
-                _mirror(memory, start, x1 - x0, mirrored)
+                mirror_pixels(mirrored, memory, start, x1 - x0)
                 _look_up(mirrored, 0, values, flat, place + z0 * 3, (x1 - x0) * 3)
             else:
                 _look_up(memory, start, values, flat, place + z0 * 3, (x1 - x0) * 3)
@@ -164,7 +163,7 @@ def fill_table_first(memory: Any, starts: Any, sizes: Any, rows: Any, values: An
             place = (n * 3 * lines + y) * columns + z0
             places = (place, place + lines * columns, place + 2 * lines * columns)
             if row.flip:
-                _mirror(memory, start, x1 - x0, mirrored)
+                mirror_pixels(mirrored, memory, start, x1 - x0)
                 _look_up_planes(mirrored, 0, values, flat, places, x1 - x0)
             else:
                 _look_up_planes(memory, start, values, flat, places, x1 - x0)
@@ -188,7 +187,7 @@ def fill_bytes(memory: Any, starts: Any, sizes: Any, rows: Any, padding: Any, ou
                 _pad(padding, flat, place, z0 * 3, z1 * 3, length)
             start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * 3
             if row.flip:
-                _mirror(memory, start, x1 - x0, mirrored)
+                mirror_pixels(mirrored, memory, start, x1 - x0)
                 stream_bytes(flat, place + z0 * 3, mirrored, 0, (x1 - x0) * 3)
             else:
                 stream_bytes(flat, place + z0 * 3, memory, start, (x1 - x0) * 3)
@@ -213,8 +212,7 @@ def fill_labels(memory: Any, starts: Any, sizes: Any, rows: Any, voids: Any, mir
             start = starts[n] + (row.top + y) * np.int64(sizes[n, 1]) + row.left + x0
             place = (n * out.shape[1] + y) * columns + z0
             if row.flip:
-                for x in range(x1 - x0):
-                    mirrored[x] = memory[start + x1 - x0 - 1 - x]
+                mirror_labels(mirrored, memory, start, x1 - x0)
                 stream_labels(flat, place, mirrored, 0, voids, x1 - x0)
             else:
                 stream_labels(flat, place, memory, start, voids, x1 - x0)

@@ -11,7 +11,7 @@ the stores before whatever publishes the batch.
 Sources: LLVM language reference, `!nontemporal`; Intel SDM volume 1, section 10.4.6.2.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -119,6 +119,26 @@ def stream_labels(_: Any, out: Any, place: Any, source: Any, start: Any, voids: 
 
 
 @intrinsic
+def mirror_pixels(_: Any, out: Any, source: Any, start: Any, count: Any) -> Emit:
+    """Write `count` pixels of three bytes to `out` in reverse order: a line in cache, to be streamed from there."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _mirror(context, builder, signature, args, 3)
+
+    return types.void(out, source, start, count), emit
+
+
+@intrinsic
+def mirror_labels(_: Any, out: Any, source: Any, start: Any, count: Any) -> Emit:
+    """Write `count` labels to `out` in reverse order."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _mirror(context, builder, signature, args, 1)
+
+    return types.void(out, source, start, count), emit
+
+
+@intrinsic
 def settle(_: Any) -> Emit:
     """Order all streamed stores before everything that follows."""
 
@@ -127,6 +147,24 @@ def settle(_: Any) -> Emit:
         return context.get_dummy_value()
 
     return types.void(), emit
+
+
+def _mirror(context: Any, builder: Any, signature: Any, args: Any, channels: int) -> Any:
+    """Emit two loops: reversed vectors of `_LANES` pixels from the start on, then single pixels."""
+    target, source = (context.make_array(signature.args[i])(context, builder, args[i]).data for i in (0, 1))
+    origin, element = builder.gep(source, [args[2]]), context.get_data_type(signature.args[1].dtype)
+    whole = builder.udiv(args[3], ir.Constant(_WORD, _LANES))
+    tail = builder.mul(whole, ir.Constant(_WORD, _LANES))
+    for first, steps, width in ((ir.Constant(_WORD, 0), whole, _LANES), (tail, builder.sub(args[3], tail), 1)):
+        order = [channels * pixel + channel for pixel in reversed(range(width)) for channel in range(channels)]
+        with cgutils.for_range(builder, steps) as loop:
+            at = builder.add(first, builder.mul(loop.index, ir.Constant(_WORD, width)))
+            place = builder.sub(args[3], builder.add(at, ir.Constant(_WORD, width)))
+            from_, to = (builder.mul(pixel, ir.Constant(_WORD, channels)) for pixel in (at, place))
+            pixels = _pick(builder, _load(builder, origin, from_, element, channels * width), order)
+            mirrored = builder.bitcast(builder.gep(target, [to]), pixels.type.as_pointer())
+            builder.store(pixels, mirrored, align=_bytes(element))
+    return context.get_dummy_value()
 
 
 def _write_line(builder: Any, target: Any, count: Any, lanes: int, value: Value) -> None:
@@ -190,7 +228,7 @@ def _as_floats(builder: Any, pixels: Any) -> Any:
     return builder.uitofp(pixels, ir.VectorType(_FLOAT, pixels.type.count))
 
 
-def _pick(builder: Any, vector: Any, lanes: range) -> Any:
+def _pick(builder: Any, vector: Any, lanes: Sequence[int]) -> Any:
     return builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(_INDEX, len(lanes)), list(lanes)))
 
 
