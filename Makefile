@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check docs bench clean
 
 demo: .venv/installed  ## the embedded sample, from nothing to batches and three pictures in demo/
 	$(BIN)/segfeed demo --to demo --force
@@ -19,6 +19,9 @@ check: .venv/dev  ## format, lint, types, tests
 docs: .venv/dev  ## draw the pictures of README and docs/ again
 	$(BIN)/python docs/draw_pictures.py
 
+bench: .venv/installed  ## segfeed beside its peers on the same files: a table and a chart in benchmarks/results/
+	$(BIN)/python benchmarks/run.py
+
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "segfeed needs Python 3.11 or newer: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
@@ -32,4 +35,4 @@ docs: .venv/dev  ## draw the pictures of README and docs/ again
 	@touch .venv/installed $@
 
 clean:  ## remove what make made
-	rm -rf .venv demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench demo .mypy_cache .pytest_cache .ruff_cache .hypothesis

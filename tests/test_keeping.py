@@ -18,7 +18,7 @@ from segfeed.loader import Loader
 from segfeed.packs import make_pack
 from segfeed.plan import Draw, Plan
 
-KEPT, EPOCHS, SIDE = 50, 6, 24
+KEPT, EPOCHS, SIDE = 50, 4, 24
 FORMATS = {
     "float": Format("NHWC", "float32", "int32", void=255),
     "planes": Format("NCHW", "float32", "int64", void=-100),
@@ -96,7 +96,7 @@ def wrong_of(kept):
 
 
 @pytest.mark.parametrize("consume", [fast, slow, uneven])
-@pytest.mark.parametrize("threads", [0, 1, 2, 5])
+@pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("kind", ["source", "pack"])
 def test_the_last_fifty_batches_stay_as_they_came(readers, kind, threads, consume):
     loader, kept, number = loader_of(readers[kind], threads=threads), deque(), 0
@@ -106,7 +106,7 @@ def test_the_last_fifty_batches_stay_as_they_came(readers, kind, threads, consum
             if len(kept) > KEPT:
                 assert wrong_of([kept.popleft()]) == []
             consume(number)
-    assert number == EPOCHS * len(loader) - 1 == 119
+    assert number == EPOCHS * len(loader) - 1 == 79
     assert [first for first, _, _ in kept] == [*range(number - KEPT + 1, number + 1)]
     assert wrong_of(kept) == []
     assert len({place for _, batch, _ in kept for place in places_of(batch)}) == 2 * KEPT
@@ -157,7 +157,7 @@ def test_images_are_reused_while_labels_are_kept(readers):
             labels.append((batch.labels, digest(batch.labels)))
             places.add(batch.images.ctypes.data)
     assert all(digest(array) == arrived for array, arrived in labels)
-    assert len({array.ctypes.data for array, _ in labels}) == len(labels) == 120
+    assert len({array.ctypes.data for array, _ in labels}) == len(labels) == 80
     assert len(places) <= 8
 
 
@@ -213,7 +213,7 @@ def test_released_memory_is_used_again(readers, kind, threads):
 
 def test_a_loop_that_keeps_nothing_needs_few_places(readers):
     loader, places = loader_of(readers["pack"], threads=5), set()
-    for _ in range(20):
+    for _ in range(10):
         for batch in loader:
             places.update(places_of(batch))
     assert len(places) <= 2 * 8

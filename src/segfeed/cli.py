@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 import segfeed
+from segfeed.bench import Report, judge, measure
 from segfeed.cache import describe_packs, prune_packs
 from segfeed.errors import OptionError, SegfeedError
 from segfeed.feed import load as load_splits
@@ -216,6 +217,33 @@ def stats(
         _print_stats(f"{source.name} {split}", counted, size)
 
 
+@app.command()
+def bench(
+    data: Data,
+    split: Split = "train",
+    batch_size: Annotated[int, typer.Option(help="Pairs in a batch.")] = 64,
+    crop: Crop = "320x480",
+    threads: Threads = None,
+    seconds: Annotated[float, typer.Option(help="About how long each measurement takes.")] = 3.0,
+    step_ms: Annotated[float, typer.Option(help="Measure also with a training step of so many ms a batch.")] = 0.0,
+    task: Task = "semantic",
+    legend: LegendFile = None,
+    unknown: Unknown = "error",
+    cache_dir: CacheDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure how fast this dataset feeds on this machine, and say what limits it."""
+    size = _crop(crop)
+    source = scan(data, split, task=task, legend=legend, unknown=unknown, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
+    report = measure(
+        source, batch_size, size, threads=threads, seconds=seconds, step_ms=step_ms, cache_dir=cache_dir
+    )  # fmt: skip
+    if as_json:
+        _print_json(report.to_json())
+    else:
+        _print_report(report)
+
+
 @cache_app.callback()
 def cache(context: typer.Context, cache_dir: CacheDir = None, as_json: AsJson = False) -> None:
     """List the packs in the cache: size, dataset, age."""
@@ -312,6 +340,18 @@ def _print_summary(summary: Summary) -> None:
     _print_table(heads, rows)
     for note in summary.notes:
         _say(note)
+
+
+def _print_report(report: Report) -> None:
+    height, width = report.crop_size
+    _say(
+        f"{report.name} {report.split}: batches of {report.batch_size:,} crops of {height} x {width} px, "
+        f"{report.machine.threads} thread{'s' if report.machine.threads > 1 else ''}"
+    )
+    _say(f"pack: {'was there' if report.pack_made_s is None else f'made in {report.pack_made_s:.1f} s'}, {report.pack}")
+    heads, *rows = report.table()
+    _print_table(heads, rows)
+    _say(judge(report)[1])
 
 
 def _print_stats(title: str, counted: Statistics, size: tuple[int, int]) -> None:

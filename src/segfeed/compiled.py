@@ -5,12 +5,15 @@ images of a batch, another all labels; each writes every byte of its part of the
 Importing this module loads numba; `kernels` does so beside the first batches.
 """
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
 
+from segfeed import streaming
 from segfeed.streaming import (
     mirror_labels,
     mirror_pixels,
@@ -21,8 +24,12 @@ from segfeed.streaming import (
     stream_planes,
 )
 
+# numba keeps compiled kernels by the name and the date of this file alone, but they hold the code of `streaming`, too.
+_STREAMING = hashlib.sha256(Path(streaming.__file__).read_bytes()).hexdigest()[:12]
+
 
 def _compile(function: Callable[..., None]) -> Callable[..., None]:
+    function.__qualname__ += f"_{_STREAMING}"
     try:
         compiled: Callable[..., None] = njit(nogil=True, cache=True, error_model="numpy")(function)
     except RuntimeError:  # no folder in which numba could keep its cache

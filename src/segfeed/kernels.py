@@ -246,7 +246,7 @@ def _fill_compiled(
     # The mapped pack is read-only: equal flags keep numba to one specialisation for packs and decoded pairs.
     memory, ids = (_read_only(array) for array in (stored.images, stored.labels))
     where = (memory, stored.image_starts, stored.sizes, rows)
-    out = images if recipe.channels_first else images.reshape(*images.shape[:2], -1)
+    out = images if recipe.channels_first else images.reshape(*images.shape[:2], 3 * images.shape[2])
     if recipe.dtype == np.float32:
         function = compiled.fill_float_first if recipe.channels_first else compiled.fill_float_last
         function(*where, recipe.affine, recipe.padding, out)

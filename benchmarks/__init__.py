@@ -1,0 +1,1 @@
+"""Measure segfeed beside its peers on the same files: `make bench`."""

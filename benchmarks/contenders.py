@@ -1,0 +1,130 @@
+"""Contenders: processes that wait for their turn, so that rounds can alternate without warming up again."""
+
+import json
+import subprocess
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from turns import Job
+
+_READY_S = 900  # preloading a dataset as float32 and trying several settings take their time
+_TURN_S = 300
+HERE = Path(__file__).parent
+
+
+class ContenderError(RuntimeError):
+    """A contender died, or did not answer in time; the message says why as far as it is known."""
+
+
+@dataclass
+class Row:
+    """Hold one line of the table.
+
+    Attributes:
+        key: its name in results.json.
+        title: its name in the table.
+        group: "floor", "segfeed", "files" or "peer".
+        module: what runs, under `benchmarks`.
+        options: the job's options.
+        against: the key of the row that it is compared with.
+        about: how it is set up, in a sentence or two.
+        python: the interpreter that runs it.
+        rounds: pairs per second, one for each round.
+        facts: settings, versions, and how the output was checked.
+        failed: why there is no number.
+    """
+
+    key: str
+    title: str
+    group: str
+    module: str
+    options: dict[str, Any] = field(default_factory=dict)
+    against: str = ""
+    about: str = ""
+    python: str = ""
+    rounds: list[float] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    failed: str = ""
+
+
+class Contender:
+    """Run a row's module in a process of its own.
+
+    Args:
+        row: what to run.
+        job: what it has to do.
+        log: takes what it prints to standard error.
+    """
+
+    def __init__(self, row: Row, job: Job, log: Path) -> None:
+        self.row, self._log = row, log
+        with log.open("w") as errors:
+            self._process = subprocess.Popen(  # noqa: S603 - a module of this folder
+                [row.python, "-m", row.module, job.to_json()],
+                cwd=HERE,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                bufsize=1,
+            )
+        self.said = self._answer(_READY_S)
+
+    def turn(self) -> float:
+        """Let it run once, and give its pairs per second."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write("turn\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise ContenderError(self._reason()) from None
+        answer = self._answer(_TURN_S)
+        return float(answer["pairs"] / answer["seconds"])
+
+    def stop(self) -> None:
+        """End the process: an end of its input first, then less politely."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+            self._process.wait(10)
+        except (BrokenPipeError, subprocess.TimeoutExpired):
+            self._process.kill()
+            self._process.wait()
+
+    def _answer(self, within_s: float) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        late = threading.Event()
+
+        def kill() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(within_s, kill)
+        timer.start()
+        try:
+            line = self._process.stdout.readline()
+        finally:
+            timer.cancel()
+        if not line:
+            self._process.wait()
+            raise ContenderError(f"no answer within {within_s:.0f} s" if late.is_set() else self._reason())
+        return dict(json.loads(line))
+
+    def _reason(self) -> str:
+        """Find the last line that an exception left in the log."""
+        self._process.wait()
+        lines = [line for line in self._log.read_text(errors="replace").splitlines() if line and not line[0].isspace()]
+        told = [line for line in lines if "Error" in line or "Exception" in line] or lines
+        return (told[-1] if told else f"exit code {self._process.returncode}")[:300]
+
+
+def run_once(module: str, job: Job, python: str) -> dict[str, Any]:
+    """Run a module to its end in a fresh process, and read the JSON that it prints last."""
+    done = subprocess.run(  # noqa: S603 - a module of this folder
+        [python, "-m", module, job.to_json()], cwd=HERE, capture_output=True, text=True, check=False, timeout=_READY_S
+    )
+    if done.returncode:
+        raise ContenderError((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:300])
+    return dict(json.loads(done.stdout.splitlines()[-1]))

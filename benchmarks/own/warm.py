@@ -1,0 +1,54 @@
+"""segfeed from an existing pack: whole epochs, begin and end included, in the format that the job's options give."""
+
+import time
+
+from turns import Job, serve_turn, show
+
+import segfeed
+from segfeed.kernels import load_compiled, make_recipe
+from segfeed.legend import Legend
+
+
+def main() -> None:
+    """Load, warm up, take turns."""
+    job = Job.read()
+    train, _ = segfeed.load(
+        job.root,
+        job.batch_size,
+        job.crop_size,
+        splits=("train", None),
+        small="error",
+        threads=job.workers,
+        cache_dir=job.cache_dir,
+        **job.options,
+    )
+    assert train is not None
+    warm_up(train)
+    for batch in train:
+        show(job, batch.images, batch.labels)
+        break
+
+    def turn(at_least_s: float) -> tuple[int, float]:
+        epochs, start = 0, time.perf_counter()
+        while time.perf_counter() - start < at_least_s:
+            for images, labels in train:  # noqa: B007 - a consumer that does nothing else
+                pass
+            epochs += 1
+        return epochs * len(train) * job.batch_size, time.perf_counter() - start
+
+    serve_turn(turn, job, ["segfeed", "numpy", "numba"])
+
+
+def warm_up(train: segfeed.Loader, epochs: int = 3) -> None:
+    """Wait until the compiled kernels serve this format, then run some epochs: slots, page cache and mapping get warm."""
+    legend = train.reader.legend
+    wanted = train.format.resolve("NHWC", "int32", legend.void)
+    classes = len(legend) if isinstance(legend, Legend) else 0
+    load_compiled(make_recipe(wanted, train.plan.canvas[1], classes, legend.void))
+    for _ in range(epochs):
+        for _batch in train:
+            pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Measure segfeed beside its peers on the same files, taking turns; write a table and a chart.
+
+    .venv/bin/python benchmarks/run.py [--data PATH] [--rounds 5] [--out DIR] [--peers a,b,...]
+
+Peers run in environments of their own (`.venv-bench/`), made when they are first needed. A peer that cannot be installed
+is named in the table with the reason.
+"""
+
+import argparse
+import importlib
+import shutil
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import chart
+import costs
+import environments
+import layouts
+import table
+from agreement import Referee
+from contenders import Contender, ContenderError, Row
+from rich.console import Console
+from turns import Job
+
+import segfeed
+from segfeed.parallel import available_cores
+
+PEERS = ("tfdata", "torchvision", "spdl", "grain", "dali", "ffcv")
+CROP_SIZE, BATCH_SIZE = (320, 480), 64
+_say = Console(stderr=True).print
+
+
+def main() -> None:
+    """Run everything."""
+    options = _options()
+    work = Path(options.work or tempfile.mkdtemp(prefix="segfeed-bench-"))
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        _run(options, work)
+    finally:
+        if not options.work:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--data", default="sample", help="a VOC dataset with a train list; the embedded sample by default"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="how often every row has its turn")
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long a turn lasts at least")
+    parser.add_argument("--pairs", type=int, default=1000, help="the list is repeated until it has at least so many")
+    parser.add_argument("--peers", default=",".join(PEERS), help="which peers, by name; none for none")
+    parser.add_argument("--out", default=str(Path(__file__).parent / "results"), help="where results are written")
+    parser.add_argument("--work", help="keep links, packs and other prepared files here; a temporary folder by default")
+    parser.add_argument("--skip-large", action="store_true", help=f"no pack of {costs.LARGE_PAIRS:,} pairs (15 GB)")
+    parser.add_argument("--skip-costs", action="store_true", help="speed only: no start, memory, plan rows")
+    options = parser.parse_args()
+    options.peers = [] if options.peers == "none" else options.peers.split(",")
+    unknown = set(options.peers) - set(PEERS)
+    if unknown:
+        parser.error(f"no peer {', '.join(sorted(unknown))}; there are {', '.join(PEERS)}")
+    return options
+
+
+def _run(options: argparse.Namespace, work: Path) -> None:
+    before = table.machine()
+    source = segfeed.scan(options.data, "train", cache_dir=work / "cache")
+    chosen = layouts.usable(source, CROP_SIZE)
+    if not chosen:
+        sys.exit(f"{options.data}: no photo is a JPEG of at least {CROP_SIZE[0]} x {CROP_SIZE[1]} px.")
+    root = layouts.repeat(source, chosen, options.pairs, work / "turns")
+    (work / "cache").mkdir(exist_ok=True)
+    job = Job(str(root), BATCH_SIZE, CROP_SIZE, available_cores(), options.seconds, str(work / "cache"))
+    _say(f"packing {len(job.ids):,} pairs")
+    pack = segfeed.make_pack(segfeed.scan(root, "train"), cache_dir=job.cache_dir)
+    rows = {row.key: row for row in [*_own_rows(int(pack.manifest["bytes"])), *map(_peer_row, options.peers)]}
+    pack.close()
+    referee = Referee(source, chosen, CROP_SIZE, BATCH_SIZE)
+    _take_turns(rows, job, referee, work, options.rounds)
+    facts = {
+        "machine": before,
+        "data": "the embedded sample" if options.data == "sample" else source.name,
+        "distinct": len(chosen),
+        "pairs": len(job.ids),
+        "crop_size": list(CROP_SIZE),
+        "batch_size": BATCH_SIZE,
+        "workers": job.workers,
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+    }
+    found = {} if options.skip_costs else _costs(source, chosen, job, work, large=not options.skip_large)
+    results = table.collect(rows, facts, found)
+    out = Path(options.out)
+    table.write(results, out)
+    chart.draw(results, out / "results.png")
+    _say(f"written: {out}/results.md, results.json, results.png")
+
+
+def _own_rows(pack_bytes: int) -> list[Row]:
+    """List the floor, segfeed's rows, and what reading from files is compared with."""
+    rows = [
+        Row(
+            "fill", "ndarray.fill, float32 + int32", "floor", "own.floor", {"kind": "fill"},
+            about="Threads that fill buffers of their own with as many bytes as a batch has; no barrier.",
+        ),
+        Row(
+            "copy", "copy, uint8 + uint8", "floor", "own.floor", {"kind": "copy", "pack_bytes": pack_bytes},
+            about="Threads that copy as many bytes, in sequence, out of an array as large as the pack.",
+        ),
+        Row(
+            "warm", "segfeed", "segfeed", "own.warm", {}, "fill",
+            "`segfeed.load` on an existing pack, iterated to the end; compiled kernels, slots and page cache warm.",
+        ),
+        Row("warm-nchw", "segfeed, NCHW", "segfeed", "own.warm", {"layout": "NCHW"}, "fill", 'The same with layout="NCHW".'),
+        Row(
+            "warm-uint8", "segfeed, uint8", "segfeed", "own.warm", {"dtype": "uint8", "label_dtype": "uint8"}, "copy",
+            'The same with dtype="uint8", label_dtype="uint8": nothing is normalised.',
+        ),
+        Row(
+            "decode", "decode, nothing else", "files", "own.decoding", {"kind": "bare"},
+            about="Threads that read and decode every file (simplejpeg, Pillow) and drop the pixels.",
+        ),
+        Row(
+            "cold", "segfeed without a pack", "files", "own.decoding", {"kind": "cold"}, "decode",
+            "`segfeed.load(pack=False)`: every epoch decodes; checked, cut and normalised, iterated to the end.",
+        ),
+        Row(
+            "pack", "segfeed making the pack", "files", "own.decoding", {"kind": "pack"}, "decode",
+            "Into an empty cache: hash, decode, check, write, fsync.",
+        ),
+    ]  # fmt: skip
+    return [replace(row, python=sys.executable) for row in rows]
+
+
+def _peer_row(name: str) -> Row:
+    """Describe a peer, with its environment ready or the reason why it is not."""
+    module = importlib.import_module(f"peers.{name}")
+    row = Row(name, module.TITLE, "peer", f"peers.{name}", {}, "warm", module.ABOUT)
+    _say(f"{module.TITLE}: environment")
+    try:
+        row.python = environments.python_of(name, module.REQUIREMENTS, getattr(module, "NEEDS", ""))
+    except environments.InstallError as error:
+        row.failed = str(error)
+    return row
+
+
+def _take_turns(rows: dict[str, Row], job: Job, referee: Referee, work: Path, rounds: int) -> None:
+    """Start everybody, then let them take turns: A B C, A B C, ..."""
+    running: dict[str, Contender] = {}
+    try:
+        for row in rows.values():
+            if not row.failed:
+                _say(f"{row.title}: warming up")
+                _start(row, job, referee, work, running)
+        for n in range(rounds):
+            for key in list(running):
+                _one_turn(running, key, f"round {n + 1} of {rounds}")
+    finally:
+        for contender in running.values():
+            contender.stop()
+
+
+def _start(row: Row, job: Job, referee: Referee, work: Path, running: dict[str, Contender]) -> None:
+    shown = work / f"{row.key}.npz"
+    shown.unlink(missing_ok=True)
+    try:
+        contender = Contender(row, replace(job, shown=str(shown), options=row.options), work / f"{row.key}.log")
+        row.facts |= contender.said
+        running[row.key] = contender
+        if shown.exists() and (row.group == "peer" or row.key == "warm"):
+            row.facts["agreement"] = referee.check(shown)
+    except ContenderError as error:
+        row.failed = str(error)
+    except ValueError as error:
+        row.failed = f"its output does not agree with segfeed's: {error}"
+        running.pop(row.key).stop()
+
+
+def _one_turn(running: dict[str, Contender], key: str, when: str) -> None:
+    row = running[key].row
+    try:
+        row.rounds.append(running[key].turn())
+        _say(f"{when}: {row.title}: {row.rounds[-1]:,.0f} pairs/s", highlight=False)
+    except ContenderError as error:
+        row.failed, row.rounds = str(error), []
+        running.pop(key).stop()
+
+
+def _costs(source: segfeed.Source, chosen: list[int], job: Job, work: Path, *, large: bool) -> dict[str, Any]:
+    _say("start, memory, plan rows")
+    found: dict[str, Any] = {"plan_rows": costs.plan_rows(job)}
+    found["start"] = costs.start(source, chosen, job, work)
+    found["memory"] = costs.memory(source, chosen, job, work, large=large)
+    return found
+
+
+if __name__ == "__main__":
+    main()
