@@ -23,7 +23,7 @@ from segfeed.lookup import Encoder
 from segfeed.options import whole_number
 from segfeed.packs import Pack
 from segfeed.pair import Pair
-from segfeed.parallel import available_cores
+from segfeed.parallel import available_cores, disk_faults
 from segfeed.plan import Plan
 from segfeed.slots import Pool
 
@@ -142,6 +142,7 @@ class Loader:
         )
         self._nothing = Stored.of(Pair(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), self._recipe.stored_dtype)))
         self._pools = tuple(Pool(size, keep=_IN_FLIGHT + 2) for size in sizes)
+        self._from_disk = False
         self._warming, self._warmed = threading.Lock(), False
         self._next = _Position(0, 0)
         self._last = self._next
@@ -242,13 +243,18 @@ class Loader:
             pool.lease()[: int(np.prod(shape, dtype=np.int64)) * dtype.itemsize].view(dtype).reshape(shape)
             for pool, shape, dtype in zip(self._pools, self._shapes, self._dtypes, strict=True)
         )
-        return Batch(images, labels, self.plan.rows(epoch, step), self.reader.keys)
+        rows = self.plan.rows(epoch, step)
+        if self._from_disk and isinstance(self.reader, Pack):
+            self.reader.read_ahead(rows["sample"])  # the plan knows what comes: the disk reads while threads fill
+        return Batch(images, labels, rows, self.reader.keys)
 
     def _fill(self, batch: Batch, first: int, last: int) -> None:
         """Fill rows first .. last - 1 of a batch."""
         rows, images, labels = batch.crops[first:last], batch.images[first:last], batch.labels[first:last]
         if isinstance(self.reader, Pack):
+            before = disk_faults()
             fill(self._recipe, self.reader.stored(rows["sample"]), rows, images, labels)
+            self._from_disk = disk_faults() > before  # in memory, asking ahead would only cost time
         else:
             for n, sample in enumerate(rows["sample"].tolist()):
                 stored = Stored.of(self.reader.read(sample)) if sample >= 0 else self._nothing

@@ -122,7 +122,8 @@ class MappedRows:
     """Hold a mapped pack file and where in it each row's bytes lie.
 
     Attributes:
-        memory: uint8 (file size,), the mapped file, read-only.
+        mapping: the mapped file.
+        memory: uint8 (file size,), the same as an array, read-only.
         images: int64 (N,), position of each row's image bytes.
         labels: int64 (N,), position of each row's label bytes.
         sizes: int32 (N, 2), (height, width) in px.
@@ -130,6 +131,7 @@ class MappedRows:
         table: the Arrow table over the mapping, for everything else.
     """
 
+    mapping: mmap.mmap
     memory: npt.NDArray[np.uint8]
     images: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
@@ -144,6 +146,18 @@ class MappedRows:
         ids = self.memory[: len(self.memory) & -self.label_dtype.itemsize].view(self.label_dtype)
         starts = self.labels[samples] // self.label_dtype.itemsize
         return Stored(self.memory, self.images[samples], ids, starts, self.sizes[samples])
+
+    def read_ahead(self, samples: npt.NDArray[np.int64]) -> None:
+        """Ask the system to read rows from the disk that will be needed soon; waits for nothing, copies nothing."""
+        samples = samples[samples >= 0]
+        pixels = self.sizes[samples].astype(np.int64).prod(axis=1)
+        for starts, lengths in (
+            (self.images[samples], pixels * 3),
+            (self.labels[samples], pixels * self.label_dtype.itemsize),
+        ):
+            pages = starts // mmap.PAGESIZE * mmap.PAGESIZE
+            for page, length in zip(pages.tolist(), (starts - pages + lengths).tolist(), strict=True):
+                self.mapping.madvise(mmap.MADV_WILLNEED, page, length)
 
     def pair(self, index: int) -> Pair:
         """View a row's image and labels in place: no byte is read or copied."""
@@ -180,7 +194,7 @@ def map_rows(path: Path, label_dtype: np.dtype[Any]) -> MappedRows:
         if not np.array_equal(lengths, wanted):
             row = int(np.argmax(lengths != wanted))
             raise _refused(path, f"row {row} holds {lengths[row]} bytes where {wanted[row]} were expected")
-    return MappedRows(memory, images[0], labels[0], sizes, label_dtype, table)
+    return MappedRows(mapping, memory, images[0], labels[0], sizes, label_dtype, table)
 
 
 def _refused(path: Path, found: str) -> PackError:

@@ -136,6 +136,10 @@ class Pack:
         """View a pair in the mapped file: image uint8 (H, W, 3), labels (H, W), both read-only."""
         return self.rows.pair(index)
 
+    def read_ahead(self, samples: npt.NDArray[np.int64]) -> None:
+        """Ask the system to read pairs from the disk that will be needed soon; waits for nothing, takes no private memory."""
+        self.rows.read_ahead(samples)
+
     def stored(self, samples: npt.NDArray[np.int64]) -> Stored:
         """Say where pairs lie in the mapped file, so that a whole batch is filled in one call."""
         return self.rows.stored(samples)

@@ -1,6 +1,7 @@
 """Parallel work in threads: decoders, hashes and kernels release the interpreter's lock, so threads are enough."""
 
 import os
+import resource
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +16,11 @@ Result = TypeVar("Result")
 def available_cores() -> int:
     """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def disk_faults() -> int:
+    """Count the page faults of this thread (on macOS: of the process) that had to wait for the disk."""
+    return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_majflt
 
 
 def in_order(
