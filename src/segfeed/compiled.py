@@ -224,3 +224,12 @@ def fill_labels(memory: Any, starts: Any, sizes: Any, rows: Any, voids: Any, mir
             else:
                 stream_labels(flat, place, memory, start, voids, x1 - x0)
     settle()
+
+
+_KERNELS = ("fill_float_last", "fill_float_first", "fill_table_last", "fill_table_first", "fill_bytes", "fill_labels")
+
+
+def keep_nothing() -> None:
+    """Compile anew, in memory only, from here on: what is kept on disk is damaged, or cannot be kept."""
+    for name in _KERNELS:
+        globals()[name] = njit(nogil=True, error_model="numpy")(globals()[name].py_func)

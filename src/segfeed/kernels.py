@@ -209,27 +209,47 @@ class _Compiled:
 def load_compiled(recipe: Recipe) -> bool:
     """Load and warm up the compiled kernels for a recipe, so that `fill` uses them from then on.
 
+    They are used only if they give the same bits as plain NumPy here and now: what numba kept on disk from an earlier run
+    may be damaged, or another process may have been writing it at the same time.
+
     Returns:
-        loaded: False where numba is not installed.
+        loaded: False where numba is not installed, or its kernels cannot be trusted.
     """
     with _Compiled.loading:
         module = _find_compiled()
         if module is None:
             return False
         if recipe.types not in _Compiled.ready:
-            width = recipe.affine.shape[1] // 3
-            rows = np.zeros(1, ROW)
-            rows["height"], rows["width"] = 1, width
-            shape = recipe.image_shape(1, width)
-            images, labels = (
-                np.empty((1, *shape), recipe.dtype),
-                np.empty((1, 1, width), recipe.label_dtype),
-            )
-            one = Stored.of(Pair(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), recipe.stored_dtype)))
-            _fill_compiled(module, recipe, one, rows, images, labels)
+            if not _agrees(module, recipe):
+                module.keep_nothing()
+                if not _agrees(module, recipe):
+                    return False
             _Compiled.ready.add(recipe.types)
             _Compiled.module = module
     return True
+
+
+def _agrees(module: ModuleType, recipe: Recipe) -> bool:
+    """Fill three small crops, one flipped, one beyond the image, one without a sample, by both paths, and compare."""
+    width = recipe.affine.shape[1] // 3
+    rows = np.array([(0, 0, 0, 2, width, False), (0, -1, -1, 2, width, True), (-1, 0, 0, 2, width, False)], ROW)
+    image = (np.arange(6 * (width + 1)) % 251).astype(np.uint8).reshape(2, width + 1, 3)
+    labels = np.full((2, width + 1), recipe.stored_void, recipe.stored_dtype)
+    labels[:, ::2] = 1
+    one = Stored.of(Pair(image, labels))
+    stored = Stored(
+        one.images, one.image_starts.repeat(3), one.labels, one.label_starts.repeat(3), one.sizes.repeat(3, 0)
+    )
+    filled = [
+        (np.zeros((3, *recipe.image_shape(2, width)), recipe.dtype), np.zeros((3, 2, width), recipe.label_dtype))
+        for _ in range(2)
+    ]
+    try:
+        _fill_compiled(module, recipe, stored, rows, *filled[0])
+    except Exception:  # noqa: BLE001 - whatever numba trips over on disk: a full one, or a file cut short by a crash
+        return False
+    fill_plain(recipe, stored, rows, *filled[1])
+    return all(compiled.tobytes() == plain.tobytes() for compiled, plain in zip(*filled, strict=True))
 
 
 @cache
