@@ -1,7 +1,7 @@
 """Semantic, instance and plain image segmentation of one photo, side by side.
 
-    pip install segfeed scikit-image
-    python segmentation_kinds.py kinds.png
+pip install segfeed scikit-image
+python segmentation_kinds.py kinds.png
 """
 
 import sys

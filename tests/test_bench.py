@@ -313,7 +313,7 @@ def test_table_pack_and_verdict_are_printed(run):
     for title in ("pairs per second", *(f"threads: {share}" for share in SHARES), "private memory"):
         assert any(line.startswith(title) for line in lines), title
     assert lines[-1].endswith(".")
-    assert "limits" in lines[-1] or "memory" in lines[-1]
+    assert "limit" in lines[-1] or "memory" in lines[-1]
     assert "pack: was there, /" in run()[1]
 
 
