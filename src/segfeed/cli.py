@@ -68,6 +68,8 @@ def main() -> None:
             _fail("interrupted; nothing half-made was left behind", _INTERRUPTED)
         if not hasattr(error, "format_message"):
             raise
+        if not error.format_message():  # bare `segfeed`: the help was its answer
+            sys.exit(2)
         _fail(error.format_message(), 2)
     if code == _INTERRUPTED:  # typer turns Ctrl-C into a return value
         _fail("interrupted; nothing half-made was left behind", _INTERRUPTED)

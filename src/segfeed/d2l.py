@@ -1,6 +1,7 @@
 """The chapter "Semantic Segmentation and the Dataset" of Dive into Deep Learning, by its own names, on segfeed's engine.
 
-`from segfeed import d2l` in place of `from d2l import ...`, and the chapter runs, with arrays of NumPy in (H, W, 3) layout.
+`from segfeed import d2l` in place of `from d2l import ...`: the chapter's functions from `read_voc_images` on, given the
+folder of a VOC dataset, with arrays of NumPy in (H, W, 3) layout.
 Nothing is held as float32, and no table of 16 million entries is filled for a dataset.
 
 The chapter's visible results are kept, also where `segfeed.load` does something else:

@@ -88,7 +88,7 @@ class Summary:
             ("batches an epoch", *(f"{split.steps:,}" for split in self.splits)),
             ("pairs delivered", *(f"{split.delivered:,}" for split in self.splits)),
             ("void, padding included", *(f"{split.void_share:.1%}" for split in self.splits)),
-            ("pairs per second", *(f"{split.pairs_per_second:,.0f}" for split in self.splits)),
+            ("pairs per second, first epoch", *(f"{split.pairs_per_second:,.0f}" for split in self.splits)),
         ]
         return tuple(rows)
 

@@ -1,0 +1,13 @@
+"""The command line's first step: loads segfeed where Ctrl-C already ends in one line."""
+
+import sys
+
+
+def main() -> None:
+    """Run `segfeed`."""
+    try:
+        from segfeed.cli import main as run  # noqa: PLC0415 - loading takes a third of a second, in which Ctrl-C may come
+    except KeyboardInterrupt:
+        sys.stderr.write("segfeed: interrupted; nothing half-made was left behind\n")
+        sys.exit(130)
+    run()
