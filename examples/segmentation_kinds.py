@@ -13,7 +13,7 @@ from skimage.segmentation import mark_boundaries, slic
 
 import segfeed
 
-KEY = "2026_000119"
+KEY = "2026_000016"
 
 
 def draw(path: str) -> None:
