@@ -33,13 +33,6 @@ REPORT = Report(
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("SEGFEED_CACHE", str(folder))
-    return folder
-
-
-@pytest.fixture
 def source(voc_folder, cache):
     return scan(voc_folder)
 

@@ -21,13 +21,6 @@ SMALL = ("--crop", "32x48", "--batch-size", "2")
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("SEGFEED_CACHE", str(folder))
-    return folder
-
-
-@pytest.fixture
 def root(tmp_path, voc_folder):
     """Give a copy of the tiny dataset, for tests that change it."""
     shutil.copytree(voc_folder, tmp_path / "VOC2012")

@@ -17,13 +17,6 @@ PADDING = (np.round(255 * np.array(IMAGENET.mean)) / 255 - IMAGENET.mean) / IMAG
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("SEGFEED_CACHE", str(folder))
-    return folder
-
-
-@pytest.fixture
 def lists(tmp_path, voc_folder):
     """Give a copy of the tiny dataset, for tests that change it."""
     shutil.copytree(voc_folder, tmp_path / "VOC2012")

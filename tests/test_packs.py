@@ -36,13 +36,6 @@ def root(tmp_path, write_voc):
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
-    folder = tmp_path / "cache"
-    monkeypatch.setenv("SEGFEED_CACHE", str(folder))
-    return folder
-
-
-@pytest.fixture
 def settled(monkeypatch):
     """Let files that were written just now count as settled, so that their stamps are recorded."""
     monkeypatch.setattr(packs, "_SETTLED_NS", -(10**18))

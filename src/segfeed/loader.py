@@ -330,10 +330,11 @@ def _read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, ste
     missing = [name for name in own if name not in state]
     if missing:
         raise StateError(f"the state lacks {', '.join(missing)}; expected what state_dict() of this version returns.")
+    saved, here = (_compared(described) for described in (state, own))
     wrong = [
-        f"{name} (saved {_brief(state[name])}, here {_brief(own[name])})"
-        for name in own
-        if name not in ("epoch", "position", "plan") and state[name] != own[name]
+        f"{name} (saved {_brief(saved.get(name))}, here {_brief(here[name])})"
+        for name in here
+        if saved.get(name) != here[name]
     ]
     if not wrong and state["plan"] != own["plan"]:
         wrong = ["plan (its digest does not fit its own options: the state is damaged)"]
@@ -350,6 +351,13 @@ def _read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, ste
             f"the state's position {position} is not the start of one of {steps} batches of {batch_size}; is it damaged?"
         )
     return _Position(epoch, position // batch_size)
+
+
+def _compared(state: dict[str, Any]) -> dict[str, Any]:
+    """List what must be equal, each option of the plan by itself; the plan's digest only sums them up."""
+    fields = {name: value for name, value in state.items() if name not in ("epoch", "position", "plan", "plan_options")}
+    options = state["plan_options"]
+    return fields | (options if isinstance(options, dict) else {"plan_options": options})
 
 
 def _brief(value: Any) -> str:
