@@ -14,8 +14,9 @@ import pytest
 from segfeed import Draw, Loader, Plan, bench, bench_machine, cli, make_pack, scan
 from segfeed.bench import Feed, Report, judge, measure
 from segfeed.bench_machine import Machine, Stopwatch, measure_machine, private_mib
+from segfeed.blobs import File
 from segfeed.errors import OptionError
-from segfeed.sources import Blob, Source
+from segfeed.sources import Source
 
 CROP = (32, 48)
 QUICK = {"threads": 2, "seconds": 0.05}
@@ -69,13 +70,13 @@ def test_thread_time_is_shared_out_without_a_rest(source, threads):
 
 
 def test_slow_files_are_seen_as_reading(source, monkeypatch):
-    read = Blob.read
+    read = File.read
 
-    def slowly(blob: Blob, limit_bytes: int = -1) -> bytes:
+    def slowly(blob: File, limit_bytes: int = -1) -> bytes:
         time.sleep(0.01)
         return read(blob, limit_bytes)
 
-    monkeypatch.setattr(Blob, "read", slowly)
+    monkeypatch.setattr(File, "read", slowly)
     report = measure(source, 2, CROP, **QUICK)
     assert report.cold.reading > 0.3
     assert report.cold.reading > report.cold.decoding

@@ -14,6 +14,7 @@ from PIL import Image
 
 import segfeed
 from segfeed import cli
+from segfeed.commands import feeding
 from segfeed.palette import voc_colours
 
 ESCAPE = "\x1b"
@@ -414,7 +415,7 @@ def test_interrupt_is_one_line_and_exit_code_130(run, voc_folder, monkeypatch):
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "load_splits", interrupt)
+    monkeypatch.setattr(feeding, "load_splits", interrupt)
     assert run("load", voc_folder) == (130, "", "segfeed: interrupted; nothing half-made was left behind\n")
 
 
@@ -422,7 +423,7 @@ def test_error_of_the_program_itself_keeps_its_traceback(monkeypatch, voc_folder
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(cli, "load_splits", fail)
+    monkeypatch.setattr(feeding, "load_splits", fail)
     monkeypatch.setattr(sys, "argv", ["segfeed", "load", str(voc_folder)])
     with pytest.raises(ZeroDivisionError):
         cli.main()

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import segfeed
+from segfeed.blobs import File
 from segfeed.errors import (
     LegendError,
     MaskError,
@@ -23,7 +24,6 @@ from segfeed.errors import (
     UnknownColourError,
 )
 from segfeed.palette import voc_colours
-from segfeed.sources import Blob
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_unknown_layout_says_what_was_expected(tmp_path, made):
         path.mkdir()
     else:
         path.write_text("a file")
-    with pytest.raises(SourceError, match="somewhere: no known dataset layout; expected PASCAL VOC's"):
+    with pytest.raises(SourceError, match="somewhere: no known dataset layout; expected one of voc.*PASCAL VOC"):
         segfeed.scan(path)
 
 
@@ -373,7 +373,7 @@ def test_declared_giant_is_refused_before_memory_is_taken(root):
 def test_blob_reads_its_bytes_and_knows_its_stamp(tmp_path):
     path = tmp_path / "a.bin"
     path.write_bytes(b"0123456789")
-    blob = Blob.of(str(path))
+    blob = File.of(str(path))
     status = path.stat()
     assert blob.name == "a.bin"
     assert blob.read() == b"0123456789"

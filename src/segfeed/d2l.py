@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segfeed.blobs import Blob
 from segfeed.codec import decode_mask, decode_photo
 from segfeed.errors import OptionError
 from segfeed.feed import scan
@@ -34,7 +35,6 @@ from segfeed.loader import Loader
 from segfeed.packs import Pack, make_pack
 from segfeed.palette import colour_codes, voc_colours
 from segfeed.plan import Draw, Plan
-from segfeed.sources import Blob
 
 VOC_COLORMAP = [list(colour) for colour in voc_colours(21)]
 """Red, green and blue of the 21 classes."""

@@ -6,7 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from segfeed.palette import VOID_COLOUR, as_colours
 from segfeed.plan import Draw, Plan, Shard, Small, check_shard
 from segfeed.progress import show_progress
 from segfeed.sample import write_sample
-from segfeed.sources import FORMATS, Source, Task
+from segfeed.sources import FORMATS, Layout, Source, Task
 from segfeed.storage import cache_folder, publish
 
 LegendLike = Legend | Sequence[str] | str | os.PathLike[str]
@@ -90,15 +90,23 @@ def scan(
     root = sample_root(cache_dir) if path_or_name == "sample" else Path(path_or_name).expanduser().absolute()
     if not root.exists():
         raise SourceMissingError(f"{root}: no such folder; pass the path of a dataset, or the name 'sample'.")
-    for name in [format] if format else FORMATS:
-        module = importlib.import_module(FORMATS[name])
-        found = module.recognise(root)
-        if found is not None:
-            source: Source = module.scan(found, split, task=task, legend=_read_legend(legend), unknown=unknown)
-            return source
+    layout, module = _recognise(root, format)
+    source: Source = module.scan(layout.root, split, task=task, legend=_read_legend(legend), unknown=unknown)
+    return replace(source, why=layout.why).whole()
+
+
+def _recognise(root: Path, wanted: str | None) -> tuple[Layout, Any]:
+    """Ask each format whether it knows a dataset; none and several are errors, never a guess."""
+    modules = {name: importlib.import_module(FORMATS[name]) for name in ([wanted] if wanted else FORMATS)}
+    found = {name: layout for name, module in modules.items() if (layout := module.recognise(root)) is not None}
+    if len(found) > 1:
+        candidates = "; ".join(f"{name} ({layout.why})" for name, layout in found.items())
+        raise SourceError(f"{root}: it looks like several formats: {candidates}; pass format= with the one it is.")
+    for name, layout in found.items():
+        return layout, modules[name]
     raise SourceError(
-        f"{root}: no known dataset layout; expected PASCAL VOC's (JPEGImages, SegmentationClass and ImageSets/Segmentation) "
-        "in this folder or in VOCdevkit/VOC20xx below it."
+        f"{root}: no {wanted or 'known'} dataset layout; expected one of {', '.join(FORMATS)}, such as PASCAL VOC's (JPEGImages, "
+        "SegmentationClass and ImageSets/Segmentation in this folder or in VOCdevkit/VOC20xx below it); docs/formats.md shows them all."
     )
 
 

@@ -31,7 +31,7 @@ from segfeed.pack_file import BATCH_BYTES, BATCH_PAIRS, FORMAT_VERSION, MappedRo
 from segfeed.pair import Pair
 from segfeed.parallel import in_order
 from segfeed.progress import show_progress
-from segfeed.sources import Blob, Source, source_digests
+from segfeed.sources import Source, source_digests
 from segfeed.storage import cache_folder, publish, write_over, write_whole
 
 _FORMAT = "segfeed pack"
@@ -250,7 +250,7 @@ class _Packing:
         mask = None if sample.mask is None else sample.mask.read()
         for blob in (sample.photo, sample.mask):
             # The plan, the free space and the stamp were taken from the file as it was scanned.
-            if blob is not None and Blob.of(blob.path) != blob:
+            if blob is not None and not blob.is_settled():
                 raise SourceChangedError(
                     f"sample {sample.key}: {blob.name} changed since the source was scanned; scan it again, and pack when nothing writes to it."
                 )
@@ -335,7 +335,7 @@ def _fingerprint(source: Source, hashes: FileHashes) -> str:
 
 def _stamp(source: Source) -> str:
     described = _settings(source) | {"files": [
-        (blob.path, *blob.stamp) for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None
+        (blob.place, *blob.stamp) for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None
     ]}  # fmt: skip
     return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 

@@ -1,7 +1,6 @@
 """Sources: datasets as they lie on disk. This door holds the nouns; each format is a module of its own beside it."""
 
 import hashlib
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,67 +10,42 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from segfeed.blobs import Blob
 from segfeed.codec import decode_mask, decode_photo, read_labels, read_photo_header
 from segfeed.errors import PhotoError, SizeMismatchError, SourceMissingError
 from segfeed.lookup import Encoder
 from segfeed.pair import Pair
 
 Task = Literal["semantic", "instance"]
-Stamp = tuple[int, int, int, int]
 
 _HEAD_BYTES = 1 << 16  # nearly every photo declares its size in its first 64 KiB
 
 FORMATS: dict[str, str] = {
     "voc": "segfeed.sources.voc",
 }
-"""The formats that `segfeed.scan` recognises, in the order it asks them: name -> module."""
+"""The formats that `segfeed.scan` recognises: name -> module.
+
+A format's module offers
+
+    recognise(path: Path) -> Layout | None              is this, or something below it, a dataset of this format?
+    split_names(root: Path) -> list[str]                the splits that it has
+    scan(root: Path, split: str, *, task, legend, unknown) -> Source
+"""
+
+_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Blob:
-    """Name some bytes of a dataset: a file.
+class Layout:
+    """Say that a format was recognised.
 
     Attributes:
-        path: where the file lies.
-        stamp: (size in bytes, mtime_ns, ctime_ns, inode) when the source was scanned.
+        root: the dataset's folder or file.
+        why: what it was recognised by, as a clause.
     """
 
-    path: str
-    stamp: Stamp
-
-    @classmethod
-    def of(cls, path: str) -> "Blob":
-        """Stamp a file.
-
-        Raises:
-            FileNotFoundError: there is no such file.
-        """
-        found = os.stat(path)
-        return cls(path, (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino))
-
-    @property
-    def name(self) -> str:
-        """Give the file's own name, for messages."""
-        return os.path.basename(self.path)
-
-    def read(self, limit_bytes: int = -1) -> bytes:
-        """Read the file's bytes, or its first ones.
-
-        Raises:
-            SourceMissingError: the file is gone.
-            PhotoError: the system cannot read it.
-        """
-        try:
-            with open(self.path, "rb", buffering=0) as file:
-                return (file.read(limit_bytes) if limit_bytes >= 0 else file.readall()) or b""
-        except FileNotFoundError:
-            raise SourceMissingError(
-                f"{self.path}: the file has gone since the source was scanned; scan it again."
-            ) from None
-        except OSError as error:
-            raise PhotoError(
-                f"{self.path}: the file cannot be read ({error.strerror}); check its permissions and the disk."
-            ) from error
+    root: Path
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +55,21 @@ class Sample:
     key: str
     photo: Blob
     mask: Blob | None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Name a listed sample that cannot be used, because a file of it is not there.
+
+    Attributes:
+        key: the sample's key.
+        what: "photo" or "mask".
+        folder: where the file was looked for.
+    """
+
+    key: str
+    what: Literal["photo", "mask"]
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -96,6 +85,7 @@ class Source:
         legend: what stored masks mean.
         unknown: what a colour outside the legend becomes: "error", "void" or a class name.
         why: what the format was recognised by.
+        missing: listed samples that lack a file; `segfeed.scan` refuses a source that has any, `segfeed.check` lists them.
     """
 
     root: Path
@@ -106,6 +96,7 @@ class Source:
     legend: Encoder
     unknown: str = "error"
     why: str = field(default="", compare=False)
+    missing: tuple[Missing, ...] = ()
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -123,7 +114,7 @@ class Source:
     @property
     def has_masks(self) -> bool:
         """Tell whether the samples have masks; a split to be predicted has none."""
-        return self.samples[0].mask is not None
+        return any(sample.mask is not None for sample in self.samples)
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int32]:
@@ -138,6 +129,22 @@ class Source:
     def digests(self) -> dict[str, str]:
         """Give the SHA-256 of everything a saved state must fit, each by itself."""
         return source_digests(self.keys, self.sizes, self.legend.digest, self.split, self.task)
+
+    def whole(self) -> "Source":
+        """Give this source back if no listed sample lacks a file.
+
+        Raises:
+            SourceMissingError: some do; their number and the first ten are named.
+        """
+        if not self.missing:
+            return self
+        first = self.missing[0]
+        lacking = [lack.key for lack in self.missing if lack.what == first.what]
+        shown = ", ".join(lacking[:_SHOWN]) + (", ..." if len(lacking) > _SHOWN else "")
+        raise SourceMissingError(
+            f"{first.folder}: {len(lacking)} of {len(self.samples) + len(self.missing)} listed samples have no {first.what}: "
+            f"{shown}; add the files or take the ids off the list (nothing is skipped silently)."
+        )
 
     def read(self, index: int) -> Pair:
         """Decode a sample: the photo's stored pixels and its labels; all void where it has no mask.

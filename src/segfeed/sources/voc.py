@@ -7,23 +7,21 @@ ImageSets/Segmentation/SPLIT.txt
 labelmap.txt                    optional: `label:r,g,b:parts:actions`, the dataset's own classes
 """
 
-import os
 from pathlib import Path
 
 from segfeed.errors import LegendError, SourceError, SourceMissingError
 from segfeed.legend import VOC, Legend
 from segfeed.lookup import Encoder
 from segfeed.objects import Objects
-from segfeed.sources import Blob, Sample, Source, Task
+from segfeed.sources import Layout, Source, Task
+from segfeed.sources.folders import MASK_SUFFIXES, PHOTO_SUFFIXES, find_files, pair_files
 from segfeed.sources.lists import read_list
 
-_PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _MASK_FOLDERS: dict[Task, str] = {"semantic": "SegmentationClass", "instance": "SegmentationObject"}
 _LISTS = "ImageSets/Segmentation"
-_SHOWN = 10
 
 
-def recognise(path: Path) -> Path | None:
+def recognise(path: Path) -> Layout | None:
     """Find the VOC root at or below a path: the root itself, VOCdevkit, or its parent; None where there is none.
 
     Raises:
@@ -40,13 +38,13 @@ def recognise(path: Path) -> Path | None:
         raise SourceError(
             f"{path}: several VOC datasets ({', '.join(str(root.relative_to(path)) for root in roots)}); pass the path of one."
         )
-    return roots[0] if roots else None
+    return Layout(roots[0], f"{_LISTS} and JPEGImages lie in {roots[0]}") if roots else None
 
 
 def scan(
     root: Path, split: str, *, task: Task = "semantic", legend: Legend | None = None, unknown: str = "error"
 ) -> Source:
-    """List a split's samples; every listed photo and mask must exist.
+    """List a split's samples.
 
     A split whose name begins with "test" may have no masks at all: its photos are to be predicted.
 
@@ -58,16 +56,20 @@ def scan(
         unknown: "error", "void" or a class name: what a colour outside the legend becomes.
 
     Raises:
-        SourceMissingError: a list, photo or mask is missing; the first ten are named.
+        SourceMissingError: a list or a folder is missing.
         ListError: the list is malformed.
+        SourceError: a sample has several photos or several masks.
     """
     ids = read_list(_list_path(root, split))
-    photos = _photos(root, ids)
-    masks = _masks(root, ids, split, task)
+    photos, masks = root / "JPEGImages", root / _MASK_FOLDERS[task]
+    mask_files = find_files(masks, MASK_SUFFIXES)
+    labelled = not split.startswith("test") or any(key in mask_files for key in ids)
+    samples, missing = pair_files(
+        ids, (photos, find_files(photos, PHOTO_SUFFIXES)), (masks, mask_files) if labelled else None
+    )
     encoder: Encoder = Objects() if task == "instance" else legend or _own_legend(root)
     encoder.unknown_label(unknown)
-    samples = tuple(map(Sample, ids, photos, masks))
-    return Source(root, "voc", split, task, samples, encoder, unknown, f"{_LISTS} and JPEGImages lie in {root}")
+    return Source(root, "voc", split, task, samples, encoder, unknown, missing=missing)
 
 
 def split_names(root: Path) -> list[str]:
@@ -97,45 +99,3 @@ def _own_legend(root: Path) -> Legend:
         return Legend.from_text(text, title=root.name)
     except LegendError as error:
         raise LegendError(f"{path}: {error}") from None
-
-
-def _photos(root: Path, ids: tuple[str, ...]) -> list[Blob]:
-    folder = root / "JPEGImages"
-    wanted = set(ids)
-    names: dict[str, list[str]] = {}
-    for name in os.listdir(folder):
-        stem, suffix = os.path.splitext(name)
-        if stem in wanted and suffix.lower() in _PHOTO_SUFFIXES:
-            names.setdefault(stem, []).append(name)
-    for key, found in names.items():
-        if len(found) > 1:
-            raise SourceError(
-                f"{folder}: sample {key} has {len(found)} photos ({', '.join(sorted(found))}); expected one; remove the others."
-            )
-    missing = [key for key in ids if key not in names]
-    if missing:
-        raise _missing(folder, "photo", missing, ids)
-    return [Blob.of(f"{folder}/{names[key][0]}") for key in ids]
-
-
-def _masks(root: Path, ids: tuple[str, ...], split: str, task: Task) -> list[Blob] | list[None]:
-    folder = root / _MASK_FOLDERS[task]
-    present = set(os.listdir(folder)) if folder.is_dir() else set()
-    missing = [key for key in ids if f"{key}.png" not in present]
-    if len(missing) == len(ids) and split.startswith("test"):
-        return [None] * len(ids)  # photos to be predicted
-    if missing:
-        raise _missing(folder, "mask", missing, ids)
-    return [Blob.of(f"{folder}/{key}.png") for key in ids]
-
-
-def _missing(folder: Path, what: str, missing: list[str], ids: tuple[str, ...]) -> SourceMissingError:
-    if not folder.is_dir():
-        return SourceMissingError(
-            f"{folder}: no such folder; expected the {what}s of {len(ids)} listed samples; check the path and the task."
-        )
-    shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
-    return SourceMissingError(
-        f"{folder}: {len(missing)} of {len(ids)} listed samples have no {what}: {shown}; "
-        f"add the files or take the ids off the list (nothing is skipped silently)."
-    )

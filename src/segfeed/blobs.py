@@ -1,0 +1,96 @@
+"""Blobs: where the bytes of a photo or a mask lie, be it a file of their own or a place inside a larger one."""
+
+import os
+from dataclasses import dataclass
+from typing import Protocol
+
+from segfeed.errors import PhotoError, SourceMissingError
+
+Stamp = tuple[int, int, int, int]
+
+
+class Blob(Protocol):
+    """Name some bytes of a dataset."""
+
+    @property
+    def name(self) -> str:
+        """Give a short name for messages: the file's own, without its folder."""
+
+    @property
+    def place(self) -> str:
+        """Give the one name that tells these bytes from all others: the file's path, and where in it they lie."""
+
+    @property
+    def stamp(self) -> Stamp:
+        """Give (size in bytes, mtime_ns, ctime_ns, inode) of the file that holds the bytes, when the source was scanned."""
+
+    def read(self, limit_bytes: int = -1) -> bytes:
+        """Read the bytes, or the first ones."""
+
+    def is_settled(self) -> bool:
+        """Tell whether the file that holds the bytes still bears the stamp it was scanned with."""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """Be a blob that is a file of its own.
+
+    Attributes:
+        path: where the file lies.
+        stamp: (size in bytes, mtime_ns, ctime_ns, inode) when the source was scanned.
+    """
+
+    path: str
+    stamp: Stamp
+
+    @classmethod
+    def of(cls, path: str) -> "File":
+        """Stamp a file.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
+        return cls(path, stamp_of(path))
+
+    @property
+    def name(self) -> str:
+        """Give the file's own name."""
+        return os.path.basename(self.path)
+
+    @property
+    def place(self) -> str:
+        """Give the file's path."""
+        return self.path
+
+    def is_settled(self) -> bool:
+        """Tell whether the file still bears its stamp."""
+        return stamp_of(self.path) == self.stamp
+
+    def read(self, limit_bytes: int = -1) -> bytes:
+        """Read the file's bytes, or its first ones.
+
+        Raises:
+            SourceMissingError: the file is gone.
+            PhotoError: the system cannot read it.
+        """
+        try:
+            with open(self.path, "rb", buffering=0) as file:
+                return (file.read(limit_bytes) if limit_bytes >= 0 else file.readall()) or b""
+        except FileNotFoundError:
+            raise SourceMissingError(
+                f"{self.path}: the file has gone since the source was scanned; scan it again."
+            ) from None
+        except OSError as error:
+            raise PhotoError(
+                f"{self.path}: the file cannot be read ({error.strerror}); check its permissions and the disk."
+            ) from error
+
+
+def stamp_of(path: str) -> Stamp:
+    """Read a file's stamp: (size in bytes, mtime_ns, ctime_ns, inode).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
