@@ -602,3 +602,14 @@ def test_a_file_without_a_palette_is_refused(data):
 def test_the_decoders_are_named_with_their_versions():
     assert {"simplejpeg", "pillow"} == set(decoder_versions())
     assert Image.__version__ == decoder_versions()["pillow"]
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_photo_is_decoded_into_the_memory_it_is_given(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)).save(path)
+    out = np.zeros((6, 8, 3), np.uint8)
+    assert decode_photo(path.read_bytes(), path.name, out=out) is out
+    np.testing.assert_array_equal(out, decode_photo(path.read_bytes(), path.name))
+    with pytest.raises(PhotoError, match=rf"a\.{suffix}: 8 x 6 px .* where 6 x 8 were expected"):
+        decode_photo(path.read_bytes(), path.name, out=np.zeros((8, 6, 3), np.uint8))

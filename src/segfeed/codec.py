@@ -85,7 +85,9 @@ def read_photo_header(data: bytes, name: str) -> PhotoHeader:
     return header
 
 
-def decode_photo(data: bytes, name: str = "photo") -> npt.NDArray[np.uint8]:
+def decode_photo(
+    data: bytes, name: str = "photo", *, out: npt.NDArray[np.uint8] | None = None
+) -> npt.NDArray[np.uint8]:
     """Decode a photo to the pixels that are stored; an EXIF orientation is not applied.
 
     Gray becomes three equal channels; CMYK and palette photos are converted as Pillow does; an alpha channel is dropped.
@@ -93,17 +95,21 @@ def decode_photo(data: bytes, name: str = "photo") -> npt.NDArray[np.uint8]:
     Args:
         data: the bytes of a JPEG, PNG, BMP or WebP file.
         name: what the photo is called in an error.
+        out: uint8 (H, W, 3), contiguous: gets the pixels, and is returned.
 
     Returns:
         image: uint8 (H, W, 3), red, green, blue, 0..255.
 
     Raises:
-        PhotoError: damaged, truncated, mislabelled, 16-bit, animated, or too large a file.
+        PhotoError: the photo is not of the size of `out`; or damaged, truncated, mislabelled, 16-bit, animated, or too large a file.
     """
     _check_suffix(data, name)
-    if not data.startswith(JPEG_MAGIC):
-        return _decode_with_pillow(data, name)
-    return _decode_jpeg(data, name)
+    image = _decode_jpeg(data, name, out) if data.startswith(JPEG_MAGIC) else _decode_with_pillow(data, name)
+    if out is None or image is out:
+        return image
+    _check_fits(image.shape, out, name)
+    out[...] = image
+    return out
 
 
 def decode_mask(data: bytes, name: str = "mask") -> StoredMask:
@@ -227,7 +233,7 @@ def _check_suffix(data: bytes, name: str) -> None:
         raise PhotoError(f"{name}: {kind_of(data)}; expected {expected}, as the name says; replace or rename the file.")
 
 
-def _decode_jpeg(data: bytes, name: str) -> npt.NDArray[np.uint8]:
+def _decode_jpeg(data: bytes, name: str, out: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
     header = _jpeg_header(data, name)
     _check_size(header.height, header.width, name, PhotoError)
     if header.components == 4:
@@ -238,11 +244,21 @@ def _decode_jpeg(data: bytes, name: str) -> npt.NDArray[np.uint8]:
         )
     if header.progressive and data.count(b"\xff\xda") > _MAX_SCANS:
         raise PhotoError(f"{name}: a progressive JPEG of more than {_MAX_SCANS} scans; save it again as a plain JPEG.")
+    if out is not None:
+        _check_fits((header.height, header.width, 3), out, name)
     try:
-        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", strict=True)
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", strict=True, buffer=out)
     except ValueError as error:
         raise PhotoError(f"{name}: damaged JPEG ({_reason(error)}); restore the file from its origin.") from error
-    return pixels
+    return pixels if out is None else out
+
+
+def _check_fits(shape: tuple[int, ...], out: npt.NDArray[np.uint8], name: str) -> None:
+    if shape != out.shape:
+        raise PhotoError(
+            f"{name}: {shape[1]} x {shape[0]} px (width x height) where {out.shape[1]} x {out.shape[0]} were expected; "
+            "scan the source again, and read it when nothing writes to it."
+        )
 
 
 def _jpeg_header(data: bytes, name: str) -> Any:

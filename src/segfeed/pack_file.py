@@ -1,11 +1,10 @@
-"""The pack file: decoded pairs as rows of an Arrow IPC file, written in sequence, read in place.
+"""The pack file: decoded pairs as rows of an Arrow IPC file, read in place.
 
 The layout is specified in docs/format.md. Any Arrow reader opens the file; this module adds the positions of every
 row's bytes in the mapped file, so that reading a pair costs two array views.
 """
 
 import mmap
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import pyarrow as pa
 from segfeed.errors import PackError
 from segfeed.kernels import Stored
 from segfeed.pair import Pair
-from segfeed.storage import WholeFile
 
 FORMAT_VERSION = 1
 BATCH_PAIRS = 64
@@ -37,84 +35,6 @@ SCHEMA = pa.schema(
     ]
 )
 _IMAGE, _LABELS = SCHEMA.get_field_index("image"), SCHEMA.get_field_index("labels")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Record:
-    """Hold one row of a pack.
-
-    Attributes:
-        key: the sample's key.
-        pair: the decoded pair.
-        pixels: int64 (classes + 1,), pixels of each class, then of void; empty for object ids.
-        record_xxh3: 16 bytes, XXH3-128 of height, width, image and labels as stored.
-        photo_sha256: 32 bytes, of the photo file.
-        mask_sha256: 32 bytes, of the mask file, or None.
-    """
-
-    key: str
-    pair: Pair
-    pixels: npt.NDArray[np.int64]
-    record_xxh3: bytes
-    photo_sha256: bytes
-    mask_sha256: bytes | None
-
-
-class RowWriter:
-    """Write records to an Arrow IPC file, at most 64 pairs or 256 MiB to a record batch."""
-
-    def __init__(self, path: Path, metadata: dict[str, str]) -> None:
-        self._file = WholeFile(path)
-        self._sink = pa.PythonFile(self._file, "w")
-        self._writer = pa.ipc.new_file(self._sink, SCHEMA.with_metadata(metadata))
-        self._waiting: list[Record] = []
-        self._bytes = 0
-
-    def write(self, record: Record) -> None:
-        """Append a record."""
-        size = record.pair.image.nbytes + record.pair.labels.nbytes
-        if self._waiting and (len(self._waiting) == BATCH_PAIRS or self._bytes + size > BATCH_BYTES):
-            self._flush()
-        self._waiting.append(record)
-        self._bytes += size
-
-    def finish(self) -> None:
-        """Write what waits and the file's footer, and bring everything to the disk."""
-        if self._waiting:
-            self._flush()
-        self._writer.close()
-        self._file.close()
-
-    def abandon(self) -> None:
-        """Close the file as it is."""
-        self._file.close()
-
-    def _flush(self) -> None:
-        records, self._waiting, self._bytes = self._waiting, [], 0
-        columns = [
-            pa.array([record.key for record in records], pa.string()),
-            pa.array([record.pair.labels.shape[0] for record in records], pa.int32()),
-            pa.array([record.pair.labels.shape[1] for record in records], pa.int32()),
-            _binary([record.pair.image for record in records]),
-            _binary([record.pair.labels for record in records]),
-            pa.array([record.pixels for record in records], SCHEMA.field("pixels").type),
-            pa.array([record.record_xxh3 for record in records], pa.binary(16)),
-            pa.array([record.photo_sha256 for record in records], pa.binary(32)),
-            pa.array([record.mask_sha256 for record in records], pa.binary(32)),
-        ]
-        self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._writer_schema))
-
-    @property
-    def _writer_schema(self) -> pa.Schema:
-        return SCHEMA
-
-
-def _binary(arrays: Sequence[npt.NDArray[Any]]) -> pa.Array:
-    """Join arrays into one binary column with a single copy of their bytes."""
-    offsets = np.zeros(len(arrays) + 1, np.int64)
-    np.cumsum([array.nbytes for array in arrays], out=offsets[1:])
-    joined = np.concatenate([np.ascontiguousarray(array).view(np.uint8).ravel() for array in arrays])
-    return pa.Array.from_buffers(pa.large_binary(), len(arrays), [None, pa.py_buffer(offsets), pa.py_buffer(joined)])
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,8 @@ from segfeed.kernels import Stored
 from segfeed.legend import Legend
 from segfeed.lookup import Encoder, count_labels
 from segfeed.objects import encoder_from_json
-from segfeed.pack_file import BATCH_BYTES, BATCH_PAIRS, FORMAT_VERSION, MappedRows, Record, RowWriter, map_rows
+from segfeed.pack_file import BATCH_BYTES, BATCH_PAIRS, FORMAT_VERSION, MappedRows, map_rows
+from segfeed.pack_writer import Record, RowWriter
 from segfeed.pair import Pair
 from segfeed.parallel import in_order
 from segfeed.progress import show_progress
@@ -224,10 +225,15 @@ class _Packing:
         """Write rows, then the manifest, whose presence says that the rows are whole; return the fingerprint."""
         described = {"segfeed": str(FORMAT_VERSION), "legend": json.dumps(self.source.legend.to_json())}
         described |= {"split": self.source.split, "task": self.source.task}
-        writer, hashes = RowWriter(folder / _ROWS, described), []
+        writer = RowWriter(folder / _ROWS, described, self.source.sizes, self.source.legend.dtype)
+        hashes: FileHashes = []
+
+        def fill(index: int) -> Record:
+            return self.fill(index, writer.place(index))
+
         try:
             with show_progress(f"packing {self.source.name} {self.source.split}", len(self.source)) as advance:
-                for record in in_order(self.record, len(self.source), self.threads, ahead=self._ahead()):
+                for record in in_order(fill, len(self.source), self.threads, ahead=self._ahead()):
                     writer.write(record)
                     hashes.append((record.photo_sha256, record.mask_sha256))
                     advance(1)
@@ -243,8 +249,8 @@ class _Packing:
         largest = int(self.source.sizes.astype(np.int64).prod(axis=1).max()) * (3 + self.source.legend.dtype.itemsize)
         return min(BATCH_PAIRS, BATCH_BYTES // largest)
 
-    def record(self, index: int) -> Record:
-        """Read, check, decode and hash one sample."""
+    def fill(self, index: int, place: Pair) -> Record:
+        """Read, check, hash and decode one sample to its place."""
         sample = self.source.samples[index]
         photo = sample.photo.read()
         mask = None if sample.mask is None else sample.mask.read()
@@ -254,10 +260,9 @@ class _Packing:
                 raise SourceChangedError(
                     f"sample {sample.key}: {blob.name} changed since the source was scanned; scan it again, and pack when nothing writes to it."
                 )
-        pair = self.source.decode(index, photo, mask)
-        return Record(
-            sample.key, pair, _count_classes(pair, self.source.legend), hash_record(pair), *_hash_pair(photo, mask)
-        )
+        pair = self.source.decode(index, photo, mask, out=place.image)
+        place.labels[...] = pair.labels
+        return Record(sample.key, _count_classes(pair, self.source.legend), hash_record(pair), *_hash_pair(photo, mask))
 
     def manifest(self, folder: Path, fingerprint: str) -> dict[str, Any]:
         """Describe the pack."""

@@ -54,6 +54,10 @@ class WholeFile:
     def flush(self) -> None:
         """Do nothing: nothing is buffered here."""
 
+    def sync(self) -> None:
+        """Bring what was written so far to the disk."""
+        getattr(os, "fdatasync", os.fsync)(self._file.fileno())  # macOS has no fdatasync
+
     def close(self) -> None:
         """Bring the bytes to the disk and close the file."""
         if not self._file.closed:

@@ -158,10 +158,10 @@ class Source:
         mask = None if sample.mask is None else sample.mask.read()
         return self.decode(index, sample.photo.read(), mask)
 
-    def decode(self, index: int, photo: bytes, mask: bytes | None) -> Pair:
-        """Decode a sample from bytes that were read already; otherwise as `read`."""
+    def decode(self, index: int, photo: bytes, mask: bytes | None, *, out: npt.NDArray[np.uint8] | None = None) -> Pair:
+        """Decode a sample from bytes that were read already, its image into `out` where given; otherwise as `read`."""
         sample = self.samples[index]
-        image = decode_photo(photo, sample.photo.name)
+        image = decode_photo(photo, sample.photo.name, out=out)
         if mask is None or sample.mask is None:
             return Pair(image, np.full(image.shape[:2], self.legend.void, self.legend.dtype))
         labels = read_labels(
