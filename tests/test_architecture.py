@@ -28,11 +28,13 @@ STOREYS = (
     ("sources.lists", "sources.folders"),
     ("sources.voc",),
     ("pack_file", "sample_art", "download"),
+    ("pack_writer", "fingerprints"),
     ("sample_scene",),
     ("packs", "stats", "sample", "findings"),
-    ("cache", "bench_machine"),
+    ("cache", "verification", "bench_machine"),
     ("loader", "score", "export"),
     ("feed", "figures_paint", "frameworks"),
+    ("frameworks.torch_cuda",),
     ("frameworks.torch", "frameworks.tensorflow", "frameworks.jax"),
     ("figures_page",),
     ("figures_panels",),
@@ -112,7 +114,7 @@ def is_version(name: str, module: str) -> bool:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_siblings_of_a_family_do_not_import_each_other(family):
-    doors = {family, f"{family}.lists", f"{family}.folders"}
+    doors = {family, f"{family}.lists", f"{family}.folders", "frameworks.torch_cuda"}
     siblings = {name for name in MODULES if name.startswith(f"{family}.")} - doors
     for name in sorted(siblings):
         assert not imports_of(name) & (siblings - {name}), name

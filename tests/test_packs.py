@@ -18,7 +18,7 @@ import xxhash
 from PIL import Image
 
 import segfeed
-from segfeed import Pack, make_pack, packs, scan
+from segfeed import Pack, fingerprints, make_pack, packs, scan
 from segfeed.errors import PackError, PhotoError, SourceChangedError, StorageError, UnknownColourError
 from segfeed.objects import Objects
 from segfeed.packs import find_packs, last_used_s
@@ -161,7 +161,7 @@ def test_second_packing_writes_nothing(root, cache, monkeypatch, stamped):
 
 def test_settled_files_are_not_hashed_again(root, cache, settled, monkeypatch):
     first = make_pack(scan(root))
-    monkeypatch.setattr(packs, "_hash_files", lambda *_: pytest.fail("the files were hashed"))
+    monkeypatch.setattr(packs, "hash_files", lambda *_: pytest.fail("the files were hashed"))
     assert make_pack(scan(root)).folder == first.folder
 
 
@@ -217,7 +217,7 @@ def test_whatever_decides_the_contents_leads_to_another_pack(root, cache, settle
 
 def test_other_decoders_lead_to_another_pack(root, cache, settled, monkeypatch):
     first = make_pack(scan(root))
-    monkeypatch.setattr(packs, "decoder_versions", lambda: {"simplejpeg": "0", "pillow": "0"})
+    monkeypatch.setattr(fingerprints, "decoder_versions", lambda: {"simplejpeg": "0", "pillow": "0"})
     assert make_pack(scan(root)).folder != first.folder
 
 

@@ -25,6 +25,7 @@ for _command in (
     looking.show,
     looking.stats,
     feeding.bench,
+    keeping.verify,
 ):
     app.command()(_command)
 

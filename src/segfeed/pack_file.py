@@ -6,6 +6,7 @@ row's bytes in the mapped file, so that reading a pair costs two array views.
 
 import mmap
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class MappedRows:
     """Hold a mapped pack file and where in it each row's bytes lie.
 
     Attributes:
+        path: where the file lay when it was mapped.
         mapping: the mapped file.
         memory: uint8 (file size,), the same as an array, read-only.
         images: int64 (N,), position of each row's image bytes.
@@ -51,6 +53,7 @@ class MappedRows:
         table: the Arrow table over the mapping, for everything else.
     """
 
+    path: Path
     mapping: mmap.mmap
     memory: npt.NDArray[np.uint8]
     images: npt.NDArray[np.int64]
@@ -58,6 +61,23 @@ class MappedRows:
     sizes: npt.NDArray[np.int32]
     label_dtype: np.dtype[Any]
     table: pa.Table
+
+    @cached_property
+    def checksums(self) -> list[bytes]:
+        """List each row's checksum, as it was stored."""
+        return [bytes(value) for value in self.table["record_xxh3"].to_pylist()]
+
+    def check_whole(self) -> None:
+        """Refuse a file that was cut short since it was mapped: to read what is gone would end the process (SIGBUS).
+
+        Raises:
+            PackError: the file is shorter than it was.
+        """
+        size = self.mapping.size()
+        if size < len(self.memory):
+            raise PackError(
+                f"{self.path}: cut to {size} of {len(self.memory)} bytes while it was in use; remove its folder and pack again."
+            )
 
     def stored(self, samples: npt.NDArray[np.int64]) -> Stored:
         """Say where some rows lie; rows -1 (no sample) point at the first one."""
@@ -114,7 +134,7 @@ def map_rows(path: Path, label_dtype: np.dtype[Any]) -> MappedRows:
         if not np.array_equal(lengths, wanted):
             row = int(np.argmax(lengths != wanted))
             raise _refused(path, f"row {row} holds {lengths[row]} bytes where {wanted[row]} were expected")
-    return MappedRows(mapping, memory, images[0], labels[0], sizes, label_dtype, table)
+    return MappedRows(path, mapping, memory, images[0], labels[0], sizes, label_dtype, table)
 
 
 def _refused(path: Path, found: str) -> PackError:

@@ -7,7 +7,6 @@ all files (size, times, inode); the stamp is a shortcut to a recorded fingerprin
 
 import contextlib
 import datetime as dt
-import hashlib
 import json
 import os
 import time
@@ -19,10 +18,19 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import xxhash
 
 from segfeed.codec import decoder_versions
 from segfeed.errors import LegendError, PackError, SourceChangedError
+from segfeed.fingerprints import (
+    FileHashes,
+    fingerprint_of,
+    hash_files,
+    hash_pair,
+    hash_record,
+    newest_ns,
+    settings_digest,
+    stamp_of_source,
+)
 from segfeed.kernels import Stored
 from segfeed.legend import Legend
 from segfeed.lookup import Encoder, count_labels
@@ -40,8 +48,6 @@ _ROWS = "pairs.arrow"
 _MANIFEST = "manifest.json"
 _SETTLED_NS = 2_000_000_000  # a file that changed within the last 2 s may change again without a new time stamp
 _REMEDY = "or pass pack=False to decode on the fly without writing anything"
-
-FileHashes = list[tuple[bytes, bytes | None]]
 
 
 class Pack:
@@ -62,6 +68,7 @@ class Pack:
         except (LegendError, KeyError) as error:
             raise PackError(f"{folder}: no readable legend ({error}); remove the folder and pack again.") from error
         self._rows: MappedRows | None = map_rows(folder / _ROWS, self.legend.dtype)
+        self._verified = np.zeros(len(self._rows.sizes), bool)
 
     def __enter__(self) -> Self:
         return self
@@ -134,7 +141,12 @@ class Pack:
         return source_digests(self.keys, self.sizes, self.legend.digest, self.split, self.task)
 
     def read(self, index: int) -> Pair:
-        """View a pair in the mapped file: image uint8 (H, W, 3), labels (H, W), both read-only."""
+        """View a pair in the mapped file: image uint8 (H, W, 3), labels (H, W), both read-only.
+
+        Raises:
+            PackError: as `stored`.
+        """
+        self._verify(np.array([index]))
         return self.rows.pair(index)
 
     def read_ahead(self, samples: npt.NDArray[np.int64]) -> None:
@@ -142,8 +154,25 @@ class Pack:
         self.rows.read_ahead(samples)
 
     def stored(self, samples: npt.NDArray[np.int64]) -> Stored:
-        """Say where pairs lie in the mapped file, so that a whole batch is filled in one call."""
+        """Say where pairs lie in the mapped file, so that a whole batch is filled in one call.
+
+        Raises:
+            PackError: the file was cut short since it was mapped, or a pair does not fit its checksum.
+        """
+        self._verify(samples)
         return self.rows.stored(samples)
+
+    def _verify(self, samples: npt.NDArray[np.int64]) -> None:
+        """Compare pairs with their checksums, each when this process reads it first: an epoch is slowed once, by a tenth of a millisecond a pair."""
+        self.rows.check_whole()
+        fresh = samples[samples >= 0]
+        for index in fresh[~self._verified[fresh]].tolist():
+            if hash_record(self.rows.pair(index)) != self.rows.checksums[index]:
+                raise PackError(
+                    f"{self.folder / _ROWS}, sample {self.keys[index]}: the stored pixels do not fit their checksum; the disk or "
+                    "the memory damaged them; remove the folder and pack again."
+                )
+            self._verified[index] = True
 
 
 def make_pack(source: Source, *, cache_dir: str | os.PathLike[str] | None = None, threads: int | None = None) -> Pack:
@@ -167,17 +196,17 @@ def make_pack(source: Source, *, cache_dir: str | os.PathLike[str] | None = None
     started_ns = time.time_ns()
     folder = _equal_pack(source, cache, threads) or _publish_pack(source, cache, threads)
     pack = _open_used(folder)
-    if _newest_ns(source) < started_ns - _SETTLED_NS:
-        write_over(cache / "stamps" / _stamp(source), folder.name.encode())
+    if newest_ns(source) < started_ns - _SETTLED_NS:
+        write_over(cache / "stamps" / stamp_of_source(source), folder.name.encode())
     return pack
 
 
 def _equal_pack(source: Source, cache: Path, threads: int | None) -> Path | None:
     """Find a pack of equal contents, made from other files; files are hashed only where a pack of equal settings exists."""
-    settings = _settings_digest(source)
+    settings = settings_digest(source)
     if not any((peek_manifest(folder) or {}).get("settings") == settings for folder in find_packs(cache)):
         return None
-    folder = cache / "packs" / _fingerprint(source, _hash_files(source, threads))
+    folder = cache / "packs" / fingerprint_of(source, hash_files(source, threads))
     return folder if (folder / _MANIFEST).is_file() else None
 
 
@@ -185,13 +214,13 @@ def _publish_pack(source: Source, cache: Path, threads: int | None) -> Path:
     """Pack under a temporary name; the contents' fingerprint, known in the end, becomes the folder's name."""
     needed = int(source.sizes.astype(np.int64).prod(axis=1).sum()) * (3 + source.legend.dtype.itemsize)
     packing = _Packing(source, threads)
-    return publish(cache / "packs" / _settings_digest(source), packing.write_to, needed_bytes=needed, remedy=_REMEDY)
+    return publish(cache / "packs" / settings_digest(source), packing.write_to, needed_bytes=needed, remedy=_REMEDY)
 
 
 def find_pack(source: Source, *, cache_dir: str | os.PathLike[str] | None = None) -> Pack | None:
     """Open the pack of a source if it is known without reading the source's files; None where it is not."""
     cache = cache_folder(cache_dir)
-    folder = recorded_pack(cache / "stamps" / _stamp(source))
+    folder = recorded_pack(cache / "stamps" / stamp_of_source(source))
     return None if folder is None else _open_used(folder)
 
 
@@ -240,7 +269,7 @@ class _Packing:
             writer.finish()
         finally:
             writer.abandon()
-        fingerprint = _fingerprint(self.source, hashes)
+        fingerprint = fingerprint_of(self.source, hashes)
         write_whole(folder / _MANIFEST, json.dumps(self.manifest(folder, fingerprint), indent=1).encode())
         return fingerprint
 
@@ -262,7 +291,7 @@ class _Packing:
                 )
         pair = self.source.decode(index, photo, mask, out=place.image)
         place.labels[...] = pair.labels
-        return Record(sample.key, _count_classes(pair, self.source.legend), hash_record(pair), *_hash_pair(photo, mask))
+        return Record(sample.key, _count_classes(pair, self.source.legend), hash_record(pair), *hash_pair(photo, mask))
 
     def manifest(self, folder: Path, fingerprint: str) -> dict[str, Any]:
         """Describe the pack."""
@@ -271,7 +300,7 @@ class _Packing:
             "format": _FORMAT,
             "version": FORMAT_VERSION,
             "fingerprint": fingerprint,
-            "settings": _settings_digest(source),
+            "settings": settings_digest(source),
             "name": source.name,
             "root": str(source.root),
             "source_format": source.format,
@@ -292,63 +321,6 @@ def _count_classes(pair: Pair, legend: Encoder) -> npt.NDArray[np.int64]:
     if not isinstance(legend, Legend):
         return np.zeros(0, np.int64)
     return count_labels(pair.labels)[[*range(len(legend)), legend.void]]
-
-
-def hash_record(pair: Pair) -> bytes:
-    """Hash a row as it is stored: height and width as little-endian int32, image bytes, label bytes; XXH3-128."""
-    digest = xxhash.xxh3_128(np.array(pair.labels.shape, "<i4").tobytes())
-    digest.update(np.ascontiguousarray(pair.image).data)
-    digest.update(np.ascontiguousarray(pair.labels).data)
-    return digest.digest()
-
-
-def _hash_pair(photo: bytes, mask: bytes | None) -> tuple[bytes, bytes | None]:
-    return hashlib.sha256(photo).digest(), None if mask is None else hashlib.sha256(mask).digest()
-
-
-def _hash_files(source: Source, threads: int | None) -> FileHashes:
-    def hash_sample(index: int) -> tuple[bytes, bytes | None]:
-        sample = source.samples[index]
-        return _hash_pair(sample.photo.read(), None if sample.mask is None else sample.mask.read())
-
-    return list(in_order(hash_sample, len(source), threads))
-
-
-def _settings(source: Source) -> dict[str, Any]:
-    """List what decides a pack's contents besides the files' bytes."""
-    return {
-        "version": FORMAT_VERSION,
-        "decoders": decoder_versions(),
-        "legend": source.legend.digest,
-        "unknown": source.unknown,
-        "task": source.task,
-        "split": source.split,
-        "keys": source.keys,
-    }
-
-
-def _settings_digest(source: Source) -> str:
-    return hashlib.sha256(json.dumps(_settings(source), sort_keys=True).encode()).hexdigest()
-
-
-def _fingerprint(source: Source, hashes: FileHashes) -> str:
-    digest = hashlib.sha256(_settings_digest(source).encode())
-    for photo, mask in hashes:
-        digest.update(photo + (mask or b"\0"))
-    return digest.hexdigest()
-
-
-def _stamp(source: Source) -> str:
-    described = _settings(source) | {"files": [
-        (blob.place, *blob.stamp) for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None
-    ]}  # fmt: skip
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-
-
-def _newest_ns(source: Source) -> int:
-    return max(
-        max(blob.stamp[1:3]) for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None
-    )
 
 
 def recorded_pack(stamp: Path) -> Path | None:

@@ -1,11 +1,58 @@
-"""Commands that keep the cache: list its packs, and prune them."""
+"""Commands that keep the cache: list its packs, prune them, verify them."""
 
 from typing import Annotated
 
 import typer
 
 from segfeed.cache import describe_packs, prune_packs
-from segfeed.commands import AsJson, CacheDir, print_json, print_table, say
+from segfeed.commands import AsJson, CacheDir, LegendFile, Task, Threads, Unknown, print_json, print_table, say
+from segfeed.feed import scan
+from segfeed.findings import Finding
+from segfeed.packs import Pack, find_pack
+from segfeed.verification import verify_pack, verify_source
+
+
+def verify(
+    data: Annotated[
+        str | None, typer.Argument(metavar="[PATH]", help="A dataset. [default: every pack in the cache]")
+    ] = None,
+    splits: Annotated[str, typer.Option(help="Names of the dataset's lists.")] = "train,val",
+    task: Task = "semantic",
+    legend: LegendFile = None,
+    unknown: Unknown = "error",
+    threads: Threads = None,
+    cache_dir: CacheDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read packs again, and the files they were made from, and compare every byte with what was recorded."""
+    findings: list[Finding] = []
+    packs: list[Pack] = []
+    for split in splits.split(",") if data else ():
+        source = scan(data, split, task=task, legend=legend, unknown=unknown, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
+        findings += verify_source(source, cache_dir=cache_dir, threads=threads)
+        packs += [pack] if (pack := find_pack(source, cache_dir=cache_dir)) else []
+    if not data:
+        packs = [Pack(found.folder) for found in describe_packs(cache_dir)]
+    for pack in packs:
+        findings += verify_pack(pack, threads=threads)
+    if as_json:
+        verified = [{"folder": str(pack.folder), "pairs": len(pack)} for pack in packs]
+        print_json({"verified": verified, "findings": [finding.to_json() for finding in findings]})
+    else:
+        _print_verified(packs, findings, "pairs and the files they were made from" if data else "pairs")
+    if any(finding.severity == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _print_verified(packs: list[Pack], findings: list[Finding], what: str) -> None:
+    if not packs and not findings:
+        say("the cache holds no pack")
+    for finding in findings:
+        say(str(finding))
+    blamed = {finding.split for finding in findings}
+    for pack in packs:
+        if pack.split not in blamed:
+            say(f"{pack.name} {pack.split}: {len(pack):,} {what} are sound")
 
 
 def list_packs(context: typer.Context, cache_dir: CacheDir = None, as_json: AsJson = False) -> None:
