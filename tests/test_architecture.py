@@ -19,14 +19,30 @@ STOREYS = (
     ("palette", "options"),
     ("lookup", "pair", "format", "headers", "parallel", "progress"),
     ("legend",),
-    ("objects", "crop", "order", "slots", "codec"),
+    ("legends",),
+    ("objects", "grouping", "crop", "order", "slots", "codec"),
     ("streaming",),
     ("compiled",),
     ("kernels",),
     ("plan", "storage", "blobs"),
+    ("spans", "refusals"),
+    ("tables",),
+    ("table_files",),
     ("sources",),
-    ("sources.lists", "sources.folders"),
+    ("sources.lists", "sources.folders", "sources.legend_files"),
+    ("sources.stems",),
     ("sources.voc",),
+    ("sources.labelme", "sources.roboflow", "sources.camvid", "sources.two_folders"),
+    (
+        "sources.ade20k",
+        "sources.cityscapes",
+        "sources.coco_stuff",
+        "sources.columns",
+        "sources.kitti",
+        "sources.tar",
+        "sources.vistas",
+    ),
+    ("plugins",),
     ("pack_file", "sample_art", "download"),
     ("pack_writer", "fingerprints"),
     ("sample_scene",),
@@ -34,6 +50,7 @@ STOREYS = (
     ("cache", "verification", "bench_machine"),
     ("loader", "score", "export"),
     ("feed", "figures_paint", "frameworks"),
+    ("recognition",),
     ("frameworks.torch_cuda",),
     ("frameworks.torch", "frameworks.tensorflow", "frameworks.jax"),
     ("figures_page",),
@@ -50,6 +67,7 @@ STOREYS = (
         "commands.scoring",
         "commands.auditing",
         "commands.intake",
+        "commands.recognising",
         "commands.sharing",
     ),
     ("cli",),
@@ -114,7 +132,7 @@ def is_version(name: str, module: str) -> bool:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_siblings_of_a_family_do_not_import_each_other(family):
-    doors = {family, f"{family}.lists", f"{family}.folders", "frameworks.torch_cuda"}
+    doors = {family, f"{family}.lists", f"{family}.folders", f"{family}.legend_files", f"{family}.stems", "frameworks.torch_cuda"}
     siblings = {name for name in MODULES if name.startswith(f"{family}.")} - doors
     for name in sorted(siblings):
         assert not imports_of(name) & (siblings - {name}), name

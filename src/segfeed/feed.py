@@ -1,11 +1,10 @@
 """The feed: one call from a dataset's path to train and val loaders."""
 
 import hashlib
-import importlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,20 @@ import numpy.typing as npt
 from segfeed.codec import read_palette
 from segfeed.errors import LegendError, OptionError, SourceError, SourceMissingError
 from segfeed.format import Format
+from segfeed.grouping import regroup
 from segfeed.legend import Legend
 from segfeed.loader import Loader
 from segfeed.options import whole_number
 from segfeed.packs import Pack, find_pack, make_pack
 from segfeed.palette import VOID_COLOUR, as_colours
 from segfeed.plan import Draw, Plan, Shard, Small, check_shard
+from segfeed.plugins import find_format
 from segfeed.progress import show_progress
 from segfeed.sample import write_sample
-from segfeed.sources import FORMATS, Layout, Source, Task
+from segfeed.sources import Source, Task
 from segfeed.storage import cache_folder, publish
 
-LegendLike = Legend | Sequence[str] | str | os.PathLike[str]
+LegendLike = Legend | Mapping[str, str | None] | Sequence[str] | str | os.PathLike[str]
 MAX_SLOT_BYTES = 512 << 20
 
 _log = logging.getLogger("segfeed")
@@ -69,7 +70,8 @@ def scan(
         split: the name of a split list.
         task: "semantic" for class ids, "instance" for object ids.
         legend: a Legend, class names, or the path of a legend file (text, JSON, or a palette PNG); the format's own where
-            it is None.
+            it is None. Or a mapping that groups the format's own classes, such as {"cat": "animal", "dog": "animal",
+            "*": None}, where None is void.
         unknown: what a colour outside the legend becomes: "error", "void" or a class name.
         format: the format's name, where it shall not be recognised.
         cache_dir: where the embedded dataset is made; the user's cache folder where it is None.
@@ -83,31 +85,21 @@ def scan(
     """
     if task not in ("semantic", "instance"):
         raise OptionError(f'task={task!r} is not allowed; use "semantic" or "instance".')
-    if format is not None and format not in FORMATS:
-        raise OptionError(f"format={format!r} is not known; use one of {', '.join(FORMATS)}.")
     if task == "instance" and legend is not None:
         raise OptionError('legend has no meaning for task="instance", whose labels are object ids; leave it out.')
     root = sample_root(cache_dir) if path_or_name == "sample" else Path(path_or_name).expanduser().absolute()
     if not root.exists():
         raise SourceMissingError(f"{root}: no such folder; pass the path of a dataset, or the name 'sample'.")
-    layout, module = _recognise(root, format)
-    source: Source = module.scan(layout.root, split, task=task, legend=_read_legend(legend), unknown=unknown)
+    layout, module = find_format(root, format)
+    if isinstance(legend, Mapping):
+        source: Source = module.scan(layout.root, split, task=task, legend=None, unknown="error")
+        assert isinstance(source.legend, Legend)  # object ids were refused above
+        grouped = regroup(source.legend, legend)
+        grouped.unknown_label(unknown)
+        source = replace(source, legend=grouped, unknown=unknown)
+    else:
+        source = module.scan(layout.root, split, task=task, legend=_read_legend(legend), unknown=unknown)
     return replace(source, why=layout.why).whole()
-
-
-def _recognise(root: Path, wanted: str | None) -> tuple[Layout, Any]:
-    """Ask each format whether it knows a dataset; none and several are errors, never a guess."""
-    modules = {name: importlib.import_module(FORMATS[name]) for name in ([wanted] if wanted else FORMATS)}
-    found = {name: layout for name, module in modules.items() if (layout := module.recognise(root)) is not None}
-    if len(found) > 1:
-        candidates = "; ".join(f"{name} ({layout.why})" for name, layout in found.items())
-        raise SourceError(f"{root}: it looks like several formats: {candidates}; pass format= with the one it is.")
-    for name, layout in found.items():
-        return layout, modules[name]
-    raise SourceError(
-        f"{root}: no {wanted or 'known'} dataset layout; expected one of {', '.join(FORMATS)}, such as PASCAL VOC's (JPEGImages, "
-        "SegmentationClass and ImageSets/Segmentation in this folder or in VOCdevkit/VOC20xx below it); docs/formats.md shows them all."
-    )
 
 
 def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone
@@ -222,7 +214,7 @@ def _format(fields: dict[str, Any]) -> Format:
     return Format(**fields)
 
 
-def _read_legend(legend: LegendLike | None) -> Legend | None:
+def _read_legend(legend: Legend | Sequence[str] | str | os.PathLike[str] | None) -> Legend | None:
     """Take a legend as it is, from names, or from a file: JSON, a palette PNG, or text with one class a line."""
     if legend is None or isinstance(legend, Legend):
         return legend

@@ -43,6 +43,8 @@ class Legend:
         indices: the stored value of each class in a gray index mask; where none are given 0, 1, 2, ... without void's.
         void_indices: stored values of a gray index mask that mean void; above 254 classes 65535 instead of 255.
         title: what the legend is called in messages.
+        merged: (class id, stored colour, stored index) of further stored classes that mean one of these, as where "cat" and
+            "dog" were merged into "animal".
 
     Raises:
         LegendError: no class, a name or colour twice, a colour that is both a class and void, a value out of range.
@@ -58,6 +60,7 @@ class Legend:
     indices: tuple[int, ...] = ()
     void_indices: tuple[int, ...] = (255,)
     title: str = field(default="custom", compare=False)
+    merged: tuple[tuple[int, Colour, int], ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.names, str):
@@ -73,6 +76,7 @@ class Legend:
         put("void_colours", as_colours(self.void_colours))
         put("indices", tuple(int(i) for i in self.indices) or _free_indices(len(self.names), self.void_indices))
         put("void_indices", tuple(int(i) for i in self.void_indices))
+        put("merged", tuple((int(n), as_colours((colour,))[0], int(i)) for n, colour, i in self.merged))
         _check(self)
 
     def __len__(self) -> int:
@@ -192,6 +196,7 @@ class Legend:
             "void_colours": [list(c) for c in self.void_colours],
             "indices": list(self.indices),
             "void_indices": list(self.void_indices),
+            "merged": [[n, list(colour), index] for n, colour, index in self.merged],
         }
 
     @classmethod
@@ -268,8 +273,10 @@ class Legend:
     @cached_property
     def _known_codes(self) -> tuple[Codes, Labels]:
         """Sort the codes of all known colours, with the label of each."""
-        codes = colour_codes(np.array(self.colours + self.void_colours, np.uint8).reshape(-1, 3))
-        labels = np.r_[np.arange(len(self)), np.full(len(self.void_colours), self.void)].astype(self.dtype)
+        merged = tuple(colour for _, colour, _ in self.merged)
+        codes = colour_codes(np.array(self.colours + self.void_colours + merged, np.uint8).reshape(-1, 3))
+        ids = [*range(len(self)), *[self.void] * len(self.void_colours), *(n for n, _, _ in self.merged)]
+        labels = np.array(ids, self.dtype)
         order = np.argsort(codes)
         return codes[order], labels[order]
 
@@ -279,6 +286,8 @@ class Legend:
         table = np.full(65536, poison_of(self.dtype), self.dtype)
         table[list(self.indices)] = np.arange(len(self))
         table[list(self.void_indices)] = self.void
+        for label, _, index in self.merged:
+            table[index] = label
         return table
 
     def _palette_table(self, palette: bytes) -> Labels:
@@ -348,17 +357,21 @@ def _check(legend: Legend) -> None:
         refuse(f"class {folded.index('')} has an empty name", "name every class")
     groups: dict[str, Sequence[Any]] = {
         "name": folded,
-        "colour": legend.colours + legend.void_colours,
-        "index": legend.indices + legend.void_indices,
+        "colour": legend.colours + legend.void_colours + tuple(colour for _, colour, _ in legend.merged),
+        "index": legend.indices + legend.void_indices + tuple(index for _, _, index in legend.merged),
     }
     for kind, items in groups.items():
         item, times = Counter(items).most_common(1)[0]
         if times > 1:
             refuse(f"{kind} {item!r} occurs twice", "classes and void must differ in name, colour and index")
-    if any(not 0 <= part <= 255 for colour in legend.colours + legend.void_colours for part in colour):
-        refuse("a colour lies outside 0..255", "give red, green and blue as 8-bit integers")
-    if any(not 0 <= index <= 65535 for index in legend.indices + legend.void_indices):
-        refuse("an index lies outside 0..65535", "stored indices are 8- or 16-bit")
+    limits: tuple[tuple[str, list[int], int], ...] = (
+        ("a colour", [part for colour in groups["colour"] for part in colour], 255),
+        ("an index", list(groups["index"]), 65535),
+        ("the id of a merged class", [label for label, _, _ in legend.merged], len(legend.names) - 1),
+    )
+    for what, numbers, largest in limits:
+        if not all(0 <= value <= largest for value in numbers):
+            refuse(f"{what} lies outside 0..{largest}", "give integers within")
 
 
 VOC = Legend(
