@@ -2,6 +2,7 @@
 
     SegfeedError
     ├── OptionError (ValueError)             a call's own words are off: command line exit code 2
+    │   └── NotInstalledError (ImportError)  what was asked for needs a package that is not there
     ├── SourceError (ValueError)             the dataset as it lies on disk is wrong: exit code 1
     │   ├── SourceMissingError (FileNotFoundError)   a folder, list, photo or mask is not there
     │   ├── ListError                        a split list is malformed
@@ -25,6 +26,10 @@ class SegfeedError(Exception):
 
 class OptionError(SegfeedError, ValueError):
     """Say that an argument has no meaning here; both the value and the allowed ones are named."""
+
+
+class NotInstalledError(OptionError, ImportError):
+    """Say that a package is missing; the line that installs it is named."""
 
 
 class SourceError(SegfeedError, ValueError):

@@ -4,7 +4,7 @@ import inspect
 import threading
 import weakref
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -25,7 +25,7 @@ from segfeed.packs import Pack
 from segfeed.pair import Pair
 from segfeed.parallel import available_cores, disk_faults
 from segfeed.plan import Plan
-from segfeed.slots import Pool
+from segfeed.slots import Memory, Pool
 
 STATE_VERSION = 1
 _IN_FLIGHT = 4  # batches being filled or waiting, besides the one the consumer holds
@@ -111,6 +111,7 @@ class Loader:
         plan: made from `reader.sizes`.
         format: what batches look like; by default NHWC float32 images and int32 labels, void 255.
         threads: how many fill batches; all cores where it is None, the caller's own thread where it is 0.
+        allocate: gives memory for batches, as for `slots.Pool`; ordinary memory where it is None.
 
     Raises:
         OptionError: the plan was made for other sizes, or the format does not fit the legend.
@@ -123,14 +124,23 @@ class Loader:
     ((4, 64, 96, 3), dtype('int32'))
     """
 
-    def __init__(self, reader: Reader, plan: Plan, *, format: Format = Format(), threads: int | None = None) -> None:  # noqa: A002, B008 - the field's word; frozen
+    def __init__(
+        self,
+        reader: Reader,
+        plan: Plan,
+        *,
+        format: Format = Format(),  # noqa: A002, B008 - the field's word; frozen
+        threads: int | None = None,
+        allocate: Callable[[int], Memory] | None = None,
+    ) -> None:
         if not np.array_equal(plan.sizes, reader.sizes):
             raise OptionError(
                 f"the plan is for {len(plan.sizes)} samples of other sizes than the reader's {len(reader.sizes)}; make it from reader.sizes."
             )
         self.reader, self.plan, self.format = reader, plan, format
         self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
-        self._recipe = _recipe(format, reader.legend, plan.canvas[1])
+        self._allocate = allocate
+        self._recipe = recipe_for(format, reader.legend, plan.canvas[1])
         height, width = plan.canvas
         self._shapes = (
             (plan.rows_per_step, *self._recipe.image_shape(height, width)),
@@ -140,8 +150,7 @@ class Loader:
             int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
             for shape, dtype in zip(self._shapes, self._dtypes, strict=True)
         )
-        self._nothing = Stored.of(Pair(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), self._recipe.stored_dtype)))
-        self._pools = tuple(Pool(size, keep=_IN_FLIGHT + 2) for size in sizes)
+        self._pools = tuple(Pool(size, _IN_FLIGHT + 2, allocate) for size in sizes)
         self._from_disk = False
         self._warming, self._warmed = threading.Lock(), False
         self._next = _Position(0, 0)
@@ -185,7 +194,17 @@ class Loader:
 
     def with_format(self, format: Format) -> "Loader":  # noqa: A002 - the field's word
         """Make a loader of the same batches in another format, standing at the same position."""
-        loader = Loader(self.reader, self.plan, format=format, threads=self.threads)
+        return self.derive(format=format)
+
+    def derive(
+        self,
+        plan: Plan | None = None,
+        format: Format | None = None,  # noqa: A002 - the field's word
+        allocate: Callable[[int], Memory] | None = None,
+    ) -> "Loader":
+        """Make a loader that differs in what is given, such as another rank's plan, standing at the same position."""
+        plan, format, allocate = plan or self.plan, format or self.format, allocate or self._allocate  # noqa: A001 - as above
+        loader = Loader(self.reader, plan, format=format, threads=self.threads, allocate=allocate)
         loader._next = loader._last = replace(self._next)
         return loader
 
@@ -251,14 +270,9 @@ class Loader:
     def _fill(self, batch: Batch, first: int, last: int) -> None:
         """Fill rows first .. last - 1 of a batch."""
         rows, images, labels = batch.crops[first:last], batch.images[first:last], batch.labels[first:last]
-        if isinstance(self.reader, Pack):
-            before = disk_faults()
-            fill(self._recipe, self.reader.stored(rows["sample"]), rows, images, labels)
-            self._from_disk = disk_faults() > before  # in memory, asking ahead would only cost time
-        else:
-            for n, sample in enumerate(rows["sample"].tolist()):
-                stored = Stored.of(self.reader.read(sample)) if sample >= 0 else self._nothing
-                fill(self._recipe, stored, rows[n : n + 1], images[n : n + 1], labels[n : n + 1])
+        before = disk_faults()
+        fill_rows(self.reader, self._recipe, rows, images, labels)
+        self._from_disk = disk_faults() > before  # in memory, asking ahead would only cost time
         self._warm_up_beside()
 
     def warm_up(self) -> None:
@@ -319,7 +333,23 @@ def _wait(batch: Batch, parts: list[Future[None]]) -> Batch:
     return batch
 
 
-def _recipe(wanted: Format, legend: Encoder, width: int) -> Recipe:
+def fill_rows(reader: Reader, recipe: Recipe, rows: Rows, images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> None:
+    """Write rows of a plan from a reader's pairs into their places in a batch; arrays as in `kernels.fill`."""
+    if isinstance(reader, Pack):
+        fill(recipe, reader.stored(rows["sample"]), rows, images, labels)
+        return
+    nothing = Pair(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), recipe.stored_dtype))
+    for n, sample in enumerate(rows["sample"].tolist()):
+        pair = reader.read(sample) if sample >= 0 else nothing
+        fill(recipe, Stored.of(pair), rows[n : n + 1], images[n : n + 1], labels[n : n + 1])
+
+
+def recipe_for(wanted: Format, legend: Encoder, width: int) -> Recipe:
+    """Turn a format into numbers, for crops `width` px wide; what it leaves open is NumPy's choice.
+
+    Raises:
+        OptionError: the format does not fit the legend.
+    """
     classes = len(legend) if isinstance(legend, Legend) else 0
     return make_recipe(wanted.resolve("NHWC", "int32", legend.void), width, classes, legend.void)
 

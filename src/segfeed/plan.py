@@ -7,7 +7,7 @@ only slice rows, so they cannot change what comes out, and resuming is arithmeti
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -133,6 +133,18 @@ class Plan:
         ((5, 9), [2, -1])
         """
         return cls(sizes, batch_size, None, shuffle=False, shard=shard)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        plan = partial(Plan, shuffle=self.shuffle, seed=self.seed, shard=self.shard)
+        return plan, (self.sizes, self.batch_size, self.draw)
+
+    def with_shard(self, shard: Shard) -> "Plan":
+        """Plan the same batches for another rank or world.
+
+        >>> Plan(np.full((10, 2), 400), batch_size=4).with_shard(Shard(1, 2)).rows_per_step
+        2
+        """
+        return Plan(self.sizes, self.batch_size, self.draw, shuffle=self.shuffle, seed=self.seed, shard=shard)
 
     def __len__(self) -> int:
         """Count the samples that an epoch draws from, before the tail is dropped."""

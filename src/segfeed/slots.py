@@ -9,10 +9,15 @@ back. A consumer that keeps every batch gets fresh memory each time, never chang
 import ctypes
 import mmap
 import weakref
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+Memory = Any
+"""Any object that offers writable bytes through the buffer protocol, such as an mmap or an array; dropping it frees them."""
 
 
 class Pool:
@@ -21,6 +26,7 @@ class Pool:
     Args:
         size_bytes: the size of each lease.
         keep: how many returned pieces are kept for reuse; more are given back to the system.
+        allocate: gives new memory of a size in bytes, such as memory that a device can read.
 
     >>> pool = Pool(16, keep=2)
     >>> first = pool.lease(); first[:] = 7
@@ -29,24 +35,25 @@ class Pool:
     7
     """
 
-    def __init__(self, size_bytes: int, keep: int) -> None:
+    def __init__(self, size_bytes: int, keep: int, allocate: Callable[[int], Memory] | None = None) -> None:
         self._size = max(size_bytes, 1)
         self._keep = keep
-        self._free: SimpleQueue[mmap.mmap] = SimpleQueue()
+        self._allocate = allocate or _map_pages
+        self._free: SimpleQueue[Memory] = SimpleQueue()
 
     def lease(self) -> npt.NDArray[np.uint8]:
         """Hand out uint8 (size_bytes,), aligned to a page; contents are arbitrary. Never waits."""
         try:
             memory = self._free.get_nowait()
         except Empty:
-            memory = _allocate(self._size)
+            memory = self._allocate(self._size)
         owner = (ctypes.c_ubyte * self._size).from_buffer(memory)
         # The finalizer refers to the queue and the memory, never to the pool or the owner: dropping the loader frees all.
         weakref.finalize(owner, _give_back, self._free, self._keep, memory).atexit = False
         return np.frombuffer(memoryview(owner), np.uint8)
 
 
-def _allocate(size_bytes: int) -> mmap.mmap:
+def _map_pages(size_bytes: int) -> mmap.mmap:
     memory = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):  # Linux only: 2 MiB pages cut the page faults of the first use by 512
         try:
@@ -56,7 +63,7 @@ def _allocate(size_bytes: int) -> mmap.mmap:
     return memory
 
 
-def _give_back(free: "SimpleQueue[mmap.mmap]", keep: int, memory: mmap.mmap) -> None:
+def _give_back(free: "SimpleQueue[Memory]", keep: int, memory: Memory) -> None:
     # Runs inside garbage collection, in any thread: SimpleQueue.put is reentrant. Beyond `keep`, dropping frees.
     if free.qsize() < keep:
         free.put(memory)

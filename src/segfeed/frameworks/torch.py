@@ -1,0 +1,240 @@
+"""PyTorch: batches as tensors, on the processor in the slot's own memory, on a CUDA device one batch ahead."""
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from segfeed.crop import ROW, Rows
+from segfeed.errors import OptionError
+from segfeed.format import Format
+from segfeed.frameworks import FrameworkLoader, require
+from segfeed.loader import Batch, Loader, fill_rows, recipe_for
+from segfeed.options import whole_number
+from segfeed.packs import Pack
+from segfeed.plan import Shard
+
+require("torch", "torch")
+
+import torch  # noqa: E402 - only after the line that says how to install it
+from torch import distributed  # noqa: E402
+from torch.utils.data import Dataset  # noqa: E402
+
+from segfeed.frameworks.torch_cuda import Bus, Finish, Tensors, bus_format, one_ahead, pin  # noqa: E402
+
+Wrap = Callable[[torch.Tensor, torch.Tensor], Tensors]
+
+_NO_CROPS = np.zeros(0, ROW)
+
+
+class TorchBatch(tuple[torch.Tensor, torch.Tensor]):  # noqa: SLOT001 - Python allows a tuple no slots of its own
+    """Hold images and labels; a pair, as trainers expect, that knows where its pixels came from.
+
+    Attributes:
+        crops: (N,) of dtype `crop.ROW`; sample -1 marks a row of padding.
+        all_keys: the keys of the whole split.
+
+    >>> batch = TorchBatch((torch.zeros(1, 3, 4, 5), torch.zeros(1, 4, 5)), np.zeros(1, ROW), ("cat",))
+    >>> images, labels = batch
+    >>> batch.images is images, batch.keys
+    (True, ('cat',))
+    """
+
+    crops: Rows
+    all_keys: tuple[str, ...]
+
+    def __new__(cls, pair: Iterable[torch.Tensor], crops: Rows = _NO_CROPS, all_keys: tuple[str, ...] = ()) -> Self:
+        """Take a pair alone, too: that is how trainers rebuild a tuple."""
+        batch = super().__new__(cls, pair)
+        batch.crops, batch.all_keys = crops, all_keys
+        return batch
+
+    @property
+    def images(self) -> torch.Tensor:
+        """Give (N, 3, H, W) or (N, H, W, 3) of the format's dtype."""
+        return self[0]
+
+    @property
+    def labels(self) -> torch.Tensor:
+        """Give (N, H, W) of the format's label dtype, class ids and the format's void."""
+        return self[1]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """List the key of each row's sample; "" for a row of padding."""
+        return tuple(self.all_keys[i] if i >= 0 else "" for i in self.crops["sample"].tolist())
+
+    def to(self, device: torch.device | str | int, *, non_blocking: bool = False) -> "TorchBatch":
+        """Move both to a device."""
+        pair = (tensor.to(device, non_blocking=non_blocking) for tensor in self)
+        return TorchBatch(pair, self.crops, self.all_keys)
+
+
+def to_torch(
+    loader: Loader,
+    device: torch.device | str | int | None = None,
+    *,
+    channels_last: bool = False,
+    tv_tensors: bool = False,
+) -> FrameworkLoader[TorchBatch]:
+    """Iterate over a loader's batches as tensors.
+
+    What the loader's format leaves open is PyTorch's choice: images (N, 3, H, W), labels int64, void -100, which
+    `cross_entropy` ignores. On the processor, tensors share the slot's memory, and every batch may be kept. To a CUDA device
+    batches cross as bytes, one ahead, and are normalised there, to the same bits. Under `torch.distributed` each rank
+    gets its slice of every batch; it may be initialised later.
+
+    Args:
+        loader: its position is taken over; it can still be iterated by itself.
+        device: where tensors shall be; the processor where it is None.
+        channels_last: images (N, 3, H, W) keep the memory order (N, H, W, 3), PyTorch's `channels_last`.
+        tv_tensors: give `tv_tensors.Image` and `tv_tensors.Mask`, for torchvision's transforms.
+
+    Raises:
+        OptionError: an unknown or missing device, options that contradict the format's layout, no torchvision, or a
+            shard that contradicts `torch.distributed`.
+
+    >>> import segfeed
+    >>> train, _ = segfeed.load("sample", batch_size=8, crop_size=(64, 96))
+    >>> for images, labels in to_torch(train):
+    ...     print(images.shape, images.dtype, labels.shape, labels.dtype)
+    ...     break
+    torch.Size([8, 3, 64, 96]) torch.float32 torch.Size([8, 64, 96]) torch.int64
+    """
+    place, wanted = _device(device), _resolve(loader)
+    if wanted.layout == "NHWC" and (channels_last or tv_tensors):
+        raise OptionError(
+            f'layout="NHWC" contradicts {"channels_last" if channels_last else "tv_tensors"}=True, which wants images '
+            "(N, 3, H, W); leave the layout out."
+        )
+    feed = _cross if place.type == "cuda" else _share
+    memory = torch.channels_last if channels_last else torch.contiguous_format
+    return feed(_follow_ranks(loader), wanted, place, memory, _tv_tensors() if tv_tensors else _plain)
+
+
+class TorchCrops(Dataset[Tensors]):
+    """Give the crops of an epoch one by one, for a `torch.utils.data.DataLoader` of one's own.
+
+    `crops[i]` is row i of the epoch, the same image and labels as in the loader's batches, on any number of worker processes
+    and however they are started. Batches of `loader.plan.rows_per_step` in order are the loader's own.
+
+    Args:
+        loader: its reader, plan and format are used; the epoch is 0 until `set_epoch`.
+
+    >>> import segfeed
+    >>> train, _ = segfeed.load("sample", batch_size=8, crop_size=(64, 96))
+    >>> crops = TorchCrops(train)
+    >>> image, labels = crops[0]
+    >>> len(crops), image.shape, labels.shape
+    (160, torch.Size([3, 64, 96]), torch.Size([64, 96]))
+    """
+
+    def __init__(self, loader: Loader) -> None:
+        self.reader, self.plan, self.format = loader.reader, loader.plan, _resolve(loader)
+        self._recipe = recipe_for(self.format, self.reader.legend, self.plan.canvas[1])
+        # In shared memory: workers that outlive an epoch learn of the next one.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]  # torch gives it no types
+
+    def __len__(self) -> int:
+        """Count the rows of an epoch on this rank."""
+        return self.plan.steps * self.plan.rows_per_step
+
+    def set_epoch(self, epoch: int) -> None:
+        """Make `epoch` the one whose crops are given, in all workers; call it before the DataLoader's `iter()`."""
+        self._epoch.fill_(whole_number("epoch", epoch, 0, 2**62))
+
+    def __getitem__(self, index: int) -> Tensors:
+        step, place = divmod(range(len(self))[index], self.plan.rows_per_step)
+        row = self.plan.rows(int(self._epoch), step)[place : place + 1]
+        height, width = self.plan.canvas
+        image = np.empty((1, *self._recipe.image_shape(height, width)), self._recipe.dtype)
+        labels = np.empty((1, height, width), self._recipe.label_dtype)
+        fill_rows(self.reader, self._recipe, row, image, labels)
+        return torch.from_numpy(image[0]), torch.from_numpy(labels[0])
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A mapped file cannot be sent to another process; its folder can.
+        return vars(self) | ({"reader": self.reader.folder} if isinstance(self.reader, Pack) else {})
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        reader = state["reader"]
+        vars(self).update(state, reader=Pack(reader) if isinstance(reader, Path) else reader)
+
+
+def _device(device: torch.device | str | int | None) -> torch.device:
+    try:
+        place = torch.device("cpu" if device is None else device)
+    except (RuntimeError, TypeError) as error:
+        raise OptionError(f"device={device!r} is none that PyTorch knows: {str(error).splitlines()[0]}") from error
+    if place.type == "cuda" and not torch.cuda.is_available():
+        raise OptionError(
+            f"device={device!r}, but PyTorch {torch.__version__} finds no CUDA device here; leave it out."
+        )
+    return place
+
+
+def _resolve(loader: Loader) -> Format:
+    """Fill what the loader's format leaves open with PyTorch's choices; bytes cannot hold -100, so they keep 255."""
+    wanted = loader.format
+    return wanted.resolve("NCHW", "int64", loader.reader.legend.void if wanted.label_dtype == "uint8" else -100)
+
+
+def _follow_ranks(loader: Loader) -> Loader:
+    """Give the loader of this process's rank, where `torch.distributed` knows of ranks."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return loader
+    given, here = loader.plan.shard, Shard(distributed.get_rank(), distributed.get_world_size())
+    if given == here:
+        return loader
+    if given != Shard(0, 1):
+        raise OptionError(
+            f"shard={tuple(given)} (rank, world), but torch.distributed says {tuple(here)}; leave the shard out, and it follows."
+        )
+    return loader.derive(plan=loader.plan.with_shard(here))
+
+
+def _share(
+    loader: Loader, wanted: Format, place: torch.device, memory: torch.memory_format, wrap: Wrap
+) -> FrameworkLoader[TorchBatch]:
+    """Wrap the slots' own memory, and copy it only to where the processor's memory is not."""
+    channels_last = memory == torch.channels_last
+
+    def share(batch: Batch) -> TorchBatch:
+        images, labels = torch.from_numpy(batch.images), torch.from_numpy(batch.labels)
+        images = images.permute(0, 3, 1, 2) if channels_last else images
+        return TorchBatch(wrap(images.to(place), labels.to(place)), batch.crops, batch.all_keys)
+
+    loader = loader.with_format(replace(wanted, layout="NHWC") if channels_last else wanted)
+    return FrameworkLoader(loader, partial(map, share), _follow_ranks)
+
+
+def _cross(
+    loader: Loader, wanted: Format, place: torch.device, memory: torch.memory_format, wrap: Wrap
+) -> FrameworkLoader[TorchBatch]:
+    """Send bytes ahead, and finish them on the device."""
+    recipe = recipe_for(wanted, loader.reader.legend, 1)
+
+    def cross(batches: Iterator[Batch]) -> Iterator[TorchBatch]:
+        for sent in one_ahead(batches, Bus(place, Finish(recipe, place, memory))):
+            yield TorchBatch(wrap(sent.images, sent.labels), sent.crops, sent.all_keys)
+
+    loader = loader.derive(format=bus_format(wanted, recipe.stored_void), allocate=pin)
+    return FrameworkLoader(loader, cross, _follow_ranks)
+
+
+def _plain(images: torch.Tensor, labels: torch.Tensor) -> Tensors:
+    return images, labels
+
+
+def _tv_tensors() -> Wrap:
+    try:
+        kinds = importlib.import_module("torchvision.tv_tensors")
+    except ModuleNotFoundError as error:
+        raise OptionError(
+            "tv_tensors=True, but torchvision is not installed; install it with: pip install torchvision"
+        ) from error
+    return lambda images, labels: (kinds.Image(images), kinds.Mask(labels))
