@@ -18,6 +18,7 @@ from segfeed.loader import Batch, Loader
 from segfeed.packs import Pack, make_pack
 from segfeed.pair import Pair
 from segfeed.plan import Draw, Plan, Shard
+from segfeed.score import Score
 from segfeed.sources import Source
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ __all__ = [
     "Pack",
     "Pair",
     "Plan",
+    "Score",
     "SegfeedError",
     "Shard",
     "Source",
