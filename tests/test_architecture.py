@@ -16,8 +16,8 @@ MODULES = {
 # From the ground up. A module imports only from lines above its own; a new module gets a place here first.
 STOREYS = (
     ("errors",),
-    ("palette", "options"),
-    ("lookup", "pair", "format", "headers", "parallel", "progress"),
+    ("palette", "options", "members", "mat_file", "lookalikes"),
+    ("lookup", "pair", "format", "headers", "logits", "parallel", "progress", "tar_file", "zip_file"),
     ("legend",),
     ("legends",),
     ("objects", "grouping", "crop", "order", "slots", "codec"),
@@ -25,7 +25,7 @@ STOREYS = (
     ("compiled",),
     ("kernels",),
     ("plan", "storage", "blobs"),
-    ("spans", "refusals"),
+    ("spans", "refusals", "archives"),
     ("tables",),
     ("table_files",),
     ("sources",),
@@ -43,19 +43,34 @@ STOREYS = (
         "sources.vistas",
     ),
     ("plugins",),
-    ("pack_file", "sample_art", "download"),
-    ("pack_writer", "fingerprints"),
+    ("pack_file", "sample_art", "download", "devkit"),
+    ("pack_writer", "fingerprints", "splits", "sbd"),
     ("sample_scene",),
-    ("packs", "stats", "sample", "findings"),
+    ("packs", "stats", "sample", "findings", "catalogue"),
+    ("unknowns",),
+    ("facts",),
+    ("checks",),
+    (
+        "checks.across",
+        "checks.classes",
+        "checks.files",
+        "checks.labels",
+        "checks.mask",
+        "checks.pair",
+        "checks.photo",
+        "checks.split",
+    ),
     ("cache", "verification", "bench_machine"),
-    ("loader", "score", "export"),
-    ("feed", "figures_paint", "frameworks"),
-    ("recognition",),
+    ("loader", "score", "export", "repair"),
+    ("feed", "predictions", "figures_paint", "frameworks"),
+    ("recognition", "roll"),
+    ("audit",),
     ("frameworks.torch_cuda",),
     ("frameworks.torch", "frameworks.tensorflow", "frameworks.jax"),
+    ("adapters",),
     ("figures_page",),
     ("figures_panels",),
-    ("figures_crops",),
+    ("figures_crops", "figures_confusion"),
     ("figures",),
     ("summary", "d2l", "pages", "bench"),
     ("demo",),
@@ -66,6 +81,7 @@ STOREYS = (
         "commands.keeping",
         "commands.scoring",
         "commands.auditing",
+        "commands.reporting",
         "commands.intake",
         "commands.recognising",
         "commands.sharing",
@@ -75,7 +91,7 @@ STOREYS = (
 )
 RANKS = {name: rank for rank, storey in enumerate(STOREYS) for name in storey}
 BANNED = {"utils", "util", "common", "base", "helpers", "helper", "manager", "data", "item", "info", "target", "core"}
-FAMILIES = ("sources", "frameworks", "commands")
+FAMILIES = ("sources", "checks", "frameworks", "commands")
 
 
 def parse(name: str) -> ast.Module:

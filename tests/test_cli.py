@@ -352,7 +352,7 @@ BREAKS = {
     break_photo_gone: "1 of 5 listed samples have no photo: train_1",
     break_mask_colour: "train_1.png, row 0, column 0: colour",
     break_mask_size: "sample train_1: photo train_1.png is 60 x 40 px but mask train_1.png is 60 x 20",
-    break_labelmap: "legend line 'sky:1,2::' is malformed",
+    break_labelmap: "line 'sky:1,2::' is malformed",
     break_labelmap_bytes: "labelmap.txt",
 }
 

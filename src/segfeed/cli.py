@@ -8,7 +8,7 @@ import sys
 import typer
 
 import segfeed
-from segfeed.commands import clean, feeding, keeping, looking, say
+from segfeed.commands import clean, feeding, keeping, looking, recognising, say, scoring, sharing
 from segfeed.errors import OptionError, SegfeedError
 
 app = typer.Typer(
@@ -20,11 +20,14 @@ app = typer.Typer(
 )
 for _command in (
     feeding.demo,
+    recognising.scan,
     feeding.load,
     feeding.pack,
     looking.show,
     looking.stats,
     feeding.bench,
+    scoring.score,
+    sharing.export,
     keeping.verify,
 ):
     app.command()(_command)

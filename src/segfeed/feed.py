@@ -26,6 +26,7 @@ from segfeed.plugins import find_format
 from segfeed.progress import show_progress
 from segfeed.sample import write_sample
 from segfeed.sources import Source, Task
+from segfeed.splits import Part, join, parse_split
 from segfeed.storage import cache_folder, publish
 
 LegendLike = Legend | Mapping[str, str | None] | Sequence[str] | str | os.PathLike[str]
@@ -67,7 +68,8 @@ def scan(
 
     Args:
         path_or_name: a folder, or "sample" for the embedded dataset.
-        split: the name of a split list.
+        split: the name of a split, or a split string: "train[:10%]", "train[100:200]", "train+val", "train[fold=0/5]"; see
+            `segfeed.splits`.
         task: "semantic" for class ids, "instance" for object ids.
         legend: a Legend, class names, or the path of a legend file (text, JSON, or a palette PNG); the format's own where
             it is None. Or a mapping that groups the format's own classes, such as {"cat": "animal", "dog": "animal",
@@ -91,15 +93,19 @@ def scan(
     if not root.exists():
         raise SourceMissingError(f"{root}: no such folder; pass the path of a dataset, or the name 'sample'.")
     layout, module = find_format(root, format)
-    if isinstance(legend, Mapping):
-        source: Source = module.scan(layout.root, split, task=task, legend=None, unknown="error")
+    groups, given = (legend, None) if isinstance(legend, Mapping) else (None, _read_legend(legend))
+    parts = (Part(split),) if split in module.split_names(layout.root) else parse_split(split)
+    sources: list[Source] = [
+        # An unknown colour may become a class that only the mapping names.
+        module.scan(layout.root, part.name, task=task, legend=given, unknown="error" if groups else unknown).whole()
+        for part in parts
+    ]
+    source = sources[0] if parts == (Part(split),) else join(list(zip(parts, sources, strict=True)), split)
+    if groups is not None:
         assert isinstance(source.legend, Legend)  # object ids were refused above
-        grouped = regroup(source.legend, legend)
-        grouped.unknown_label(unknown)
-        source = replace(source, legend=grouped, unknown=unknown)
-    else:
-        source = module.scan(layout.root, split, task=task, legend=_read_legend(legend), unknown=unknown)
-    return replace(source, why=layout.why).whole()
+        source = replace(source, legend=regroup(source.legend, groups), unknown=unknown)
+        source.legend.unknown_label(unknown)
+    return replace(source, why="; ".join(clause for clause in (layout.why, source.why) if clause))
 
 
 def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone

@@ -1,0 +1,134 @@
+"""One run, however it is cut: threads x ranks x a resume at every batch x cold and warm give the same bytes in the same order.
+
+Digests are compared in order and never sorted: the right samples in another order are another run. What is expected comes
+from the plan's rows and five lines of NumPy, not from a loader.
+"""
+
+import hashlib
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from segfeed import Draw, Format, Loader, Plan, Shard, make_pack, scan
+from segfeed.plan import Small
+
+BATCH, SIDE, EPOCHS = 12, 10, 2
+THREADS, WORLDS = (0, 1, 2, 3, 7), (1, 2, 3, 4, 6)
+BYTES = Format(dtype="uint8", label_dtype="uint8")
+PINNED = "c5741f4d9616238f904e86b2bab92e7b86cb0845cc424418d0007b177a288f66"
+"""Of the whole run. A change means that no saved state can be resumed any more: raise ORDER_VERSION, and say so."""
+
+
+@pytest.fixture(scope="module")
+def readers(tmp_path_factory, write_voc):
+    folder = tmp_path_factory.mktemp("matrix")
+    shapes = [(16, 16), (12, 20), (9, 14), (16, 8)]
+    root = write_voc(folder / "VOC2012", {"train": [shapes[n % 4] for n in range(41)]})
+    source = scan(root)
+    return {"cold": source, "warm": make_pack(source, cache_dir=folder / "cache")}
+
+
+def plan_of(reader, shard=Shard(0, 1), small: Small = "pad"):  # noqa: B008 - immutable
+    return Plan(reader.sizes, BATCH, Draw((SIDE, SIDE), small=small, flip=True), seed=11, shard=shard)
+
+
+def steps_of(reader):
+    return plan_of(reader).steps
+
+
+def digest(crops, images, labels):
+    seen = hashlib.sha256(np.ascontiguousarray(crops).tobytes())
+    seen.update(np.ascontiguousarray(images))
+    seen.update(np.ascontiguousarray(labels))
+    return seen.hexdigest()
+
+
+def cut(pair, row):
+    """Cut a crop as five lines of NumPy do: a padded copy, a window, a flip."""
+    image, labels = np.empty((SIDE, SIDE, 3), np.uint8), np.full((SIDE, SIDE), 255, np.uint8)
+    image[:] = (124, 116, 104)
+    for y, x in itertools.product(range(SIDE), range(SIDE)):
+        column = SIDE - 1 - x if row["flip"] else x
+        top, left = row["top"] + y, row["left"] + x
+        if 0 <= top < pair.labels.shape[0] and 0 <= left < pair.labels.shape[1]:
+            image[y, column], labels[y, column] = pair.image[top, left], pair.labels[top, left]
+    return image, labels
+
+
+@pytest.fixture(scope="module")
+def expected(readers):
+    """List the digest of every batch of two epochs."""
+    reader, found = readers["cold"], []
+    pairs = [reader.read(index) for index in range(len(reader))]
+    for epoch, step in itertools.product(range(EPOCHS), range(steps_of(reader))):
+        rows = plan_of(reader).rows(epoch, step)
+        crops = [cut(pairs[row["sample"]], row) for row in rows]
+        found.append(digest(rows, *(np.stack(part) for part in zip(*crops, strict=True))))
+    return found
+
+
+class Run:
+    """Be a run on some threads and ranks: it delivers, stops, and goes on elsewhere."""
+
+    def __init__(self, reader, threads, world, state=None):
+        self.loaders = [
+            Loader(reader, plan_of(reader, Shard(r, world)), format=BYTES, threads=threads) for r in range(world)
+        ]
+        for loader in self.loaders:
+            if state is not None:
+                loader.load_state_dict(json.loads(state))
+
+    def deliver(self, count):
+        """Give the digests of the next `count` batches, the ranks' slices joined in the order of ranks; and the state."""
+        found, epochs = [], []
+        while len(found) < count:
+            epochs = epochs or [iter(loader) for loader in self.loaders]
+            batches = [next(epoch, None) for epoch in epochs]
+            if batches[0] is None:
+                assert batches == [None] * len(batches)
+                epochs = []
+                continue
+            parts = (
+                np.concatenate(part) for part in zip(*((b.crops, b.images, b.labels) for b in batches), strict=True)
+            )
+            found.append(digest(*parts))
+        states = {json.dumps(loader.state_dict()) for loader in self.loaders}
+        for loader in self.loaders:
+            loader.close()
+        (state,) = states
+        return found, state
+
+
+def test_the_run_is_pinned(expected):
+    assert hashlib.sha256("".join(expected).encode()).hexdigest() == PINNED
+
+
+@pytest.mark.parametrize("kind", ["cold", "warm"])
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("threads", THREADS)
+def test_threads_and_ranks_change_nothing(readers, expected, kind, threads, world):
+    assert Run(readers[kind], threads, world).deliver(len(expected))[0] == expected
+
+
+@pytest.mark.parametrize("kind", ["cold", "warm"])
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("threads", THREADS)
+def test_a_resume_at_every_batch_changes_nothing(readers, expected, kind, threads, world):
+    """The run starts elsewhere, is resumed here after k batches, and again elsewhere one batch later."""
+    elsewhere = itertools.cycle(itertools.product(readers.values(), THREADS, WORLDS))
+    places = itertools.islice(elsewhere, THREADS.index(threads) * 7 + WORLDS.index(world) * 3, None)
+    for k in range(len(expected)):
+        first, state = Run(*next(places)).deliver(k)
+        second, state = Run(readers[kind], threads, world, state).deliver(1)
+        third, _ = Run(*next(places), state).deliver(len(expected) - k - 1)
+        assert first + second + third == expected, f"resumed after {k} batches"
+
+
+@pytest.mark.parametrize("small", ["pad", "drop"])
+def test_every_epoch_holds_every_sample_once(readers, small):
+    plan = plan_of(readers["cold"], small=small)
+    for epoch in range(EPOCHS):
+        samples = np.concatenate([plan.rows(epoch, step)["sample"] for step in range(plan.steps)])
+        assert len(set(samples.tolist())) == len(samples) == len(plan) - plan.tail
