@@ -80,7 +80,7 @@ def test_slow_files_are_seen_as_reading(source, monkeypatch):
     report = measure(source, 2, CROP, **QUICK)
     assert report.cold.reading > 0.3
     assert report.cold.reading > report.cold.decoding
-    assert report.cold.pairs_per_s <= 2 / 0.02
+    assert report.cold.pairs_per_s < 3 / 0.02  # two threads; what was read before the clock started counts, too
     assert report.warm.reading == 0
     assert judge(report)[0] == "reading"
 
@@ -88,9 +88,9 @@ def test_slow_files_are_seen_as_reading(source, monkeypatch):
 def test_slow_decoders_are_seen_as_decoding(source, monkeypatch):
     decode = Source.decode
 
-    def slowly(*words):
+    def slowly(*words, **options):
         time.sleep(0.02)
-        return decode(*words)
+        return decode(*words, **options)
 
     monkeypatch.setattr(Source, "decode", slowly)
     report = measure(source, 2, CROP, **QUICK)

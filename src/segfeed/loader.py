@@ -236,12 +236,14 @@ class Loader:
                 self._fill(batch, 0, len(batch.crops))
                 yield batch
             return
+        # All threads share the first batch, so that it comes soon, and the last ones, so that none is idle while the epoch
+        # ends; the others only where there are more threads than batches in flight.
+        shared = {first, *steps[-2:]}
         with ThreadPoolExecutor(self.threads, "segfeed-loader") as workers:
             running: deque[tuple[Batch, list[Future[None]]]] = deque()
             try:
                 for step in steps:
-                    # All share the first batch, so that it comes soon; later ones only where there are more threads than batches.
-                    shares = self.threads if step == first else -(-self.threads // _IN_FLIGHT)
+                    shares = self.threads if step in shared else -(-self.threads // _IN_FLIGHT)
                     running.append(self._submit(workers, self._lease(epoch, step), shares))
                     if len(running) == _IN_FLIGHT:
                         yield _wait(*running.popleft())
@@ -259,7 +261,7 @@ class Loader:
 
     def _lease(self, epoch: int, step: int) -> Batch:
         images, labels = (
-            pool.lease()[: int(np.prod(shape, dtype=np.int64)) * dtype.itemsize].view(dtype).reshape(shape)
+            pool.lease().view(dtype).reshape(shape)
             for pool, shape, dtype in zip(self._pools, self._shapes, self._dtypes, strict=True)
         )
         rows = self.plan.rows(epoch, step)
