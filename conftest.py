@@ -1,5 +1,6 @@
 """What tests and doctests share: a cache of their own, tiny datasets, and the way to real data."""
 
+import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,11 @@ SHARED = Path(__file__).parents[1] / "shared" / "data"
 PALETTE = np.array(voc_colours(256), np.uint8).tobytes()
 
 WriteVoc = Callable[..., Path]
+
+# The doctests of an adapter need its framework.
+FRAMEWORKS = ("torch", "tensorflow", "jax")
+ABSENT = [name for name in FRAMEWORKS if importlib.util.find_spec(name) is None]
+collect_ignore_glob = [f"src/segfeed/frameworks/{name}*" for name in ABSENT] + ["src/segfeed/adapters.py"] * bool(ABSENT)
 
 
 @pytest.fixture(autouse=True, scope="session")

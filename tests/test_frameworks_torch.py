@@ -458,6 +458,7 @@ def test_crops_one_by_one_are_the_loaders(readers, kind, name):
     assert rows_of(loader, 3) == given_by(dataloader, loader, 3)
 
 
+@pytest.mark.filterwarnings("ignore:os.fork")  # JAX warns, where another test imported it
 @pytest.mark.parametrize(
     ("start", "workers", "kind"),
     [("fork", 2, "source"), ("fork", 2, "pack"), ("spawn", 2, "pack"), ("forkserver", 1, "source")],

@@ -1,5 +1,7 @@
 """Grouping: other classes from the same masks, checked against painting the old labels by hand."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -106,3 +108,9 @@ def test_scan_and_load_take_a_mapping_and_pack_it_apart(voc_folder, cache):
 def test_mapping_of_object_ids_is_refused(voc_folder):
     with pytest.raises(OptionError, match="no meaning for task"):
         scan(voc_folder, task="instance", legend=PETS)
+
+
+def test_mapping_may_lie_in_a_json_file(voc_folder, tmp_path):
+    path = tmp_path / "groups.json"
+    path.write_text(json.dumps(PETS))
+    assert scan(voc_folder, legend=path).legend == scan(voc_folder, legend=PETS).legend

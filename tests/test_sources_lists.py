@@ -1,13 +1,18 @@
-"""Split lists: what is read, in which order, and what is refused with its line named."""
+"""Splits: what is read from a list and what is refused with its line named; and the split by a hash of the ids."""
 
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from segfeed.errors import ListError, SourceMissingError
+from segfeed.errors import ListError, SourceError, SourceMissingError
 from segfeed.sources import lists
-from segfeed.sources.lists import read_list
+from segfeed.sources.lists import AUTOMATIC, choose_split, ids_of_files, read_lines, read_list, split_by_hash
+
+ROOT = Path("photos")
 
 
 @pytest.fixture
@@ -145,3 +150,86 @@ def test_long_list_is_read_in_reasonable_time_and_memory(write):
     ids = read_list(write("\n".join(f"{n:07d}" for n in range(20_000))))
     assert len(ids) == 20_000
     assert sys.getsizeof(ids) < 200_000
+
+
+def test_lines_are_numbered_as_an_editor_numbers_them(write):
+    assert read_lines(write("\r\n a b \n\nc\n")) == [(2, "a b"), (4, "c")]
+
+
+def test_ids_of_files_are_sorted_and_each_is_there_once():
+    assert ids_of_files(["b", "a", "10", "2", "b", "ä"], ROOT) == ("10", "2", "a", "b", "ä")
+
+
+def test_files_of_no_number_are_refused():
+    with pytest.raises(SourceError, match="photos: no picture; expected photos and masks"):
+        ids_of_files([], ROOT)
+
+
+@pytest.mark.parametrize("stem", ["12:30:00", "a\nb", "a?", "\udcff", "a\x1b[2J"])
+def test_file_name_that_can_be_no_id_is_refused_and_escaped(stem):
+    with pytest.raises(SourceError, match=r"holds characters no id may have.*rename photo and mask") as caught:
+        ids_of_files(["a", stem], ROOT)
+    assert str(caught.value).isprintable()
+
+
+def test_split_by_hash_is_the_same_on_every_machine_and_in_every_version():
+    ids = [f"{number:04d}" for number in range(40)]
+    assert split_by_hash(ids, "val", ROOT) == ("0010", "0021", "0033", "0035", "0038")
+
+
+def part(ids: list[str], split: str) -> set[str]:
+    try:
+        return set(split_by_hash(ids, split, ROOT))
+    except SourceError:
+        return set()
+
+
+@given(st.lists(st.integers(0, 10**6).map(str), min_size=1, max_size=40, unique=True), st.integers(1, 40))
+def test_adding_samples_in_any_order_moves_no_other(ids, count):
+    few = sorted(ids[:count])
+    for split in ("train", "val"):
+        assert part(few, split) == part(ids, split) & set(few)
+
+
+def test_train_and_val_are_all_without_overlap_in_the_given_order_and_val_is_a_fifth():
+    ids = [f"{(7919 * number) % 20_000:05d}" for number in range(20_000)]
+    train, val, everything = (split_by_hash(ids, split, ROOT) for split in AUTOMATIC)
+    assert list(everything) == ids
+    chosen = set(val)
+    assert chosen | set(train) == set(ids)
+    assert not chosen & set(train)
+    assert list(val) == [entry for entry in ids if entry in chosen]
+    assert 3_800 < len(val) < 4_200  # six standard deviations around 4,000 are 340
+
+
+def test_split_does_not_depend_on_how_a_system_spells_accents():
+    ids = [f"Stra\u00dfe \u00e9t\u00e9 {number}" for number in range(50)]
+    decomposed = [unicodedata.normalize("NFD", entry) for entry in ids]
+    assert decomposed != ids
+    val = split_by_hash(ids, "val", ROOT)
+    assert [unicodedata.normalize("NFC", entry) for entry in split_by_hash(decomposed, "val", ROOT)] == list(val)
+
+
+def test_empty_split_of_few_samples_is_refused_with_the_way_out():
+    with pytest.raises(SourceError, match="puts none of the 1 samples into 'val'; pass the split \"all\""):
+        split_by_hash(["0000"], "val", ROOT)
+
+
+@pytest.mark.parametrize(
+    ("split", "names", "chosen"),
+    [
+        ("train", ["train", "valid"], "train"),
+        ("val", ["train", "valid"], "valid"),
+        ("valid", ["train", "val"], "val"),
+        ("validation", ["val"], "val"),
+        ("val", ["val", "valid"], "val"),
+    ],
+)
+def test_split_is_found_by_its_name_or_the_one_that_means_the_same(split, names, chosen):
+    assert choose_split(split, names, ROOT) == chosen
+
+
+@pytest.mark.parametrize(("split", "names"), [("test", ["train", "val"]), ("val", ["valid", "validation"]), ("", [])])
+def test_split_that_is_not_there_or_might_be_two_is_refused(split, names):
+    with pytest.raises(SourceMissingError, match=f"photos: no split '{split}'; it has {', '.join(names) or 'none'};"):
+        choose_split(split, names, ROOT)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import segfeed
-from segfeed.errors import LegendError, ListError, OptionError, SourceError, SourceMissingError
+from segfeed.errors import LegendError, ListError, MaskError, OptionError, SourceError, SourceMissingError
 from segfeed.objects import Objects
 from segfeed.palette import voc_colours
 from segfeed.sources import voc
@@ -82,6 +82,18 @@ def test_folder_without_a_dataset_is_not_recognised(tmp_path):
     assert voc.recognise(tmp_path) is None
 
 
+def test_folder_with_lists_but_without_photos_is_recognised_and_says_what_is_missing(root):
+    shutil.rmtree(root / "JPEGImages")  # CVAT exports without them unless it is asked to
+    with pytest.raises(SourceMissingError, match="JPEGImages: no such folder; expected the photos of 3 listed samples"):
+        segfeed.scan(root)
+
+
+def test_why_names_the_legend_file(root):
+    assert "labelmap" not in voc.recognise(root).why
+    (root / "labelmap.txt").write_text("sky:1,2,3::\n")
+    assert voc.recognise(root).why == f"ImageSets/Segmentation lies in {root}, classes in labelmap.txt"
+
+
 @pytest.mark.parametrize("split", ["train", "val", "trainval", "my fold 3", "default"])
 def test_any_list_is_a_split(root, split):
     write_list(root, split, "train_1\nval_0\n")
@@ -107,7 +119,7 @@ def test_split_name_cannot_leave_the_lists(root, tmp_path, opened, split):
     (tmp_path / "secret.txt").write_text("train_0\n")
     opened.clear()
     with pytest.raises(SourceMissingError, match="no list for split"):
-        segfeed.scan(root, split)
+        voc.scan(root, split)
     assert opened == []
 
 
@@ -149,7 +161,7 @@ def test_hostile_id_is_refused_before_anything_but_the_list_is_opened(root, tmp_
     path = write_list(root, "train", "train_0\n../outside\n")
     opened.clear()
     with pytest.raises(ListError, match="line 2"):
-        segfeed.scan(root)
+        voc.scan(root, "train")
     assert opened == [str(path)]
 
 
@@ -229,12 +241,151 @@ def test_malformed_labelmap_is_a_legend_error(root, data):
         segfeed.scan(root)
 
 
-def test_export_of_cvat_is_read_by_its_own_labelmap(shared_data):
-    source = segfeed.scan(shared_data / "exports" / "cvat-tools", "default")
-    assert source.legend.names == ("background", "tool")
+def test_ignored_pixels_of_a_labelmap_are_void(root):
+    (root / "labelmap.txt").write_text("background:0,0,0::\nroad:9,8,7::\nignore_region:5,5,5::\n")
+    colours = np.zeros((6, 8, 3), np.uint8)
+    colours[:2], colours[2:4] = (9, 8, 7), (5, 5, 5)
+    Image.fromarray(colours).save(root / "SegmentationClass" / "train_0.png")
+    source = segfeed.scan(root)
+    assert source.legend.names == ("background", "road")
+    assert source.read(0).labels[:, 0].tolist() == [1, 1, 255, 255, 0, 0]
+
+
+def test_vocs_own_classes_as_a_labelmap_with_ignored_change_nothing(root):
+    before = [segfeed.scan(root).read(index).labels for index in range(3)]
+    rows = zip((*(f"class {n}" for n in range(21)), "ignored"), (*voc_colours(21), (224, 224, 192)), strict=True)
+    (root / "labelmap.txt").write_text("".join(f"{name}:{r},{g},{b}::\n" for name, (r, g, b) in rows))
+    for index, labels in enumerate(before):
+        np.testing.assert_array_equal(segfeed.scan(root).read(index).labels, labels)
+
+
+def only_default(root: Path) -> None:
+    shutil.rmtree(root / LISTS)
+    (root / LISTS).mkdir()
+    keys = [f"train_{number}" for number in range(3)] + ["val_0", "val_1"]
+    write_list(root, "default", "".join(f"{key}\n" for key in keys))
+    for folder in ("JPEGImages", "SegmentationClass"):
+        shutil.copy(root / folder / "val_0.png", root / folder / "val_1.png")
+
+
+def test_only_list_of_cvat_is_a_split_and_is_split_by_hash(root):
+    only_default(root)
+    assert voc.split_names(root) == ["default", "train", "val", "all"]
+    whole, train, everything = (voc.scan(root, split) for split in ("default", "train", "all"))
+    assert whole.keys == everything.keys == ("train_0", "train_1", "train_2", "val_0", "val_1")
+    assert train.keys == whole.keys[:4]
+    assert voc.scan(root, "val").keys == whole.keys[4:]
+    assert whole.why == ""
+    assert train.why == "default.txt split by a hash of the ids"
+
+
+def test_lists_beside_default_leave_nothing_to_a_hash(root):
+    only_default(root)
+    write_list(root, "mine", "val_0\n")
+    assert voc.split_names(root) == ["default", "mine"]
+    with pytest.raises(SourceMissingError, match=r"no list for split 'train'.*lists: default, mine"):
+        segfeed.scan(root)
+
+
+def test_masks_saved_as_jpeg_are_refused_as_such_and_not_called_missing(root):
+    for mask in sorted((root / "SegmentationClass").iterdir()):
+        Image.fromarray(np.array(voc_colours(256), np.uint8)[stored(mask)]).save(mask.with_suffix(".jpg"))
+        mask.unlink()
+    with pytest.raises(MaskError, match=r"train_0\.jpg: a JPEG of .* colours"):
+        segfeed.scan(root).read(0)
+
+
+def augment(root: Path, *keys: str) -> None:
+    """Write masks as they are made from SBD: gray, without void, here all of class 9."""
+    (root / "SegmentationClassAug").mkdir(exist_ok=True)
+    for key in keys:
+        size = stored(root / "JPEGImages" / f"{key}.png").shape[:2]
+        Image.fromarray(np.full(size, 9, np.uint8)).save(root / "SegmentationClassAug" / f"{key}.png")
+
+
+@pytest.mark.parametrize("split", ["trainaug", "train_aug", "aug"])
+def test_augmented_split_reads_augmented_masks_and_says_so(root, split):
+    augment(root, "train_0", "train_1", "train_2")
+    write_list(root, split, "train_0\ntrain_2\n")
+    source = voc.scan(root, split)
+    assert [np.unique(source.read(index).labels).tolist() for index in range(2)] == [[9], [9]]
+    assert source.why == "masks from SegmentationClassAug (2)"
+    assert np.unique(segfeed.scan(root, "train").read(0).labels).size > 1
+
+
+def test_masks_of_both_folders_are_counted_where_an_augmented_split_needs_them(root):
+    augment(root, "train_1")
+    write_list(root, "trainaug", "train_0\ntrain_1\ntrain_2\n")
+    source = voc.scan(root, "trainaug")
+    assert source.why == "masks from SegmentationClassAug (1) and SegmentationClass (2)"
+    assert [np.unique(source.read(index).labels).size > 1 for index in range(3)] == [True, False, True]
+    (root / "SegmentationClass" / "train_2.png").unlink()
+    with pytest.raises(SourceMissingError, match="1 of 3 listed samples have no mask: train_2;"):
+        segfeed.scan(root, "trainaug")
+
+
+def test_augmented_masks_serve_a_split_that_has_no_others_and_never_fill_gaps(root):
+    augment(root, "train_0", "train_1", "train_2")
+    (root / "SegmentationClass" / "train_1.png").unlink()
+    with pytest.raises(SourceMissingError, match="SegmentationClass: 1 of 3 listed samples have no mask: train_1;"):
+        segfeed.scan(root, "train")
+    shutil.rmtree(root / "SegmentationClass")
+    source = voc.scan(root, "train")
+    assert "SegmentationClassAug, since SegmentationClass has none" in source.why
+    assert np.unique(source.read(1).labels).tolist() == [9]
+
+
+def test_augmented_split_without_augmented_masks_is_read_as_any_other(root):
+    write_list(root, "trainaug", "train_0\n")
+    assert voc.scan(root, "trainaug").why == ""
+    (root / "SegmentationClass" / "train_0.png").unlink()
+    with pytest.raises(SourceMissingError, match="SegmentationClass: 1 of 1 listed samples have no mask: train_0"):
+        segfeed.scan(root, "trainaug")
+
+
+@pytest.mark.parametrize("split", ["default", "all"])
+def test_export_of_cvat_is_read_by_its_own_labelmap(shared_data, split):
+    source = segfeed.scan(shared_data / "exports" / "cvat-tools", split)
+    assert source.format == "voc"
+    assert source.keys == ("SSI1", "SSI10")
+    lines = (source.root / "labelmap.txt").read_text().splitlines()[1:]
+    meant = {tuple(map(int, line.split(":")[1].split(","))): line.split(":")[0] for line in lines}
+    assert source.legend.names == tuple(meant.values())
     for index, key in enumerate(source.keys):
+        image, labels = source.read(index)
         colours = stored(source.root / "SegmentationClass" / f"{key}.png")[..., :3]
-        np.testing.assert_array_equal(source.read(index).labels, (colours == (250, 50, 83)).all(axis=-1))
+        for colour, name in meant.items():
+            expected = (colours == colour).all(axis=-1)
+            np.testing.assert_array_equal(labels == source.legend.names.index(name), expected)
+        np.testing.assert_array_equal(image, stored(source.root / "JPEGImages" / f"{key}.png"))
+
+
+def test_objects_of_cvat_are_read(shared_data):
+    source = segfeed.scan(shared_data / "exports" / "cvat-tools", "default", task="instance")
+    colours = stored(source.root / "SegmentationObject" / "SSI1.png")
+    np.testing.assert_array_equal(source.read(0).labels, (colours == (128, 0, 0)).all(axis=-1))
+
+
+def test_datumaros_voc_has_exact_labels_and_a_test_split_to_predict(shared_data):
+    root = shared_data / "exports/datumaro-assets/tests/assets/voc_dataset/voc_dataset1"
+    train, test = segfeed.scan(root), segfeed.scan(root, "test")
+    assert train.keys == ("2007_000001",)
+    assert (stored(train.samples[0].mask.path) == (0, 128, 0)).all()
+    assert (train.read(0).labels == train.legend.names.index("bicycle")).all()
+    assert test.keys == ("2007_000002",)
+    assert not test.has_masks
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "error", "found"),
+    [
+        ("voc_dataset2", "trainval", ListError, r"trainval\.txt: the list is empty"),
+        ("voc_dataset3", "train", SourceError, "no known dataset layout"),
+    ],
+)
+def test_datumaros_detection_sets_are_refused_with_the_reason(shared_data, name, split, error, found):
+    with pytest.raises(error, match=found):
+        segfeed.scan(shared_data / "exports/datumaro-assets/tests/assets/voc_dataset" / name, split)
 
 
 def test_real_voc_is_read_as_pillow_sees_it(voc2012_part):

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from segfeed import errors
+from segfeed.adapters import to_jax, to_tf, to_torch
 from segfeed.errors import SegfeedError
 from segfeed.feed import Splits, load, scan
 from segfeed.format import IMAGENET, Format
@@ -48,6 +49,9 @@ __all__ = [
     "make_pack",
     "scan",
     "show",
+    "to_jax",
+    "to_tf",
+    "to_torch",
 ]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from segfeed.blobs import File
 from segfeed.codec import read_palette
 from segfeed.errors import LegendError, OptionError, SourceError, SourceMissingError
 from segfeed.format import Format
@@ -26,6 +27,7 @@ from segfeed.plugins import find_format
 from segfeed.progress import show_progress
 from segfeed.sample import write_sample
 from segfeed.sources import Source, Task
+from segfeed.sources.legend_files import LEGEND_FILES, read_legend
 from segfeed.splits import Part, join, parse_split
 from segfeed.storage import cache_folder, publish
 
@@ -93,7 +95,8 @@ def scan(
     if not root.exists():
         raise SourceMissingError(f"{root}: no such folder; pass the path of a dataset, or the name 'sample'.")
     layout, module = find_format(root, format)
-    groups, given = (legend, None) if isinstance(legend, Mapping) else (None, _read_legend(legend))
+    chosen = _read_legend(legend)
+    groups, given = (chosen, None) if isinstance(chosen, Mapping) else (None, chosen)
     parts = (Part(split),) if split in module.split_names(layout.root) else parse_split(split)
     sources: list[Source] = [
         # An unknown colour may become a class that only the mapping names.
@@ -220,30 +223,28 @@ def _format(fields: dict[str, Any]) -> Format:
     return Format(**fields)
 
 
-def _read_legend(legend: Legend | Sequence[str] | str | os.PathLike[str] | None) -> Legend | None:
-    """Take a legend as it is, from names, or from a file: JSON, a palette PNG, or text with one class a line."""
-    if legend is None or isinstance(legend, Legend):
+def _read_legend(legend: LegendLike | None) -> Legend | Mapping[str, str | None] | None:
+    """Take a legend as it is, from names, or from a file: JSON (a legend or a mapping), a palette PNG, or text."""
+    if legend is None or isinstance(legend, Legend | Mapping):
         return legend
     if not isinstance(legend, str | os.PathLike):
         return Legend(tuple(legend))
     path = Path(legend).expanduser()
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise LegendError(
-            f"{path}: the legend cannot be read ({error.strerror}); pass a Legend, class names, or a legend file."
-        ) from error
+    if not path.is_file():
+        raise LegendError(f"{path}: the legend cannot be read (no such file); pass a Legend, class names, a mapping, or a legend file.")
     if path.suffix.lower() == ".png":
         # A palette may repeat a colour; 254 classes are what 8-bit labels can hold beside void.
-        colours = [c for c in dict.fromkeys(as_colours(read_palette(data, path.name))) if c != VOID_COLOUR][:254]
+        palette = as_colours(read_palette(File.of(str(path)).read(), path.name))
+        colours = [colour for colour in dict.fromkeys(palette) if colour != VOID_COLOUR][:254]
         return Legend(tuple(f"class {i}" for i in range(len(colours))), tuple(colours), title=path.stem)
-    try:
-        text = data.decode("utf-8-sig")
-        return (
-            Legend.from_json(json.loads(text)) if path.suffix.lower() == ".json" else Legend.from_text(text, path.stem)
-        )
-    except ValueError as error:
-        raise LegendError(f"{path}: {error}") from error
+    if path.suffix.lower() == ".json" and path.name not in LEGEND_FILES:
+        try:
+            described = json.loads(path.read_bytes())
+            groups = isinstance(described, dict) and all(isinstance(new, str | None) for new in described.values())
+            return described if groups else Legend.from_json(described)
+        except (OSError, ValueError) as error:
+            raise LegendError(f"{path}: {error}") from error
+    return replace(read_legend(path), title=path.stem)
 
 
 def _read_splits(

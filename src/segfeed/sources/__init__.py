@@ -22,6 +22,17 @@ _HEAD_BYTES = 1 << 16  # nearly every photo declares its size in its first 64 Ki
 
 FORMATS: dict[str, str] = {
     "voc": "segfeed.sources.voc",
+    "tar": "segfeed.sources.tar",
+    "ade20k": "segfeed.sources.ade20k",
+    "cityscapes": "segfeed.sources.cityscapes",
+    "kitti": "segfeed.sources.kitti",
+    "vistas": "segfeed.sources.vistas",
+    "coco_stuff": "segfeed.sources.coco_stuff",
+    "columns": "segfeed.sources.columns",
+    "labelme": "segfeed.sources.labelme",
+    "roboflow": "segfeed.sources.roboflow",
+    "camvid": "segfeed.sources.camvid",
+    "folders": "segfeed.sources.two_folders",
 }
 """The formats that `segfeed.scan` recognises: name -> module.
 
@@ -142,7 +153,7 @@ class Source:
         lacking = [lack.key for lack in self.missing if lack.what == first.what]
         shown = ", ".join(lacking[:_SHOWN]) + (", ..." if len(lacking) > _SHOWN else "")
         raise SourceMissingError(
-            f"{first.folder}: {len(lacking)} of {len(self.samples) + len(self.missing)} listed samples have no {first.what}: "
+            f"{first.folder}: {len(lacking)} of {len(self.samples) + len({lack.key for lack in self.missing})} listed samples have no {first.what}: "
             f"{shown}; add the files or take the ids off the list (nothing is skipped silently)."
         )
 

@@ -1,15 +1,24 @@
-"""Split lists: a text file with one id a line, read strictly."""
+"""Splits: which samples belong to one, by a list that is read strictly, or by a hash of their ids where there is none."""
 
 import re
+import unicodedata
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from pathlib import Path
 
-from segfeed.errors import ListError, SourceMissingError
+from segfeed.errors import ListError, SourceError, SourceMissingError
 
 MAX_LIST_BYTES = 64 << 20
 
-# An id becomes part of a path: nothing in it may leave the folder, on any system.
-_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029/\\:*?"<>|]')
+AUTOMATIC = ("train", "val", "all")
+"""The splits of a dataset that comes without any; see `split_by_hash`."""
+
+_SAME_SPLIT = ("val", "valid", "validation")
+
+FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\:*?"<>|]')
+"""What no id may hold. It becomes part of a path: nothing in it may leave the folder, on any system. Lone surrogates are
+bytes of a file name that are not UTF-8."""
 
 
 def read_list(path: Path) -> tuple[str, ...]:
@@ -19,49 +28,151 @@ def read_list(path: Path) -> tuple[str, ...]:
         SourceMissingError: there is no such file.
         ListError: no text, no id, an id twice, or a line that is no id; the line is named.
     """
+    return parse_list(_read(path), path)
+
+
+def parse_list(data: bytes, where: Path | str) -> tuple[str, ...]:
+    r"""Read the bytes of a split list, as `read_list` does.
+
+    Args:
+        data: the list.
+        where: what it is called in an error.
+
+    >>> parse_list(b"2007_000032\r\n2007_000039\r\n", "train.txt")
+    ('2007_000032', '2007_000039')
+    """
     ids = []
-    # str.splitlines would also split at control characters, and make two ids of one.
-    for number, line in enumerate(re.split(r"\r\n|\n|\r", _text(path)), 1):
-        if entry := line.strip(" \t"):
-            _check_id(entry, path, number)
-            ids.append(entry)
-    if not ids:
-        raise ListError(f"{path}: the list is empty; expected one id a line.")
-    twice, times = Counter(ids).most_common(1)[0]
-    if times > 1:
-        raise ListError(f"{path}: id {twice!r} is listed {times} times; expected each id once; remove the repetitions.")
+    for number, entry in _lines(data, where):
+        _check_id(entry, where, number)
+        ids.append(entry)
+    refuse_repeated(ids, where)
     return tuple(ids)
 
 
-def _text(path: Path) -> str:
+def read_lines(path: Path) -> list[tuple[int, str]]:
+    """Read the lines of a list that are not blank: (line number, line without surrounding spaces).
+
+    Raises:
+        SourceMissingError: there is no such file.
+        ListError: no text, or no line.
+    """
+    return _lines(_read(path), path)
+
+
+def _lines(data: bytes, where: Path | str) -> list[tuple[int, str]]:
+    # str.splitlines would also split at control characters, and make two ids of one.
+    lines = enumerate(re.split(r"\r\n|\n|\r", _text(data, where)), 1)
+    entries = [(number, entry) for number, line in lines if (entry := line.strip(" \t"))]
+    if not entries:
+        raise ListError(f"{where}: the list is empty; expected one id a line.")
+    return entries
+
+
+def refuse_repeated(ids: Sequence[str], path: Path | str) -> None:
+    """Raise ListError where a list names an id twice."""
+    twice, times = Counter(ids).most_common(1)[0]
+    if times > 1:
+        raise ListError(f"{path}: id {twice!r} is listed {times} times; expected each id once; remove the repetitions.")
+
+
+def ids_of_files(stems: Iterable[str], root: Path) -> tuple[str, ...]:
+    """Make ids of the stems of files that no list names, in the order of their characters.
+
+    Raises:
+        SourceError: a stem holds characters that no id may have, or there is none at all.
+    """
+    ids = tuple(sorted(set(stems)))
+    if not ids:
+        raise SourceError(f"{root}: no picture; expected photos and masks; check the path.")
+    for entry in ids:
+        if FORBIDDEN.search(entry):
+            raise SourceError(
+                f"{root}: file name {entry!r} holds characters no id may have (control characters, separators, "
+                'or one of :*?"<>|); rename photo and mask.'
+            )
+    return ids
+
+
+def split_by_hash(ids: Sequence[str], split: str, root: Path) -> tuple[str, ...]:
+    """Take one split of ids that no list splits: a fifth is "val", the rest is "train", and "all" is all of them.
+
+    The split of an id depends on the id alone, so samples that are added later move no others.
+
+    Args:
+        ids: in the dataset's order, which is kept.
+        split: one of `AUTOMATIC`.
+        root: for the error.
+
+    Raises:
+        SourceError: the split is empty, which happens to few samples.
+
+    >>> split_by_hash(["a", "b", "c", "d", "e", "f"], "val", Path("photos"))
+    ('b', 'd')
+    """
+    chosen = tuple(entry for entry in ids if split == "all" or _is_val(entry) == (split == "val"))
+    if not chosen:
+        raise SourceError(
+            f"{root}: the hash of the ids puts none of the {len(ids)} samples into {split!r}; "
+            'pass the split "all", or write lists of your own.'
+        )
+    return chosen
+
+
+def _is_val(entry: str) -> bool:
+    # macOS may decompose the accents of a file name: the same sample must stay in its split.
+    name = unicodedata.normalize("NFC", entry).encode()
+    return int.from_bytes(blake2b(name, digest_size=8, key=b"segfeed split").digest(), "big") % 5 == 0
+
+
+def choose_split(split: str, names: Sequence[str], root: Path) -> str:
+    """Find a split by its name; "val", "valid" and "validation" are one, unless several of them are there.
+
+    Raises:
+        SourceMissingError: there is no such split; those that exist are named.
+
+    >>> choose_split("val", ["train", "valid"], Path("export"))
+    'valid'
+    """
+    same = [name for name in names if name in _SAME_SPLIT] if split in _SAME_SPLIT else []
+    if split in names:
+        return split
+    if len(same) == 1:
+        return same[0]
+    raise SourceMissingError(f"{root}: no split {split!r}; it has {', '.join(names) or 'none'}; pass one of these.")
+
+
+def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_LIST_BYTES:
             raise ListError(
                 f"{path}: {path.stat().st_size:,} bytes; expected a list of at most {MAX_LIST_BYTES:,}; is this the right file?"
             )
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise SourceMissingError(f"{path}: no such list.") from None
     except OSError as error:
         raise ListError(f"{path}: the list cannot be read ({error.strerror}); check its permissions.") from error
+
+
+def _text(data: bytes, where: Path | str) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ListError(
-            f"{path}: byte {error.start} is not UTF-8; expected a text file with one id a line; save it as UTF-8."
+            f"{where}: byte {error.start} is not UTF-8; expected a text file with one id a line; save it as UTF-8."
         ) from None
     if "\0" in text:
-        raise ListError(f"{path}: a binary file; expected a text file with one id a line.")
+        raise ListError(f"{where}: a binary file; expected a text file with one id a line.")
     return text
 
 
-def _check_id(entry: str, path: Path, number: int) -> None:
+def _check_id(entry: str, path: Path | str, number: int) -> None:
     where = f"{path}, line {number}: {entry!r}"
     if re.fullmatch(r"\S+\s+-?[01]", entry):
         raise ListError(
             f"{where} has two columns, as the lists of single classes do; expected one id; use the list of the whole split."
         )
-    if entry.startswith(("/", "\\", "~")) or ".." in entry or re.match(r"[A-Za-z]:", entry) or _FORBIDDEN.search(entry):
+    if entry.startswith(("/", "\\", "~")) or ".." in entry or re.match(r"[A-Za-z]:", entry) or FORBIDDEN.search(entry):
         raise ListError(
             f"{where} is a path or holds characters no id may have; expected the plain name of a photo without its suffix."
         )

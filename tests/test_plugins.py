@@ -1,0 +1,149 @@
+"""Plug-ins: formats of other packages are found when they are needed, and their faults are theirs, by name."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import segfeed
+from segfeed import plugins
+from segfeed.errors import OptionError, SegfeedError, SourceError
+from segfeed.plugins import PluginError, find_format, format_names, import_format, name_of
+from segfeed.sources import FORMATS
+
+GOOD = """
+from pathlib import Path
+from segfeed.sources import Layout
+def recognise(path): return Layout(path, "there is a flag") if (Path(path) / "flag").exists() else None
+def split_names(root): return ["train"]
+def scan(root, split, **options): raise NotImplementedError
+"""
+OBJECT = """
+import types
+FLAG = types.SimpleNamespace(recognise=recognise, split_names=split_names, scan=scan)
+"""
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Give a function that installs a package with one module and its entry points."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(site)
+    written = []
+
+    def write(package: str, points: dict[str, str], code: str = GOOD, version: str = "1.0") -> Path:
+        module = package.replace("-", "_")
+        (site / f"{module}.py").write_text(code)
+        written.append(module)
+        described = site / f"{module}-{version}.dist-info"
+        described.mkdir()
+        (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
+        lines = "".join(f"{name} = {value}\n" for name, value in points.items())
+        (described / "entry_points.txt").write_text(f"[{plugins.GROUP}]\n{lines}")
+        return site
+
+    yield write
+    for module in written:
+        sys.modules.pop(module, None)
+
+
+def test_formats_of_other_packages_come_after_our_own(install):
+    install("flag-format", {"flag": "flag_format"})
+    assert format_names() == [*FORMATS, "flag"]
+    module = import_format("flag")
+    assert name_of(module) == "flag"
+    assert name_of(import_format("voc")) == "voc"
+
+
+def test_plugin_answers_for_its_own_datasets_only(install, tmp_path, voc_folder):
+    install("flag-format", {"flag": "flag_format"})
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "flag").touch()
+    layout, module = find_format(tmp_path / "set")
+    assert (layout.why, module.__name__) == ("there is a flag", "flag_format")
+    assert segfeed.scan(voc_folder).format == "voc"
+
+
+def test_plugin_may_be_an_object_of_a_module(install, tmp_path):
+    install("flag-format", {"flag": "flag_format:FLAG"}, GOOD + OBJECT)
+    (tmp_path / "flag").touch()
+    assert find_format(tmp_path)[0].why == "there is a flag"
+
+
+def test_two_answers_are_refused_and_both_named(install, tmp_path, write_voc):
+    install("flag-format", {"flag": "flag_format"})
+    root = write_voc(tmp_path / "VOC2012", {"train": [(2, 3)]})
+    (root / "flag").touch()
+    with pytest.raises(SourceError, match=r"several formats: voc \(.*\); flag \(there is a flag\); pass format="):
+        segfeed.scan(root)
+    assert segfeed.scan(root, format="voc").format == "voc"
+
+
+def test_plain_folders_are_asked_last(tmp_path, install):
+    install("flag-format", {"flag": "flag_format"})
+    for folder in ("images", "masks"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        (tmp_path / "set" / folder / "a.png").touch()
+    assert name_of(find_format(tmp_path / "set")[1]) == "folders"
+    (tmp_path / "set" / "flag").touch()
+    assert name_of(find_format(tmp_path / "set")[1]) == "flag"
+    assert name_of(find_format(tmp_path / "set", "folders")[1]) == "folders"
+
+
+def test_name_of_one_of_our_formats_is_taken(install, voc_folder):
+    install("rival", {"voc": "rival"})
+    with pytest.raises(
+        PluginError, match="format 'voc' is added by package 'rival', but there is one of segfeed itself"
+    ):
+        segfeed.scan(voc_folder)
+
+
+def test_one_name_in_two_packages_is_refused(install, voc_folder):
+    install("flag-a", {"flag": "flag_a"})
+    install("flag-b", {"flag": "flag_b"})
+    with pytest.raises(PluginError, match=r"format 'flag' is added by package 'flag-[ab]', but .* 'flag-[ab]'"):
+        segfeed.scan(voc_folder)
+
+
+def test_package_that_is_listed_twice_is_one(install):
+    install("flag-format", {"flag": "flag_format"})
+    install("flag-format", {"flag": "flag_format"}, version="0.9")
+    assert format_names().count("flag") == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("import no_such_module_anywhere", "cannot be imported.*no_such_module_anywhere"),
+        ("1 / 0", "cannot be imported.*ZeroDivisionError"),
+        ("def recognise(path): return None", "has no function split_names, scan"),
+        ("recognise = split_names = scan = 3", "has no function recognise, split_names, scan"),
+    ],
+)
+def test_broken_package_is_named_and_can_be_gone_around(install, voc_folder, code, found):
+    install("broken", {"odd": "broken"}, code)
+    with pytest.raises(PluginError, match=rf"format 'odd' of package 'broken': broken {found}.*pass format="):
+        segfeed.scan(voc_folder)
+    assert segfeed.scan(voc_folder, format="voc").format == "voc"
+
+
+def test_fault_of_a_plugin_is_one_of_ours():
+    assert issubclass(PluginError, SegfeedError)
+    assert issubclass(PluginError, ImportError)
+
+
+def test_unknown_format_is_refused_with_those_there_are(install, voc_folder):
+    install("flag-format", {"flag": "flag_format"})
+    with pytest.raises(OptionError, match=r"format='nope' is not known; use one of voc, .*flag\."):
+        segfeed.scan(voc_folder, format="nope")
+
+
+def test_import_of_segfeed_looks_for_no_plugins(install):
+    site = install("broken", {"odd": "broken"}, "1 / 0")
+    code = "import segfeed, sys; print('broken' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(site)}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"

@@ -1,0 +1,79 @@
+"""Mapillary Vistas: classes from config*.json, which of two sets is meant, palette and gray masks."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import segfeed
+from segfeed.errors import LegendError, OptionError, SourceError, SourceMissingError
+
+COLOURS = [(165, 42, 42), (128, 64, 128), (0, 0, 0)]
+CLASSES = [("animal--bird", True), ("construction--flat--road", True), ("void--unlabeled", False)]
+
+
+def write(root: Path, version: str = "v1.2", folders=("training", "validation"), *, palette: bool = True) -> Path:
+    labels = [
+        {"name": name, "readable": name, "color": colour, "evaluate": counts, "instances": False}
+        for (name, counts), colour in zip(CLASSES, COLOURS, strict=True)
+    ]
+    root.mkdir(exist_ok=True)
+    (root / (f"config_{version}.json" if version else "config.json")).write_text(json.dumps({"labels": labels}))
+    for folder in folders:
+        masks = root / folder / version / "labels"
+        masks.mkdir(parents=True)
+        (root / folder / "images").mkdir(exist_ok=True)
+        for key in ("aZ09_-x", "b"):
+            Image.new("RGB", (3, 1)).save(root / folder / "images" / f"{key}.jpg")
+            mask = Image.fromarray(np.array([[0, 1, 2]], np.uint8))
+            if palette:
+                mask.putpalette([part for colour in COLOURS for part in colour])
+            mask.save(masks / f"{key}.png")
+    return root
+
+
+@pytest.mark.parametrize("version", ["v1.2", ""])
+@pytest.mark.parametrize("palette", [True, False])
+@pytest.mark.parametrize("folders", [("training", "validation"), ("train", "val")])
+def test_classes_are_those_of_the_config(tmp_path, version, palette, folders):
+    root = write(tmp_path / "vistas", version, folders, palette=palette)
+    source = segfeed.scan(root, "val")
+    assert (source.format, source.name, source.keys) == ("vistas", "vistas", ("aZ09_-x", "b"))
+    assert source.legend.names == ("animal--bird", "construction--flat--road")
+    assert source.read(0).labels.tolist() == [[0, 1, 255]]
+
+
+def test_of_two_sets_of_classes_the_path_of_one_decides(tmp_path):
+    root = write(write(tmp_path / "vistas"), "v2.0")
+    with pytest.raises(SourceError, match=r"several sets of classes \(config_v1\.2\.json, config_v2\.0\.json\)"):
+        segfeed.scan(root)
+    source = segfeed.scan(root / "config_v2.0.json")
+    assert "v2.0/labels" in source.samples[0].mask.place
+    assert "config_v2.0.json" in source.why
+
+
+def test_faults_are_named(tmp_path):
+    root = write(tmp_path / "vistas")
+    (root / "training" / "v1.2" / "labels" / "b.png").unlink()
+    with pytest.raises(SourceMissingError, match="1 of 2 listed samples have no mask: b"):
+        segfeed.scan(root)
+    with pytest.raises(OptionError, match="masks hold classes"):
+        segfeed.scan(root, task="instance")
+    for text in ("{", "[]", '{"labels": [{"name": "sky"}]}'):
+        (root / "config_v1.2.json").write_text(text)
+        with pytest.raises(LegendError, match=r"config_v1\.2\.json: malformed"):
+            segfeed.scan(root, "val")
+
+
+@pytest.mark.parametrize("version", ["v1.2", "v2.0"])
+def test_real_export_is_read_exactly(shared_data, version):
+    root = shared_data / "exports" / "datumaro-assets" / "tests" / "assets" / "mapillary_vistas_dataset"
+    names = [label["name"] for label in json.loads((root / f"config_{version}.json").read_text())["labels"]]
+    for split, count in (("train", 1), ("val", 2)):
+        source = segfeed.scan(root / f"config_{version}.json", split)
+        assert (len(source), list(source.legend.names)) == (count, names)
+        for index, key in enumerate(source.keys):
+            with Image.open(root / split / version / "labels" / f"{key}.png") as picture:
+                np.testing.assert_array_equal(source.read(index).labels, np.array(picture))
