@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from segfeed import IMAGENET, Pack, Shard, Source, feed, load
+from segfeed.catalogue import DATASETS
 from segfeed.errors import OptionError, SourceError, SourceMissingError, UnknownColourError
+from segfeed.dataset import FETCHED
 
 CROP = (32, 48)
 # void of padding is round(255 * mean), normalised like any pixel
@@ -426,7 +428,7 @@ def test_relative_and_textual_paths_are_paths(voc_folder, monkeypatch):
 
 
 def test_missing_dataset_writes_nothing(tmp_path, cache):
-    with pytest.raises(SourceMissingError, match="no such folder"):
+    with pytest.raises(SourceMissingError, match="no such file or folder"):
         load(tmp_path / "nowhere")
     assert not cache.exists()
 
@@ -438,3 +440,14 @@ def test_real_voc_loads_at_the_books_settings(voc2012_part):
     assert set(np.unique(labels)) <= {*range(21), 255}
     assert len(train) == 1
     assert sum(len([key for key in batch.keys if key]) for batch in val) == 60
+
+
+def test_names_that_can_be_fetched_are_those_of_the_catalogue():
+    assert set(FETCHED) == set(DATASETS)
+
+
+def test_a_dataset_that_was_not_fetched_says_how_to_fetch_it(cache):
+    with pytest.raises(
+        SourceMissingError, match="voc2012 was not fetched yet; run `segfeed fetch voc2012`, pass download=True"
+    ):
+        load("voc2012")

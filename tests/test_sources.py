@@ -49,7 +49,7 @@ def put_labels(root: Path, labels: np.ndarray, palette: np.ndarray | None = None
 
 
 def test_missing_folder_is_named_with_the_way_out(tmp_path):
-    with pytest.raises(SourceMissingError, match="nowhere: no such folder; pass the path of a dataset") as caught:
+    with pytest.raises(SourceMissingError, match="nowhere: no such file or folder; pass the path of a dataset") as caught:
         segfeed.scan(tmp_path / "nowhere")
     assert isinstance(caught.value, FileNotFoundError)
     assert isinstance(caught.value, ValueError)

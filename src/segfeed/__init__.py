@@ -13,6 +13,7 @@ from segfeed import errors
 from segfeed.adapters import to_jax, to_tf, to_torch
 from segfeed.errors import SegfeedError
 from segfeed.feed import Splits, load, scan
+from segfeed.findings import Finding
 from segfeed.format import IMAGENET, Format
 from segfeed.legend import Legend
 from segfeed.loader import Batch, Loader
@@ -24,6 +25,7 @@ from segfeed.sources import Source
 
 if TYPE_CHECKING:
     from segfeed import d2l
+    from segfeed.audit import check
     from segfeed.figures import show
 
 __version__ = "0.1.0"
@@ -32,6 +34,7 @@ __all__ = [
     "IMAGENET",
     "Batch",
     "Draw",
+    "Finding",
     "Format",
     "Legend",
     "Loader",
@@ -43,6 +46,7 @@ __all__ = [
     "Shard",
     "Source",
     "Splits",
+    "check",
     "d2l",
     "errors",
     "load",
@@ -55,10 +59,13 @@ __all__ = [
 ]
 
 
+_LATER = {"check": "segfeed.audit", "show": "segfeed.figures", "write_report": "segfeed.pages"}
+
+
 def __getattr__(name: str) -> Any:
-    """Import what draws pictures only when it is asked for: matplotlib takes half a second to load."""
-    if name == "show":
-        return importlib.import_module("segfeed.figures").show
+    """Import what draws, audits and reports only when it is asked for: it takes half a second to load."""
+    if name in _LATER:
+        return getattr(importlib.import_module(_LATER[name]), name)
     if name == "d2l":
         return importlib.import_module("segfeed.d2l")
     raise AttributeError(f"module 'segfeed' has no attribute {name!r}")

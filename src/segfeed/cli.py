@@ -8,7 +8,7 @@ import sys
 import typer
 
 import segfeed
-from segfeed.commands import clean, feeding, keeping, looking, recognising, say, scoring, sharing
+from segfeed.commands import auditing, clean, feeding, intake, keeping, looking, recognising, say, scoring, sharing
 from segfeed.errors import OptionError, SegfeedError
 
 app = typer.Typer(
@@ -20,7 +20,9 @@ app = typer.Typer(
 )
 for _command in (
     feeding.demo,
+    intake.fetch,
     recognising.scan,
+    auditing.check,
     feeding.load,
     feeding.pack,
     looking.show,

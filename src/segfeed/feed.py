@@ -1,39 +1,25 @@
 """The feed: one call from a dataset's path to train and val loaders."""
 
-import hashlib
-import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.blobs import File
-from segfeed.codec import read_palette
-from segfeed.errors import LegendError, OptionError, SourceError, SourceMissingError
+from segfeed.dataset import LegendLike, find_root, open_dataset
+from segfeed.errors import OptionError, SourceError
 from segfeed.format import Format
-from segfeed.grouping import regroup
-from segfeed.legend import Legend
 from segfeed.loader import Loader
 from segfeed.options import whole_number
 from segfeed.packs import Pack, find_pack, make_pack
-from segfeed.palette import VOID_COLOUR, as_colours
 from segfeed.plan import Draw, Plan, Shard, Small, check_shard
-from segfeed.plugins import find_format
-from segfeed.progress import show_progress
-from segfeed.sample import write_sample
 from segfeed.sources import Source, Task
-from segfeed.sources.legend_files import LEGEND_FILES, read_legend
 from segfeed.splits import Part, join, parse_split
-from segfeed.storage import cache_folder, publish
 
-LegendLike = Legend | Mapping[str, str | None] | Sequence[str] | str | os.PathLike[str]
 MAX_SLOT_BYTES = 512 << 20
-
 _log = logging.getLogger("segfeed")
 
 
@@ -69,7 +55,8 @@ def scan(
     """Recognise a dataset on disk and list the samples of one of its splits.
 
     Args:
-        path_or_name: a folder, or "sample" for the embedded dataset.
+        path_or_name: a dataset's folder, tar or table (docs/formats.md), or a name: "sample" for the embedded dataset,
+            "voc2012" or "sbd" where it was fetched.
         split: the name of a split, or a split string: "train[:10%]", "train[100:200]", "train+val", "train[fold=0/5]"; see
             `segfeed.splits`.
         task: "semantic" for class ids, "instance" for object ids.
@@ -87,28 +74,12 @@ def scan(
     >>> len(scan("sample", "val"))
     40
     """
-    if task not in ("semantic", "instance"):
-        raise OptionError(f'task={task!r} is not allowed; use "semantic" or "instance".')
-    if task == "instance" and legend is not None:
-        raise OptionError('legend has no meaning for task="instance", whose labels are object ids; leave it out.')
-    root = sample_root(cache_dir) if path_or_name == "sample" else Path(path_or_name).expanduser().absolute()
-    if not root.exists():
-        raise SourceMissingError(f"{root}: no such folder; pass the path of a dataset, or the name 'sample'.")
-    layout, module = find_format(root, format)
-    chosen = _read_legend(legend)
-    groups, given = (chosen, None) if isinstance(chosen, Mapping) else (None, chosen)
-    parts = (Part(split),) if split in module.split_names(layout.root) else parse_split(split)
-    sources: list[Source] = [
-        # An unknown colour may become a class that only the mapping names.
-        module.scan(layout.root, part.name, task=task, legend=given, unknown="error" if groups else unknown).whole()
-        for part in parts
-    ]
-    source = sources[0] if parts == (Part(split),) else join(list(zip(parts, sources, strict=True)), split)
-    if groups is not None:
-        assert isinstance(source.legend, Legend)  # object ids were refused above
-        source = replace(source, legend=regroup(source.legend, groups), unknown=unknown)
-        source.legend.unknown_label(unknown)
-    return replace(source, why="; ".join(clause for clause in (layout.why, source.why) if clause))
+    dataset = open_dataset(path_or_name, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
+    if split in dataset.split_names:
+        return dataset.scan(split).whole()
+    parts = parse_split(split)
+    sources = [dataset.scan(part.name).whole() for part in parts]
+    return sources[0] if parts == (Part(split),) else join(list(zip(parts, sources, strict=True)), split)
 
 
 def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone
@@ -128,6 +99,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     threads: int | None = None,
     pack: bool = True,
     cache_dir: str | os.PathLike[str] | None = None,
+    download: bool = False,
     **format_fields: Any,
 ) -> Splits:
     """Turn a dataset on disk into train and val batches.
@@ -136,7 +108,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     unknown colour is an error, and the same seed gives the same bytes, with any number of threads or ranks.
 
     Args:
-        data: a folder (the VOC root, VOCdevkit, or its parent), or "sample".
+        data: a dataset's folder, tar or table (docs/formats.md), or a name: "sample", "voc2012", "sbd".
         batch_size: train pairs in a batch, over all ranks.
         crop_size: (height, width) of a train crop in px.
         splits: names of the train and the val list; None leaves one out.
@@ -152,6 +124,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         threads: how many fill batches; all cores where it is None.
         pack: decode once into a pack in the cache folder; False decodes on the fly and writes nothing.
         cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder where it is None.
+        download: fetch a dataset given by its name where it is not in the cache yet.
         **format_fields: fields of `Format`: layout, dtype, label_dtype, normalize, void.
 
     Returns:
@@ -171,6 +144,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         check_shard(shard, whole_number("batch_size", batch_size, 1, 2**31 - 1)),
     )
     asked = whole_number("val_batch_size", batch_size if val_batch_size is None else val_batch_size, 1, 2**31 - 1)
+    data = find_root(data, cache_dir=cache_dir, download=download)
     train, val = _read_splits(data, splits, task=task, legend=legend, unknown=unknown, cache_dir=cache_dir)
     loaders: list[Loader | None] = [None, None]
     notes: list[str] = []
@@ -192,27 +166,6 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     return Splits(loaders[0], loaders[1], tuple(notes))
 
 
-def sample_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Give the embedded dataset's folder, drawing the dataset first where it is not in the cache yet.
-
-    Raises:
-        StorageError: the cache folder cannot be written.
-    """
-    folder = Path(__file__).parent
-    drawn_by = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("sample*.py"))))
-    final = cache_folder(cache_dir) / "samples" / drawn_by.hexdigest()[:12]
-    if not final.is_dir():
-        publish(final, _draw_sample, needed_bytes=32 << 20, remedy="or pass the path of a dataset of your own")
-    return final / "sample"
-
-
-def _draw_sample(folder: Path) -> None:
-    root = folder / "sample"
-    root.mkdir()
-    with show_progress("drawing the sample", 206) as advance:
-        write_sample(root, lambda _done, _total: advance(1))
-
-
 def _format(fields: dict[str, Any]) -> Format:
     known = Format.__dataclass_fields__
     unknown = [name for name in fields if name not in known]
@@ -221,30 +174,6 @@ def _format(fields: dict[str, Any]) -> Format:
             f"load has no option {unknown[0]!r}; besides its own it takes the fields of Format: {', '.join(known)}."
         )
     return Format(**fields)
-
-
-def _read_legend(legend: LegendLike | None) -> Legend | Mapping[str, str | None] | None:
-    """Take a legend as it is, from names, or from a file: JSON (a legend or a mapping), a palette PNG, or text."""
-    if legend is None or isinstance(legend, Legend | Mapping):
-        return legend
-    if not isinstance(legend, str | os.PathLike):
-        return Legend(tuple(legend))
-    path = Path(legend).expanduser()
-    if not path.is_file():
-        raise LegendError(f"{path}: the legend cannot be read (no such file); pass a Legend, class names, a mapping, or a legend file.")
-    if path.suffix.lower() == ".png":
-        # A palette may repeat a colour; 254 classes are what 8-bit labels can hold beside void.
-        palette = as_colours(read_palette(File.of(str(path)).read(), path.name))
-        colours = [colour for colour in dict.fromkeys(palette) if colour != VOID_COLOUR][:254]
-        return Legend(tuple(f"class {i}" for i in range(len(colours))), tuple(colours), title=path.stem)
-    if path.suffix.lower() == ".json" and path.name not in LEGEND_FILES:
-        try:
-            described = json.loads(path.read_bytes())
-            groups = isinstance(described, dict) and all(isinstance(new, str | None) for new in described.values())
-            return described if groups else Legend.from_json(described)
-        except (OSError, ValueError) as error:
-            raise LegendError(f"{path}: {error}") from error
-    return replace(read_legend(path), title=path.stem)
 
 
 def _read_splits(

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.errors import LegendError, SegfeedError, SourceMissingError
-from segfeed.feed import sample_root
+from segfeed.dataset import Dataset, open_dataset
+from segfeed.errors import LegendError, SegfeedError
 from segfeed.legend import VOC, Legend
-from segfeed.plugins import FormatModule, find_format, name_of
 from segfeed.sources import Source
 
 MEASURED = 64
@@ -102,18 +101,18 @@ def describe(
     >>> found.format, [(split.name, split.samples) for split in found.splits]
     ('voc', [('test', 6), ('train', 160), ('trainval', 200), ('val', 40)])
     """
-    path = sample_root(cache_dir) if path_or_name == "sample" else Path(path_or_name).expanduser().absolute()
-    if not path.exists():
-        raise SourceMissingError(f"{path}: no such file or folder; pass the path of a dataset, or the name 'sample'.")
-    layout, module = find_format(path, format)
-    found = [_look_at(module, layout.root, split) for split in module.split_names(layout.root)]
-    legend = next((legend for _, legend in found if legend), None)
-    return Recognised(format or name_of(module), layout.root, layout.why, tuple(split for split, _ in found), legend)
+    dataset = open_dataset(path_or_name, format=format, cache_dir=cache_dir)
+    seen = [_look_at(dataset, name) for name in dataset.split_names]
+    legends = [legend for _, legend in seen if legend is not None]
+    layout = dataset.layout
+    return Recognised(
+        dataset.format, layout.root, layout.why, tuple(split for split, _ in seen), legends[0] if legends else None
+    )
 
 
-def _look_at(module: FormatModule, root: Path, name: str) -> tuple[Split, Legend | None]:
+def _look_at(dataset: Dataset, name: str) -> tuple[Split, Legend | None]:
     try:
-        source, problem = _scan(module, root, name)
+        source, problem = _scan(dataset, name)
     except SegfeedError as error:
         return Split(name, problem=str(error)), None
     legend = source.legend if isinstance(source.legend, Legend) and not problem else None
@@ -126,12 +125,12 @@ def _look_at(module: FormatModule, root: Path, name: str) -> tuple[Split, Legend
     return Split(source.split, len(source), dict(missing), source.has_masks, sizes_px, problem), legend
 
 
-def _scan(module: FormatModule, root: Path, split: str) -> tuple[Source, str]:
+def _scan(dataset: Dataset, split: str) -> tuple[Source, str]:
     """Scan a split; where nothing says what its masks mean, its files are found all the same, and the problem is told."""
     try:
-        return module.scan(root, split, task="semantic", legend=None, unknown="error"), ""
+        return dataset.scan(split), ""
     except LegendError as error:
-        return module.scan(root, split, task="semantic", legend=VOC, unknown="error"), str(error)
+        return replace(dataset, legend=VOC).scan(split), str(error)
 
 
 def _range_of(sizes: npt.NDArray[np.int32]) -> tuple[int, int, int, int] | None:

@@ -1,0 +1,99 @@
+"""Rules of one mask that hold whatever its legend."""
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from little_voc import COLOURS, audit, make_voc, only, put_mask, rules, some_labels
+
+
+@pytest.fixture
+def root(tmp_path):
+    return make_voc(tmp_path / "VOC", {"train": ["a", "b"]})
+
+
+def mask(root, key="a"):
+    return root / "SegmentationClass" / f"{key}.png"
+
+
+def test_a_jpeg_says_how_many_colours_it_has_and_should_have(tmp_path):
+    size = (240, 320)
+    root = make_voc(tmp_path / "VOC", {"train": ["a", "b"]}, size=size)
+    Image.fromarray(COLOURS[some_labels(size)]).save(mask(root), "JPEG", quality=95)
+    finding = only(audit(root))
+    assert (finding.severity, finding.rule, finding.expected) == ("error", "mask-jpeg", "a PNG")
+    with Image.open(mask(root)) as picture:
+        colours = len(np.unique(np.array(picture).reshape(-1, 3), axis=0))
+    assert f"a JPEG: {colours:,} colours where " in finding.found
+
+
+def test_a_damaged_jpeg_is_still_called_a_jpeg(root):
+    Image.fromarray(COLOURS[some_labels()]).save(mask(root), "JPEG")
+    mask(root).write_bytes(mask(root).read_bytes()[:-300])
+    finding = only(audit(root))
+    assert (finding.rule, finding.found) == ("mask-jpeg", "a JPEG")
+
+
+@pytest.mark.parametrize("where", [0.3, 0.6, 0.9])
+def test_a_damaged_checksum_is_named(root, where):
+    data = bytearray(mask(root).read_bytes())
+    data[round(where * len(data))] ^= 16
+    mask(root).write_bytes(data)
+    finding = only(audit(root))
+    assert (finding.severity, finding.rule) == ("error", "mask-damaged")
+    assert "checksum of chunk" in finding.found
+
+
+def test_a_truncated_mask_is_damaged(root):
+    mask(root).write_bytes(mask(root).read_bytes()[:-40])
+    finding = only(audit(root))
+    assert finding.rule == "mask-damaged"
+    assert "cut off after" in finding.found
+
+
+def test_kinds_that_hold_no_class_ids_are_refused_by_name(root):
+    labels = some_labels()
+    pictures = {
+        "mask-16-bit": Image.fromarray(labels.astype(np.uint16)),
+        "mask-1-bit": Image.fromarray(labels).convert("1"),
+        "mask-transparent": Image.fromarray(np.dstack([COLOURS[labels], labels])),
+        "mask-unsupported": None,
+    }
+    for rule, picture in pictures.items():
+        if picture is None:
+            mask(root).write_bytes(b"GIF89a")
+        else:
+            picture.save(mask(root))
+        finding = only(audit(root))
+        assert (finding.severity, finding.rule, finding.key) == ("error", rule, "a")
+        assert finding.file == "SegmentationClass/a.png"
+        assert finding.expected
+        assert finding.remedy
+
+
+def test_an_opaque_alpha_channel_is_a_note(root):
+    labels = some_labels()
+    for key in "ab":
+        put_mask(root, key, COLOURS[labels], None)
+    opaque = np.dstack([COLOURS[labels], np.full_like(labels, 255)])
+    Image.fromarray(opaque).save(mask(root))
+    assert rules(audit(root)) == [("note", "mask-alpha", "a")]
+
+
+def test_a_tag_that_turns_only_the_mask_is_a_warning(root):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(mask(root)) as picture:
+        picture.load()
+        picture.save(mask(root), exif=exif)
+    finding = only(audit(root))
+    assert (finding.severity, finding.rule, finding.file) == ("warning", "exif-orientation", "SegmentationClass/a.png")
+
+
+def test_text_in_a_mask_harms_nothing(root):
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Comment", "drawn by hand")
+    with Image.open(mask(root)) as picture:
+        picture.load()
+        picture.save(mask(root), pnginfo=text)
+    assert list(audit(root)) == []
