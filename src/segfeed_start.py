@@ -8,6 +8,6 @@ def main() -> None:
     try:
         from segfeed.cli import main as run  # noqa: PLC0415 - loading takes a third of a second, in which Ctrl-C may come
     except KeyboardInterrupt:
-        sys.stderr.write("segfeed: interrupted; nothing half-made was left behind\n")
+        sys.stderr.write("segfeed: interrupted; nothing half-made is taken for whole\n")
         sys.exit(130)
     run()

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from segfeed.archives import describe_page, index_tar, list_archive, open_archive, unpack, write_files
-from segfeed.errors import SourceChangedError, SourceMissingError
-from segfeed.members import MAX_NAME_BYTES, ArchiveError, Listing, Member
+from segfeed.errors import ArchiveError, SourceChangedError, SourceMissingError
+from segfeed.members import MAX_NAME_BYTES, Listing, Member
 from stand_ins import memory_folder, tar, tar_header
 
 FILES = {

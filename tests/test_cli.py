@@ -416,7 +416,7 @@ def test_interrupt_is_one_line_and_exit_code_130(run, voc_folder, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(feeding, "load_splits", interrupt)
-    assert run("load", voc_folder) == (130, "", "segfeed: interrupted; nothing half-made was left behind\n")
+    assert run("load", voc_folder) == (130, "", "segfeed: interrupted; nothing half-made is taken for whole\n")
 
 
 def test_error_of_the_program_itself_keeps_its_traceback(monkeypatch, voc_folder):

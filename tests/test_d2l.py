@@ -241,6 +241,33 @@ def test_loaders_give_the_chapters_pixels(case):
                 np.testing.assert_array_equal(labels, chapter_labels(colours[crop["sample"]], table)[window])
 
 
+@pytest.mark.parametrize("framework", ["torch", "tensorflow", "jax"])
+def test_loaders_give_a_frameworks_own_batches(voc_folder, framework, capsys):
+    module = pytest.importorskip(framework)
+    loaders = d2l.load_data_voc(2, (32, 48), voc_folder, framework=framework)
+    assert capsys.readouterr().out == "read 4 examples\nread 2 examples\n"
+    kind = {"torch": "Tensor", "tensorflow": "Tensor", "jax": "Array"}[framework]
+    for found, expected in zip(loaders, d2l.load_data_voc(2, (32, 48), voc_folder), strict=True):
+        assert len(found) == len(expected)
+        for batch, (features, labels) in zip(found, expected, strict=True):
+            assert all(isinstance(part, getattr(module, kind)) for part in batch)
+            X, Y = map(np.asarray, batch)
+            np.testing.assert_array_equal(np.moveaxis(X, 1, -1) if framework == "torch" else X, features)
+            np.testing.assert_array_equal(Y, labels)
+
+
+def test_tensorflow_gets_two_real_datasets_as_in_the_chapter(voc_folder):
+    tf = pytest.importorskip("tensorflow")
+    for dataset in d2l.load_data_voc(2, (32, 48), voc_folder, framework="tensorflow"):
+        assert isinstance(dataset, tf.data.Dataset)
+        assert [spec.shape.as_list() for spec in dataset.element_spec] == [[2, 32, 48, 3], [2, 32, 48]]
+
+
+def test_another_framework_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(OptionError, match="framework='mxnet' is not known; use 'torch', 'tensorflow', 'jax' or None"):
+        d2l.load_data_voc(2, (32, 48), tmp_path / "nowhere", framework="mxnet")
+
+
 def test_val_is_not_shuffled_and_train_is(voc_folder):
     train, val = d2l.load_data_voc(2, (32, 48), voc_folder)
     assert [batch.keys for batch in val] == [("val_0", "val_1")]
@@ -250,7 +277,7 @@ def test_val_is_not_shuffled_and_train_is(voc_folder):
 
 
 def test_missing_folder_is_named(tmp_path):
-    with pytest.raises(SourceMissingError, match="no such folder"):
+    with pytest.raises(SourceMissingError, match="no such file or folder"):
         d2l.read_voc_images(tmp_path / "nowhere")
 
 

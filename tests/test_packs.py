@@ -437,7 +437,7 @@ def test_interrupted_packing_exits_130_with_one_line_and_leaves_nothing(large_ro
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert out == ""
-    assert err == "segfeed: interrupted; nothing half-made was left behind\n"
+    assert err == "segfeed: interrupted; nothing half-made is taken for whole\n"
     assert everything_in(cache) == []
     assert list((cache / "packs").iterdir()) == []
 

@@ -19,4 +19,4 @@ def test_interrupt_while_segfeed_loads_is_one_line_and_exit_code_130(delay_s):
         time.sleep(delay_s)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "segfeed: interrupted; nothing half-made was left behind\n")
+    assert (process.returncode, err) == (130, "segfeed: interrupted; nothing half-made is taken for whole\n")

@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from segfeed.errors import SourceChangedError, SourceMissingError
-from segfeed.members import ArchiveError, Member, fault, most_bytes
+from segfeed.errors import ArchiveError, SourceChangedError, SourceMissingError
+from segfeed.members import Member, fault, most_bytes
 from segfeed.progress import show_bytes, show_progress
 from segfeed.storage import write_whole
 from segfeed.tar_file import BLOCK_BYTES, index_tar_stream, is_tar
@@ -120,7 +120,7 @@ def _list(file: BinaryIO, name: str, stamp: Stamp) -> Archive:
         return Archive(name, "tar.gz", members, lambda key: _read_at(stream, name, key, members[key]), file, stamp)
     if not is_tar(block):
         raise fault(name, "", _describe(block), "a tar, tar.gz or zip", "get the archive again, or pass another")
-    members = index_tar_stream(file, name, packed_bytes)
+    members = index_tar_stream(file, name, most_bytes(packed_bytes))
     return Archive(name, "tar", members, lambda key: _read_at(file, name, key, members[key]), file, stamp)
 
 
@@ -146,7 +146,7 @@ def index_tar(path: str | os.PathLike[str]) -> dict[str, Member]:
         if not is_tar(block):
             raise fault(str(path), "", _describe(block), "an uncompressed tar", "unpack it and pass the folder")
         file.seek(0)
-        return index_tar_stream(file, str(path), size_bytes)
+        return index_tar_stream(file, str(path), most_bytes(size_bytes))
 
 
 @contextmanager

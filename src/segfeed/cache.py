@@ -2,14 +2,13 @@
 
 import datetime as dt
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segfeed.options import whole_number
 from segfeed.packs import find_packs, last_used_s, peek_manifest, recorded_pack
-from segfeed.storage import cache_folder, unfinished_folders
+from segfeed.storage import cache_folder, discard, unfinished_folders
 
 # What a pack of another format version may leave unsaid.
 _UNKNOWN = {"name": "?", "root": "?", "split": "?", "task": "?", "count": 0, "bytes": 0, "created": None}
@@ -77,10 +76,10 @@ def prune_packs(
     limit = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
     folders = [found.folder for found in describe_packs(cache_dir) if found.used <= limit]
     cache = cache_folder(cache_dir)
-    folders += [path for room in ("packs", "samples") for path in unfinished_folders(cache / room)]
+    folders += [path for room in ("packs", "samples", "stamps") for path in unfinished_folders(cache / room)]
     if not dry_run:
         for folder in folders:
-            shutil.rmtree(folder)
+            discard(folder)
         for stamp in (cache / "stamps").glob("[!.]*"):
             if recorded_pack(stamp) is None:
                 stamp.unlink(missing_ok=True)

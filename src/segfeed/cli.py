@@ -53,7 +53,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except KeyboardInterrupt:
-        _fail("interrupted; nothing half-made was left behind", _INTERRUPTED)
+        _fail("interrupted; nothing half-made is taken for whole", _INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has gone; Python would complain about that at exit
         sys.exit(0)
@@ -62,14 +62,14 @@ def main() -> None:
     except Exception as error:
         # typer's own errors, under whatever module it keeps them: usage (exit code 2) and Abort (Ctrl-C)
         if type(error).__name__ == "Abort":
-            _fail("interrupted; nothing half-made was left behind", _INTERRUPTED)
+            _fail("interrupted; nothing half-made is taken for whole", _INTERRUPTED)
         if not hasattr(error, "format_message"):
             raise
         if not error.format_message():  # bare `segfeed`: the help was its answer
             sys.exit(2)
         _fail(error.format_message(), 2)
     if code == _INTERRUPTED:  # typer turns Ctrl-C into a return value
-        _fail("interrupted; nothing half-made was left behind", _INTERRUPTED)
+        _fail("interrupted; nothing half-made is taken for whole", _INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -1,7 +1,7 @@
 """The chapter "Semantic Segmentation and the Dataset" of Dive into Deep Learning, by its own names, on segfeed's engine.
 
-`from segfeed import d2l` in place of `from d2l import ...`: the chapter's functions from `read_voc_images` on, given the
-folder of a VOC dataset, with arrays of NumPy in (H, W, 3) layout.
+`from segfeed import d2l` in place of `from d2l import ...`: the chapter's functions from `download_extract` on, with arrays
+of NumPy in (H, W, 3) layout, or with a framework's own batches.
 Nothing is held as float32, and no table of 16 million entries is filled for a dataset.
 
 The chapter's visible results are kept, also where `segfeed.load` does something else:
@@ -17,15 +17,17 @@ The chapter's visible results are kept, also where `segfeed.load` does something
 Source: https://d2l.ai/chapter_computer-vision/semantic-segmentation-and-dataset.html
 """
 
+import importlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from segfeed.blobs import Blob
+from segfeed.catalogue import DATASETS, fetch_archive, fetch_dataset
 from segfeed.codec import decode_mask, decode_photo
 from segfeed.errors import OptionError
 from segfeed.feed import scan
@@ -35,6 +37,7 @@ from segfeed.loader import Loader
 from segfeed.packs import Pack, make_pack
 from segfeed.palette import colour_codes, voc_colours
 from segfeed.plan import Draw, Plan
+from segfeed.storage import cache_folder
 
 VOC_COLORMAP = [list(colour) for colour in voc_colours(21)]
 """Red, green and blue of the 21 classes."""
@@ -42,8 +45,53 @@ VOC_COLORMAP = [list(colour) for colour in voc_colours(21)]
 VOC_CLASSES = list(VOC.names)
 """The names of the 21 classes."""
 
+DATA_URL = "http://d2l-data.s3-accelerate.amazonaws.com/"
+"""Where the book's datasets lie."""
+
+DATA_HUB: dict[str, tuple[str, str]] = {
+    "voc2012": (DATA_URL + DATASETS["voc2012"].remote.name, DATASETS["voc2012"].remote.sha1),
+}
+"""The datasets that `download_extract` knows: name -> URL and SHA-1 of an archive."""
+
+_ADAPTERS = {"torch": "to_torch", "tensorflow": "to_tf", "jax": "to_jax"}
+
 # The chapter's reading of a mask: whatever is no class, void included, is background.
 _CHAPTER = Legend(VOC.names, VOC.colours, void_colours=(), void_indices=(), title="the chapter's VOC")
+
+
+def download_extract(name: str, folder: str | None = None) -> str:
+    """Download a dataset of `DATA_HUB` into the cache and unpack it; what was unpacked before is there at once.
+
+    Of "voc2012" only what segmentation needs is unpacked, and its other mirrors are asked where the book's does not answer.
+
+    Args:
+        name: a key of `DATA_HUB`.
+        folder: the path, inside the archive, of the folder to give; one of the archive's own name where it is None.
+
+    Returns:
+        path: of that folder.
+
+    Raises:
+        OptionError: no such dataset, or no such folder in it.
+        DownloadError: no server gave the archive.
+        SourceError: the archive is not what it must be.
+        StorageError: no room in the cache, or no permission to write.
+    """
+    if name not in DATA_HUB:
+        raise OptionError(f"{name!r} is not in DATA_HUB; use one of {', '.join(DATA_HUB)}, or add its URL and SHA-1.")
+    url, sha1 = DATA_HUB[name]
+    if name == "voc2012":
+        other = None if sha1 == DATASETS[name].remote.sha1 else cache_folder() / "datasets" / f"{name}-{sha1[:12]}"
+        place = fetch_dataset(name, other, archive=url, sha1=sha1).parents[1]
+    else:
+        place = fetch_archive(url, sha1)
+    path = place / (folder or os.path.splitext(url.rpartition("/")[2])[0])
+    if not path.is_dir():
+        found = ", ".join(sorted(entry.name for entry in place.iterdir() if not entry.name.startswith(".")))
+        raise OptionError(
+            f"{url} holds no folder {path.relative_to(place)}; it holds {found}; pass one of these as folder."
+        )
+    return str(path)
 
 
 def read_voc_images(
@@ -159,12 +207,29 @@ class VOCSegDataset:
 
 
 def load_data_voc(
-    batch_size: int, crop_size: tuple[int, int], voc_dir: str | os.PathLike[str]
-) -> tuple[Loader, Loader]:
+    batch_size: int,
+    crop_size: tuple[int, int],
+    voc_dir: str | os.PathLike[str] | None = None,
+    framework: Literal["torch", "tensorflow", "jax"] | None = None,
+) -> tuple[Any, Any]:
     """Load the chapter's train and val batches: float32 (N, H, W, 3) and int32 (N, H, W), void as background.
 
     Both are random crops without the photos that are too small and without the last, incomplete batch; val is not
     shuffled.
+
+    Args:
+        batch_size: pairs in a batch.
+        crop_size: (height, width) of a crop in px.
+        voc_dir: the VOC folder; that of `download_extract("voc2012")` where it is None.
+        framework: whose batches to give: "torch" those of `to_torch`, with images (N, 3, H, W) and labels int64,
+            "tensorflow" a `tf.data.Dataset`, "jax" those of `to_jax`; NumPy's where it is None.
+
+    Returns:
+        train, val: two of what the framework's adapter makes of a Loader; two Loaders for NumPy.
+
+    Raises:
+        OptionError: another word for framework.
+        NotInstalledError: the framework is not installed.
 
     >>> train_iter, test_iter = load_data_voc(2, (32, 48), getfixture("voc_folder"))
     read 4 examples
@@ -174,13 +239,14 @@ def load_data_voc(
     (2, 32, 48, 3) (2, 32, 48)
     (2, 32, 48, 3) (2, 32, 48)
     """
-    draw = Draw(crop_size, small="drop")
+    adapt, draw = _adapter(framework), Draw(crop_size, small="drop")
+    voc_dir = voc_dir or download_extract("voc2012", "VOCdevkit/VOC2012")
     loaders = []
     for is_train in (True, False):
         pack = _pack(voc_dir, is_train)
         plan = Plan(pack.sizes, batch_size, draw, shuffle=is_train)
         print(f"read {len(plan)} examples")  # noqa: T201 - the chapter prints it
-        loaders.append(Loader(pack, plan))
+        loaders.append(adapt(Loader(pack, plan)))
     return loaders[0], loaders[1]
 
 
@@ -210,6 +276,17 @@ def show_images(
         if titles:
             axis.set_title(titles[index])
     return axes
+
+
+def _adapter(framework: str | None) -> Callable[[Loader], Any]:
+    """Import what turns a loader into a framework's own batches; it is asked for before anything is read."""
+    if framework is None:
+        return lambda loader: loader
+    if framework not in _ADAPTERS:
+        raise OptionError(f"framework={framework!r} is not known; use {', '.join(map(repr, _ADAPTERS))} or None.")
+    module = importlib.import_module(f"segfeed.frameworks.{framework}")
+    adapt: Callable[[Loader], Any] = getattr(module, _ADAPTERS[framework])
+    return adapt
 
 
 def _colours(mask: Blob) -> npt.NDArray[np.uint8]:

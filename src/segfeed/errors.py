@@ -10,8 +10,10 @@
     │   ├── MaskError                        a mask cannot be read exactly
     │   │   └── UnknownColourError           a mask holds a colour or index the legend does not
     │   ├── SizeMismatchError                photo and mask differ in size
-    │   └── SourceChangedError               a file changed while it was being packed
+    │   ├── SourceChangedError               a file changed while it was being packed
+    │   └── ArchiveError                     an archive is damaged, not the expected one, or not safe to unpack
     ├── LegendError (ValueError)             a legend contradicts itself
+    ├── DownloadError (OSError)              no mirror gave a file whole
     ├── PackError (OSError)                  a pack is damaged or of another format version
     ├── StorageError (OSError)               the cache folder cannot take what must be written
     └── StateError (ValueError)              a saved state does not fit this loader
@@ -67,8 +69,16 @@ class SourceChangedError(SourceError):
     """Say that a file of a source changed between two readings that must agree."""
 
 
+class ArchiveError(SourceError):
+    """Say that an archive is damaged, is not the expected one, or holds what no archive of pictures needs."""
+
+
 class LegendError(SegfeedError, ValueError):
     """Say that a legend contradicts itself."""
+
+
+class DownloadError(SegfeedError, OSError):
+    """Say that no mirror gave a file whole; each mirror's failure is named."""
 
 
 class PackError(SegfeedError, OSError):

@@ -30,6 +30,12 @@ def hash_record(pair: Pair) -> bytes:
     return digest.digest()
 
 
+def hash_fields(manifest: dict[str, Any]) -> str:
+    """Hash a manifest's fields, except this hash itself: XXH3-128 of them as JSON with sorted keys."""
+    fields = {name: value for name, value in manifest.items() if name != "manifest_xxh3"}
+    return xxhash.xxh3_128_hexdigest(json.dumps(fields, sort_keys=True).encode())
+
+
 def hash_pair(photo: bytes, mask: bytes | None) -> tuple[bytes, bytes | None]:
     """Hash the bytes of a photo file and of its mask file: SHA-256."""
     return hashlib.sha256(photo).digest(), None if mask is None else hashlib.sha256(mask).digest()

@@ -32,6 +32,7 @@ _PALETTE = 3
 _CHANNELS = {"gray": 1, "colour": 3, "palette": 1, "gray with alpha": 2, "colour with alpha": 4}
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _WANTED_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_ANCILLARY = 0x20  # the bit that makes the first letter of a chunk's name a small one: readers may pass over it
 _SOF_NAMES = {3: "lossless coding", 5: "hierarchical coding", 6: "hierarchical coding", 7: "hierarchical coding"}
 _NO_SOF = (0xC4, 0xC8, 0xCC)  # tables that share the SOF markers' range
 _PROGRESSIVE = 0xC2
@@ -99,18 +100,37 @@ class _DamageError(Exception):
 
 
 def _describe(data: bytes, chunks: tuple[tuple[bytes, int, int], ...]) -> Png:
-    bodies = {kind: data[start + 8 : end - 4] for kind, start, end in reversed(chunks) if kind != b"IDAT"}
-    header = bodies.get(b"IHDR", b"")
-    if chunks[0][0] != b"IHDR" or len(header) != 13 or not any(kind == b"IDAT" for kind, _, _ in chunks):
+    _check_order([kind for kind, _, _ in chunks])
+    bodies = {kind: data[start + 8 : end - 4] for kind, start, end in chunks if kind != b"IDAT"}
+    header = bodies[b"IHDR"]
+    if len(header) != 13:
         raise _DamageError("no header or no pixels")
-    width, height, bits, colour = struct.unpack(">IIBB", header[:10])
+    width, height, bits, colour, *methods, interlace = struct.unpack(">II5B", header)
     if colour not in _PNG_KINDS or bits not in (1, 2, 4, 8, 16):
         raise _DamageError(f"colour type {colour} with {bits} bits does not exist")
+    if any(methods) or interlace > 1:
+        raise _DamageError(f"methods {(*methods, interlace)} do not exist")
     palette = bodies.get(b"PLTE", b"") if colour == _PALETTE else None
-    if palette is not None and (not palette or len(palette) % 3):
+    if palette is not None and (len(palette) % 3 or not 0 < len(palette) <= 768):
         raise _DamageError("a palette picture without a whole palette")
     colours = None if palette is None else np.frombuffer(palette, np.uint8).reshape(-1, 3)
-    return Png(height, width, bits, _PNG_KINDS[colour], header[12] != 0, colours, chunks)
+    return Png(height, width, bits, _PNG_KINDS[colour], interlace == 1, colours, chunks)
+
+
+def _check_order(kinds: list[bytes]) -> None:
+    """Refuse what one reader takes and another does not, or otherwise: two palettes, pixels in two places."""
+    if kinds[0] != b"IHDR" or b"IDAT" not in kinds:
+        raise _DamageError("no header or no pixels")
+    first, count = kinds.index(b"IDAT"), kinds.count(b"IDAT")
+    if kinds[first : first + count] != [b"IDAT"] * count:
+        raise _DamageError("pixels in several places")
+    if b"PLTE" in kinds[first:]:
+        raise _DamageError("a palette behind the pixels")
+    for kind in dict.fromkeys(kinds):
+        if kind in _WANTED_CHUNKS and kind != b"IDAT" and kinds.count(kind) > 1:
+            raise _DamageError(f"chunk {_printable(kind)} occurs {kinds.count(kind)} times")
+        if kind not in _WANTED_CHUNKS and not kind[0] & _ANCILLARY:
+            raise _DamageError(f"chunk {_printable(kind)} is none that a reader may pass over")
 
 
 def read_png_header(data: bytes, name: str, error_type: type[SourceError]) -> tuple[int, int, int]:

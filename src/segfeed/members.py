@@ -8,7 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from segfeed.errors import SourceError
+from segfeed.errors import ArchiveError
 
 MAX_MEMBERS = 2_000_000
 MAX_MEMBER_BYTES = 1 << 30
@@ -21,10 +21,6 @@ DISTRUSTED = "if you trust the archive, unpack it yourself and pass the folder"
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\\]|^[A-Za-z]:")
 _FREE_BYTES = 64 << 20  # small archives may be packed as tightly as they like
 _MAX_RATIO = 200
-
-
-class ArchiveError(SourceError):
-    """Say that an archive is damaged, is not the expected one, or holds what no archive of pictures needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,7 @@ class Listing:
     >>> listing.enter(b"../1.jpg", 5)
     Traceback (most recent call last):
     ...
-    segfeed.members.ArchiveError: a.tar, member '../1.jpg': the name leaves its folder; expected a name below it; ...
+    segfeed.errors.ArchiveError: a.tar, member '../1.jpg': the name leaves its folder; expected a name below it; ...
     """
 
     def __init__(self, archive: str) -> None:

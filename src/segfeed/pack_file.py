@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import xxhash
 
 from segfeed.errors import PackError
 from segfeed.kernels import Stored
@@ -129,12 +130,31 @@ def map_rows(path: Path, label_dtype: np.dtype[Any]) -> MappedRows:
         raise
     except (OSError, ValueError, pa.ArrowException) as error:
         raise _refused(path, f"no readable pack ({' '.join(str(error).split())})") from error
+    if (sizes < 1).any():  # two negative ones would make a length that fits
+        row = int(np.argmax((sizes < 1).any(axis=1)))
+        raise _refused(path, f"row {row} is {sizes[row, 1]} x {sizes[row, 0]} px (width x height)")
     pixels = sizes.astype(np.int64).prod(axis=1)
     for (_, lengths), wanted in ((images, pixels * 3), (labels, pixels * label_dtype.itemsize)):
         if not np.array_equal(lengths, wanted):
             row = int(np.argmax(lengths != wanted))
             raise _refused(path, f"row {row} holds {lengths[row]} bytes where {wanted[row]} were expected")
     return MappedRows(path, mapping, memory, images[0], labels[0], sizes, label_dtype, table)
+
+
+def hash_frame(rows: MappedRows) -> str:
+    """Hash every byte of a pack file that belongs to no image and no labels: XXH3-128, hexadecimal.
+
+    The pixels have checksums of their own, row by row, which are verified when a row is read.
+    """
+    pixels = rows.sizes.astype(np.int64).prod(axis=1)
+    starts = np.concatenate([rows.images, rows.labels])
+    ends = starts + np.concatenate([pixels * 3, pixels * rows.label_dtype.itemsize])
+    order = np.argsort(starts, kind="stable")
+    firsts, lasts = np.append(0, ends[order]), np.append(starts[order], len(rows.memory))
+    digest = xxhash.xxh3_128()
+    for between in np.flatnonzero(firsts < lasts).tolist():
+        digest.update(rows.memory[firsts[between] : lasts[between]])
+    return digest.hexdigest()
 
 
 def _refused(path: Path, found: str) -> PackError:

@@ -24,6 +24,7 @@ from segfeed.errors import LegendError, PackError, SourceChangedError
 from segfeed.fingerprints import (
     FileHashes,
     fingerprint_of,
+    hash_fields,
     hash_files,
     hash_pair,
     hash_record,
@@ -35,13 +36,13 @@ from segfeed.kernels import Stored
 from segfeed.legend import Legend
 from segfeed.lookup import Encoder, count_labels
 from segfeed.objects import encoder_from_json
-from segfeed.pack_file import BATCH_BYTES, BATCH_PAIRS, FORMAT_VERSION, MappedRows, map_rows
+from segfeed.pack_file import BATCH_BYTES, BATCH_PAIRS, FORMAT_VERSION, MappedRows, hash_frame, map_rows
 from segfeed.pack_writer import Record, RowWriter
 from segfeed.pair import Pair
 from segfeed.parallel import in_order
 from segfeed.progress import show_progress
 from segfeed.sources import Source, source_digests
-from segfeed.storage import cache_folder, publish, write_over, write_whole
+from segfeed.storage import cache_folder, publish, sweep, write_over, write_whole
 
 _FORMAT = "segfeed pack"
 _ROWS = "pairs.arrow"
@@ -68,6 +69,11 @@ class Pack:
         except (LegendError, KeyError) as error:
             raise PackError(f"{folder}: no readable legend ({error}); remove the folder and pack again.") from error
         self._rows: MappedRows | None = map_rows(folder / _ROWS, self.legend.dtype)
+        if hash_frame(self._rows) != self.manifest["frame_xxh3"]:
+            raise PackError(
+                f"{folder / _ROWS}: what stands beside the pixels (keys, sizes, counts, hashes) does not fit the checksum in "
+                f"{_MANIFEST}; the disk or the memory damaged it; remove the folder and pack again."
+            )
         self._verified = np.zeros(len(self._rows.sizes), bool)
 
     def __enter__(self) -> Self:
@@ -197,7 +203,8 @@ def make_pack(source: Source, *, cache_dir: str | os.PathLike[str] | None = None
     folder = _equal_pack(source, cache, threads) or _publish_pack(source, cache, threads)
     pack = _open_used(folder)
     if newest_ns(source) < started_ns - _SETTLED_NS:
-        write_over(cache / "stamps" / stamp_of_source(source), folder.name.encode())
+        with contextlib.suppress(OSError):  # a disk that is full by now: the next start hashes the files again
+            write_over(cache / "stamps" / stamp_of_source(source), folder.name.encode())
     return pack
 
 
@@ -221,14 +228,29 @@ def find_pack(source: Source, *, cache_dir: str | os.PathLike[str] | None = None
     """Open the pack of a source if it is known without reading the source's files; None where it is not."""
     cache = cache_folder(cache_dir)
     folder = recorded_pack(cache / "stamps" / stamp_of_source(source))
-    return None if folder is None else _open_used(folder)
+    if folder is None:
+        return None
+    try:
+        pack = _open_used(folder)
+    except PackError:
+        if folder.exists():
+            raise
+        return None  # pruned by another process this very moment
+    return pack if pack.manifest["settings"] == settings_digest(source) else None
 
 
 def _open_used(folder: Path) -> Pack:
-    """Open a pack and note when, as the manifest's modification time, where the cache may be written."""
+    """Open a pack by its fingerprint; note when, and sweep up after killed processes, where the cache may be written."""
     with contextlib.suppress(OSError):
         os.utime(folder / _MANIFEST)
-    return Pack(folder)
+    pack = Pack(folder)
+    if pack.manifest["fingerprint"] != folder.name:
+        raise PackError(
+            f"{folder}: this folder holds the pack {pack.manifest['fingerprint']}; expected the one it is named after; "
+            "remove the folder and pack again."
+        )
+    sweep(folder.with_name(pack.manifest["settings"]))
+    return pack
 
 
 def last_used_s(folder: Path) -> float:
@@ -296,7 +318,7 @@ class _Packing:
     def manifest(self, folder: Path, fingerprint: str) -> dict[str, Any]:
         """Describe the pack."""
         source = self.source
-        return {
+        described = {
             "format": _FORMAT,
             "version": FORMAT_VERSION,
             "fingerprint": fingerprint,
@@ -311,9 +333,11 @@ class _Packing:
             "legend": source.legend.to_json(),
             "count": len(source),
             "bytes": (folder / _ROWS).stat().st_size,
+            "frame_xxh3": hash_frame(map_rows(folder / _ROWS, source.legend.dtype)),
             "decoders": decoder_versions(),
             "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         }
+        return described | {"manifest_xxh3": hash_fields(described)}
 
 
 def _count_classes(pair: Pair, legend: Encoder) -> npt.NDArray[np.int64]:
@@ -359,6 +383,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if version != FORMAT_VERSION:
         raise PackError(
             f"{folder}: pack format {version}; this segfeed reads format {FORMAT_VERSION}; remove the folder and pack again."
+        )
+    if hash_fields(manifest) != manifest.get("manifest_xxh3"):
+        raise PackError(
+            f"{folder / _MANIFEST}: its fields do not fit their checksum; the disk or a hand changed them; remove the folder and "
+            "pack again."
         )
     if size != expected:
         raise PackError(f"{folder / _ROWS}: {size} bytes; expected {expected}; remove the folder and pack again.")

@@ -20,8 +20,9 @@ from segfeed.errors import OptionError, SourceError
 from segfeed.sources import Source
 
 _PART = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<inside>[^\[\]]*)\])?")
-_SLICE = re.compile(r"(?P<start>-?\d+%?)?:(?P<stop>-?\d+%?)?")
-_FOLD = re.compile(r"fold(?P<sign>!?=)(?P<number>\d+)/(?P<folds>\d+)")
+# Python refuses to read a number of thousands of digits.
+_SLICE = re.compile(r"(?P<start>-?\d{1,18}%?)?:(?P<stop>-?\d{1,18}%?)?")
+_FOLD = re.compile(r"fold(?P<sign>!?=)(?P<number>\d{1,18})/(?P<folds>\d{1,18})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 import platformdirs
 
-from segfeed.errors import StorageError
+from segfeed.errors import SegfeedError, StorageError
 
 _UNFINISHED = ".unfinished"
 _SPARE_BYTES = 64 << 20  # room that is left to others on the same disk
@@ -79,7 +79,8 @@ def write_whole(path: Path, data: bytes) -> None:
 def write_over(path: Path, data: bytes) -> None:
     """Write a small file, replacing an older one at once: readers see the old bytes or the new ones."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    sibling = path.with_name(_unfinished_name(path.name))
+    sweep(path)
+    sibling = path.with_name(unfinished_name(path.name))
     try:
         write_whole(sibling, data)
         os.replace(sibling, path)
@@ -104,11 +105,11 @@ def publish(final: Path, fill: Callable[[Path], str | None], *, needed_bytes: in
         StorageError: too little space, no permission, or the disk failed. Nothing is left behind.
     """
     parent = final.parent
-    with _explained(parent, needed_bytes, remedy):
+    with explained(parent, needed_bytes, remedy):
         parent.mkdir(parents=True, exist_ok=True)
-        _sweep(final)
-        _check_space(parent, needed_bytes, remedy)
-        unfinished = parent / _unfinished_name(final.name)
+        sweep(final)
+        check_space(parent, needed_bytes, remedy)
+        unfinished = parent / unfinished_name(final.name)
         unfinished.mkdir()
         try:
             final = final.with_name(fill(unfinished) or final.name)
@@ -117,23 +118,53 @@ def publish(final: Path, fill: Callable[[Path], str | None], *, needed_bytes: in
         except BaseException:
             shutil.rmtree(unfinished, ignore_errors=True)
             raise
-        _sync(parent)
+        sync(parent)
     return final
 
 
+def discard(path: Path) -> None:
+    """Remove a folder at once, as it appeared: readers, and whoever comes after a kill, find all of it or nothing.
+
+    Raises:
+        StorageError: it may not be removed.
+    """
+    try:
+        if not path.name.endswith(_UNFINISHED):
+            path = path.rename(path.with_name(unfinished_name(path.name)))
+    except FileNotFoundError:
+        return  # another process removed it first
+    except OSError as error:
+        raise StorageError(
+            f"{path}: this cannot be removed ({error.strerror}); remove it as the user who made it."
+        ) from error
+    _remove(path)
+
+
+def sweep(final: Path) -> None:
+    """Remove what killed processes of this machine left half-made of a folder or file."""
+    for path in unfinished_folders(final.parent):
+        if path.name.startswith(f".{final.name}."):
+            _remove(path)
+
+
 def unfinished_folders(parent: Path) -> list[Path]:
-    """List what killed processes of this machine left half-made in a folder."""
+    """List what killed processes of this machine left half-made in a folder: folders, and files."""
     if not parent.is_dir():
         return []
     return [path for path in sorted(parent.glob(f".*{_UNFINISHED}")) if _is_orphan(path)]
 
 
-def _unfinished_name(name: str) -> str:
+def unfinished_name(name: str) -> str:
+    """Make a name, of this process alone, for what is to become `name`; `unfinished_folders` finds it."""
     return f".{name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}{_UNFINISHED}"
 
 
 def _host() -> str:
-    return socket.gethostname().replace(".", "-") or "localhost"
+    """Name where process ids mean something: this machine, and in it this container."""
+    host = socket.gethostname().replace(".", "-") or "localhost"
+    with contextlib.suppress(OSError):  # Linux only
+        host += f"-{os.stat('/proc/self/ns/pid').st_ino}"
+    return host
 
 
 def _is_orphan(path: Path) -> bool:
@@ -150,26 +181,34 @@ def _is_orphan(path: Path) -> bool:
     return False
 
 
-def _sweep(final: Path) -> None:
-    for path in unfinished_folders(final.parent):
-        if path.name.startswith(f".{final.name}."):
-            shutil.rmtree(path, ignore_errors=True)
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
-def _check_space(folder: Path, needed: int, remedy: str) -> None:
+def check_space(folder: Path, needed: int, remedy: str) -> None:
+    """Refuse to begin where too little room is left.
+
+    Raises:
+        StorageError: with what is needed and what is free.
+    """
     free = shutil.disk_usage(folder).free
     if needed and free < needed + _SPARE_BYTES:
         raise StorageError(
-            f"{folder}: {_size(needed)} are needed and {_size(free)} are free; make room{', ' if remedy else ''}{remedy}."
+            f"{folder}: {_size(needed)} are needed and {_size(free)} are free, of which {_size(_SPARE_BYTES)} stay free for others; "
+            f"make room{', ' if remedy else ''}{remedy}."
         )
 
 
 @contextlib.contextmanager
-def _explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
+def explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
     """Turn the system's refusals to write into one sentence with the remedy."""
     try:
         yield
-    except StorageError:
+    except SegfeedError:  # some are OSErrors, too
         raise
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -180,9 +219,11 @@ def _explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
             found = "this is not a folder"
         elif error.errno == errno.EIO:
             found = f"the disk failed ({error.strerror})"
-        else:
+        elif error.errno is None:
             raise
-        advice = f"choose another cache_dir{', ' if remedy else ''}{remedy}"
+        else:
+            found = f"the system refused to write ({error.strerror})"
+        advice = f"choose another cache_dir, {remedy}" if remedy else "choose another folder"
         raise StorageError(f"{folder}: {found}; {advice}.") from error
 
 
@@ -196,12 +237,16 @@ def _rename(unfinished: Path, final: Path) -> None:
 
 
 def _sync_tree(folder: Path) -> None:
-    for path, _, _ in os.walk(folder, topdown=False):
-        _sync(Path(path))
+    """Bring a folder to the disk with all that it holds, whoever wrote it."""
+    for path, _, names in os.walk(folder, topdown=False):
+        for name in names:
+            sync(Path(path, name))
+        sync(Path(path))
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Bring a folder, or a file, to the disk."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

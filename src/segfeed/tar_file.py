@@ -101,7 +101,7 @@ class _Walk:
             raise self._broken(f"an extended header of {size:,} bytes", f"at most {_MAX_EXTENSION_BYTES:,}", DISTRUSTED)
         body = self._read(size + -size % BLOCK_BYTES)[:size]
         if kind == _LONG_NAME:
-            return body.rstrip(b"\0")
+            return _text(body)
         records = self._pax_records(body)
         odd = [key for key in records if key in (b"size", b"linkpath", b"hdrcharset") or key.startswith(b"GNU.sparse")]
         if kind == _PAX_GLOBAL and b"path" in records:
@@ -152,7 +152,7 @@ class _Walk:
             raise self._broken(found, "no more from so few packed ones", DISTRUSTED)
 
     def _cut_off(self) -> Exception:
-        return self._broken(f"cut off at byte {self.stream.tell():,}", "two blocks of zeros at the end")
+        return self._broken(f"cut off before byte {self.stream.tell():,}", "two blocks of zeros at the end")
 
     def _broken(self, found: str, expected: str, *remedy: str) -> Exception:
         return fault(

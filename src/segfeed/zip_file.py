@@ -130,7 +130,7 @@ class _Zip:
     def _end64(self, locator: bytes, place: int) -> tuple[int, int, int, int]:
         """Read the larger end mark, which must lie right before its locator."""
         disk, where, disks = struct.unpack_from("<LQL", locator, 4)
-        if disk or disks > 1 or where != place - 56 or where < 0:
+        if disk or disks > 1 or where != place - 56:
             raise self._broken(f"a large end mark said to be at byte {where:,}", f"it at {place - 56:,}", DISTRUSTED)
         mark = self._at(where, 56)
         if not mark.startswith(_END64) or struct.unpack_from("<Q", mark, 4) != (44,):
