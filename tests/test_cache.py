@@ -66,7 +66,7 @@ def test_packs_are_described_with_dataset_split_size_and_age(folders):
     assert json.loads(json.dumps(described)) == described
     used = dt.datetime.fromisoformat(described["last_used"])
     assert abs((dt.datetime.now(dt.UTC) - used).total_seconds() - 10 * DAY_S) < 100
-    assert train.cells() == ("VOC2012", "train", "semantic", "2", "0 MiB", "just now", "10 days ago")
+    assert train.cells() == ("VOC2012", "train", "voc2012, 21 classes", "2", "0 MiB", "just now", "10 days ago")
     assert val.cells()[-1] == "just now"
 
 
@@ -200,3 +200,14 @@ def test_link_in_the_cache_does_not_lead_the_pruning_elsewhere(folders, cache, t
     with contextlib.suppress(OSError):
         prune_packs(0)
     assert (moved / "pairs.arrow").is_file()
+
+
+def test_packs_of_other_classes_are_told_apart(voc_folder, cache):
+    make_pack(scan(voc_folder))
+    make_pack(scan(voc_folder, legend={"cat": "cat", "*": None}, unknown="void"))
+    make_pack(scan(voc_folder, task="instance"))
+    assert {pack.legend for pack in describe_packs()} == {
+        "voc2012, 21 classes",
+        "voc2012, 1 class, unknown: void",
+        "object ids",
+    }

@@ -11,7 +11,17 @@ from segfeed.packs import find_packs, last_used_s, peek_manifest, recorded_pack
 from segfeed.storage import cache_folder, discard, unfinished_folders
 
 # What a pack of another format version may leave unsaid.
-_UNKNOWN = {"name": "?", "root": "?", "split": "?", "task": "?", "count": 0, "bytes": 0, "created": None}
+_UNKNOWN = {
+    "legend": {},
+    "unknown": "error",
+    "name": "?",
+    "root": "?",
+    "split": "?",
+    "task": "?",
+    "count": 0,
+    "bytes": 0,
+    "created": None,
+}
 
 
 @dataclass(frozen=True)
@@ -38,17 +48,27 @@ class CachedPack:
             "root": self.manifest["root"],
             "split": self.manifest["split"],
             "task": self.manifest["task"],
+            "legend": self.legend,
             "pairs": self.manifest["count"],
             "bytes": self.manifest["bytes"],
             "created": self.created.isoformat(),
             "last_used": self.used.isoformat(),
         }
 
+    @property
+    def legend(self) -> str:
+        """Say what the labels mean: the legend's name and number of classes, and what unknown colours became."""
+        described, unknown = self.manifest["legend"], self.manifest["unknown"]
+        if "names" not in described:
+            return "object ids"
+        became = "" if unknown == "error" else f", unknown: {unknown}"
+        return f"{described.get('title', '?')}, {_count(len(described['names']))}{became}"
+
     def cells(self) -> tuple[str, ...]:
-        """Lay the pack out as a row: dataset, split, task, pairs, size, age, last use."""
+        """Lay the pack out as a row: dataset, split, legend, pairs, size, age, last use."""
         manifest = self.manifest
         size = f"{manifest['bytes'] / 2**20:,.0f} MiB"
-        words = (manifest["name"], manifest["split"], manifest["task"], f"{manifest['count']:,}", size)
+        words = (manifest["name"], manifest["split"], self.legend, f"{manifest['count']:,}", size)
         return (*words, _ago(self.created), _ago(self.used))
 
 
@@ -76,7 +96,9 @@ def prune_packs(
     limit = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
     folders = [found.folder for found in describe_packs(cache_dir) if found.used <= limit]
     cache = cache_folder(cache_dir)
-    folders += [path for room in ("packs", "samples", "stamps") for path in unfinished_folders(cache / room)]
+    rooms = [cache / name for name in ("packs", "samples", "stamps", "datasets")]
+    rooms += [*cache.glob("datasets/*/"), *cache.glob("datasets/*/VOCdevkit/")]
+    folders += [path for room in rooms for path in unfinished_folders(room)]
     if not dry_run:
         for folder in folders:
             discard(folder)
@@ -100,3 +122,7 @@ def _ago(when: dt.datetime) -> str:
             number = int(seconds // length)
             return f"{number} {name}{'s' if number > 1 else ''} ago"
     return "just now"
+
+
+def _count(classes: int) -> str:
+    return f"{classes} class{'' if classes == 1 else 'es'}"

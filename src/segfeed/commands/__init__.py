@@ -17,12 +17,12 @@ from segfeed.plan import Shard
 
 Data = Annotated[str, typer.Argument(metavar="PATH", help="A dataset's folder, tar, table or config file; or 'sample'.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
-CacheDir = Annotated[Path | None, typer.Option(help="Where packs lie. [default: $SEGFEED_CACHE or the user's cache]")]
+CacheDir = Annotated[Path | None, typer.Option(help="Where packs lie. (default: $SEGFEED_CACHE or the user's cache)")]
 Task = Annotated[str, typer.Option(help="'semantic' (class ids) or 'instance' (object ids).")]
 LegendFile = Annotated[Path | None, typer.Option(help="A legend: text with one class a line, JSON, or a palette PNG.")]
 Unknown = Annotated[str, typer.Option(help="What an unknown colour becomes: 'error', 'void' or a class name.")]
 Split = Annotated[str, typer.Option(help="The name of a split list.")]
-Threads = Annotated[int | None, typer.Option(help="Threads that read. [default: all cores]")]
+Threads = Annotated[int | None, typer.Option(help="Threads that read. (default: all cores)")]
 Crop = Annotated[str, typer.Option(metavar="HxW", help="Crop height x width in pixels.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
 

@@ -33,8 +33,8 @@ from segfeed.repair import FixedList, write_fixed_lists
 
 _SHOWN = 3  # of findings of one rule in one split
 
-Splits = Annotated[list[str] | None, typer.Option(help="A split to check; may be repeated. [default: all]")]
-FormatName = Annotated[str | None, typer.Option(help="The dataset's format. [default: recognised]")]
+Splits = Annotated[list[str] | None, typer.Option(help="A split to check; may be repeated. (default: all)")]
+FormatName = Annotated[str | None, typer.Option(help="The dataset's format. (default: recognised)")]
 FixList = Annotated[
     str | None,  # a Path would lose the slash at its end, which says that it is a folder
     typer.Option(

@@ -60,14 +60,14 @@ def load(
     small: Annotated[str, typer.Option(help="Train images smaller than the crop: 'pad', 'drop' or 'error'.")] = "pad",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     shard: Annotated[str, typer.Option(metavar="RANK/WORLD", help="This process's slice of every batch.")] = "0/1",
-    val_batch_size: Annotated[int | None, typer.Option(help="Val pairs in a batch. [default: --batch-size]")] = None,
+    val_batch_size: Annotated[int | None, typer.Option(help="Val pairs in a batch. (default: --batch-size)")] = None,
     threads: Threads = None,
     no_pack: Annotated[bool, typer.Option("--no-pack", help="Decode on the fly; write nothing.")] = False,
     cache_dir: CacheDir = None,
     layout: Annotated[str, typer.Option(help="NHWC or NCHW.")] = "NHWC",
     dtype: Annotated[str, typer.Option(help="float32, float16 or uint8 images.")] = "float32",
     label_dtype: Annotated[str, typer.Option(help="int32, int64 or uint8 labels.")] = "int32",
-    void: Annotated[int | None, typer.Option(help="The value of void in labels. [default: 255]")] = None,
+    void: Annotated[int | None, typer.Option(help="The value of void in labels. (default: 255)")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run an epoch of each split and print what came out."""

@@ -14,7 +14,7 @@ from segfeed.verification import verify_pack, verify_source
 
 def verify(
     data: Annotated[
-        str | None, typer.Argument(metavar="[PATH]", help="A dataset. [default: every pack in the cache]")
+        str | None, typer.Argument(metavar="[PATH]", help="A dataset. (default: every pack in the cache)")
     ] = None,
     splits: Annotated[str, typer.Option(help="Names of the dataset's lists.")] = "train,val",
     task: Task = "semantic",
@@ -66,7 +66,7 @@ def list_packs(context: typer.Context, cache_dir: CacheDir = None, as_json: AsJs
     if not packs:
         say("the cache holds no pack")
         return
-    print_table(("dataset", "split", "task", "pairs", "size", "made", "last used"), [found.cells() for found in packs])
+    print_table(("dataset", "split", "legend", "pairs", "size", "made", "last used"), [found.cells() for found in packs])
 
 
 def prune(

@@ -30,7 +30,7 @@ def show(
     data: Data,
     split: Split = "train",
     count: Annotated[int, typer.Option(help="How many samples.")] = 24,
-    to: Annotated[Path | None, typer.Option(help="The PNG to write. [default: NAME-SPLIT.png]")] = None,
+    to: Annotated[Path | None, typer.Option(help="The PNG to write. (default: NAME-SPLIT.png)")] = None,
     task: Task = "semantic",
     legend: LegendFile = None,
     unknown: Unknown = "error",

@@ -16,7 +16,7 @@ from segfeed.recognition import MEASURED, Split, describe
 
 def scan(
     data: Data,
-    format: Annotated[str | None, typer.Option(help="The format's name. [default: recognised]")] = None,  # noqa: A002 - the option's word
+    format: Annotated[str | None, typer.Option(help="The format's name. (default: recognised)")] = None,  # noqa: A002 - the option's word
     cache_dir: CacheDir = None,
     as_json: AsJson = False,
 ) -> None:
