@@ -188,7 +188,7 @@ def test_cache_is_listed_and_pruned(run, voc_folder, cache):
     run("pack", voc_folder)
     code, out, err = run("cache")
     assert (code, err) == (0, "")
-    assert re.search(r"VOC2012 +train +semantic +5 +0 MiB +just now +just now", out)
+    assert re.search(r"VOC2012 +train +voc2012, 21 classes +5 +0 MiB +just now +just now", out)
     found = only_json(run("cache", "--json")[1])["packs"]
     assert [pack["split"] for pack in found] == ["train", "val"]
     assert run("cache", "prune") == (0, "0 folders removed\n", "")
@@ -344,7 +344,7 @@ def break_labelmap_bytes(root: Path) -> None:
 
 
 BREAKS = {
-    break_nothing_but_ask_elsewhere: "no such folder",
+    break_nothing_but_ask_elsewhere: "no such file or folder",
     break_list: "no list for split 'train'",
     break_list_id: "train.txt, line 1: '../../etc/passwd' is a path",
     break_list_bytes: "not UTF-8",
