@@ -1,8 +1,9 @@
 # Everything runs in .venv, which these targets make themselves. PYTHON picks the interpreter (3.11 or newer).
 PYTHON ?= python3
+SECONDS ?= 60
 BIN := .venv/bin
 
-.PHONY: demo test check docs bench clean
+.PHONY: demo test check train faults fuzz mutants docs bench clean
 
 demo: .venv/installed  ## the embedded sample, from nothing to batches and three pictures in demo/
 	$(BIN)/segfeed demo --to demo --force
@@ -15,6 +16,19 @@ check: .venv/dev  ## format, lint, types, tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
+
+train: .venv/dev  ## the PyTorch example, trained whole on the embedded sample: about four minutes on 2 cores
+	$(BIN)/python examples/fcn_torch.py sample --to train-run --resume
+
+faults: .venv/dev  ## every fault at every place: kills, full disks, lost writes, races, damaged files
+	SEGFEED_EXHAUSTIVE=1 $(BIN)/python -m pytest tests/faults
+
+fuzz: .venv/dev  ## fuzz every parser for SECONDS each (Linux); crashes become fixtures
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	cd tests && ../$(BIN)/python -m fuzz --seconds $(SECONDS)
+
+mutants: .venv/dev  ## break the code on purpose, one promise at a time: a test must turn red
+	$(BIN)/python tests/mutants.py
 
 docs: .venv/dev  ## draw the pictures of README and docs/ again
 	$(BIN)/python docs/draw_pictures.py
@@ -35,4 +49,4 @@ bench: .venv/installed  ## segfeed beside its peers on the same files: a table a
 	@touch .venv/installed $@
 
 clean:  ## remove what make made
-	rm -rf .venv .venv-bench demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench demo train-run .mypy_cache .pytest_cache .ruff_cache .hypothesis

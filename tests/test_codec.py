@@ -613,3 +613,13 @@ def test_photo_is_decoded_into_the_memory_it_is_given(tmp_path, suffix):
     np.testing.assert_array_equal(out, decode_photo(path.read_bytes(), path.name))
     with pytest.raises(PhotoError, match=rf"a\.{suffix}: 8 x 6 px .* where 6 x 8 were expected"):
         decode_photo(path.read_bytes(), path.name, out=np.zeros((8, 6, 3), np.uint8))
+
+
+@pytest.mark.parametrize("cut", [1, 4])
+def test_a_mask_whose_pixels_lack_their_checksum_is_refused(cut):
+    """All lines are there, and every chunk's CRC is right; only the end of the packed stream was lost."""
+    lines = zlib.compress(b"".join(b"\0" + bytes([row] * 6) for row in range(5)))
+    header = struct.pack(">IIBBBBB", 6, 5, 8, 0, 0, 0, 0)
+    data = PNG_MAGIC + chunk(b"IHDR", header) + chunk(b"IDAT", lines[:-cut]) + chunk(b"IEND", b"")
+    with pytest.raises(MaskError, match=r"a\.png: damaged PNG"):
+        decode_mask(data, "a.png")

@@ -1,0 +1,142 @@
+"""Break the code on purpose, one promise at a time: each mutant must turn a test red. Run by `make mutants`.
+
+Each mutant is one replacement in a copy of the package; the tests named beside it run against that copy. A mutant that
+survives is a promise that nothing watches.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """Replace `old` by `new` in a module; `tests` are pytest's words."""
+
+    what: str
+    module: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTANTS = (
+    Mutant("an unknown index becomes background", "legend",
+           "np.full(65536, poison_of(self.dtype), self.dtype)", "np.zeros(65536, self.dtype)", "tests/test_legend.py"),
+    Mutant("an unknown colour becomes background", "lookup",
+           "poison_of(labels.dtype)", "labels.dtype.type(0)", "tests/test_legend.py tests/test_lookup.py"),
+    Mutant("classes are shifted by one", "legend",
+           "table[list(self.indices)] = np.arange(len(self))", "table[list(self.indices)] = np.arange(1, len(self) + 1)",
+           "tests/test_legend.py"),
+    Mutant("a palette mask is read by its bare indices", "codec",
+           "if mask.palette is not None:", "if False:", "tests/test_codec.py"),
+    Mutant("chunks are not checked by their CRC", "headers",
+           "zlib_ng.crc32(", "(lambda body, *_: int.from_bytes(data[end - 4 : end], 'big'))(", "tests/test_headers.py tests/test_codec.py"),
+    Mutant("the checksum of a PNG's pixels is not reached", "headers",
+           "if not unpack.eof or len(lines)", "if len(lines)", "tests/test_headers.py tests/test_codec.py"),
+    Mutant("warnings of the JPEG decoder are ignored", "codec", "strict=True", "strict=False", "tests/test_codec.py"),
+    Mutant("padding is labelled background", "kernels",
+           "pixels[:], ids[:] = recipe.padding[:3], recipe.void", "pixels[:], ids[:] = recipe.padding[:3], 0",
+           "tests/test_kernels.py tests/test_loader.py"),
+    Mutant("void keeps its stored value whatever the loss ignores", "kernels",
+           "if recipe.void != recipe.stored_void:", "if False:", "tests/test_kernels.py"),
+    Mutant("labels are not flipped with their photo", "kernels",
+           "image, known = np.ascontiguousarray(image[:, ::-1]), known[:, ::-1]",
+           "image, known = np.ascontiguousarray(image[:, ::-1]), known", "tests/test_kernels.py tests/test_loader.py"),
+    Mutant("mean and standard deviation of the wrong channels", "kernels",
+           "np.tile(np.stack([scale, bias]), width)", "np.tile(np.stack([scale[::-1], bias[::-1]]), width)", "tests/test_kernels.py"),
+    Mutant("the rank is part of the seed", "plan",
+           "derive_key(self.seed, epoch, _SHUFFLE)", "derive_key(self.seed + self.shard.rank, epoch, _SHUFFLE)", "tests/test_plan.py"),
+    Mutant("seed + epoch", "plan",
+           "derive_key(self.seed, epoch, _SHUFFLE)", "derive_key(self.seed + epoch, 0, _SHUFFLE)", "tests/test_plan.py"),
+    Mutant("samples come in their own order", "plan",
+           "if self.shuffle:", "if False:", "tests/test_plan.py"),
+    Mutant("ranks read the same rows", "plan",
+           "np.uint64(self.shard.rank * self.rows_per_step)", "np.uint64(0)", "tests/test_plan.py"),
+    Mutant("crops of one corner", "plan",
+           "(bits % (np.abs(slack) + 1).astype(np.uint64))", "(bits % np.uint64(1))", "tests/test_plan.py"),
+    Mutant("validation leaves out the last batch", "plan",
+           "return -(-len(self) // self.batch_size) if self.is_exact", "return len(self) // self.batch_size if self.is_exact",
+           "tests/test_plan.py"),
+    Mutant("validation fills the last batch with the first sample", "plan",
+           "positions.astype(np.int64), -1)", "positions.astype(np.int64), 0)", "tests/test_plan.py tests/test_loader.py"),
+    Mutant("resume off by one", "loader",
+           "return _Position(epoch, position // batch_size)", "return _Position(epoch, position // batch_size + 1)", "tests/test_loader.py"),
+    Mutant("a state counts the batch that is still to come", "loader",
+           "position.step += 1\n", "position.step += 2\n", "tests/test_loader.py"),
+    Mutant("a state of another run is adopted", "loader",
+           "    if wrong:\n        raise StateError(", "    if False:\n        raise StateError(", "tests/test_loader.py"),
+    Mutant("batches come as they are ready", "loader",
+           "yield _wait(*running.popleft())\n                while", "yield _wait(*running.pop())\n                while", "tests/test_loader.py"),
+    Mutant("memory goes back while a view of it lives", "slots",
+           "weakref.finalize(owner, _give_back, self._free, self._keep, memory).atexit = False",
+           "_give_back(self._free, self._keep, memory)", "tests/test_slots.py tests/test_keeping.py"),
+    Mutant("photo and mask may differ in size", "sources/__init__",
+           "if image.shape[:2] != labels.shape:", "if False:", "tests/test_sources.py"),
+    Mutant("a photo turned by EXIF is taken", "sources/__init__",
+           "if turned != 1:", "if False:", "tests/test_sources.py"),
+    Mutant("listed samples without a file are skipped", "sources/__init__",
+           "        if not self.missing:\n            return self\n", "        return self\n", "tests/test_sources_voc.py"),
+    Mutant("an id twice on a list is taken twice", "sources/lists", "    if times > 1:\n", "    if False:\n", "tests/test_sources_lists.py"),
+    Mutant("samples of train are in val", "feed", "        if both:\n", "        if False:\n", "tests/test_feed.py"),
+    Mutant("the legend is no part of the fingerprint", "fingerprints",
+           '"legend": source.legend.digest', '"legend": ""', "tests/test_packs.py tests/test_grouping.py"),
+    Mutant("a stamp knows sizes only", "fingerprints",
+           "(blob.place, *blob.stamp)", "(blob.place, blob.stamp[0])", "tests/test_packs.py"),
+    Mutant("a file that changes while it is packed is not noticed", "packs",
+           "if blob is not None and not blob.is_settled():", "if False:", "tests/test_packs.py"),
+    Mutant("a pair's checksum is not compared", "packs",
+           "!= self.rows.checksums[index]:", "is None:", "tests/test_verification.py"),
+    Mutant("a pack that was cut is read", "pack_file", "if size < len(self.memory):", "if False:", "tests/test_verification.py"),
+    Mutant("void counts in the score", "score", "joint[void] = classes**2", "joint[void] = 0", "tests/test_score.py"),
+    Mutant("a percent of a split is rounded down", "splits",
+           "(2 * abs(percent) * count + 100) // 200", "abs(percent) * count // 100", "tests/test_splits.py"),
+)  # fmt: skip
+
+
+def main() -> None:
+    """Try every mutant, print what became of each, and fail if one survives."""
+    chosen = [mutant for mutant in MUTANTS if not sys.argv[1:] or any(word in mutant.what for word in sys.argv[1:])]
+    with ThreadPoolExecutor(2) as threads:
+        results = list(track(threads.map(_try, chosen), "mutants", len(chosen)))
+    table = Table("mutant", "killed by")
+    for mutant, killer in zip(chosen, results, strict=True):
+        table.add_row(mutant.what, killer or "[bold red]nothing: it survives[/]")
+    Console().print(table)
+    survivors = sum(killer is None for killer in results)
+    print(f"{len(chosen) - survivors} of {len(chosen)} mutants were killed")
+    sys.exit(bool(survivors))
+
+
+def _try(mutant: Mutant) -> str | None:
+    """Give the first test that fails against a mutant; None where all pass."""
+    with tempfile.TemporaryDirectory() as folder:
+        package = Path(folder) / "segfeed"
+        shutil.copytree(REPOSITORY / "src/segfeed", package, ignore=shutil.ignore_patterns("__pycache__"))
+        path = package / f"{mutant.module}.py"
+        text = path.read_text()
+        if mutant.old not in text:
+            raise SystemExit(f"{mutant.what}: {mutant.module} does not hold {mutant.old!r}; mend the mutant.")
+        path.write_text(text.replace(mutant.old, mutant.new))
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *mutant.tests.split()]
+        environment = os.environ | {"PYTHONPATH": folder, "NUMBA_CACHE_DIR": str(Path(folder) / "numba")}
+        done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+        failed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        if done.returncode and not failed:
+            raise SystemExit(f"{mutant.what}: the tests could not run:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        return failed[0] if failed else None
+
+
+if __name__ == "__main__":
+    main()
