@@ -18,7 +18,9 @@ WriteVoc = Callable[..., Path]
 # The doctests of an adapter need its framework.
 FRAMEWORKS = ("torch", "tensorflow", "jax")
 ABSENT = [name for name in FRAMEWORKS if importlib.util.find_spec(name) is None]
-collect_ignore_glob = [f"src/segfeed/frameworks/{name}*" for name in ABSENT] + ["src/segfeed/adapters.py"] * bool(ABSENT)
+collect_ignore_glob = [f"src/segfeed/frameworks/{name}*" for name in ABSENT]
+if ABSENT:
+    collect_ignore_glob.append("src/segfeed/adapters.py")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -115,7 +115,7 @@ def main() -> None:
         table.add_row(mutant.what, killer or "[bold red]nothing: it survives[/]")
     Console().print(table)
     survivors = sum(killer is None for killer in results)
-    print(f"{len(chosen) - survivors} of {len(chosen)} mutants were killed")
+    Console().print(f"{len(chosen) - survivors} of {len(chosen)} mutants were killed")
     sys.exit(bool(survivors))
 
 
@@ -129,7 +129,18 @@ def _try(mutant: Mutant) -> str | None:
         if mutant.old not in text:
             raise SystemExit(f"{mutant.what}: {mutant.module} does not hold {mutant.old!r}; mend the mutant.")
         path.write_text(text.replace(mutant.old, mutant.new))
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", *mutant.tests.split()]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:randomly",
+            *mutant.tests.split(),
+        ]
         environment = os.environ | {"PYTHONPATH": folder, "NUMBA_CACHE_DIR": str(Path(folder) / "numba")}
         done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
         failed = [line.split()[1] for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]

@@ -86,7 +86,6 @@ STOREYS = (
         "commands.keeping",
         "commands.scoring",
         "commands.auditing",
-        "commands.reporting",
         "commands.intake",
         "commands.recognising",
         "commands.reporting",

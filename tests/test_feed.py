@@ -10,8 +10,8 @@ from PIL import Image
 
 from segfeed import IMAGENET, Pack, Shard, Source, feed, load
 from segfeed.catalogue import DATASETS
-from segfeed.errors import OptionError, SourceError, SourceMissingError, UnknownColourError
 from segfeed.dataset import FETCHED
+from segfeed.errors import OptionError, SourceError, SourceMissingError, UnknownColourError
 
 CROP = (32, 48)
 # void of padding is round(255 * mean), normalised like any pixel

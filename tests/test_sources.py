@@ -49,7 +49,9 @@ def put_labels(root: Path, labels: np.ndarray, palette: np.ndarray | None = None
 
 
 def test_missing_folder_is_named_with_the_way_out(tmp_path):
-    with pytest.raises(SourceMissingError, match="nowhere: no such file or folder; pass the path of a dataset") as caught:
+    with pytest.raises(
+        SourceMissingError, match="nowhere: no such file or folder; pass the path of a dataset"
+    ) as caught:
         segfeed.scan(tmp_path / "nowhere")
     assert isinstance(caught.value, FileNotFoundError)
     assert isinstance(caught.value, ValueError)
@@ -62,7 +64,7 @@ def test_unknown_layout_says_what_was_expected(tmp_path, made):
         path.mkdir()
     else:
         path.write_text("a file")
-    with pytest.raises(SourceError, match="somewhere: no known dataset layout; expected one of voc.*PASCAL VOC"):
+    with pytest.raises(SourceError, match=r"somewhere: no known dataset layout; expected one of voc.*PASCAL VOC"):
         segfeed.scan(path)
 
 

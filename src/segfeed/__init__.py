@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from segfeed import d2l
     from segfeed.audit import check
     from segfeed.figures import show
+    from segfeed.pages import write_report
 
 __version__ = "0.1.0"
 
@@ -56,6 +57,7 @@ __all__ = [
     "to_jax",
     "to_tf",
     "to_torch",
+    "write_report",
 ]
 
 

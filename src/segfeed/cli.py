@@ -8,7 +8,19 @@ import sys
 import typer
 
 import segfeed
-from segfeed.commands import auditing, clean, feeding, intake, keeping, looking, recognising, say, scoring, sharing
+from segfeed.commands import (
+    auditing,
+    clean,
+    feeding,
+    intake,
+    keeping,
+    looking,
+    recognising,
+    reporting,
+    say,
+    scoring,
+    sharing,
+)
 from segfeed.errors import OptionError, SegfeedError
 
 app = typer.Typer(
@@ -23,6 +35,7 @@ for _command in (
     intake.fetch,
     recognising.scan,
     auditing.check,
+    reporting.report,
     feeding.load,
     feeding.pack,
     looking.show,
