@@ -1,9 +1,11 @@
 """Draw the pictures of README and docs/ again: `make docs`."""
 
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
+from draw_report import draw_report
 from PIL import Image
 
 import segfeed
@@ -23,6 +25,8 @@ def main() -> None:
     draw_batch(next(iter(train)), train.reader.legend, format=train.format, path=HERE / "batch.png")
     sys.argv[1:] = [str(HERE / "kinds.png")]
     runpy.run_path(str(HERE.parents[1] / "examples" / "segmentation_kinds.py"), run_name="__main__")
+    if shutil.which("chromium"):
+        draw_report(HERE / "report.png")
     for path in sorted(HERE.glob("*.png")):
         Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
         print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")
