@@ -102,6 +102,14 @@ MUTANTS = (
     Mutant("void counts in the score", "score", "joint[void] = classes**2", "joint[void] = 0", "tests/test_score.py"),
     Mutant("a percent of a split is rounded down", "splits",
            "(2 * abs(percent) * count + 100) // 200", "abs(percent) * count // 100", "tests/test_splits.py"),
+    Mutant("chunks of a PNG in any order", "headers",
+           "    _check_order([kind for kind, _, _ in chunks])\n", "", "tests/test_cases_pictures.py"),
+    Mutant("an fsync is left out", "storage",
+           "os.fsync(self._file.fileno())", "self._file.fileno()", "tests/faults/test_lost_writes.py"),
+    Mutant("an epoch goes on in a forked process without threads", "loader",
+           "if self.threads and os.getpid() != process:", "if False:", "tests/faults/test_processes.py -k forked"),
+    Mutant("a download is used before its digest is compared", "archives",
+           "if digest.hexdigest() != sha1 or", "if", "tests/test_archives.py"),
 )  # fmt: skip
 
 

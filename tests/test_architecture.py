@@ -153,7 +153,14 @@ def is_version(name: str, module: str) -> bool:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_siblings_of_a_family_do_not_import_each_other(family):
-    doors = {family, f"{family}.lists", f"{family}.folders", f"{family}.legend_files", f"{family}.stems", "frameworks.torch_cuda"}
+    doors = {
+        family,
+        f"{family}.lists",
+        f"{family}.folders",
+        f"{family}.legend_files",
+        f"{family}.stems",
+        "frameworks.torch_cuda",
+    }
     siblings = {name for name in MODULES if name.startswith(f"{family}.")} - doors
     for name in sorted(siblings):
         assert not imports_of(name) & (siblings - {name}), name

@@ -74,7 +74,7 @@ class CachedPack:
 
 def describe_packs(cache_dir: str | os.PathLike[str] | None = None) -> list[CachedPack]:
     """List all whole packs in a cache, by name."""
-    return [_describe(folder) for folder in find_packs(cache_dir)]
+    return [found for folder in find_packs(cache_dir) if (found := _describe(folder)) is not None]
 
 
 def prune_packs(
@@ -108,9 +108,13 @@ def prune_packs(
     return folders
 
 
-def _describe(folder: Path) -> CachedPack:
+def _describe(folder: Path) -> CachedPack | None:
+    """Describe a pack; None where another process has removed it meanwhile."""
     manifest = {**_UNKNOWN, **(peek_manifest(folder) or {})}
-    when = dt.datetime.fromtimestamp(last_used_s(folder), dt.UTC)
+    try:
+        when = dt.datetime.fromtimestamp(last_used_s(folder), dt.UTC)
+    except FileNotFoundError:
+        return None
     created = when if manifest["created"] is None else dt.datetime.fromisoformat(manifest["created"])
     return CachedPack(folder, manifest, created, when)
 

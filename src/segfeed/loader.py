@@ -1,6 +1,7 @@
 """The loader: a plan says which crops, a reader has the pixels, threads fill batches, which come out in order."""
 
 import inspect
+import os
 import threading
 import weakref
 from collections import deque
@@ -153,8 +154,7 @@ class Loader:
         self._pools = tuple(Pool(size, _IN_FLIGHT + 2, allocate) for size in sizes)
         self._from_disk = False
         self._warming, self._warmed = threading.Lock(), False
-        self._next = _Position(0, 0)
-        self._last = self._next
+        self._next = self._last = _Position(0, 0)
         # Weakly: after a `break` nothing but the loop held the epoch, so its threads stop at once.
         self._epochs: weakref.WeakSet[Generator[Batch]] = weakref.WeakSet()
 
@@ -222,11 +222,14 @@ class Loader:
 
     def _run(self, position: _Position) -> "Generator[Batch]":
         """Deliver the rest of an epoch; `position` counts what was handed over, never what was prefetched."""
+        process = os.getpid()
         for batch in self._filled(position.epoch, position.step):
             position.step += 1
             if position.step == len(self):
                 position.epoch, position.step = position.epoch + 1, 0
             yield batch
+            if self.threads and os.getpid() != process:  # the threads that fill stayed there
+                raise OptionError("this epoch began in another process; iterate the loader anew after a fork.")
 
     def _filled(self, epoch: int, first: int) -> Iterator[Batch]:
         steps = range(first, len(self))
@@ -376,8 +379,8 @@ def _read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, ste
         )
     epoch, position = (state[name] for name in ("epoch", "position"))
     for name, value in (("epoch", epoch), ("position", position)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise StateError(f"the state's {name} is {value!r}; expected a whole number of at least 0.")
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 2**62:
+            raise StateError(f"the state's {name} is {value!r}; expected a whole number from 0 to 2**62.")
     if position % batch_size or position >= steps * batch_size:
         raise StateError(
             f"the state's position {position} is not the start of one of {steps} batches of {batch_size}; is it damaged?"

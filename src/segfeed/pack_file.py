@@ -134,10 +134,12 @@ def map_rows(path: Path, label_dtype: np.dtype[Any]) -> MappedRows:
         row = int(np.argmax((sizes < 1).any(axis=1)))
         raise _refused(path, f"row {row} is {sizes[row, 1]} x {sizes[row, 0]} px (width x height)")
     pixels = sizes.astype(np.int64).prod(axis=1)
-    for (_, lengths), wanted in ((images, pixels * 3), (labels, pixels * label_dtype.itemsize)):
+    for (starts, lengths), wanted in ((images, pixels * 3), (labels, pixels * label_dtype.itemsize)):
         if not np.array_equal(lengths, wanted):
             row = int(np.argmax(lengths != wanted))
             raise _refused(path, f"row {row} holds {lengths[row]} bytes where {wanted[row]} were expected")
+        if ((starts < 0) | (starts + lengths > len(memory))).any():
+            raise _refused(path, "the pixels do not lie in the file as they are, as if it were compressed")
     return MappedRows(path, mapping, memory, images[0], labels[0], sizes, label_dtype, table)
 
 
@@ -153,7 +155,7 @@ def hash_frame(rows: MappedRows) -> str:
     firsts, lasts = np.append(0, ends[order]), np.append(starts[order], len(rows.memory))
     digest = xxhash.xxh3_128()
     for between in np.flatnonzero(firsts < lasts).tolist():
-        digest.update(rows.memory[firsts[between] : lasts[between]])
+        digest.update(rows.memory[firsts[between] : lasts[between]].data)
     return digest.hexdigest()
 
 

@@ -352,9 +352,9 @@ def recorded_pack(stamp: Path) -> Path | None:
     packs = stamp.parents[1] / "packs"
     try:
         folder = packs / stamp.read_text()
+        return folder if folder.parent == packs and (folder / _MANIFEST).is_file() else None
     except (OSError, ValueError):
         return None
-    return folder if folder.parent == packs and (folder / _MANIFEST).is_file() else None
 
 
 def peek_manifest(folder: Path) -> dict[str, Any] | None:

@@ -15,7 +15,9 @@ from rich.table import Table
 from segfeed.errors import OptionError
 from segfeed.plan import Shard
 
-Data = Annotated[str, typer.Argument(metavar="PATH", help="A dataset's folder, tar, table or config file; or 'sample'.")]
+Data = Annotated[
+    str, typer.Argument(metavar="PATH", help="A dataset's folder, tar, table or config file; or 'sample'.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where packs lie. (default: $SEGFEED_CACHE or the user's cache)")]
 Task = Annotated[str, typer.Option(help="'semantic' (class ids) or 'instance' (object ids).")]

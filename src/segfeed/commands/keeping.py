@@ -66,7 +66,9 @@ def list_packs(context: typer.Context, cache_dir: CacheDir = None, as_json: AsJs
     if not packs:
         say("the cache holds no pack")
         return
-    print_table(("dataset", "split", "legend", "pairs", "size", "made", "last used"), [found.cells() for found in packs])
+    print_table(
+        ("dataset", "split", "legend", "pairs", "size", "made", "last used"), [found.cells() for found in packs]
+    )
 
 
 def prune(
