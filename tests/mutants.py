@@ -105,7 +105,7 @@ MUTANTS = (
     Mutant("chunks of a PNG in any order", "headers",
            "    _check_order([kind for kind, _, _ in chunks])\n", "", "tests/test_cases_pictures.py"),
     Mutant("an fsync is left out", "storage",
-           "os.fsync(self._file.fileno())", "self._file.fileno()", "tests/faults/test_lost_writes.py"),
+           "os.fsync(handle)", "handle", "tests/faults/test_lost_writes.py"),
     Mutant("an epoch goes on in a forked process without threads", "loader",
            "if self.threads and os.getpid() != process:", "if False:", "tests/faults/test_processes.py -k forked"),
     Mutant("a download is used before its digest is compared", "archives",

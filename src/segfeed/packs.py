@@ -203,8 +203,10 @@ def make_pack(source: Source, *, cache_dir: str | os.PathLike[str] | None = None
     folder = _equal_pack(source, cache, threads) or _publish_pack(source, cache, threads)
     pack = _open_used(folder)
     if newest_ns(source) < started_ns - _SETTLED_NS:
+        stamp = cache / "stamps" / stamp_of_source(source)
         with contextlib.suppress(OSError):  # a disk that is full by now: the next start hashes the files again
-            write_over(cache / "stamps" / stamp_of_source(source), folder.name.encode())
+            sweep(stamp)
+            write_over(stamp, folder.name.encode())
     return pack
 
 

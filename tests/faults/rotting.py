@@ -1,0 +1,89 @@
+"""Sweeps of damaged files as jobs: what a damaged file does to a process is done to a child that was made for it."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from faults.jobs import digest_of
+from faults.rot import damages, try_all
+from segfeed import Draw, Format, Loader, Plan, make_pack, scan
+from segfeed.errors import StateError
+from segfeed.packs import Pack
+
+
+def rot_file(root: str, name: str, flips: int, cuts: int) -> dict[str, Any]:
+    """Damage a photo or a mask of a dataset in every way, and read its pair."""
+    source = scan(root, "train", format="voc")
+    index = source.keys.index(Path(name).stem)
+
+    def serve() -> str:
+        pair = source.read(index)
+        return hashlib.sha256(
+            repr(pair.labels.shape).encode() + pair.image.tobytes() + pair.labels.tobytes()
+        ).hexdigest()
+
+    path = Path(root, name)
+    return try_all(path, damages(path.read_bytes(), flips, cuts), serve)
+
+
+def rot_text(root: str, name: str, flips: int, cuts: int) -> dict[str, Any]:
+    """Damage a list or a labelmap in every way, and read the whole split: [keys, labels, legend]."""
+    path = Path(root, name)
+
+    def serve() -> list[Any]:
+        source = scan(root, "train", format="voc")
+        labels = hashlib.sha256(b"".join(source.read(index).labels.tobytes() for index in range(len(source))))
+        return [list(source.keys), labels.hexdigest(), source.legend.digest]
+
+    return try_all(path, damages(path.read_bytes(), flips, cuts), serve)
+
+
+def rot_pack(folder: str, name: str, flips: int, cuts: int) -> dict[str, Any]:
+    """Damage a pack's file in every way, open it, and read everything in it."""
+    path = Path(folder, name)
+    return try_all(path, damages(path.read_bytes(), flips, cuts), lambda: everything_in(folder))
+
+
+def rot_stamp(root: str, cache: str, flips: int, cuts: int) -> dict[str, Any]:
+    """Damage a stamp in every way, and ask for the pack again."""
+    (path,) = Path(cache, "stamps").iterdir()
+    source = scan(root, "train", format="voc")
+
+    def serve() -> str:
+        return everything_in(make_pack(source, cache_dir=cache, threads=1).folder)
+
+    return try_all(path, damages(path.read_bytes(), flips, cuts), serve)
+
+
+def rot_state(root: str, path: str, flips: int, cuts: int) -> dict[str, Any]:
+    """Damage a saved state in every way, and load it into a loader of the same run: what is served is the state itself."""
+    source = scan(root, "train", format="voc")
+    plan = Plan(source.sizes, 1, Draw((8, 8)), seed=3)
+    Path(path).write_text(json.dumps(Loader(source, plan, format=Format(), threads=0).state_dict(7, 2)))
+
+    def serve() -> Any:
+        loader = Loader(source, plan, format=Format(), threads=0)
+        try:
+            state = json.loads(Path(path).read_bytes())
+        except ValueError as error:
+            raise StateError("Python's own reader refuses it") from error
+        loader.load_state_dict(state)
+        return loader.state_dict()
+
+    return try_all(Path(path), damages(Path(path).read_bytes(), flips, cuts), serve)
+
+
+def everything_in(folder: str | Path) -> str:
+    """Condense all that a pack says: pixels, keys, counts, hashes of files, and every field of its manifest."""
+    pack = Pack(Path(folder))
+    seen = hashlib.sha256(digest_of(pack).encode())
+    seen.update(np.ascontiguousarray(pack.pixels))
+    for column in ("photo_sha256", "mask_sha256", "record_xxh3"):
+        seen.update(repr(pack.rows.table[column].to_pylist()).encode())
+    seen.update(
+        json.dumps([pack.manifest, pack.digests, repr(pack.rows.table.schema.metadata)], sort_keys=True).encode()
+    )
+    return seen.hexdigest()

@@ -1,0 +1,100 @@
+"""A pack that changes under its readers: what was mapped stays valid, what was cut is an error, what is new is checked."""
+
+import itertools
+import shutil
+
+import pytest
+
+from faults.forks import task
+from faults.jobs import digest_of
+from segfeed import Draw, Format, Loader, Pack, Plan, make_pack, scan
+from segfeed.cache import prune_packs
+from segfeed.errors import PackError
+from segfeed.verification import verify_pack
+
+SIGBUS = -7
+
+
+@pytest.fixture(name="pack")
+def _pack(tmp_path, write_voc):
+    """Give a pack of 12 pairs."""
+    root = write_voc(tmp_path / "VOC2012", {"train": [(40, 60 + number) for number in range(12)]})
+    return make_pack(scan(root, "train", format="voc"), cache_dir=tmp_path / "cache")
+
+
+def loader_of(pack, threads=2):
+    return Loader(pack, Plan(pack.sizes, 2, Draw((32, 48))), format=Format(dtype="uint8"), threads=threads)
+
+
+def bytes_of(batches):
+    return [(batch.keys, batch.images.tobytes(), batch.labels.tobytes()) for batch in batches]
+
+
+def remove(pack):
+    shutil.rmtree(pack.folder)
+
+
+def prune(pack):
+    assert pack.folder in prune_packs(0, cache_dir=pack.folder.parents[1])
+
+
+def replace(pack):
+    """Put another file in its place, as a copy or a restore does: the mapping keeps the old one."""
+    other = pack.folder / "other"
+    other.write_bytes(bytes((pack.folder / "pairs.arrow").stat().st_size))
+    other.rename(pack.folder / "pairs.arrow")
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+@pytest.mark.parametrize("change", [remove, prune, replace])
+def test_an_epoch_goes_on_when_its_pack_is_gone(pack, change, threads):
+    expected = bytes_of(loader_of(pack))
+    running = iter(loader_of(Pack(pack.folder), threads))
+    found = bytes_of(itertools.islice(running, 2))
+    change(pack)
+    found += bytes_of(running)
+    assert found == expected
+
+
+@pytest.mark.parametrize("change", [remove, prune])
+def test_a_pack_that_is_gone_is_made_again_while_the_old_one_is_read(pack, change):
+    expected = digest_of(pack)
+    change(pack)
+    again = make_pack(scan(pack.manifest["root"], "train", format="voc"), cache_dir=pack.folder.parents[1])
+    assert again.folder == pack.folder
+    assert digest_of(again) == digest_of(pack) == expected
+
+
+def test_a_replaced_pack_is_refused_by_whoever_opens_it(pack):
+    replace(pack)
+    with pytest.raises(PackError, match="remove its folder and pack again"):
+        Pack(pack.folder)
+
+
+def test_what_is_written_over_in_place_is_found_by_the_next_process(pack):
+    """Nothing of ours does this. Whoever read the pair before trusts it until the process ends: `verify` does not."""
+    pack.read(3)
+    with open(pack.folder / "pairs.arrow", "r+b") as file:
+        file.seek(int(pack.rows.images[3]))
+        file.write(b"\0" * 50)
+    with pytest.raises(PackError, match="sample train_3: the stored pixels do not fit their checksum"):
+        Pack(pack.folder).read(3)
+    assert [finding.key for finding in verify_pack(pack)] == ["train_3"]
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_a_pack_that_is_cut_in_the_middle_of_an_epoch_ends_it_and_serves_nothing_else(forks, pack, tally, threads):
+    """The file's size is looked at before each batch. What is cut while threads fill one may still end them by SIGBUS."""
+    path = pack.folder / "pairs.arrow"
+    sound = path.read_bytes()
+    expected = forks.succeed(task("read_while_cut", pack.folder, -1, threads)).answer["digests"]
+    lengths = range(0, len(sound), len(sound) // 8)
+    for length in lengths:
+        outcome = forks.run("read_while_cut", pack.folder, length, threads)
+        path.write_bytes(sound)
+        assert outcome.status in ((0, SIGBUS) if threads else (0,)), outcome
+        if outcome.status == 0:
+            assert outcome.answer["message"].endswith("and pack again."), outcome
+            assert outcome.answer["digests"] == expected[: len(outcome.answer["digests"])]
+            assert threads or f"cut to {length} of {len(sound)} bytes while it was in use" in outcome.answer["message"]
+    tally("pack: cut while it was read", len(lengths))

@@ -1,0 +1,122 @@
+"""Where nothing may be written: reading writes nothing, and an error comes only where something must be written."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from faults.forks import Forks, task
+from faults.trees import files_of
+
+NOBODY = 65534 if os.geteuid() == 0 else -1
+"""Somebody else where these tests run as root, who may write everywhere."""
+
+
+@pytest.fixture(name="root")
+def _root(tiny_root, room):
+    """Give a dataset that anybody can read, in a folder that anybody can enter."""
+    return shutil.copytree(tiny_root, room / "VOC2012")
+
+
+@pytest.fixture(name="locked")
+def _locked(room, root):
+    """Give a function that lets nobody write into the room any more, and lets everybody again in the end."""
+    folders = lambda: [room, *(path for path in room.rglob("*") if path.is_dir())]  # noqa: E731 - asked twice
+
+    def lock():
+        for folder in folders():
+            folder.chmod(0o555)
+
+    yield lock
+    for folder in folders():
+        folder.chmod(0o755)
+
+
+@pytest.fixture(scope="module", name="contained")
+def _contained():
+    """Give a function that starts forks that see a folder on a file system mounted read-only."""
+    prefix = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
+    started = []
+
+    def start(folder):
+        script = f'mount --bind "{folder}" "{folder}" && mount -o remount,bind,ro "{folder}" && exec "$@"'
+        command = [*prefix, "sh", "-c", script, "sh"]
+        if (
+            shutil.which("unshare") is None
+            or subprocess.run([*command, "true"], capture_output=True, check=False).returncode
+        ):
+            pytest.skip("the system refuses to mount a folder read-only")
+        started.append(Forks(command))
+        return started[-1]
+
+    yield start
+    for forks in started:
+        forks.close()
+
+
+def test_reading_without_a_pack_makes_no_call_that_writes(forks, root, room):
+    outcome = forks.succeed(task("load_unpacked", root, room / "cache", folder=room))
+    assert outcome.answer["kinds"] == []
+    assert not (room / "cache").exists()
+
+
+def test_reading_a_pack_only_notes_when_it_was_used(forks, root, room):
+    forks.succeed(task("pack", root, room / "cache"))
+    assert forks.succeed(task("load", root, room / "cache", folder=room)).answer["kinds"] == ["utime"]
+
+
+def test_a_dataset_of_somebody_else_is_read_without_a_pack(forks, root, room, locked):
+    expected = forks.succeed(task("load_unpacked", root, room / "cache")).answer["digest"]
+    before = files_of(room)
+    locked()
+    assert forks.succeed(task("load_unpacked", root, room / "cache", uid=NOBODY)).answer["digest"] == expected
+    assert files_of(room) == before
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_a_pack_of_somebody_else_is_read(forks, root, room, locked, stamped):
+    expected = forks.succeed(task("load", root, room / "cache")).answer["digest"]
+    if not stamped:
+        shutil.rmtree(room / "cache" / "stamps")
+    before = files_of(room)
+    locked()
+    assert forks.succeed(task("load", root, room / "cache", uid=NOBODY)).answer["digest"] == expected
+    assert files_of(room) == before
+
+
+@pytest.mark.parametrize(
+    ("job", "remedy"),
+    [("load", "or pass pack=False to decode on the fly"), ("draw", "or pass the path of a dataset of your own")],
+)
+def test_what_must_be_written_and_cannot_is_one_sentence(forks, root, room, locked, job, remedy):
+    locked()
+    arguments = (root, room / "cache") if job == "load" else (room / "cache",)
+    outcome = forks.run(job, *arguments, uid=NOBODY)
+    assert outcome.error == "StorageError", outcome
+    assert outcome.message.startswith(str(room / "cache"))
+    assert "the folder cannot be written (Permission denied); choose another cache_dir, " + remedy in outcome.message
+
+
+def test_a_pack_of_somebody_else_cannot_be_pruned(forks, root, room, locked):
+    forks.succeed(task("pack", root, room / "cache"))
+    before = files_of(room)
+    locked()
+    outcome = forks.run("prune", room / "cache", uid=NOBODY)
+    assert outcome.error == "StorageError", outcome
+    assert "this cannot be removed (Permission denied); remove it as the user who made it." in outcome.message
+    assert files_of(room) == before
+
+
+def test_a_file_system_mounted_read_only_is_read_with_and_without_a_pack(forks, contained, root, room):
+    plain = forks.succeed(task("load_unpacked", root, room / "cache")).answer["digest"]
+    expected = forks.succeed(task("load", root, room / "cache")).answer["digest"]
+    sealed = contained(room)
+    assert sealed.succeed(task("load", root, room / "cache")).answer["digest"] == expected == plain
+    assert sealed.succeed(task("load_unpacked", root, room / "elsewhere")).answer["digest"] == plain
+    outcome = sealed.run("load", root, room / "elsewhere")
+    assert outcome.error == "StorageError", outcome
+    assert "(Read-only file system)" in outcome.message
+    assert "or pass pack=False" in outcome.message
+    outcome = sealed.run("prune", room / "cache")
+    assert "this cannot be removed (Read-only file system)" in outcome.message
