@@ -35,9 +35,8 @@ def end(process: subprocess.Popen[str]) -> str:
 
 
 def is_installed(framework: str) -> bool:
-    return (
-        importlib.util.find_spec(framework) is not None
-    )  # importing TensorFlow to see whether it is there takes seconds
+    # Importing TensorFlow to see whether it is there takes seconds.
+    return importlib.util.find_spec(framework) is not None
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,13 @@
 
 import os
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Protocol
 
 from segfeed.errors import PhotoError, SourceMissingError
 
 Stamp = tuple[int, int, int, int]
+_read_stamp = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
 
 
 class Blob(Protocol):
@@ -92,5 +94,5 @@ def stamp_of(path: str) -> Stamp:
     Raises:
         FileNotFoundError: there is no such file.
     """
-    found = os.stat(path)
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+    stamp: Stamp = _read_stamp(os.stat(path))
+    return stamp

@@ -123,9 +123,9 @@ def as_indices(stored: npt.NDArray[Any]) -> npt.NDArray[np.uint8] | npt.NDArray[
 def count_labels(labels: Labels) -> npt.NDArray[np.int64]:
     """Count how often each label occurs: int64 (256,) or (65536,). Labels are runs of one value: the runs are counted."""
     flat = labels.ravel()
-    starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]][: flat.size])
-    lengths = np.diff(starts, append=flat.size)
-    return np.bincount(flat[starts], lengths, minlength=np.iinfo(labels.dtype).max + 1).astype(np.int64)
+    lasts = np.append(np.flatnonzero(flat[1:] != flat[:-1]), flat.size - 1)[: flat.size]
+    lengths = np.diff(lasts, prepend=-1)
+    return np.bincount(flat[lasts], lengths, minlength=np.iinfo(labels.dtype).max + 1).astype(np.int64)
 
 
 def as_bytes(stored: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:

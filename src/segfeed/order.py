@@ -20,6 +20,10 @@ Words = npt.NDArray[np.uint64]
 _MASK = 0xFFFF_FFFF_FFFF_FFFF
 _GAMMA = 0x9E37_79B9_7F4A_7C15
 _MULTIPLIERS = (0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB)
+_SHIFTS = (30, 27, 31)
+# To make one of these costs as much as to shift a few hundred words by it.
+_GAMMA_WORD, *_MULTIPLIER_WORDS = map(np.uint64, (_GAMMA, *_MULTIPLIERS))
+_SHIFT_WORDS = tuple(map(np.uint64, _SHIFTS))
 _ROUNDS = 12
 # A network over so few numbers is not random enough; ranking their hashes is exact.
 _SMALL = 16
@@ -47,8 +51,12 @@ def draw(key: int, counters: Words) -> Words:
     Returns:
         bits: uint64 (N,), uniform over 0 .. 2**64 - 1.
     """
-    with np.errstate(over="ignore"):
-        return _mix(_mix(counters * np.uint64(_GAMMA) + np.uint64(key)) ^ np.uint64(key))
+    word = np.uint64(key)
+    words = counters * _GAMMA_WORD
+    words += word
+    _mix(words)
+    words ^= word
+    return _mix(words)
 
 
 def permute(key: int, size: int, positions: Words) -> npt.NDArray[np.int64]:
@@ -78,14 +86,22 @@ def permute(key: int, size: int, positions: Words) -> npt.NDArray[np.int64]:
 
 def _feistel(key: int, rows: int, columns: int, numbers: Words) -> Words:
     a, b = np.uint64(rows), np.uint64(columns)
-    left, right = numbers // b, numbers % b
+    left = numbers // b
+    right = numbers - left * b
     for step in range(_ROUNDS):
         turn = derive_key(key, step)
         if step % 2 == 0:
-            left = (left + draw(turn, right) % a) % a
+            left = _add(left, draw(turn, right), a)
         else:
-            right = (right + draw(turn, left) % b) % b
+            right = _add(right, draw(turn, left), b)
     return left * b + right
+
+
+def _add(numbers: Words, bits: Words, modulus: np.uint64) -> Words:
+    """Add bits to numbers below `modulus`, modulo `modulus`; NumPy divides by one number far faster than it takes remainders."""
+    bits -= bits // modulus * modulus
+    bits += numbers
+    return np.minimum(bits, bits - modulus)  # below zero wraps around to what is larger
 
 
 def _ceil_sqrt(number: int) -> int:
@@ -98,12 +114,15 @@ def _ceil_sqrt(number: int) -> int:
 
 
 def _mix(words: Words) -> Words:
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(_MULTIPLIERS[0])
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(_MULTIPLIERS[1])
-    return words ^ (words >> np.uint64(31))
+    """Mix words in place, and give them back."""
+    for shift, multiplier in zip(_SHIFT_WORDS, _MULTIPLIER_WORDS, strict=False):
+        words ^= words >> shift
+        words *= multiplier
+    words ^= words >> _SHIFT_WORDS[2]
+    return words
 
 
 def _mix_int(word: int) -> int:
-    word = ((word ^ (word >> 30)) * _MULTIPLIERS[0]) & _MASK
-    word = ((word ^ (word >> 27)) * _MULTIPLIERS[1]) & _MASK
-    return word ^ (word >> 31)
+    for shift, multiplier in zip(_SHIFTS, _MULTIPLIERS, strict=False):
+        word = ((word ^ (word >> shift)) * multiplier) & _MASK
+    return word ^ (word >> _SHIFTS[2])

@@ -21,7 +21,6 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from segfeed.blobs import Blob, Stamp, stamp_of
 from segfeed.errors import SourceError, SourceMissingError
@@ -124,7 +123,7 @@ class Table:
     def _empty_rows(self, column: str) -> set[int]:
         """Find the rows without bytes; most files count them in their statistics, so that nothing has to be read."""
         counts: list[int] = []  # of empty cells in each row group; -1 where the file does not count them
-        with pq.ParquetFile(self.path) as file:
+        with _open_parquet(self.path) as file:
             for number in range(file.metadata.num_row_groups):
                 group = file.metadata.row_group(number)
                 chunks = [group.column(i) for i in range(group.num_columns)]
@@ -154,7 +153,7 @@ def open_table(path: str) -> Table:
     """
     with _explained(path):
         if path.endswith(".parquet"):
-            with pq.ParquetFile(path) as file:
+            with _open_parquet(path) as file:
                 return Table(path, file.schema_arrow, file.metadata.num_rows)
         with pa.memory_map(path) as source:
             schema, batches = _read_arrow(source)
@@ -212,8 +211,10 @@ def _open_rows(path: str, column: str, _stamp: Stamp, _process: int) -> _Rows:
 
 
 def _open_parquet(path: str) -> Any:
+    from pyarrow.parquet import ParquetFile  # noqa: PLC0415 - every start recognises formats, few open such a file
+
     # pre_buffer would read a whole row group at once.
-    return pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True)
+    return ParquetFile(path, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True)
 
 
 def _read_arrow(source: Any) -> tuple[pa.Schema, Iterator[Any]]:

@@ -67,8 +67,8 @@ def find_files(folder: Path, suffixes: Sequence[str], *, ending: str = "") -> Fi
     """
     found: Files = {}
     for name in sorted(_list(folder)):
-        stem = os.path.splitext(name)[0]
-        if _suffix(name) in suffixes and stem.endswith(ending) and name[0] != ".":
+        stem, dot, suffix = name.rpartition(".")
+        if (dot + suffix.lower()) in suffixes and stem.endswith(ending) and name[0] != ".":
             found.setdefault(stem.removesuffix(ending), []).append(name)
     return found
 

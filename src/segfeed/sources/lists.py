@@ -19,6 +19,7 @@ _SAME_SPLIT = ("val", "valid", "validation")
 FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\:*?"<>|]')
 """What no id may hold. It becomes part of a path: nothing in it may leave the folder, on any system. Lone surrogates are
 bytes of a file name that are not UTF-8."""
+_PLAIN = re.compile(r"\w+")  # most ids are, and need no closer look
 
 
 def read_list(path: Path) -> tuple[str, ...]:
@@ -167,6 +168,8 @@ def _text(data: bytes, where: Path | str) -> str:
 
 
 def _check_id(entry: str, path: Path | str, number: int) -> None:
+    if _PLAIN.fullmatch(entry):
+        return
     where = f"{path}, line {number}: {entry!r}"
     if re.fullmatch(r"\S+\s+-?[01]", entry):
         raise ListError(
