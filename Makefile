@@ -3,7 +3,7 @@ PYTHON ?= python3
 SECONDS ?= 60
 BIN := .venv/bin
 
-.PHONY: demo test check train faults fuzz mutants docs bench clean
+.PHONY: demo test check train faults fuzz mutants docs bench bench-gpu clean
 
 demo: .venv/installed  ## the embedded sample, from nothing to batches and three pictures in demo/
 	$(BIN)/segfeed demo --to demo --force
@@ -35,6 +35,9 @@ docs: .venv/dev  ## draw the pictures of README and docs/ again
 
 bench: .venv/installed  ## segfeed beside its peers on the same files: a table and a chart in benchmarks/results/
 	$(BIN)/python benchmarks/run.py
+
+bench-gpu: .venv/dev  ## training on a CUDA device beside torchvision's DataLoader: how long it waits for data
+	$(BIN)/python benchmarks/gpu.py
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "segfeed needs Python 3.11 or newer: make PYTHON=python3.12")'

@@ -1,6 +1,7 @@
 """Contenders: processes that wait for their turn, so that rounds can alternate without warming up again."""
 
 import json
+import os
 import subprocess
 import threading
 from dataclasses import dataclass, field
@@ -120,11 +121,17 @@ class Contender:
         return (told[-1] if told else f"exit code {self._process.returncode}")[:300]
 
 
+def _as_installed() -> dict[str, str]:
+    """Give the environment in which Python keeps what it compiled, as pip does for whoever installs a package."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def run_once(module: str, job: Job, python: str) -> dict[str, Any]:
     """Run a module to its end in a fresh process, and read the JSON that it prints last."""
     done = subprocess.run(  # noqa: S603 - a module of this folder
-        [python, "-m", module, job.to_json()], cwd=HERE, capture_output=True, text=True, check=False, timeout=_READY_S
-    )
+        [python, "-m", module, job.to_json()], cwd=HERE, env=_as_installed(), capture_output=True, text=True, check=False,
+        timeout=_READY_S,
+    )  # fmt: skip
     if done.returncode:
         raise ContenderError((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:300])
     return dict(json.loads(done.stdout.splitlines()[-1]))

@@ -125,6 +125,11 @@ def _own_rows(pack_bytes: int) -> list[Row]:
             about="Threads that read and decode every file (simplejpeg, Pillow) and drop the pixels.",
         ),
         Row(
+            "written", "decode and write, nothing else", "files", "own.decoding", {"kind": "written"}, "decode",
+            "The same, and one thread writes the pixels, as many bytes as a pack has, and brings them to the disk: nothing is "
+            "hashed, checked or counted. What a pack could be made at on this disk.",
+        ),
+        Row(
             "cold", "segfeed without a pack", "files", "own.decoding", {"kind": "cold"}, "decode",
             "`segfeed.load(pack=False)`: every epoch decodes; checked, cut and normalised, iterated to the end.",
         ),

@@ -22,24 +22,26 @@ def main() -> None:
     serve_feed(_open_feed, VARIANTS, ["torch", "torchvision", "pillow"])
 
 
-def _declare_operators() -> list[Any]:
-    """Declare the two detection operators that torchvision's import looks for and its missing C part would bring."""
-    import torch  # noqa: PLC0415
-
-    library = torch.library.Library("torchvision", "DEF")
-    for name in ("nms", "qnms"):
-        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    return [library]
-
-
 _KEPT: list[Any] = []
 
 
-def _open_feed(job: Job, workers: int) -> Feed:
+def _declare_operators() -> None:
+    """Declare the two detection operators that torchvision's import looks for and its missing C part would bring."""
     import torch  # noqa: PLC0415
 
-    if not _KEPT and torch.version.cuda is None:
-        _KEPT.extend(_declare_operators())
+    if _KEPT or torch.version.cuda is not None:
+        return
+    library = torch.library.Library("torchvision", "DEF")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    _KEPT.append(library)
+
+
+def open_loader(job: Job, workers: int, **options: Any) -> Any:
+    """Open a DataLoader of normalised float32 images and int64 labels (N, 1, H, W), endless; `options` are its own."""
+    import torch  # noqa: PLC0415
+
+    _declare_operators()
     from torch.utils.data import DataLoader, RandomSampler  # noqa: PLC0415
     from torchvision import tv_tensors  # noqa: PLC0415
     from torchvision.datasets import VOCSegmentation, wrap_dataset_for_transforms_v2  # noqa: PLC0415
@@ -53,14 +55,19 @@ def _open_feed(job: Job, workers: int) -> Feed:
     ])  # fmt: skip
     parent = Path(job.root).parents[1]  # that of VOCdevkit/VOC2012
     dataset = wrap_dataset_for_transforms_v2(VOCSegmentation(parent, "2012", "train", transforms=transform))
-    loader = DataLoader(
+    return DataLoader(
         dataset,
         job.batch_size,
         sampler=RandomSampler(dataset, num_samples=10**7),
         num_workers=workers,
         persistent_workers=True,
         drop_last=True,
+        **options,
     )
+
+
+def _open_feed(job: Job, workers: int) -> Feed:
+    loader = open_loader(job, workers)
 
     def batches() -> Iterator[Any]:
         return iter(loader)
