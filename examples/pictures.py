@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from segfeed import Pack, Pair, Score, Source
-from segfeed.figures_page import (
+from segfeed.figures.page import (
     BAR,
     HAIRLINE,
     HEADER_PX,
@@ -21,8 +21,8 @@ from segfeed.figures_page import (
     legend_height,
     percent,
 )
-from segfeed.figures_paint import Swatch, Thumb, paint_labels
-from segfeed.figures_panels import CAPTION_PX, GAP_PX, Grid, caption, place, spread, title_of
+from segfeed.figures.panels import CAPTION_PX, GAP_PX, Grid, caption, place, spread, title_of
+from segfeed.paint import Swatch, Thumb, paint_labels
 from segfeed.predictions import read_prediction, score_folder
 
 _LINE: dict[str, Any] = {"color": BAR, "linewidth": 2, "marker": "o", "markersize": 4, "clip_on": False}

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from segfeed.archives import describe_page, index_tar, list_archive, open_archive, unpack, write_files
+from segfeed.archives.members import MAX_NAME_BYTES, Listing, Member
 from segfeed.errors import ArchiveError, SourceChangedError, SourceMissingError
-from segfeed.members import MAX_NAME_BYTES, Listing, Member
 from stand_ins import memory_folder, tar, tar_header
 
 FILES = {
@@ -288,7 +288,7 @@ def test_folders_may_be_named_twice(path):
 
 
 def test_too_many_members_are_an_error(monkeypatch):
-    monkeypatch.setattr("segfeed.members.MAX_MEMBERS", 3)
+    monkeypatch.setattr("segfeed.archives.members.MAX_MEMBERS", 3)
     listing = Listing("a")
     for name in (b"1", b"2", b"3"):
         listing.enter(name, 0)
@@ -298,7 +298,7 @@ def test_too_many_members_are_an_error(monkeypatch):
 
 @pytest.mark.parametrize("body", [tar_header("a", 4 << 20) + bytes(4 << 20), tar_header("a", 0) + bytes(4 << 20)])
 def test_tar_bomb_is_refused_before_it_has_unfolded(path, monkeypatch, body):
-    monkeypatch.setattr("segfeed.members._FREE_BYTES", 1 << 20)
+    monkeypatch.setattr("segfeed.archives.members._FREE_BYTES", 1 << 20)
     packed = gzipped(body + bytes(1024))
     assert f"more than {(1 << 20) + 200 * len(packed):,} bytes" in refusal(path, packed)
 

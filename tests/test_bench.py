@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from segfeed import Draw, Loader, Plan, bench, bench_machine, cli, make_pack, scan
+from segfeed import Draw, Loader, Plan, bench, cli, make_pack, scan
 from segfeed.bench import Feed, Report, judge, measure
-from segfeed.bench_machine import Machine, Stopwatch, measure_machine, private_mib
+from segfeed.bench.machine import Machine, Stopwatch, measure_machine, private_mib
 from segfeed.blobs import File
 from segfeed.errors import OptionError
 from segfeed.sources import Source
@@ -173,8 +173,8 @@ def test_machine_copies_and_writes():
 
 def test_many_threads_share_batches_as_a_loader_lets_them(monkeypatch):
     made = []
-    monkeypatch.setattr(bench_machine, "_writer", lambda pixels: made.append(pixels) or (lambda: None))
-    monkeypatch.setattr(bench_machine, "_copier", lambda pixels: made.append(pixels) or (lambda: None))
+    monkeypatch.setattr("segfeed.bench.machine._writer", lambda pixels: made.append(pixels) or (lambda: None))
+    monkeypatch.setattr("segfeed.bench.machine._copier", lambda pixels: made.append(pixels) or (lambda: None))
     for threads, pairs in ((1, 64), (4, 64), (5, 32), (16, 16)):
         made.clear()
         measure_machine(batch_size=64, crop_px=10, threads=threads, seconds=0.001)

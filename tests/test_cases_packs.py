@@ -8,8 +8,8 @@ import pytest
 
 from segfeed.errors import PackError
 from segfeed.feed import scan
-from segfeed.pack_file import SCHEMA, map_rows
 from segfeed.packs import Pack, make_pack
+from segfeed.packs.rows import SCHEMA, map_rows
 
 U8 = np.dtype(np.uint8)
 

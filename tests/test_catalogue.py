@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from segfeed.catalogue import DATASETS, Dataset, count_ids, fetch_dataset, find_dataset
-from segfeed.devkit import check_folder, prepare_devkit
-from segfeed.download import Remote
+from segfeed.catalogue.devkit import check_folder, prepare_devkit
+from segfeed.catalogue.download import Remote
+from segfeed.catalogue.sbd import Numbers, check_sbd_folder, prepare_sbd
 from segfeed.errors import ArchiveError, DownloadError, OptionError, SourceError, SourceMissingError, StorageError
-from segfeed.sbd import Numbers, check_sbd_folder, prepare_sbd
 from stand_ins import ROOT, memory_folder, sbd_members, small_voc, tar, voc_members
 from web_server import HTML, NOT_THERE, Answer, running_server
 
@@ -106,7 +106,7 @@ def test_dataset_is_put_where_the_user_wants_it_beside_what_is_there(mirrors, tm
 
 @pytest.mark.parametrize("bad", [NOT_THERE, HTML, Answer(cut_after=5), Answer(content=ARCHIVE[::-1])])
 def test_next_mirror_is_asked(mirrors, server, cache, bad, monkeypatch):
-    monkeypatch.setattr("segfeed.download.time.sleep", lambda _: None)
+    monkeypatch.setattr("segfeed.catalogue.download.time.sleep", lambda _: None)
     server.always["0/voc.tar"] = bad
     fetch_dataset("voc2012")
     assert server.requests[-1][0] == "1/voc.tar"
@@ -309,8 +309,8 @@ import os, shutil, signal, sys
 from functools import partial
 from pathlib import Path
 from segfeed import catalogue
-from segfeed.devkit import check_folder, prepare_devkit
-from segfeed.download import Remote
+from segfeed.catalogue.devkit import check_folder, prepare_devkit
+from segfeed.catalogue.download import Remote
 
 url, sha1, size, to = sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])
 counts = {"train": 3, "val": 2, "trainval": 5}

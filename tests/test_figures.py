@@ -22,9 +22,9 @@ from segfeed import Batch, Draw, Format, Legend, Loader, Plan
 from segfeed.crop import ROW, cut
 from segfeed.errors import OptionError, StorageError
 from segfeed.figures import draw_batch, draw_crops, draw_pairs, draw_sheet, show
-from segfeed.figures_page import WIDTH_PX, percent
-from segfeed.figures_paint import VOID_GROUND, VOID_STRIPE, Thumb, absent, fit, overlay, paint_labels, shrink, swatches
+from segfeed.figures.page import WIDTH_PX, percent
 from segfeed.format import IMAGENET
+from segfeed.paint import VOID_GROUND, VOID_STRIPE, Thumb, absent, fit, overlay, paint_labels, shrink, swatches
 from segfeed.pair import Pair
 
 LEGEND = Legend(("ground", "cat", "dog"), colours=((0, 0, 0), (200, 30, 40), (10, 120, 240)))

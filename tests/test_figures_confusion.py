@@ -10,8 +10,8 @@ from PIL import Image
 
 from segfeed import Legend
 from segfeed.errors import OptionError, StorageError
-from segfeed.figures_confusion import MAX_CLASSES, draw_confusion
-from segfeed.figures_page import WIDTH_PX, percent
+from segfeed.figures.confusion import MAX_CLASSES, draw_confusion
+from segfeed.figures.page import WIDTH_PX, percent
 from segfeed.score import Score
 
 

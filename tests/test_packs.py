@@ -18,10 +18,10 @@ import xxhash
 from PIL import Image
 
 import segfeed
-from segfeed import Pack, fingerprints, make_pack, packs, scan
+from segfeed import Pack, make_pack, packs, scan
 from segfeed.errors import PackError, PhotoError, SourceChangedError, StorageError, UnknownColourError
 from segfeed.objects import Objects
-from segfeed.packs import find_packs, last_used_s
+from segfeed.packs import find_packs, fingerprints, last_used_s
 from segfeed.palette import voc_colours
 from segfeed.sources import Source
 from segfeed.storage import unfinished_folders

@@ -12,7 +12,7 @@ import pytest
 import segfeed
 from segfeed import Pack, make_pack, scan
 from segfeed.errors import PackError
-from segfeed.fingerprints import stamp_of_source
+from segfeed.packs.fingerprints import stamp_of_source
 from segfeed.storage import write_over
 from segfeed.verification import verify_pack, verify_source
 

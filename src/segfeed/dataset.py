@@ -137,8 +137,8 @@ def sample_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     Raises:
         StorageError: the cache folder cannot be written.
     """
-    folder = Path(__file__).parent
-    drawn_by = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("sample*.py"))))
+    folder = Path(__file__).parent / "sample"
+    drawn_by = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py"))))
     final = cache_folder(cache_dir) / "samples" / drawn_by.hexdigest()[:12]
     if not final.is_dir():
         publish(final, _draw_sample, needed_bytes=32 << 20, remedy="or pass the path of a dataset of your own")

@@ -101,7 +101,8 @@ def _add(numbers: Words, bits: Words, modulus: np.uint64) -> Words:
     """Add bits to numbers below `modulus`, modulo `modulus`; NumPy divides by one number far faster than it takes remainders."""
     bits -= bits // modulus * modulus
     bits += numbers
-    return np.minimum(bits, bits - modulus)  # below zero wraps around to what is larger
+    added: Words = np.minimum(bits, bits - modulus)  # below zero wraps around to what is larger
+    return added
 
 
 def _ceil_sqrt(number: int) -> int:

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 
 from segfeed.findings import Finding
-from segfeed.fingerprints import fingerprint_of, hash_files, hash_record
 from segfeed.legend import Legend
 from segfeed.lookup import count_labels
 from segfeed.packs import Pack, find_pack
+from segfeed.packs.fingerprints import fingerprint_of, hash_files, hash_record
 from segfeed.parallel import in_order
 from segfeed.progress import show_progress
 from segfeed.sources import Source

@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 from faults.trees import files_of
-from segfeed import Draw, Loader, Plan, feed, make_pack, pack_writer, packs, sample, scan, storage
+from segfeed import Draw, Loader, Plan, feed, make_pack, packs, sample, scan, storage
 from segfeed.cache import prune_packs
 from segfeed.errors import PackError, SegfeedError
 from segfeed.export import Kind, export_splits
@@ -35,7 +35,7 @@ OPTIONS: dict[str, Any] = {"batch_size": 2, "crop_size": (8, 8), "splits": ("tra
 
 def prepare() -> None:
     """Set up a process for tiny datasets, and import now what every job would import by itself."""
-    pack_writer.BATCH_PAIRS = 2  # several record batches of a few pairs
+    packs.writer.BATCH_PAIRS = 2  # several record batches of a few pairs
     packs._SETTLED_NS = -(10**18)  # files that were written just now count as settled, so that stamps are recorded
     storage.check_space = lambda *_: None  # a full disk is found by writing, not by looking
     sample.PAIRS, sample.TEST_PHOTOS, sample.SHAPES = 1, 1, (((20, 30), 100),)

@@ -10,8 +10,8 @@ from faults.forks import task
 from faults.rotting import everything_in
 from segfeed import Pack, make_pack, scan
 from segfeed.errors import PackError
-from segfeed.fingerprints import hash_fields, stamp_of_source
 from segfeed.packs import find_pack
+from segfeed.packs.fingerprints import hash_fields, stamp_of_source
 from segfeed.storage import write_over
 from segfeed.verification import verify_pack
 

@@ -12,7 +12,7 @@ from PIL import Image
 from faults.forks import task
 from segfeed import Draw, Loader, Plan, make_pack, scan
 from segfeed.errors import StateError
-from segfeed.fingerprints import stamp_of_source
+from segfeed.packs.fingerprints import stamp_of_source
 from segfeed.palette import voc_colours
 from segfeed.storage import write_over
 from segfeed.verification import verify_source

@@ -19,15 +19,15 @@ import scipy.io
 
 from fuzz.probe import Mutate, Probe, file_of, folder, tiny_source
 from segfeed.archives import index_tar, list_archive
+from segfeed.archives.members import Member
+from segfeed.archives.tar_file import BLOCK_BYTES
+from segfeed.catalogue.mat_file import read_mat_field
 from segfeed.errors import MaskError, PackError, SegfeedError
-from segfeed.fingerprints import hash_fields, hash_record
-from segfeed.mat_file import read_mat_field
-from segfeed.members import Member
-from segfeed.pack_file import map_rows
-from segfeed.pack_writer import Record, RowWriter
 from segfeed.packs import Pack, make_pack
+from segfeed.packs.fingerprints import hash_fields, hash_record
+from segfeed.packs.rows import map_rows
+from segfeed.packs.writer import Record, RowWriter
 from segfeed.pair import Pair
-from segfeed.tar_file import BLOCK_BYTES
 
 _U8, _U16 = np.dtype(np.uint8), np.dtype(np.uint16)
 

@@ -45,7 +45,7 @@ def score(
     source = scan(data, split, legend=legend, unknown=unknown, cache_dir=cache_dir)
     scored = score_folder(predictions, source, threads=threads)
     if picture is not None:
-        from segfeed.figures_confusion import draw_confusion  # noqa: PLC0415 - matplotlib takes half a second to load
+        from segfeed.figures.confusion import draw_confusion  # noqa: PLC0415 - matplotlib takes half a second to load
 
         draw_confusion(scored, title=f"{source.name} · {split}", path=picture)
     if as_json:
@@ -58,7 +58,7 @@ def score(
 
 
 def _check_picture(picture: Path, *, force: bool) -> None:
-    from segfeed.figures_page import check_path  # noqa: PLC0415 - matplotlib takes half a second to load
+    from segfeed.figures.page import check_path  # noqa: PLC0415 - matplotlib takes half a second to load
 
     check_path(picture)
     if picture.exists() and not force:

@@ -13,9 +13,9 @@ from segfeed.blobs import Blob
 from segfeed.codec import StoredMask, decode_mask, decode_photo, read_labels
 from segfeed.errors import SegfeedError
 from segfeed.facts import count_values
-from segfeed.figures_paint import Pixels, paint_labels
 from segfeed.legend import VOC
 from segfeed.lookup import Encoder, Labels, count_labels, look_up_codes
+from segfeed.paint import Pixels, paint_labels
 from segfeed.palette import colour_codes
 from segfeed.sources import Source
 

@@ -25,8 +25,8 @@ from segfeed.legend import Legend
 from segfeed.sources import Layout, Missing, Sample, Source, Task
 from segfeed.sources.folders import refuse_objects
 from segfeed.sources.lists import choose_split
-from segfeed.table_files import find_tables
 from segfeed.tables import Table, open_table
+from segfeed.tables.files import find_tables
 
 _PHOTOS = ("image", "photo", "picture", "img", "pixel_values")
 _MASKS = (

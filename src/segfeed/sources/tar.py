@@ -9,11 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from segfeed.archives import index_tar
+from segfeed.archives.members import Member
 from segfeed.blobs import Stamp, stamp_of
 from segfeed.errors import LegendError, SourceError
 from segfeed.legend import VOC, Legend
 from segfeed.lookup import Encoder
-from segfeed.members import Member
 from segfeed.objects import Objects
 from segfeed.sources import Layout, Missing, Sample, Source, Task
 from segfeed.sources.folders import MASK_SUFFIXES, PHOTO_SUFFIXES

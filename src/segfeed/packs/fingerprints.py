@@ -1,0 +1,97 @@
+"""Fingerprints: what decides a pack's contents, hashed; and the stamps that save hashing it at each start.
+
+A fingerprint is taken from the files' bytes, the list, the legend, the task, the pack format and the decoders' versions. A
+stamp is taken from what the system says of the files (size, times, inode): a shortcut to a recorded fingerprint, never the
+truth itself.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from segfeed.codec import decoder_versions
+from segfeed.packs.rows import FORMAT_VERSION
+from segfeed.pair import Pair
+from segfeed.parallel import in_order
+from segfeed.progress import show_progress
+from segfeed.sources import Source
+
+FileHashes = list[tuple[bytes, bytes | None]]
+
+
+def hash_record(pair: Pair) -> bytes:
+    """Hash a row as it is stored: height and width as little-endian int32, image bytes, label bytes; XXH3-128."""
+    digest = xxhash.xxh3_128(np.array(pair.labels.shape, "<i4").tobytes())
+    digest.update(np.ascontiguousarray(pair.image).data)
+    digest.update(np.ascontiguousarray(pair.labels).data)
+    return digest.digest()
+
+
+def hash_fields(manifest: dict[str, Any]) -> str:
+    """Hash a manifest's fields, except this hash itself: XXH3-128 of them as JSON with sorted keys."""
+    fields = {name: value for name, value in manifest.items() if name != "manifest_xxh3"}
+    return xxhash.xxh3_128_hexdigest(json.dumps(fields, sort_keys=True).encode())
+
+
+def hash_pair(photo: bytes, mask: bytes | None) -> tuple[bytes, bytes | None]:
+    """Hash the bytes of a photo file and of its mask file: SHA-256."""
+    return hashlib.sha256(photo).digest(), None if mask is None else hashlib.sha256(mask).digest()
+
+
+def hash_files(source: Source, threads: int | None) -> FileHashes:
+    """Read and hash every file of a source."""
+
+    def hash_sample(index: int) -> tuple[bytes, bytes | None]:
+        sample = source.samples[index]
+        return hash_pair(sample.photo.read(), None if sample.mask is None else sample.mask.read())
+
+    hashes = []
+    with show_progress(f"hashing {source.name} {source.split}", len(source)) as advance:
+        for found in in_order(hash_sample, len(source), threads):
+            hashes.append(found)
+            advance(1)
+    return hashes
+
+
+def _settings(source: Source) -> dict[str, Any]:
+    """List what decides a pack's contents besides the files' bytes."""
+    return {
+        "version": FORMAT_VERSION,
+        "decoders": decoder_versions(),
+        "legend": source.legend.digest,
+        "unknown": source.unknown,
+        "task": source.task,
+        "split": source.split,
+        "keys": source.keys,
+    }
+
+
+def settings_digest(source: Source) -> str:
+    """Hash what decides a pack's contents besides the files' bytes."""
+    return hashlib.sha256(json.dumps(_settings(source), sort_keys=True).encode()).hexdigest()
+
+
+def fingerprint_of(source: Source, hashes: FileHashes) -> str:
+    """Hash everything that decides a pack's contents; it names the pack's folder."""
+    digest = hashlib.sha256(settings_digest(source).encode())
+    for photo, mask in hashes:
+        digest.update(photo + (mask or b"\0"))
+    return digest.hexdigest()
+
+
+def stamp_of_source(source: Source) -> str:
+    """Hash the settings, and what the system said of every file when the source was scanned."""
+    described = _settings(source) | {"files": [
+        (blob.place, *blob.stamp) for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None
+    ]}  # fmt: skip
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+
+def newest_ns(source: Source) -> int:
+    """Tell when a file of a source last changed, in nanoseconds since the epoch."""
+    return max(
+        max(blob.stamp[1:3]) for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None
+    )
