@@ -191,7 +191,7 @@ def encode_mask(labels: Labels, legend: Legend) -> bytes:
         raise MaskError(
             f"{len(legend)} classes do not fit a palette of 256 colours; keep such labels as 16-bit arrays."
         )
-    legend.paint(labels)  # raises where an id is neither a class nor void
+    legend.check_labels(labels)
     palette = np.zeros((256, 3), np.uint8)
     palette[: len(legend)] = legend.colours
     palette[255] = legend.void_colours[0] if legend.void_colours else VOID_COLOUR

@@ -175,9 +175,18 @@ class Legend:
         >>> Legend(("background", "cat")).paint(np.array([[1, 255]], np.uint8))[0].tolist()
         [[128, 0, 0], [224, 224, 192]]
         """
+        self.check_labels(labels)
         table = np.zeros((self.void + 1, 3), np.uint8)
         table[: len(self)] = self.colours
         table[self.void] = self.void_colours[0] if self.void_colours else VOID_COLOUR
+        return table[labels.astype(np.int64)]
+
+    def check_labels(self, labels: Labels) -> None:
+        """Refuse labels (H, W) that are not of this legend.
+
+        Raises:
+            OptionError: an id is neither a class nor void.
+        """
         ids = labels.astype(np.int64)
         wrong = (ids < 0) | ((ids >= len(self)) & (ids != self.void))
         if wrong.any():
@@ -185,7 +194,6 @@ class Legend:
                 f"labels hold {int(ids[wrong][0])}, which is neither one of the {len(self)} classes (0..{len(self) - 1}) "
                 f"nor void ({self.void}); paint labels with the legend that encoded them."
             )
-        return table[ids]
 
     def to_json(self) -> dict[str, Any]:
         """Describe the legend in plain JSON values; `Legend.from_json` reads it back."""
