@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from segfeed.cache import describe_packs, prune_packs
-from segfeed.commands import AsJson, CacheDir, LegendFile, Task, Threads, Unknown, print_json, print_table, say
+from segfeed.commands import (
+    AsJson,
+    CacheDir,
+    FormatName,
+    LegendFile,
+    Task,
+    Threads,
+    Unknown,
+    print_json,
+    print_table,
+    say,
+)
 from segfeed.feed import scan
 from segfeed.findings import Finding
 from segfeed.packs import Pack, find_pack
@@ -20,6 +31,7 @@ def verify(
     task: Task = "semantic",
     legend: LegendFile = None,
     unknown: Unknown = "error",
+    format_name: FormatName = None,
     threads: Threads = None,
     cache_dir: CacheDir = None,
     as_json: AsJson = False,
@@ -28,7 +40,7 @@ def verify(
     findings: list[Finding] = []
     packs: list[Pack] = []
     for split in splits.split(",") if data else ():
-        source = scan(data, split, task=task, legend=legend, unknown=unknown, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
+        source = scan(data, split, task=task, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
         findings += verify_source(source, cache_dir=cache_dir, threads=threads)
         packs += [pack] if (pack := find_pack(source, cache_dir=cache_dir)) else []
     if not data:
