@@ -173,7 +173,10 @@ def test_format_decides_where_several_answer(lists):
         ({"dtype": "float64"}, "dtype='float64' is not allowed"),
         ({"label_dtype": "int16"}, "label_dtype='int16' is not allowed"),
         ({"normalize": (0.5, 0.5)}, "normalize="),
-        ({"normalise": None}, "load has no option 'normalise'; besides its own it takes the fields of Format, which .*: layout"),
+        (
+            {"normalise": None},
+            "load has no option 'normalise'; besides its own it takes the fields of Format, which .*: layout",
+        ),
         ({"num_workers": 4}, "load has no option 'num_workers'; .* what a batch looks like: layout, dtype,"),
         (
             {"format": Format("NCHW")},
