@@ -49,7 +49,7 @@ def photo_turned(facts: Facts) -> Iterator[Finding]:
         "exif-orientation",
         found + alike,
         "an upright photo",
-        "remove the tag if the mask fits the stored pixels, or turn the pixels of both",
+        "remove the tag if the mask fits the stored pixels, else turn the photo's pixels and remove the tag then",
     )
 
 
