@@ -248,6 +248,12 @@ def test_commands_that_take_a_dataset_are_these():
 
 
 @pytest.mark.parametrize("name", TAKE_PATHS)
+def test_help_of_a_path_names_the_datasets_that_have_names(name):
+    (path,) = (option for option in typer.main.get_command(cli.app).commands[name].params if option.name == "data")
+    assert "'sample', 'voc2012', 'sbd'" in path.help
+
+
+@pytest.mark.parametrize("name", TAKE_PATHS)
 def test_format_can_be_said_wherever_a_dataset_is_read(run, voc_folder, tmp_path, name):
     before = (tmp_path,) if name == "score" else ()
     after = ("--to", tmp_path / "new") if name == "export" else ()
