@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 import segfeed
@@ -231,6 +232,46 @@ def test_demo_never_writes_over_a_picture(run, tmp_path):
     assert "crops.png exists; pass --force" in err
     assert (tmp_path / "crops.png").read_bytes() == b"precious"
     assert not (tmp_path / "pairs.png").exists()
+
+
+TAKE_PATHS = [
+    name
+    for name, command in typer.main.get_command(cli.app).commands.items()
+    if any(parameter.name == "data" for parameter in command.params)
+]
+
+
+def test_commands_that_take_a_dataset_are_these():
+    assert sorted(TAKE_PATHS) == [
+        "bench", "check", "export", "load", "pack", "report", "scan", "score", "show", "stats", "verify",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TAKE_PATHS)
+def test_help_of_a_path_names_the_datasets_that_have_names(name):
+    (path,) = (option for option in typer.main.get_command(cli.app).commands[name].params if option.name == "data")
+    assert "'sample', 'voc2012', 'sbd'" in path.help
+
+
+@pytest.mark.parametrize("name", TAKE_PATHS)
+def test_format_can_be_said_wherever_a_dataset_is_read(run, voc_folder, tmp_path, name):
+    before = (tmp_path,) if name == "score" else ()
+    after = ("--to", tmp_path / "new") if name == "export" else ()
+    code, out, err = run(name, *before, voc_folder, *after, "--format", "nope")
+    assert (code, out) == (2, "")
+    assert is_one_line(err)
+    assert "format='nope' is not known; use one of voc, " in err
+
+
+def test_format_decides_where_several_answer(run, root):
+    for folder in ("train", "trainannot"):
+        (root / folder).mkdir()
+    (root / "train.txt").touch()
+    for words in (("load", *SMALL), ("pack",), ("stats",), ("verify",)):
+        code, out, err = run(words[0], root, *words[1:])
+        assert (code, out) == (1, "")
+        assert "several formats: voc " in err
+        assert run(words[0], root, *words[1:], "--format", "voc")[0] == 0
 
 
 # ---- what it refuses

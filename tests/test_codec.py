@@ -205,8 +205,9 @@ def test_a_jpeg_whose_rest_is_zeros_or_an_end_mark_is_refused(share, options, sm
     scan = data.index(b"\xff\xda") + 14
     kept = scan + int((len(data) - scan) * share)
     for damaged in (data[:kept] + b"\xff\xd9", data[:kept] + bytes(len(data) - kept)):
-        with pytest.raises(PhotoError, match=r"p\.jpg: .*restore the file from its origin"):
+        with pytest.raises(PhotoError, match=r"p\.jpg: .*restore the file from its origin") as caught:
             decode_photo(damaged, "p.jpg")
+        assert caught.value.is_damage
 
 
 def test_a_real_jpeg_half_of_which_is_missing_is_refused(voc2012_part):
@@ -233,8 +234,9 @@ def test_a_real_jpeg_half_of_which_is_missing_is_refused(voc2012_part):
     ids=range(8),
 )
 def test_a_mislabelled_photo_is_named_for_what_it_is(data, name, found):
-    with pytest.raises(PhotoError, match=f"^{name}: {found}"):
+    with pytest.raises(PhotoError, match=f"^{name}: {found}") as caught:
         decode_photo(data, name)
+    assert caught.value.is_damage == (data == b"")
 
 
 def test_a_jpeg_coding_that_no_decoder_takes_is_refused():

@@ -57,6 +57,7 @@ def test_a_file_that_cannot_be_read_is_a_fact(root):
     (root / "SegmentationClass" / "a.png").write_bytes(b"BM")
     facts = facts_of(root)
     assert facts.photo.error is not None
+    assert (facts.photo.error.is_damage, facts.mask.error.is_damage) == (True, False)
     assert facts.photo.look is None
     assert facts.mask.error is not None
     assert facts.mask.kind == "a BMP"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segfeed import IMAGENET, Pack, Shard, Source, feed, load
+from segfeed import IMAGENET, Format, Pack, Shard, Source, feed, load
 from segfeed.catalogue import DATASETS
 from segfeed.dataset import FETCHED
 from segfeed.errors import OptionError, SourceError, SourceMissingError, UnknownColourError
@@ -149,6 +149,20 @@ def test_void_may_be_another_value(voc_folder):
     np.testing.assert_array_equal(batch.labels, np.where(plain.labels == 255, -100, plain.labels))
 
 
+def test_format_decides_where_several_answer(lists):
+    root = lists.parents[1]
+    for folder in ("train", "trainannot"):
+        (root / folder).mkdir()
+    (root / "train.txt").touch()
+    with pytest.raises(SourceError, match=r"several formats: voc .*; camvid .*; pass format="):
+        load(root, 2, CROP)
+    train, val = load(root, 2, CROP, format="voc", layout="NCHW")
+    assert first(train).images.shape == (2, 3, 32, 48)
+    assert val.reader.keys == load(root, 2, CROP, format="voc", pack=False).val.reader.keys
+    with pytest.raises(SourceError, match="no roboflow dataset layout"):
+        load(root, 2, CROP, format="roboflow")
+
+
 @pytest.mark.parametrize(
     ("fields", "found"),
     [
@@ -159,8 +173,16 @@ def test_void_may_be_another_value(voc_folder):
         ({"dtype": "float64"}, "dtype='float64' is not allowed"),
         ({"label_dtype": "int16"}, "label_dtype='int16' is not allowed"),
         ({"normalize": (0.5, 0.5)}, "normalize="),
-        ({"normalise": None}, "load has no option 'normalise'; besides its own it takes the fields of Format: layout"),
-        ({"num_workers": 4}, "load has no option 'num_workers'"),
+        (
+            {"normalise": None},
+            "load has no option 'normalise'; besides its own it takes the fields of Format, which .*: layout",
+        ),
+        ({"num_workers": 4}, "load has no option 'num_workers'; .* what a batch looks like: layout, dtype,"),
+        (
+            {"format": Format("NCHW")},
+            r"format=Format\(layout='NCHW', .* is no name; expected .* \"voc\"; .*: layout, dtype,",
+        ),
+        ({"format": "NCHW"}, "format='NCHW' is not known; use one of voc, tar,"),
         ({"small": "skip"}, "small='skip' is not allowed"),
         ({"flip": 1}, "flip=1 is not allowed"),
         ({"seed": -1}, "seed=-1 is not a whole number"),

@@ -177,7 +177,7 @@ def test_a_batch_is_a_pair_that_knows_where_it_came_from(source):
     assert (len(batch), batch[0], batch[1]) == (2, batch.images, batch.labels)
     assert batch.keys == tuple(source.keys[row] for row in batch.crops["sample"])
     assert feed.batch_size == 4
-    assert feed.dataset is source
+    assert feed.reader is feed.dataset is source
     rebuilt = type(batch)(tensor * 2 for tensor in batch)
     assert torch.equal(rebuilt.images, batch.images * 2)
     assert rebuilt.keys == ()

@@ -8,8 +8,8 @@ import pytest
 
 import segfeed
 from segfeed import plugins
-from segfeed.errors import OptionError, SegfeedError, SourceError
-from segfeed.plugins import PluginError, find_format, format_names, import_format, name_of
+from segfeed.errors import OptionError, PluginError, SegfeedError, SourceError
+from segfeed.plugins import find_format, format_names, import_format, name_of
 from segfeed.sources import FORMATS
 
 GOOD = """

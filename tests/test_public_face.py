@@ -57,7 +57,8 @@ def test_every_error_is_a_segfeed_error_and_a_builtin_one():
     assert len(kinds) >= 10
     for kind in kinds:
         assert issubclass(kind, segfeed.SegfeedError)
-        assert issubclass(kind, ValueError | OSError)
+        assert issubclass(kind, ValueError | OSError | ImportError)
+        assert f"─ {kind.__name__} " in segfeed.errors.__doc__, "the tree of errors lacks it"
         assert str(kind("one sentence.")) == "one sentence."
 
 

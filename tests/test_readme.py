@@ -1,12 +1,17 @@
 """README: what it shows runs, what it names exists."""
 
+import ast
+import builtins
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 import typer
 
+import segfeed
 from segfeed.cli import app
+from segfeed.format import Format
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -26,6 +31,38 @@ def test_working_code_stands_within_the_first_25_lines():
 def test_every_python_block_compiles(page):
     for code in blocks(page, "python"):
         compile(code, page.name, "exec")
+
+
+def test_snippets_import_what_they_use():
+    """Only what the reader has by then is taken for granted: the package, the loaders of the first lines, a model."""
+    for code in blocks(ROOT / "README.md", "python"):
+        nodes = list(ast.walk(ast.parse(code)))
+        bound = {
+            alias.asname or alias.name
+            for node in nodes
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        names = [node for node in nodes if isinstance(node, ast.Name)]
+        bound |= {node.id for node in names if isinstance(node.ctx, ast.Store)}
+        assert {node.id for node in names} - bound - {*dir(builtins)} <= {"segfeed", "train", "val", "model"}, code
+
+
+def test_options_are_complete_and_those_without_a_star_are_the_defaults():
+    (code,) = (code for code in blocks(ROOT / "README.md", "python") if "shard=" in code)
+    call = ast.parse(code).body[0].value
+    load = inspect.signature(segfeed.load).parameters
+    defaults = {name: option.default for name, option in load.items() if option.default is not option.empty}
+    defaults |= {name: field.default for name, field in Format.__dataclass_fields__.items()}
+    assert {option.arg for option in call.keywords} == defaults.keys()
+    starred = {number for number, line in enumerate(code.splitlines(), 1) if "# * " in line}
+    given = {option.arg: option for option in call.keywords}
+    values = {
+        name: eval(ast.unparse(option.value), {"segfeed": segfeed})  # noqa: S307 - the code is the project's own
+        for name, option in given.items()
+    }
+    differ = {name for name in given if values[name] != defaults[name]}
+    assert differ == {name for name, option in given.items() if option.lineno in starred}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

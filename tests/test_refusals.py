@@ -6,6 +6,7 @@ import pytest
 
 import segfeed
 from segfeed.errors import SourceError
+from segfeed.export import export_splits
 from segfeed.refusals import explain_refusal
 
 
@@ -28,12 +29,25 @@ def put(root: Path, *names: str) -> Path:
         (["Annotations/a.xml", "JPEGImages/a.jpg"], "XML"),
         (["a.jpg", "a.json"], "JSON files, but no masks"),
         (["train.tfrecord"], "TFRecord"),
+        (["train-000000.tar", "val-000000.tar", "legend.json"], "WebDataset shards"),
+        (["train/00000.tar", "train/00000.json"], "WebDataset shards"),
+        (["data.yaml", "backup-20240131.tar"], "YOLO"),
+        (["VOCtrainval_11-May-2012.tar", "a.json"], "JSON files, but no masks"),
     ],
 )
 def test_reason_is_told(tmp_path, names, found):
     assert found in explain_refusal(put(tmp_path, *names))
     with pytest.raises(SourceError, match=f"no known dataset layout: .*{found}"):
         segfeed.scan(tmp_path)
+
+
+def test_own_shards_are_told_from_a_dataset_without_masks(tmp_path, voc_folder):
+    folder = export_splits([segfeed.scan(voc_folder)], tmp_path / "shards", "webdataset")
+    for path in (folder, folder / "train-000000.tar"):
+        with pytest.raises(
+            SourceError, match=r"WebDataset shards, .*; pass the dataset that they were made from, or export"
+        ):
+            segfeed.scan(path)
 
 
 def test_nothing_is_said_of_what_is_not_known(tmp_path):

@@ -160,8 +160,23 @@ def test_photo_that_its_exif_tag_turns_is_refused(root, orientation, suffix):
     exif = Image.Exif()
     exif[0x0112] = orientation
     put_photo(root, f"train_0{suffix}", Image.new("RGB", (8, 6)), exif=exif)
-    with pytest.raises(PhotoError, match=rf"train_0{suffix}: EXIF orientation {orientation} turns the photo"):
+    with pytest.raises(PhotoError, match=rf"train_0{suffix}: EXIF orientation {orientation} turns the photo") as caught:
         segfeed.scan(root).read(0)
+    assert "remove the tag if it fits the stored pixels, else turn the photo's pixels" in str(caught.value)
+
+
+def test_tagged_photo_is_refused_though_its_mask_is_tagged_alike_and_read_where_it_has_none(root):
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    put_photo(root, "train_0.jpg", Image.new("RGB", (8, 6)), exif=exif)
+    path = root / "SegmentationClass" / "train_0.png"
+    with Image.open(path) as mask:
+        mask.save(path, exif=exif)
+    with pytest.raises(PhotoError, match="EXIF orientation 3"):
+        segfeed.scan(root).read(0)
+    path.unlink()
+    (root / "ImageSets/Segmentation/test.txt").write_text("train_0\n")
+    assert segfeed.scan(root, "test").read(0).image.shape == (6, 8, 3)
 
 
 @pytest.mark.parametrize("orientation", [1, 0, 9])

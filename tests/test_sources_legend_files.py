@@ -1,13 +1,15 @@
 """Legend files: every tool's way to write classes down, and every way to get it wrong."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from segfeed.errors import LegendError
 from segfeed.palette import VOID_COLOUR, voc_colours
-from segfeed.sources import legend_files
+from segfeed.sources import legend_files, voc
 from segfeed.sources.legend_files import LEGEND_FILES, find_legend, read_legend
 
 
@@ -197,6 +199,17 @@ def test_two_legend_files_must_say_the_same(tmp_path):
     (tmp_path / "codes.txt").write_text("road\nsky\n")
     with pytest.raises(LegendError, match=r"class_names\.txt and codes\.txt say different things.*pass legend="):
         find_legend(tmp_path)
+
+
+def test_documentation_says_which_format_reads_which_file():
+    text = (Path(__file__).parents[1] / "docs" / "formats.md").read_text()
+    rows = [
+        line.split("|")[1:4] for line in text.partition("### Legend files")[2].splitlines() if line.startswith("| `")
+    ]
+    readers = {name: readers for names, _, readers in rows for name in re.findall("`(.*?)`", names)}
+    assert readers.keys() >= {*LEGEND_FILES}
+    assert all("`camvid`, `folders`" in readers[name] for name in LEGEND_FILES)
+    assert {name for name in LEGEND_FILES if "`voc`" in readers[name]} == {*voc._LEGENDS}
 
 
 def test_every_real_legend_file_is_read(shared_data):

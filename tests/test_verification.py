@@ -8,13 +8,14 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import segfeed
-from segfeed import Pack, make_pack, scan
+from segfeed import Pack, make_pack, scan, verification
 from segfeed.errors import PackError
 from segfeed.packs.fingerprints import stamp_of_source
 from segfeed.storage import write_over
-from segfeed.verification import verify_pack, verify_source
+from segfeed.verification import match_pack, verify_pack, verify_source
 
 CUT_WHILE_MAPPED = """
 import os, sys
@@ -129,12 +130,101 @@ def test_a_stamp_that_lies_is_found_out_and_the_file_named(source, recorded, cac
         changed.name,
     )
     assert "other bytes than were packed" in finding.found
+    assert finding.remedy.startswith("restore the file if nobody meant to change it, else remove ")
 
 
 def test_a_stamp_that_names_another_pack_is_found_out(source, recorded, cache, tmp_path, write_voc):
     other = make_pack(scan(write_voc(tmp_path / "other", {"train": [(6, 8), (5, 9), (7, 4)]}, seed=1)))
     write_over(cache / "stamps" / stamp_of_source(source), other.folder.name.encode())
     assert {finding.rule for finding in verify_source(source)} == {"pack-stale"}
+
+
+@pytest.fixture
+def packed(source):
+    """Give the pack of a source whose files are so young that no stamp of them is recorded."""
+    return make_pack(source)
+
+
+def change(source, kind="photo", index=1):
+    """Save a file again, turned upside down."""
+    changed = getattr(source.samples[index], kind)
+    with Image.open(changed.path) as picture:
+        picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(changed.path)
+    return changed
+
+
+def only_rule(findings):
+    return {(finding.severity, finding.rule) for finding in findings}
+
+
+def test_nothing_is_hashed_where_nothing_was_packed(source, monkeypatch):
+    monkeypatch.setattr(verification, "hash_files", None)
+    assert only_rule(verify_source(source)) == {("note", "pack-absent")}
+
+
+def test_files_that_were_packed_a_moment_ago_are_compared(source, packed):
+    pack, findings = match_pack(source)
+    assert (pack.folder, findings) == (packed.folder, [])
+
+
+def test_files_that_were_touched_or_copied_are_known_by_their_contents(source, packed, tmp_path):
+    for sample in source.samples:
+        os.utime(sample.photo.path, (1, 1))
+    copy = shutil.copytree(source.root, tmp_path / "copy" / "VOC2012")
+    for root in (source.root, copy):
+        pack, findings = match_pack(scan(root))
+        assert (pack.folder, findings) == (packed.folder, [])
+
+
+@pytest.mark.parametrize("kind", ["photo", "mask"])
+def test_files_that_are_no_longer_those_that_were_packed_are_named(source, packed, kind):
+    changed = change(source, kind)
+    pack, (finding,) = match_pack(scan(source.root))
+    assert pack is None
+    assert (finding.severity, finding.rule, finding.key, finding.file) == ("warning", "file-changed", "train_1", changed.name)  # fmt: skip
+    assert f"other bytes than were packed at {packed.manifest['created']}" in finding.found
+    assert "restore the file if nobody meant to change it, else run `segfeed pack`" in finding.remedy
+
+
+def test_files_are_compared_with_the_pack_that_was_made_last(source, packed):
+    change(source)
+    again = make_pack(scan(source.root))
+    assert again.folder != packed.folder
+    assert verify_source(scan(source.root)) == []
+    changed = change(source, index=0)
+    (finding,) = verify_source(scan(source.root))
+    assert (finding.rule, finding.file) == ("file-changed", changed.name)
+
+
+def test_a_longer_list_is_another_pack_but_its_files_are_compared_all_the_same(source, packed):
+    path = source.root / "ImageSets" / "Segmentation" / "train.txt"
+    path.write_text("".join(f"train_{number}\n" for number in (2, 1)))
+    assert only_rule(verify_source(scan(source.root))) == {("note", "pack-absent")}
+    change(source)
+    (finding,) = verify_source(scan(source.root))
+    assert (finding.rule, finding.key) == ("file-changed", "train_1")
+
+
+def test_command_says_that_files_have_changed_until_they_are_packed(source, packed, run_cli):
+    words = ("verify", source.root, "--splits", "train")
+    code, out, _ = run_cli(*words)
+    assert (code, out) == (0, "VOC2012 train: 3 pairs and the files they were made from are sound\n")
+    changed = change(source)
+    code, out, _ = run_cli(*words)
+    assert code == 1
+    assert out.startswith(f"train train_1 ({changed.name}): other bytes than were packed at ")
+    assert "sound" not in out
+    described = json.loads(run_cli(*words, "--json")[1])
+    assert described["verified"] == []
+    assert [finding["severity"] for finding in described["findings"]] == ["warning"]
+    run_cli("pack", source.root, "--splits", "train")
+    assert run_cli(*words)[0] == 0
+
+
+def test_command_without_a_pack_is_done_with_a_note(source, run_cli):
+    code, out, _ = run_cli("verify", source.root, "--splits", "train")
+    assert code == 0
+    assert "no pack of these files" in out
 
 
 def test_command_verifies_a_dataset_and_its_packs(source, recorded, run_cli):

@@ -1,6 +1,7 @@
 """The command line: every command by its name, one line for every error, an exit code.
 
-Exit codes: 0 done, 1 the data is bad, 2 the command is, 130 interrupted.
+Exit codes: 0 done, 1 the data is bad or something failed (a full disk, a download, a damaged pack), 2 the command is wrong,
+130 interrupted.
 """
 
 import sys

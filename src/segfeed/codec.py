@@ -223,14 +223,19 @@ def _orientation(picture: Image.Image, name: str) -> int:
     try:
         found = picture.getexif().get(0x0112, 1)
     except (OSError, ValueError, SyntaxError) as error:
-        raise PhotoError(f"{name}: unreadable EXIF ({_reason(error)}); restore the file from its origin.") from error
+        raise PhotoError(
+            f"{name}: unreadable EXIF ({_reason(error)}); restore the file from its origin.", is_damage=True
+        ) from error
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
 def _check_suffix(data: bytes, name: str) -> None:
     expected = _SUFFIXES.get(PurePath(name).suffix.lower())
     if expected is not None and kind_of(data) != expected:
-        raise PhotoError(f"{name}: {kind_of(data)}; expected {expected}, as the name says; replace or rename the file.")
+        raise PhotoError(
+            f"{name}: {kind_of(data)}; expected {expected}, as the name says; replace or rename the file.",
+            is_damage=not data,
+        )
 
 
 def _decode_jpeg(data: bytes, name: str, out: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
@@ -249,7 +254,9 @@ def _decode_jpeg(data: bytes, name: str, out: npt.NDArray[np.uint8] | None = Non
     try:
         pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", strict=True, buffer=out)
     except ValueError as error:
-        raise PhotoError(f"{name}: damaged JPEG ({_reason(error)}); restore the file from its origin.") from error
+        raise PhotoError(
+            f"{name}: damaged JPEG ({_reason(error)}); restore the file from its origin.", is_damage=True
+        ) from error
     return pixels if out is None else out
 
 
@@ -265,7 +272,8 @@ def _jpeg_header(data: bytes, name: str) -> Any:
     header = read_jpeg_header(data)
     if header is None:
         raise PhotoError(
-            f"{name}: truncated or damaged JPEG (no picture header in {len(data)} bytes); restore the file from its origin."
+            f"{name}: truncated or damaged JPEG (no picture header in {len(data)} bytes); restore the file from its origin.",
+            is_damage=True,
         )
     return header
 
@@ -298,11 +306,13 @@ def _open(data: bytes, name: str, formats: tuple[str, ...], error_type: type[Sou
         return Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError:
         raise error_type(
-            f"{name}: {kind_of(data)}; expected {' or '.join(formats)}; replace the file or correct its name."
+            f"{name}: {kind_of(data)}; expected {' or '.join(formats)}; replace the file or correct its name.",
+            is_damage=not data,
         ) from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise error_type(
-            f"{name}: unreadable {kind_of(data)} ({_reason(error)}); restore the file from its origin."
+            f"{name}: unreadable {kind_of(data)} ({_reason(error)}); restore the file from its origin.",
+            is_damage=True,
         ) from error
 
 
@@ -319,7 +329,8 @@ def _pixels(picture: Image.Image, name: str, error_type: type[SourceError]) -> n
         return np.array(picture)
     except (OSError, ValueError, SyntaxError) as error:
         raise error_type(
-            f"{name}: damaged {picture.format} ({_reason(error)}); restore the file from its origin."
+            f"{name}: damaged {picture.format} ({_reason(error)}); restore the file from its origin.",
+            is_damage=True,
         ) from error
 
 
@@ -329,7 +340,7 @@ def _refuse_mask(data: bytes, name: str) -> NoReturn:
         with contextlib.suppress(PhotoError):  # a damaged one is refused all the same
             colours = len(np.unique(colour_codes(_decode_jpeg(data, name))))
             found = f"a JPEG of {colours} colours, which JPEG's loss has blurred"
-    raise MaskError(f"{name}: {found}; expected a PNG; export the masks again as PNG.")
+    raise MaskError(f"{name}: {found}; expected a PNG; export the masks again as PNG.", is_damage=not data)
 
 
 def _check_size(height: int, width: int, name: str, error_type: type[SourceError]) -> None:

@@ -1,9 +1,9 @@
 """What can go wrong, by name.
 
     SegfeedError
-    ├── OptionError (ValueError)             a call's own words are off: command line exit code 2
+    ├── OptionError (ValueError)             a call's own words are off: the command line's exit code is 2, of all others 1
     │   └── NotInstalledError (ImportError)  what was asked for needs a package that is not there
-    ├── SourceError (ValueError)             the dataset as it lies on disk is wrong: exit code 1
+    ├── SourceError (ValueError)             the dataset as it lies on disk is wrong
     │   ├── SourceMissingError (FileNotFoundError)   a folder, list, photo or mask is not there
     │   ├── ListError                        a split list is malformed
     │   ├── PhotoError                       a photo cannot be read exactly
@@ -13,6 +13,7 @@
     │   ├── SourceChangedError               a file changed while it was being packed
     │   └── ArchiveError                     an archive is damaged, not the expected one, or not safe to unpack
     ├── LegendError (ValueError)             a legend contradicts itself
+    ├── PluginError (ImportError)            an installed package adds a format that cannot be used
     ├── DownloadError (OSError)              no mirror gave a file whole
     ├── PackError (OSError)                  a pack is damaged or of another format version
     ├── StorageError (OSError)               the cache folder cannot take what must be written
@@ -35,7 +36,15 @@ class NotInstalledError(OptionError, ImportError):
 
 
 class SourceError(SegfeedError, ValueError):
-    """Say that a dataset on disk is not what it must be."""
+    """Say that a dataset on disk is not what it must be.
+
+    Attributes:
+        is_damage: whether a file's bytes are damaged or gone, where otherwise it is whole but not what it must be.
+    """
+
+    def __init__(self, *args: object, is_damage: bool = False) -> None:
+        super().__init__(*args)
+        self.is_damage = is_damage
 
 
 class SourceMissingError(SourceError, FileNotFoundError):
@@ -75,6 +84,10 @@ class ArchiveError(SourceError):
 
 class LegendError(SegfeedError, ValueError):
     """Say that a legend contradicts itself."""
+
+
+class PluginError(SegfeedError, ImportError):
+    """Say that an installed package adds a format that cannot be used; the package is named."""
 
 
 class DownloadError(SegfeedError, OSError):

@@ -1,7 +1,8 @@
 """Export: a dataset as others take it: a VOC folder, Parquet for Hugging Face `datasets`, WebDataset shards.
 
 Photos go over byte for byte. Masks are written anew, as palette PNG of class ids in the legend's colours, 255 is void: so
-whatever the source held (colours, other indices, merged classes), what is read back are exactly the labels.
+whatever the source held (colours, other indices, merged classes), what is read back are exactly the labels. segfeed itself
+reads the folder and the Parquet, not the shards.
 """
 
 import io

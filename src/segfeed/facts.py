@@ -225,7 +225,9 @@ def _measure_jpeg(data: bytes, encoder: Encoder) -> Unknowns | None:
 
 def _bare(error: SegfeedError) -> SegfeedError:
     """Copy an error without its traceback, which would keep the bytes of every broken file in memory."""
-    return type(error)(str(error))
+    bare = type(error)(str(error))
+    vars(bare).update(vars(error))
+    return bare
 
 
 def count_values(stored: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:

@@ -91,6 +91,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     task: Task = "semantic",
     legend: LegendLike | None = None,
     unknown: str = "error",
+    format: str | None = None,  # noqa: A002 - the field's word
     flip: bool = False,
     small: Small = "pad",
     seed: int = 0,
@@ -115,6 +116,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         task: "semantic" for class ids, "instance" for object ids.
         legend: as in `scan`.
         unknown: as in `scan`.
+        format: as in `scan`: the name of the dataset's format. What a batch looks like is said by the fields of `Format`.
         flip: mirror half of the train crops.
         small: train images smaller than the crop: "pad", "drop" or "error".
         seed: 0 .. 2**63 - 1.
@@ -125,7 +127,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         pack: decode once into a pack in the cache folder; False decodes on the fly and writes nothing.
         cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder where it is None.
         download: fetch a dataset given by its name where it is not in the cache yet.
-        **format_fields: fields of `Format`: layout, dtype, label_dtype, normalize, void.
+        **format_fields: what a batch looks like, by the fields of `Format`: layout, dtype, label_dtype, normalize, void.
 
     Returns:
         splits: unpacks as `train, val`; each a `Loader` of images float32 (N, H, W, 3) and labels int32 (N, H, W).
@@ -143,9 +145,16 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         _format(format_fields),
         check_shard(shard, whole_number("batch_size", batch_size, 1, 2**31 - 1)),
     )
+    if format is not None and not isinstance(format, str):
+        raise OptionError(
+            f'format={format!r} is no name; expected that of a dataset\'s format, such as "voc"; give what a batch looks like '
+            f"by name: {_fields_of_format()}."
+        )
     asked = whole_number("val_batch_size", batch_size if val_batch_size is None else val_batch_size, 1, 2**31 - 1)
     data = find_root(data, cache_dir=cache_dir, download=download)
-    train, val = _read_splits(data, splits, task=task, legend=legend, unknown=unknown, cache_dir=cache_dir)
+    train, val = _read_splits(
+        data, splits, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir
+    )
     loaders: list[Loader | None] = [None, None]
     notes: list[str] = []
     # Both loaders are made before anything is packed: a wrong option is refused first.
@@ -167,13 +176,17 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
 
 
 def _format(fields: dict[str, Any]) -> Format:
-    known = Format.__dataclass_fields__
-    unknown = [name for name in fields if name not in known]
+    unknown = [name for name in fields if name not in Format.__dataclass_fields__]
     if unknown:
         raise OptionError(
-            f"load has no option {unknown[0]!r}; besides its own it takes the fields of Format: {', '.join(known)}."
+            f"load has no option {unknown[0]!r}; besides its own it takes the fields of Format, which say what a batch looks "
+            f"like: {_fields_of_format()}."
         )
     return Format(**fields)
+
+
+def _fields_of_format() -> str:
+    return ", ".join(Format.__dataclass_fields__)
 
 
 def _read_splits(

@@ -89,7 +89,7 @@ def read_png(data: bytes, name: str, error_type: type[SourceError]) -> Png:
     try:
         png = _describe(data, tuple(_walk(data)))
     except _DamageError as damage:
-        raise error_type(f"{name}: damaged PNG ({damage}); restore the file from its origin.") from None
+        raise error_type(f"{name}: damaged PNG ({damage}); restore the file from its origin.", is_damage=True) from None
     if any(kind == b"acTL" for kind, _, _ in png.chunks):
         raise error_type(f"{name}: an animated PNG; expected one picture; save the frame you mean.")
     return png
@@ -140,7 +140,9 @@ def read_png_header(data: bytes, name: str, error_type: type[SourceError]) -> tu
         error_type: the header is cut off.
     """
     if len(data) < 33 or data[12:16] != b"IHDR":
-        raise error_type(f"{name}: damaged PNG (no header in {len(data)} bytes); restore the file from its origin.")
+        raise error_type(
+            f"{name}: damaged PNG (no header in {len(data)} bytes); restore the file from its origin.", is_damage=True
+        )
     width, height = struct.unpack_from(">II", data, 16)
     position, orientation = len(PNG_MAGIC), 1
     while position + 8 <= len(data):
@@ -193,10 +195,11 @@ def check_stream(png: Png, data: bytes, name: str, error_type: type[SourceError]
             if not part and not packed:
                 break
     except zlib_ng.error as error:  # type: ignore[misc]  # the same
-        raise error_type(f"{name}: damaged PNG ({error}); restore the file from its origin.") from None
+        raise error_type(f"{name}: damaged PNG ({error}); restore the file from its origin.", is_damage=True) from None
     if not unpack.eof or found != expected:
         raise error_type(
-            f"{name}: damaged PNG (pixel data of {found} bytes where {expected} are needed); restore the file from its origin."
+            f"{name}: damaged PNG (pixel data of {found} bytes where {expected} are needed); restore the file from its origin.",
+            is_damage=True,
         )
 
 

@@ -15,17 +15,13 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from segfeed.errors import OptionError, SegfeedError, SourceError
+from segfeed.errors import OptionError, PluginError, SourceError
 from segfeed.refusals import explain_refusal
 from segfeed.sources import FORMATS, Layout, Source
 
 GROUP = "segfeed.formats"
 _ANY_FOLDERS = "folders"  # told by little: asked where no other format answers
 _FUNCTIONS = ("recognise", "split_names", "scan")
-
-
-class PluginError(SegfeedError, ImportError):
-    """Say that an installed package adds a format that cannot be used; the package is named."""
 
 
 class FormatModule(Protocol):

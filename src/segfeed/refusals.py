@@ -28,6 +28,11 @@ _KNOWN = (
     (r"(^|/)data\.ya?ml$", "this is a YOLO dataset, whose annotations are boxes or polygons, not masks", _MAKE_MASKS),
     (r"\.xml$", "its annotations are XML boxes or polygons, not masks", _MAKE_MASKS),
     (r"\.tfrecord$", "this is a TFRecord dataset, which segfeed does not read", "write Parquet, or folders of files"),
+    (
+        r"(^|[-_/])\d{5,6}\.tar$",
+        "these are WebDataset shards, which segfeed writes but does not read",
+        "pass the dataset that they were made from, or export that as a VOC folder or as Parquet",
+    ),
     (r"\.json$", "it has JSON files, but no masks that segfeed could find", _MAKE_MASKS),
 )
 

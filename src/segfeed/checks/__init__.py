@@ -103,11 +103,6 @@ def words_of(message: str, name: str, otherwise: str = "a whole, readable file")
     return found, wanted, "; ".join(remedy) or "replace the file"
 
 
-def is_damage(message: str) -> bool:
-    """Tell whether an error says that bytes are damaged or gone, not that the file is of the wrong kind."""
-    return "restore the file" in message or "empty (0 bytes)" in message
-
-
 def shown_pixels(facts: Facts) -> int | None:
     """Count the pixels of a whole, known mask that are neither void nor background; None where it has no such mask."""
     mask, legend = facts.mask, facts.source.legend

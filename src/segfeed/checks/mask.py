@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from segfeed.checks import SampleRule, is_damage, words_of
-from segfeed.errors import SourceMissingError
+from segfeed.checks import SampleRule, words_of
+from segfeed.errors import SourceError, SourceMissingError
 from segfeed.facts import Facts, MaskFacts
 from segfeed.findings import Finding
 from segfeed.unknowns import Unknowns
@@ -37,7 +37,7 @@ def _rule_of(mask: MaskFacts) -> str:
         return "mask-gone"
     if mask.kind == "a JPEG":
         return "mask-jpeg"
-    if is_damage(str(mask.error)):
+    if isinstance(mask.error, SourceError) and mask.error.is_damage:
         return "mask-damaged"
     if mask.bits == 16:
         return "mask-16-bit"

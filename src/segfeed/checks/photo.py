@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from segfeed.checks import SampleRule, is_damage, words_of
-from segfeed.errors import SourceMissingError
+from segfeed.checks import SampleRule, words_of
+from segfeed.errors import SourceError, SourceMissingError
 from segfeed.facts import Facts
 from segfeed.findings import Finding
 
@@ -19,7 +19,8 @@ def photo_unreadable(facts: Facts) -> Iterator[Finding]:
     if isinstance(photo.error, SourceMissingError):
         rule = "photo-gone"
     else:
-        rule = "photo-damaged" if is_damage(str(photo.error)) else "photo-unsupported"
+        damaged = isinstance(photo.error, SourceError) and photo.error.is_damage
+        rule = "photo-damaged" if damaged else "photo-unsupported"
     yield facts.about("photo", "error", rule, *words)
 
 
@@ -48,7 +49,7 @@ def photo_turned(facts: Facts) -> Iterator[Finding]:
         "exif-orientation",
         found + alike,
         "an upright photo",
-        "remove the tag if the mask fits the stored pixels, or turn the pixels of both",
+        "remove the tag if the mask fits the stored pixels, else turn the photo's pixels and remove the tag then",
     )
 
 

@@ -16,7 +16,13 @@ from segfeed.errors import OptionError
 from segfeed.plan import Shard
 
 Data = Annotated[
-    str, typer.Argument(metavar="PATH", help="A dataset's folder, tar, table or config file; or 'sample'.")
+    str,
+    typer.Argument(
+        metavar="PATH", help="A dataset's folder, tar, table or config file; or a name: 'sample', 'voc2012', 'sbd'."
+    ),
+]
+FormatName = Annotated[
+    str | None, typer.Option("--format", help="The name of the dataset's format. (default: recognised)")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where packs lie. (default: $SEGFEED_CACHE or the user's cache)")]

@@ -18,6 +18,7 @@ from segfeed.commands import (
     Crop,
     Data,
     Force,
+    FormatName,
     LegendFile,
     Task,
     Threads,
@@ -34,7 +35,6 @@ from segfeed.repair import FixedList, write_fixed_lists
 _SHOWN = 3  # of findings of one rule in one split
 
 Splits = Annotated[list[str] | None, typer.Option(help="A split to check; may be repeated. (default: all)")]
-FormatName = Annotated[str | None, typer.Option(help="The dataset's format. (default: recognised)")]
 FixList = Annotated[
     str | None,  # a Path would lose the slash at its end, which says that it is a folder
     typer.Option(
@@ -52,14 +52,14 @@ def check(
     task: Task = "semantic",
     legend: LegendFile = None,
     unknown: Unknown = "error",
-    format: FormatName = None,  # noqa: A002 - the field's word
+    format_name: FormatName = None,
     threads: Threads = None,
     cache_dir: CacheDir = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Read every photo and mask and list what is wrong with them; the exit code is 1 where there are errors."""
-    how = {"task": task, "legend": legend, "unknown": unknown, "format": format, "cache_dir": cache_dir}
+    how = {"task": task, "legend": legend, "unknown": unknown, "format": format_name, "cache_dir": cache_dir}
     try:
         found = auditor.check(data, split or None, crop_size=crop_size(crop), threads=threads, **how)
         fixed = [] if fix_list is None else write_fixed_lists(found, fix_list, overwrite=force)

@@ -12,6 +12,7 @@ from segfeed.commands import (
     Crop,
     Data,
     Force,
+    FormatName,
     LegendFile,
     Split,
     Task,
@@ -56,6 +57,7 @@ def load(
     task: Task = "semantic",
     legend: LegendFile = None,
     unknown: Unknown = "error",
+    format_name: FormatName = None,
     flip: Annotated[bool, typer.Option("--flip", help="Mirror half of the train crops.")] = False,
     small: Annotated[str, typer.Option(help="Train images smaller than the crop: 'pad', 'drop' or 'error'.")] = "pad",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
@@ -79,6 +81,7 @@ def load(
         task=task,  # type: ignore[arg-type]  # load checks the word
         legend=legend,
         unknown=unknown,
+        format=format_name,
         flip=flip,
         small=small,  # type: ignore[arg-type]  # load checks the word
         seed=seed,
@@ -105,6 +108,7 @@ def pack(
     task: Task = "semantic",
     legend: LegendFile = None,
     unknown: Unknown = "error",
+    format_name: FormatName = None,
     threads: Threads = None,
     cache_dir: CacheDir = None,
     as_json: AsJson = False,
@@ -112,7 +116,7 @@ def pack(
     """Decode splits once into packs that every later run shares."""
     packs = []
     for split in splits.split(","):
-        source = scan(data, split, task=task, legend=legend, unknown=unknown, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
+        source = scan(data, split, task=task, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
         packs.append(make_pack(source, cache_dir=cache_dir, threads=threads))
     if as_json:
         print_json({"packs": [{"folder": str(made.folder), **made.manifest} for made in packs]})
@@ -132,12 +136,13 @@ def bench(
     task: Task = "semantic",
     legend: LegendFile = None,
     unknown: Unknown = "error",
+    format_name: FormatName = None,
     cache_dir: CacheDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure how fast this dataset feeds on this machine, and say what limits it."""
     size = crop_size(crop)
-    source = scan(data, split, task=task, legend=legend, unknown=unknown, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
+    source = scan(data, split, task=task, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
     report = measure(
         source, batch_size, size, threads=threads, seconds=seconds, step_ms=step_ms, cache_dir=cache_dir
     )  # fmt: skip

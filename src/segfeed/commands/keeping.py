@@ -5,32 +5,53 @@ from typing import Annotated
 import typer
 
 from segfeed.cache import describe_packs, prune_packs
-from segfeed.commands import AsJson, CacheDir, LegendFile, Task, Threads, Unknown, print_json, print_table, say
+from segfeed.commands import (
+    AsJson,
+    CacheDir,
+    FormatName,
+    LegendFile,
+    Task,
+    Threads,
+    Unknown,
+    print_json,
+    print_table,
+    say,
+)
 from segfeed.feed import scan
 from segfeed.findings import Finding
-from segfeed.packs import Pack, find_pack
-from segfeed.verification import verify_pack, verify_source
+from segfeed.packs import Pack
+from segfeed.verification import match_pack, verify_pack
 
 
 def verify(
     data: Annotated[
-        str | None, typer.Argument(metavar="[PATH]", help="A dataset. (default: every pack in the cache)")
+        str | None,
+        typer.Argument(
+            metavar="[PATH]",
+            help="A dataset's folder, tar, table or config file, or a name: 'sample', 'voc2012', 'sbd': its files are compared, "
+            "too. (default: every pack in the cache, without the files)",
+        ),
     ] = None,
     splits: Annotated[str, typer.Option(help="Names of the dataset's lists.")] = "train,val",
     task: Task = "semantic",
     legend: LegendFile = None,
     unknown: Unknown = "error",
+    format_name: FormatName = None,
     threads: Threads = None,
     cache_dir: CacheDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read packs again, and the files they were made from, and compare every byte with what was recorded."""
+    """Read packs again, and of a dataset also its files, and compare every byte with what was recorded when it was packed.
+
+    The exit code is 1 where anything differs.
+    """
     findings: list[Finding] = []
     packs: list[Pack] = []
     for split in splits.split(",") if data else ():
-        source = scan(data, split, task=task, legend=legend, unknown=unknown, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
-        findings += verify_source(source, cache_dir=cache_dir, threads=threads)
-        packs += [pack] if (pack := find_pack(source, cache_dir=cache_dir)) else []
+        source = scan(data, split, task=task, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
+        pack, differences = match_pack(source, cache_dir=cache_dir, threads=threads)
+        findings += differences
+        packs += [pack] if pack else []
     if not data:
         packs = [Pack(found.folder) for found in describe_packs(cache_dir)]
     for pack in packs:
@@ -40,7 +61,7 @@ def verify(
         print_json({"verified": verified, "findings": [finding.to_json() for finding in findings]})
     else:
         _print_verified(packs, findings, "pairs and the files they were made from" if data else "pairs")
-    if any(finding.severity == "error" for finding in findings):
+    if any(finding.severity != "note" for finding in findings):
         raise typer.Exit(1)
 
 

@@ -11,6 +11,7 @@ from segfeed.commands import (
     Crop,
     Data,
     Force,
+    FormatName,
     LegendFile,
     Split,
     Task,
@@ -34,6 +35,7 @@ def show(
     task: Task = "semantic",
     legend: LegendFile = None,
     unknown: Unknown = "error",
+    format_name: FormatName = None,
     cache_dir: CacheDir = None,
     force: Force = False,
     as_json: AsJson = False,
@@ -41,7 +43,7 @@ def show(
     """Write a contact sheet: photos with their labels painted over them, and the legend."""
     from segfeed.figures import show as draw  # noqa: PLC0415 - matplotlib takes half a second to load
 
-    source = scan(data, split, task=task, legend=legend, unknown=unknown, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
+    source = scan(data, split, task=task, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
     path = to or Path(f"{source.name}-{split}.png")
     if path.exists() and not force:
         raise OptionError(f"{path} exists; pass --force to overwrite it, or --to for another name.")
@@ -59,13 +61,14 @@ def stats(
     task: Task = "semantic",
     legend: LegendFile = None,
     unknown: Unknown = "error",
+    format_name: FormatName = None,
     threads: Threads = None,
     cache_dir: CacheDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Count pixels and images of each class, void, sizes, mean and std, class weights, and what a crop keeps."""
     size = crop_size(crop)
-    source = scan(data, split, task=task, legend=legend, unknown=unknown, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
+    source = scan(data, split, task=task, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
     counted = count(source, threads=threads)
     if as_json:
         print_json({"name": source.name, "split": split, **counted.to_json(size)})

@@ -1,14 +1,12 @@
 """Commands that recognise: what a path holds, and by what it was told."""
 
 import sys
-from typing import Annotated
 
-import typer
 from rich.columns import Columns
 from rich.console import Console
 from rich.text import Text
 
-from segfeed.commands import AsJson, CacheDir, Data, clean, print_json, print_table, say
+from segfeed.commands import AsJson, CacheDir, Data, FormatName, clean, print_json, print_table, say
 from segfeed.legend import Legend
 from segfeed.palette import VOID_COLOUR, Colour
 from segfeed.recognition import MEASURED, Split, describe
@@ -16,12 +14,12 @@ from segfeed.recognition import MEASURED, Split, describe
 
 def scan(
     data: Data,
-    format: Annotated[str | None, typer.Option(help="The format's name. (default: recognised)")] = None,  # noqa: A002 - the option's word
+    format_name: FormatName = None,
     cache_dir: CacheDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a dataset is and by what it was recognised: format, splits, photo sizes, classes, missing files."""
-    found = describe(data, format=format, cache_dir=cache_dir)
+    found = describe(data, format=format_name, cache_dir=cache_dir)
     if as_json:
         print_json(found.to_json())
         return

@@ -11,6 +11,7 @@ from segfeed.commands import (
     Crop,
     Data,
     Force,
+    FormatName,
     LegendFile,
     Task,
     Threads,
@@ -29,7 +30,7 @@ def report(
     task: Task = "semantic",
     legend: LegendFile = None,
     unknown: Unknown = "error",
-    format: Annotated[str | None, typer.Option(help="The format's name. (default: recognised)")] = None,  # noqa: A002 - the option's word
+    format_name: FormatName = None,
     threads: Threads = None,
     cache_dir: CacheDir = None,
     force: Force = False,
@@ -48,7 +49,7 @@ def report(
         task=task,
         legend=legend,
         unknown=unknown,
-        format=format,
+        format=format_name,
         cache_dir=cache_dir,
     )
     size_bytes = path.stat().st_size

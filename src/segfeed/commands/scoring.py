@@ -10,6 +10,7 @@ from segfeed.commands import (
     CacheDir,
     Data,
     Force,
+    FormatName,
     LegendFile,
     Split,
     Threads,
@@ -33,6 +34,7 @@ def score(
     split: Split = "val",
     legend: LegendFile = None,
     unknown: Unknown = "error",
+    format_name: FormatName = None,
     picture: Annotated[Path | None, typer.Option(help="Draw the confusion matrix, too: a PNG to write.")] = None,
     threads: Threads = None,
     cache_dir: CacheDir = None,
@@ -42,7 +44,7 @@ def score(
     """Score a folder of predictions against a split's labels: IoU, accuracy and Dice of each class and over all."""
     if picture is not None:
         _check_picture(picture, force=force)
-    source = scan(data, split, legend=legend, unknown=unknown, cache_dir=cache_dir)
+    source = scan(data, split, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)
     scored = score_folder(predictions, source, threads=threads)
     if picture is not None:
         from segfeed.figures.confusion import draw_confusion  # noqa: PLC0415 - matplotlib takes half a second to load

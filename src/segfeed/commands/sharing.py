@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from segfeed.commands import AsJson, CacheDir, Data, LegendFile, Threads, Unknown, print_json, say
+from segfeed.commands import AsJson, CacheDir, Data, FormatName, LegendFile, Threads, Unknown, print_json, say
 from segfeed.export import KINDS, export_splits
 from segfeed.feed import scan
 
@@ -17,12 +17,16 @@ def export(
     splits: Annotated[str, typer.Option(help="Names of the lists to export.")] = "train,val",
     legend: LegendFile = None,
     unknown: Unknown = "error",
+    format_name: FormatName = None,
     threads: Threads = None,
     cache_dir: CacheDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a dataset as a VOC folder, as Parquet for Hugging Face datasets, or as WebDataset shards."""
-    sources = [scan(data, split, legend=legend, unknown=unknown, cache_dir=cache_dir) for split in splits.split(",")]
+    sources = [
+        scan(data, split, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)
+        for split in splits.split(",")
+    ]
     folder = export_splits(sources, to, kind, threads=threads)  # type: ignore[arg-type]  # export_splits checks the word
     if as_json:
         counts = {source.split: len(source) for source in sources}

@@ -75,9 +75,14 @@ class FrameworkLoader(Generic[Translated]):
         return self.loader.batch_size
 
     @property
-    def dataset(self) -> Reader:
+    def reader(self) -> Reader:
         """Give the reader: a source or a pack."""
-        return self.loader.dataset
+        return self.loader.reader
+
+    @property
+    def dataset(self) -> Reader:
+        """Give the reader, under the name that PyTorch's users look for."""
+        return self.reader
 
     def __enter__(self) -> Self:
         return self

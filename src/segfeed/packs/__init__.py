@@ -169,7 +169,7 @@ class Pack:
         return self.rows.stored(samples)
 
     def _verify(self, samples: npt.NDArray[np.int64]) -> None:
-        """Compare pairs with their checksums, each when this process reads it first: an epoch is slowed once, by a tenth of a millisecond a pair."""
+        """Compare pairs with their checksums, each when it is first read from this open pack: a tenth of a millisecond, once."""
         self.rows.check_whole()
         fresh = samples[samples >= 0]
         for index in fresh[~self._verified[fresh]].tolist():

@@ -161,7 +161,7 @@ class Source:
         """Decode a sample: the photo's stored pixels and its labels; all void where it has no mask.
 
         Raises:
-            PhotoError, MaskError: a file cannot be read exactly, or the photo's EXIF orientation turns it.
+            PhotoError, MaskError: a file cannot be read exactly, or an EXIF orientation turns a photo that has a mask.
             UnknownColourError: the mask holds a colour that the legend does not know.
             SizeMismatchError: photo and mask differ in size.
         """
@@ -183,8 +183,9 @@ class Source:
         turned = read_photo_header(photo, sample.photo.name).orientation
         if turned != 1:
             raise PhotoError(
-                f"{sample.photo.name}: EXIF orientation {turned} turns the photo on screens, but not its mask {sample.mask.name}; "
-                "expected an upright photo; remove the tag if the mask fits the stored pixels, or turn both."
+                f"{sample.photo.name}: EXIF orientation {turned} turns the photo on screens, and nothing says whether its mask "
+                f"{sample.mask.name} fits what they show or the stored pixels; expected an upright photo; remove the tag if it "
+                "fits the stored pixels, else turn the photo's pixels and remove the tag then."
             )
         return Pair(image, labels)
 

@@ -277,4 +277,4 @@ def _explained(path: str) -> Iterator[None]:
         raise SourceMissingError(f"{path}: no such file; scan the dataset again.") from None
     except (pa.ArrowException, OSError) as error:
         said = " ".join(str(error).split())
-        raise SourceError(f"{path}: unreadable ({said}); restore the file from its origin.") from error
+        raise SourceError(f"{path}: unreadable ({said}); restore the file from its origin.", is_damage=True) from error
