@@ -2,6 +2,8 @@
 PYTHON ?= python3
 SECONDS ?= 60
 BIN := .venv/bin
+# Tests of one file share what they made, so each file stays with one process.
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test check train faults fuzz mutants docs bench bench-gpu clean
 
@@ -9,13 +11,13 @@ demo: .venv/installed  ## the embedded sample, from nothing to batches and three
 	$(BIN)/segfeed demo --to demo --force
 
 test: .venv/dev  ## the whole test suite, doctests included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 check: .venv/dev  ## format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 train: .venv/dev  ## the PyTorch example, trained whole on the embedded sample: about four minutes on 2 cores
 	$(BIN)/python examples/fcn_torch.py sample --to train-run --resume

@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +15,10 @@ SHARED = Path(__file__).parents[1] / "shared" / "data"
 PALETTE = np.array(voc_colours(256), np.uint8).tobytes()
 
 WriteVoc = Callable[..., Path]
+
+# How long an example takes is no property of the code: the first one may compile, on a machine that does other things.
+hypothesis.settings.register_profile("segfeed", deadline=None)
+hypothesis.settings.load_profile("segfeed")
 
 # The doctests of an adapter need its framework.
 FRAMEWORKS = ("torch", "tensorflow", "jax")

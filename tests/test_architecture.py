@@ -63,6 +63,7 @@ STOREYS = (
         "checks.split",
     ),
     ("cache", "verification", "bench.machine"),
+    ("state",),
     ("loader", "score", "export", "repair"),
     ("feed", "predictions", "paint", "frameworks"),
     ("recognition", "roll"),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.dataset import LegendLike, find_root, open_dataset
+from segfeed.dataset import Dataset, LegendLike, find_root, open_dataset
 from segfeed.errors import OptionError, SourceError
 from segfeed.format import Format
 from segfeed.loader import Loader
@@ -75,6 +75,10 @@ def scan(
     40
     """
     dataset = open_dataset(path_or_name, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
+    return _scan(dataset, split)
+
+
+def _scan(dataset: Dataset, split: str) -> Source:
     if split in dataset.split_names:
         return dataset.scan(split).whole()
     parts = parse_split(split)
@@ -152,9 +156,8 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         )
     asked = whole_number("val_batch_size", batch_size if val_batch_size is None else val_batch_size, 1, 2**31 - 1)
     data = find_root(data, cache_dir=cache_dir, download=download)
-    train, val = _read_splits(
-        data, splits, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir
-    )
+    dataset = open_dataset(data, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
+    train, val = _read_splits(dataset, splits)
     loaders: list[Loader | None] = [None, None]
     notes: list[str] = []
     # Both loaders are made before anything is packed: a wrong option is refused first.
@@ -189,13 +192,11 @@ def _fields_of_format() -> str:
     return ", ".join(Format.__dataclass_fields__)
 
 
-def _read_splits(
-    data: str | os.PathLike[str], splits: tuple[str | None, str | None], **options: Any
-) -> list[Source | None]:
+def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> list[Source | None]:
     """Scan both splits; refuse a train split without masks, and ids that are in both."""
     if not isinstance(splits, tuple | list) or len(splits) != 2 or tuple(splits) == (None, None):
         raise OptionError(f"splits={splits!r} is not a pair; give (train, val), with None for one that is not wanted.")
-    train, val = (None if split is None else scan(data, split, **options) for split in splits)
+    train, val = (None if split is None else _scan(dataset, split) for split in splits)
     if train is not None and not train.has_masks:
         raise OptionError(
             f"split {train.split!r} has no masks, so there is nothing to train on; to predict it, pass splits=(None, {train.split!r})."

@@ -27,8 +27,8 @@ from segfeed.pair import Pair
 from segfeed.parallel import available_cores, disk_faults
 from segfeed.plan import Plan
 from segfeed.slots import Memory, Pool
+from segfeed.state import STATE_VERSION, Position, read_state
 
-STATE_VERSION = 1
 _IN_FLIGHT = 4  # batches being filled or waiting, besides the one the consumer holds
 
 
@@ -93,14 +93,6 @@ class Batch:
         yield self.labels
 
 
-@dataclass(slots=True)
-class _Position:
-    """Hold where a loader stands: how many batches of which epoch were delivered."""
-
-    epoch: int
-    step: int
-
-
 class Loader:
     """Iterate over the batches of a plan, one epoch for each `iter()`.
 
@@ -154,7 +146,7 @@ class Loader:
         self._pools = tuple(Pool(size, _IN_FLIGHT + 2, allocate) for size in sizes)
         self._from_disk = False
         self._warming, self._warmed = threading.Lock(), False
-        self._next = self._last = _Position(0, 0)
+        self._next = self._last = Position(0, 0)
         # Weakly: after a `break` nothing but the loop held the epoch, so its threads stop at once.
         self._epochs: weakref.WeakSet[Generator[Batch]] = weakref.WeakSet()
 
@@ -210,17 +202,17 @@ class Loader:
 
     def set_epoch(self, epoch: int) -> None:
         """Make `epoch` the one that the next `iter()` runs, from its first batch."""
-        self._next = _Position(whole_number("epoch", epoch, 0, 2**62), 0)
+        self._next = Position(whole_number("epoch", epoch, 0, 2**62), 0)
         self._last = self._next
 
     def __iter__(self) -> Iterator[Batch]:
-        position, self._next = self._next, _Position(self._next.epoch + 1, 0)
+        position, self._next = self._next, Position(self._next.epoch + 1, 0)
         self._last = position
         epoch = self._run(position)
         self._epochs.add(epoch)
         return epoch
 
-    def _run(self, position: _Position) -> "Generator[Batch]":
+    def _run(self, position: Position) -> "Generator[Batch]":
         """Deliver the rest of an epoch; `position` counts what was handed over, never what was prefetched."""
         process = os.getpid()
         for batch in self._filled(position.epoch, position.step):
@@ -305,9 +297,9 @@ class Loader:
         """
         position = self._last
         if epoch is not None:
-            position = _Position(whole_number("epoch", epoch, 0, 2**62), whole_number("step", step or 0, 0, len(self)))
+            position = Position(whole_number("epoch", epoch, 0, 2**62), whole_number("step", step or 0, 0, len(self)))
             if position.step == len(self):
-                position = _Position(position.epoch + 1, 0)
+                position = Position(position.epoch + 1, 0)
         elif step is not None:
             raise OptionError(f"step={step} without an epoch has no meaning; pass both.")
         return {
@@ -328,7 +320,7 @@ class Loader:
         """
         if self._running():
             raise StateError("an epoch of this loader is under way; close() it, or load the state before iterating.")
-        position = _read_state(state, self.state_dict(0), self.batch_size, len(self))
+        position = read_state(state, self.state_dict(0), self.batch_size, len(self))
         self._next = self._last = position
 
 
@@ -342,6 +334,7 @@ def fill_rows(reader: Reader, recipe: Recipe, rows: Rows, images: npt.NDArray[An
     """Write rows of a plan from a reader's pairs into their places in a batch; arrays as in `kernels.fill`."""
     if isinstance(reader, Pack):
         fill(recipe, reader.stored(rows["sample"]), rows, images, labels)
+        reader.rows.check_whole()  # what was cut under way reads as zeros to the end of its page
         return
     nothing = Pair(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), recipe.stored_dtype))
     for n, sample in enumerate(rows["sample"].tolist()):
@@ -357,44 +350,3 @@ def recipe_for(wanted: Format, legend: Encoder, width: int) -> Recipe:
     """
     classes = len(legend) if isinstance(legend, Legend) else 0
     return make_recipe(wanted.resolve("NHWC", "int32", legend.void), width, classes, legend.void)
-
-
-def _read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, steps: int) -> _Position:
-    if not isinstance(state, dict):
-        raise StateError(f"{state!r:.80} is no state; expected what state_dict() of this version returns.")
-    missing = [name for name in own if name not in state]
-    if missing:
-        raise StateError(f"the state lacks {', '.join(missing)}; expected what state_dict() of this version returns.")
-    saved, here = (_compared(described) for described in (state, own))
-    wrong = [
-        f"{name} (saved {_brief(saved.get(name))}, here {_brief(here[name])})"
-        for name in here
-        if saved.get(name) != here[name]
-    ]
-    if not wrong and state["plan"] != own["plan"]:
-        wrong = ["plan (its digest does not fit its own options: the state is damaged)"]
-    if wrong:
-        raise StateError(
-            f"the state was taken from another run: {'; '.join(wrong)}; resume with the same data and options."
-        )
-    epoch, position = (state[name] for name in ("epoch", "position"))
-    for name, value in (("epoch", epoch), ("position", position)):
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 2**62:
-            raise StateError(f"the state's {name} is {value!r}; expected a whole number from 0 to 2**62.")
-    if position % batch_size or position >= steps * batch_size:
-        raise StateError(
-            f"the state's position {position} is not the start of one of {steps} batches of {batch_size}; is it damaged?"
-        )
-    return _Position(epoch, position // batch_size)
-
-
-def _compared(state: dict[str, Any]) -> dict[str, Any]:
-    """List what must be equal, each option of the plan by itself; the plan's digest only sums them up."""
-    fields = {name: value for name, value in state.items() if name not in ("epoch", "position", "plan", "plan_options")}
-    options = state["plan_options"]
-    return fields | (options if isinstance(options, dict) else {"plan_options": options})
-
-
-def _brief(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 200 else text[:12]

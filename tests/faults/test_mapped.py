@@ -1,13 +1,14 @@
 """A pack that changes under its readers: what was mapped stays valid, what was cut is an error, what is new is checked."""
 
 import itertools
+import os
 import shutil
 
 import pytest
 
 from faults.forks import task
 from faults.jobs import digest_of
-from segfeed import Draw, Format, Loader, Pack, Plan, make_pack, scan
+from segfeed import Draw, Format, Loader, Pack, Plan, loader, make_pack, scan
 from segfeed.cache import prune_packs
 from segfeed.errors import PackError
 from segfeed.verification import verify_pack
@@ -98,3 +99,18 @@ def test_a_pack_that_is_cut_in_the_middle_of_an_epoch_ends_it_and_serves_nothing
             assert outcome.answer["digests"] == expected[: len(outcome.answer["digests"])]
             assert threads or f"cut to {length} of {len(sound)} bytes while it was in use" in outcome.answer["message"]
     tally("pack: cut while it was read", len(lengths))
+
+
+def test_a_cut_while_a_batch_is_filled_is_found_after_it(pack, monkeypatch):
+    """The rest of the last page that is left reads as zeros: no signal tells of it."""
+    path = pack.folder / "pairs.arrow"
+    size = path.stat().st_size
+    fill = loader.fill
+
+    def fill_and_cut(*arguments):
+        fill(*arguments)
+        os.truncate(path, size - 1)
+
+    monkeypatch.setattr(loader, "fill", fill_and_cut)
+    with pytest.raises(PackError, match=f"cut to {size - 1} of {size} bytes while it was in use"):
+        next(iter(loader_of(pack, threads=0)))

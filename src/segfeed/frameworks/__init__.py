@@ -6,12 +6,12 @@ its framework at its top, after `require` has said how to install it; `import se
 
 import importlib.util
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from segfeed.errors import NotInstalledError
 from segfeed.loader import Batch, Loader, Reader
+from segfeed.state import Position
 
 Translated = TypeVar("Translated")
 
@@ -30,14 +30,6 @@ def require(module: str, extra: str) -> None:
     """
     if importlib.util.find_spec(module) is None:
         raise NotInstalledError(f"{module} is not installed; install it with: pip install 'segfeed[{extra}]'")
-
-
-@dataclass(slots=True)
-class _Position:
-    """Hold how many batches of which epoch were delivered."""
-
-    epoch: int
-    step: int
 
 
 class FrameworkLoader(Generic[Translated]):
@@ -63,7 +55,7 @@ class FrameworkLoader(Generic[Translated]):
     ) -> None:
         self.loader = loader
         self._translate, self._prepare = translate, prepare
-        self._last: _Position | None = None
+        self._last: Position | None = None
 
     def __len__(self) -> int:
         """Count the batches of an epoch, the same on every rank."""
@@ -102,7 +94,7 @@ class FrameworkLoader(Generic[Translated]):
         batches = iter(self.loader)
         start = self.loader.state_dict()
         # Counted here: a translation that reads ahead takes batches that nobody has seen yet.
-        position = self._last = _Position(start["epoch"], start["position"] // self.batch_size)
+        position = self._last = Position(start["epoch"], start["position"] // self.batch_size)
         for translated in self._translate(batches):
             position.step += 1
             yield translated
