@@ -1,5 +1,6 @@
-"""Layouts: a VOC dataset of symbolic links, in which the pairs that every contender can use are repeated."""
+"""Layouts: a VOC dataset in which the pairs that every contender can use are repeated."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def pack_bytes(source: segfeed.Source, chosen: Sequence[int], at_least: int) -> 
 def repeat(source: segfeed.Source, chosen: Sequence[int], at_least: int, parent: Path) -> Path:
     """Lay out the chosen samples again and again, as ID_r000, ID_r001, ..., until there are enough.
 
-    Links and not copies: all rounds read the same files. Symbolic and not hard: a hard link would touch the files' times.
+    Each file is copied once, and linked again and again: plain files, as a dataset has, of which few fill the page cache.
 
     Args:
         source: where the files lie.
@@ -50,8 +51,13 @@ def repeat(source: segfeed.Source, chosen: Sequence[int], at_least: int, parent:
             sample = source.samples[n]
             assert sample.mask is not None
             keys.append(f"{sample.key}_r{again:03d}")
-            (root / "JPEGImages" / f"{keys[-1]}.jpg").symlink_to(Path(sample.photo.path).resolve())
-            (root / "SegmentationClass" / f"{keys[-1]}.png").symlink_to(Path(sample.mask.path).resolve())
+            for folder, path in (("JPEGImages", sample.photo.path), ("SegmentationClass", sample.mask.path)):
+                suffix = ".jpg" if folder == "JPEGImages" else ".png"
+                place, first = (root / folder / f"{sample.key}_r{turn:03d}{suffix}" for turn in (again, 0))
+                if again:
+                    place.hardlink_to(first)
+                else:
+                    shutil.copyfile(path, place)
     (lists / "train.txt").write_text("".join(f"{key}\n" for key in keys))
     return root
 

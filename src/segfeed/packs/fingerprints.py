@@ -84,10 +84,11 @@ def fingerprint_of(source: Source, hashes: FileHashes) -> str:
 
 def stamp_of_source(source: Source) -> str:
     """Hash the settings, and what the system said of every file when the source was scanned."""
-    described = _settings(source) | {"files": [
-        (blob.place, *blob.stamp) for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None
-    ]}  # fmt: skip
-    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+    blobs = [blob for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None]
+    digest = hashlib.sha256(settings_digest(source).encode())
+    for words in ((blob.place for blob in blobs), (str(blob.stamp) for blob in blobs)):
+        digest.update("\0".join(words).encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
 
 
 def newest_ns(source: Source) -> int:
