@@ -19,7 +19,7 @@ check: .venv/dev  ## format, lint, types, tests
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(PARALLEL)
 
-train: .venv/dev  ## the PyTorch example, trained whole on the embedded sample: about four minutes on 2 cores
+train: .venv/dev  ## the PyTorch example, trained whole on the embedded sample: four to five minutes on 2 cores
 	$(BIN)/python examples/fcn_torch.py sample --to train-run --resume
 
 faults: .venv/dev  ## every fault at every place: kills, full disks, lost writes, races, damaged files

@@ -1,7 +1,7 @@
 """Train a small fully convolutional network in PyTorch: random crops in, whole images scored, resumable at any batch.
 
 pip install 'segfeed[torch]'
-python fcn_torch.py sample --to train-run            # from scratch, in about four minutes on 2 cores
+python fcn_torch.py sample --to train-run            # from scratch, in four to five minutes on 2 cores
 python fcn_torch.py sample --to train-run --resume   # goes on where it was killed, to the same weights
 python fcn_torch.py VOCdevkit/VOC2012 --to voc-run   # the same on a dataset of your own
 
