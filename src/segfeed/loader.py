@@ -242,9 +242,8 @@ class Loader:
                     running.append(self._submit(workers, self._lease(epoch, step), shares))
                     if len(running) == _IN_FLIGHT:
                         yield _wait(*running.popleft())
-                self.plan.rows(
-                    epoch + 1, 0
-                )  # the plan keeps them: the next epoch begins while these threads end this one
+                # The plan keeps them: the next epoch begins at once when threads have ended this one.
+                self.plan.rows(epoch + 1, 0)
                 while running:
                     yield _wait(*running.popleft())
             finally:
