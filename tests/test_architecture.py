@@ -63,7 +63,7 @@ STOREYS = (
         "checks.split",
     ),
     ("cache", "verification", "bench.machine"),
-    ("state",),
+    ("state", "readers"),
     ("loader", "score", "export", "repair"),
     ("feed", "predictions", "paint", "frameworks"),
     ("recognition", "roll"),

@@ -26,11 +26,14 @@ def test_poison_is_the_value_just_below_void():
 )
 def test_codes_are_looked_up_one_by_one_however_they_run(codes):
     expected = [[{3: 0, 7: 1, 0xFFFFFF: 255}.get(code, 254) for code in row] for row in codes.tolist()]
-    assert expected == look_up_codes(codes, KNOWN, LABELS).tolist()
+    labels, unknown = look_up_codes(codes, KNOWN, LABELS)
+    assert expected == labels.tolist()
+    assert unknown == first_unknown(labels)
 
 
 def test_a_mask_without_pixels_has_labels_without_pixels():
-    assert look_up_codes(np.zeros((0, 5), np.uint32), KNOWN, LABELS).shape == (0, 5)
+    labels, unknown = look_up_codes(np.zeros((0, 5), np.uint32), KNOWN, LABELS)
+    assert (labels.shape, unknown) == ((0, 5), None)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -38,9 +41,24 @@ def test_a_mask_without_pixels_has_labels_without_pixels():
 def test_indices_are_looked_up_one_by_one(dtype, labels):
     table = np.arange(65536)[::-1].astype(labels)
     indices = np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, (7, 9)).astype(dtype)
-    found = look_up_indices(indices[::2, ::-1], table)
+    found, unknown = look_up_indices(indices[::2, ::-1], table)
     assert [[int(table[i]) for i in row] for row in indices[::2, ::-1].tolist()] == found.tolist()
     assert np.dtype(labels) == found.dtype
+    assert unknown == first_unknown(found)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 21, 254])
+@pytest.mark.parametrize("without", [0, 1, 253])
+def test_a_table_that_keeps_what_it_knows_finds_the_first_unknown_too(kept, without):
+    table = np.full(256, 254, np.uint8)
+    table[:kept], table[255] = np.arange(kept), 255
+    indices = np.random.default_rng(kept).choice([*range(kept), 255], (9, 8)).astype(np.uint8)
+    labels, unknown = look_up_indices(indices[:, 1:], table)
+    assert (labels.tolist(), unknown) == (indices[:, 1:].tolist(), None)
+    if kept <= without < 254:
+        indices[4, 3] = indices[6, 1] = without
+        labels, unknown = look_up_indices(indices[:, 1:], table)
+        assert unknown == first_unknown(labels) == (4, 2)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.int64, np.uint32, np.uint64])

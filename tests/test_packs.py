@@ -353,10 +353,10 @@ def test_unknown_colour_is_an_error_and_leaves_nothing_in_the_cache(root, cache)
 def test_file_that_changes_while_it_is_packed_is_an_error(root, cache, monkeypatch):
     decode = Source.decode
 
-    def decode_and_change_the_next(source, index, photo, mask, **options):
+    def decode_and_change_the_next(source, index, *parts):
         if index == 0:
             put_mask(root / "SegmentationClass" / "train_1.png", np.zeros((5, 9)))
-        return decode(source, index, photo, mask, **options)
+        return decode(source, index, *parts)
 
     monkeypatch.setattr(Source, "decode", decode_and_change_the_next)
     with pytest.raises(SourceChangedError, match=r"sample train_1: train_1\.png changed since the source was scanned"):

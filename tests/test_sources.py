@@ -430,3 +430,14 @@ def test_reading_from_another_folder_of_the_process_works_with_relative_paths(ro
 def test_current_folder_has_a_name(root, monkeypatch):
     monkeypatch.chdir(root)
     assert segfeed.scan(".").name == "VOC2012"
+
+
+@pytest.mark.parametrize("grows_by", [-40, -1, 0, 1, 3 << 20])
+def test_a_file_that_changed_length_is_read_to_its_end(tmp_path, grows_by):
+    path = tmp_path / "file"
+    path.write_bytes(bytes(range(256)))
+    blob = File.of(str(path))
+    now = (bytes(range(256)) + bytes(max(grows_by, 0)))[: 256 + grows_by]
+    path.write_bytes(now)
+    assert blob.read() == now
+    assert blob.read(7) == now[:7]

@@ -76,8 +76,17 @@ class File:
             PhotoError: the system cannot read it.
         """
         try:
-            with open(self.path, "rb", buffering=0) as file:
-                return (file.read(limit_bytes) if limit_bytes >= 0 else file.readall()) or b""
+            descriptor = os.open(self.path, os.O_RDONLY)
+            try:
+                if limit_bytes >= 0:
+                    return os.read(descriptor, limit_bytes)
+                # One read gives the whole file and shows its end: each call that may wait costs a thread its turn.
+                found = os.read(descriptor, self.stamp[0] + 1)
+                while len(found) != self.stamp[0] and (more := os.read(descriptor, 1 << 20)):
+                    found += more
+                return found
+            finally:
+                os.close(descriptor)
         except FileNotFoundError:
             raise SourceMissingError(
                 f"{self.path}: the file has gone since the source was scanned; scan it again."

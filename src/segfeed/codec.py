@@ -7,8 +7,8 @@ The checksum of every PNG chunk is verified here, because Pillow does not verify
 
 import contextlib
 import io
+import os
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any, NoReturn
 
 import numpy as np
@@ -230,7 +230,7 @@ def _orientation(picture: Image.Image, name: str) -> int:
 
 
 def _check_suffix(data: bytes, name: str) -> None:
-    expected = _SUFFIXES.get(PurePath(name).suffix.lower())
+    expected = _SUFFIXES.get(os.path.splitext(name)[1].lower())
     if expected is not None and kind_of(data) != expected:
         raise PhotoError(
             f"{name}: {kind_of(data)}; expected {expected}, as the name says; replace or rename the file.",

@@ -4,7 +4,6 @@ Sources: PNG specification, third edition (W3C); JPEG, ITU-T T.81 annex B; EXIF 
 """
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +33,7 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 _WANTED_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _ANCILLARY = 0x20  # the bit that makes the first letter of a chunk's name a small one: readers may pass over it
 _SOF_NAMES = {3: "lossless coding", 5: "hierarchical coding", 6: "hierarchical coding", 7: "hierarchical coding"}
+_CHUNK = struct.Struct(">I4s")  # a chunk's length and kind
 _NO_SOF = (0xC4, 0xC8, 0xCC)  # tables that share the SOF markers' range
 _PROGRESSIVE = 0xC2
 
@@ -60,7 +60,7 @@ class Png:
     kind: str
     interlaced: bool
     palette: npt.NDArray[np.uint8] | None
-    chunks: tuple[tuple[bytes, int, int], ...]
+    chunks: list[tuple[bytes, int, int]]
 
     def pixels_only(self, data: bytes) -> bytes:
         """Drop every chunk that pixels do not need: text, profiles, EXIF (a few bytes of text can unpack to gigabytes)."""
@@ -87,7 +87,7 @@ def read_png(data: bytes, name: str, error_type: type[SourceError]) -> Png:
         error_type: a checksum differs, a chunk is cut off or missing, or the PNG is animated.
     """
     try:
-        png = _describe(data, tuple(_walk(data)))
+        png = _describe(data, _walk(data))
     except _DamageError as damage:
         raise error_type(f"{name}: damaged PNG ({damage}); restore the file from its origin.", is_damage=True) from None
     if any(kind == b"acTL" for kind, _, _ in png.chunks):
@@ -99,7 +99,7 @@ class _DamageError(Exception):
     """Say what is wrong with a PNG; `read_png` adds the file's name."""
 
 
-def _describe(data: bytes, chunks: tuple[tuple[bytes, int, int], ...]) -> Png:
+def _describe(data: bytes, chunks: list[tuple[bytes, int, int]]) -> Png:
     _check_order([kind for kind, _, _ in chunks])
     bodies = {kind: data[start + 8 : end - 4] for kind, start, end in chunks if kind != b"IDAT"}
     header = bodies[b"IHDR"]
@@ -218,20 +218,22 @@ def _limit(png: Png) -> int:
     return png.height * (png.width + 1) + 1  # a few bytes can unpack to gigabytes: stop after one too many
 
 
-def _walk(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield (kind, start, end) of each chunk up to the end mark, its checksum verified."""
-    kind, end = b"", len(PNG_MAGIC)
+def _walk(data: bytes) -> list[tuple[bytes, int, int]]:
+    """List (kind, start, end) of each chunk up to the end mark, its checksum verified."""
+    chunks: list[tuple[bytes, int, int]] = []
+    view, kind, end = memoryview(data), b"", len(PNG_MAGIC)
     while kind != b"IEND":
         start = end
         if start + 12 > len(data):
             raise _DamageError(f"cut off after {len(data)} bytes, before its end mark")
-        length, kind = struct.unpack_from(">I4s", data, start)
+        length, kind = _CHUNK.unpack_from(data, start)
         end = start + 12 + length
         if end > len(data):
             raise _DamageError(f"cut off after {len(data)} bytes, inside chunk {_printable(kind)}")
-        if zlib_ng.crc32(memoryview(data)[start + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big"):
+        if zlib_ng.crc32(view[start + 4 : end - 4]) != int.from_bytes(view[end - 4 : end], "big"):
             raise _DamageError(f"checksum of chunk {_printable(kind)} at byte {start} differs")
-        yield kind, start, end
+        chunks.append((kind, start, end))
+    return chunks
 
 
 def read_jpeg_header(data: bytes) -> JpegHeader | None:

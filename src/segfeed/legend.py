@@ -21,7 +21,6 @@ from segfeed.lookup import (
     Labels,
     as_bytes,
     as_indices,
-    first_unknown,
     look_up_codes,
     look_up_indices,
     poison_of,
@@ -112,14 +111,14 @@ class Legend:
         if stored.ndim != 2:
             stored = as_bytes(stored)
             codes = colour_codes(stored)
-            labels = look_up_codes(codes, *self._known_codes)
-            if first := first_unknown(labels):
+            labels, first = look_up_codes(codes, *self._known_codes)
+            if first:
                 found = f"colour {_show(stored[first])} is not in {self._called()}"
                 return settle(labels, self.unknown_label(unknown), codes, name, found)
             return labels
         indices = as_indices(stored)
-        labels = look_up_indices(indices, self._known_indices)
-        if first := first_unknown(labels):
+        labels, first = look_up_indices(indices, self._known_indices)
+        if first:
             found = f"index {indices[first]} is not in {self._called()}"
             return settle(labels, self.unknown_label(unknown), indices, name, found)
         return labels
@@ -150,8 +149,8 @@ class Legend:
         >>> Legend(("background", "cat")).encode_palette(np.array([[0, 1, 2]], np.uint8), palette)
         array([[  0, 255,   1]], dtype=uint8)
         """
-        labels = look_up_indices(indices, self._palette_table(palette.tobytes()))
-        if first := first_unknown(labels):
+        labels, first = look_up_indices(indices, self._palette_table(palette.tobytes()))
+        if first:
             index = int(indices[first])
             if index < len(palette):
                 found = f"colour {_show(palette[index])} (palette index {index}) is not in {self._called()}"
@@ -304,7 +303,7 @@ class Legend:
         if table is None:
             table = np.full(256, poison_of(self.dtype), self.dtype)
             colours = np.frombuffer(palette, np.uint8).reshape(-1, 3)[:256]
-            table[: len(colours)] = look_up_codes(colour_codes(colours), *self._known_codes)
+            table[: len(colours)], _ = look_up_codes(colour_codes(colours)[None], *self._known_codes)
             if len(self._palette_tables) < _MAX_PALETTES:
                 self._palette_tables[palette] = table
         return table

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,53 +18,16 @@ import numpy.typing as npt
 from segfeed.crop import Rows
 from segfeed.errors import OptionError, StateError
 from segfeed.format import Format
-from segfeed.kernels import Recipe, Stored, fill, load_compiled, make_recipe
-from segfeed.legend import Legend
-from segfeed.lookup import Encoder
+from segfeed.kernels import load_compiled
 from segfeed.options import whole_number
 from segfeed.packs import Pack
-from segfeed.pair import Pair
 from segfeed.parallel import available_cores, disk_faults
 from segfeed.plan import Plan
+from segfeed.readers import Reader, fill_rows, recipe_for
 from segfeed.slots import Memory, Pool
 from segfeed.state import STATE_VERSION, Position, read_state
 
 _IN_FLIGHT = 4  # batches being filled or waiting, besides the one the consumer holds
-
-
-class Reader(Protocol):
-    """Hold the pixels: a source decodes, a pack looks them up."""
-
-    @property
-    def name(self) -> str:
-        """Give the dataset's name."""
-
-    @property
-    def split(self) -> str:
-        """Give the split's name."""
-
-    @property
-    def task(self) -> str:
-        """Give "semantic" or "instance"."""
-
-    @property
-    def sizes(self) -> npt.NDArray[np.int32]:
-        """Give int32 (N, 2), (height, width) in px."""
-
-    @property
-    def legend(self) -> Encoder:
-        """Give what labels mean."""
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """List the samples' keys in order."""
-
-    @property
-    def digests(self) -> dict[str, str]:
-        """Give the SHA-256 of everything a saved state must fit."""
-
-    def read(self, index: int) -> Pair:
-        """Give a pair."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -330,25 +293,3 @@ def _wait(batch: Batch, parts: list[Future[None]]) -> Batch:
     for part in parts:
         part.result()
     return batch
-
-
-def fill_rows(reader: Reader, recipe: Recipe, rows: Rows, images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> None:
-    """Write rows of a plan from a reader's pairs into their places in a batch; arrays as in `kernels.fill`."""
-    if isinstance(reader, Pack):
-        fill(recipe, reader.stored(rows["sample"]), rows, images, labels)
-        reader.rows.check_whole()  # what was cut under way reads as zeros to the end of its page
-        return
-    nothing = Pair(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), recipe.stored_dtype))
-    for n, sample in enumerate(rows["sample"].tolist()):
-        pair = reader.read(sample) if sample >= 0 else nothing
-        fill(recipe, Stored.of(pair), rows[n : n + 1], images[n : n + 1], labels[n : n + 1])
-
-
-def recipe_for(wanted: Format, legend: Encoder, width: int) -> Recipe:
-    """Turn a format into numbers, for crops `width` px wide; what it leaves open is NumPy's choice.
-
-    Raises:
-        OptionError: the format does not fit the legend.
-    """
-    classes = len(legend) if isinstance(legend, Legend) else 0
-    return make_recipe(wanted.resolve("NHWC", "int32", legend.void), width, classes, legend.void)

@@ -14,6 +14,8 @@ from segfeed.errors import OptionError, UnknownColourError
 from segfeed.palette import Codes
 
 Labels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+Place = tuple[int, int]
+"""A pixel's (row, column)."""
 
 
 class Encoder(Protocol):
@@ -59,7 +61,7 @@ def poison_of(dtype: np.dtype[Any]) -> int:
     return int(np.iinfo(dtype).max) - 1
 
 
-def look_up_codes(codes: Codes, known: Codes, labels: Labels) -> Labels:
+def look_up_codes(codes: Codes, known: Codes, labels: Labels) -> tuple[Labels, Place | None]:
     """Look colour codes (H, W) up; masks are runs of one colour, so each run is looked up once.
 
     Args:
@@ -69,31 +71,48 @@ def look_up_codes(codes: Codes, known: Codes, labels: Labels) -> Labels:
 
     Returns:
         labels: (H, W), poison where a code is unknown.
+        unknown: where the first of these is.
     """
     flat = codes.ravel()
     starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]][: flat.size])
     runs = flat[starts]
     place = np.minimum(np.searchsorted(known, runs), len(known) - 1)
     found = np.where(known[place] == runs, labels[place], np.asarray(poison_of(labels.dtype), labels.dtype))
-    return np.repeat(found, np.diff(np.r_[starts, flat.size])).reshape(codes.shape)
+    poisoned = np.flatnonzero(found == poison_of(labels.dtype))
+    unknown = divmod(int(starts[poisoned[0]]), codes.shape[1]) if len(poisoned) else None
+    return np.repeat(found, np.diff(np.r_[starts, flat.size])).reshape(codes.shape), unknown
 
 
-def look_up_indices(indices: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], table: Labels) -> Labels:
+def look_up_indices(
+    indices: npt.NDArray[np.uint8] | npt.NDArray[np.uint16], table: Labels
+) -> tuple[Labels, Place | None]:
     """Look every index up.
 
     Args:
         indices: uint8 or uint16 (H, W).
         table: a label for each index, at least as many as the index dtype can name.
+
+    Returns:
+        labels: (H, W), poison where an index is unknown.
+        unknown: where the first of these is.
     """
     if indices.dtype != np.uint8 or table.dtype != np.uint8:
-        return table[indices]
+        labels = table[indices]
+        return labels, first_unknown(labels)
     kept = _count_kept(table[:256].tobytes())
-    labels = indices.copy()
-    # Subtracting wraps around: what lies below `kept` becomes large, what lies from `kept` to 254 small.
-    if kept and not (labels - np.uint8(kept) < 255 - kept).any():
-        return labels
+    if kept:
+        # Moved down by `kept`, known indices wrap around to the top, and one look at the least tells whether all are known.
+        # No more memory than the labels' own: pages that come and go cost more than the arithmetic.
+        labels = np.subtract(indices, np.uint8(kept))
+        all_known = labels.min(initial=255) >= 255 - kept
+        labels += np.uint8(kept)
+        if all_known:
+            return labels, None
     # bytes.translate is five times as fast as NumPy, but holds the interpreter's lock.
-    return np.frombuffer(labels.tobytes().translate(table[:256].tobytes()), np.uint8).reshape(indices.shape)
+    found = indices.tobytes().translate(table[:256].tobytes())
+    at = found.find(poison_of(table.dtype))
+    labels = np.frombuffer(found, np.uint8).reshape(indices.shape)
+    return labels, None if at < 0 else divmod(at, indices.shape[1])
 
 
 @lru_cache(maxsize=64)
@@ -146,7 +165,7 @@ def as_bytes(stored: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return stored.astype(np.uint8)
 
 
-def first_unknown(labels: Labels) -> tuple[int, int] | None:
+def first_unknown(labels: Labels) -> Place | None:
     """Find (row, column) of the first poisoned label."""
     poisoned = labels == poison_of(labels.dtype)
     if not poisoned.any():

@@ -15,11 +15,12 @@ from typing import Any
 from segfeed.bench.machine import Machine, Stopwatch, disk_faults, measure_machine, private_mib
 from segfeed.errors import OptionError
 from segfeed.kernels import load_compiled
-from segfeed.loader import Batch, Loader, Reader
+from segfeed.loader import Batch, Loader
 from segfeed.packs import Pack, find_packs, make_pack
 from segfeed.pair import Pair
 from segfeed.plan import Draw, Plan
 from segfeed.progress import show_progress
+from segfeed.readers import Reader
 from segfeed.sources import Source
 
 _LONGEST_S, _LONGEST_STEP_MS = 3600, 60_000
@@ -238,13 +239,13 @@ class _TimedSource(Source):
 
     watch: Stopwatch = field(default_factory=Stopwatch, compare=False, repr=False)
 
-    def read(self, index: int) -> Pair:
+    def read(self, index: int, out: Pair | None = None) -> Pair:
         sample = self.samples[index]
         with self.watch.span(_READING):
             mask = None if sample.mask is None else sample.mask.read()
             photo = sample.photo.read()
         with self.watch.span(_DECODING):
-            return self.decode(index, photo, mask)
+            return self.decode(index, photo, mask, out)
 
 
 def _timed(source: Source) -> _TimedSource:

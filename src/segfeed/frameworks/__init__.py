@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from segfeed.errors import NotInstalledError
-from segfeed.loader import Batch, Loader, Reader
+from segfeed.loader import Batch, Loader
+from segfeed.readers import Reader
 from segfeed.state import Position
 
 Translated = TypeVar("Translated")

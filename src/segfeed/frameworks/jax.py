@@ -10,8 +10,9 @@ import numpy as np
 from segfeed.crop import ROW, Rows
 from segfeed.errors import OptionError
 from segfeed.frameworks import FrameworkLoader, require
-from segfeed.loader import Batch, Loader, recipe_for
+from segfeed.loader import Batch, Loader
 from segfeed.plan import Shard
+from segfeed.readers import recipe_for
 
 require("jax", "jax")
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy.typing as npt
 
 from segfeed.frameworks import require
-from segfeed.loader import Loader, recipe_for
+from segfeed.loader import Loader
+from segfeed.readers import recipe_for
 
 require("tensorflow", "tensorflow")
 

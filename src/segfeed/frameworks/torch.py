@@ -13,10 +13,11 @@ from segfeed.crop import ROW, Rows
 from segfeed.errors import OptionError
 from segfeed.format import Format
 from segfeed.frameworks import FrameworkLoader, require
-from segfeed.loader import Batch, Loader, fill_rows, recipe_for
+from segfeed.loader import Batch, Loader
 from segfeed.options import whole_number
 from segfeed.packs import Pack
 from segfeed.plan import Shard
+from segfeed.readers import fill_rows, recipe_for
 
 require("torch", "torch")
 

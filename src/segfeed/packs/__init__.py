@@ -313,8 +313,7 @@ class _Packing:
                 raise SourceChangedError(
                     f"sample {sample.key}: {blob.name} changed since the source was scanned; scan it again, and pack when nothing writes to it."
                 )
-        pair = self.source.decode(index, photo, mask, out=place.image)
-        place.labels[...] = pair.labels
+        pair = self.source.decode(index, photo, mask, place)
         return Record(sample.key, _count_classes(pair, self.source.legend), hash_record(pair), *hash_pair(photo, mask))
 
     def manifest(self, folder: Path, fingerprint: str) -> dict[str, Any]:

@@ -178,7 +178,8 @@ def _flat_uri(colours: Pixels) -> str:
     known, _ = count_values(codes)
     if len(known) > 256:
         return _jpeg_uri(Image.fromarray(np.ascontiguousarray(colours)))
-    picture = Image.fromarray(look_up_codes(codes, known, np.arange(len(known), dtype=np.uint8)))
+    indices, _ = look_up_codes(codes, known, np.arange(len(known), dtype=np.uint8))
+    picture = Image.fromarray(indices)
     picture.putpalette(np.stack([known >> 16, known >> 8 & 255, known & 255], axis=-1).astype(np.uint8).tobytes())
     stream = io.BytesIO()
     alpha = bytes(255 if code else _BLACK_ALPHA for code in known)

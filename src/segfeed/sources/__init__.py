@@ -157,8 +157,12 @@ class Source:
             f"{shown}; add the files or take the ids off the list (nothing is skipped silently)."
         )
 
-    def read(self, index: int) -> Pair:
+    def read(self, index: int, out: Pair | None = None) -> Pair:
         """Decode a sample: the photo's stored pixels and its labels; all void where it has no mask.
+
+        Args:
+            index: of the sample.
+            out: memory of the photo's size that gets image and labels, and is returned.
 
         Raises:
             PhotoError, MaskError: a file cannot be read exactly, or an EXIF orientation turns a photo that has a mask.
@@ -167,14 +171,14 @@ class Source:
         """
         sample = self.samples[index]
         mask = None if sample.mask is None else sample.mask.read()
-        return self.decode(index, sample.photo.read(), mask)
+        return self.decode(index, sample.photo.read(), mask, out)
 
-    def decode(self, index: int, photo: bytes, mask: bytes | None, *, out: npt.NDArray[np.uint8] | None = None) -> Pair:
-        """Decode a sample from bytes that were read already, its image into `out` where given; otherwise as `read`."""
+    def decode(self, index: int, photo: bytes, mask: bytes | None, out: Pair | None = None) -> Pair:
+        """Decode a sample from bytes that were read already; otherwise as `read`."""
         sample = self.samples[index]
-        image = decode_photo(photo, sample.photo.name, out=out)
+        image = decode_photo(photo, sample.photo.name, out=None if out is None else out.image)
         if mask is None or sample.mask is None:
-            return Pair(image, np.full(image.shape[:2], self.legend.void, self.legend.dtype))
+            return _settle(Pair(image, np.full(image.shape[:2], self.legend.void, self.legend.dtype)), out)
         labels = read_labels(
             decode_mask(mask, sample.mask.name), self.legend, unknown=self.unknown, name=sample.mask.name
         )
@@ -187,7 +191,15 @@ class Source:
                 f"{sample.mask.name} fits what they show or the stored pixels; expected an upright photo; remove the tag if it "
                 "fits the stored pixels, else turn the photo's pixels and remove the tag then."
             )
-        return Pair(image, labels)
+        return _settle(Pair(image, labels), out)
+
+
+def _settle(pair: Pair, out: Pair | None) -> Pair:
+    """Put the labels where the image is already."""
+    if out is None:
+        return pair
+    out.labels[...] = pair.labels
+    return out
 
 
 def source_digests(
