@@ -29,7 +29,7 @@ class Row:
         group: "floor", "segfeed", "files" or "peer".
         module: what runs, under `benchmarks`.
         options: the job's options.
-        against: the key of the row that it is compared with.
+        against: the keys of the rows that it is compared with.
         about: how it is set up, in a sentence or two.
         python: the interpreter that runs it.
         rounds: pairs per second, one for each round.
@@ -42,7 +42,7 @@ class Row:
     group: str
     module: str
     options: dict[str, Any] = field(default_factory=dict)
-    against: str = ""
+    against: tuple[str, ...] = ()
     about: str = ""
     python: str = ""
     rounds: list[float] = field(default_factory=list)

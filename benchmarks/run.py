@@ -112,12 +112,12 @@ def _own_rows(pack_bytes: int) -> list[Row]:
             about="Threads that copy as many bytes, in sequence, out of an array as large as the pack.",
         ),
         Row(
-            "warm", "segfeed", "segfeed", "own.warm", {}, "fill",
+            "warm", "segfeed", "segfeed", "own.warm", {}, ("fill",),
             "`segfeed.load` on an existing pack, iterated to the end; compiled kernels, slots and page cache warm.",
         ),
-        Row("warm-nchw", "segfeed, NCHW", "segfeed", "own.warm", {"layout": "NCHW"}, "fill", 'The same with layout="NCHW".'),
+        Row("warm-nchw", "segfeed, NCHW", "segfeed", "own.warm", {"layout": "NCHW"}, ("fill",), 'The same with layout="NCHW".'),
         Row(
-            "warm-uint8", "segfeed, uint8", "segfeed", "own.warm", {"dtype": "uint8", "label_dtype": "uint8"}, "copy",
+            "warm-uint8", "segfeed, uint8", "segfeed", "own.warm", {"dtype": "uint8", "label_dtype": "uint8"}, ("copy",),
             'The same with dtype="uint8", label_dtype="uint8": nothing is normalised.',
         ),
         Row(
@@ -125,16 +125,16 @@ def _own_rows(pack_bytes: int) -> list[Row]:
             about="Threads that read and decode every file (simplejpeg, Pillow) and drop the pixels.",
         ),
         Row(
-            "written", "decode and write, nothing else", "files", "own.decoding", {"kind": "written"}, "decode",
+            "written", "decode and write, nothing else", "files", "own.decoding", {"kind": "written"}, ("decode",),
             "The same, and one thread writes the pixels, as many bytes as a pack has, and brings them to the disk: nothing is "
             "hashed, checked or counted. What a pack could be made at on this disk.",
         ),
         Row(
-            "cold", "segfeed without a pack", "files", "own.decoding", {"kind": "cold"}, "decode",
+            "cold", "segfeed without a pack", "files", "own.decoding", {"kind": "cold"}, ("decode",),
             "`segfeed.load(pack=False)`: every epoch decodes; checked, cut and normalised, iterated to the end.",
         ),
         Row(
-            "pack", "segfeed making the pack", "files", "own.decoding", {"kind": "pack"}, "decode",
+            "pack", "segfeed making the pack", "files", "own.decoding", {"kind": "pack"}, ("decode", "written"),
             "Into an empty cache: hash, decode, check, write, fsync.",
         ),
     ]  # fmt: skip
@@ -144,7 +144,7 @@ def _own_rows(pack_bytes: int) -> list[Row]:
 def _peer_row(name: str) -> Row:
     """Describe a peer, with its environment ready or the reason why it is not."""
     module = importlib.import_module(f"peers.{name}")
-    row = Row(name, module.TITLE, "peer", f"peers.{name}", {}, "warm", module.ABOUT)
+    row = Row(name, module.TITLE, "peer", f"peers.{name}", {}, ("warm", "cold"), module.ABOUT)
     _say(f"{module.TITLE}: environment")
     try:
         row.python = environments.python_of(name, module.REQUIREMENTS, getattr(module, "NEEDS", ""))

@@ -28,15 +28,18 @@ def median(row: Row) -> float:
     return statistics.median(row.rounds)
 
 
-def ratio(row: Row, rows: dict[str, Row]) -> float | None:
-    """Compare a row with its baseline: the median over rounds, each compared within itself.
+def ratios(row: Row, rows: dict[str, Row]) -> dict[str, float]:
+    """Compare a row with others: the median over rounds, each compared within itself.
 
     Returns:
-        ratio: for a peer, how many times as fast segfeed is; for the others, which part of the baseline is reached.
+        ratios: by the other's key; for a peer, how many times as fast segfeed is; for the others, which part of that row is
+            reached.
     """
-    other = rows.get(row.against)
-    if other is None or not row.rounds or not other.rounds:
-        return None
+    measured = [rows[key] for key in row.against if key in rows and rows[key].rounds] if row.rounds else []
+    return {other.key: round(_ratio(row, other), 2) for other in measured}
+
+
+def _ratio(row: Row, other: Row) -> float:
     each = zip(row.rounds, other.rounds, strict=True)
     return statistics.median(theirs / own if row.group == "peer" else own / theirs for own, theirs in each)
 
@@ -66,11 +69,10 @@ def collect(rows: dict[str, Row], facts: dict[str, Any], costs: dict[str, Any]) 
     lines = []
     for row in rows.values():
         fields = {key: value for key, value in asdict(row).items() if key not in ("python", "module")}
-        found = ratio(row, rows)
         fields |= {
             "median_pairs_per_s": round(median(row), 1) if row.rounds else None,
             "rounds": [round(each, 1) for each in row.rounds],
-            "ratio": None if found is None else round(found, 2),
+            "ratios": ratios(row, rows),
         }
         lines.append(fields)
     return {"machine": machine() | facts.pop("machine", {}), "job": facts, "rows": lines, "costs": costs}
@@ -89,12 +91,10 @@ def _cells(line: dict[str, Any], titles: dict[str, str]) -> tuple[str, str, str,
     if line["failed"]:
         return line["title"], "-", "", line["failed"]
     low, high = min(line["rounds"]), max(line["rounds"])
-    if line["ratio"] is None:
-        compared = ""
-    elif line["group"] == "peer":
-        compared = f"segfeed is {line['ratio']:.1f} x as fast"
-    else:
-        compared = f"{line['ratio']:.2f} of {titles[line['against']]}"
+    compared = "; ".join(
+        f"{titles[other]} is {ratio:.1f} x as fast" if line["group"] == "peer" else f"{ratio:.2f} of {titles[other]}"
+        for other, ratio in line["ratios"].items()
+    )
     return line["title"], f"{line['median_pairs_per_s']:,.0f}", f"{low:,.0f} to {high:,.0f}", compared
 
 
@@ -178,7 +178,8 @@ def _cost_lines(costs: dict[str, Any]) -> list[str]:
     if (start := costs.get("start")) is not None:
         lines.append(
             f"start: {start['median_s']:.2f} s from `load` on an existing pack of {start['pairs']:,} pairs to the first "
-            f"batch, in a fresh process after `import segfeed` (median of {start['processes']} processes)"
+            f"batch, in a fresh process after `import segfeed` (median of {start['processes']} processes, the slowest "
+            f"{max(start['all_s']):.2f} s; one before them, not counted: {start['uncounted_s']:.2f} s)"
         )
     for each in costs.get("memory", ()):
         note = f" ({each['note']})" if each.get("note") else ""

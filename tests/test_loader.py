@@ -582,12 +582,33 @@ def test_a_closed_loader_can_be_iterated_again(tiny):
     assert digests(loader_of(tiny), 2)[1] == digests(loader)[0]
 
 
-def test_the_thread_that_loads_kernels_ends_too(tiny):
-    list(loader_of(tiny))
+def wait_for_kernels():
     patience = time.monotonic() + 60
     while any(thread.name == "segfeed-kernels" for thread in threading.enumerate()):
         assert time.monotonic() < patience
         time.sleep(0.01)
+
+
+def test_the_thread_that_loads_kernels_ends_too(tiny):
+    list(loader_of(tiny))
+    wait_for_kernels()
+
+
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_kernels_are_loaded_when_the_first_batch_is_there_and_once(readers, threads, monkeypatch):
+    done = []
+    real = readers["source"].decode
+
+    def decode(source, index, *parts):
+        done.append("pair")
+        return real(index, *parts)
+
+    monkeypatch.setattr(type(readers["source"]), "decode", decode)
+    monkeypatch.setattr("segfeed.loader.load_compiled", lambda _recipe: done.append("kernels"))
+    list(loader_of(readers["source"], threads=threads))
+    wait_for_kernels()
+    assert done.index("kernels") >= 6
+    assert done.count("kernels") == 1
 
 
 def test_without_threads_none_is_started_for_the_epoch(tiny, loader_threads):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 import segfeed
+from segfeed import archives
 from segfeed.errors import LegendError, ListError, OptionError, SourceError, SourceMissingError
 from segfeed.objects import Objects
 from segfeed.sources import tar
@@ -71,8 +72,8 @@ def test_loads(path):
 
 def test_tar_is_listed_once(path, monkeypatch):
     counted = []
-    index_tar = tar.index_tar
-    monkeypatch.setattr(tar, "index_tar", lambda path: counted.append(path) or index_tar(path))
+    index_tar = archives.index_tar
+    monkeypatch.setattr(archives, "index_tar", lambda path: counted.append(path) or index_tar(path))
     segfeed.scan(path)
     segfeed.scan(path, "val")
     assert counted == [path]

@@ -1,6 +1,7 @@
 """Blobs: where the bytes of a photo or a mask lie, be it a file of their own or a place inside a larger one."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Protocol
@@ -8,7 +9,7 @@ from typing import Protocol
 from segfeed.errors import PhotoError, SourceMissingError
 
 Stamp = tuple[int, int, int, int]
-_read_stamp = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
+_read_stamp: Callable[[os.stat_result], Stamp] = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
 
 
 class Blob(Protocol):
@@ -52,7 +53,7 @@ class File:
         Raises:
             FileNotFoundError: there is no such file.
         """
-        return cls(path, stamp_of(path))
+        return cls(path, _read_stamp(os.stat(path)))
 
     @property
     def name(self) -> str:
@@ -103,5 +104,4 @@ def stamp_of(path: str) -> Stamp:
     Raises:
         FileNotFoundError: there is no such file.
     """
-    stamp: Stamp = _read_stamp(os.stat(path))
-    return stamp
+    return _read_stamp(os.stat(path))

@@ -27,6 +27,7 @@ from segfeed.readers import Reader, fill_rows, recipe_for
 from segfeed.slots import Memory, Pool
 from segfeed.state import STATE_VERSION, Position, read_state
 
+_SMALL_SHARES = 4  # for each thread, of a batch that all of them share
 _IN_FLIGHT = 4  # batches being filled or waiting, besides the one the consumer holds
 
 
@@ -179,6 +180,7 @@ class Loader:
         """Deliver the rest of an epoch; `position` counts what was handed over, never what was prefetched."""
         process = os.getpid()
         for batch in self._filled(position.epoch, position.step):
+            self._warm_up_beside()
             position.step += 1
             if position.step == len(self):
                 position.epoch, position.step = position.epoch + 1, 0
@@ -195,13 +197,14 @@ class Loader:
                 yield batch
             return
         # All threads share the first batch, so that it comes soon, and the last ones, so that none is idle while the epoch
-        # ends; the others only where there are more threads than batches in flight.
+        # ends; in small shares, for one thread may meet pages that are slow to come. The others are shared only where there
+        # are more threads than batches in flight.
         shared = {first, *steps[-2:]}
         with ThreadPoolExecutor(self.threads, "segfeed-loader") as workers:
             running: deque[tuple[Batch, list[Future[None]]]] = deque()
             try:
                 for step in steps:
-                    shares = self.threads if step in shared else -(-self.threads // _IN_FLIGHT)
+                    shares = _SMALL_SHARES * self.threads if step in shared else -(-self.threads // _IN_FLIGHT)
                     running.append(self._submit(workers, self._lease(epoch, step), shares))
                     if len(running) == _IN_FLIGHT:
                         yield _wait(*running.popleft())
@@ -235,7 +238,6 @@ class Loader:
         before = disk_faults()
         fill_rows(self.reader, self._recipe, rows, images, labels)
         self._from_disk = disk_faults() > before  # in memory, asking ahead would only cost time
-        self._warm_up_beside()
 
     def warm_up(self) -> None:
         """Load the compiled kernels now (a second or two the first time), instead of beside the first batches."""
@@ -244,7 +246,7 @@ class Loader:
         load_compiled(self._recipe)
 
     def _warm_up_beside(self) -> None:
-        """Load the compiled kernels beside the epoch, once its first batch is there."""
+        """Load the compiled kernels beside the epoch, once its first batch is there: importing them would delay it."""
         with self._warming:
             if not self._warmed:
                 self._warmed = True

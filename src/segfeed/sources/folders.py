@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
 from segfeed.blobs import File
 from segfeed.errors import OptionError, SourceError, SourceMissingError
@@ -109,16 +108,18 @@ def pair_files(
             raise SourceMissingError(
                 f"{place[0]}: no such folder; expected the {what}s of {len(keys)} listed samples; check the path and the task."
             )
-    samples, missing = [], []
-    for key in keys:
-        photo = _one_file(key, "photo", *photos)
-        mask = _one_file(key, "mask", *masks) if masks else None
-        lacking: list[tuple[Literal["photo", "mask"], Path]] = [] if photo else [("photo", photos[0])]
-        if masks and mask is None:
-            lacking.append(("mask", masks[0]))
-        missing += [Missing(key, what, str(folder)) for what, folder in lacking]
-        if photo and not lacking:
+    photo_files = _one_each(keys, "photo", *photos)
+    mask_files = _one_each(keys, "mask", *masks) if masks else [None] * len(keys)
+    samples: list[Sample] = []
+    missing: list[Missing] = []
+    for key, photo, mask in zip(keys, photo_files, mask_files, strict=True):
+        if photo and (mask or not masks):
             samples.append(Sample(key, photo, mask))
+            continue
+        if photo is None:
+            missing.append(Missing(key, "photo", str(photos[0])))
+        if masks and mask is None:
+            missing.append(Missing(key, "mask", str(masks[0])))
     return tuple(samples), tuple(missing)
 
 
@@ -130,13 +131,15 @@ def refuse_objects(task: Task, format_name: str) -> None:
         )
 
 
-def _one_file(key: str, what: str, folder: Path, files: Files) -> File | None:
-    names = files.get(key, [])
-    if len(names) > 1:
-        raise SourceError(
-            f"{folder}: sample {key} has {len(names)} {what}s ({', '.join(names)}); expected one; remove the others."
-        )
-    return File.of(f"{folder}/{names[0]}") if names else None
+def _one_each(keys: Sequence[str], what: str, folder: Path, files: Files) -> list[File | None]:
+    found = [files.get(key, ()) for key in keys]
+    for key, names in zip(keys, found, strict=True):
+        if len(names) > 1:
+            raise SourceError(
+                f"{folder}: sample {key} has {len(names)} {what}s ({', '.join(names)}); expected one; remove the others."
+            )
+    place = f"{folder}/"
+    return [File.of(place + names[0]) if names else None for names in found]
 
 
 def _list(folder: Path) -> list[str]:

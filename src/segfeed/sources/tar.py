@@ -7,9 +7,8 @@ ImageSets/Segmentation/SPLIT.txt.
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from segfeed.archives import index_tar
-from segfeed.archives.members import Member
 from segfeed.blobs import Stamp, stamp_of
 from segfeed.errors import LegendError, SourceError
 from segfeed.legend import VOC, Legend
@@ -19,6 +18,9 @@ from segfeed.sources import Layout, Missing, Sample, Source, Task
 from segfeed.sources.folders import MASK_SUFFIXES, PHOTO_SUFFIXES
 from segfeed.sources.lists import choose_split, parse_list
 from segfeed.spans import Span
+
+if TYPE_CHECKING:
+    from segfeed.archives.members import Member
 
 _MASK_FOLDERS: dict[Task, str] = {"semantic": "SegmentationClass", "instance": "SegmentationObject"}
 _LISTS = "ImageSets/Segmentation"
@@ -87,7 +89,7 @@ class _Voc:
     path: Path
     stamp: Stamp
     place: str
-    folders: dict[str, dict[str, Member]]
+    folders: "dict[str, dict[str, Member]]"
 
     def spans(self, folder: str, suffixes: tuple[str, ...]) -> dict[str, Span]:
         """List the files of a folder by stem.
@@ -125,6 +127,8 @@ def _look_inside(path: Path) -> _Voc | None:
 @lru_cache(maxsize=2)
 def _list_voc(path: Path, stamp: Stamp) -> _Voc | None:
     """List a tar, which takes a while, and find the one VOC layout in it; None where there is none."""
+    from segfeed.archives import index_tar  # noqa: PLC0415 - every format is asked about a folder, which is no tar
+
     folders: dict[str, dict[str, Member]] = {}
     for name, member in index_tar(path).items():
         folder, _, own = name.rpartition("/")
