@@ -7,6 +7,7 @@ usual `seed + epoch` makes epoch 1 of seed 0 equal to epoch 0 of seed 1.
 Sources: splitmix64 (Steele, Lea & Flood 2014); Feistel networks over Z_a x Z_b with cycle walking (Black & Rogaway 2002).
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -17,13 +18,18 @@ ORDER_VERSION: Final = 1
 
 Words = npt.NDArray[np.uint64]
 
+
+def _word(number: int) -> Words:
+    """Make an array of no dimensions: NumPy applies one to hundreds of words in half the time that a scalar takes."""
+    return np.array(number, np.uint64)
+
+
 _MASK = 0xFFFF_FFFF_FFFF_FFFF
 _GAMMA = 0x9E37_79B9_7F4A_7C15
 _MULTIPLIERS = (0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB)
 _SHIFTS = (30, 27, 31)
-# To make one of these costs as much as to shift a few hundred words by it.
-_GAMMA_WORD, *_MULTIPLIER_WORDS = map(np.uint64, (_GAMMA, *_MULTIPLIERS))
-_SHIFT_WORDS = tuple(map(np.uint64, _SHIFTS))
+_GAMMA_WORD, *_MULTIPLIER_WORDS = map(_word, (_GAMMA, *_MULTIPLIERS))
+_SHIFT_WORDS = tuple(map(_word, _SHIFTS))
 _ROUNDS = 12
 # A network over so few numbers is not random enough; ranking their hashes is exact.
 _SMALL = 16
@@ -51,11 +57,14 @@ def draw(key: int, counters: Words) -> Words:
     Returns:
         bits: uint64 (N,), uniform over 0 .. 2**64 - 1.
     """
-    word = np.uint64(key)
+    return _draw(_word(key), counters)
+
+
+def _draw(key: Words, counters: Words) -> Words:
     words = counters * _GAMMA_WORD
-    words += word
+    words += key
     _mix(words)
-    words ^= word
+    words ^= key
     return _mix(words)
 
 
@@ -85,19 +94,24 @@ def permute(key: int, size: int, positions: Words) -> npt.NDArray[np.int64]:
 
 
 def _feistel(key: int, rows: int, columns: int, numbers: Words) -> Words:
-    a, b = np.uint64(rows), np.uint64(columns)
+    a, b = _word(rows), _word(columns)
     left = numbers // b
     right = numbers - left * b
-    for step in range(_ROUNDS):
-        turn = derive_key(key, step)
+    for step, turn in enumerate(_turns(key)):
         if step % 2 == 0:
-            left = _add(left, draw(turn, right), a)
+            left = _add(left, _draw(turn, right), a)
         else:
-            right = _add(right, draw(turn, left), b)
+            right = _add(right, _draw(turn, left), b)
     return left * b + right
 
 
-def _add(numbers: Words, bits: Words, modulus: np.uint64) -> Words:
+@lru_cache(maxsize=16)
+def _turns(key: int) -> tuple[Words, ...]:
+    """Derive the keys of a network's rounds: of an epoch, as a rule, which asks for them at every batch."""
+    return tuple(_word(derive_key(key, step)) for step in range(_ROUNDS))
+
+
+def _add(numbers: Words, bits: Words, modulus: Words) -> Words:
     """Add bits to numbers below `modulus`, modulo `modulus`; NumPy divides by one number far faster than it takes remainders."""
     bits -= bits // modulus * modulus
     bits += numbers
