@@ -209,7 +209,7 @@ def _judge_warm(report: Report) -> tuple[str, str]:
         rest = (
             '; only batches of fewer bytes (dtype="uint8") are faster.'
             if demand
-            else "; your training step is the limit."
+            else "; nothing to change here (--step-ms compares it with your training step)."
         )
         return "memory", f"The feed is as fast as memory: {writes} and the feed delivers {rate}{demand}{rest}"
     if warm.disk_faults_per_pair >= _FROM_DISK:
