@@ -8,7 +8,7 @@ import pytest
 
 from faults.forks import task
 from faults.jobs import digest_of
-from segfeed import Draw, Format, Loader, Pack, Plan, loader, make_pack, scan
+from segfeed import Draw, Format, Loader, Pack, Plan, make_pack, readers, scan
 from segfeed.cache import prune_packs
 from segfeed.errors import PackError
 from segfeed.verification import verify_pack
@@ -105,12 +105,12 @@ def test_a_cut_while_a_batch_is_filled_is_found_after_it(pack, monkeypatch):
     """The rest of the last page that is left reads as zeros: no signal tells of it."""
     path = pack.folder / "pairs.arrow"
     size = path.stat().st_size
-    fill = loader.fill
+    fill = readers.fill
 
     def fill_and_cut(*arguments):
         fill(*arguments)
         os.truncate(path, size - 1)
 
-    monkeypatch.setattr(loader, "fill", fill_and_cut)
+    monkeypatch.setattr(readers, "fill", fill_and_cut)
     with pytest.raises(PackError, match=f"cut to {size - 1} of {size} bytes while it was in use"):
         next(iter(loader_of(pack, threads=0)))
