@@ -108,14 +108,18 @@ def _own_rows(pack_bytes: int) -> list[Row]:
             about="Threads that fill buffers of their own with as many bytes as a batch has; no barrier.",
         ),
         Row(
+            "stream", "streaming stores, float32 + int32", "floor", "own.floor", {"kind": "stream"},
+            about="Threads that write as many bytes past the caches, out of one line that stays in cache: what memory takes.",
+        ),
+        Row(
             "copy", "copy, uint8 + uint8", "floor", "own.floor", {"kind": "copy", "pack_bytes": pack_bytes},
             about="Threads that copy as many bytes, in sequence, out of an array as large as the pack.",
         ),
         Row(
-            "warm", "segfeed", "segfeed", "own.warm", {}, ("fill",),
+            "warm", "segfeed", "segfeed", "own.warm", {}, ("fill", "stream"),
             "`segfeed.load` on an existing pack, iterated to the end; compiled kernels, slots and page cache warm.",
         ),
-        Row("warm-nchw", "segfeed, NCHW", "segfeed", "own.warm", {"layout": "NCHW"}, ("fill",), 'The same with layout="NCHW".'),
+        Row("warm-nchw", "segfeed, NCHW", "segfeed", "own.warm", {"layout": "NCHW"}, ("fill", "stream"), 'The same with layout="NCHW".'),
         Row(
             "warm-uint8", "segfeed, uint8", "segfeed", "own.warm", {"dtype": "uint8", "label_dtype": "uint8"}, ("copy",),
             'The same with dtype="uint8", label_dtype="uint8": nothing is normalised.',

@@ -1,4 +1,4 @@
-"""The floor: threads that only write, or only copy, as many bytes as a batch has. No barrier, no queue, no reading."""
+"""The floor: threads that only write, stream or copy as many bytes as a batch has. No barrier, no queue, no reading."""
 
 import time
 from collections.abc import Callable
@@ -6,18 +6,24 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 from turns import Job, serve_turn
+
+from segfeed.kernels.streaming import settle, stream_bytes
+from segfeed.slots import Pool
 
 Batch = Callable[[], None]
 
 
 def main() -> None:
-    """Fill or copy, as the job's options say."""
+    """Fill, stream or copy, as the job's options say."""
     job = Job.read()
     height, width = job.crop_size
     pixels = job.batch_size * height * width
     if job.options["kind"] == "fill":
         writers = [_filler(pixels) for _ in range(job.workers)]
+    elif job.options["kind"] == "stream":
+        writers = [_streamer(pixels) for _ in range(job.workers)]
     else:
         source = _pack_like(job.options["pack_bytes"])
         parts = np.array_split(source, job.workers)
@@ -25,7 +31,7 @@ def main() -> None:
     for write in writers:  # touch every page once
         write()
     with ThreadPoolExecutor(job.workers) as threads:
-        serve_turn(lambda seconds: _run(threads, writers, job.batch_size, seconds), job, ["numpy"])
+        serve_turn(lambda seconds: _run(threads, writers, job.batch_size, seconds), job, ["numpy", "numba"])
 
 
 def _run(threads: ThreadPoolExecutor, writers: list[Batch], batch_size: int, at_least_s: float) -> tuple[int, float]:
@@ -53,6 +59,21 @@ def _filler(pixels: int) -> Batch:
         labels.fill(7)
 
     return write
+
+
+def _streamer(pixels: int) -> Batch:
+    """Stream the same cached line past the caches, into memory of large pages as segfeed's slots are."""
+    line = np.full(5760, 7, np.uint8)
+    size = (3 + 1) * 4 * pixels // len(line) * len(line)  # float32 in three channels and int32
+    target = Pool(size, keep=1).lease()
+    return lambda: _stream(line, target)
+
+
+@njit(nogil=True)
+def _stream(line: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> None:
+    for place in range(0, len(target), len(line)):
+        stream_bytes(target, place, line, 0, len(line))
+    settle()
 
 
 def _copier(source: npt.NDArray[np.uint8], size: int) -> Batch:
