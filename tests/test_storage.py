@@ -10,6 +10,7 @@ import threading
 from collections import namedtuple
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from segfeed import storage
@@ -267,6 +268,20 @@ def test_whole_file_writes_on_when_the_system_takes_less_than_asked(tmp_path):
     file.close()
     assert file.closed
     assert (tmp_path / "rows").read_bytes() == data
+
+
+def test_arrow_asks_whether_a_file_is_closed_without_running_python_in_which_ctrl_c_could_strike(tmp_path):
+    file = WholeFile(tmp_path / "rows")
+    seen_by_arrow, ran = pa.PythonFile(file, "w"), []
+    sys.setprofile(lambda frame, event, _: ran.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        answers = [seen_by_arrow.closed]
+        file.close()
+        answers.append(file.closed)
+    finally:
+        sys.setprofile(None)
+    assert answers == [False, True]
+    assert ran == ["close"]
 
 
 def test_whole_file_never_writes_over_another(tmp_path):

@@ -34,16 +34,16 @@ def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
 class WholeFile:
     """Write a file to its last byte: plain unbuffered writes, repeated until nothing is left.
 
-    Duck-typed for `pyarrow.PythonFile`, which does not look at how much a write took.
+    Duck-typed for `pyarrow.PythonFile`, which does not look at how much a write took, and which takes any exception for
+    "closed" when it asks: so `closed` is no property, in which Ctrl-C could strike.
+
+    Attributes:
+        closed: whether the file is closed.
     """
 
     def __init__(self, path: Path) -> None:
         self._file = open(path, "xb", buffering=0)  # noqa: SIM115 - closed by close()
-
-    @property
-    def closed(self) -> bool:
-        """Tell whether the file is closed."""
-        return self._file.closed
+        self.closed = False
 
     def write(self, data: Any) -> int:
         """Write all of a bytes-like object."""
@@ -62,6 +62,7 @@ class WholeFile:
 
     def close(self) -> None:
         """Close the file. `publish` brings it to the disk, with all the others of its folder."""
+        self.closed = True
         self._file.close()
 
 
