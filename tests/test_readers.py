@@ -10,7 +10,7 @@ from segfeed import Draw, Format, Plan, make_pack, scan
 from segfeed.crop import ROW
 from segfeed.errors import PhotoError
 from segfeed.pair import Pair
-from segfeed.readers import fill_rows, recipe_for
+from segfeed.readers import _Memory, fill_rows, recipe_for
 
 SIZES = [(20, 30), (9, 41), (33, 16), (16, 24), (31, 31), (12, 12), (24, 40)]
 CANVAS = 16, 24
@@ -35,6 +35,14 @@ def test_any_number_of_rows_is_filled_as_from_a_pack(source, count, at_once_byte
     rows = np.concatenate([plan.rows(epoch, 0) for epoch in range(2)])[:count]
     with make_pack(source) as pack:
         assert filled(source, rows) == filled(pack, rows)
+
+
+@pytest.mark.parametrize(("side_px", "pairs"), [(400, 4), (1000, 2), (1500, 1), (5000, 1)])
+def test_of_large_photos_fewer_are_decoded_at_once(side_px, pairs):
+    sizes = np.array([(8, 8)] * 9 + [(side_px, side_px)], np.int32)
+    memory = _Memory.fit(sizes, np.dtype(np.uint8))
+    assert len(memory) == len(memory.labels) == pairs
+    assert memory.images.nbytes + memory.labels.nbytes <= max(8 << 20, 4 * side_px**2)
 
 
 def test_rows_without_a_sample_are_padding_wherever_they_stand(source):

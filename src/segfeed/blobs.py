@@ -53,7 +53,7 @@ class File:
         Raises:
             FileNotFoundError: there is no such file.
         """
-        return cls(path, _read_stamp(os.stat(path)))
+        return cls(path, stamp_of(path))
 
     @property
     def name(self) -> str:
