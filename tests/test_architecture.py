@@ -46,7 +46,7 @@ STOREYS = (
     ("plugins",),
     ("packs.rows", "sample.art", "catalogue.download", "catalogue.devkit"),
     ("packs.writer", "packs.fingerprints", "splits", "catalogue.sbd"),
-    ("sample.scene",),
+    ("sample.scene", "packs.manifest"),
     ("packs", "stats", "sample", "findings", "catalogue"),
     ("dataset",),
     ("unknowns",),

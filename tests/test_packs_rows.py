@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,19 +79,21 @@ def row_of(pair: Pair) -> Row:
 
 def open_writer(path: Path, rows: list[Row]) -> RowWriter:
     sizes = np.array([row.pair.labels.shape for row in rows], np.int32)
-    return RowWriter(path, {"format": "segfeed pack"}, sizes, rows[0].pair.labels.dtype)
+    return RowWriter(
+        path, {"format": "segfeed pack"}, sizes, rows[0].pair.labels.dtype, lambda n: blank(rows[n].record)
+    )
 
 
-def put(writer: RowWriter, index: int, row: Row) -> None:
-    place = writer.place(index)
-    place.image[...], place.labels[...] = row.pair.image, row.pair.labels
+def blank(record: Record) -> Record:
+    mask = None if record.mask_sha256 is None else bytes(32)
+    return Record(record.key, np.zeros_like(record.pixels), bytes(16), bytes(32), mask)
 
 
 def write(path: Path, rows: list[Row]) -> Path:
     writer = open_writer(path, rows)
     try:
         for index, row in enumerate(rows):
-            put(writer, index, row)
+            writer.put(index, row.pair)
             writer.write(row.record)
         writer.finish()
     finally:
@@ -149,6 +152,43 @@ def test_any_arrow_reader_finds_the_documented_columns(path):
         }
 
 
+@pytest.mark.parametrize("count", [1, 64, 150])
+@pytest.mark.parametrize("dtype", [U8, U16])
+def test_the_file_is_byte_for_byte_what_arrow_writes_by_itself(path, tmp_path, count, dtype):
+    rows = [make_row(number, dtype) for number in range(count)]
+    write(path, rows)
+    columns = {
+        "key": [row.record.key for row in rows],
+        "height": [row.pair.labels.shape[0] for row in rows],
+        "width": [row.pair.labels.shape[1] for row in rows],
+        "image": [row.pair.image.tobytes() for row in rows],
+        "labels": [row.pair.labels.tobytes() for row in rows],
+        "pixels": [row.record.pixels.tolist() for row in rows],
+        "record_xxh3": [row.record.record_xxh3 for row in rows],
+        "photo_sha256": [row.record.photo_sha256 for row in rows],
+        "mask_sha256": [row.record.mask_sha256 for row in rows],
+    }
+    schema = SCHEMA.with_metadata({"format": "segfeed pack"})
+    with pa.OSFile(str(tmp_path / "plain"), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for first in range(0, count, BATCH_PAIRS):
+            batch = {name: values[first : first + BATCH_PAIRS] for name, values in columns.items()}
+            writer.write_batch(pa.record_batch(batch, schema=schema))
+    assert path.read_bytes() == (tmp_path / "plain").read_bytes()
+
+
+def test_a_record_that_is_longer_than_its_outline_is_refused_before_it_hides_pixels(path):
+    rows = [make_row(number) for number in range(3)]
+    sizes = np.array([row.pair.labels.shape for row in rows], np.int32)
+    writer = RowWriter(path, {}, sizes, U8, lambda n: blank(rows[n].record))
+    for index, row in enumerate(rows):
+        writer.put(index, row.pair)
+    for row in rows[:2]:
+        writer.write(row.record)
+    with pytest.raises(ValueError, match="rows 0 to 2: their records are not as long as their outlines"):
+        writer.write(replace(rows[2].record, key="k" * 500))
+    writer.abandon()
+
+
 def test_buffers_are_not_compressed(path):
     record = row_of(Pair(np.zeros((100, 100, 3), np.uint8), np.zeros((100, 100), np.uint8)))
     assert write(path, [record]).stat().st_size > 40_000
@@ -193,7 +233,7 @@ def test_file_that_was_never_finished_is_refused(path):
     rows = [make_row(number) for number in range(70)]
     writer = open_writer(path, rows)
     for index, row in enumerate(rows):
-        put(writer, index, row)
+        writer.put(index, row.pair)
         writer.write(row.record)
     writer.abandon()
     with pytest.raises(PackError, match=r"pairs\.arrow: no readable pack.*remove its folder and pack again"):
@@ -274,7 +314,7 @@ def test_rows_are_filled_in_any_order_and_by_any_thread(path):
     rows = [make_row(number) for number in range(200)]
     writer = open_writer(path, rows)
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda index: put(writer, index, rows[index]), reversed(range(200))))
+        list(threads.map(lambda index: writer.put(index, rows[index].pair), reversed(range(200))))
     for row in rows:
         writer.write(row.record)
     writer.finish()

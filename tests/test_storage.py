@@ -10,6 +10,7 @@ import threading
 from collections import namedtuple
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -268,6 +269,16 @@ def test_whole_file_writes_on_when_the_system_takes_less_than_asked(tmp_path):
     file.close()
     assert file.closed
     assert (tmp_path / "rows").read_bytes() == data
+
+
+def test_whole_file_writes_at_a_place_to_the_last_byte_however_little_the_system_takes_at_once(tmp_path, monkeypatch):
+    pwrite, data = os.pwrite, bytes(range(256)) * 5
+    monkeypatch.setattr(os, "pwrite", lambda handle, view, place: pwrite(handle, view[:7], place))
+    file = WholeFile(tmp_path / "rows")
+    file.write_at(data, 2000)
+    file.write_at(np.frombuffer(data, np.uint16).reshape(-1, 4), 10)
+    file.close()
+    assert (tmp_path / "rows").read_bytes() == bytes(10) + data + bytes(710) + data
 
 
 def test_arrow_asks_whether_a_file_is_closed_without_running_python_in_which_ctrl_c_could_strike(tmp_path):

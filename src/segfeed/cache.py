@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from segfeed.options import whole_number
-from segfeed.packs import find_packs, last_used_s, peek_manifest, recorded_pack
+from segfeed.packs import find_packs, last_used_s, recorded_pack
+from segfeed.packs.manifest import peek_manifest
 from segfeed.storage import cache_folder, discard, unfinished_folders
 
 # What a pack of another format version may leave unsaid.

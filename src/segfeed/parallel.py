@@ -23,12 +23,10 @@ def disk_faults() -> int:
     return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_majflt
 
 
-def in_order(
-    work: Callable[[int], Result], count: int, threads: int | None = None, *, ahead: int = 0
-) -> Iterator[Result]:
+def in_order(work: Callable[[int], Result], count: int, threads: int | None = None) -> Iterator[Result]:
     """Run work(0) .. work(count - 1) in threads and yield the results in order, few at a time in memory.
 
-    At most `ahead` results, and a few for each thread, are under way or wait to be taken.
+    A few results for each thread are under way or wait to be taken.
 
     An exception surfaces where its result would have; what was not begun yet is then left undone.
 
@@ -38,7 +36,7 @@ def in_order(
     workers = available_cores() if threads is None else max(whole_number("threads", threads, 0, 1024), 1)
     todo = iter(range(count))
     with ThreadPoolExecutor(workers, "segfeed") as pool:
-        running: deque[Future[Result]] = deque(pool.submit(work, i) for i in islice(todo, max(2 * workers + 2, ahead)))
+        running: deque[Future[Result]] = deque(pool.submit(work, i) for i in islice(todo, 2 * workers + 2))
         try:
             while running:
                 yield running.popleft().result()

@@ -53,6 +53,13 @@ class WholeFile:
             done += self._file.write(view[done:])
         return done
 
+    def write_at(self, data: Any, position: int) -> None:
+        """Write all of a bytes-like object from a position on; any thread may, and `write` knows nothing of it."""
+        view = memoryview(data).cast("B")
+        done = 0
+        while done < len(view):
+            done += os.pwrite(self._file.fileno(), view[done:], position + done)
+
     def flush(self) -> None:
         """Do nothing: nothing is buffered here."""
 

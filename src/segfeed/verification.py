@@ -7,8 +7,9 @@ from pathlib import Path
 from segfeed.findings import Finding
 from segfeed.legend import Legend
 from segfeed.lookup import count_labels
-from segfeed.packs import Pack, find_pack, find_packs, last_used_s, peek_manifest
+from segfeed.packs import Pack, find_pack, find_packs, last_used_s
 from segfeed.packs.fingerprints import FileHashes, fingerprint_of, hash_files, hash_record, settings_digest
+from segfeed.packs.manifest import peek_manifest
 from segfeed.parallel import in_order
 from segfeed.progress import show_progress
 from segfeed.sources import Source

@@ -90,6 +90,11 @@ def _replay(root: Folder, call: list[Any], folder: str) -> None:
         node = parent.now[parts[-1]]
         assert isinstance(node, File)
         node.now += more[0].encode("latin-1")
+    elif operation == "pwrite":
+        node, (data, position) = parent.now[parts[-1]], more
+        assert isinstance(node, File)
+        after = position + len(data)
+        node.now = node.now[:position].ljust(position, b"\0") + data.encode("latin-1") + node.now[after:]
     elif operation in ("unlink", "rmdir"):
         del parent.now[parts[-1]]
     else:

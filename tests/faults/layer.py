@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-WRITERS = ("open", "write", "fsync", "close", "rename", "mkdir", "utime")
+WRITERS = ("open", "write", "pwrite", "fsync", "close", "rename", "mkdir", "utime")
 """Calls that a full or failing disk refuses; to remove something works all the same."""
 
 
@@ -62,6 +62,7 @@ class Layer:
                                                      "mkdir", "rmdir", "utime")}  # fmt: skip
         for name, call in real.items():
             setattr(os, name, self._wrapped(name, call))
+        os.pwrite = self._pwrite(os.pwrite)
         builtins.open = io.open = self._open(builtins.open)
 
     def _wrapped(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -72,6 +73,20 @@ class Layer:
             if operation == "rename":
                 paths.append(_place(arguments[1], None))
             return self.pass_on(operation, paths, lambda: call(*arguments, **options))
+
+        return seen
+
+    def _pwrite(self, call: Callable[..., int]) -> Callable[..., int]:
+        def seen(handle: int, data: Any, position: int) -> int:
+            whole = bytes(data)
+
+            def write() -> int:
+                if self.is_torn():
+                    call(handle, whole[: len(whole) // 2], position)
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return call(handle, data, position)
+
+            return int(self.pass_on("pwrite", [_place(handle, None)], write, whole, position))
 
         return seen
 
@@ -87,7 +102,9 @@ class Layer:
     def sees(self, path: str) -> bool:
         return path == self.folder or path.startswith(self.folder + os.sep)
 
-    def pass_on(self, operation: str, paths: list[str], call: Callable[[], Any], data: bytes | None = None) -> Any:
+    def pass_on(
+        self, operation: str, paths: list[str], call: Callable[[], Any], data: bytes | None = None, *more: int
+    ) -> Any:
         """Make a call, or what the fault makes of it."""
         if not self.sees(paths[0]):
             return call()
@@ -95,7 +112,7 @@ class Layer:
             self.kinds.append(operation)
             self._strike(operation, paths[0])
             result = call()
-            self.done.append([operation, *paths, *([] if data is None else [data.decode("latin-1")])])
+            self.done.append([operation, *paths, *([] if data is None else [data.decode("latin-1")]), *more])
             return result
 
     def _strike(self, operation: str, path: str) -> None:

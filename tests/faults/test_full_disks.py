@@ -128,7 +128,11 @@ def test_a_real_disk_that_fills_up_at_any_call_leaves_nothing(small_disk, tiny_r
     reference = forks.succeed(work.task(tiny_root, folder))
     whole = forks.run("files", disk).answer["files"]
     forks.run("remove", folder)
-    places = [number for number, kind in enumerate(reference.answer["kinds"], 1) if kind in ("open", "write", "mkdir")]
+    places = [
+        number
+        for number, kind in enumerate(reference.answer["kinds"], 1)
+        if kind in ("open", "write", "pwrite", "mkdir")
+    ]
     places = places[:: every(3)]
     for at in places:
         fault = Fault("fill", at, filler=str(disk / "filler"))

@@ -26,7 +26,9 @@ def test_a_work_that_is_killed_anywhere_is_done_by_the_next_run(forks, tiny_root
     reference = forks.succeed(work.task(tiny_root, room / "reference"))
     whole, kinds = files_of(room / "reference"), reference.answer["kinds"]
     faults = [Fault("kill", number) for number in range(1, len(kinds) + 1)]
-    faults += [Fault("tear", number) for number, kind in enumerate(kinds, 1) if kind == "write"][:: every(4)]
+    faults += [Fault("tear", number) for number, kind in enumerate(kinds, 1) if kind in ("write", "pwrite")][
+        :: every(4)
+    ]
     for group in in_groups(faults):
         folders = [room / str(n) for n in range(len(group))]
         killed = forks.run_together(

@@ -43,11 +43,14 @@ def _pack(count: int, dtype: np.dtype = _U8) -> bytes:
     pairs = [_pair(number, dtype) for number in range(count)]
     with tempfile.TemporaryDirectory() as place:
         path = Path(place, "pairs.arrow")
-        writer = RowWriter(path, {}, np.array([pair.labels.shape for pair in pairs], np.int32), dtype)
-        for number, pair in enumerate(pairs):
-            memory = writer.place(number)
-            memory.image[...], memory.labels[...] = pair
-            writer.write(Record(f"k{number}", np.arange(22), hash_record(pair), bytes(32), None))
+        records = [
+            Record(f"k{number}", np.arange(22), hash_record(pair), bytes(32), None) for number, pair in enumerate(pairs)
+        ]
+        sizes = np.array([pair.labels.shape for pair in pairs], np.int32)
+        writer = RowWriter(path, {}, sizes, dtype, records.__getitem__)
+        for number, record in enumerate(records):
+            writer.put(number, pairs[number])
+            writer.write(record)
         writer.finish()
         writer.abandon()
         return path.read_bytes()

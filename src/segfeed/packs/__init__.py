@@ -28,7 +28,6 @@ from segfeed.objects import encoder_from_json
 from segfeed.packs.fingerprints import (
     FileHashes,
     fingerprint_of,
-    hash_fields,
     hash_files,
     hash_pair,
     hash_record,
@@ -36,17 +35,16 @@ from segfeed.packs.fingerprints import (
     settings_digest,
     stamp_of_source,
 )
-from segfeed.packs.rows import BATCH_BYTES, BATCH_PAIRS, FORMAT_VERSION, MappedRows, hash_frame, map_rows
+from segfeed.packs.manifest import MANIFEST, ROWS, peek_manifest, read_manifest, write_manifest
+from segfeed.packs.rows import FORMAT_VERSION, MappedRows, hash_frame, map_rows
 from segfeed.packs.writer import Record, RowWriter
 from segfeed.pair import Pair
-from segfeed.parallel import in_order
+from segfeed.parallel import available_cores, in_order
 from segfeed.progress import show_progress
+from segfeed.slots import Pool
 from segfeed.sources import Source, source_digests
-from segfeed.storage import cache_folder, publish, sweep, write_over, write_whole
+from segfeed.storage import cache_folder, publish, sweep, write_over
 
-_FORMAT = "segfeed pack"
-_ROWS = "pairs.arrow"
-_MANIFEST = "manifest.json"
 _SETTLED_NS = 2_000_000_000  # a file that changed within the last 2 s may change again without a new time stamp
 _REMEDY = "or pass pack=False to decode on the fly without writing anything"
 
@@ -68,11 +66,11 @@ class Pack:
             self.legend: Encoder = encoder_from_json(self.manifest["legend"])
         except (LegendError, KeyError) as error:
             raise PackError(f"{folder}: no readable legend ({error}); remove the folder and pack again.") from error
-        self._rows: MappedRows | None = map_rows(folder / _ROWS, self.legend.dtype)
+        self._rows: MappedRows | None = map_rows(folder / ROWS, self.legend.dtype)
         if hash_frame(self._rows) != self.manifest["frame_xxh3"]:
             raise PackError(
-                f"{folder / _ROWS}: what stands beside the pixels (keys, sizes, counts, hashes) does not fit the checksum in "
-                f"{_MANIFEST}; the disk or the memory damaged it; remove the folder and pack again."
+                f"{folder / ROWS}: what stands beside the pixels (keys, sizes, counts, hashes) does not fit the checksum in "
+                f"{MANIFEST}; the disk or the memory damaged it; remove the folder and pack again."
             )
         self._verified = np.zeros(len(self._rows.sizes), bool)
 
@@ -175,7 +173,7 @@ class Pack:
         for index in fresh[~self._verified[fresh]].tolist():
             if hash_record(self.rows.pair(index)) != self.rows.checksums[index]:
                 raise PackError(
-                    f"{self.folder / _ROWS}, sample {self.keys[index]}: the stored pixels do not fit their checksum; the disk or "
+                    f"{self.folder / ROWS}, sample {self.keys[index]}: the stored pixels do not fit their checksum; the disk or "
                     "the memory damaged them; remove the folder and pack again."
                 )
             self._verified[index] = True
@@ -216,7 +214,7 @@ def _equal_pack(source: Source, cache: Path, threads: int | None) -> Path | None
     if not any((peek_manifest(folder) or {}).get("settings") == settings for folder in find_packs(cache)):
         return None
     folder = cache / "packs" / fingerprint_of(source, hash_files(source, threads))
-    return folder if (folder / _MANIFEST).is_file() else None
+    return folder if (folder / MANIFEST).is_file() else None
 
 
 def _publish_pack(source: Source, cache: Path, threads: int | None) -> Path:
@@ -244,7 +242,7 @@ def find_pack(source: Source, *, cache_dir: str | os.PathLike[str] | None = None
 def _open_used(folder: Path) -> Pack:
     """Open a pack by its fingerprint; note when, and sweep up after killed processes, where the cache may be written."""
     with contextlib.suppress(OSError):
-        os.utime(folder / _MANIFEST)
+        os.utime(folder / MANIFEST)
     pack = Pack(folder)
     if pack.manifest["fingerprint"] != folder.name:
         raise PackError(
@@ -257,12 +255,12 @@ def _open_used(folder: Path) -> Pack:
 
 def last_used_s(folder: Path) -> float:
     """Tell when a pack was last opened through `make_pack`, in seconds since the epoch."""
-    return (folder / _MANIFEST).stat().st_mtime
+    return (folder / MANIFEST).stat().st_mtime
 
 
 def find_packs(cache_dir: str | os.PathLike[str] | None = None) -> list[Path]:
     """List the folders of all packs in a cache, of any format version, by dataset and split."""
-    folders = [path.parent for path in (cache_folder(cache_dir) / "packs").glob(f"[!.]*/{_MANIFEST}")]
+    folders = [path.parent for path in (cache_folder(cache_dir) / "packs").glob(f"[!.]*/{MANIFEST}")]
     named = {folder: manifest for folder in folders if (manifest := peek_manifest(folder)) is not None}
     return sorted(named, key=lambda folder: (*(str(named[folder].get(word)) for word in ("name", "split")), folder))
 
@@ -278,15 +276,17 @@ class _Packing:
         """Write rows, then the manifest, whose presence says that the rows are whole; return the fingerprint."""
         described = {"segfeed": str(FORMAT_VERSION), "legend": json.dumps(self.source.legend.to_json())}
         described |= {"split": self.source.split, "task": self.source.task}
-        writer = RowWriter(folder / _ROWS, described, self.source.sizes, self.source.legend.dtype)
+        writer = RowWriter(folder / ROWS, described, self.source.sizes, self.source.legend.dtype, self.outline)
         hashes: FileHashes = []
 
-        def fill(index: int) -> Record:
-            return self.fill(index, writer.place(index))
+        def put(index: int) -> Record:
+            pair, record = self.decode(index)
+            writer.put(index, pair)
+            return record
 
         try:
             with show_progress(f"packing {self.source.name} {self.source.split}", len(self.source)) as advance:
-                for record in in_order(fill, len(self.source), self.threads, ahead=self._ahead()):
+                for record in in_order(put, len(self.source), self.threads):
                     writer.write(record)
                     hashes.append((record.photo_sha256, record.mask_sha256))
                     advance(1)
@@ -294,16 +294,23 @@ class _Packing:
         finally:
             writer.abandon()
         fingerprint = fingerprint_of(self.source, hashes)
-        write_whole(folder / _MANIFEST, json.dumps(self.manifest(folder, fingerprint), indent=1).encode())
+        write_manifest(folder, self.describe(folder, fingerprint))
         return fingerprint
 
-    def _ahead(self) -> int:
-        """Count the pairs that may wait, so that threads decode on while a record batch is written: as many as it holds."""
-        largest = int(self.source.sizes.astype(np.int64).prod(axis=1).max()) * (3 + self.source.legend.dtype.itemsize)
-        return min(BATCH_PAIRS, BATCH_BYTES // largest)
+    @cached_property
+    def memory(self) -> Pool:
+        """Lease memory for one pair; threads use it again and again."""
+        largest = int(self.source.sizes.astype(np.int64).prod(axis=1).max())
+        return Pool(largest * (3 + self.source.legend.dtype.itemsize), keep=self.threads or available_cores())
 
-    def fill(self, index: int, place: Pair) -> Record:
-        """Read, check, hash and decode one sample to its place."""
+    def outline(self, index: int) -> Record:
+        """Give a record as long as a sample's will be."""
+        sample, legend = self.source.samples[index], self.source.legend
+        counts = np.zeros(len(legend) + 1 if isinstance(legend, Legend) else 0, np.int64)
+        return Record(sample.key, counts, bytes(16), bytes(32), None if sample.mask is None else bytes(32))
+
+    def decode(self, index: int) -> tuple[Pair, Record]:
+        """Read, check, decode and hash one sample."""
         sample = self.source.samples[index]
         photo = sample.photo.read()
         mask = None if sample.mask is None else sample.mask.read()
@@ -313,15 +320,22 @@ class _Packing:
                 raise SourceChangedError(
                     f"sample {sample.key}: {blob.name} changed since the source was scanned; scan it again, and pack when nothing writes to it."
                 )
-        pair = self.source.decode(index, photo, mask, place)
-        return Record(sample.key, _count_classes(pair, self.source.legend), hash_record(pair), *hash_pair(photo, mask))
+        pair = self.source.decode(index, photo, mask, self._place(index))
+        return pair, Record(
+            sample.key, _count_classes(pair, self.source.legend), hash_record(pair), *hash_pair(photo, mask)
+        )
 
-    def manifest(self, folder: Path, fingerprint: str) -> dict[str, Any]:
+    def _place(self, index: int) -> Pair:
+        """Lease memory for a sample's pair; labels come first, because they may be 16-bit."""
+        height, width = self.source.sizes[index].tolist()
+        memory = self.memory.lease()[: height * width * (3 + self.source.legend.dtype.itemsize)]
+        labels, image = np.split(memory, [height * width * self.source.legend.dtype.itemsize])
+        return Pair(image.reshape(height, width, 3), labels.view(self.source.legend.dtype).reshape(height, width))
+
+    def describe(self, folder: Path, fingerprint: str) -> dict[str, Any]:
         """Describe the pack."""
         source = self.source
-        described = {
-            "format": _FORMAT,
-            "version": FORMAT_VERSION,
+        return {
             "fingerprint": fingerprint,
             "settings": settings_digest(source),
             "name": source.name,
@@ -333,12 +347,10 @@ class _Packing:
             "has_masks": source.has_masks,
             "legend": source.legend.to_json(),
             "count": len(source),
-            "bytes": (folder / _ROWS).stat().st_size,
-            "frame_xxh3": hash_frame(map_rows(folder / _ROWS, source.legend.dtype)),
+            "frame_xxh3": hash_frame(map_rows(folder / ROWS, source.legend.dtype)),
             "decoders": decoder_versions(),
             "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         }
-        return described | {"manifest_xxh3": hash_fields(described)}
 
 
 def _count_classes(pair: Pair, legend: Encoder) -> npt.NDArray[np.int64]:
@@ -353,43 +365,6 @@ def recorded_pack(stamp: Path) -> Path | None:
     packs = stamp.parents[1] / "packs"
     try:
         folder = packs / stamp.read_text()
-        return folder if folder.parent == packs and (folder / _MANIFEST).is_file() else None
+        return folder if folder.parent == packs and (folder / MANIFEST).is_file() else None
     except (OSError, ValueError):
         return None
-
-
-def peek_manifest(folder: Path) -> dict[str, Any] | None:
-    """Read what a pack of any format version says of itself; None where the folder is none of ours."""
-    try:
-        manifest = json.loads((folder / _MANIFEST).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return manifest if isinstance(manifest, dict) and manifest.get("format") == _FORMAT else None
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read what a pack says of itself.
-
-    Raises:
-        PackError: the folder holds no whole pack of this format version.
-    """
-    try:
-        manifest = json.loads((folder / _MANIFEST).read_bytes())
-        size = (folder / _ROWS).stat().st_size
-        version, expected = manifest["version"], manifest["bytes"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PackError(
-            f"{folder}: no whole pack ({type(error).__name__}: {error}); remove the folder and pack again."
-        ) from error
-    if version != FORMAT_VERSION:
-        raise PackError(
-            f"{folder}: pack format {version}; this segfeed reads format {FORMAT_VERSION}; remove the folder and pack again."
-        )
-    if hash_fields(manifest) != manifest.get("manifest_xxh3"):
-        raise PackError(
-            f"{folder / _MANIFEST}: its fields do not fit their checksum; the disk or a hand changed them; remove the folder and "
-            "pack again."
-        )
-    if size != expected:
-        raise PackError(f"{folder / _ROWS}: {size} bytes; expected {expected}; remove the folder and pack again.")
-    return dict(manifest)

@@ -1,13 +1,14 @@
-"""Writing a pack file: threads put decoded pairs straight into a record batch, which is then written in sequence.
+"""Writing a pack file: threads decode pairs and write them to their places, Arrow writes everything around them.
 
-Sizes are known before a pixel is decoded, so a record batch's memory is laid out first, and a row has its place in it
-whichever thread finishes when. Nothing is joined or copied again before it is written.
+Where each row's pixels lie follows from sizes and keys, which are known before a pixel is decoded: Arrow lays a record
+batch out with blank records first, and is asked where it would have written the pixels. A thread then writes a pair while
+it lies in the processor's caches, and no more memory is taken than the pairs that are being decoded.
 """
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ import pyarrow as pa
 
 from segfeed.packs.rows import BATCH_BYTES, BATCH_PAIRS, SCHEMA
 from segfeed.pair import Pair
-from segfeed.slots import Pool
 from segfeed.storage import WholeFile
 
 Sizes = npt.NDArray[np.int32]
@@ -45,46 +45,66 @@ class Record:
 class RowWriter:
     """Write pairs to an Arrow IPC file, at most 64 or 256 MiB to a record batch.
 
-    Any thread may ask for the `place` of any row that comes soon, and fill it; `write` takes the rows in their order, each
-    one after its place was filled.
+    Any thread may `put` any row's pair; `write` takes what is said of the rows in their order, each after its pair was put.
 
     Args:
         path: the new file.
         metadata: of the Arrow schema.
         sizes: int32 (N, 2), (height, width) of each row in px.
         label_dtype: uint8 or uint16.
+        outline: gives a record as long as a row's will be, before its files are read.
     """
 
-    def __init__(self, path: Path, metadata: dict[str, str], sizes: Sizes, label_dtype: np.dtype[Any]) -> None:
-        self._sizes, self._label_dtype = sizes, label_dtype
-        self._laying = threading.Lock()
-        self._batches: dict[int, _Batch] = {}
-        row_bytes = _row_bytes(sizes, label_dtype)
-        self._firsts = _split(row_bytes)
-        self._memory = Pool(int(np.add.reduceat(row_bytes, self._firsts[:-1]).max()), keep=2)
+    def __init__(
+        self,
+        path: Path,
+        metadata: dict[str, str],
+        sizes: Sizes,
+        label_dtype: np.dtype[Any],
+        outline: Callable[[int], Record],
+    ) -> None:
+        self._sizes, self._label_dtype, self._outline = sizes, label_dtype, outline
+        self._ends = np.concatenate([[0], sizes.astype(np.int64).prod(axis=1).cumsum()])  # in pixels
+        self._firsts = _split(np.diff(self._ends) * (3 + label_dtype.itemsize))
+        pixels = np.empty(int(np.diff(self._ends[self._firsts]).max()) * (3 + label_dtype.itemsize), np.uint8)
         self._file = WholeFile(path)
-        self._writer = pa.ipc.new_file(pa.PythonFile(self._file, "w"), SCHEMA.with_metadata(metadata))
+        self._laid_out, self._written = _Frame(pixels), _Frame(pixels, self._file)
+        schema = SCHEMA.with_metadata(metadata)
+        self._outliner, self._writer = (
+            pa.ipc.new_file(pa.PythonFile(frame, "w"), schema) for frame in (self._laid_out, self._written)
+        )
+        self._laying_out = threading.Lock()
+        self._records: list[Record] = []
         self._syncing = ThreadPoolExecutor(1, "segfeed-sync")
         self._synced: list[Future[None]] = []
-        self._written = 0
 
-    def place(self, index: int) -> Pair:
-        """Give the memory that shall hold a row's pair: image uint8 (H, W, 3), labels (H, W), contents arbitrary."""
-        batch, row = self._batch_of(index)
-        return batch.place(row)
+    def put(self, index: int, pair: Pair) -> None:
+        """Write a row's pixels to their place.
+
+        Raises:
+            OSError: the disk is full, or failed.
+        """
+        number = int(np.searchsorted(self._firsts, index, side="right")) - 1
+        images, labels = self._places(number)
+        before = int(self._ends[index] - self._ends[self._firsts[number]])
+        self._file.write_at(np.ascontiguousarray(pair.image), images + 3 * before)
+        self._file.write_at(np.ascontiguousarray(pair.labels), labels + self._label_dtype.itemsize * before)
 
     def write(self, record: Record) -> None:
-        """Append the next row; with the last one of a record batch, the batch is written."""
-        batch, row = self._batch_of(self._written)
-        batch.records.append(record)
-        self._written += 1
-        if row + 1 == len(batch.sizes):
-            self._writer.write_batch(batch.to_arrow())
-            del self._batches[batch.first]  # its memory serves the next batch
-            # The disk works while threads decode on. A failure to write surfaces here, at the latest in `finish`.
-            self._synced.append(self._syncing.submit(self._file.sync))
-            if self._synced[0].done():
-                self._synced.pop(0).result()
+        """Say what belongs to the next row; with the last one of a record batch, the batch is written around its pixels."""
+        self._records.append(record)
+        number = len(self._written.passed) // 2
+        first, last = self._firsts[number : number + 2].tolist()
+        if first + len(self._records) < last:
+            return
+        self._writer.write_batch(self._batch(first, self._records))
+        if self._written.passed[-2:] != list(self._places(number)):
+            raise ValueError(f"rows {first} to {last - 1}: their records are not as long as their outlines")
+        self._records = []
+        # The disk works while threads decode on. A failure to write surfaces here, at the latest in `finish`.
+        self._synced.append(self._syncing.submit(self._file.sync))
+        if self._synced[0].done():
+            self._synced.pop(0).result()
 
     def finish(self) -> None:
         """Write the file's footer, and bring everything to the disk."""
@@ -98,60 +118,61 @@ class RowWriter:
         self._syncing.shutdown(cancel_futures=True)
         self._file.close()
 
-    def _batch_of(self, index: int) -> "tuple[_Batch, int]":
-        number = int(np.searchsorted(self._firsts, index, side="right")) - 1
-        first, last = self._firsts[number : number + 2].tolist()
-        with self._laying:
-            if first not in self._batches:
-                self._batches[first] = _Batch(first, self._sizes[first:last], self._label_dtype, self._memory.lease())
-            return self._batches[first], index - first
+    def _places(self, number: int) -> tuple[int, int]:
+        """Tell where a record batch's images and labels start in the file."""
+        places = self._laid_out.passed
+        with self._laying_out:
+            while len(places) < 2 * number + 2:
+                first, last = self._firsts[len(places) // 2 :][:2].tolist()
+                self._outliner.write_batch(self._batch(first, [self._outline(index) for index in range(first, last)]))
+        return places[2 * number], places[2 * number + 1]
 
-
-@dataclass(frozen=True, eq=False)
-class _Batch:
-    """Hold a record batch that is being filled: all images, then all labels, then what the records say."""
-
-    first: int
-    sizes: Sizes
-    label_dtype: np.dtype[Any]
-    memory: npt.NDArray[np.uint8]
-    records: list[Record] = field(default_factory=list)
-
-    @cached_property
-    def ends(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Give where images and labels start and end, counted from the first of each: int64 (N + 1,)."""
-        pixels = np.concatenate([[0], self.sizes.astype(np.int64).prod(axis=1).cumsum()])
-        return pixels * 3, pixels * self.label_dtype.itemsize
-
-    def place(self, row: int) -> Pair:
-        """View the memory of a row's image, (H, W, 3), and labels, (H, W)."""
-        images, labels = self.ends
-        height, width = self.sizes[row].tolist()
-        image = self.memory[images[row] : images[row + 1]].reshape(height, width, 3)
-        ids = self.memory[images[-1] :][labels[row] : labels[row + 1]].view(self.label_dtype)
-        return Pair(image, ids.reshape(height, width))
-
-    def to_arrow(self) -> pa.RecordBatch:
-        """Give the record batch; its images and labels stay in this batch's memory."""
-        images, labels = self.ends
-        split = int(images[-1])
+    def _batch(self, first: int, records: list[Record]) -> pa.RecordBatch:
+        """Give a record batch whose images and labels lie where a frame passes over them."""
+        last = first + len(records)
+        pixels, ends = self._written.pixels, self._ends[first : last + 1] - self._ends[first]
+        split, size = 3 * int(ends[-1]), self._label_dtype.itemsize
         columns = [
-            pa.array([record.key for record in self.records], pa.string()),
-            pa.array(self.sizes[:, 0]),
-            pa.array(self.sizes[:, 1]),
-            _binary(images, self.memory[:split]),
-            _binary(labels, self.memory[split : split + int(labels[-1])]),
-            pa.array([record.pixels for record in self.records], SCHEMA.field("pixels").type),
-            pa.array([record.record_xxh3 for record in self.records], pa.binary(16)),
-            pa.array([record.photo_sha256 for record in self.records], pa.binary(32)),
-            pa.array([record.mask_sha256 for record in self.records], pa.binary(32)),
+            pa.array([record.key for record in records], pa.string()),
+            pa.array(self._sizes[first:last, 0]),
+            pa.array(self._sizes[first:last, 1]),
+            _binary(3 * ends, pixels[:split]),
+            _binary(size * ends, pixels[split : split + size * int(ends[-1])]),
+            pa.array([record.pixels for record in records], SCHEMA.field("pixels").type),
+            pa.array([record.record_xxh3 for record in records], pa.binary(16)),
+            pa.array([record.photo_sha256 for record in records], pa.binary(32)),
+            pa.array([record.mask_sha256 for record in records], pa.binary(32)),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
-def _row_bytes(sizes: Sizes, label_dtype: np.dtype[Any]) -> npt.NDArray[np.int64]:
-    found: npt.NDArray[np.int64] = sizes.astype(np.int64).prod(axis=1) * (3 + label_dtype.itemsize)
-    return found
+class _Frame:
+    """Be the file that Arrow writes to: pixels are passed over, all else goes to its place in a file, or nowhere.
+
+    Duck-typed for `pyarrow.PythonFile`, as `WholeFile` is.
+
+    Attributes:
+        pixels: memory that stands for pixels and is never touched; Arrow hands parts of it over to be written.
+        passed: where it would have written them.
+        closed: False; `WholeFile` is closed by itself.
+    """
+
+    def __init__(self, pixels: npt.NDArray[np.uint8], file: WholeFile | None = None) -> None:
+        self.pixels, self.passed, self.closed = pixels, list[int](), False
+        self._file, self._position = file, 0
+
+    def write(self, data: Any) -> int:
+        """Take what Arrow writes next: bytes, or one of its buffers."""
+        size, first = memoryview(data).nbytes, self.pixels.ctypes.data
+        if isinstance(data, pa.Buffer) and first <= data.address < first + len(self.pixels):
+            self.passed.append(self._position)
+        elif self._file is not None:
+            self._file.write_at(data, self._position)
+        self._position += size
+        return size
+
+    def flush(self) -> None:
+        """Do nothing: nothing is buffered here."""
 
 
 def _split(row_bytes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
