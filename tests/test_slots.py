@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import mmap
+import sys
 import threading
 import weakref
 
@@ -161,3 +162,16 @@ def test_memory_goes_round_without_growing():
         addresses.add(lease.ctypes.data)
         del lease
     assert len(addresses) == 1
+
+
+def test_memory_comes_back_without_running_python_in_which_ctrl_c_could_strike_and_be_lost():
+    pool, ran = Pool(SIZE, keep=2), []
+    held = [pool.lease() for _ in range(4)]
+    addresses = {lease.ctypes.data for lease in held[2:]}
+    sys.setprofile(lambda frame, event, _: ran.append(frame.f_code.co_name) if event == "call" else None)
+    try:
+        del held[:]
+    finally:
+        sys.setprofile(None)
+    assert ran == []
+    assert {lease.ctypes.data for lease in (pool.lease(), pool.lease())} == addresses

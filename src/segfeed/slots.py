@@ -2,15 +2,15 @@
 
 A batch of float32 crops is a hundred megabytes; fresh memory of that size costs a page fault every 4 KiB. So memory is
 leased, and returns when the last array, view or tensor that shares it is gone. Each lease wraps the memory in an
-object of its own, which every NumPy view, PyTorch, TensorFlow or JAX array keeps alive; its finalizer gives the memory
-back. A consumer that keeps every batch gets fresh memory each time, never changed data.
+object of its own, which every NumPy view, PyTorch, TensorFlow or JAX array keeps alive; a weak reference to it gives the
+memory back. A consumer that keeps every batch gets fresh memory each time, never changed data.
 """
 
 import ctypes
 import mmap
 import weakref
+from collections import deque
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ class Pool:
 
     Args:
         size_bytes: the size of each lease.
-        keep: how many returned pieces are kept for reuse; more are given back to the system.
+        keep: how many pieces are used again, those that were leased last; what else returns is given back to the system.
         allocate: gives new memory of a size in bytes, such as memory that a device can read.
 
     >>> pool = Pool(16, keep=2)
@@ -37,20 +37,30 @@ class Pool:
 
     def __init__(self, size_bytes: int, keep: int, allocate: Callable[[int], Memory] | None = None) -> None:
         self._size = max(size_bytes, 1)
-        self._keep = keep
         self._allocate = allocate or _map_pages
-        self._free: SimpleQueue[Memory] = SimpleQueue()
+        self._free: deque[_Lease] = deque()
+        self._latest: deque[_Lease] = deque(maxlen=keep)
 
     def lease(self) -> npt.NDArray[np.uint8]:
         """Hand out uint8 (size_bytes,), aligned to a page; contents are arbitrary. Never waits."""
         try:
-            memory = self._free.get_nowait()
-        except Empty:
+            memory = self._free.popleft().memory
+        except IndexError:
             memory = self._allocate(self._size)
         owner = (ctypes.c_ubyte * self._size).from_buffer(memory)
-        # The finalizer refers to the queue and the memory, never to the pool or the owner: dropping the loader frees all.
-        weakref.finalize(owner, _give_back, self._free, self._keep, memory).atexit = False
+        # What is called when nobody holds the memory any more is no Python code: Ctrl-C that struck there would be lost. It
+        # is called only while the pool holds the lease: dropping the loader frees all.
+        lease = _Lease(owner, self._free.append)
+        lease.memory = memory
+        self._latest.append(lease)
         return np.frombuffer(memoryview(owner), np.uint8)
+
+
+class _Lease(weakref.ref):  # type: ignore[type-arg]  # of a ctypes array, whose type depends on its length
+    """Be a weak reference to leased memory, and hold the memory for the next lease."""
+
+    __slots__ = ("memory",)
+    memory: Memory
 
 
 def _map_pages(size_bytes: int) -> mmap.mmap:
@@ -61,9 +71,3 @@ def _map_pages(size_bytes: int) -> mmap.mmap:
         except OSError:
             return memory  # a kernel built without huge pages: small ones serve as well
     return memory
-
-
-def _give_back(free: "SimpleQueue[Memory]", keep: int, memory: Memory) -> None:
-    # Runs inside garbage collection, in any thread: SimpleQueue.put is reentrant. Beyond `keep`, dropping frees.
-    if free.qsize() < keep:
-        free.put(memory)
