@@ -73,11 +73,11 @@ class Contender:
             )
         self.said = self._answer(_READY_S)
 
-    def turn(self) -> float:
+    def turn(self, at_least_s: float) -> float:
         """Let it run once, and give its pairs per second."""
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write("turn\n")
+            self._process.stdin.write(f"{at_least_s}\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise ContenderError(self._reason()) from None

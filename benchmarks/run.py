@@ -17,6 +17,7 @@ from typing import Any
 
 import chart
 import costs
+import distance
 import environments
 import layouts
 import table
@@ -30,6 +31,7 @@ from segfeed.parallel import available_cores
 
 PEERS = ("tfdata", "torchvision", "spdl", "grain", "dali", "ffcv")
 CROP_SIZE, BATCH_SIZE = (320, 480), 64
+_SHORT_ROUNDS = 60
 _say = Console(stderr=True).print
 
 
@@ -80,7 +82,7 @@ def _run(options: argparse.Namespace, work: Path) -> None:
     rows = {row.key: row for row in [*_own_rows(int(pack.manifest["bytes"])), *map(_peer_row, options.peers)]}
     pack.close()
     referee = Referee(source, chosen, CROP_SIZE, BATCH_SIZE)
-    _take_turns(rows, job, referee, work, options.rounds)
+    short = _take_turns(rows, job, referee, work, options.rounds)
     facts = {
         "machine": before,
         "data": "the embedded sample" if options.data == "sample" else source.name,
@@ -93,7 +95,7 @@ def _run(options: argparse.Namespace, work: Path) -> None:
         "seconds": options.seconds,
     }
     found = {} if options.skip_costs else _costs(source, chosen, job, work, large=not options.skip_large)
-    results = table.collect(rows, facts, found)
+    results = table.collect(rows, facts, found, distance.summarise(short))
     out = Path(options.out)
     table.write(results, out)
     chart.draw(results, out / "results.png")
@@ -129,16 +131,24 @@ def _own_rows(pack_bytes: int) -> list[Row]:
             about="Threads that read and decode every file (simplejpeg, Pillow) and drop the pixels.",
         ),
         Row(
-            "written", "decode and write, nothing else", "files", "own.decoding", {"kind": "written"}, ("decode",),
-            "The same, and one thread writes the pixels, as many bytes as a pack has, and brings them to the disk: nothing is "
-            "hashed, checked or counted. What a pack could be made at on this disk.",
+            "disk", "write, nothing else", "files", "own.decoding", {"kind": "disk"}, ("decode",),
+            "One decoded pair, written as often as there are pairs and brought to the disk: no pack can be made faster on this disk.",
         ),
         Row(
-            "cold", "segfeed without a pack", "files", "own.decoding", {"kind": "cold"}, ("decode",),
+            "written", "decode and write, nothing else", "files", "own.decoding", {"kind": "written"}, ("decode",),
+            "Both at once: threads decode and write the pixels, which are brought to the disk meanwhile; nothing is hashed, checked or counted.",
+        ),
+        Row(
+            "photos", "photos decoded and cut, no masks", "files", "own.decoding", {"kind": "photos"}, ("decode",),
+            "Threads that read and decode the photos alone (simplejpeg) and fill crops of them, float32, with constant labels: "
+            "nothing is planned, unpacked, looked up or handed over. What this JPEG decoder leaves to any exact loader.",
+        ),
+        Row(
+            "cold", "segfeed without a pack", "files", "own.decoding", {"kind": "cold"}, ("decode", "photos"),
             "`segfeed.load(pack=False)`: every epoch decodes; checked, cut and normalised, iterated to the end.",
         ),
         Row(
-            "pack", "segfeed making the pack", "files", "own.decoding", {"kind": "pack"}, ("decode", "written"),
+            "pack", "segfeed making the pack", "files", "own.decoding", {"kind": "pack"}, ("decode", "written", "disk"),
             "Into an empty cache: hash, decode, check, write, fsync.",
         ),
     ]  # fmt: skip
@@ -148,7 +158,8 @@ def _own_rows(pack_bytes: int) -> list[Row]:
 def _peer_row(name: str) -> Row:
     """Describe a peer, with its environment ready or the reason why it is not."""
     module = importlib.import_module(f"peers.{name}")
-    row = Row(name, module.TITLE, "peer", f"peers.{name}", {}, ("warm", "cold"), module.ABOUT)
+    against = getattr(module, "AGAINST", ("warm", "cold"))
+    row = Row(name, module.TITLE, "peer", f"peers.{name}", {}, against, module.ABOUT)
     _say(f"{module.TITLE}: environment")
     try:
         row.python = environments.python_of(name, module.REQUIREMENTS, getattr(module, "NEEDS", ""))
@@ -157,8 +168,8 @@ def _peer_row(name: str) -> Row:
     return row
 
 
-def _take_turns(rows: dict[str, Row], job: Job, referee: Referee, work: Path, rounds: int) -> None:
-    """Start everybody, then let them take turns: A B C, A B C, ..."""
+def _take_turns(rows: dict[str, Row], job: Job, referee: Referee, work: Path, rounds: int) -> list[distance.ShortTurn]:
+    """Start everybody, then let them take turns: A B C, A B C, ...; then some take short ones, where cores may move about."""
     running: dict[str, Contender] = {}
     try:
         for row in rows.values():
@@ -167,7 +178,8 @@ def _take_turns(rows: dict[str, Row], job: Job, referee: Referee, work: Path, ro
                 _start(row, job, referee, work, running)
         for n in range(rounds):
             for key in list(running):
-                _one_turn(running, key, f"round {n + 1} of {rounds}")
+                _one_turn(running, key, job.seconds, f"round {n + 1} of {rounds}")
+        return _short_turns(running) if distance.can_measure() else []
     finally:
         for contender in running.values():
             contender.stop()
@@ -189,10 +201,19 @@ def _start(row: Row, job: Job, referee: Referee, work: Path, running: dict[str, 
         running.pop(row.key).stop()
 
 
-def _one_turn(running: dict[str, Contender], key: str, when: str) -> None:
+def _short_turns(running: dict[str, Contender]) -> list[distance.ShortTurn]:
+    _say(f"{_SHORT_ROUNDS} rounds of short turns, and how far apart the cores are meanwhile")
+    try:
+        return distance.take_turns({key: running[key].turn for key in distance.ROWS if key in running}, _SHORT_ROUNDS)
+    except ContenderError as error:
+        _say(f"given up: {error}")
+        return []
+
+
+def _one_turn(running: dict[str, Contender], key: str, at_least_s: float, when: str) -> None:
     row = running[key].row
     try:
-        row.rounds.append(running[key].turn())
+        row.rounds.append(running[key].turn(at_least_s))
         _say(f"{when}: {row.title}: {row.rounds[-1]:,.0f} pairs/s", highlight=False)
     except ContenderError as error:
         row.failed, row.rounds = str(error), []

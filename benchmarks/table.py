@@ -20,6 +20,11 @@ GROUPS = {
     "files": "From files",
     "peer": "Peers",
 }
+_SHORT_TURNS = (
+    "Short turns, sorted by how long a message from one core to the other takes right before and right after them. Near cores "
+    "share a chiplet, and its way to memory; where the hypervisor has put them apart, each has its own. Turns during which "
+    "they moved are left out. A ratio is of two medians."
+)
 Results = dict[str, Any]
 
 
@@ -64,7 +69,9 @@ def machine() -> dict[str, Any]:
     }
 
 
-def collect(rows: dict[str, Row], facts: dict[str, Any], costs: dict[str, Any]) -> Results:
+def collect(
+    rows: dict[str, Row], facts: dict[str, Any], costs: dict[str, Any], distances: list[dict[str, Any]]
+) -> Results:
     """Put everything that was found into plain JSON values."""
     lines = []
     for row in rows.values():
@@ -75,7 +82,8 @@ def collect(rows: dict[str, Row], facts: dict[str, Any], costs: dict[str, Any]) 
             "ratios": ratios(row, rows),
         }
         lines.append(fields)
-    return {"machine": machine() | facts.pop("machine", {}), "job": facts, "rows": lines, "costs": costs}
+    known = machine() | facts.pop("machine", {})
+    return {"machine": known, "job": facts, "rows": lines, "distances": distances, "costs": costs}
 
 
 def write(results: Results, out: Path) -> None:
@@ -111,7 +119,7 @@ def _print(results: Results) -> None:
                 shown.add_row(*_cells(line, titles))
     console = Console()
     console.print(shown)
-    for sentence in _cost_lines(results["costs"]):
+    for sentence in (*_distance_lines(results["distances"], titles), *_cost_lines(results["costs"])):
         console.print(f"- {sentence}", markup=False, highlight=False)
 
 
@@ -137,6 +145,9 @@ def _markdown(results: Results) -> str:
         if lines:
             text += ["", f"## {heading}", "", "| | pairs/s | rounds | compared |", "|---|---:|---:|---|"]
             text += [f"| {' | '.join(_cells(line, titles))} |" for line in lines]
+    if results["distances"]:
+        text += ["", "## Near and far cores", "", _SHORT_TURNS, ""]
+        text += [f"- {sentence}" for sentence in _distance_lines(results["distances"], titles)]
     text += ["", "## Costs", "", *(f"- {sentence}" for sentence in _cost_lines(results["costs"]))]
     text += ["", "## How each row is set up and checked", "", *map(_about, results["rows"]), ""]
     return "\n".join(text)
@@ -171,6 +182,26 @@ def _about(line: dict[str, Any]) -> str:
 
 def _settings(settings: dict[str, Any]) -> str:
     return " ".join(f"{name}={value}" for name, value in settings.items()) or "default"
+
+
+def _distance_lines(distances: list[dict[str, Any]], titles: dict[str, str]) -> list[str]:
+    return [
+        f"{found['where']} cores ({found['ns'][0]} to {found['ns'][1]} ns): "
+        + ", ".join(
+            f"{titles[key]} {speed:,.0f} ({found['turns'][key]} turns)" for key, speed in found["pairs_per_s"].items()
+        )
+        + "".join(f"; {ratio}" for ratio in _distance_ratios(found["pairs_per_s"]))
+        for found in distances
+    ]
+
+
+def _distance_ratios(speeds: dict[str, float]) -> list[str]:
+    """Compare segfeed with memory, and both with the fastest peer."""
+    ratios = [f"segfeed is {speeds['warm'] / speeds['stream']:.2f} of streaming stores"]
+    if "ffcv" in speeds:
+        ratios.append(f"segfeed is {speeds['warm'] / speeds['ffcv']:.1f} x as fast as FFCV")
+        ratios.append(f"streaming stores alone would be {speeds['stream'] / speeds['ffcv']:.1f} x as fast as FFCV")
+    return ratios
 
 
 def _cost_lines(costs: dict[str, Any]) -> list[str]:

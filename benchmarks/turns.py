@@ -1,7 +1,7 @@
 """Turns: what runs in a contender's own process, and how it is timed. Needs NumPy alone.
 
 A contender gets a job (JSON) as its only argument, warms up, and says that it is ready. Each line on its standard input
-is then a turn: it runs, and answers with pairs and seconds. What frameworks print goes to standard error.
+is then a turn, and says how long at least: it runs, and answers with pairs and seconds. What frameworks print goes to standard error.
 """
 
 import json
@@ -128,7 +128,7 @@ def serve_feed(open_feed: OpenFeed, variants: Sequence[dict[str, Any]] = ({},), 
     feed = open_feed(job, **best)
     show(job, *feed.arrays(next(iter(feed.batches()))))
     answers.say({"settings": best, "tried": tried, "versions": {name: metadata.version(name) for name in packages}})
-    _take(answers, lambda seconds: steady(feed, job.batch_size, seconds), job.seconds)
+    _take(answers, lambda seconds: steady(feed, job.batch_size, seconds))
     feed.close()
 
 
@@ -136,12 +136,12 @@ def serve_turn(turn: Turn, job: Job, packages: Sequence[str] = ()) -> None:
     """Take turns with a function that times itself and gives (pairs, seconds)."""
     answers = _Answers()
     answers.say({"settings": job.options, "tried": [], "versions": {name: metadata.version(name) for name in packages}})
-    _take(answers, turn, job.seconds)
+    _take(answers, turn)
 
 
-def _take(answers: _Answers, turn: Turn, at_least_s: float) -> None:
-    for _ in sys.stdin:
-        pairs, seconds = turn(at_least_s)
+def _take(answers: _Answers, turn: Turn) -> None:
+    for line in sys.stdin:
+        pairs, seconds = turn(float(line))
         answers.say({"pairs": pairs, "seconds": seconds})
 
 

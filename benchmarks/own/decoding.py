@@ -1,9 +1,10 @@
-"""From files: bare parallel decoding, the same written to the disk, segfeed without a pack, and the making of a pack."""
+"""From files: bare parallel decoding, the same written to the disk, photos alone, segfeed without a pack, the making of a pack."""
 
 import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,15 +16,19 @@ from PIL import Image
 from turns import Job, Turn, serve_turn
 
 import segfeed
-from segfeed.parallel import in_order
+from segfeed.crop import ROW
+from segfeed.format import Format
+from segfeed.kernels import Stored, fill, load_compiled, make_recipe
+from segfeed.pair import Pair
 
-_WAITING = 64  # pairs that are decoded ahead of the disk, and after how many it is asked to catch up
+Pixels = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
+_BETWEEN_SYNCS = 64  # pairs after which the disk is asked to catch up
 
 
 def main() -> None:
     """Do what the job's options say."""
     job = Job.read()
-    kinds = {"bare": _bare, "written": _written, "cold": _cold, "pack": _pack}
+    kinds = {"bare": _bare, "written": _written, "disk": _disk, "photos": _photos, "cold": _cold, "pack": _pack}
     serve_turn(kinds[job.options["kind"]](job), job, ["segfeed", "simplejpeg", "pillow"])
 
 
@@ -43,19 +48,35 @@ def _bare(job: Job) -> Turn:
 
 
 def _written(job: Job) -> Turn:
-    """Decode in threads as `_bare` does, write the pixels to a file in order, and bring them to the disk meanwhile."""
-    pairs = _pairs(job)
+    """Decode in threads as `_bare` does, and write the pixels."""
+    return _writer(job, _decode)
+
+
+def _disk(job: Job) -> Turn:
+    """Write the first pair's pixels as often as there are pairs: what the disk takes while nobody decodes."""
+    first = _decode(_pairs(job)[0])
+    return _writer(job, lambda _: first)
+
+
+def _writer(job: Job, decode: Callable[[tuple[str, str]], Pixels]) -> Turn:
+    """Write pixels in threads, each pair to its place in one file, and bring them to the disk meanwhile."""
+    pairs, path = _pairs(job), Path(job.cache_dir) / "pixels"
+    places = np.cumsum([0, *(sum(map(np.size, decode(pair))) for pair in pairs)]).tolist()
 
     def turn(_at_least_s: float) -> tuple[int, float]:
-        path = Path(tempfile.mkstemp(dir=job.cache_dir)[1])
+        os.sync()  # what was written and removed in the turn before is not charged
         start = time.perf_counter()
-        with path.open("wb", buffering=0) as file, ThreadPoolExecutor(1) as disk:
-            decoded = in_order(lambda n: _decode(pairs[n]), len(pairs), job.workers, ahead=_WAITING)
-            for done, (image, labels) in enumerate(decoded, 1):
-                file.write(image)
-                file.write(labels)
-                if done % _WAITING == 0:
+        with path.open("xb", buffering=0) as file, ThreadPoolExecutor(1) as disk:
+
+            def write(number: int) -> None:
+                image, labels = decode(pairs[number])
+                os.pwrite(file.fileno(), image, places[number])
+                os.pwrite(file.fileno(), labels, places[number] + image.size)
+                if number % _BETWEEN_SYNCS == 0:
                     disk.submit(os.fsync, file.fileno())
+
+            with ThreadPoolExecutor(job.workers) as threads:
+                list(threads.map(write, range(len(pairs))))
             disk.submit(os.fsync, file.fileno()).result()
         seconds = time.perf_counter() - start
         path.unlink()
@@ -68,8 +89,47 @@ def _pairs(job: Job) -> list[tuple[str, str]]:
     return [(job.photo(key), job.mask(key)) for key in job.ids]
 
 
-def _decode(pair: tuple[str, str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+def _decode(pair: tuple[str, str]) -> Pixels:
     return simplejpeg.decode_jpeg(Path(pair[0]).read_bytes()), np.array(Image.open(pair[1]))
+
+
+def _photos(job: Job) -> Turn:
+    """Decode the photos into memory that is used again, and fill crops of them: without masks, plan, queue or slots."""
+    height, width = job.crop_size
+    photos = [Path(job.photo(key)) for key in job.ids]
+    sizes = np.array([simplejpeg.decode_jpeg_header(path.read_bytes())[:2] for path in photos])
+    places = np.random.default_rng(0).integers(0, sizes - job.crop_size + 1)
+    recipe = make_recipe(Format(layout="NHWC", label_dtype="int32", void=255), width, 21, 255)
+    load_compiled(recipe)
+
+    def part(mine: npt.NDArray[np.int64]) -> Callable[[], None]:
+        memory = np.zeros(4 * int(sizes.prod(axis=1).max()), np.uint8)
+        images = np.zeros((job.batch_size, height, width, 3), np.float32)
+        labels = np.zeros((job.batch_size, height, width), np.int32)
+
+        def work() -> None:
+            for n, photo in enumerate(mine.tolist()):
+                size = sizes[photo]
+                image, unlabelled = np.split(memory[: 4 * size.prod()], [3 * size.prod()])
+                pair = Pair(image.reshape(*size, 3), unlabelled.reshape(size))
+                simplejpeg.decode_jpeg(photos[photo].read_bytes(), "RGB", strict=True, buffer=pair.image)
+                row = np.array([(photo, *places[photo], height, width, False)], ROW)
+                place = slice(n % job.batch_size, n % job.batch_size + 1)
+                fill(recipe, Stored.of(pair), row, images[place], labels[place])
+
+        return work
+
+    parts = [part(mine) for mine in np.array_split(np.arange(len(photos)), job.workers)]
+    for work in parts:  # touch every page once
+        work()
+
+    def turn(_at_least_s: float) -> tuple[int, float]:
+        start = time.perf_counter()
+        with ThreadPoolExecutor(job.workers) as threads:
+            list(threads.map(lambda work: work(), parts))
+        return len(photos), time.perf_counter() - start
+
+    return turn
 
 
 def _cold(job: Job) -> Turn:
@@ -94,6 +154,7 @@ def _pack(job: Job) -> Turn:
 
     def turn(_at_least_s: float) -> tuple[int, float]:
         fresh = tempfile.mkdtemp(dir=job.cache_dir)
+        os.sync()  # as in `_writer`
         start = time.perf_counter()
         segfeed.make_pack(source, cache_dir=fresh, threads=job.workers).close()
         seconds = time.perf_counter() - start

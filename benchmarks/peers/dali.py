@@ -9,6 +9,7 @@ from PIL import Image
 from turns import MEAN, STD, Feed, Job, serve_feed
 
 TITLE = "DALI on the CPU"
+AGAINST = ("warm", "cold", "photos")  # it decodes with libjpeg-turbo, too
 REQUIREMENTS = [["nvidia-dali-cuda120", "pillow", "numpy"]]
 ABOUT = (
     "Two readers of files with the same seed, decoders.image_crop with one random place for photo and mask, "
