@@ -85,7 +85,7 @@ MUTANTS = (
            "if len(running) == _IN_FLIGHT:\n                        yield _wait(*running.popleft())",
            "if len(running) == _IN_FLIGHT:\n                        yield _wait(*running.pop())", "tests/test_loader.py"),
     Mutant("memory goes back while a view of it lives", "slots",
-           "self._latest.append(lease)", "self._free.append(lease)", "tests/test_slots.py tests/test_keeping.py"),
+           "lease.memory = memory\n", "lease.memory = memory\n        self._free.append(lease)\n", "tests/test_slots.py tests/test_keeping.py"),
     Mutant("photo and mask may differ in size", "sources/__init__",
            "if image.shape[:2] != labels.shape:", "if False:", "tests/test_sources.py"),
     Mutant("a photo turned by EXIF is taken", "sources/__init__",

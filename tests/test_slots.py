@@ -130,6 +130,16 @@ def test_no_more_than_the_limit_is_kept(keep):
     assert keep == sum(int(lease[0]) == 7 for lease in again)
 
 
+def test_a_lease_that_is_held_for_long_comes_back_like_any_other():
+    pool = Pool(SIZE, keep=2)
+    held = pool.lease()
+    held[:] = 7
+    for _ in range(20):
+        pool.lease()[:] = 8
+    del held
+    assert sorted(int(lease[0]) for lease in [pool.lease(), pool.lease()]) == [7, 8]
+
+
 def test_leases_are_never_waited_for():
     pool = Pool(SIZE, keep=1)
     leases = [pool.lease() for _ in range(100)]

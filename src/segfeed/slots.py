@@ -25,7 +25,8 @@ class Pool:
 
     Args:
         size_bytes: the size of each lease.
-        keep: how many pieces are used again, those that were leased last; what else returns is given back to the system.
+        keep: how many pieces are used again; where more are held at once, the last ones. All others are given back to the
+            system when nobody holds them any more.
         allocate: gives new memory of a size in bytes, such as memory that a device can read.
 
     >>> pool = Pool(16, keep=2)
@@ -39,7 +40,7 @@ class Pool:
         self._size = max(size_bytes, 1)
         self._allocate = allocate or _map_pages
         self._free: deque[_Lease] = deque()
-        self._latest: deque[_Lease] = deque(maxlen=keep)
+        self._held: deque[_Lease] = deque(maxlen=keep)
 
     def lease(self) -> npt.NDArray[np.uint8]:
         """Hand out uint8 (size_bytes,), aligned to a page; contents are arbitrary. Never waits."""
@@ -52,7 +53,7 @@ class Pool:
         # is called only while the pool holds the lease: dropping the loader frees all.
         lease = _Lease(owner, self._free.append)
         lease.memory = memory
-        self._latest.append(lease)
+        self._held = deque((held for held in (*self._held, lease) if held() is not None), self._held.maxlen)
         return np.frombuffer(memoryview(owner), np.uint8)
 
 
