@@ -83,7 +83,7 @@ class MappedRows:
     def stored(self, samples: npt.NDArray[np.int64]) -> Stored:
         """Say where some rows lie; rows -1 (no sample) point at the first one."""
         samples = np.maximum(samples, 0)
-        # A row starts at any byte, its labels too: uint16 labels are 2-byte aligned, since all before them are.
+        # A row starts at any byte, but 16-bit labels at an even one: Arrow aligns their buffer, and each row before is even.
         ids = self.memory[: len(self.memory) & -self.label_dtype.itemsize].view(self.label_dtype)
         starts = self.labels[samples] // self.label_dtype.itemsize
         return Stored(self.memory, self.images[samples], ids, starts, self.sizes[samples])
