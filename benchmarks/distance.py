@@ -2,7 +2,7 @@
 
 Cores of one chiplet share its way to memory, which is narrower than both of their own. A hypervisor moves virtual cores about, from
 one chiplet to two and back within seconds, and tells nobody; but messages between them then take several times as long.
-Turns of half a second are sorted by that, so that what is compared met the same machine.
+Short turns are sorted by that, so that what is compared met the same machine.
 """
 
 import os
@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
 from numba import njit
 from numba.core import types
 from numba.extending import intrinsic
@@ -122,9 +121,7 @@ def _throw(_: Any, ball: Any, value: Any) -> tuple[Any, Callable[..., Any]]:
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
-        builder.store_atomic(
-            builder.sext(args[1], ir.IntType(64)) if args[1].type.width < 64 else args[1], data, "release", 8
-        )
+        builder.store_atomic(args[1], data, "release", 8)  # an int64, as 1 - player is
         return context.get_dummy_value()
 
     return types.void(ball, value), emit

@@ -101,6 +101,21 @@ def write(path: Path, rows: list[Row]) -> Path:
     return path
 
 
+def columns_of(rows: list[Row]) -> dict[str, list]:
+    """Lay rows out as Arrow takes them, without a writer of ours."""
+    return {
+        "key": [row.record.key for row in rows],
+        "height": [row.pair.labels.shape[0] for row in rows],
+        "width": [row.pair.labels.shape[1] for row in rows],
+        "image": [row.pair.image.tobytes() for row in rows],
+        "labels": [row.pair.labels.tobytes() for row in rows],
+        "pixels": [row.record.pixels.tolist() for row in rows],
+        "record_xxh3": [row.record.record_xxh3 for row in rows],
+        "photo_sha256": [row.record.photo_sha256 for row in rows],
+        "mask_sha256": [row.record.mask_sha256 for row in rows],
+    }
+
+
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "pairs.arrow"
@@ -157,17 +172,7 @@ def test_any_arrow_reader_finds_the_documented_columns(path):
 def test_the_file_is_byte_for_byte_what_arrow_writes_by_itself(path, tmp_path, count, dtype):
     rows = [make_row(number, dtype) for number in range(count)]
     write(path, rows)
-    columns = {
-        "key": [row.record.key for row in rows],
-        "height": [row.pair.labels.shape[0] for row in rows],
-        "width": [row.pair.labels.shape[1] for row in rows],
-        "image": [row.pair.image.tobytes() for row in rows],
-        "labels": [row.pair.labels.tobytes() for row in rows],
-        "pixels": [row.record.pixels.tolist() for row in rows],
-        "record_xxh3": [row.record.record_xxh3 for row in rows],
-        "photo_sha256": [row.record.photo_sha256 for row in rows],
-        "mask_sha256": [row.record.mask_sha256 for row in rows],
-    }
+    columns = columns_of(rows)
     schema = SCHEMA.with_metadata({"format": "segfeed pack"})
     with pa.OSFile(str(tmp_path / "plain"), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for first in range(0, count, BATCH_PAIRS):
@@ -278,17 +283,7 @@ def test_file_with_other_columns_is_refused(path):
 @pytest.mark.parametrize("column", ["image", "labels"])
 def test_row_that_is_not_as_long_as_its_size_says_is_named(path, column):
     rows = [make_row(number) for number in range(3)]
-    columns = {
-        "key": [row.record.key for row in rows],
-        "height": [row.pair.labels.shape[0] for row in rows],
-        "width": [row.pair.labels.shape[1] for row in rows],
-        "image": [row.pair.image.tobytes() for row in rows],
-        "labels": [row.pair.labels.tobytes() for row in rows],
-        "pixels": [row.record.pixels.tolist() for row in rows],
-        "record_xxh3": [row.record.record_xxh3 for row in rows],
-        "photo_sha256": [row.record.photo_sha256 for row in rows],
-        "mask_sha256": [row.record.mask_sha256 for row in rows],
-    }
+    columns = columns_of(rows)
     columns[column][1] += b"\0"
     table = pa.table(columns, schema=SCHEMA)
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
