@@ -14,6 +14,7 @@ import typer
 from PIL import Image
 
 import segfeed
+from installed import SEGFEED
 from segfeed import cli
 from segfeed.commands import feeding
 from segfeed.palette import voc_colours
@@ -45,7 +46,7 @@ def run(monkeypatch, capsys):
 
 
 def start(*words: object, **how: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "segfeed.cli", *map(str, words)]
+    command = [SEGFEED, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, **how)
 
 
@@ -503,7 +504,7 @@ def test_broken_pipe_is_quiet(voc_folder, words):
     reading, writing = os.pipe()
     os.close(reading)
     data = () if words[0] == "version" else (voc_folder,)
-    command = [sys.executable, "-m", "segfeed.cli", words[0], *data, *words[1:]]
+    command = [SEGFEED, words[0], *data, *words[1:]]
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     os.close(writing)
     assert done.stderr == ""

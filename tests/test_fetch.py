@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from installed import SEGFEED
 from segfeed import cli
 from segfeed.catalogue import DATASETS, fetch_dataset
 from segfeed.errors import SourceMissingError
@@ -104,7 +105,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def start(*words: object, **how: object) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "segfeed.cli", "fetch", *map(str, words)]
+    command = [SEGFEED, "fetch", *map(str, words)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **how)
 
 
@@ -252,7 +253,7 @@ def test_failure_of_all_mirrors_is_one_line(run, server, tmp_path, always, found
 def test_rate_and_time_left_are_shown_on_a_terminal_and_an_interruption_is_one_line(voc, server, place):
     url = server.serve("voc.tar", voc.path.read_bytes(), always=Answer(piece_bytes=1 << 22, pause_s=0.2))
     ours, theirs = pty.openpty()
-    words = [sys.executable, "-m", "segfeed.cli", "fetch", "voc2012", "--to", place, "--from", url, "--sha1", voc.sha1]
+    words = [SEGFEED, "fetch", "voc2012", "--to", place, "--from", url, "--sha1", voc.sha1]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
     with subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
         os.close(theirs)

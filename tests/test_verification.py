@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import segfeed
+from installed import SEGFEED
 from segfeed import Pack, make_pack, scan, verification
 from segfeed.errors import PackError
 from segfeed.packs.fingerprints import stamp_of_source
@@ -254,7 +255,7 @@ def run_cli():
     """Run the command line in a process of its own: exit code, output, errors."""
 
     def run(*words):
-        command = [sys.executable, "-m", "segfeed.cli", *map(str, words)]
+        command = [SEGFEED, *map(str, words)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
         return done.returncode, done.stdout, done.stderr
 

@@ -90,7 +90,3 @@ def main() -> None:
 def _fail(message: str, code: int) -> None:
     print(f"segfeed: {clean(' '.join(message.split()))}", file=sys.stderr)
     sys.exit(code)
-
-
-if __name__ == "__main__":
-    main()

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from faults.forks import task, wait_for
+from installed import SEGFEED
 from segfeed import Draw, Format, Loader, Plan, make_pack, scan
 from segfeed.palette import voc_colours
 
@@ -108,7 +109,7 @@ class Terminal:
 
 
 def test_ctrl_c_on_a_terminal_ends_packing_with_one_line_and_leaves_nothing(large_root, cache):
-    with Terminal(sys.executable, "-m", "segfeed.cli", "pack", large_root, "--splits", "train") as terminal:
+    with Terminal(SEGFEED, "pack", large_root, "--splits", "train") as terminal:
         wait_for(lambda: list(cache.glob("packs/.*/pairs.arrow")))
         terminal.press(b"\x03")
         status, shown = terminal.finish()
