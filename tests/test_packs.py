@@ -146,6 +146,24 @@ def test_manifest_tells_what_was_packed(root, cache):
     assert segfeed.Legend.from_json(manifest["legend"]) == pack.legend
 
 
+def test_packing_and_loading_look_for_no_pandas(root, cache):
+    # Arrow loads it for half a second as soon as it makes an array of Python values, wherever it is installed.
+    code = """
+import sys
+looked_for = []
+class Finder:
+    def find_spec(name, *_): looked_for.append(name)
+sys.meta_path.insert(0, Finder)
+import segfeed
+train, _ = segfeed.load(sys.argv[1], 2, (4, 4), pack=True)
+next(iter(train))
+train.close()
+print("pandas" in looked_for, "pyarrow" in looked_for)
+"""
+    done = subprocess.run([sys.executable, "-c", code, root], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "False True\n"
+
+
 @pytest.mark.parametrize("stamped", [True, False])
 def test_second_packing_writes_nothing(root, cache, monkeypatch, stamped):
     monkeypatch.setattr(packs, "_SETTLED_NS", -(10**18) if stamped else 10**18)

@@ -6,7 +6,7 @@ it lies in the processor's caches, and no more memory is taken than the pairs th
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,15 +133,15 @@ class RowWriter:
         pixels, ends = self._written.pixels, self._ends[first : last + 1] - self._ends[first]
         split, size = 3 * int(ends[-1]), self._label_dtype.itemsize
         columns = [
-            pa.array([record.key for record in records], pa.string()),
-            pa.array(self._sizes[first:last, 0]),
-            pa.array(self._sizes[first:last, 1]),
-            _binary(3 * ends, pixels[:split]),
-            _binary(size * ends, pixels[split : split + size * int(ends[-1])]),
-            pa.array([record.pixels for record in records], SCHEMA.field("pixels").type),
-            pa.array([record.record_xxh3 for record in records], pa.binary(16)),
-            pa.array([record.photo_sha256 for record in records], pa.binary(32)),
-            pa.array([record.mask_sha256 for record in records], pa.binary(32)),
+            _texts([record.key for record in records]),
+            _numbers(self._sizes[first:last, 0]),
+            _numbers(self._sizes[first:last, 1]),
+            _binary(pa.large_binary(), 3 * ends, pixels[:split]),
+            _binary(pa.large_binary(), size * ends, pixels[split : split + size * int(ends[-1])]),
+            _lists([record.pixels for record in records]),
+            _digests([record.record_xxh3 for record in records], 16),
+            _digests([record.photo_sha256 for record in records], 32),
+            _digests([record.mask_sha256 for record in records], 32),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
@@ -186,5 +186,36 @@ def _split(row_bytes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.array([*firsts, len(row_bytes)])
 
 
-def _binary(ends: npt.NDArray[np.int64], joined: npt.NDArray[np.uint8]) -> pa.Array:
-    return pa.Array.from_buffers(pa.large_binary(), len(ends) - 1, [None, pa.py_buffer(ends), pa.py_buffer(joined)])
+# Columns are made of their buffers: `pa.array` would load pandas where it is installed, for half a second.
+
+
+def _numbers(values: npt.NDArray[Any]) -> pa.Array:
+    return pa.Array.from_buffers(
+        pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))]
+    )
+
+
+def _binary(kind: pa.DataType, ends: npt.NDArray[Any], joined: Any) -> pa.Array:
+    return pa.Array.from_buffers(kind, len(ends) - 1, [None, pa.py_buffer(ends), pa.py_buffer(joined)])
+
+
+def _texts(texts: list[str]) -> pa.Array:
+    encoded = [text.encode() for text in texts]
+    return _binary(pa.string(), _ends(encoded), b"".join(encoded))
+
+
+def _lists(lists: list[npt.NDArray[np.int64]]) -> pa.Array:
+    kind = SCHEMA.field("pixels").type
+    return pa.ListArray.from_arrays(_numbers(_ends(lists)), _numbers(np.concatenate(lists)), type=kind)
+
+
+def _digests(digests: list[bytes | None], width: int) -> pa.Array:
+    known = np.packbits([digest is not None for digest in digests], bitorder="little")
+    joined = b"".join(digest or bytes(width) for digest in digests)
+    return pa.Array.from_buffers(
+        pa.binary(width), len(digests), [None if None not in digests else pa.py_buffer(known), pa.py_buffer(joined)]
+    )
+
+
+def _ends(parts: Sequence[Sized]) -> npt.NDArray[np.int32]:
+    return np.cumsum([0, *map(len, parts)], dtype=np.int32)
