@@ -8,10 +8,10 @@ from matplotlib.figure import Figure
 
 _INK, _GROUND, _FAINT = "#1f2328", "#ffffff", "#d0d7de"
 _COLOURS = {"floor": "#8c959f", "segfeed": "#d1492e", "files": "#e8a08f", "peer": "#4a6fa5"}
-_BASELINES = ("fill", "stream", "copy", "decode", "disk", "written", "photos")
+_BASELINES = ("fill", "stream", "copy", "kernel", "decode", "disk", "written", "photos")
 _LEFT_OUT = ("copy", "warm-uint8")  # a fourth of the bytes: another job, and off the scale
 _WORDS = {
-    "floor": "baseline: bytes or decoding alone",
+    "floor": "baseline: bytes, kernel or decoding alone",
     "segfeed": "segfeed, from a pack",
     "files": "segfeed, from files",
     "peer": "peers",

@@ -20,7 +20,7 @@ from numba import njit
 from numba.core import types
 from numba.extending import intrinsic
 
-ROWS = ("stream", "warm", "ffcv")
+ROWS = ("stream", "kernel", "warm", "ffcv")
 TURN_S = 0.4
 NEAR_NS = 100  # cores that share a cache of the last level: 20 to 60 ns; others: 100 ns on one die's mesh up to 500 ns
 _TRIPS, _TRIES = 10_000, 5

@@ -118,7 +118,11 @@ def _own_rows(pack_bytes: int) -> list[Row]:
             about="Threads that copy as many bytes, in sequence, out of an array as large as the pack.",
         ),
         Row(
-            "warm", "segfeed", "segfeed", "own.warm", {}, ("fill", "stream"),
+            "kernel", "segfeed's kernel, nothing else", "floor", "own.kernel", {}, ("stream",),
+            "Threads that fill batches of their own from the pack: nothing is planned, shared out, waited for or handed over.",
+        ),
+        Row(
+            "warm", "segfeed", "segfeed", "own.warm", {}, ("fill", "stream", "kernel"),
             "`segfeed.load` on an existing pack, iterated to the end; compiled kernels, slots and page cache warm.",
         ),
         Row("warm-nchw", "segfeed, NCHW", "segfeed", "own.warm", {"layout": "NCHW"}, ("fill", "stream"), 'The same with layout="NCHW".'),

@@ -197,7 +197,10 @@ def _distance_lines(distances: list[dict[str, Any]], titles: dict[str, str]) -> 
 
 def _distance_ratios(speeds: dict[str, float]) -> list[str]:
     """Compare segfeed with memory, and both with the fastest peer."""
-    ratios = [f"segfeed is {speeds['warm'] / speeds['stream']:.2f} of streaming stores"]
+    ratios = [
+        f"segfeed is {speeds['warm'] / speeds['kernel']:.2f} of its kernel alone",
+        f"the kernel is {speeds['kernel'] / speeds['stream']:.2f} of streaming stores",
+    ]
     if "ffcv" in speeds:
         ratios.append(f"segfeed is {speeds['warm'] / speeds['ffcv']:.1f} x as fast as FFCV")
         ratios.append(f"streaming stores alone would be {speeds['stream'] / speeds['ffcv']:.1f} x as fast as FFCV")

@@ -31,10 +31,12 @@ def main() -> None:
     for write in writers:  # touch every page once
         write()
     with ThreadPoolExecutor(job.workers) as threads:
-        serve_turn(lambda seconds: _run(threads, writers, job.batch_size, seconds), job, ["numpy", "numba"])
+        serve_turn(lambda seconds: repeat_each(threads, writers, job.batch_size, seconds), job, ["numpy", "numba"])
 
 
-def _run(threads: ThreadPoolExecutor, writers: list[Batch], batch_size: int, at_least_s: float) -> tuple[int, float]:
+def repeat_each(
+    threads: ThreadPoolExecutor, writers: list[Batch], batch_size: int, at_least_s: float
+) -> tuple[int, float]:
     """Let every thread write batches of its own; speeds add up."""
     begun = time.perf_counter()
 

@@ -5,24 +5,12 @@ import time
 from turns import Job, serve_turn, show
 
 import segfeed
-from segfeed.kernels import load_compiled, make_recipe
-from segfeed.legend import Legend
 
 
 def main() -> None:
     """Load, warm up, take turns."""
     job = Job.read()
-    train, _ = segfeed.load(
-        job.root,
-        job.batch_size,
-        job.crop_size,
-        splits=("train", None),
-        small="error",
-        threads=job.workers,
-        cache_dir=job.cache_dir,
-        **job.options,
-    )
-    assert train is not None
+    train = open_train(job)
     warm_up(train)
     for batch in train:
         show(job, batch.images, batch.labels)
@@ -39,12 +27,25 @@ def main() -> None:
     serve_turn(turn, job, ["segfeed", "numpy", "numba"])
 
 
+def open_train(job: Job) -> segfeed.Loader:
+    """Open the pack that the benchmark made of the job's files."""
+    train, _ = segfeed.load(
+        job.root,
+        job.batch_size,
+        job.crop_size,
+        splits=("train", None),
+        small="error",
+        threads=job.workers,
+        cache_dir=job.cache_dir,
+        **job.options,
+    )
+    assert train is not None
+    return train
+
+
 def warm_up(train: segfeed.Loader, epochs: int = 3) -> None:
     """Wait until the compiled kernels serve this format, then run some epochs: slots, page cache and mapping get warm."""
-    legend = train.reader.legend
-    wanted = train.format.resolve("NHWC", "int32", legend.void)
-    classes = len(legend) if isinstance(legend, Legend) else 0
-    load_compiled(make_recipe(wanted, train.plan.canvas[1], classes, legend.void))
+    train.warm_up()
     for _ in range(epochs):
         for _batch in train:
             pass
