@@ -1,7 +1,12 @@
-"""Contenders: processes that wait for their turn, so that rounds can alternate without warming up again."""
+"""Contenders: processes that wait for their turn, so that rounds can alternate without warming up again.
 
+Who waits is stopped: threads that poll, and prefetching that goes on, would take time from whoever has the turn.
+"""
+
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import threading
 from dataclasses import dataclass, field
@@ -70,29 +75,39 @@ class Contender:
                 stderr=errors,
                 text=True,
                 bufsize=1,
+                process_group=0,  # with its workers; they end with us, for the system wakes the stopped ones then
             )
         self.said = self._answer(_READY_S)
+        self._signal(signal.SIGSTOP)
 
     def turn(self, at_least_s: float) -> float:
         """Let it run once, and give its pairs per second."""
         assert self._process.stdin is not None
+        self._signal(signal.SIGCONT)
         try:
             self._process.stdin.write(f"{at_least_s}\n")
             self._process.stdin.flush()
+            answer = self._answer(_TURN_S)
         except BrokenPipeError:
             raise ContenderError(self._reason()) from None
-        answer = self._answer(_TURN_S)
+        finally:
+            self._signal(signal.SIGSTOP)
         return float(answer["pairs"] / answer["seconds"])
 
     def stop(self) -> None:
         """End the process: an end of its input first, then less politely."""
         assert self._process.stdin is not None
+        self._signal(signal.SIGCONT)
         try:
             self._process.stdin.close()
             self._process.wait(10)
         except (BrokenPipeError, subprocess.TimeoutExpired):
             self._process.kill()
             self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it has died: whoever reads its answer will say why
+            os.killpg(self._process.pid, number)
 
     def _answer(self, within_s: float) -> dict[str, Any]:
         assert self._process.stdout is not None

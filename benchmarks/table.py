@@ -161,7 +161,7 @@ def _task(job: dict[str, Any]) -> str:
         f"crops of {height} x {width}, batches of {job['batch_size']}, float32 normalised NHWC and int32 labels unless a "
         f"row says otherwise, {job['workers']} threads or workers. {job['rounds']} rounds; in each, every row had one turn of "
         f"at least {job['seconds']:g} s, in this order. Medians; ratios are taken within a round. All files are in the page "
-        f"cache. segfeed's turns are whole epochs, begin and end included; peers are timed while they run, after their "
+        f"cache. Who has no turn is stopped (SIGSTOP). segfeed's turns are whole epochs, begin and end included; peers are timed while they run, after their "
         f"first batches."
     )
 

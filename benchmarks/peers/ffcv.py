@@ -10,6 +10,7 @@ from PIL import Image
 from turns import MEAN, STD, Feed, Job, serve_feed
 
 TITLE = "FFCV, packed"
+AGAINST = ("warm", "cold", "stream")
 REQUIREMENTS = [
     ["torch==2.13.0", "numpy<2", "numba", "setuptools", "wheel", "pillow"],
     ["opencv-python-headless", "tqdm", "terminaltables", "fastargs", "pandas", "psutil", "assertpy", "imgcat"],

@@ -8,6 +8,7 @@ from PIL import Image
 from turns import MEAN, STD, Feed, Job, serve_feed
 
 TITLE = "tf.data, all preloaded as float32"
+AGAINST = ("warm", "cold", "stream")
 REQUIREMENTS = [["tensorflow-cpu", "pillow", "numpy"]]
 ABOUT = (
     "Photos as float32 and labels as int32 in memory before the clock starts; shuffle, crop, batch(drop_remainder), "
