@@ -136,7 +136,9 @@ def _own_rows(pack_bytes: int) -> list[Row]:
         ),
         Row(
             "disk", "write, nothing else", "files", "own.decoding", {"kind": "disk"}, ("decode",),
-            "One decoded pair, written as often as there are pairs and brought to the disk: no pack can be made faster on this disk.",
+            "One decoded pair, written as often as there are pairs and brought to the disk: no pack can be made faster on this disk. "
+            "Here and in the two other rows that write, a turn does it twice and counts the second time: in the first, a virtual "
+            "machine takes the page cache's memory back from its host, which can cost more than all the writing.",
         ),
         Row(
             "written", "decode and write, nothing else", "files", "own.decoding", {"kind": "written"}, ("decode",),
