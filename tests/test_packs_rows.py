@@ -80,8 +80,20 @@ def row_of(pair: Pair) -> Row:
 def open_writer(path: Path, rows: list[Row]) -> RowWriter:
     sizes = np.array([row.pair.labels.shape for row in rows], np.int32)
     return RowWriter(
-        path, {"format": "segfeed pack"}, sizes, rows[0].pair.labels.dtype, lambda n: blank(rows[n].record)
+        path, {"format": "segfeed pack"}, sizes, rows[0].pair.labels.dtype, lambda n: blank(rows[n].record), threads=1
     )
+
+
+def put(writer: RowWriter, number: int, rows: list[Row]) -> None:
+    group = writer.lease(number)
+    for index, place in group.places():
+        place.image[...], place.labels[...] = rows[index].pair
+    writer.put(group)
+
+
+def put_all(writer: RowWriter, rows: list[Row]) -> None:
+    for number in range(len(writer.groups)):
+        put(writer, number, rows)
 
 
 def blank(record: Record) -> Record:
@@ -92,8 +104,8 @@ def blank(record: Record) -> Record:
 def write(path: Path, rows: list[Row]) -> Path:
     writer = open_writer(path, rows)
     try:
-        for index, row in enumerate(rows):
-            writer.put(index, row.pair)
+        put_all(writer, rows)
+        for row in rows:
             writer.write(row.record)
         writer.finish()
     finally:
@@ -135,15 +147,6 @@ def test_pairs_come_back_exactly(path, count, dtype):
         np.testing.assert_array_equal(pair.labels, record.pair.labels)
 
 
-def test_strided_arrays_are_written_like_contiguous_ones(path):
-    image = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)[::-1, ::2]
-    labels = np.arange(24, dtype=np.uint8).reshape(4, 6)[::-1, ::2]
-    record = row_of(Pair(image, labels))
-    pair = map_rows(write(path, [record]), U8).pair(0)
-    np.testing.assert_array_equal(pair.image, image)
-    np.testing.assert_array_equal(pair.labels, labels)
-
-
 def test_any_arrow_reader_finds_the_documented_columns(path):
     records = [make_row(number) for number in range(5)]
     write(path, records)
@@ -183,10 +186,8 @@ def test_the_file_is_byte_for_byte_what_arrow_writes_by_itself(path, tmp_path, c
 
 def test_a_record_that_is_longer_than_its_outline_is_refused_before_it_hides_pixels(path):
     rows = [make_row(number) for number in range(3)]
-    sizes = np.array([row.pair.labels.shape for row in rows], np.int32)
-    writer = RowWriter(path, {}, sizes, U8, lambda n: blank(rows[n].record))
-    for index, row in enumerate(rows):
-        writer.put(index, row.pair)
+    writer = open_writer(path, rows)
+    put_all(writer, rows)
     for row in rows[:2]:
         writer.write(row.record)
     with pytest.raises(ValueError, match="rows 0 to 2: their records are not as long as their outlines"):
@@ -215,6 +216,21 @@ def test_large_pairs_fill_a_record_batch_earlier(path, monkeypatch):
     np.testing.assert_array_equal(map_rows(path, U8).pair(6).image, records[6].pair.image)
 
 
+def test_groups_hold_few_rows_of_one_record_batch_and_little_memory(path, monkeypatch):
+    rows = [make_row(number) for number in range(150)]
+    writer = open_writer(path, rows)
+    assert [index for group in writer.groups for index in group] == list(range(150))
+    assert {len(group) for group in writer.groups} == {8, 6}
+    assert all(group[0] // BATCH_PAIRS == group[-1] // BATCH_PAIRS for group in writer.groups)
+    writer.abandon()
+    monkeypatch.setattr("segfeed.packs.writer._GROUP_BYTES", 100)
+    path.unlink()
+    writer = open_writer(path, [make_row(14) for _ in range(3)])  # 60 bytes each
+    assert [len(group) for group in writer.groups] == [1, 1, 1]
+    assert len(writer.lease(0).images) == 45
+    writer.abandon()
+
+
 def test_views_are_read_only_and_copy_nothing(path):
     rows = map_rows(write(path, [make_row(4)]), U8)
     pair = rows.pair(0)
@@ -237,8 +253,8 @@ def test_views_outlive_the_rows_and_even_the_file(path):
 def test_file_that_was_never_finished_is_refused(path):
     rows = [make_row(number) for number in range(70)]
     writer = open_writer(path, rows)
-    for index, row in enumerate(rows):
-        writer.put(index, row.pair)
+    put_all(writer, rows)
+    for row in rows:
         writer.write(row.record)
     writer.abandon()
     with pytest.raises(PackError, match=r"pairs\.arrow: no readable pack.*remove its folder and pack again"):
@@ -305,11 +321,11 @@ def test_writing_never_goes_over_a_file_that_exists(path):
     assert path.read_bytes() == b"precious"
 
 
-def test_rows_are_filled_in_any_order_and_by_any_thread(path):
+def test_groups_are_put_in_any_order_and_by_any_thread(path):
     rows = [make_row(number) for number in range(200)]
     writer = open_writer(path, rows)
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda index: writer.put(index, rows[index].pair), reversed(range(200))))
+        list(threads.map(lambda number: put(writer, number, rows), reversed(range(len(writer.groups)))))
     for row in rows:
         writer.write(row.record)
     writer.finish()

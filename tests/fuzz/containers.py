@@ -47,9 +47,12 @@ def _pack(count: int, dtype: np.dtype = _U8) -> bytes:
             Record(f"k{number}", np.arange(22), hash_record(pair), bytes(32), None) for number, pair in enumerate(pairs)
         ]
         sizes = np.array([pair.labels.shape for pair in pairs], np.int32)
-        writer = RowWriter(path, {}, sizes, dtype, records.__getitem__)
-        for number, record in enumerate(records):
-            writer.put(number, pairs[number])
+        writer = RowWriter(path, {}, sizes, dtype, records.__getitem__, threads=1)
+        group = writer.lease(0)
+        for number, pair in group.places():
+            pair.image[...], pair.labels[...] = pairs[number]
+        writer.put(group)
+        for record in records:
             writer.write(record)
         writer.finish()
         writer.abandon()

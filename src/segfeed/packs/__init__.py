@@ -39,9 +39,8 @@ from segfeed.packs.manifest import MANIFEST, ROWS, peek_manifest, read_manifest,
 from segfeed.packs.rows import FORMAT_VERSION, MappedRows, hash_frame, map_rows
 from segfeed.packs.writer import Record, RowWriter
 from segfeed.pair import Pair
-from segfeed.parallel import available_cores, in_order
+from segfeed.parallel import in_order
 from segfeed.progress import show_progress
-from segfeed.slots import Pool
 from segfeed.sources import Source, source_digests
 from segfeed.storage import cache_folder, publish, sweep, write_over
 
@@ -276,20 +275,23 @@ class _Packing:
         """Write rows, then the manifest, whose presence says that the rows are whole; return the fingerprint."""
         described = {"segfeed": str(FORMAT_VERSION), "legend": json.dumps(self.source.legend.to_json())}
         described |= {"split": self.source.split, "task": self.source.task}
-        writer = RowWriter(folder / ROWS, described, self.source.sizes, self.source.legend.dtype, self.outline)
+        legend, sizes = self.source.legend, self.source.sizes
+        writer = RowWriter(folder / ROWS, described, sizes, legend.dtype, self.outline, self.threads)
         hashes: FileHashes = []
 
-        def put(index: int) -> Record:
-            pair, record = self.decode(index)
-            writer.put(index, pair)
-            return record
+        def put(number: int) -> list[Record]:
+            group = writer.lease(number)
+            records = [self.decode(index, place) for index, place in group.places()]
+            writer.put(group)
+            return records
 
         try:
             with show_progress(f"packing {self.source.name} {self.source.split}", len(self.source)) as advance:
-                for record in in_order(put, len(self.source), self.threads):
-                    writer.write(record)
-                    hashes.append((record.photo_sha256, record.mask_sha256))
-                    advance(1)
+                for records in in_order(put, len(writer.groups), self.threads):
+                    for record in records:
+                        writer.write(record)
+                        hashes.append((record.photo_sha256, record.mask_sha256))
+                    advance(len(records))
             writer.finish()
         finally:
             writer.abandon()
@@ -297,20 +299,14 @@ class _Packing:
         write_manifest(folder, self.describe(folder, fingerprint))
         return fingerprint
 
-    @cached_property
-    def memory(self) -> Pool:
-        """Lease memory for one pair; threads use it again and again."""
-        largest = int(self.source.sizes.astype(np.int64).prod(axis=1).max())
-        return Pool(largest * (3 + self.source.legend.dtype.itemsize), keep=self.threads or available_cores())
-
     def outline(self, index: int) -> Record:
         """Give a record as long as a sample's will be."""
         sample, legend = self.source.samples[index], self.source.legend
         counts = np.zeros(len(legend) + 1 if isinstance(legend, Legend) else 0, np.int64)
         return Record(sample.key, counts, bytes(16), bytes(32), None if sample.mask is None else bytes(32))
 
-    def decode(self, index: int) -> tuple[Pair, Record]:
-        """Read, check, decode and hash one sample."""
+    def decode(self, index: int, place: Pair) -> Record:
+        """Read, check, decode and hash one sample; its pixels go to their place."""
         sample = self.source.samples[index]
         photo = sample.photo.read()
         mask = None if sample.mask is None else sample.mask.read()
@@ -320,17 +316,8 @@ class _Packing:
                 raise SourceChangedError(
                     f"sample {sample.key}: {blob.name} changed since the source was scanned; scan it again, and pack when nothing writes to it."
                 )
-        pair = self.source.decode(index, photo, mask, self._place(index))
-        return pair, Record(
-            sample.key, _count_classes(pair, self.source.legend), hash_record(pair), *hash_pair(photo, mask)
-        )
-
-    def _place(self, index: int) -> Pair:
-        """Lease memory for a sample's pair; labels come first, because they may be 16-bit."""
-        height, width = self.source.sizes[index].tolist()
-        memory = self.memory.lease()[: height * width * (3 + self.source.legend.dtype.itemsize)]
-        labels, image = np.split(memory, [height * width * self.source.legend.dtype.itemsize])
-        return Pair(image.reshape(height, width, 3), labels.view(self.source.legend.dtype).reshape(height, width))
+        pair = self.source.decode(index, photo, mask, place)
+        return Record(sample.key, _count_classes(pair, self.source.legend), hash_record(pair), *hash_pair(photo, mask))
 
     def describe(self, folder: Path, fingerprint: str) -> dict[str, Any]:
         """Describe the pack."""

@@ -1,14 +1,15 @@
 """Writing a pack file: threads decode pairs and write them to their places, Arrow writes everything around them.
 
 Where each row's pixels lie follows from sizes and keys, which are known before a pixel is decoded: Arrow lays a record
-batch out with blank records first, and is asked where it would have written the pixels. A thread then writes a pair while
-it lies in the processor's caches, and no more memory is taken than the pairs that are being decoded.
+batch out with blank records first, and is asked where it would have written the pixels. A thread then writes a few pairs
+while they lie in the processor's caches, and no more memory is taken than the pairs that are being decoded.
 """
 
 import threading
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,16 @@ import pyarrow as pa
 
 from segfeed.packs.rows import BATCH_BYTES, BATCH_PAIRS, SCHEMA
 from segfeed.pair import Pair
+from segfeed.parallel import available_cores
+from segfeed.slots import Pool
 from segfeed.storage import WholeFile
 
 Sizes = npt.NDArray[np.int32]
+
+_GROUP_PAIRS, _GROUP_BYTES = (
+    8,
+    8 << 20,
+)  # put at once: single pairs cost more calls, many leave the caches; fewer if large
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,10 +50,44 @@ class Record:
     mask_sha256: bytes | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Hold memory for the pixels of a few rows, which lie side by side as they will in the file.
+
+    Attributes:
+        first: the first row.
+        sizes: int32 (rows, 2), (height, width) in px.
+        images: uint8 (3 * pixels,).
+        labels: uint8 or uint16 (pixels,).
+    """
+
+    first: int
+    sizes: Sizes
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[Any]
+
+    def places(self) -> Iterator[tuple[int, Pair]]:
+        """Give each row, and the memory of its pair."""
+        ends = _pixels(self.sizes).cumsum().tolist()
+        for n, (start, end) in enumerate(pairwise([0, *ends])):
+            height, width = self.sizes[n].tolist()
+            yield (
+                self.first + n,
+                Pair(
+                    self.images[3 * start : 3 * end].reshape(height, width, 3),
+                    self.labels[start:end].reshape(height, width),
+                ),
+            )
+
+
 class RowWriter:
     """Write pairs to an Arrow IPC file, at most 64 or 256 MiB to a record batch.
 
-    Any thread may `put` any row's pair; `write` takes what is said of the rows in their order, each after its pair was put.
+    Any thread may `lease` and `put` any group of rows; `write` takes what is said of the rows in their order, each after its
+    pair was put.
+
+    Attributes:
+        groups: the rows of each group; together all rows in order.
 
     Args:
         path: the new file.
@@ -53,6 +95,7 @@ class RowWriter:
         sizes: int32 (N, 2), (height, width) of each row in px.
         label_dtype: uint8 or uint16.
         outline: gives a record as long as a row's will be, before its files are read.
+        threads: how many put groups at once, so that each finds memory to use again; all cores where it is None.
     """
 
     def __init__(
@@ -62,10 +105,19 @@ class RowWriter:
         sizes: Sizes,
         label_dtype: np.dtype[Any],
         outline: Callable[[int], Record],
+        threads: int | None,
     ) -> None:
         self._sizes, self._label_dtype, self._outline = sizes, label_dtype, outline
-        self._ends = np.concatenate([[0], sizes.astype(np.int64).prod(axis=1).cumsum()])  # in pixels
-        self._firsts = _split(np.diff(self._ends) * (3 + label_dtype.itemsize))
+        self._ends = np.concatenate([[0], _pixels(sizes).cumsum()])  # in pixels
+        row_bytes = _pixels(sizes) * (3 + label_dtype.itemsize)
+        self._firsts = np.array(_split(row_bytes, BATCH_PAIRS, BATCH_BYTES))
+        self.groups = [
+            range(first + start, first + end)
+            for first, last in pairwise(self._firsts.tolist())
+            for start, end in pairwise(_split(row_bytes[first:last], _GROUP_PAIRS, _GROUP_BYTES))
+        ]
+        largest = max(int(row_bytes[rows.start : rows.stop].sum()) for rows in self.groups)
+        self._memory = Pool(largest, keep=threads or available_cores())
         pixels = np.empty(int(np.diff(self._ends[self._firsts]).max()) * (3 + label_dtype.itemsize), np.uint8)
         self._file = WholeFile(path)
         self._laid_out, self._written = _Frame(pixels), _Frame(pixels, self._file)
@@ -78,17 +130,26 @@ class RowWriter:
         self._syncing = ThreadPoolExecutor(1, "segfeed-sync")
         self._synced: list[Future[None]] = []
 
-    def put(self, index: int, pair: Pair) -> None:
-        """Write a row's pixels to their place.
+    def lease(self, number: int) -> Group:
+        """Lease memory for a group of rows; threads use it again and again."""
+        rows = self.groups[number]
+        sizes, label_size = self._sizes[rows.start : rows.stop], self._label_dtype.itemsize
+        pixels = int(_pixels(sizes).sum())
+        # Labels come first, because they may be 16-bit.
+        labels, images = np.split(self._memory.lease()[: pixels * (3 + label_size)], [pixels * label_size])
+        return Group(rows.start, sizes, images, labels.view(self._label_dtype))
+
+    def put(self, group: Group) -> None:
+        """Write a group's pixels to their place.
 
         Raises:
             OSError: the disk is full, or failed.
         """
-        number = int(np.searchsorted(self._firsts, index, side="right")) - 1
+        number = int(np.searchsorted(self._firsts, group.first, side="right")) - 1
         images, labels = self._places(number)
-        before = int(self._ends[index] - self._ends[self._firsts[number]])
-        self._file.write_at(np.ascontiguousarray(pair.image), images + 3 * before)
-        self._file.write_at(np.ascontiguousarray(pair.labels), labels + self._label_dtype.itemsize * before)
+        before = int(self._ends[group.first] - self._ends[self._firsts[number]])
+        self._file.write_at(group.images, images + 3 * before)
+        self._file.write_at(group.labels, labels + self._label_dtype.itemsize * before)
 
     def write(self, record: Record) -> None:
         """Say what belongs to the next row; with the last one of a record batch, the batch is written around its pixels."""
@@ -175,15 +236,20 @@ class _Frame:
         """Do nothing: nothing is buffered here."""
 
 
-def _split(row_bytes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """List where each record batch starts, and where the last one ends."""
+def _pixels(sizes: Sizes) -> npt.NDArray[np.int64]:
+    pixels: npt.NDArray[np.int64] = sizes.astype(np.int64).prod(axis=1)
+    return pixels
+
+
+def _split(row_bytes: npt.NDArray[np.int64], most_rows: int, most_bytes: int) -> list[int]:
+    """List where each part of some rows starts, and where the last one ends; a row that is too large is a part alone."""
     firsts, filled = [0], 0
     for index, size in enumerate(row_bytes.tolist()):
-        if index > firsts[-1] and (index - firsts[-1] == BATCH_PAIRS or filled + size > BATCH_BYTES):
+        if index > firsts[-1] and (index - firsts[-1] == most_rows or filled + size > most_bytes):
             firsts.append(index)
             filled = 0
         filled += size
-    return np.array([*firsts, len(row_bytes)])
+    return [*firsts, len(row_bytes)]
 
 
 # Columns are made of their buffers: `pa.array` would load pandas where it is installed, for half a second.
