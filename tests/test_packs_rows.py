@@ -80,7 +80,7 @@ def row_of(pair: Pair) -> Row:
 def open_writer(path: Path, rows: list[Row]) -> RowWriter:
     sizes = np.array([row.pair.labels.shape for row in rows], np.int32)
     return RowWriter(
-        path, {"format": "segfeed pack"}, sizes, rows[0].pair.labels.dtype, lambda n: blank(rows[n].record), threads=1
+        path, {"format": "segfeed pack"}, sizes, rows[0].pair.labels.dtype, lambda n: blank(rows[n].record), workers=1
     )
 
 

@@ -18,6 +18,15 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def worker_count(threads: int | None) -> int:
+    """Give the number of threads that do the work: one at least, and all cores where `threads` is None.
+
+    Raises:
+        OptionError: no whole number, or less than 0.
+    """
+    return available_cores() if threads is None else max(whole_number("threads", threads, 0, 1024), 1)
+
+
 def disk_faults() -> int:
     """Count the page faults of this thread (on macOS: of the process) that had to wait for the disk."""
     return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_majflt
@@ -33,7 +42,7 @@ def in_order(work: Callable[[int], Result], count: int, threads: int | None = No
     >>> list(in_order(lambda n: n * n, 5, threads=2))
     [0, 1, 4, 9, 16]
     """
-    workers = available_cores() if threads is None else max(whole_number("threads", threads, 0, 1024), 1)
+    workers = worker_count(threads)
     todo = iter(range(count))
     with ThreadPoolExecutor(workers, "segfeed") as pool:
         running: deque[Future[Result]] = deque(pool.submit(work, i) for i in islice(todo, 2 * workers + 2))

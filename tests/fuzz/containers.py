@@ -47,7 +47,7 @@ def _pack(count: int, dtype: np.dtype = _U8) -> bytes:
             Record(f"k{number}", np.arange(22), hash_record(pair), bytes(32), None) for number, pair in enumerate(pairs)
         ]
         sizes = np.array([pair.labels.shape for pair in pairs], np.int32)
-        writer = RowWriter(path, {}, sizes, dtype, records.__getitem__, threads=1)
+        writer = RowWriter(path, {}, sizes, dtype, records.__getitem__, workers=1)
         group = writer.lease(0)
         for number, pair in group.places():
             pair.image[...], pair.labels[...] = pairs[number]

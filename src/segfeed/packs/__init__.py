@@ -39,7 +39,7 @@ from segfeed.packs.manifest import MANIFEST, ROWS, peek_manifest, read_manifest,
 from segfeed.packs.rows import FORMAT_VERSION, MappedRows, hash_frame, map_rows
 from segfeed.packs.writer import Record, RowWriter
 from segfeed.pair import Pair
-from segfeed.parallel import in_order
+from segfeed.parallel import in_order, worker_count
 from segfeed.progress import show_progress
 from segfeed.sources import Source, source_digests
 from segfeed.storage import cache_folder, publish, sweep, write_over
@@ -276,7 +276,7 @@ class _Packing:
         described = {"segfeed": str(FORMAT_VERSION), "legend": json.dumps(self.source.legend.to_json())}
         described |= {"split": self.source.split, "task": self.source.task}
         legend, sizes = self.source.legend, self.source.sizes
-        writer = RowWriter(folder / ROWS, described, sizes, legend.dtype, self.outline, self.threads)
+        writer = RowWriter(folder / ROWS, described, sizes, legend.dtype, self.outline, worker_count(self.threads))
         hashes: FileHashes = []
 
         def put(number: int) -> list[Record]:

@@ -19,7 +19,6 @@ import pyarrow as pa
 
 from segfeed.packs.rows import BATCH_BYTES, BATCH_PAIRS, SCHEMA
 from segfeed.pair import Pair
-from segfeed.parallel import available_cores
 from segfeed.slots import Pool
 from segfeed.storage import WholeFile
 
@@ -95,7 +94,7 @@ class RowWriter:
         sizes: int32 (N, 2), (height, width) of each row in px.
         label_dtype: uint8 or uint16.
         outline: gives a record as long as a row's will be, before its files are read.
-        threads: how many put groups at once, so that each finds memory to use again; all cores where it is None.
+        workers: how many threads put groups, so that each finds memory to use again.
     """
 
     def __init__(
@@ -105,7 +104,7 @@ class RowWriter:
         sizes: Sizes,
         label_dtype: np.dtype[Any],
         outline: Callable[[int], Record],
-        threads: int | None,
+        workers: int,
     ) -> None:
         self._sizes, self._label_dtype, self._outline = sizes, label_dtype, outline
         self._ends = np.concatenate([[0], _pixels(sizes).cumsum()])  # in pixels
@@ -117,7 +116,7 @@ class RowWriter:
             for start, end in pairwise(_split(row_bytes[first:last], _GROUP_PAIRS, _GROUP_BYTES))
         ]
         largest = max(int(row_bytes[rows.start : rows.stop].sum()) for rows in self.groups)
-        self._memory = Pool(largest, keep=threads or available_cores())
+        self._memory = Pool(largest, keep=workers)
         pixels = np.empty(int(np.diff(self._ends[self._firsts]).max()) * (3 + label_dtype.itemsize), np.uint8)
         self._file = WholeFile(path)
         self._laid_out, self._written = _Frame(pixels), _Frame(pixels, self._file)
