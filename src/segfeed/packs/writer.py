@@ -24,10 +24,8 @@ from segfeed.storage import WholeFile
 
 Sizes = npt.NDArray[np.int32]
 
-_GROUP_PAIRS, _GROUP_BYTES = (
-    8,
-    8 << 20,
-)  # put at once: single pairs cost more calls, many leave the caches; fewer if large
+# What a thread puts at once: pair by pair it would be more calls, and much more would have left the caches.
+_GROUP_PAIRS, _GROUP_BYTES = 8, 8 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
