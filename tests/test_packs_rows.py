@@ -85,14 +85,14 @@ def open_writer(path: Path, rows: list[Row]) -> RowWriter:
 
 
 def put(writer: RowWriter, number: int, rows: list[Row]) -> None:
-    group = writer.lease(number)
-    for index, place in group.places():
+    stretch = writer.lease(number)
+    for index, place in enumerate(stretch.pairs, stretch.first):
         place.image[...], place.labels[...] = rows[index].pair
-    writer.put(group)
+    writer.put(stretch)
 
 
 def put_all(writer: RowWriter, rows: list[Row]) -> None:
-    for number in range(len(writer.groups)):
+    for number in range(len(writer.stretches)):
         put(writer, number, rows)
 
 
@@ -216,17 +216,17 @@ def test_large_pairs_fill_a_record_batch_earlier(path, monkeypatch):
     np.testing.assert_array_equal(map_rows(path, U8).pair(6).image, records[6].pair.image)
 
 
-def test_groups_hold_few_rows_of_one_record_batch_and_little_memory(path, monkeypatch):
+def test_stretches_hold_few_rows_of_one_record_batch_and_little_memory(path, monkeypatch):
     rows = [make_row(number) for number in range(150)]
     writer = open_writer(path, rows)
-    assert [index for group in writer.groups for index in group] == list(range(150))
-    assert {len(group) for group in writer.groups} == {8, 6}
-    assert all(group[0] // BATCH_PAIRS == group[-1] // BATCH_PAIRS for group in writer.groups)
+    assert [index for stretch in writer.stretches for index in stretch] == list(range(150))
+    assert {len(stretch) for stretch in writer.stretches} == {8, 6}
+    assert all(stretch[0] // BATCH_PAIRS == stretch[-1] // BATCH_PAIRS for stretch in writer.stretches)
     writer.abandon()
-    monkeypatch.setattr("segfeed.packs.writer._GROUP_BYTES", 100)
+    monkeypatch.setattr("segfeed.packs.writer._STRETCH_BYTES", 100)
     path.unlink()
     writer = open_writer(path, [make_row(14) for _ in range(3)])  # 60 bytes each
-    assert [len(group) for group in writer.groups] == [1, 1, 1]
+    assert [len(stretch) for stretch in writer.stretches] == [1, 1, 1]
     assert len(writer.lease(0).images) == 45
     writer.abandon()
 
@@ -321,11 +321,11 @@ def test_writing_never_goes_over_a_file_that_exists(path):
     assert path.read_bytes() == b"precious"
 
 
-def test_groups_are_put_in_any_order_and_by_any_thread(path):
+def test_stretches_are_put_in_any_order_and_by_any_thread(path):
     rows = [make_row(number) for number in range(200)]
     writer = open_writer(path, rows)
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(lambda number: put(writer, number, rows), reversed(range(len(writer.groups)))))
+        list(threads.map(lambda number: put(writer, number, rows), reversed(range(len(writer.stretches)))))
     for row in rows:
         writer.write(row.record)
     writer.finish()

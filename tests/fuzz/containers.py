@@ -48,10 +48,10 @@ def _pack(count: int, dtype: np.dtype = _U8) -> bytes:
         ]
         sizes = np.array([pair.labels.shape for pair in pairs], np.int32)
         writer = RowWriter(path, {}, sizes, dtype, records.__getitem__, workers=1)
-        group = writer.lease(0)
-        for number, pair in group.places():
-            pair.image[...], pair.labels[...] = pairs[number]
-        writer.put(group)
+        stretch = writer.lease(0)
+        for memory, pair in zip(stretch.pairs, pairs, strict=True):
+            memory.image[...], memory.labels[...] = pair
+        writer.put(stretch)
         for record in records:
             writer.write(record)
         writer.finish()

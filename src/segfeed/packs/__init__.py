@@ -280,14 +280,14 @@ class _Packing:
         hashes: FileHashes = []
 
         def put(number: int) -> list[Record]:
-            group = writer.lease(number)
-            records = [self.decode(index, place) for index, place in group.places()]
-            writer.put(group)
+            stretch = writer.lease(number)
+            records = [self.decode(index, place) for index, place in enumerate(stretch.pairs, stretch.first)]
+            writer.put(stretch)
             return records
 
         try:
             with show_progress(f"packing {self.source.name} {self.source.split}", len(self.source)) as advance:
-                for records in in_order(put, len(writer.groups), self.threads):
+                for records in in_order(put, len(writer.stretches), self.threads):
                     for record in records:
                         writer.write(record)
                         hashes.append((record.photo_sha256, record.mask_sha256))

@@ -6,7 +6,7 @@ while they lie in the processor's caches, and no more memory is taken than the p
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,7 +25,7 @@ from segfeed.storage import WholeFile
 Sizes = npt.NDArray[np.int32]
 
 # What a thread puts at once: pair by pair it would be more calls, and much more would have left the caches.
-_GROUP_PAIRS, _GROUP_BYTES = 8, 8 << 20
+_STRETCH_PAIRS, _STRETCH_BYTES = 8, 8 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,43 +48,30 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Group:
+class Stretch:
     """Hold memory for the pixels of a few rows, which lie side by side as they will in the file.
 
     Attributes:
         first: the first row.
-        sizes: int32 (rows, 2), (height, width) in px.
         images: uint8 (3 * pixels,).
         labels: uint8 or uint16 (pixels,).
+        pairs: the same, viewed as each row's pair.
     """
 
     first: int
-    sizes: Sizes
     images: npt.NDArray[np.uint8]
     labels: npt.NDArray[Any]
-
-    def places(self) -> Iterator[tuple[int, Pair]]:
-        """Give each row, and the memory of its pair."""
-        ends = _pixels(self.sizes).cumsum().tolist()
-        for n, (start, end) in enumerate(pairwise([0, *ends])):
-            height, width = self.sizes[n].tolist()
-            yield (
-                self.first + n,
-                Pair(
-                    self.images[3 * start : 3 * end].reshape(height, width, 3),
-                    self.labels[start:end].reshape(height, width),
-                ),
-            )
+    pairs: list[Pair]
 
 
 class RowWriter:
     """Write pairs to an Arrow IPC file, at most 64 or 256 MiB to a record batch.
 
-    Any thread may `lease` and `put` any group of rows; `write` takes what is said of the rows in their order, each after its
+    Any thread may `lease` and `put` any stretch of rows; `write` takes what is said of the rows in their order, each after its
     pair was put.
 
     Attributes:
-        groups: the rows of each group; together all rows in order.
+        stretches: the rows of each; together all rows in order.
 
     Args:
         path: the new file.
@@ -92,7 +79,7 @@ class RowWriter:
         sizes: int32 (N, 2), (height, width) of each row in px.
         label_dtype: uint8 or uint16.
         outline: gives a record as long as a row's will be, before its files are read.
-        workers: how many threads put groups, so that each finds memory to use again.
+        workers: how many threads put stretches, so that each finds memory to use again.
     """
 
     def __init__(
@@ -105,15 +92,15 @@ class RowWriter:
         workers: int,
     ) -> None:
         self._sizes, self._label_dtype, self._outline = sizes, label_dtype, outline
-        self._ends = np.concatenate([[0], _pixels(sizes).cumsum()])  # in pixels
-        row_bytes = _pixels(sizes) * (3 + label_dtype.itemsize)
+        self._ends = np.concatenate([[0], sizes.astype(np.int64).prod(axis=1).cumsum()])  # in pixels
+        row_bytes = np.diff(self._ends) * (3 + label_dtype.itemsize)
         self._firsts = np.array(_split(row_bytes, BATCH_PAIRS, BATCH_BYTES))
-        self.groups = [
+        self.stretches = [
             range(first + start, first + end)
             for first, last in pairwise(self._firsts.tolist())
-            for start, end in pairwise(_split(row_bytes[first:last], _GROUP_PAIRS, _GROUP_BYTES))
+            for start, end in pairwise(_split(row_bytes[first:last], _STRETCH_PAIRS, _STRETCH_BYTES))
         ]
-        largest = max(int(row_bytes[rows.start : rows.stop].sum()) for rows in self.groups)
+        largest = max(int(row_bytes[rows.start : rows.stop].sum()) for rows in self.stretches)
         self._memory = Pool(largest, keep=workers)
         pixels = np.empty(int(np.diff(self._ends[self._firsts]).max()) * (3 + label_dtype.itemsize), np.uint8)
         self._file = WholeFile(path)
@@ -127,26 +114,31 @@ class RowWriter:
         self._syncing = ThreadPoolExecutor(1, "segfeed-sync")
         self._synced: list[Future[None]] = []
 
-    def lease(self, number: int) -> Group:
-        """Lease memory for a group of rows; threads use it again and again."""
-        rows = self.groups[number]
-        sizes, label_size = self._sizes[rows.start : rows.stop], self._label_dtype.itemsize
-        pixels = int(_pixels(sizes).sum())
-        # Labels come first, because they may be 16-bit.
-        labels, images = np.split(self._memory.lease()[: pixels * (3 + label_size)], [pixels * label_size])
-        return Group(rows.start, sizes, images, labels.view(self._label_dtype))
+    def lease(self, number: int) -> Stretch:
+        """Lease memory for a stretch of rows; threads use it again and again."""
+        rows = self.stretches[number]
+        ends = (self._ends[rows.start : rows.stop + 1] - self._ends[rows.start]).tolist()
+        sizes, label_bytes = self._sizes[rows.start : rows.stop].tolist(), ends[-1] * self._label_dtype.itemsize
+        memory = self._memory.lease()[: label_bytes + 3 * ends[-1]]
+        labels = memory[:label_bytes].view(self._label_dtype)  # first, because they may be 16-bit
+        images = memory[label_bytes:]
+        pairs = [
+            Pair(images[3 * start : 3 * end].reshape(*size, 3), labels[start:end].reshape(size))
+            for size, (start, end) in zip(sizes, pairwise(ends), strict=True)
+        ]
+        return Stretch(rows.start, images, labels, pairs)
 
-    def put(self, group: Group) -> None:
-        """Write a group's pixels to their place.
+    def put(self, stretch: Stretch) -> None:
+        """Write a stretch's pixels to their place.
 
         Raises:
             OSError: the disk is full, or failed.
         """
-        number = int(np.searchsorted(self._firsts, group.first, side="right")) - 1
+        number = int(np.searchsorted(self._firsts, stretch.first, side="right")) - 1
         images, labels = self._places(number)
-        before = int(self._ends[group.first] - self._ends[self._firsts[number]])
-        self._file.write_at(group.images, images + 3 * before)
-        self._file.write_at(group.labels, labels + self._label_dtype.itemsize * before)
+        before = int(self._ends[stretch.first] - self._ends[self._firsts[number]])
+        self._file.write_at(stretch.images, images + 3 * before)
+        self._file.write_at(stretch.labels, labels + self._label_dtype.itemsize * before)
 
     def write(self, record: Record) -> None:
         """Say what belongs to the next row; with the last one of a record batch, the batch is written around its pixels."""
@@ -231,11 +223,6 @@ class _Frame:
 
     def flush(self) -> None:
         """Do nothing: nothing is buffered here."""
-
-
-def _pixels(sizes: Sizes) -> npt.NDArray[np.int64]:
-    pixels: npt.NDArray[np.int64] = sizes.astype(np.int64).prod(axis=1)
-    return pixels
 
 
 def _split(row_bytes: npt.NDArray[np.int64], most_rows: int, most_bytes: int) -> list[int]:
