@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segfeed.palette import voc_colours
+from segfeed.pixels.palette import voc_colours
 
 SHARED = Path(__file__).parents[1] / "shared" / "data"
 PALETTE = np.array(voc_colours(256), np.uint8).tobytes()

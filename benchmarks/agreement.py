@@ -14,9 +14,10 @@ import numpy.typing as npt
 from turns import MEAN, STD
 
 import segfeed
-from segfeed.crop import ROW
-from segfeed.kernels import Stored, fill_plain, make_recipe
-from segfeed.legend import Legend
+from segfeed.batches.kernels.filling import fill_plain, make_recipe
+from segfeed.pixels.legend import Legend
+from segfeed.pixels.pair import StoredPairs
+from segfeed.plans.rows import ROW
 
 _COLUMNS = 24  # probed pixels of a crop's middle line
 _MEAN_LEVELS = 2.0  # how far decoders may differ on average, of 255
@@ -101,5 +102,5 @@ class Referee:
         height, width = self._size
         row = np.array([(0, found.top, found.left, height, width, False)], ROW)
         images, labels = np.empty((1, height, width, 3), np.float32), np.empty((1, height, width), np.int32)
-        fill_plain(self._recipe, Stored.of(self._pairs[found.sample]), row, images, labels)
+        fill_plain(self._recipe, StoredPairs.of(self._pairs[found.sample]), row, images, labels)
         return images[0], labels[0]

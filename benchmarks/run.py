@@ -27,7 +27,7 @@ from rich.console import Console
 from turns import Job
 
 import segfeed
-from segfeed.parallel import available_cores
+from segfeed.system.work import available_cores
 
 PEERS = ("tfdata", "torchvision", "spdl", "grain", "dali", "ffcv")
 CROP_SIZE, BATCH_SIZE = (320, 480), 64

@@ -9,8 +9,8 @@ from draw_report import draw_report
 from PIL import Image
 
 import segfeed
-from segfeed.figures import draw_batch, draw_crops, draw_pairs
-from segfeed.packs import Pack
+from segfeed.packs.pack import Pack
+from segfeed.pictures.figures.sheets import draw_batch, draw_crops, draw_pairs
 
 HERE = Path(__file__).parent / "pictures"
 

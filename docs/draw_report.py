@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 from playwright.sync_api import Page, sync_playwright
 
-from segfeed.pages import write_report
+from segfeed.pictures.report.page import write_report
 
 GAP_PX, LEFT_PX, RIGHT_PX = 24, 900, 676
 

@@ -13,10 +13,10 @@ import keras
 import numpy as np
 import typer
 from keras import layers
-from pictures import draw_predictions
 
 import segfeed
-from segfeed.predictions import write_predictions
+from pictures import draw_predictions
+from segfeed.scoring.predictions import write_predictions
 
 STAGES = ((16, 1), (32, 2), (64, 2), (128, 3), (192, 3))
 """Channels and convolutions of each stage of the encoder; each halves height and width."""

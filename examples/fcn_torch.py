@@ -18,13 +18,13 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from pictures import draw_curves, draw_predictions
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import segfeed
-from segfeed.predictions import write_predictions
-from segfeed.progress import show_progress
+from pictures import draw_curves, draw_predictions
+from segfeed.scoring.predictions import write_predictions
+from segfeed.system.work import show_progress
 
 STAGES = ((16, 1), (32, 2), (64, 2), (128, 3), (192, 3))
 """Channels and convolutions of each stage of the encoder; each halves height and width."""

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from segfeed import Pack, Pair, Score, Source
-from segfeed.figures.page import (
+from segfeed.pictures.figures.canvas import (
     BAR,
     HAIRLINE,
     HEADER_PX,
@@ -21,9 +21,9 @@ from segfeed.figures.page import (
     legend_height,
     percent,
 )
-from segfeed.figures.panels import CAPTION_PX, GAP_PX, Grid, caption, place, spread, title_of
-from segfeed.paint import Swatch, Thumb, paint_labels
-from segfeed.predictions import read_prediction, score_folder
+from segfeed.pictures.figures.panels import CAPTION_PX, GAP_PX, Grid, caption, place, spread, title_of
+from segfeed.pictures.paint import Swatch, Thumb, paint_labels
+from segfeed.scoring.predictions import read_prediction, score_folder
 
 _LINE: dict[str, Any] = {"color": BAR, "linewidth": 2, "marker": "o", "markersize": 4, "clip_on": False}
 _PALE_BAR = "#b9c5cf"
@@ -61,7 +61,7 @@ def draw_predictions(reader: Source | Pack, folder: Path, path: Path) -> None:
 
     Args:
         reader: of photos and labels.
-        folder: a prediction KEY.png for each sample, as `segfeed.predictions.write_predictions` writes them.
+        folder: a prediction KEY.png for each sample, as `segfeed.scoring.predictions.write_predictions` writes them.
         path: a .png file.
     """
     score = score_folder(folder, reader)

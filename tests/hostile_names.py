@@ -8,8 +8,8 @@ from PIL import Image
 
 from little_voc import CLASSES, COLOURS, a_photo, some_labels
 from segfeed import Legend, Source
-from segfeed.blobs import File
-from segfeed.sources import Missing, Sample
+from segfeed.datasets.blobs import File
+from segfeed.datasets.source import Missing, Sample
 
 Name = Callable[[str], str]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from segfeed.audit import check
-from segfeed.findings import Audit, Finding
-from segfeed.palette import voc_colours
+from segfeed.audit.checking import check
+from segfeed.audit.findings import Audit, Finding
+from segfeed.pixels.palette import voc_colours
 
 CLASSES = ("background", "cat", "dog")
 COLOURS = np.array(voc_colours(256), np.uint8)

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
-from segfeed.palette import voc_colours
+from segfeed.pixels.palette import voc_colours
 
 PALETTE = np.array(voc_colours(256), np.uint8).tobytes()
 ROOT = "VOCdevkit/VOC2012/"

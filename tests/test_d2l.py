@@ -10,7 +10,7 @@ from PIL import Image
 
 from segfeed import d2l
 from segfeed.errors import OptionError, SourceMissingError
-from segfeed.palette import voc_colours
+from segfeed.pixels.palette import voc_colours
 
 # As printed in the chapter.
 COLORMAP = [

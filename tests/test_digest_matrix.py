@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from segfeed import Draw, Format, Loader, Plan, Shard, make_pack, scan
-from segfeed.plan import Small
+from segfeed.plans.plan import Small
 
 BATCH, SIDE, EPOCHS = 12, 10, 2
 THREADS, WORLDS = (0, 1, 2, 3, 7), (1, 2, 3, 4, 6)

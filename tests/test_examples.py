@@ -14,7 +14,7 @@ import typer
 from PIL import Image
 
 import segfeed
-from segfeed.predictions import score_folder
+from segfeed.scoring.predictions import score_folder
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FRAMEWORKS = {"fcn_torch.py": "torch", "fcn_keras.py": "tensorflow", "fcn_jax.py": "jax"}

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from segfeed import IMAGENET, Format, Pack, Shard, Source, feed, load
-from segfeed.catalogue import DATASETS
-from segfeed.dataset import FETCHED
+from segfeed.datasets.catalogue.fetching import DATASETS
+from segfeed.datasets.opening import FETCHED
 from segfeed.errors import OptionError, SourceError, SourceMissingError, UnknownColourError
 
 CROP = (32, 48)

@@ -10,7 +10,7 @@ import pytest
 from fuzz import pictures
 from fuzz.probes import PROBES
 from fuzz.replay import CRASHES, replay
-from segfeed.codec import StoredMask, decode_mask
+from segfeed.pixels.codec import StoredMask, decode_mask
 
 HERE = Path(__file__).parent
 

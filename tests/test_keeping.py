@@ -11,12 +11,12 @@ from collections import deque
 import numpy as np
 import pytest
 
+from segfeed.batches.batch_format import Format
+from segfeed.batches.kernels.filling import load_compiled, make_recipe
+from segfeed.batches.loader import Loader
 from segfeed.feed import scan
-from segfeed.format import Format
-from segfeed.kernels import load_compiled, make_recipe
-from segfeed.loader import Loader
-from segfeed.packs import make_pack
-from segfeed.plan import Draw, Plan
+from segfeed.packs.pack import make_pack
+from segfeed.plans.plan import Draw, Plan
 
 KEPT, EPOCHS, SIDE = 50, 4, 24
 FORMATS = {

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segfeed.palette import voc_colours
+from segfeed.pixels.palette import voc_colours
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/smaps_rollup").exists(), reason="private memory is read from /proc (Linux)"
@@ -27,9 +27,9 @@ START = """
 import json, sys, threading
 from pathlib import Path
 from segfeed import Draw, Plan, Format, make_pack, scan
-from segfeed.kernels import load_compiled
-from segfeed.loader import Loader
-from segfeed.packs import Pack
+from segfeed.batches.kernels.filling import load_compiled
+from segfeed.batches.loader import Loader
+from segfeed.packs.pack import Pack
 
 def private():
     "Measure in bytes what this process alone holds: no mapped files."

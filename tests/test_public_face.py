@@ -13,7 +13,7 @@ import pytest
 import segfeed
 
 REPOSITORY = Path(__file__).parents[1]
-HEAVY = ("torch", "tensorflow", "jax", "matplotlib", "numba", "rich", "typer", "pandas", "skimage", "segfeed.cli")
+HEAVY = ("torch", "tensorflow", "jax", "matplotlib", "numba", "rich", "typer", "pandas", "skimage", "segfeed.cli.app")
 
 
 def constants_then_classes_then_functions(name):
@@ -102,7 +102,7 @@ def test_package_says_that_it_is_typed():
 
 
 def test_formats_that_scan_recognises_can_be_imported():
-    sources = importlib.import_module("segfeed.sources")
+    sources = importlib.import_module("segfeed.datasets.source")
     for name, module in sources.FORMATS.items():
         found = importlib.import_module(module)
         assert callable(found.recognise), name

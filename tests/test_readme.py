@@ -10,8 +10,8 @@ import pytest
 import typer
 
 import segfeed
-from segfeed.cli import app
-from segfeed.format import Format
+from segfeed.batches.batch_format import Format
+from segfeed.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

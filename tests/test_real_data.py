@@ -6,8 +6,8 @@ from PIL import Image
 
 import segfeed
 from segfeed import d2l
-from segfeed.codec import decode_mask, read_labels
-from segfeed.legend import VOC
+from segfeed.pixels.codec import decode_mask, read_labels
+from segfeed.pixels.legend import VOC
 
 # What the book prints for the first training mask, rows 105..114, columns 130..139; void is shown as 0.
 BOOK = (

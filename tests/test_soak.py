@@ -20,7 +20,7 @@ import gc, json, os, re, sys, threading, time
 from pathlib import Path
 import numpy as np
 from segfeed import Draw, Plan, Format, make_pack, scan
-from segfeed.loader import Loader
+from segfeed.batches.loader import Loader
 
 source = scan(sys.argv[1])
 reader = source if sys.argv[2] == "source" else make_pack(source)

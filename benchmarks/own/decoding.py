@@ -16,10 +16,10 @@ from PIL import Image
 from turns import Job, Turn, serve_turn
 
 import segfeed
-from segfeed.crop import ROW
-from segfeed.format import Format
-from segfeed.kernels import Stored, fill, load_compiled, make_recipe
-from segfeed.pair import Pair
+from segfeed.batches.batch_format import Format
+from segfeed.batches.kernels.filling import fill, load_compiled, make_recipe
+from segfeed.pixels.pair import Pair, StoredPairs
+from segfeed.plans.rows import ROW
 
 Pixels = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 _BETWEEN_SYNCS = 64  # pairs after which the disk is asked to catch up
@@ -129,7 +129,7 @@ def _photos(job: Job) -> Turn:
                 simplejpeg.decode_jpeg(photos[photo].read_bytes(), "RGB", strict=True, buffer=pair.image)
                 row = np.array([(photo, *places[photo], height, width, False)], ROW)
                 place = slice(n % job.batch_size, n % job.batch_size + 1)
-                fill(recipe, Stored.of(pair), row, images[place], labels[place])
+                fill(recipe, StoredPairs.of(pair), row, images[place], labels[place])
 
         return work
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from numba import njit
 from turns import Job, serve_turn
 
-from segfeed.kernels.streaming import settle, stream_bytes
-from segfeed.slots import Pool
+from segfeed.batches.kernels.streaming import settle, stream_bytes
+from segfeed.system.slots import Pool
 
 Batch = Callable[[], None]
 

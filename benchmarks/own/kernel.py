@@ -10,9 +10,9 @@ from own.warm import open_train
 from turns import Job, serve_turn
 
 import segfeed
-from segfeed.crop import Rows
-from segfeed.readers import fill_rows, recipe_for
-from segfeed.slots import Pool
+from segfeed.batches.readers import fill_rows, recipe_for
+from segfeed.plans.rows import Rows
+from segfeed.system.slots import Pool
 
 _SLOTS = 3  # of each thread: as many as the loader's threads have between them
 

@@ -10,24 +10,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from segfeed import errors
-from segfeed.adapters import to_jax, to_tf, to_torch
+from segfeed.audit.findings import Finding
+from segfeed.batches.batch_format import IMAGENET, Format
+from segfeed.batches.loader import Batch, Loader
+from segfeed.datasets.source import Source
 from segfeed.errors import SegfeedError
 from segfeed.feed import Splits, load, scan
-from segfeed.findings import Finding
-from segfeed.format import IMAGENET, Format
-from segfeed.legend import Legend
-from segfeed.loader import Batch, Loader
-from segfeed.packs import Pack, make_pack
-from segfeed.pair import Pair
-from segfeed.plan import Draw, Plan, Shard
-from segfeed.score import Score
-from segfeed.sources import Source
+from segfeed.frameworks.adapters import to_jax, to_tf, to_torch
+from segfeed.packs.pack import Pack, make_pack
+from segfeed.pixels.legend import Legend
+from segfeed.pixels.pair import Pair
+from segfeed.plans.plan import Draw, Plan, Shard
+from segfeed.scoring.score import Score
 
 if TYPE_CHECKING:
     from segfeed import d2l
-    from segfeed.audit import check
-    from segfeed.figures import show
-    from segfeed.pages import write_report
+    from segfeed.audit.checking import check
+    from segfeed.pictures.figures.sheets import show
+    from segfeed.pictures.report.page import write_report
 
 __version__ = "0.1.0"
 
@@ -61,7 +61,11 @@ __all__ = [
 ]
 
 
-_LATER = {"check": "segfeed.audit", "show": "segfeed.figures", "write_report": "segfeed.pages"}
+_LATER = {
+    "check": "segfeed.audit.checking",
+    "show": "segfeed.pictures.figures.sheets",
+    "write_report": "segfeed.pictures.report.page",
+}
 
 
 def __getattr__(name: str) -> Any:

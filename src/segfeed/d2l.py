@@ -26,18 +26,18 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.blobs import Blob
-from segfeed.catalogue import DATASETS, fetch_archive, fetch_dataset
-from segfeed.codec import decode_mask, decode_photo
+from segfeed.batches.batch_format import IMAGENET
+from segfeed.batches.loader import Loader
+from segfeed.datasets.blobs import Blob
+from segfeed.datasets.catalogue.fetching import DATASETS, fetch_archive, fetch_dataset
 from segfeed.errors import OptionError
 from segfeed.feed import scan
-from segfeed.format import IMAGENET
-from segfeed.legend import VOC, Legend
-from segfeed.loader import Loader
-from segfeed.packs import Pack, make_pack
-from segfeed.palette import colour_codes, voc_colours
-from segfeed.plan import Draw, Plan
-from segfeed.storage import cache_folder
+from segfeed.packs.pack import Pack, make_pack
+from segfeed.pixels.codec import decode_mask, decode_photo
+from segfeed.pixels.legend import VOC, Legend
+from segfeed.pixels.palette import colour_codes, voc_colours
+from segfeed.plans.plan import Draw, Plan
+from segfeed.system.storage import cache_folder
 
 VOC_COLORMAP = [list(colour) for colour in voc_colours(21)]
 """Red, green and blue of the 21 classes."""

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.dataset import Dataset, LegendLike, find_root, open_dataset
+from segfeed.batches.batch_format import Format
+from segfeed.batches.loader import Loader
+from segfeed.datasets.opening import Dataset, LegendLike, find_root, open_dataset
+from segfeed.datasets.source import Source, Task
+from segfeed.datasets.splits import Part, join, parse_split
 from segfeed.errors import OptionError, SourceError
-from segfeed.format import Format
-from segfeed.loader import Loader
-from segfeed.options import whole_number
-from segfeed.packs import Pack, find_pack, make_pack
-from segfeed.plan import Draw, Plan, Shard, Small, check_shard
-from segfeed.sources import Source, Task
-from segfeed.splits import Part, join, parse_split
+from segfeed.packs.pack import Pack, find_pack, make_pack
+from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
+from segfeed.system.options import whole_number
 
 MAX_SLOT_BYTES = 512 << 20
 _log = logging.getLogger("segfeed")
@@ -58,7 +58,7 @@ def scan(
         path_or_name: a dataset's folder, tar or table (docs/formats.md), or a name: "sample" for the embedded dataset,
             "voc2012" or "sbd" where it was fetched.
         split: the name of a split, or a split string: "train[:10%]", "train[100:200]", "train+val", "train[fold=0/5]"; see
-            `segfeed.splits`.
+            `segfeed.datasets.splits`.
         task: "semantic" for class ids, "instance" for object ids.
         legend: a Legend, class names, or the path of a legend file (text, JSON, or a palette PNG); the format's own where
             it is None. Or a mapping that groups the format's own classes, such as {"cat": "animal", "dog": "animal",

@@ -21,13 +21,17 @@ import pytest
 from PIL import Image
 
 from faults.trees import files_of
-from segfeed import Draw, Loader, Plan, feed, make_pack, packs, sample, scan, storage
-from segfeed.cache import prune_packs
+from segfeed import Draw, Loader, Plan, feed, make_pack, scan
+from segfeed.audit.verification import verify_pack
+from segfeed.datasets.export import Kind, export_splits
+from segfeed.datasets.sample import writing as sample
+from segfeed.datasets.source import FORMATS
 from segfeed.errors import PackError, SegfeedError
-from segfeed.export import Kind, export_splits
-from segfeed.packs import Pack
-from segfeed.sources import FORMATS
-from segfeed.verification import verify_pack
+from segfeed.packs import pack as packs
+from segfeed.packs import writer
+from segfeed.packs.cache import prune_packs
+from segfeed.packs.pack import Pack
+from segfeed.system import storage
 
 _CHECK_SPACE = storage.check_space
 OPTIONS: dict[str, Any] = {"batch_size": 2, "crop_size": (8, 8), "splits": ("train", None), "threads": 2}
@@ -35,7 +39,7 @@ OPTIONS: dict[str, Any] = {"batch_size": 2, "crop_size": (8, 8), "splits": ("tra
 
 def prepare() -> None:
     """Set up a process for tiny datasets, and import now what every job would import by itself."""
-    packs.writer.BATCH_PAIRS = 2  # several record batches of a few pairs
+    writer.BATCH_PAIRS = 2  # several record batches of a few pairs
     packs._SETTLED_NS = -(10**18)  # files that were written just now count as settled, so that stamps are recorded
     storage.check_space = lambda *_: None  # a full disk is found by writing, not by looking
     sample.PAIRS, sample.TEST_PHOTOS, sample.SHAPES = 1, 1, (((20, 30), 100),)

@@ -11,7 +11,7 @@ from faults.jobs import digest_of
 from faults.rot import damages, try_all
 from segfeed import Draw, Format, Loader, Plan, make_pack, scan
 from segfeed.errors import StateError
-from segfeed.packs import Pack
+from segfeed.packs.pack import Pack
 
 
 def rot_file(root: str, name: str, flips: int, cuts: int) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from faults import every
 from faults.forks import task, wait_for
 from faults.layer import Fault
 from segfeed import make_pack, scan
-from segfeed.palette import voc_colours
+from segfeed.pixels.palette import voc_colours
 
 PALETTE = np.array(voc_colours(256), np.uint8).tobytes()
 

@@ -8,10 +8,11 @@ import pytest
 
 from faults.forks import task
 from faults.jobs import digest_of
-from segfeed import Draw, Format, Loader, Pack, Plan, make_pack, readers, scan
-from segfeed.cache import prune_packs
+from segfeed import Draw, Format, Loader, Pack, Plan, make_pack, scan
+from segfeed.audit.verification import verify_pack
+from segfeed.batches import readers
 from segfeed.errors import PackError
-from segfeed.verification import verify_pack
+from segfeed.packs.cache import prune_packs
 
 SIGBUS = -7
 

@@ -17,7 +17,7 @@ from PIL import Image
 from faults.forks import task, wait_for
 from installed import SEGFEED
 from segfeed import Draw, Format, Loader, Plan, make_pack, scan
-from segfeed.palette import voc_colours
+from segfeed.pixels.palette import voc_colours
 
 SECONDS = 20
 

@@ -14,7 +14,7 @@ from faults.forks import Forks, task, wait_for
 from faults.layer import Fault
 from faults.trees import files_of
 from faults.works import PACK, WORKS
-from segfeed.storage import _host, unfinished_folders
+from segfeed.system.storage import _host, unfinished_folders
 
 ROUNDS = 200 if EXHAUSTIVE else 50
 

@@ -9,11 +9,11 @@ import pytest
 from faults.forks import task
 from faults.rotting import everything_in
 from segfeed import Pack, make_pack, scan
+from segfeed.audit.verification import verify_pack
 from segfeed.errors import PackError
-from segfeed.packs import find_pack
 from segfeed.packs.fingerprints import hash_fields, stamp_of_source
-from segfeed.storage import write_over
-from segfeed.verification import verify_pack
+from segfeed.packs.pack import find_pack
+from segfeed.system.storage import write_over
 
 
 @pytest.fixture(name="packed")

@@ -11,11 +11,11 @@ from PIL import Image
 
 from faults.forks import task
 from segfeed import Draw, Loader, Plan, make_pack, scan
+from segfeed.audit.verification import verify_source
 from segfeed.errors import StateError
 from segfeed.packs.fingerprints import stamp_of_source
-from segfeed.palette import voc_colours
-from segfeed.storage import write_over
-from segfeed.verification import verify_source
+from segfeed.pixels.palette import voc_colours
+from segfeed.system.storage import write_over
 
 CLASSES = ("background", "cat", "dog", "road sign")
 COLOURS = voc_colours(len(CLASSES))

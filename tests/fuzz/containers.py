@@ -18,16 +18,16 @@ import pyarrow as pa
 import scipy.io
 
 from fuzz.probe import Mutate, Probe, file_of, folder, tiny_source
-from segfeed.archives import index_tar, list_archive
-from segfeed.archives.members import Member
-from segfeed.archives.tar_file import BLOCK_BYTES
-from segfeed.catalogue.mat_file import read_mat_field
+from segfeed.datasets.archives.archive import index_tar, list_archive
+from segfeed.datasets.archives.members import Member
+from segfeed.datasets.archives.tar_file import BLOCK_BYTES
+from segfeed.datasets.catalogue.mat_file import read_mat_field
 from segfeed.errors import MaskError, PackError, SegfeedError
-from segfeed.packs import Pack, make_pack
 from segfeed.packs.fingerprints import hash_fields, hash_record
+from segfeed.packs.pack import Pack, make_pack
 from segfeed.packs.rows import map_rows
 from segfeed.packs.writer import Record, RowWriter
-from segfeed.pair import Pair
+from segfeed.pixels.pair import Pair
 
 _U8, _U16 = np.dtype(np.uint8), np.dtype(np.uint16)
 

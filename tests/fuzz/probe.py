@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from segfeed.datasets.source import Source
 from segfeed.feed import scan
-from segfeed.legend import VOC
-from segfeed.sources import Source
+from segfeed.pixels.legend import VOC
 
 Mutate = Callable[[bytes], bytes]
 

@@ -7,13 +7,13 @@ from itertools import product
 import numpy as np
 
 from fuzz.probe import Probe, file_of, folder, tiny_source
+from segfeed.batches.loader import Loader
+from segfeed.datasets.formats.legend_files import read_legend
+from segfeed.datasets.formats.lists import read_list
+from segfeed.datasets.splits import parse_split
 from segfeed.errors import LegendError, OptionError, SegfeedError, StateError, UnknownColourError
-from segfeed.legend import VOC, Legend
-from segfeed.loader import Loader
-from segfeed.plan import Plan
-from segfeed.sources.legend_files import read_legend
-from segfeed.sources.lists import read_list
-from segfeed.splits import parse_split
+from segfeed.pixels.legend import VOC, Legend
+from segfeed.plans.plan import Plan
 
 _SUFFIXES = (".txt", ".csv", ".json")
 

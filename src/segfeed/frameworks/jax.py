@@ -7,12 +7,12 @@ from typing import Self
 
 import numpy as np
 
-from segfeed.crop import ROW, Rows
+from segfeed.batches.loader import Batch, Loader
+from segfeed.batches.readers import recipe_for
 from segfeed.errors import OptionError
-from segfeed.frameworks import FrameworkLoader, require
-from segfeed.loader import Batch, Loader
-from segfeed.plan import Shard
-from segfeed.readers import recipe_for
+from segfeed.frameworks.framework_loader import FrameworkLoader, require
+from segfeed.plans.plan import Shard
+from segfeed.plans.rows import ROW, Rows
 
 require("jax", "jax")
 

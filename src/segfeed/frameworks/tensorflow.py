@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy.typing as npt
 
-from segfeed.frameworks import require
-from segfeed.loader import Loader
-from segfeed.readers import recipe_for
+from segfeed.batches.loader import Loader
+from segfeed.batches.readers import recipe_for
+from segfeed.frameworks.framework_loader import require
 
 require("tensorflow", "tensorflow")
 

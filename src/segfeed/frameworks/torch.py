@@ -9,15 +9,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from segfeed.crop import ROW, Rows
+from segfeed.batches.batch_format import Format
+from segfeed.batches.loader import Batch, Loader
+from segfeed.batches.readers import fill_rows, recipe_for
 from segfeed.errors import OptionError
-from segfeed.format import Format
-from segfeed.frameworks import FrameworkLoader, require
-from segfeed.loader import Batch, Loader
-from segfeed.options import whole_number
-from segfeed.packs import Pack
-from segfeed.plan import Shard
-from segfeed.readers import fill_rows, recipe_for
+from segfeed.frameworks.framework_loader import FrameworkLoader, require
+from segfeed.packs.pack import Pack
+from segfeed.plans.plan import Shard
+from segfeed.plans.rows import ROW, Rows
+from segfeed.system.options import whole_number
 
 require("torch", "torch")
 

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from segfeed.crop import Rows
-from segfeed.format import Format, LabelType
-from segfeed.frameworks import require
-from segfeed.kernels import Recipe
-from segfeed.loader import Batch
-from segfeed.slots import Memory
+from segfeed.batches.batch_format import Format, LabelType
+from segfeed.batches.kernels.filling import Recipe
+from segfeed.batches.loader import Batch
+from segfeed.frameworks.framework_loader import require
+from segfeed.plans.rows import Rows
+from segfeed.system.slots import Memory
 
 require("torch", "torch")
 
@@ -46,7 +46,7 @@ class Finish:
         device: where tensors lie.
         memory: the order of NCHW images in memory.
 
-    >>> from segfeed.kernels import make_recipe
+    >>> from segfeed.batches.kernels.filling import make_recipe
     >>> recipe = make_recipe(Format("NCHW", label_dtype="int64", void=-100), 5, 21, 255)
     >>> finish = Finish(recipe, torch.device("cpu"))
     >>> images, labels = finish(torch.zeros(2, 4, 5, 3, dtype=torch.uint8), torch.full((2, 4, 5), 255))

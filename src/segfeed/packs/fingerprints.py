@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from segfeed.codec import decoder_versions
+from segfeed.datasets.source import Source
 from segfeed.packs.rows import FORMAT_VERSION
-from segfeed.pair import Pair
-from segfeed.parallel import in_order
-from segfeed.progress import show_progress
-from segfeed.sources import Source
+from segfeed.pixels.codec import decoder_versions
+from segfeed.pixels.pair import Pair
+from segfeed.system.work import in_order, show_progress
 
 FileHashes = list[tuple[bytes, bytes | None]]
 

@@ -7,7 +7,7 @@ from typing import Any
 from segfeed.errors import PackError
 from segfeed.packs.fingerprints import hash_fields
 from segfeed.packs.rows import FORMAT_VERSION
-from segfeed.storage import write_whole
+from segfeed.system.storage import write_whole
 
 ROWS, MANIFEST = "pairs.arrow", "manifest.json"
 """The two files of a pack's folder."""

@@ -16,8 +16,7 @@ import pyarrow as pa
 import xxhash
 
 from segfeed.errors import PackError
-from segfeed.kernels import Stored
-from segfeed.pair import Pair
+from segfeed.pixels.pair import Pair, StoredPairs
 
 FORMAT_VERSION = 1
 BATCH_PAIRS = 64
@@ -80,13 +79,13 @@ class MappedRows:
                 f"{self.path}: cut to {size} of {len(self.memory)} bytes while it was in use; remove its folder and pack again."
             )
 
-    def stored(self, samples: npt.NDArray[np.int64]) -> Stored:
+    def stored(self, samples: npt.NDArray[np.int64]) -> StoredPairs:
         """Say where some rows lie; rows -1 (no sample) point at the first one."""
         samples = np.maximum(samples, 0)
         # A row starts at any byte, but 16-bit labels at an even one: Arrow aligns their buffer, and each row before is even.
         ids = self.memory[: len(self.memory) & -self.label_dtype.itemsize].view(self.label_dtype)
         starts = self.labels[samples] // self.label_dtype.itemsize
-        return Stored(self.memory, self.images[samples], ids, starts, self.sizes[samples])
+        return StoredPairs(self.memory, self.images[samples], ids, starts, self.sizes[samples])
 
     def read_ahead(self, samples: npt.NDArray[np.int64]) -> None:
         """Ask the system to read rows from the disk that will be needed soon; waits for nothing, copies nothing."""

@@ -18,9 +18,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from segfeed.packs.rows import BATCH_BYTES, BATCH_PAIRS, SCHEMA
-from segfeed.pair import Pair
-from segfeed.slots import Pool
-from segfeed.storage import WholeFile
+from segfeed.pixels.pair import Pair
+from segfeed.system.slots import Pool
+from segfeed.system.storage import WholeFile
 
 Sizes = npt.NDArray[np.int32]
 

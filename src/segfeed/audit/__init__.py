@@ -1,0 +1,1 @@
+"""Audit: what is in a dataset and what is wrong with it."""

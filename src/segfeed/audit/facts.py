@@ -1,0 +1,252 @@
+"""Facts: what reading one sample once shows. Pixels are measured and let go, so a whole dataset's facts fit in memory."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from segfeed.audit.findings import Box, Finding, Severity
+from segfeed.audit.lookalikes import Look, look_at
+from segfeed.audit.unknowns import Unknowns, known_values, measure_unknowns
+from segfeed.datasets.blobs import Blob
+from segfeed.datasets.source import Sample, Source
+from segfeed.errors import MaskError, SegfeedError, UnknownColourError
+from segfeed.pixels.codec import StoredMask, decode_mask, decode_photo, read_labels, read_photo_header
+from segfeed.pixels.headers import JPEG_MAGIC, PNG_MAGIC, kind_of, read_jpeg_header, read_png_header
+from segfeed.pixels.lookup import Encoder, Labels
+from segfeed.pixels.palette import colour_codes
+
+Size = tuple[int, int]
+Part = Literal["photo", "mask"]
+
+_JPEG_KINDS = {1: "gray", 4: "CMYK"}
+_PNG_KINDS = {0: "gray", 3: "palette", 4: "alpha", 6: "alpha"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhotoFacts:
+    """Hold what reading a photo showed.
+
+    Attributes:
+        file: its path below the dataset's root.
+        name: what messages call it.
+        size: (height, width) in px as stored, or None where not even that can be read.
+        orientation: EXIF's, 1 = upright.
+        kind: "colour", "gray", "CMYK", "palette" or "alpha".
+        digest: a hash of the file's bytes.
+        look: what it looks like; None where it cannot be decoded, or nobody asked.
+        error: why it cannot be decoded.
+    """
+
+    file: str
+    name: str
+    size: Size | None = None
+    orientation: int = 1
+    kind: str = "colour"
+    digest: bytes = b""
+    look: Look | None = None
+    error: SegfeedError | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskFacts:
+    """Hold what reading a mask showed.
+
+    Attributes:
+        file: its path below the dataset's root.
+        name: what messages call it.
+        size: (height, width) in px, or None where not even that can be read.
+        orientation: EXIF's, 1 = upright.
+        kind: "colour", "gray", "palette" or "alpha" for a PNG, else what its first bytes are, such as "a JPEG".
+        bits: of a channel of a PNG.
+        digest: a hash of the file's bytes.
+        values: the known values that occur: indices, or codes of colours, (N,).
+        labels: the label of each of them, (N,).
+        counts: int64 (N,), how many pixels hold each.
+        colours: uint32 (N,), the colour code of each in a palette mask; empty for others.
+        unknowns: what the legend does not know; for a JPEG what was measured in it.
+        error: why it cannot be decoded, or not by this legend.
+    """
+
+    file: str
+    name: str
+    size: Size | None = None
+    orientation: int = 1
+    kind: str = "palette"
+    bits: int = 8
+    digest: bytes = b""
+    values: npt.NDArray[Any] = field(default_factory=lambda: np.empty(0, np.uint32))
+    labels: Labels = field(default_factory=lambda: np.empty(0, np.uint8))
+    counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    colours: npt.NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
+    unknowns: Unknowns | None = None
+    error: SegfeedError | None = None
+
+    @property
+    def pixels(self) -> int:
+        """Count the pixels, known or not."""
+        return self.size[0] * self.size[1] if self.size else 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facts:
+    """Hold what reading one sample showed.
+
+    Attributes:
+        places: where it is listed, as (split, key); the first is the one that findings name.
+        source: the first split that lists it.
+        photo: None where there is no photo.
+        mask: None where there is no mask.
+    """
+
+    places: tuple[tuple[str, str], ...]
+    source: Source
+    photo: PhotoFacts | None
+    mask: MaskFacts | None
+
+    def about(
+        self,
+        part: Part,
+        severity: Severity,
+        rule: str,
+        found: str,
+        expected: str,
+        remedy: str,
+        box: Box | None = None,
+    ) -> Finding:
+        """Make a finding about this sample's photo or mask."""
+        (split, key), *also = self.places
+        facts = self.photo if part == "photo" else self.mask
+        file = "" if facts is None else facts.file
+        return Finding(severity, rule, split, key, file, found, expected, remedy, box, tuple(also))
+
+
+def read_facts(source: Source, sample: Sample, places: tuple[tuple[str, str], ...], *, look: bool) -> Facts:
+    """Read one sample: each of its files once; what goes wrong becomes a fact."""
+    photo = _read_photo(sample.photo, source.root, look=look)
+    mask = None if sample.mask is None else read_mask(sample.mask, source)
+    return Facts(places, source, photo, mask)
+
+
+def _read_photo(blob: Blob, root: Path, *, look: bool) -> PhotoFacts:
+    file, name = below(root, blob.place), blob.name
+    try:
+        data = blob.read()
+    except SegfeedError as error:
+        return PhotoFacts(file, name, error=_bare(error))
+    facts: dict[str, Any] = {"digest": xxhash.xxh3_128_digest(data), "kind": _photo_kind(data)}
+    try:
+        header = read_photo_header(data, name)
+        facts |= {"size": (header.height, header.width), "orientation": header.orientation}
+    except SegfeedError as error:
+        facts["error"] = _bare(error)
+    try:
+        image = decode_photo(data, name)
+        facts["look"] = look_at(image) if look else None
+    except SegfeedError as error:
+        facts["error"] = _bare(error)
+    return PhotoFacts(file, name, **facts)
+
+
+def _photo_kind(data: bytes) -> str:
+    if data.startswith(JPEG_MAGIC):
+        header = read_jpeg_header(data)
+        return _JPEG_KINDS.get(header.components, "colour") if header else "colour"
+    if data.startswith(PNG_MAGIC):
+        return _PNG_KINDS.get(data[25], "colour") if len(data) > 25 else "colour"
+    return "colour"
+
+
+def read_mask(blob: Blob, source: Source) -> MaskFacts:
+    """Read a mask; what goes wrong becomes a fact."""
+    file, name = below(source.root, blob.place), blob.name
+    try:
+        data = blob.read()
+    except SegfeedError as error:
+        return MaskFacts(file, name, error=_bare(error))
+    facts = {"digest": xxhash.xxh3_128_digest(data), **_describe_mask(data, name)}
+    try:
+        stored = decode_mask(data, name)
+        facts |= {"size": stored.pixels.shape[:2], **_read_values(stored, source.legend, name)}
+    except SegfeedError as error:
+        facts |= {"error": _bare(error), "unknowns": _measure_jpeg(data, source.legend)}
+    return MaskFacts(file, name, **facts)
+
+
+def _describe_mask(data: bytes, name: str) -> dict[str, Any]:
+    """Read what a mask declares, as fields of its facts."""
+    if not data.startswith(PNG_MAGIC):
+        header = read_jpeg_header(data) if data.startswith(JPEG_MAGIC) else None
+        return {"kind": kind_of(data), "size": header and (header.height, header.width)}
+    try:
+        height, width, orientation = read_png_header(data, name, MaskError)
+    except MaskError:
+        return {}
+    kind = _PNG_KINDS.get(data[25], "colour")
+    return {"kind": kind, "bits": data[24], "size": (height, width), "orientation": orientation}
+
+
+def _read_values(stored: StoredMask, encoder: Encoder, name: str) -> dict[str, Any]:
+    """Look up each value that occurs, once, as `Source.read` looks up each pixel; what is found, as fields of facts."""
+    values, counts = count_values(stored.pixels if stored.pixels.ndim == 2 else colour_codes(stored.pixels))
+    unknowns = None
+    try:
+        labels = _labels_of(values, stored, encoder, name)
+    except UnknownColourError:
+        unknowns = measure_unknowns(stored, encoder)
+        known = known_values(values, stored, encoder)
+        values, counts = values[known], counts[known]
+        labels = _labels_of(values, stored, encoder, name)
+    facts = {"values": values, "labels": labels, "counts": counts, "unknowns": unknowns}
+    return facts if stored.palette is None else facts | {"colours": colour_codes(stored.palette)[values]}
+
+
+def _labels_of(values: npt.NDArray[Any], stored: StoredMask, encoder: Encoder, name: str) -> Labels:
+    row = values if stored.pixels.ndim == 2 else np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1)
+    table = StoredMask(row.astype(stored.pixels.dtype)[None], stored.palette)
+    labels: Labels = read_labels(table, encoder, name=name)[0]
+    return labels
+
+
+def _measure_jpeg(data: bytes, encoder: Encoder) -> Unknowns | None:
+    """Measure a mask that was saved as JPEG, which is refused whatever it holds."""
+    if not data.startswith(JPEG_MAGIC):
+        return None
+    try:
+        pixels = decode_photo(data, "mask")
+    except SegfeedError:
+        return None
+    gray = bool((pixels[..., :1] == pixels[..., 1:]).all())
+    return measure_unknowns(StoredMask(pixels[..., 0] if gray else pixels, None), encoder)
+
+
+def _bare(error: SegfeedError) -> SegfeedError:
+    """Copy an error without its traceback, which would keep the bytes of every broken file in memory."""
+    bare = type(error)(str(error))
+    vars(bare).update(vars(error))
+    return bare
+
+
+def count_values(stored: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
+    """Count each value that occurs in a mask: (N,) values, int64 (N,) pixels.
+
+    >>> count_values(np.array([[7, 7, 9]], np.uint8))
+    (array([7, 9], dtype=uint8), array([2, 1]))
+    """
+    flat = stored.ravel()  # masks are runs of one value: the runs are counted, not the pixels
+    ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]), flat.size - 1)
+    lengths = np.diff(ends, prepend=-1)
+    if stored.dtype == np.uint8:
+        counts = np.bincount(flat[ends], lengths, minlength=256).astype(np.int64)
+        values = np.flatnonzero(counts)
+        return values.astype(np.uint8), counts[values]
+    values, places = np.unique(flat[ends], return_inverse=True)
+    return values, np.bincount(places, lengths).astype(np.int64)
+
+
+def below(root: Path, place: str) -> str:
+    """Name a place by its path below the dataset's root."""
+    return place.removeprefix(f"{root}/")

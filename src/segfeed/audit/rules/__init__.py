@@ -1,0 +1,1 @@
+"""Rules: from facts to findings, one module for each thing that rules judge."""

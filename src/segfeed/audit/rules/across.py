@@ -1,0 +1,192 @@
+"""What several splits show together: samples that are in two of them, and photos that occur twice."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice
+
+from segfeed.audit.facts import Facts
+from segfeed.audit.findings import Finding, Severity
+from segfeed.audit.lookalikes import group_lookalikes
+from segfeed.audit.rules.subjects import Dataset, DatasetRule, Split, must_part, role_of, some
+
+_ORDER = ("train", "trainval", "", "val", "test")
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Entry:
+    """Name one sample of one split."""
+
+    split: str
+    key: str
+    facts: Facts
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.split, self.key
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """Say how findings of one kind of likeness are named and how bad they are: across splits, where unclear, within one."""
+
+    rule: str
+    alike: str
+    severities: tuple[Severity, Severity, Severity]
+
+
+_EXACT = _Words("photo-duplicate", "the same bytes as", ("error", "warning", "warning"))
+_NEAR = _Words("photo-lookalike", "looks nearly like", ("warning", "note", "note"))
+
+
+def ids_in_two_splits(dataset: Dataset) -> Iterator[Finding]:
+    """Report samples that are in two splits, each one where a score would be falsified."""
+    for one, two in combinations(sorted(dataset.splits, key=lambda split: _ORDER.index(role_of(split.name))), 2):
+        ours, theirs = _listed(one), _listed(two)
+        both = [key for key in ours if key in theirs]
+        if not both:
+            continue
+        if must_part(one.name, two.name):
+            yield from (_leak(one, two, key, is_one=ours[key] == theirs[key]) for key in both)
+        else:
+            severity: Severity = "note" if must_part(one.name, two.name) is False else "warning"
+            yield one.about(
+                severity,
+                "id-in-two-splits",
+                f"samples shared with {two.name!r}: {some(both)}",
+                "each sample in one split",
+                "do nothing if one split is meant to hold part of the other",
+                keys=tuple(both),
+            )
+
+
+def _listed(split: Split) -> dict[str, str]:
+    """List the photo's place of each sample; empty where it is missing."""
+    missing = dict.fromkeys((lack.key for lack in split.source.missing), "")
+    return {sample.key: sample.photo.place for sample in split.source.samples} | missing
+
+
+def _leak(one: Split, two: Split, key: str, *, is_one: bool) -> Finding:
+    found = f"the sample is in {two.name!r}, too" if is_one else f"a sample of {two.name!r} bears the same id"
+    remedy = f"take it off {one.name!r}, as a score on seen photos means nothing" if is_one else "rename one of them"
+    return Finding(
+        "error",
+        "id-in-two-splits",
+        one.name,
+        key,
+        "",
+        found,
+        "each sample in one split",
+        remedy,
+        also=((two.name, key),),
+    )
+
+
+def photos_repeated(dataset: Dataset) -> Iterator[Finding]:
+    """Report photos whose files hold the same bytes as another sample's."""
+    groups: dict[bytes, list[_Entry]] = {}
+    for entry in _entries(dataset):
+        if entry.facts.photo is not None and entry.facts.photo.digest:
+            groups.setdefault(entry.facts.photo.digest, []).append(entry)
+    for group in groups.values():
+        yield from _report(group, _EXACT)
+
+
+def photos_alike(dataset: Dataset) -> Iterator[Finding]:
+    """Report photos that show nearly the same as another sample's."""
+    if not dataset.looked:
+        yield _not_looked()
+        return
+    kinds: dict[bytes, list[_Entry]] = {}
+    for entry in _entries(dataset):
+        if entry.facts.photo is not None and entry.facts.photo.look is not None:
+            kinds.setdefault(entry.facts.photo.digest, []).append(entry)
+    firsts = [entries[0] for entries in kinds.values()]
+    looks = [first.facts.photo.look for first in firsts if first.facts.photo and first.facts.photo.look]
+    members = list(kinds.values())
+    for group in group_lookalikes(looks):
+        yield from _report([entry for place in group for entry in members[place]], _NEAR)
+
+
+def _not_looked() -> Finding:
+    return Finding(
+        "note",
+        "photo-lookalike",
+        "",
+        "",
+        "",
+        "photos were not compared by what they show, only by their bytes",
+        "the library ImageHash",
+        'install it by `pip install "segfeed[check]"`',
+    )
+
+
+def _entries(dataset: Dataset) -> Iterator[_Entry]:
+    for split in dataset.splits:
+        for key, facts in zip(split.source.keys, split.facts, strict=True):
+            yield _Entry(split.name, key, facts)
+
+
+def _report(group: Sequence[_Entry], words: _Words) -> Iterator[Finding]:
+    """Report each sample of a group of like photos that should not be beside another of it.
+
+    Where splits must share nothing, that is every sample on the training side; else every sample but the first.
+    """
+    if len(group) < 2:
+        return
+    by_split: dict[str, list[_Entry]] = {}
+    for entry in group:
+        by_split.setdefault(entry.split, []).append(entry)
+    apart = {
+        name: [other for other in by_split if must_part(name, other) and _comes_first(name, other)] for name in by_split
+    }
+    held = {other for others in apart.values() for other in others}
+    seen: set[int] = set()  # a sample that several splits share is one
+    for entry in group:
+        beyond = (other for name in apart[entry.split] for other in by_split[name])
+        others = list(islice((other for other in beyond if _differ(entry, other, words)), _SHOWN))
+        if others:
+            yield _about(entry, others, words, words.severities[0])
+        elif entry.split not in held and id(entry.facts) not in seen and _differ(entry, group[0], words):
+            clear = entry.split == group[0].split or must_part(entry.split, group[0].split) is False
+            yield _about(entry, [group[0]], words, words.severities[2 if clear else 1])
+        seen.add(id(entry.facts))
+
+
+def _comes_first(one: str, two: str) -> bool:
+    return _ORDER.index(role_of(one)) < _ORDER.index(role_of(two))
+
+
+def _differ(one: _Entry, two: _Entry, words: _Words) -> bool:
+    """Tell two samples apart; equal ids and equal bytes are reported as such already."""
+    if one.key == two.key:
+        return False
+    assert one.facts.photo is not None
+    assert two.facts.photo is not None
+    return words is _EXACT or one.facts.photo.digest != two.facts.photo.digest
+
+
+def _about(entry: _Entry, others: list[_Entry], words: _Words, severity: Severity) -> Finding:
+    assert entry.facts.photo is not None
+    first = others[0]
+    found = f"{words.alike} {', '.join(other.key for other in others[:3])}{' and others' if len(others) > 3 else ''}"
+    across = first.split != entry.split
+    if across:
+        found += f" in {first.split!r}"
+    one, two = entry.facts.mask, first.facts.mask
+    if words is _EXACT and one is not None and two is not None and one.digest != two.digest:
+        found += ", but with another mask"
+    return Finding(
+        severity,
+        words.rule + ("-across-splits" if across else ""),
+        entry.split,
+        entry.key,
+        entry.facts.photo.file,
+        found,
+        "each photo in one split" if across else "each photo once",
+        "keep one of them" + (", unless frames of one scene are meant" if severity == "note" else ""),
+        also=tuple(other.place for other in others),
+    )
+
+
+RULES: tuple[DatasetRule, ...] = (ids_in_two_splits, photos_repeated, photos_alike)

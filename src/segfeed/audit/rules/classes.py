@@ -1,0 +1,135 @@
+"""Which classes occur, and whether the legend fits the stored indices."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from segfeed.audit.findings import Finding
+from segfeed.audit.rules.subjects import Dataset, DatasetRule, Split, role_of, shown_pixels, some
+from segfeed.pixels.legend import Legend
+
+_FEW = 5
+
+
+def classes_absent(dataset: Dataset) -> Iterator[Finding]:
+    """Report classes that never occur, and classes that only one side of training and scoring has."""
+    legend, labelled = dataset.source.legend, [split for split in dataset.splits if split.source.has_masks]
+    if not isinstance(legend, Legend) or not labelled:
+        return
+    pixels = {split.name: count_pixels(split, legend) for split in labelled}
+    total = np.sum(list(pixels.values()), axis=0)
+    never = _names(legend, total == 0)
+    if never and total.any():
+        yield _about(
+            "",
+            "warning",
+            "class-never-occurs",
+            f"{len(never)} of {len(legend)} classes never occur: {some(never)}",
+            "pixels of every class",
+            "look whether the legend fits these masks",
+        )
+    trained = [counts for name, counts in pixels.items() if role_of(name) in ("train", "trainval")]
+    for name, counts in pixels.items():
+        if trained and role_of(name) in ("val", "test"):
+            yield from _compare(legend, name, counts, np.sum(trained, axis=0))
+
+
+def _compare(
+    legend: Legend, split: str, scored: npt.NDArray[np.int64], trained: npt.NDArray[np.int64]
+) -> Iterator[Finding]:
+    if only := _names(legend, (scored > 0) & (trained == 0)):
+        yield _about(
+            split,
+            "warning",
+            "class-not-trained",
+            f"{some(only)} in {split!r}, but in no split to train on",
+            "only classes that can be learnt",
+            "divide the samples anew, or add some to train on",
+        )
+    if only := _names(legend, (scored == 0) & (trained > 0)):
+        yield _about(
+            split,
+            "note",
+            "class-not-scored",
+            f"no pixel of {some(only)}, which are trained on",
+            "every class",
+            "mind that a mean over classes leaves them out",
+        )
+
+
+def count_pixels(split: Split, legend: Legend) -> npt.NDArray[np.int64]:
+    """Count a split's pixels of each class: int64 (classes,)."""
+    pixels = np.zeros(legend.void + 1, np.int64)
+    for facts in split.facts:
+        if facts.mask is not None:
+            np.add.at(pixels, facts.mask.labels, facts.mask.counts)
+    return pixels[: len(legend)]
+
+
+def legend_shifted(dataset: Dataset) -> Iterator[Finding]:
+    """Report bare indices that run from 1, or one too far: a legend that is off by one."""
+    legend = dataset.source.legend
+    masks = [facts.mask for facts in dataset.facts if facts.mask is not None and facts.mask.kind == "gray"]
+    if not isinstance(legend, Legend) or legend.indices != tuple(range(len(legend))):
+        return
+    known = {int(value) for mask in masks for value in mask.values} - set(legend.void_indices)
+    unknown = {value for mask in masks if mask.unknowns is not None for value in mask.unknowns.indices}
+    last = len(legend) - 1
+    if not known or unknown - {last + 1}:  # nothing to judge by, or more is wrong than one index
+        return
+    if unknown and 0 not in known:
+        yield _about(
+            "",
+            "error",
+            "legend-off-by-one",
+            f"stored indices are {min(known)} to {last + 1}, and 0 never occurs",
+            f"0 to {last}, as the legend has {len(legend)} classes",
+            f"give the legend indices 1 to {last + 1}, or each class becomes its neighbour",
+        )
+    elif unknown:
+        yield _about(
+            "",
+            "error",
+            "legend-off-by-one",
+            f"stored indices are 0 to {last + 1}, one more than the legend's {len(legend)} classes",
+            f"0 to {last}",
+            f"add the class that is missing, or, if 0 means unlabelled, give indices 1 to {last + 1} and void_indices 0",
+        )
+    elif 0 not in known and len(known) > 1:
+        yield _about(
+            "",
+            "warning",
+            "legend-off-by-one",
+            f"stored indices are {min(known)} to {max(known)}, and 0, which is {legend.names[0]!r}, never occurs",
+            f"indices from 0 on, as the legend has {len(legend)} classes",
+            "if the first class is stored as 1, give the legend indices from 1 on",
+        )
+
+
+def masks_mostly_empty(dataset: Dataset) -> Iterator[Finding]:
+    """Report splits most of whose masks show nothing but void and background."""
+    for split in dataset.splits:
+        shown = [shown_pixels(facts) for facts in split.facts]
+        empty = sum(pixels == 0 for pixels in shown)
+        if len(shown) >= _FEW and empty > len(shown) / 2:
+            yield split.about(
+                "warning",
+                "masks-mostly-empty",
+                f"{empty:,} of {len(shown):,} masks are all void or all background",
+                "labels in most of them",
+                "look whether the export lost its labels, or the legend fits",
+                keys=split.keys_where(lambda facts: shown_pixels(facts) == 0),
+            )
+
+
+def _names(legend: Legend, chosen: npt.NDArray[np.bool_]) -> list[str]:
+    return [legend.names[place] for place in np.flatnonzero(chosen)]
+
+
+def _about(split: str, *words: str) -> Finding:
+    severity, rule, found, expected, remedy = words
+    return Finding(severity, rule, split, "", "", found, expected, remedy)  # type: ignore[arg-type]  # the first is a severity
+
+
+RULES: tuple[DatasetRule, ...] = (classes_absent, masks_mostly_empty, legend_shifted)

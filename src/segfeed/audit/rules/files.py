@@ -1,0 +1,70 @@
+"""Which files lie beside those that are used."""
+
+import os
+from collections.abc import Container, Iterator
+from pathlib import Path
+
+from segfeed.audit.findings import Finding
+from segfeed.audit.rules.subjects import Dataset, DatasetRule
+from segfeed.datasets.blobs import File
+from segfeed.datasets.formats.folders import MASK_SUFFIXES, PHOTO_SUFFIXES
+from segfeed.datasets.source import Missing, Source
+
+_PICTURES = frozenset(PHOTO_SUFFIXES + MASK_SUFFIXES)
+_STRAYS = _PICTURES | {".gif", ".tif", ".tiff", ".npy", ".json", ".xml", ".heic", ".avif"}
+
+
+def find_strays(source: Source) -> dict[Missing, File]:
+    """Find the files that bear the name of a missing one, in other letters or of another kind."""
+    photos = {os.path.dirname(sample.photo.place) for sample in source.samples}
+    folders: dict[str, dict[str, str]] = {}
+    strays = {}
+    for lack in source.missing:
+        if lack.what == "mask" and lack.folder in photos:
+            continue  # what bears the name there is the photo
+        if lack.folder not in folders:
+            folders[lack.folder] = {stem.casefold(): name for name, stem in _list(Path(lack.folder), _STRAYS)}
+        name = folders[lack.folder].get(lack.key.casefold())
+        if name is not None:
+            strays[lack] = File.of(f"{lack.folder}/{name}")
+    return strays
+
+
+def _list(folder: Path, suffixes: Container[str]) -> list[tuple[str, str]]:
+    """List the files of a folder that are named like pictures: (name, stem), sorted."""
+    names = sorted(os.listdir(folder)) if folder.is_dir() else []
+    split = [(name, *os.path.splitext(name)) for name in names if name[0] != "."]
+    return [(name, stem) for name, stem, suffix in split if suffix.lower() in suffixes]
+
+
+def files_unlisted(dataset: Dataset) -> Iterator[Finding]:
+    """Report photos and masks that lie beside the others, but that no split names."""
+    if not dataset.is_whole:
+        return
+    root = dataset.source.root
+    used = {part.file for facts in dataset.facts for part in (facts.photo, facts.mask) if part is not None}
+    listed = {lack.key.casefold() for split in dataset.splits for lack in split.source.missing}
+    for folder in sorted({os.path.dirname(file) for file in used}):
+        yield from _unlisted(root / folder, folder, used, listed)
+
+
+def _unlisted(path: Path, folder: str, used: set[str], listed: set[str]) -> Iterator[Finding]:
+    """Look at one folder: a picture is on a list where a sample uses it, or would if its partner were there."""
+    pictures = _list(path, _PICTURES)
+    others = [
+        name for name, stem in pictures if f"{folder}/{name}".lstrip("/") not in used and stem.casefold() not in listed
+    ]
+    if others:
+        yield Finding(
+            "note",
+            "file-unlisted",
+            "",
+            "",
+            folder or ".",
+            f"{len(others):,} of {len(pictures):,} pictures are in no split, such as {others[0]}",
+            "every picture in a split",
+            "do nothing if they are left out on purpose",
+        )
+
+
+RULES: tuple[DatasetRule, ...] = (files_unlisted,)

@@ -1,0 +1,64 @@
+"""What one mask shows, whatever its legend."""
+
+from collections.abc import Iterator
+
+from segfeed.audit.facts import Facts, MaskFacts
+from segfeed.audit.findings import Finding
+from segfeed.audit.rules.subjects import SampleRule, words_of
+from segfeed.audit.unknowns import Unknowns
+from segfeed.errors import SourceError, SourceMissingError
+
+_EXPECTED = {"mask-1-bit": "indices of 8 bits", "mask-transparent": "opaque pixels"}
+
+
+def mask_unreadable(facts: Facts) -> Iterator[Finding]:
+    """Report a mask that cannot be decoded exactly, in the decoder's own words."""
+    mask = facts.mask
+    if mask is None or mask.error is None:
+        return
+    rule = _rule_of(mask)
+    found, expected, remedy = words_of(str(mask.error), mask.name, _EXPECTED.get(rule, "a whole, readable file"))
+    if mask.kind == "a JPEG" and mask.unknowns is not None and mask.unknowns.values > mask.unknowns.filling:
+        found = _describe_jpeg(mask.unknowns)
+    yield facts.about("mask", "error", rule, found, expected, remedy)
+
+
+def _describe_jpeg(measured: Unknowns) -> str:
+    if measured.likely == "photo":
+        return f"a JPEG of {measured.values:,} colours: a photo?"
+    return (
+        f"a JPEG: {measured.values:,} colours where {measured.filling} were expected, "
+        f"as its loss changed at least {measured.share:.1%} of the pixels"
+    )
+
+
+def _rule_of(mask: MaskFacts) -> str:
+    if isinstance(mask.error, SourceMissingError):
+        return "mask-gone"
+    if mask.kind == "a JPEG":
+        return "mask-jpeg"
+    if isinstance(mask.error, SourceError) and mask.error.is_damage:
+        return "mask-damaged"
+    if mask.bits == 16:
+        return "mask-16-bit"
+    if mask.bits == 1:
+        return "mask-1-bit"
+    return "mask-transparent" if mask.kind == "alpha" else "mask-unsupported"
+
+
+def mask_turned(facts: Facts) -> Iterator[Finding]:
+    """Report a mask that an EXIF tag turns on screens while its photo stands upright."""
+    mask, photo = facts.mask, facts.photo
+    if mask is not None and mask.orientation != 1 and photo is not None and photo.orientation == 1:
+        found = f"EXIF orientation {mask.orientation} turns the mask on screens, but not its photo"
+        yield facts.about("mask", "warning", "exif-orientation", found, "an upright mask", "remove the tag if the mask fits the stored pixels of its photo")  # fmt: skip
+
+
+def mask_alpha(facts: Facts) -> Iterator[Finding]:
+    """Report an alpha channel that hides nothing."""
+    mask = facts.mask
+    if mask is not None and mask.kind == "alpha" and mask.error is None:
+        yield facts.about("mask", "note", "mask-alpha", "an alpha channel, opaque everywhere", "colours or indices alone", "do nothing, it is left out")  # fmt: skip
+
+
+RULES: tuple[SampleRule, ...] = (mask_unreadable, mask_turned, mask_alpha)

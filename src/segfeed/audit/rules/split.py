@@ -1,0 +1,124 @@
+"""What the samples of one split show together."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+
+from segfeed.audit.facts import Facts
+from segfeed.audit.findings import Finding
+from segfeed.audit.rules.subjects import Split, SplitRule, role_of, some
+
+_FAR = 16  # how many times the median area, or what part of it
+_FEW = 5
+_ENCODINGS = {"gray": "bare indices", "palette": "palette indices", "colour": "RGB colours"}
+
+
+def partner_missing(split: Split) -> Iterator[Finding]:
+    """Report listed samples that lack a file."""
+    for lack in split.source.missing:
+        stray = split.strays.get(lack)
+        found = f"no {lack.what}" + (f", but {stray} lies there" if stray else "")
+        yield Finding(
+            "error",
+            f"{lack.what}-missing",
+            split.name,
+            lack.key,
+            lack.folder.removeprefix(f"{split.source.root}/"),
+            found,
+            f"a {'PNG' if lack.what == 'mask' else 'JPEG, PNG, BMP or WebP'} of this name",
+            "save it in that form" if stray else "add the file, or take the sample off the list",
+        )
+
+
+def photos_small(split: Split) -> Iterator[Finding]:
+    """Report how many photos of a split to train on are smaller than a crop."""
+    height, width = split.crop_size
+    small = split.keys_where(lambda facts: _is_smaller(facts, split.crop_size))
+    if small and role_of(split.name) not in ("val", "test"):
+        yield split.about(
+            "note",
+            "photo-smaller-than-crop",
+            f"{len(small):,} of {len(split.facts):,} photos are smaller than a crop of {height} x {width} px (height x width)",
+            "photos that hold a crop",
+            'choose small="pad" (the default), "drop" or "error", or a smaller crop',
+            keys=small,
+        )
+
+
+def _is_smaller(facts: Facts, crop_size: tuple[int, int]) -> bool:
+    size = facts.photo.size if facts.photo else None
+    return size is not None and (size[0] < crop_size[0] or size[1] < crop_size[1])
+
+
+def sizes_unusual(split: Split) -> Iterator[Finding]:
+    """Report photos far smaller or larger than most."""
+    areas = [facts.photo.size[0] * facts.photo.size[1] for facts in split.facts if facts.photo and facts.photo.size]
+    if len(areas) < _FEW:
+        return
+    middle = float(np.median(areas))
+    for facts in split.facts:
+        size = facts.photo.size if facts.photo else None
+        if size and not middle / _FAR <= size[0] * size[1] <= middle * _FAR:
+            found = f"a photo of {size[1]} x {size[0]} px (width x height), more than {_FAR} times off the median area"
+            yield facts.about("photo", "note", "photo-size-unusual", found, "a size like the others'", "look whether it belongs here")  # fmt: skip
+
+
+def palettes_differ(split: Split) -> Iterator[Finding]:
+    """Report palette masks whose indices mean other colours than in most masks of the split."""
+    meanings: dict[int, Counter[int]] = {}
+    masks = [(facts, facts.mask) for facts in split.facts if facts.mask is not None and facts.mask.colours.size]
+    for _, mask in masks:
+        for index, colour in zip(mask.values.tolist(), mask.colours.tolist(), strict=True):
+            meanings.setdefault(index, Counter())[colour] += 1
+    usual = {index: colours.most_common(1)[0][0] for index, colours in meanings.items()}
+    for facts, mask in masks:
+        pairs = zip(mask.values.tolist(), mask.colours.tolist(), strict=True)
+        other = [(index, colour) for index, colour in pairs if usual[index] != colour]
+        if other:
+            index, colour = other[0]
+            yield facts.about(
+                "mask",
+                "warning",
+                "palette-differs",
+                f"palette index {index} is colour {_rgb(colour)} here",
+                f"{_rgb(usual[index])}, as in {meanings[index][usual[index]]} other masks",
+                "give all masks one palette: segfeed reads each by its own, but what reads bare indices mixes up classes",
+            )
+
+
+def _rgb(code: int) -> str:
+    return f"({code >> 16}, {code >> 8 & 255}, {code & 255})"
+
+
+def encodings_mixed(split: Split) -> Iterator[Finding]:
+    """Report masks that are coded in another way than most of the split."""
+    readable = [facts.mask.kind for facts in split.facts if facts.mask is not None and facts.mask.error is None]
+    kinds = Counter(kind for kind in readable if kind in _ENCODINGS)
+    if len(kinds) < 2:
+        return
+    usual = kinds.most_common(1)[0][0]
+    keys = split.keys_where(lambda facts: _has_other_encoding(facts, usual))
+    others = " or ".join(_ENCODINGS[kind] for kind in sorted(kinds) if kind != usual)
+    yield split.about(
+        "warning",
+        "mask-encodings-mixed",
+        f"{len(keys):,} of {kinds.total():,} masks hold {others}, the others {_ENCODINGS[usual]}: {some(keys)}",
+        "one encoding for all masks of a split",
+        "look whether all come from the same tool, and mean the same",
+        keys=keys,
+    )
+
+
+def _has_other_encoding(facts: Facts, usual: str) -> bool:
+    mask = facts.mask
+    return mask is not None and mask.error is None and mask.kind in _ENCODINGS and mask.kind != usual
+
+
+RULES: tuple[SplitRule, ...] = (
+    partner_missing,
+    photos_small,
+    sizes_unusual,
+    palettes_differ,
+    encodings_mixed,
+)

@@ -1,0 +1,146 @@
+"""Checks: the rules of an audit, each a function from facts to findings. This door holds the nouns that rules share.
+
+A new rule is a function in one of the modules beside this, and one more name in the `RULES` at that module's end:
+
+    photo, mask, pair, labels    rules of one sample, which take `Facts`
+    split                        rules of one split, which take `Split`
+    across, classes, files       rules of the whole dataset, which take `Dataset`
+
+Those of labels and classes need a legend.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from segfeed.audit.facts import Facts
+from segfeed.audit.findings import Finding, Severity
+from segfeed.datasets.source import Missing, Source
+from segfeed.pixels.legend import Legend
+
+Role = Literal["train", "trainval", "val", "test", ""]
+
+_BACKGROUND = ("background", "_background_", "bg", "unlabelled", "unlabeled")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Hold what reading one split showed.
+
+    Attributes:
+        source: the split as it was scanned.
+        facts: of its samples, in the split's order.
+        crop_size: (height, width) in px of the crops that are to be trained on.
+        strays: the names of files that lie where one is missing, but are of another kind.
+    """
+
+    source: Source
+    facts: tuple[Facts, ...]
+    crop_size: tuple[int, int]
+    strays: dict[Missing, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Give the split's name."""
+        return self.source.split
+
+    def about(
+        self,
+        severity: Severity,
+        rule: str,
+        found: str,
+        expected: str,
+        remedy: str,
+        *,
+        keys: tuple[str, ...] = (),
+    ) -> Finding:
+        """Make a finding about this split, and the samples of it that it concerns."""
+        also = tuple((self.name, key) for key in keys)
+        return Finding(severity, rule, self.name, "", "", found, expected, remedy, also=also)
+
+    def keys_where(self, test: Callable[[Facts], bool]) -> tuple[str, ...]:
+        """List the keys of the samples that pass a test."""
+        return tuple(key for key, facts in zip(self.source.keys, self.facts, strict=True) if test(facts))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """Hold what reading a dataset showed.
+
+    Attributes:
+        splits: that were checked, without those that only join others, such as trainval.
+        facts: of all different pairs.
+        is_whole: whether every sample of the dataset was checked.
+        looked: whether photos were compared by what they show.
+    """
+
+    splits: tuple[Split, ...]
+    facts: tuple[Facts, ...]
+    is_whole: bool
+    looked: bool
+
+    @property
+    def source(self) -> Source:
+        """Give the first split, for what all splits share: root, legend, task."""
+        return self.splits[0].source
+
+
+SampleRule = Callable[[Facts], Iterator[Finding]]
+SplitRule = Callable[[Split], Iterator[Finding]]
+DatasetRule = Callable[[Dataset], Iterator[Finding]]
+
+
+def words_of(message: str, name: str, otherwise: str = "a whole, readable file") -> tuple[str, str, str]:
+    """Take an error's sentence apart: what was found, what was expected or `otherwise`, and the remedy.
+
+    >>> words_of("a.png: an animated PNG; expected one picture; save the frame you mean.", "a.png")
+    ('an animated PNG', 'one picture', 'save the frame you mean')
+    """
+    found, *clauses = ((name and message.partition(f"{name}: ")[2]) or message).rstrip(".").split("; ")
+    expected = [clause for clause in clauses if clause.startswith("expected ")]
+    remedy = [clause for clause in clauses if clause not in expected]
+    wanted = expected[0].removeprefix("expected ") if expected else otherwise
+    return found, wanted, "; ".join(remedy) or "replace the file"
+
+
+def shown_pixels(facts: Facts) -> int | None:
+    """Count the pixels of a whole, known mask that are neither void nor background; None where it has no such mask."""
+    mask, legend = facts.mask, facts.source.legend
+    if mask is None or not mask.counts.size or mask.unknowns is not None:
+        return None
+    left_over = isinstance(legend, Legend) and legend.names[0].strip().casefold() not in _BACKGROUND
+    return int(mask.counts[(mask.labels != legend.void) & ((mask.labels != 0) | left_over)].sum())
+
+
+def role_of(split: str) -> Role:
+    """Tell what a split is for, by its name.
+
+    >>> role_of("trainaug"), role_of("val"), role_of("trainval"), role_of("fold 1")
+    ('train', 'val', 'trainval', '')
+    """
+    name = split.casefold()
+    if name.startswith("train"):
+        return "trainval" if "val" in name else "train"
+    return "val" if name.startswith(("val", "dev")) else "test" if name.startswith("test") else ""
+
+
+def must_part(one: str, two: str) -> bool | None:
+    """Tell whether two splits must share no sample, by their names; None where the names do not say.
+
+    >>> must_part("train", "val"), must_part("train", "trainaug"), must_part("fold 1", "fold 2")
+    (True, False, None)
+    """
+    roles = {role_of(one), role_of(two)}
+    if "" in roles:
+        return None
+    return len(roles) > 1 and roles not in ({"train", "trainval"}, {"val", "trainval"})
+
+
+def some(names: tuple[str, ...] | list[str], most: int = 10) -> str:
+    """Name the first few.
+
+    >>> some(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")

@@ -1,0 +1,1 @@
+"""Batches: how rows of a plan become batches in memory."""

@@ -1,0 +1,1 @@
+"""Kernels: one pass over a batch's memory, compiled or in plain NumPy, with the same bits."""

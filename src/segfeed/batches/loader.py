@@ -1,0 +1,297 @@
+"""The loader: a plan says which crops, a reader has the pixels, threads fill batches, which come out in order."""
+
+import inspect
+import os
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from segfeed.batches.batch_format import Format
+from segfeed.batches.kernels.filling import load_compiled
+from segfeed.batches.readers import Reader, fill_rows, recipe_for
+from segfeed.batches.state import STATE_VERSION, Position, read_state
+from segfeed.errors import OptionError, StateError
+from segfeed.packs.pack import Pack
+from segfeed.plans.plan import Plan
+from segfeed.plans.rows import Rows
+from segfeed.system.options import whole_number
+from segfeed.system.slots import Memory, Pool
+from segfeed.system.work import available_cores, disk_faults
+
+_SMALL_SHARES = 4  # for each thread, of a batch that all of them share
+_IN_FLIGHT = 4  # batches being filled or waiting, besides the one the consumer holds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Hold one batch; it unpacks as `images, labels = batch`.
+
+    Attributes:
+        images: (N, H, W, 3) or (N, 3, H, W) of the format's dtype.
+        labels: (N, H, W) of the format's label dtype, class ids and the format's void.
+        crops: (N,) of dtype `crop.ROW`: where every pixel came from; sample -1 marks a row of padding.
+        all_keys: the keys of the whole split.
+    """
+
+    images: npt.NDArray[Any]
+    labels: npt.NDArray[Any]
+    crops: Rows
+    all_keys: tuple[str, ...]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """List the key of each row's sample; "" for a row of padding."""
+        return tuple(self.all_keys[i] if i >= 0 else "" for i in self.crops["sample"].tolist())
+
+    def __iter__(self) -> Iterator[npt.NDArray[Any]]:
+        yield self.images
+        yield self.labels
+
+
+class Loader:
+    """Iterate over the batches of a plan, one epoch for each `iter()`.
+
+    The next `iter()` is always the next epoch, also after a `break`. Batch memory is reused when, and only when, nothing
+    refers to it any more: every batch may be kept.
+
+    Args:
+        reader: a source or a pack.
+        plan: made from `reader.sizes`.
+        format: what batches look like; by default NHWC float32 images and int32 labels, void 255.
+        threads: how many fill batches; all cores where it is None, the caller's own thread where it is 0.
+        allocate: gives memory for batches, as for `slots.Pool`; ordinary memory where it is None.
+
+    Raises:
+        OptionError: the plan was made for other sizes, or the format does not fit the legend.
+
+    >>> import segfeed
+    >>> source = segfeed.scan("sample", "val")
+    >>> with Loader(source, Plan(source.sizes, batch_size=4, draw=segfeed.Draw((64, 96)))) as loader:
+    ...     images, labels = next(iter(loader))
+    >>> images.shape, labels.dtype
+    ((4, 64, 96, 3), dtype('int32'))
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        plan: Plan,
+        *,
+        format: Format = Format(),  # noqa: A002, B008 - the field's word; frozen
+        threads: int | None = None,
+        allocate: Callable[[int], Memory] | None = None,
+    ) -> None:
+        if not np.array_equal(plan.sizes, reader.sizes):
+            raise OptionError(
+                f"the plan is for {len(plan.sizes)} samples of other sizes than the reader's {len(reader.sizes)}; make it from reader.sizes."
+            )
+        self.reader, self.plan, self.format = reader, plan, format
+        self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
+        self._allocate = allocate
+        self._recipe = recipe_for(format, reader.legend, plan.canvas[1])
+        height, width = plan.canvas
+        self._shapes = (
+            (plan.rows_per_step, *self._recipe.image_shape(height, width)),
+            (plan.rows_per_step, height, width),
+        )
+        sizes = (
+            int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+            for shape, dtype in zip(self._shapes, self._dtypes, strict=True)
+        )
+        self._pools = tuple(Pool(size, _IN_FLIGHT + 2, allocate) for size in sizes)
+        self._from_disk = False
+        self._warming, self._warmed = threading.Lock(), False
+        self._next = self._last = Position(0, 0)
+        # Weakly: after a `break` nothing but the loop held the epoch, so its threads stop at once.
+        self._epochs: weakref.WeakSet[Generator[Batch]] = weakref.WeakSet()
+
+    def __len__(self) -> int:
+        """Count the batches of an epoch."""
+        return self.plan.steps
+
+    @property
+    def batch_size(self) -> int:
+        """Count the pairs of a batch over all ranks."""
+        return self.plan.batch_size
+
+    @property
+    def dataset(self) -> Reader:
+        """Give the reader, under the name that PyTorch's users look for."""
+        return self.reader
+
+    @property
+    def _dtypes(self) -> tuple[np.dtype[Any], np.dtype[Any]]:
+        return self._recipe.dtype, self._recipe.label_dtype
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the epochs that run, and their threads; the loader can be iterated again."""
+        for epoch in self._running():
+            epoch.close()
+
+    def _running(self) -> "list[Generator[Batch]]":
+        return [epoch for epoch in self._epochs if inspect.getgeneratorstate(epoch) != inspect.GEN_CLOSED]
+
+    def with_format(self, format: Format) -> "Loader":  # noqa: A002 - the field's word
+        """Make a loader of the same batches in another format, standing at the same position."""
+        return self.derive(format=format)
+
+    def derive(
+        self,
+        plan: Plan | None = None,
+        format: Format | None = None,  # noqa: A002 - the field's word
+        allocate: Callable[[int], Memory] | None = None,
+    ) -> "Loader":
+        """Make a loader that differs in what is given, such as another rank's plan, standing at the same position."""
+        plan, format, allocate = plan or self.plan, format or self.format, allocate or self._allocate  # noqa: A001 - as above
+        loader = Loader(self.reader, plan, format=format, threads=self.threads, allocate=allocate)
+        loader._next = loader._last = replace(self._next)
+        return loader
+
+    def set_epoch(self, epoch: int) -> None:
+        """Make `epoch` the one that the next `iter()` runs, from its first batch."""
+        self._next = Position(whole_number("epoch", epoch, 0, 2**62), 0)
+        self._last = self._next
+
+    def __iter__(self) -> Iterator[Batch]:
+        position, self._next = self._next, Position(self._next.epoch + 1, 0)
+        self._last = position
+        epoch = self._run(position)
+        self._epochs.add(epoch)
+        return epoch
+
+    def _run(self, position: Position) -> "Generator[Batch]":
+        """Deliver the rest of an epoch; `position` counts what was handed over, never what was prefetched."""
+        process = os.getpid()
+        for batch in self._filled(position.epoch, position.step):
+            self._warm_up_beside()
+            position.step += 1
+            if position.step == len(self):
+                position.epoch, position.step = position.epoch + 1, 0
+            yield batch
+            if self.threads and os.getpid() != process:  # the threads that fill stayed there
+                raise OptionError("this epoch began in another process; iterate the loader anew after a fork.")
+
+    def _filled(self, epoch: int, first: int) -> Iterator[Batch]:
+        steps = range(first, len(self))
+        if self.threads == 0:
+            for step in steps:
+                batch = self._lease(epoch, step)
+                self._fill(batch, 0, len(batch.crops))
+                yield batch
+            return
+        # All threads share the first batch, so that it comes soon, and the last ones, so that none is idle while the epoch
+        # ends; in small shares, for one thread may meet pages that are slow to come. The others are shared only where there
+        # are more threads than batches in flight.
+        shared = {first, *steps[-2:]}
+        with ThreadPoolExecutor(self.threads, "segfeed-loader") as workers:
+            running: deque[tuple[Batch, list[Future[None]]]] = deque()
+            try:
+                for step in steps:
+                    shares = _SMALL_SHARES * self.threads if step in shared else -(-self.threads // _IN_FLIGHT)
+                    running.append(self._submit(workers, self._lease(epoch, step), shares))
+                    if len(running) == _IN_FLIGHT:
+                        yield _wait(*running.popleft())
+                # The plan keeps them: the next epoch begins at once when threads have ended this one.
+                self.plan.rows(epoch + 1, 0)
+                while running:
+                    yield _wait(*running.popleft())
+            finally:
+                for _, parts in running:
+                    for part in parts:
+                        part.cancel()
+
+    def _submit(self, workers: ThreadPoolExecutor, batch: Batch, shares: int) -> tuple[Batch, list[Future[None]]]:
+        shares = min(shares, len(batch.crops))
+        bounds = [len(batch.crops) * share // shares for share in range(shares + 1)]
+        return batch, [workers.submit(self._fill, batch, *span) for span in pairwise(bounds)]
+
+    def _lease(self, epoch: int, step: int) -> Batch:
+        images, labels = (
+            pool.lease().view(dtype).reshape(shape)
+            for pool, shape, dtype in zip(self._pools, self._shapes, self._dtypes, strict=True)
+        )
+        rows = self.plan.rows(epoch, step)
+        if self._from_disk and isinstance(self.reader, Pack):
+            self.reader.read_ahead(rows["sample"])  # the plan knows what comes: the disk reads while threads fill
+        return Batch(images, labels, rows, self.reader.keys)
+
+    def _fill(self, batch: Batch, first: int, last: int) -> None:
+        """Fill rows first .. last - 1 of a batch."""
+        rows, images, labels = batch.crops[first:last], batch.images[first:last], batch.labels[first:last]
+        before = disk_faults()
+        fill_rows(self.reader, self._recipe, rows, images, labels)
+        self._from_disk = disk_faults() > before  # in memory, asking ahead would only cost time
+
+    def warm_up(self) -> None:
+        """Load the compiled kernels now (a second or two the first time), instead of beside the first batches."""
+        with self._warming:
+            self._warmed = True
+        load_compiled(self._recipe)
+
+    def _warm_up_beside(self) -> None:
+        """Load the compiled kernels beside the epoch, once its first batch is there: importing them would delay it."""
+        with self._warming:
+            if not self._warmed:
+                self._warmed = True
+                threading.Thread(target=load_compiled, args=(self._recipe,), name="segfeed-kernels").start()
+
+    def state_dict(self, epoch: int | None = None, step: int | None = None) -> dict[str, Any]:
+        """Describe where the loader stands, in JSON values: what was delivered, never what was prefetched.
+
+        Args:
+            epoch: describe the start of this epoch instead.
+            step: with `epoch`: after this many of its batches.
+
+        Returns:
+            state: fits any loader of the same samples, legend, split, task and plan, whatever its threads, rank or world.
+        """
+        position = self._last
+        if epoch is not None:
+            position = Position(whole_number("epoch", epoch, 0, 2**62), whole_number("step", step or 0, 0, len(self)))
+            if position.step == len(self):
+                position = Position(position.epoch + 1, 0)
+        elif step is not None:
+            raise OptionError(f"step={step} without an epoch has no meaning; pass both.")
+        return {
+            "version": STATE_VERSION,
+            **self.reader.digests,
+            "plan": self.plan.digest,
+            "plan_options": self.plan.options,
+            "epoch": position.epoch,
+            "position": position.step * self.batch_size,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken: the next `iter()` delivers the batch after the last one delivered.
+
+        Raises:
+            StateError: the state is malformed, of another version, or of other samples, legend, split, task or plan
+                (all differing fields are listed); or an epoch of this loader is under way.
+        """
+        if self._running():
+            raise StateError("an epoch of this loader is under way; close() it, or load the state before iterating.")
+        position = read_state(state, self.state_dict(0), self.batch_size, len(self))
+        self._next = self._last = position
+
+
+def _wait(batch: Batch, parts: list[Future[None]]) -> Batch:
+    for part in parts:
+        part.result()
+    return batch

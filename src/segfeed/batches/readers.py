@@ -1,0 +1,121 @@
+"""Readers: what holds the pixels of a split, and how rows of a plan are filled from it; a pack looks up, a source decodes."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from segfeed.batches.batch_format import Format
+from segfeed.batches.kernels.filling import Recipe, fill, make_recipe
+from segfeed.packs.pack import Pack
+from segfeed.pixels.legend import Legend
+from segfeed.pixels.lookup import Encoder
+from segfeed.pixels.pair import Pair, StoredPairs
+from segfeed.plans.rows import Rows
+
+_AT_ONCE, _AT_ONCE_BYTES = 4, 8 << 20  # what a thread decodes before it fills the rows: fewer large photos
+
+
+class Decoder(Protocol):
+    """Make pairs from files, each time anew, as a source does."""
+
+    @property
+    def name(self) -> str:
+        """Give the dataset's name."""
+
+    @property
+    def split(self) -> str:
+        """Give the split's name."""
+
+    @property
+    def task(self) -> str:
+        """Give "semantic" or "instance"."""
+
+    @property
+    def sizes(self) -> npt.NDArray[np.int32]:
+        """Give int32 (N, 2), (height, width) in px."""
+
+    @property
+    def legend(self) -> Encoder:
+        """Give what labels mean."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """List the samples' keys in order."""
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Give the SHA-256 of everything a saved state must fit."""
+
+    def read(self, index: int, out: Pair | None = None) -> Pair:
+        """Make a pair; `out` is memory of its size that gets it, and is returned."""
+
+
+Reader = Pack | Decoder
+
+
+def fill_rows(reader: Reader, recipe: Recipe, rows: Rows, images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> None:
+    """Write rows of a plan from a reader's pairs into their places in a batch; arrays as in `kernels.fill`."""
+    if isinstance(reader, Pack):
+        fill(recipe, reader.stored(rows["sample"]), rows, images, labels)
+        reader.rows.check_whole()  # what was cut under way reads as zeros to the end of its page
+        return
+    memory = _Memory.fit(reader.sizes[rows["sample"]], recipe.stored_dtype)
+    for first in range(0, len(rows), len(memory)):
+        part = slice(first, first + len(memory))
+        fill(recipe, memory.decode(reader, rows["sample"][part]), rows[part], images[part], labels[part])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Memory:
+    """Hold a few decoded pairs, and then the next ones: fresh pages for each pair cost a good part of a decoder's time.
+
+    Attributes:
+        images: uint8 (pairs, 3 * pixels).
+        labels: uint8 or uint16 (pairs, pixels).
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[Any]
+
+    @classmethod
+    def fit(cls, sizes: npt.NDArray[np.int32], label_dtype: np.dtype[Any]) -> Self:
+        """Make memory for the largest of some sizes (N, 2), (height, width) in px."""
+        pixels = int(sizes.astype(np.int64).prod(axis=1).max())
+        pairs = max(min(len(sizes), _AT_ONCE, _AT_ONCE_BYTES // (4 * pixels)), 1)
+        return cls(np.empty((pairs, 3 * pixels), np.uint8), np.empty((pairs, pixels), label_dtype))
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def decode(self, reader: Decoder, samples: npt.NDArray[np.int64]) -> StoredPairs:
+        """Decode samples side by side; for -1, which is none, nothing is written."""
+        sizes = reader.sizes[samples]
+        for n, sample in enumerate(samples.tolist()):
+            if sample >= 0:
+                reader.read(sample, self._place(n, *sizes[n].tolist()))
+        starts = np.arange(len(samples))
+        return StoredPairs(
+            self.images.ravel(),
+            starts * self.images.shape[1],
+            self.labels.ravel(),
+            starts * self.labels.shape[1],
+            sizes,
+        )
+
+    def _place(self, n: int, height: int, width: int) -> Pair:
+        pixels = height * width
+        return Pair(
+            self.images[n, : 3 * pixels].reshape(height, width, 3), self.labels[n, :pixels].reshape(height, width)
+        )
+
+
+def recipe_for(wanted: Format, legend: Encoder, width: int) -> Recipe:
+    """Turn a format into numbers, for crops `width` px wide; what it leaves open is NumPy's choice.
+
+    Raises:
+        OptionError: the format does not fit the legend.
+    """
+    classes = len(legend) if isinstance(legend, Legend) else 0
+    return make_recipe(wanted.resolve("NHWC", "int32", legend.void), width, classes, legend.void)

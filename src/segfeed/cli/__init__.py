@@ -1,0 +1,1 @@
+"""Command line: the commands, and what only they need."""

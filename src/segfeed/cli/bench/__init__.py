@@ -1,0 +1,1 @@
+"""Bench: what limits the feed on this machine."""

@@ -1,0 +1,1 @@
+"""Catalogue: datasets that segfeed fetches by name."""

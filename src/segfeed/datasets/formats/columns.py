@@ -1,0 +1,190 @@
+"""Columns: Parquet and Arrow files with a column of photos and one of masks, as Hugging Face's `datasets` writes them.
+
+data/train-00000-of-00002.parquet           splits by the files' names (train.parquet is one, too)
+train/0000.parquet, train/*.arrow           splits by folders
+dataset_dict.json, train/state.json         `save_to_disk` of several splits, or of one
+id2label.json                               optional: stored value -> class name
+
+A picture is a struct of bytes and path, or bytes alone. What masks mean is said by `legend` in a table's own metadata, as
+`segfeed export` writes it, or by id2label.json beside the tables; else the caller must. A column of class labels does not
+say it: those are classes of whole photos.
+
+Sources: Hugging Face datasets, "Image" feature; transformers, "Semantic segmentation" (id2label.json).
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+
+from segfeed.datasets.formats.folders import refuse_objects
+from segfeed.datasets.formats.lists import choose_split
+from segfeed.datasets.source import Layout, Missing, Sample, Source, Task
+from segfeed.datasets.tables.cells import Table, open_table
+from segfeed.datasets.tables.files import find_tables
+from segfeed.errors import LegendError, SourceError
+from segfeed.pixels.legend import Legend
+
+_PHOTOS = ("image", "photo", "picture", "img", "pixel_values")
+_MASKS = (
+    "mask", "label", "labels", "annotation", "annotations", "segmentation", "segmentation_mask", "seg_mask", "semantic",
+    "semantic_mask", "semantic_segmentation", "label_map", "ground_truth", "gt",
+)  # fmt: skip
+_OWN_KEY = "key"  # as `segfeed export` calls it
+_KEYS = (_OWN_KEY, "id", "image_id", "file_name", "filename")
+_KEY = re.compile(r'(?!\.)[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\:*?"<>|]+')  # a file's name on every system
+_OWN_PACK = "record_xxh3"  # a column that only segfeed's packs have; their pixels are decoded
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Name the columns of bytes of photos and masks; a dot leads into a struct."""
+
+    photo: str
+    mask: str | None
+
+
+def recognise(path: Path) -> Layout | None:
+    """Find tables with a column of photos and one of masks; a path of a table is taken by its word."""
+    tables = find_tables(path)
+    if not tables:
+        return None
+    first = next(iter(tables.values()))[0]
+    schema = open_table(first).schema
+    pictures = _pictures(schema)
+    if _OWN_PACK in schema.names or not (path.is_file() or (pictures.keys() & _PHOTOS and pictures.keys() & _MASKS)):
+        return None
+    return Layout(path, f"{Path(first).name} has columns of pictures: {', '.join(pictures) or 'none'}")
+
+
+def scan(
+    root: Path, split: str, *, task: Task = "semantic", legend: Legend | None = None, unknown: str = "error"
+) -> Source:
+    """List a split's samples: one a row, in the order of the rows.
+
+    Args:
+        root: a table, or a folder of tables, as `recognise` found it.
+        split: as the names of files or folders say.
+        task: "semantic"; there is no agreement on columns of objects.
+        legend: what masks mean; where it is None, what the tables or id2label.json say.
+        unknown: "error", "void" or a class name: what a colour or index outside the legend becomes.
+
+    Raises:
+        SourceMissingError: there is no such split, or a table of it is missing.
+        SourceError: a table is damaged, or its columns cannot be told.
+        LegendError: nothing says what masks mean.
+    """
+    refuse_objects(task, "columns")
+    found = find_tables(root)
+    split = choose_split(split, list(found), root)
+    tables = [open_table(path) for path in found[split]]
+    columns = _choose(tables[0], split)
+    if odd := next((table for table in tables if _choose(table, split) != columns), None):
+        raise SourceError(
+            f"{odd.path}: other columns than {tables[0].path} ({columns.photo}, {columns.mask}); expected the same in every table "
+            "of a split; write them again alike."
+        )
+    keys = _read_keys(tables, columns, split)
+    photos = [blob for table in tables for blob in table.blobs(columns.photo)]
+    masks = [blob for table in tables for blob in table.blobs(columns.mask)] if columns.mask else [None] * len(photos)
+    if not any(photos):
+        raise SourceError(
+            f"{found[split][0]}: its photos are paths of other files, or nothing; expected their bytes; save the dataset with "
+            "save_to_disk() or push_to_hub(), which put the bytes into the tables."
+        )
+    to_predict = split.startswith("test") and not any(masks)
+    samples, missing = [], []
+    for key, photo, mask in zip(keys, photos, masks, strict=True):
+        lacking = [] if photo else [Missing(key, "photo", str(root))]
+        lacking += [] if mask or to_predict else [Missing(key, "mask", str(root))]
+        missing += lacking
+        if photo and not lacking:
+            samples.append(Sample(key, photo, mask))
+    legend = legend or _own_legend(root, tables[0].schema)
+    legend.unknown_label(unknown)
+    return Source(root, "columns", split, task, tuple(samples), legend, unknown, missing=tuple(missing))
+
+
+def split_names(root: Path) -> list[str]:
+    """List the splits that have tables."""
+    return list(find_tables(root))
+
+
+def _pictures(schema: pa.Schema) -> dict[str, str]:
+    """List the columns that may hold pictures: name in lower case -> column of bytes."""
+    return {field.name.casefold(): column for field in schema if (column := _bytes_column(field))}
+
+
+def _bytes_column(field: pa.Field) -> str | None:
+    kind = field.type
+    if pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0:
+        inner = _bytes_column(kind.field("bytes"))
+        return f"{field.name}.{inner}" if inner == "bytes" else None
+    return str(field.name) if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) else None
+
+
+def _choose(table: Table, split: str) -> _Columns:
+    """Tell the columns of photos and masks by their names."""
+    pictures = _pictures(table.schema)
+    photos, masks = ([name for name in pictures if name in words] for words in (_PHOTOS, _MASKS))
+    if len(photos) != 1 or len(masks) > 1 or not (masks or split.startswith("test")):
+        raise SourceError(
+            f"{table.path}: columns of pictures are {', '.join(pictures) or 'none'}; expected one of photos ({', '.join(_PHOTOS)}) "
+            f"and one of masks ({', '.join(_MASKS)}), each with the bytes of picture files; rename or drop columns."
+        )
+    return _Columns(pictures[photos[0]], pictures[masks[0]] if masks else None)
+
+
+def _read_keys(tables: Sequence[Table], columns: _Columns, split: str) -> list[str]:
+    """Name the rows: by a column of keys, by the paths of the photos, or, where these are no names, by number."""
+    wanted = [name for word in _KEYS for name in tables[0].schema.names if name.casefold() == word]
+    if columns.photo.endswith(".bytes"):
+        wanted.append(f"{columns.photo.removesuffix('.bytes')}.path")
+    wanted = [column for column in wanted if all(table.has(column) for table in tables)]
+    for column in wanted:
+        texts = [text for table in tables for text in table.texts(column)]
+        keys = [text if column == _OWN_KEY else _stem(text) for text in texts if text]
+        are_names = len(set(keys)) == len(texts) and all(map(_KEY.fullmatch, keys))
+        if are_names and (column == _OWN_KEY or not _are_row_numbers(keys)):
+            return keys
+    count = sum(table.count for table in tables)
+    return [f"{split}_{row:0{len(str(count))}}" for row in range(count)]
+
+
+def _are_row_numbers(keys: Sequence[str]) -> bool:
+    """Tell whether keys only count the rows, as every split's would: they would look like samples of several splits."""
+    numbers = sorted(int(key) for key in keys if key.isdecimal())
+    return numbers in (list(range(len(keys))), list(range(1, len(keys) + 1)))
+
+
+def _stem(text: str) -> str:
+    path = PurePosixPath(text.replace("\\", "/"))
+    return path.stem if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".bmp", ".webp") else path.name
+
+
+def _own_legend(root: Path, schema: pa.Schema) -> Legend:
+    if described := (schema.metadata or {}).get(b"legend"):
+        return _legend_of(described, f"{root}: `legend` in the tables' metadata", root.stem)
+    path = (root.parent if root.is_file() else root) / "id2label.json"
+    try:
+        return _legend_of(path.read_bytes(), str(path), root.stem)
+    except FileNotFoundError:
+        raise LegendError(
+            f"{root}: nothing says what its masks mean; expected id2label.json beside the tables; pass legend= with a Legend, "
+            "class names, or a legend file."
+        ) from None
+
+
+def _legend_of(described: bytes, where: str, title: str) -> Legend:
+    """Read a legend as `Legend.to_json` describes it, or stored values and class names."""
+    try:
+        fields = json.loads(described)
+        if "names" in fields:
+            return Legend.from_json(fields)
+        classes = sorted((int(index), str(name)) for index, name in fields.items())
+        return Legend(tuple(name for _, name in classes), indices=tuple(index for index, _ in classes), title=title)
+    except (ValueError, AttributeError, TypeError) as error:
+        raise LegendError(f"{where}: malformed ({error}); expected stored values and class names.") from None

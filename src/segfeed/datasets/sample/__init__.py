@@ -1,0 +1,1 @@
+"""Sample: a small dataset that segfeed draws itself."""

@@ -1,0 +1,1 @@
+"""Tables: pictures in the cells of Parquet and Arrow files."""

@@ -1,0 +1,107 @@
+"""Table files: which Parquet and Arrow files of a folder hold which split.
+
+Source: Hugging Face datasets, "Structure your repository" (splits by file names and folders), and the files that
+`Dataset.save_to_disk` and `DatasetDict.save_to_disk` write (state.json, dataset_dict.json).
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from segfeed.datasets.tables.cells import SUFFIXES
+from segfeed.errors import SourceError, SourceMissingError
+
+_NUMBERED = re.compile(r"(?:.+-)?(?P<split>\w+(?:\.\w+)*)-(?P<number>\d{5})-of-(?P<count>\d{5})(?:-[0-9a-f]{16})?")
+_WORDS = ("train", "training", "val", "valid", "validation", "dev", "test", "testing", "eval")
+_MAX_JSON_BYTES = 16 << 20
+
+
+def find_tables(root: Path) -> dict[str, list[str]]:
+    """List the tables of a dataset: split -> paths, in the order of their rows.
+
+    Args:
+        root: a table, or a folder that holds tables, itself or in folders of it.
+
+    Raises:
+        SourceError: a description is malformed, or tables of one split lie in several folders.
+        SourceMissingError: one of the numbered tables of a split is not there.
+
+    >>> find_tables(Path("no/such/folder"))
+    {}
+    """
+    if root.is_file():
+        return {_split_of(root) or "train": [str(root)]} if root.suffix in SUFFIXES else {}
+    if (root / "dataset_dict.json").is_file():
+        splits = _read_json(root / "dataset_dict.json", "splits")
+        return {str(split): _saved(root / Path(str(split)).name) for split in splits}
+    # Others write a state.json, too.
+    if (root / "state.json").is_file() and (root / "dataset_info.json").is_file():
+        return {_read_json(root / "state.json", "_split") or "train": _saved(root)}
+    found: dict[str, list[Path]] = {}
+    for path in _list_tables(root):
+        folder = "train" if path.parent in (root, root / "data") else path.parent.name
+        found.setdefault(_split_of(path) or folder, []).append(path)
+    return {split: _check_whole(split, paths) for split, paths in found.items()}
+
+
+def _list_tables(root: Path) -> list[Path]:
+    try:
+        folders = [root, *(Path(entry.path) for entry in os.scandir(root) if entry.is_dir())]
+        found = [entry.path for folder in folders for entry in os.scandir(folder) if entry.name.endswith(SUFFIXES)]
+    except OSError:
+        return []
+    return sorted(map(Path, found))
+
+
+def _split_of(path: Path) -> str | None:
+    """Read a split off a table's name; None where the name says none."""
+    match = _NUMBERED.fullmatch(path.stem)
+    word = match["split"] if match else path.stem.rpartition("-")[2]
+    return word if word in _WORDS or (match and word != "data") else None
+
+
+def _check_whole(split: str, paths: list[Path]) -> list[str]:
+    folders = sorted({str(path.parent) for path in paths})
+    if len(folders) > 1:
+        raise SourceError(
+            f"{os.path.commonpath(folders)}: tables of split {split!r} lie in several folders ({', '.join(folders)}); "
+            "expected one; pass the path of one."
+        )
+    matches = [match for path in paths if (match := _NUMBERED.fullmatch(path.stem))]
+    counts = {int(match["count"]) for match in matches}
+    if counts and {int(match["number"]) for match in matches} != set(range(max(counts))):
+        raise SourceMissingError(
+            f"{folders[0]}: {len(matches)} of {max(counts)} tables of split {split!r} are there; expected all; add the others."
+        )
+    return [str(path) for path in paths]
+
+
+def _saved(folder: Path) -> list[str]:
+    """List the tables that `save_to_disk` wrote into a folder."""
+    if indices := _read_json(folder / "state.json", "_indices_data_files"):
+        raise SourceError(
+            f"{folder}: its rows are chosen by another table ({indices}); expected plain rows; save it again after flatten_indices()."
+        )
+    try:
+        names = [Path(str(row["filename"])).name for row in _read_json(folder / "state.json", "_data_files")]
+    except (TypeError, KeyError) as error:
+        raise SourceError(f"{folder / 'state.json'}: malformed ({error!r}); save the dataset again.") from None
+    if lacking := [name for name in names if not (folder / name).is_file()]:
+        raise SourceMissingError(
+            f"{folder}: no {lacking[0]}, which state.json lists; add it, or save the dataset again."
+        )
+    return [str(folder / name) for name in names]
+
+
+def _read_json(path: Path, key: str) -> Any:
+    """Read one entry of a JSON file; None where it is not there."""
+    try:
+        if path.stat().st_size > _MAX_JSON_BYTES:
+            raise SourceError(f"{path}: {path.stat().st_size:,} bytes; expected a short description of a dataset.")
+        return json.loads(path.read_bytes()).get(key)
+    except FileNotFoundError:
+        raise SourceMissingError(f"{path}: no such file; save the dataset again.") from None
+    except (OSError, ValueError, AttributeError) as error:
+        raise SourceError(f"{path}: malformed ({error}); save the dataset again.") from None

@@ -1,0 +1,1 @@
+"""Pictures: pairs as people see them."""

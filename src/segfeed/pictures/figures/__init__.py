@@ -1,0 +1,1 @@
+"""Figures: pictures for a notebook, a report or a file, drawn by matplotlib."""

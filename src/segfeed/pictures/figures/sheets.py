@@ -1,0 +1,283 @@
+"""Figures: what a dataset, a crop and a batch look like, as pictures for a notebook, a report or a file.
+
+Nothing here touches pyplot or matplotlib's settings; the same input gives the same picture.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from segfeed.batches.batch_format import Format
+from segfeed.batches.loader import Batch, Loader
+from segfeed.datasets.source import Source
+from segfeed.errors import OptionError
+from segfeed.packs.pack import Pack
+from segfeed.pictures.figures.canvas import HEADER_PX, MARGIN_PX, PALE_INK, check_path
+from segfeed.pictures.figures.crops import draw_crops
+from segfeed.pictures.figures.panels import (
+    CAPTION_PX,
+    GAP_PX,
+    Grid,
+    PathLike,
+    caption,
+    columns_for,
+    describe,
+    gather,
+    look,
+    place,
+    spread,
+    title_of,
+)
+from segfeed.pictures.paint import Pixels, Thumb, count_pixels, mark_padding, overlay, paint_labels, shrink
+from segfeed.pixels.legend import Legend
+from segfeed.pixels.lookup import Encoder
+from segfeed.pixels.pair import Pair
+from segfeed.system.options import whole_number
+
+__all__ = ["draw_batch", "draw_crops", "draw_pairs", "draw_sheet", "show"]
+
+_KINDS = ("photo", "labels", "overlay")
+_GUTTER_PX = 28
+_SLIT_PX = 6  # between an image and its labels
+
+
+def show(what: Source | Pack | Loader, *, count: int | None = None, path: PathLike | None = None) -> Figure:
+    """Draw a dataset, or the first batch that a loader makes; a loader stays where it stands.
+
+    Args:
+        what: a source or a pack (a contact sheet), or a loader (the first batch of its epoch 0).
+        count: how many samples at most; 24 of a dataset, 12 of a batch where it is None.
+        path: a .png file to write, too.
+
+    Raises:
+        OptionError: `what` is something else, or count or path is no use.
+        StorageError: the file cannot be written.
+
+    >>> import segfeed
+    >>> [axes.get_label() for axes in show(segfeed.scan("sample", "val"), count=2).axes]
+    ['page', 'overlay 2026_000005', 'overlay 2026_000200']
+    """
+    if isinstance(what, Source | Pack):
+        return draw_sheet(what, count=24 if count is None else count, path=path)
+    if isinstance(what, Loader):
+        batch = next(iter(Loader(what.reader, what.plan, format=what.format, threads=0)))
+        wanted = 12 if count is None else count
+        return draw_batch(batch, what.reader.legend, format=what.format, count=wanted, path=path)
+    raise OptionError(
+        f"show cannot draw {type(what).__name__!r}; give a Source (segfeed.scan), a Pack (segfeed.make_pack) "
+        "or a Loader (segfeed.load returns two)."
+    )
+
+
+def draw_pairs(reader: Source | Pack, *, count: int = 6, path: PathLike | None = None) -> Figure:
+    """Draw photo, labels and overlay of samples spread evenly over a split, and the legend with each class's share.
+
+    Args:
+        reader: a source or a pack.
+        count: how many samples at most.
+        path: a .png file to write, too.
+
+    Returns:
+        figure: one axes a panel, labelled "photo KEY", "labels KEY" or "overlay KEY", in the sample's own pixels.
+
+    Raises:
+        OptionError: count or path is no use.
+        StorageError: the file cannot be written.
+
+    >>> import segfeed
+    >>> figure = draw_pairs(segfeed.scan("sample", "val"), count=1)
+    >>> [axes.get_label() for axes in figure.axes]
+    ['page', 'photo 2026_000005', 'labels 2026_000005', 'overlay 2026_000005']
+    """
+    check_path(path)
+    indices = spread(reader, count)
+    few = len(indices) <= 3  # a row each, rather than a column each
+    grid = Grid(3) if few else Grid(columns_for(len(indices)), MARGIN_PX + _GUTTER_PX)
+    shown = look(reader, indices, grid.width_px)
+    cell = grid.width_px, grid.cell_height(shown.thumbs)
+    strips = len(indices) if few else -(-len(indices) // grid.columns)
+    pitch = CAPTION_PX + (1 if few else 3) * (cell[1] + GAP_PX) + GAP_PX // 2
+    described = describe(reader, shown, "sizes are height × width in px")
+    page = shown.page(HEADER_PX + strips * pitch, title_of(reader), described)
+    for n, thumb in enumerate(shown.thumbs):
+        pair = thumb.fitted(*cell[::-1])
+        remark = f"{thumb.height} × {thumb.width}" + _void_remark(pair, reader.legend)
+        panels = pair.image, paint_labels(pair.labels, reader.legend), overlay(pair, reader.legend)
+        for k, (kind, pixels) in enumerate(zip(_KINDS, panels, strict=True)):
+            row, column = (n, k) if few else divmod(n, grid.columns)
+            x, top = grid.x(column), HEADER_PX + row * pitch
+            y = top + CAPTION_PX + (0 if few else k * (cell[1] + GAP_PX))
+            place(page, (x, y), cell, pixels, f"{kind} {thumb.key}", thumb)
+            if k == 0:
+                caption(page, x, top, cell[0], thumb.key, remark)
+            elif few:
+                caption(page, x, top, cell[0], "", kind)
+            if not few and column == 0:
+                page.write(MARGIN_PX, y + cell[1] / 2, kind, 15, colour=PALE_INK, rotation=90, va="center")
+    return page.done(path)
+
+
+def draw_sheet(reader: Source | Pack, *, count: int = 24, path: PathLike | None = None) -> Figure:
+    """Draw a contact sheet: samples spread evenly over a split, under their labels, and the legend.
+
+    Args:
+        reader: a source or a pack.
+        count: how many samples at most.
+        path: a .png file to write, too.
+
+    Returns:
+        figure: one axes a sample, labelled "overlay KEY", in the sample's own pixels.
+
+    Raises:
+        OptionError: count or path is no use.
+        StorageError: the file cannot be written.
+
+    >>> import segfeed
+    >>> len(draw_sheet(segfeed.scan("sample", "val"), count=4).axes)
+    5
+    """
+    check_path(path)
+    indices = spread(reader, count)
+    grid = Grid(columns_for(len(indices)))
+    shown = look(reader, indices, grid.width_px)
+    cell = grid.width_px, grid.cell_height(shown.thumbs)
+    pitch = CAPTION_PX + cell[1] + GAP_PX
+    rows = -(-len(indices) // grid.columns)
+    described = describe(reader, shown, "photos under their labels")
+    page = shown.page(HEADER_PX + rows * pitch + GAP_PX // 2, title_of(reader), described)
+    for n, thumb in enumerate(shown.thumbs):
+        row, column = divmod(n, grid.columns)
+        x, top = grid.x(column), HEADER_PX + row * pitch
+        pair = thumb.fitted(*cell[::-1])
+        place(page, (x, top + CAPTION_PX), cell, overlay(pair, reader.legend), f"overlay {thumb.key}", thumb)
+        caption(page, x, top, cell[0], thumb.key, _void_remark(pair, reader.legend).removeprefix(", "))
+    return page.done(path)
+
+
+def draw_batch(
+    batch: Batch,
+    legend: Encoder,
+    *,
+    format: Format,  # noqa: A002 - the field's word
+    count: int = 12,
+    path: PathLike | None = None,
+) -> Figure:
+    """Draw a batch as the network sees it: images with normalisation undone, over their labels; padding is striped.
+
+    Args:
+        batch: what a loader delivered.
+        legend: the reader's legend.
+        format: the format the batch was made with; what it leaves open is NHWC, int32 and the legend's own void.
+        count: how many rows of the batch at most, from its first.
+        path: a .png file to write, too.
+
+    Returns:
+        figure: two axes a row, labelled "image N KEY" and "labels N KEY".
+
+    Raises:
+        OptionError: the batch is not of this format or legend, or count or path is no use.
+        StorageError: the file cannot be written.
+
+    >>> import segfeed
+    >>> source = segfeed.scan("sample", "val")
+    >>> loader = Loader(source, segfeed.Plan.exact(source.sizes, batch_size=4), threads=0)
+    >>> figure = draw_batch(next(iter(loader)), source.legend, format=loader.format, count=1)
+    >>> [axes.get_label() for axes in figure.axes]
+    ['page', 'image 0 2026_000005', 'labels 0 2026_000005']
+    """
+    check_path(path)
+    count = min(whole_number("count", count, 1, 10_000), len(batch.crops))
+    wanted = format.resolve("NHWC", "int32", legend.void)
+    pairs = [
+        Pair(*both) for both in zip(_pixels(batch, wanted, count), _labels(batch, wanted, legend, count), strict=True)
+    ]
+    grid = Grid(columns_for(count))
+    thumbs = [Thumb.of(pair, key, grid.width_px) for pair, key in zip(pairs, batch.keys, strict=False)]
+    shown = gather(thumbs, [count_pixels(pair.labels, legend) for pair in pairs], legend, f"the {count} crops shown")
+    cell = grid.width_px, grid.cell_height(thumbs)
+    pitch = CAPTION_PX + 2 * cell[1] + _SLIT_PX + GAP_PX
+    title = f"batch of {len(batch.crops)}" + (f", the first {count}" if count < len(batch.crops) else "")
+    page = shown.page(
+        HEADER_PX + -(-count // grid.columns) * pitch + GAP_PX // 2, title, _describe_batch(batch, wanted)
+    )
+    for n, (pair, row, thumb) in enumerate(zip(pairs, batch.crops, thumbs, strict=False)):
+        strip, column = divmod(n, grid.columns)
+        x, top = grid.x(column), HEADER_PX + strip * pitch
+        small = thumb.fitted(*cell[::-1])
+        padding = shrink(Pair(pair.image, _padding(pair, row, wanted, legend.void)), *small.labels.shape).labels
+        upper, lower = (x, top + CAPTION_PX), (x, top + CAPTION_PX + cell[1] + _SLIT_PX)
+        place(page, upper, cell, mark_padding(small.image, padding), f"image {n} {thumb.key}", thumb)
+        place(page, lower, cell, paint_labels(small.labels, legend), f"labels {n} {thumb.key}", thumb)
+        caption(page, x, top, cell[0], thumb.key or "padding only", "flipped" if row["flip"] else "")
+    return page.done(path)
+
+
+def _void_remark(pair: Pair, legend: Encoder) -> str:
+    return ", all void" if (pair.labels == legend.void).all() else ""
+
+
+def _describe_batch(batch: Batch, wanted: Format) -> str:
+    height, width = np.shape(batch.labels)[1:]
+    return (
+        f"images {wanted.dtype} {wanted.layout}, labels {wanted.label_dtype}, {height} × {width} px (height × width), "
+        f"void {wanted.void}; normalisation undone; stripes on an image are padding"
+    )
+
+
+def _pixels(batch: Batch, wanted: Format, count: int) -> Pixels:
+    """Undo a format on a batch's first images: uint8 (count, H, W, 3), 0..255.
+
+    Raises:
+        OptionError: their dtype or shape is not the format's.
+    """
+    images = np.asarray(batch.images[:count])
+    axis = 1 if wanted.layout == "NCHW" else 3
+    if images.dtype != wanted.dtype or images.ndim != 4 or images.shape[axis] != 3:
+        raise OptionError(
+            f"the batch holds images {images.dtype} {images.shape}, but format says {wanted.dtype} {wanted.layout}; "
+            "pass the format that the batch was made with."
+        )
+    images = np.moveaxis(images, axis, 3)
+    if wanted.dtype == "uint8":
+        return images
+    mean, std = np.array(wanted.normalize or ((0, 0, 0), (1, 1, 1)), np.float32)
+    pixels: Pixels = np.round((images * std + mean) * 255).clip(0, 255).astype(np.uint8)
+    return pixels
+
+
+def _labels(batch: Batch, wanted: Format, legend: Encoder, count: int) -> npt.NDArray[Any]:
+    """Translate a batch's first labels back to the legend's dtype and void: (count, H, W).
+
+    Raises:
+        OptionError: one is neither a class id nor the format's void.
+    """
+    labels = np.asarray(batch.labels[:count])
+    void = labels == wanted.void
+    wrong = ~void & ((labels < 0) | (labels >= (len(legend) if isinstance(legend, Legend) else legend.void)))
+    if wrong.any():
+        raise OptionError(
+            f"the batch's labels hold {int(labels[wrong][0])}, which is neither a class of the legend nor void "
+            f"({wanted.void}); pass the legend and the format that the batch was made with."
+        )
+    return np.where(void, legend.void, labels).astype(legend.dtype)
+
+
+def _padding(pair: Pair, row: Any, wanted: Format, void: int) -> npt.NDArray[np.bool_]:
+    """Mark what of a crop lies outside its image; the image's size is not known, but what padding looks like is."""
+    mask = np.ones(pair.labels.shape, np.bool_)
+    if row["sample"] < 0:
+        return mask
+    colour = np.round(255 * np.array(wanted.normalize[0] if wanted.normalize else (0, 0, 0)))
+    inside = (pair.image != colour).any(axis=-1) | (pair.labels != void)
+    if row["flip"]:
+        inside = inside[:, ::-1]
+    spans = []
+    for axis, start in enumerate((int(row["top"]), int(row["left"]))):
+        lines = np.flatnonzero(inside.any(axis=1 - axis))
+        # A window that starts inside the image does not reach beyond its other side, for either kind of plan.
+        end = inside.shape[axis] if start > 0 or not lines.size else int(lines[-1]) + 1
+        spans.append(slice(max(-start, 0), end))
+    mask[tuple(spans)] = False
+    return mask[:, ::-1] if row["flip"] else mask

@@ -1,0 +1,187 @@
+"""Pictures: a sample as a report shows it, whatever is wrong with it. No byte of a file gets through: all is encoded anew."""
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from segfeed.audit.facts import count_values
+from segfeed.datasets.blobs import Blob
+from segfeed.datasets.source import Source
+from segfeed.errors import SegfeedError
+from segfeed.pictures.paint import Pixels, paint_labels
+from segfeed.pixels.codec import StoredMask, decode_mask, decode_photo, read_labels
+from segfeed.pixels.legend import VOC
+from segfeed.pixels.lookup import Encoder, Labels, count_labels, look_up_codes
+from segfeed.pixels.palette import colour_codes
+
+JPEG_QUALITY = 82
+
+_BLACK_ALPHA = 128  # black, which is the background's colour in most legends, only dims the photo below it
+_GAP_SHARE = 0.04  # between a photo and a mask that does not fit it, of the photo's width
+_NO_COLOUR = (255, 0, 255)  # of an index beyond a file's palette
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Hold a photo or a mask as it is shown.
+
+    Attributes:
+        uri: `data:` with the picture, which may be smaller than what is stored.
+        height: as stored, in px.
+        width: as stored, in px.
+    """
+
+    uri: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Hold a sample as it is shown.
+
+    Attributes:
+        photo: None where it cannot be decoded.
+        mask: painted labels; stored colours where the legend does not know them; None where there is none to be shown.
+        shares: label -> share of the mask's pixels, 0..1, largest first; empty where there are no labels.
+    """
+
+    photo: Layer | None
+    mask: Layer | None
+    shares: dict[int, float]
+
+    @property
+    def mask_left(self) -> int:
+        """Give where the mask's left side lies, in px: on the photo, or right of it where the two differ in size."""
+        if self.photo is None or self.mask is None:
+            return 0
+        fits = (self.photo.height, self.photo.width) == (self.mask.height, self.mask.width)
+        return 0 if fits else self.photo.width + max(1, round(self.photo.width * _GAP_SHARE))
+
+    @property
+    def height(self) -> int:
+        """Give the height of all, in px; 0 where nothing can be shown."""
+        return max((layer.height for layer in (self.photo, self.mask) if layer), default=0)
+
+    @property
+    def width(self) -> int:
+        """Give the width of all, in px; 0 where nothing can be shown."""
+        mask = self.mask_left + self.mask.width if self.mask else 0
+        return max(mask, self.photo.width if self.photo else 0)
+
+
+def draw_picture(source: Source, index: int, edge_px: int, legend: Encoder | None) -> Picture:
+    """Draw a sample, its longer side at most `edge_px`; what cannot be decoded is left out.
+
+    Args:
+        source: a split.
+        index: of the sample.
+        edge_px: the longest side of what is drawn.
+        legend: what masks mean; None where nobody knows, and they are shown in the colours that they store.
+    """
+    sample = source.samples[index]
+    photo, mask, shares = None, None, {}
+    try:
+        image = decode_photo(sample.photo.read(), sample.photo.name)
+    except SegfeedError:
+        pass
+    else:
+        photo = _layer(_jpeg_uri(_smaller(image, edge_px)), image)
+    found = None if sample.mask is None else _read_mask(sample.mask, legend, source.unknown)
+    if found is not None and found.ndim == 2:
+        assert legend is not None
+        mask, shares = _layer(_flat_uri(paint_labels(_nearest(found, edge_px), legend)), found), _shares(found)
+    elif found is not None:
+        mask = _layer(_flat_uri(_nearest(found, edge_px)), found)
+    return Picture(photo, mask, shares)
+
+
+def _layer(uri: str, stored: npt.NDArray[Any]) -> Layer:
+    return Layer(uri, stored.shape[0], stored.shape[1])
+
+
+def _read_mask(blob: Blob, legend: Encoder | None, unknown: str) -> npt.NDArray[Any] | None:
+    """Read labels (H, W) or, where the legend does not know them, colours (H, W, 3); None where the file is damaged."""
+    try:
+        data = blob.read()
+    except SegfeedError:
+        return None
+    try:
+        stored = decode_mask(data, blob.name)
+    except SegfeedError:
+        return _read_as_photo(data, blob.name)
+    try:
+        return _stored_colours(stored) if legend is None else read_labels(stored, legend, unknown=unknown)
+    except SegfeedError:
+        return _stored_colours(stored)
+
+
+def _read_as_photo(data: bytes, name: str) -> Pixels | None:
+    """Read a mask that was saved as JPEG, or is transparent."""
+    try:
+        return decode_photo(data, name)
+    except SegfeedError:
+        return None
+
+
+def _stored_colours(stored: StoredMask) -> Pixels:
+    if stored.pixels.ndim == 3:
+        return stored.pixels
+    if stored.palette is None:  # bare indices have no colours: VOC's tell them apart
+        return paint_labels(VOC.encode(stored.pixels, unknown="void"), VOC)
+    palette = np.full((256, 3), _NO_COLOUR, np.uint8)
+    palette[: len(stored.palette)] = stored.palette
+    return np.asarray(palette[stored.pixels])
+
+
+def _shares(labels: Labels) -> dict[int, float]:
+    counts = count_labels(labels)
+    found = np.flatnonzero(counts)
+    order = found[np.argsort(-counts[found], kind="stable")]
+    return {int(label): float(counts[label] / labels.size) for label in order}
+
+
+def _fit(height: int, width: int, edge_px: int) -> tuple[int, int]:
+    scale = min(1.0, edge_px / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _smaller(image: Pixels, edge_px: int) -> Image.Image:
+    height, width = _fit(image.shape[0], image.shape[1], edge_px)
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    return picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _nearest(pixels: npt.NDArray[Any], edge_px: int) -> npt.NDArray[Any]:
+    """Shrink by taking the nearest pixel, so that no colour is invented."""
+    old_height, old_width = pixels.shape[:2]
+    height, width = _fit(old_height, old_width, edge_px)
+    rows = (2 * np.arange(height) + 1) * old_height // (2 * height)
+    columns = (2 * np.arange(width) + 1) * old_width // (2 * width)
+    return np.asarray(pixels[rows[:, None], columns])
+
+
+def _jpeg_uri(picture: Image.Image) -> str:
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def _flat_uri(colours: Pixels) -> str:
+    """Encode the few colours of labels exactly, in a palette PNG; more than 256 come from a mask that is none."""
+    codes = colour_codes(colours)
+    known, _ = count_values(codes)
+    if len(known) > 256:
+        return _jpeg_uri(Image.fromarray(np.ascontiguousarray(colours)))
+    indices, _ = look_up_codes(codes, known, np.arange(len(known), dtype=np.uint8))
+    picture = Image.fromarray(indices)
+    picture.putpalette(np.stack([known >> 16, known >> 8 & 255, known & 255], axis=-1).astype(np.uint8).tobytes())
+    stream = io.BytesIO()
+    alpha = bytes(255 if code else _BLACK_ALPHA for code in known)
+    picture.save(stream, "PNG", transparency=alpha)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

@@ -1,0 +1,1 @@
+"""Pixels: from the bytes of a photo or a mask to exact pixels and class ids."""

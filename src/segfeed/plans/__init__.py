@@ -1,0 +1,1 @@
+"""Plans: which row comes when, in numbers only."""

@@ -1,0 +1,1 @@
+"""Scoring: what a model says, compared with the labels and written to files."""

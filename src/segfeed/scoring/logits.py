@@ -1,0 +1,164 @@
+"""Logits: class scores of any framework to class ids, where they lie or a few lines at a time, never copied whole.
+
+Frameworks are told apart by what their arrays can do; none is imported.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segfeed.errors import OptionError
+from segfeed.system.options import whole_number
+
+Ids = npt.NDArray[np.integer[Any]]
+
+_BLOCK_PX = 1 << 13  # few enough that the scores of a block stay in the cache
+_NAN = "logits hold NaN, which is no score; the network has diverged: look there before scoring."
+
+
+def host_array(array: Any) -> npt.NDArray[Any]:
+    """Bring an array of any framework into the host's memory; no copy where it lies there already.
+
+    Args:
+        array: of NumPy, PyTorch (any device), TensorFlow or JAX, or nested lists.
+
+    Returns:
+        array: of the same dtype and shape; PyTorch's bfloat16, which NumPy does not know, becomes float32.
+
+    >>> host_array([[0, 1]]).shape
+    (1, 2)
+    """
+    if _is_torch(array):
+        array = array.detach().cpu()
+        if str(array.dtype) == "torch.bfloat16":
+            array = array.float()
+    return np.asarray(array)
+
+
+def class_ids(predictions: Any, shape: tuple[int, ...], classes: int, axis: int | None = None) -> Ids:
+    """Take predictions as they come, ids or logits of any framework, and give ids.
+
+    Args:
+        predictions: integers of `shape`, taken as ids; or floats with one more axis, of `classes` scores, of which the
+            largest wins (the first of equals).
+        shape: (H, W) or (N, H, W) of the ids.
+        classes: how many there are.
+        axis: where the scores of a pixel lie; only needed where N, H, W and the classes are so alike that both the
+            first axis (after N) and the last would do.
+
+    Returns:
+        ids: integer, of `shape`. Whether ids are those of classes is for the caller to check.
+
+    Raises:
+        OptionError: another shape or dtype, an ambiguous axis, or scores that are NaN.
+
+    >>> class_ids(np.array([[[0.1, 0.9]], [[0.7, 0.2]]]), (1, 2), classes=2)
+    array([[1, 0]], dtype=uint8)
+    """
+    predictions = predictions if hasattr(predictions, "dtype") else np.asarray(predictions)
+    found, name = tuple(predictions.shape), str(getattr(predictions.dtype, "name", predictions.dtype))
+    if "float" in name:
+        place = _class_axis(found, shape, classes, axis)
+        return _accelerated(predictions, place) if _is_torch_elsewhere(predictions) else _streamed(predictions, place)
+    ids = host_array(predictions)
+    if ids.dtype.kind not in "iu":
+        raise OptionError(
+            f"predictions are {name}; expected integers (class ids) or floats (logits); convert them first."
+        )
+    if found != shape:
+        raise OptionError(
+            f"predicted ids of shape {found}, but the labels' is {shape}; expected one id for each label; "
+            "bring the predictions to the labels' size, never the labels to theirs."
+        )
+    return ids
+
+
+def refuse_strangers(ids: Ids, classes: int, what: str) -> None:
+    """Refuse predicted ids that are no class, void included: every pixel must be predicted.
+
+    Raises:
+        OptionError: with the first such id, and how many pixels hold it.
+    """
+    wrong = (ids < 0) | (ids >= classes)
+    if wrong.any():
+        first = int(ids[wrong][0])
+        raise OptionError(
+            f"{what} hold {first} ({int((ids == first).sum()):,} pixels), which is none of the {classes} classes "
+            f"(0..{classes - 1}); predict a class for every pixel, also where labels are void."
+        )
+
+
+def _is_torch(array: Any) -> bool:
+    return hasattr(array, "detach")
+
+
+def _is_torch_elsewhere(array: Any) -> bool:
+    return _is_torch(array) and array.device.type != "cpu"
+
+
+def _class_axis(found: tuple[int, ...], shape: tuple[int, ...], classes: int, axis: int | None) -> int:
+    """Find the axis of the scores by the shape, or check the one that was given."""
+    first, last = len(shape) - 2, len(shape)
+    places = {place for place, side in enumerate(found) if side == classes and _without(found, place) == shape}
+    if axis is None:
+        places &= {first, last}
+    else:
+        places &= {whole_number("axis", axis, -len(found), len(found) - 1) % len(found)}
+    if not places:
+        told = "" if axis is None else f" with axis={axis}"
+        raise OptionError(
+            f"logits of shape {found}{told}, but there are {classes} classes and the labels' shape is {shape}; expected "
+            f"{(*shape[:first], classes, *shape[first:])} or {(*shape, classes)}; bring logits to the labels' size first."
+        )
+    if len(places) > 1:
+        raise OptionError(
+            f"logits of shape {found}: axis {first} and axis {last} may both be that of the {classes} classes; "
+            f"say which: axis={first} or axis={last}."
+        )
+    return places.pop()
+
+
+def _without(shape: tuple[int, ...], place: int) -> tuple[int, ...]:
+    return shape[:place] + shape[place + 1 :]
+
+
+def _accelerated(logits: Any, axis: int) -> Ids:
+    """Let the device that holds a tensor find the ids, so that few bytes travel."""
+    highest, ids = logits.detach().max(axis)
+    if highest.isnan().any():
+        raise OptionError(_NAN)
+    return host_array(ids.byte() if logits.shape[axis] <= 256 else ids.int())
+
+
+def _streamed(logits: Any, axis: int) -> Ids:
+    """Find the ids block by block."""
+    logits = logits if _is_torch(logits) else np.asarray(logits)
+    ids = np.empty(_without(tuple(logits.shape), axis), np.min_scalar_type(logits.shape[axis] - 1))
+    if ids.ndim == 2:
+        _find_ids(logits, axis, ids)
+        return ids
+    for image, out in zip(logits, ids, strict=True):
+        _find_ids(image, axis - 1, out)
+    return ids
+
+
+def _find_ids(logits: Any, axis: int, ids: Ids) -> None:
+    scores = np.moveaxis(host_array(logits), axis, 0)
+    lines = max(_BLOCK_PX // ids.shape[1], 1)
+    for top in range(0, len(ids), lines):
+        _find_highest(scores[:, top : top + lines], ids[top : top + lines])
+
+
+def _find_highest(scores: npt.NDArray[Any], ids: Ids) -> None:
+    """Write the number of each pixel's highest score, class by class: whole lines at once, which `argmax` cannot."""
+    # Widening keeps the order of 16-bit floats, which NumPy compares slowly.
+    scores = np.ascontiguousarray(scores, np.float64 if scores.dtype == np.float64 else np.float32)
+    highest, better = scores[0].copy(), np.empty(ids.shape, np.bool_)
+    ids[:] = 0
+    for number, score in enumerate(scores[1:], start=1):
+        np.greater(score, highest, out=better)
+        np.maximum(ids, better * ids.dtype.type(number), out=ids)  # no id before is as large as this number
+        np.maximum(highest, score, out=highest)  # keeps NaN
+    if np.isnan(highest).any():
+        raise OptionError(_NAN)

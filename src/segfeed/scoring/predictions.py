@@ -1,0 +1,262 @@
+"""Predictions: from the evaluation canvas back to whole images, to PNG files, and from such files to a score."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segfeed.datasets.source import Source
+from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, StorageError
+from segfeed.packs.pack import Pack
+from segfeed.pixels.codec import StoredMask, decode_mask, encode_mask, read_labels
+from segfeed.pixels.headers import PNG_MAGIC, kind_of, read_png_header
+from segfeed.pixels.legend import Legend
+from segfeed.pixels.lookup import Labels
+from segfeed.plans.rows import Rows, intersect
+from segfeed.scoring.logits import Ids, class_ids, host_array, refuse_strangers
+from segfeed.scoring.score import Score
+from segfeed.system.storage import write_over
+from segfeed.system.work import in_order, show_progress
+
+_HEADER_BYTES = 33  # signature and first chunk of a PNG
+
+
+def whole_images(predictions: Any, crops: Rows, sizes: npt.NDArray[np.int32]) -> Iterator[tuple[int, Ids]]:
+    """Cut predictions back to each image's own size.
+
+    Args:
+        predictions: ids, integer (N, H, W), of any framework: what was predicted for each crop of a batch.
+        crops: (N,) of dtype `crop.ROW`, the batch's own; each must hold its image whole, as those of an exact plan do.
+        sizes: integer (samples, 2), (height, width) in px: `reader.sizes`.
+
+    Yields:
+        sample, ids: which sample, and its ids (height, width); rows without a sample are passed over.
+
+    Raises:
+        OptionError: predictions that do not fit the crops, or a crop that does not hold its image whole.
+
+    >>> from segfeed.plans.plan import Plan
+    >>> sizes = np.array([[2, 3], [1, 2]])
+    >>> crops = Plan.exact(sizes, batch_size=3).rows(epoch=0, step=0)
+    >>> [(sample, ids.shape) for sample, ids in whole_images(np.zeros((3, 2, 3), np.uint8), crops, sizes)]
+    [(0, (2, 3)), (1, (1, 2))]
+    """
+    canvases, expected = host_array(predictions), _shape(crops)
+    if canvases.dtype.kind not in "iu" or canvases.shape != expected:
+        raise OptionError(
+            f"predictions are {canvases.dtype} {canvases.shape}; expected integer ids {expected}, one canvas for each crop."
+        )
+    if crops["sample"].max() >= len(sizes):
+        raise OptionError(
+            f"the crops name sample {crops['sample'].max()}, but there are {len(sizes)} sizes; pass reader.sizes."
+        )
+    for canvas, row in zip(canvases, crops, strict=True):
+        if row["sample"] >= 0:
+            yield int(row["sample"]), _cut_back(canvas, row, *sizes[row["sample"]].tolist())
+
+
+def _shape(crops: Rows) -> tuple[int, ...]:
+    """Give the shape of the canvases that belong to a batch's crops: (N, height, width)."""
+    return (len(crops), int(crops["height"][0]), int(crops["width"][0]))
+
+
+def _cut_back(canvas: Ids, row: Any, height: int, width: int) -> Ids:
+    window = intersect(row, height, width)
+    if window.source != (slice(0, height), slice(0, width)):
+        raise OptionError(
+            f"the crop of sample {row['sample']} does not hold its image of {height} x {width} px (height x width) whole; "
+            "predict on an exact plan (load's val, or Plan.exact)."
+        )
+    return (canvas[:, ::-1] if row["flip"] else canvas)[window.out]
+
+
+def write_predictions(
+    folder: str | os.PathLike[str], predictions: Any, crops: Rows, reader: Source | Pack
+) -> tuple[Path, ...]:
+    """Write what was predicted for a batch as palette PNGs, KEY.png each, at each image's own size, as VOC's masks are.
+
+    A file that exists is replaced at once: readers see the old one or the new one.
+
+    Args:
+        folder: made where it is missing.
+        predictions: as in `Score.update`: ids (N, H, W), or logits (N, classes, H, W) or (N, H, W, classes).
+        crops: the batch's own.
+        reader: what the batch was read from; it knows keys, sizes and legend.
+
+    Returns:
+        paths: of the files, in the batch's order.
+
+    Raises:
+        OptionError: predictions that do not fit, or are no class. MaskError: more than 254 classes.
+        StorageError: a file cannot be written.
+
+    >>> import tempfile, segfeed
+    >>> source = segfeed.scan("sample", "val")
+    >>> crops = segfeed.Plan.exact(source.sizes, batch_size=1).rows(epoch=0, step=0)
+    >>> ids = np.zeros((1, int(crops["height"][0]), int(crops["width"][0])), np.uint8)
+    >>> [path.name for path in write_predictions(tempfile.mkdtemp(), ids, crops, source)]
+    ['2026_000005.png']
+    """
+    legend = reader.legend
+    if not isinstance(legend, Legend):
+        raise OptionError(
+            f'{reader.name}: object ids have no classes to predict; scan the source with task="semantic".'
+        )
+    ids = class_ids(predictions, _shape(crops), len(legend))
+    refuse_strangers(ids, len(legend), "predictions")
+    images = list(whole_images(ids, crops, reader.sizes))
+    paths = tuple(_path(Path(folder), reader.keys[sample]) for sample, _ in images)
+
+    def write(number: int) -> None:
+        _write(paths[number], encode_mask(images[number][1].astype(legend.dtype), legend))
+
+    for _ in in_order(write, len(images)):
+        pass
+    return paths
+
+
+def _path(folder: Path, key: str) -> Path:
+    """Name a sample's file; a key must not lead out of the folder."""
+    name = f"{key}.png"
+    if Path(name).name != name or "\0" in name:
+        raise OptionError(f"key {key!r} is no file name; expected one without slashes; rename the sample.")
+    return folder / name
+
+
+def _write(path: Path, png: bytes) -> None:
+    try:
+        write_over(path, png)
+    except OSError as error:
+        raise StorageError(
+            f"{path}: the prediction cannot be written ({error.strerror or error}); give a folder that is yours, and has room."
+        ) from error
+
+
+def read_prediction(path: str | os.PathLike[str], legend: Legend) -> Labels:
+    """Read a prediction from a PNG: a palette or RGB picture in the legend's colours, or a gray one of class ids.
+
+    Args:
+        path: the file. Its own palette says which index is which colour, as with masks.
+        legend: the classes.
+
+    Returns:
+        ids: uint8 (H, W), class ids (uint16 above 254 classes).
+
+    Raises:
+        SourceMissingError: there is no such file.
+        MaskError: it cannot be read exactly; a pixel is void or of no class; or it is gray, and the legend stores classes
+            in gray masks as other numbers than their ids, so that nobody can tell which are meant.
+
+    Source: VOCevalseg.m of the VOC development kit refuses a result that holds anything but classes.
+    """
+    name = os.path.basename(path)
+    stored = decode_mask(_read(Path(path)), name)
+    if stored.palette is None and stored.pixels.ndim == 2 and legend.indices != tuple(range(len(legend))):
+        raise MaskError(
+            f"{name}: a gray picture, whose numbers may be class ids or what legend {legend.title!r} stores for them, which "
+            "differs; expected a palette or RGB picture in the legend's colours, as segfeed writes them."
+        )
+    ids = read_labels(stored, legend, unknown="void", name=name)
+    void = ids == legend.void
+    if void.any():
+        row, column = (int(place) for place in np.argwhere(void)[0])
+        raise MaskError(
+            f"{name}, row {row}, column {column}: {_found(stored, row, column)} is void or no class of legend "
+            f"{legend.title!r} ({len(legend)} classes); {int(void.sum()):,} pixels in all; predict a class for every pixel."
+        )
+    return ids
+
+
+def _found(stored: StoredMask, row: int, column: int) -> str:
+    pixel = stored.pixels[row, column]
+    if stored.palette is None:
+        return f"colour {tuple(pixel.tolist())}" if pixel.ndim else f"index {pixel}"
+    beyond = int(pixel) >= len(stored.palette)
+    return f"palette index {pixel}" + ("" if beyond else f", colour {tuple(stored.palette[pixel].tolist())},")
+
+
+def _read(path: Path, limit_bytes: int = -1) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(limit_bytes)
+    except FileNotFoundError:
+        raise SourceMissingError(f"{path}: no such prediction; expected a PNG for each sample.") from None
+    except OSError as error:
+        raise MaskError(f"{path}: the prediction cannot be read ({error.strerror}); check its permissions.") from error
+
+
+def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threads: int | None = None) -> Score:
+    """Score a folder of predictions, KEY.png for each sample of a split, against the labels at their own size.
+
+    Args:
+        folder: holds what `read_prediction` reads, and nothing else; hidden files are passed over.
+        reader: the source or pack of the split.
+        threads: that decode; all cores where it is None.
+
+    Raises:
+        OptionError: the split has object ids.
+        SourceMissingError: no such folder, or the split has no masks.
+        SourceError: every prediction that is missing, of no sample, of another size or no PNG, all in one message.
+        MaskError: a prediction cannot be read, as in `read_prediction`.
+
+    >>> import tempfile, segfeed
+    >>> source, folder = segfeed.scan("sample", "val"), tempfile.mkdtemp()
+    >>> crops = segfeed.Plan.exact(source.sizes, batch_size=40).rows(epoch=0, step=0)
+    >>> ids = np.zeros((40, int(crops["height"][0]), int(crops["width"][0])), np.uint8)
+    >>> paths = write_predictions(folder, ids, crops, source)
+    >>> score_folder(folder, source)
+    Score(9 classes, ... pixels, mIoU ...%)
+    """
+    score = Score(reader.legend)
+    if not reader.has_masks:
+        raise SourceMissingError(
+            f"split {reader.split!r} of {reader.name} has no masks, so there is nothing to score against."
+        )
+    paths = [_path(Path(folder), key) for key in reader.keys]
+    _check_folder(Path(folder), paths, reader)
+
+    def count(sample: int) -> Score:
+        one = Score(score.legend)
+        one.update(read_prediction(paths[sample], one.legend), reader.read(sample).labels)
+        return one
+
+    with show_progress(f"scoring {reader.split}", len(paths)) as advance:
+        for one in in_order(count, len(paths), threads):
+            score.merge(one)
+            advance(1)
+    return score
+
+
+def _check_folder(folder: Path, paths: list[Path], reader: Source | Pack) -> None:
+    """Name everything that is wrong with the files before any is decoded."""
+    try:
+        present = {name for name in os.listdir(folder) if not name.startswith(".")}
+    except OSError as error:
+        raise SourceMissingError(
+            f"{folder}: no folder that can be read ({error.strerror}); expected one PNG for each sample."
+        ) from error
+    missing = [path.name for path in paths if path.name not in present]
+    extra = sorted(present - {path.name for path in paths})
+    checked = zip(paths, reader.sizes.tolist(), strict=True)
+    odd = [found for path, size in checked if path.name in present and (found := _misfit(path, *size))]
+    wrong = {"missing": missing, "of no sample": extra, "of another size or kind": odd}
+    if missing or extra or odd:
+        told = "; ".join(f"{len(names):,} {what} ({', '.join(names)})" for what, names in wrong.items() if names)
+        raise SourceError(
+            f"{folder}: {told}; expected KEY.png for each of the {len(paths):,} samples of split {reader.split!r}, at its "
+            "own size (width x height), and nothing else; nothing was scored, since labels are never resized or left out."
+        )
+
+
+def _misfit(path: Path, height: int, width: int) -> str | None:
+    """Say what a file is, where it is no PNG of this size."""
+    header = _read(path, _HEADER_BYTES)
+    if not header.startswith(PNG_MAGIC):
+        return f"{path.name} is {kind_of(header)}"
+    tall, wide, _ = read_png_header(header, path.name, MaskError)
+    if (tall, wide) == (height, width):
+        return None
+    return f"{path.name} is {wide} x {tall} instead of {width} x {height} px"

@@ -1,0 +1,1 @@
+"""System: disk, threads and memory; nothing here knows what a dataset is."""

@@ -1,0 +1,117 @@
+"""Rules of one split."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from little_voc import COLOURS, a_photo, audit, make_voc, only, put_mask, put_photo, rules, some_labels
+from segfeed.audit.checking import check
+
+KEYS = list("abcdef")
+
+
+@pytest.fixture
+def root(tmp_path):
+    return make_voc(tmp_path / "VOC", {"train": KEYS, "val": ["v"]})
+
+
+def test_a_missing_partner_is_an_error_and_the_rest_is_checked(root):
+    (root / "JPEGImages" / "a.png").unlink()
+    (root / "SegmentationClass" / "b.png").unlink()
+    (root / "SegmentationClass" / "c.png").write_bytes(b"")
+    found = audit(root)
+    assert rules(found) == [
+        ("error", "mask-damaged", "c"),
+        ("error", "mask-missing", "b"),
+        ("error", "photo-missing", "a"),
+    ]
+    train = found.splits[0]
+    assert train.keys == ("c", "d", "e", "f")
+    assert train.missing == ("a", "b")
+    assert train.broken == ("c", "a", "b")
+
+
+def test_a_file_of_another_kind_where_one_is_missing_is_named_and_read(root):
+    masks = root / "SegmentationClass"
+    Image.fromarray(COLOURS[some_labels()]).save(masks / "a.jpg", quality=95)
+    (masks / "a.png").unlink()
+    shutil.move(masks / "b.png", masks / "B.png")
+    (root / "JPEGImages" / "c.png").rename(root / "JPEGImages" / "c.tif")
+    found = audit(root)
+    assert rules(found) == [
+        ("error", "mask-jpeg", "a"),
+        ("error", "mask-missing", "a"),
+        ("error", "mask-missing", "b"),
+        ("error", "photo-missing", "c"),
+    ]
+    assert [finding.found for finding in found][1:] == [
+        "no mask, but a.jpg lies there",
+        "no mask, but B.png lies there",
+        "no photo, but c.tif lies there",
+    ]
+    assert found.findings[1].file == "SegmentationClass"
+
+
+def test_a_sample_that_lacks_both_files_has_both_named(root):
+    for path in (root / "JPEGImages" / "a.png", root / "SegmentationClass" / "a.png"):
+        path.unlink()
+        path.with_suffix(".tif").write_bytes(b"II*\0")
+    found = audit(root)
+    assert rules(found) == [
+        ("error", "mask-missing", "a"),
+        ("error", "mask-unsupported", "a"),
+        ("error", "photo-missing", "a"),
+    ]
+    assert {finding.file for finding in found} == {"JPEGImages", "SegmentationClass", "SegmentationClass/a.tif"}
+
+
+def test_photos_smaller_than_a_crop_are_counted_where_crops_are_drawn(root):
+    finding = only(check(root, crop_size=(48, 65)))
+    assert (finding.severity, finding.rule, finding.split) == ("note", "photo-smaller-than-crop", "train")
+    assert finding.found.startswith("6 of 6 photos are smaller than a crop of 48 x 65 px")
+    assert finding.also == tuple(("train", key) for key in KEYS)
+    assert list(check(root, crop_size=(48, 64))) == []
+
+
+@pytest.mark.parametrize("size", [(20, 24), (300, 400)])
+def test_unusual_sizes_are_told(tmp_path, size):
+    root = make_voc(tmp_path / "VOC", {"train": KEYS}, size=(96, 128))
+    put_photo(root, "b", a_photo("b", size))
+    put_mask(root, "b", some_labels(size))
+    expected = [] if size == (300, 400) else [("note", "photo-size-unusual", "b")]
+    assert rules(audit(root)) == expected
+
+
+def test_palettes_that_give_an_index_another_colour_are_told(root):
+    palette = COLOURS.copy()
+    palette[[1, 2]] = palette[[2, 1]]
+    put_mask(root, "c", some_labels(), palette)
+    finding = only(audit(root))
+    assert (finding.severity, finding.rule, finding.key) == ("warning", "palette-differs", "c")
+    assert finding.found == "palette index 1 is colour (0, 128, 0) here"
+    assert finding.expected == "(128, 0, 0), as in 5 other masks"
+
+
+def test_palettes_may_differ_in_colours_that_nobody_uses(root):
+    palette = COLOURS.copy()
+    palette[7] = 99
+    put_mask(root, "c", some_labels(), palette)
+    assert list(audit(root)) == []
+
+
+@pytest.mark.parametrize(("other", "words"), [("gray", "bare indices"), ("colour", "RGB colours")])
+def test_masks_coded_in_another_way_are_told(root, other, words):
+    labels = some_labels()
+    put_mask(root, "d", labels if other == "gray" else COLOURS[labels], None)
+    finding = only(audit(root))
+    assert (finding.severity, finding.rule, finding.split) == ("warning", "mask-encodings-mixed", "train")
+    assert finding.found == f"1 of 6 masks hold {words}, the others palette indices: d"
+    assert finding.also == (("train", "d"),)
+
+
+def test_masks_without_a_palette_are_fine_where_all_are(root):
+    for key in [*KEYS, "v"]:
+        put_mask(root, key, np.asarray(some_labels()), None)
+    assert list(audit(root)) == []

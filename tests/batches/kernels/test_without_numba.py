@@ -1,0 +1,155 @@
+"""Without numba: plain NumPy serves alone and gives the same bytes; a cache that numba cannot write costs time only."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import segfeed
+
+FORMATS = (
+    ("NHWC", "float32", "int32", 255), ("NCHW", "float32", "int64", -100), ("NHWC", "uint8", "uint8", 255),
+    ("NCHW", "uint8", "int32", 7000), ("NHWC", "float16", "int64", -100), ("NCHW", "float16", "uint8", 77),
+)  # fmt: skip
+
+# argv: the dataset, "pack" or "source", how many formats, what load_compiled must say ("": is not asked). Prints a digest of all bytes.
+ITERATE = """
+import hashlib, sys
+import numpy as np
+from segfeed import Draw, Format, Plan, load
+from segfeed.batches.kernels.filling import load_compiled, make_recipe
+
+seen = hashlib.sha256()
+for layout, dtype, label_dtype, void in FORMATS[: int(sys.argv[3])]:
+    wanted = dict(layout=layout, dtype=dtype, label_dtype=label_dtype, void=void)
+    train, val = load(sys.argv[1], 3, (17, 23), flip=True, threads=2, pack=sys.argv[2] == "pack", **wanted)
+    if sys.argv[4]:
+        assert str(load_compiled(make_recipe(Format(**wanted), 23, 21, 255))) == sys.argv[4]
+    for loader in (train, train, val):
+        for batch in loader:
+            for array in (batch.images, batch.labels, batch.crops):
+                seen.update(np.ascontiguousarray(array))
+print(seen.hexdigest())
+"""
+
+MISSING = 'import sys\nsys.modules["numba"] = None\n'
+BLOCKED = """
+import sys
+
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in NAMES:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocker())
+"""
+WAYS = {
+    "numba is no module": MISSING,
+    "numba is not found": BLOCKED.replace("NAMES", "('numba',)"),
+    "llvmlite is not found": BLOCKED.replace("NAMES", "('llvmlite',)"),
+    "numba refuses this NumPy": BLOCKED.replace("NAMES", "('numba',)").replace(
+        'ModuleNotFoundError(f"No module named {name!r}", name=name)', 'ImportError("Numba needs another NumPy")'
+    ),
+}  # fmt: skip
+
+
+def run(code, *words, **environment):
+    command = [sys.executable, "-W", "error", "-c", code, *map(str, words)]
+    given = os.environ | environment
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=given)
+
+
+def printed(done):
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def iterate(before, *words, **environment):
+    return run(before + ITERATE.replace("FORMATS", repr(FORMATS)), *words, **environment)
+
+
+@pytest.fixture(scope="module", name="root")
+def _root(tmp_path_factory, write_voc):
+    sizes = [(15 + n % 5, 20 + n % 8) for n in range(10)]
+    return write_voc(tmp_path_factory.mktemp("plain") / "VOC2012", {"train": sizes, "val": sizes[:4]})
+
+
+@pytest.fixture(scope="module", name="compiled")
+def _compiled(root):
+    """Give the digests that compiled kernels lead to, of (formats, kind)."""
+    pytest.importorskip("numba")
+    return {words: printed(iterate("", root, words[1], words[0], True)) for words in ((6, "pack"), (1, "pack"))}
+
+
+@pytest.mark.parametrize(("way", "kind"), [*((way, "pack") for way in WAYS), ("numba is no module", "source")])
+def test_without_numba_every_byte_is_the_same(root, compiled, way, kind):
+    assert compiled[6, "pack"] == printed(iterate(WAYS[way], root, kind, 6, False))
+
+
+def test_without_numba_the_command_line_works(root):
+    code = MISSING + "import segfeed.cli.app\nsys.argv[0] = 'segfeed'\nsys.exit(segfeed.cli.app.main())"
+    assert "train" in printed(run(code, "stats", root))
+
+
+def test_numba_is_imported_beside_the_first_batches_only(root):
+    code = """
+import sys
+import segfeed
+train, val = segfeed.load(sys.argv[1], 3, (17, 23))
+assert "numba" not in sys.modules
+"""
+    printed(run(code, root))
+
+
+# Where numba cannot keep what it compiled -----------------------------------------------------------------------------
+
+
+@pytest.fixture(name="nowhere")
+def _nowhere(tmp_path):
+    """Give an environment in which every folder that numba tries lies below a plain file, also for a root user."""
+    pytest.importorskip("numba")
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    house = tmp_path / "house"
+    shutil.copytree(Path(segfeed.__file__).parent, house / "segfeed", ignore=shutil.ignore_patterns("__pycache__"))
+    (house / "segfeed" / "__pycache__").write_bytes(b"")
+    below = str(file / "folder")
+    return {
+        "HOME": below,
+        "XDG_CACHE_HOME": below,
+        "NUMBA_CACHE_DIR": below,
+        "PYTHONPATH": str(house),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def test_kernels_are_compiled_where_nothing_can_be_kept(root, compiled, nowhere, tmp_path):
+    before = f"import segfeed\nassert segfeed.__file__.startswith({str(tmp_path)!r}), segfeed.__file__\n"
+    assert compiled[1, "pack"] == printed(iterate(before, root, "pack", 1, True, **nowhere))
+
+
+def test_a_cache_that_is_not_there_yet_is_made_and_one_cut_short_by_a_crash_does_no_harm(root, compiled, tmp_path):
+    folder = tmp_path / "not" / "yet"
+    assert compiled[1, "pack"] == printed(iterate("", root, "pack", 1, True, NUMBA_CACHE_DIR=str(folder)))
+    kept = [*folder.rglob("*.nbi"), *folder.rglob("*.nbc")]
+    assert len(kept) >= 4
+    for path in kept:
+        path.write_bytes(b"")
+    assert compiled[1, "pack"] == printed(iterate("", root, "pack", 1, "", NUMBA_CACHE_DIR=str(folder)))
+
+
+# A full disk is noticed only when numba saves what it compiled.
+FULL = """
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # every write to a file fails, as on a full disk
+"""
+
+
+@pytest.mark.parametrize("asked", ["", True], ids=["beside the epoch", "at once"])
+def test_kernels_are_compiled_where_the_disk_is_full(root, compiled, tmp_path, asked):
+    pytest.importorskip("resource")
+    done = iterate(FULL, root, "source", 1, asked, NUMBA_CACHE_DIR=str(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, compiled[1, "pack"], "")

@@ -1,0 +1,76 @@
+"""Formats: what a batch looks like, and what is left to whoever consumes it."""
+
+import numpy as np
+import pytest
+
+from segfeed.batches.batch_format import IMAGENET, Format
+from segfeed.errors import OptionError
+
+
+def test_the_defaults_leave_layout_labels_and_void_open():
+    assert Format() == Format(layout=None, dtype="float32", label_dtype=None, normalize=IMAGENET, void=None)
+
+
+def test_imagenet_is_literal():
+    assert IMAGENET == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    assert (IMAGENET.mean, IMAGENET.std) == tuple(IMAGENET)
+
+
+@pytest.mark.parametrize(
+    "consumer", [("NHWC", "int32", 255), ("NCHW", "int64", -100), ("NHWC", "int32", 65535), ("NHWC", "uint8", 0)]
+)
+def test_what_is_open_is_the_consumers_choice(consumer):
+    resolved = Format(dtype="float16").resolve(*consumer)
+    assert (*consumer, "float16") == (resolved.layout, resolved.label_dtype, resolved.void, resolved.dtype)
+
+
+def test_what_is_given_holds_everywhere():
+    given = Format("NCHW", "uint8", "uint8", None, 0)
+    assert given == given.resolve("NHWC", "int64", -100)
+
+
+def test_void_zero_is_given_not_open():
+    assert Format(void=0).resolve("NHWC", "int32", 255).void == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"layout": "HWC"}, r"layout='HWC' is not allowed; use one of None, 'NHWC', 'NCHW'"),
+        ({"layout": "nhwc"}, "layout='nhwc'"),
+        ({"dtype": "float64"}, r"dtype='float64' is not allowed; use one of 'float32', 'float16', 'uint8'"),
+        ({"dtype": None}, "dtype=None"),
+        ({"dtype": np.float32}, "dtype="),
+        ({"label_dtype": "int16"}, r"label_dtype='int16' is not allowed; use one of None, 'int32', 'int64', 'uint8'"),
+        ({"void": "255"}, "void='255' is not an integer"),
+        ({"void": 255.0}, r"void=255\.0 is not an integer"),
+        ({"void": True}, "void=True is not an integer"),
+        ({"void": -100, "label_dtype": "uint8"}, r"void=-100 does not fit labels of uint8; use 0\.\.255"),
+        ({"void": 256, "label_dtype": "uint8"}, "void=256 does not fit"),
+        ({"void": 2**31, "label_dtype": "int32"}, "void=2147483648 does not fit"),
+        ({"normalize": "imagenet"}, "normalize='imagenet'"),
+        ({"normalize": 0.5}, "normalize=0.5"),
+        ({"normalize": ((0.5, 0.5), (1, 1))}, "normalize="),
+        ({"normalize": ((0.5, 0.5, 0.5),)}, "normalize="),
+        ({"normalize": ((0.5, 0.5, 0.5), (1, 1, 0))}, "std above 0"),
+        ({"normalize": ((0.5, 0.5, 0.5), (1, 1, -1))}, "std above 0"),
+        ({"normalize": ((123.7, 116.3, 103.5), (58.4, 57.1, 57.4))}, r"means in 0\.\.1"),
+        ({"normalize": ((-0.1, 0.5, 0.5), (1, 1, 1))}, r"means in 0\.\.1"),
+        ({"normalize": ((float("nan"), 0.5, 0.5), (1, 1, 1))}, "normalize="),
+        ({"normalize": ((0.5, 0.5, 0.5), (1, 1, float("inf")))}, "normalize="),
+    ],
+)
+def test_what_has_no_meaning_is_refused_with_value_and_remedy(fields, found):
+    with pytest.raises(OptionError, match=found):
+        Format(**fields)
+
+
+@pytest.mark.parametrize("pair", [([0.1, 0.2, 0.3], [1, 2, 3]), np.array([(0.1, 0.2, 0.3), (1, 2, 3)])])
+def test_any_pair_of_three_numbers_normalizes(pair):
+    given = Format(normalize=pair)
+    assert tuple(given.normalize) == ((0.1, 0.2, 0.3), (1.0, 2.0, 3.0))
+    assert hash(given) == hash(Format(normalize=((0.1, 0.2, 0.3), (1, 2, 3))))
+
+
+def test_numpy_integers_are_integers():
+    assert Format(void=np.int64(7), label_dtype="uint8").void == 7

@@ -1,0 +1,221 @@
+"""Legend files: every tool's way to write classes down, and every way to get it wrong."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from segfeed.datasets.formats import legend_files, voc
+from segfeed.datasets.formats.legend_files import LEGEND_FILES, find_legend, read_legend
+from segfeed.errors import LegendError
+from segfeed.pixels.palette import VOID_COLOUR, voc_colours
+
+
+@pytest.fixture
+def read(tmp_path):
+    def reader(text: str | bytes, name: str = "labelmap.txt"):
+        path = tmp_path / name
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+        return read_legend(path)
+
+    return reader
+
+
+def test_labelmap_of_cvat(read):
+    legend = read(
+        "# label:color_rgb:parts:actions\nbackground:0,0,0::\nperson:1,2,3:head,hand:jump\n\ntv set : 250, 50, 83 ::\n"
+    )
+    assert legend.names == ("background", "person", "tv set")
+    assert legend.colours == ((0, 0, 0), (1, 2, 3), (250, 50, 83))
+    assert legend.void_colours == (VOID_COLOUR,)
+
+
+@pytest.mark.parametrize("name", ["ignored", "ignore", "ignore_region", "Void", "VOID"])
+def test_class_whose_name_says_so_is_void_in_colour_and_index(read, name):
+    legend = read(f"sky:1,2,3::\n{name}:9,8,7::\nroad:4,5,6::\n")
+    assert legend.names == ("sky", "road")
+    assert legend.colours == ((1, 2, 3), (4, 5, 6))
+    colours = np.array([[(1, 2, 3), (9, 8, 7), (4, 5, 6), VOID_COLOUR]], np.uint8)
+    assert legend.encode(colours).tolist() == [[0, 255, 1, 255]]
+    assert legend.encode(np.array([[0, 1, 2, 255]], np.uint8)).tolist() == [[0, 255, 1, 255]]
+
+
+def test_vocs_own_void_may_be_named(read):
+    legend = read("background:0,0,0::\nignored:224,224,192::\n")
+    assert legend.names == ("background",)
+    assert legend.void_colours == (VOID_COLOUR,)
+
+
+def test_class_may_have_the_colour_or_the_value_that_vocs_void_has(read):
+    assert read("sky:224,224,192::\n").void_colours == ()
+    legend = read("Pixel Value, Class\n0, background\n255, salt\n", "_classes.csv")
+    assert legend.encode(np.array([[0, 255]], np.uint8)).tolist() == [[0, 1]]
+    with pytest.raises(ValueError, match="index 1 is not in legend"):
+        legend.encode(np.array([[1]], np.uint8))
+
+
+@pytest.mark.parametrize("name", ["unlabelled", "unlabeled", "background", "unknown"])
+def test_class_whose_name_does_not_say_so_is_no_void(read, name):
+    assert read(f"sky\n{name}\n").names == ("sky", name)
+
+
+def test_class_names_of_labelme(read):
+    legend = read("__ignore__\n_background_\npotted plant\ntv/monitor", "class_names.txt")
+    assert legend.names == ("_background_", "potted plant", "tv/monitor")
+    assert legend.colours == voc_colours(3)
+    assert legend.indices == (0, 1, 2)
+    assert legend.void_indices == (255,)
+
+
+def test_void_amid_plain_names_moves_no_other_class(read):
+    legend = read("sky\nvoid\nroad\n", "codes.txt")
+    assert legend.names == ("sky", "road")
+    assert legend.indices == (0, 2)
+    palette = np.array(voc_colours(256), np.uint8)
+    assert legend.encode_palette(np.array([[0, 1, 2, 255]], np.uint8), palette).tolist() == [[0, 255, 1, 255]]
+
+
+def test_label_colors_of_camvid(read):
+    legend = read(
+        "64 128 64\tAnimal\r\n128 0 0\t\tBuilding\r\n0 0 0 Void\r\n64 192 0 Brick wall\r\n", "label_colors.txt"
+    )
+    assert legend.names == ("Animal", "Building", "Brick wall")
+    assert legend.colours == ((64, 128, 64), (128, 0, 0), (64, 192, 0))
+    assert legend.void_colours[0] == (0, 0, 0)
+
+
+@pytest.mark.parametrize("header", ["name,r,g,b", "Name, R, G, B", "label_name,red,green,blue", "\ufeffclass,r,g,b"])
+def test_class_dict_of_kaggle(read, header):
+    legend = read(f'{header}\nBicyclist,0,128,192\n"wall, brick", 64, 192, 0\nVoid,0,0,0\n', "class_dict.csv")
+    assert legend.names == ("Bicyclist", "wall, brick")
+    assert legend.colours == ((0, 128, 192), (64, 192, 0))
+    assert legend.void_colours[0] == (0, 0, 0)
+
+
+def test_columns_may_be_in_any_order(read):
+    legend = read("id,b,g,r,name\n7,3,2,1,sky\n9,6,5,4,road\n", "labelmap.csv")
+    assert legend.names == ("sky", "road")
+    assert legend.colours == ((1, 2, 3), (4, 5, 6))
+    assert legend.indices == (7, 9)
+
+
+def test_classes_of_roboflow(read):
+    legend = read("Pixel Value, Class\n0, background\n1, Car\n17, swimming pool", "_classes.csv")
+    assert legend.names == ("background", "Car", "swimming pool")
+    assert legend.indices == (0, 1, 17)
+
+
+def test_dataset_meta_of_datumaro(read):
+    described = {
+        "label_map": {"0": "Void", "1": "Animal", "5": "Road"},
+        "segmentation_colors": [[0, 0, 0], [64, 128, 64], [128, 64, 128]],
+        "background_label": "0",
+    }
+    legend = read(json.dumps(described), "dataset_meta.json")
+    assert legend.names == ("Animal", "Road")
+    assert legend.colours == ((64, 128, 64), (128, 64, 128))
+    assert legend.indices == (1, 5)
+    assert legend.void_colours[0] == (0, 0, 0)
+    assert 0 in legend.void_indices
+
+
+def test_dataset_meta_without_colours_means_vocs_palette(read):
+    legend = read('{"label_map": {"0": "sky", "2": "road"}}', "dataset_meta.json")
+    assert legend.colours == (voc_colours(3)[0], voc_colours(3)[2])
+
+
+def test_more_classes_than_8_bits_hold_leave_255_a_class(read):
+    legend = read("".join(f"class {number}\n" for number in range(300)), "codes.txt")
+    assert len(legend) == 300
+    assert legend.void_indices == (65535,)
+    assert legend.encode(np.array([[255, 299, 65535]], np.uint16)).tolist() == [[255, 299, 65535]]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("labelmap.txt", "sky:1,2,3::\nroad:9,8::\n", "line 'road:9,8::' is malformed"),
+        ("labelmap.txt", "sky,1,2\n", "line 'sky,1,2' is malformed"),
+        ("labelmap.txt", "sky:1,2,3::\nroad:::\n", "class 'road' has no colour but others have"),
+        ("labelmap.txt", "sky:1,2,3::\nsea:1,2,3::\n", "occurs twice"),
+        ("labelmap.txt", "sky:1,2,300::\n", "outside 0..255"),
+        ("labelmap.txt", "sky\nSky\n", "'sky' occurs twice"),
+        ("labelmap.txt", "# nothing\n\n", "0 classes"),
+        ("labelmap.txt", "void:0,0,0::\n", "0 classes"),
+        ("labelmap.txt", "sky\x1b[2J\n", "holds control characters"),
+        ("labelmap.txt", b"\xff\xfes\0k\0y\0", "byte 0 is not UTF-8"),
+        ("class_dict.csv", "", "header '' is not understood"),
+        ("class_dict.csv", "sky,1,2,3\n", "header 'sky,1,2,3' is not understood"),
+        ("class_dict.csv", "name,class,r,g,b\nsky,a,1,2,3\n", "is not understood"),
+        ("class_dict.csv", "name,r,g,b\nsky,1,2\n", "row 2, 'sky,1,2', does not fit the header"),
+        ("class_dict.csv", "name,r,g,b\nsky,1,2,x\n", "row 2"),
+        ("_classes.csv", "filename, dog, cat\na.jpg, 1, 0\n", "is not understood"),
+        ("_classes.csv", "Pixel Value, Class\n-1, sky\n", "class 'sky' is stored as -1; expected 0..65535"),
+        ("_classes.csv", "Pixel Value, Class\n1, sky\n1, sea\n", "1 stands for 'sky' and for 'sea'"),
+        ("dataset_meta.json", "{", "dataset_meta.json"),
+        ("dataset_meta.json", "[" * 100_000, "dataset_meta.json"),
+        ("dataset_meta.json", "[1]", "malformed"),
+        ("dataset_meta.json", '{"labels": []}', "malformed"),
+        ("dataset_meta.json", '{"label_map": {"a": "sky"}}', "malformed"),
+        ("dataset_meta.json", '{"label_map": {"0": "sky"}, "segmentation_colors": [[1, 2]]}', "malformed"),
+        ("dataset_meta.json", '{"label_map": {"0": "sky"}, "segmentation_colors": [[1, 2, 0.5]]}', "malformed"),
+        ("dataset_meta.json", '{"label_map": {"0": "a", "1": "b"}, "segmentation_colors": [[1, 2, 3]]}', "1 segment.* 2 classes"),
+    ],
+)  # fmt: skip
+def test_malformed_file_is_an_error_in_one_line_that_names_it(read, name, text, found):
+    with pytest.raises(LegendError, match=found) as caught:
+        read(text, name)
+    assert name in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_huge_file_is_refused_before_it_is_read(read, monkeypatch):
+    monkeypatch.setattr(legend_files, "MAX_LEGEND_BYTES", 10)
+    with pytest.raises(LegendError, match="12 bytes; expected a text that names the classes, of at most 10"):
+        read("sky:1,2,3::\n")
+
+
+def test_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(LegendError, match=r"labelmap\.txt: the file cannot be read"):
+        read_legend(tmp_path / "labelmap.txt")
+
+
+def test_legend_is_found_by_the_names_of_legend_files(tmp_path):
+    assert find_legend(tmp_path) is None
+    (tmp_path / "classes.txt").write_text("cat\ndog\n")  # detectors' lists leave background out
+    assert find_legend(tmp_path) is None
+    (tmp_path / "codes.txt").write_text("sky\nroad\n")
+    assert find_legend(tmp_path).names == ("sky", "road")
+    assert find_legend(tmp_path).title == tmp_path.name
+    assert find_legend(tmp_path, ["labelmap.txt"]) is None
+
+
+def test_two_legend_files_must_say_the_same(tmp_path):
+    (tmp_path / "class_names.txt").write_text("sky\nroad\n")
+    (tmp_path / "codes.txt").write_text("sky\r\nroad")
+    assert find_legend(tmp_path).names == ("sky", "road")
+    (tmp_path / "codes.txt").write_text("road\nsky\n")
+    with pytest.raises(LegendError, match=r"class_names\.txt and codes\.txt say different things.*pass legend="):
+        find_legend(tmp_path)
+
+
+def test_documentation_says_which_format_reads_which_file():
+    text = (Path(__file__).parents[3] / "docs" / "formats.md").read_text()
+    rows = [
+        line.split("|")[1:4] for line in text.partition("### Legend files")[2].splitlines() if line.startswith("| `")
+    ]
+    readers = {name: readers for names, _, readers in rows for name in re.findall("`(.*?)`", names)}
+    assert readers.keys() >= {*LEGEND_FILES}
+    assert all("`camvid`, `folders`" in readers[name] for name in LEGEND_FILES)
+    assert {name for name in LEGEND_FILES if "`voc`" in readers[name]} == {*voc._LEGENDS}
+
+
+def test_every_real_legend_file_is_read(shared_data):
+    paths = [path for path in sorted((shared_data / "exports").rglob("*")) if path.name in LEGEND_FILES]
+    read = {path: read_legend(path) for path in paths if "multiclass" not in path.parts}
+    assert len(read) >= 9
+    for path, legend in read.items():
+        text = path.read_text("utf-8")
+        assert all(name in text for name in legend.names), path

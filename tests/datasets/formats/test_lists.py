@@ -1,0 +1,235 @@
+"""Splits: what is read from a list and what is refused with its line named; and the split by a hash of the ids."""
+
+import sys
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segfeed.datasets.formats import lists
+from segfeed.datasets.formats.lists import AUTOMATIC, choose_split, ids_of_files, read_lines, read_list, split_by_hash
+from segfeed.errors import ListError, SourceError, SourceMissingError
+
+ROOT = Path("photos")
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(data: bytes | str) -> Path:
+        path = tmp_path / "train.txt"
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        return path
+
+    return written
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"b\na\nc\n",
+        b"b\r\na\r\nc\r\n",
+        b"\xef\xbb\xbfb\na\nc\n",
+        b"\xef\xbb\xbfb\r\na\r\nc",
+        b"b\na\nc",
+        b"\nb\n\n  \na\nc\n\n\n",
+        b"b  \na\t\n  c\n",
+    ],
+    ids=["plain", "crlf", "bom", "bom-crlf-no-newline", "no-final-newline", "blank-lines", "spaces"],
+)
+def test_every_usual_spelling_of_a_list_gives_the_same_ids_in_its_order(write, data):
+    assert read_list(write(data)) == ("b", "a", "c")
+
+
+def test_order_is_the_lists_own_and_not_sorted(write):
+    ids = tuple(f"id_{(7 * n) % 100:03d}" for n in range(100))
+    assert read_list(write("\n".join(ids))) == ids
+
+
+def test_ids_of_real_datasets_are_ids(write):
+    ids = ("2007_000032", "0001TP_006690", "ADE_train_00000001", "frame.0001", "IMG (1)", "überfahrt-3", "a b")
+    assert read_list(write("\n".join(ids))) == ids
+
+
+def test_missing_list_is_named(tmp_path):
+    with pytest.raises(SourceMissingError, match=r"train\.txt: no such list") as caught:
+        read_list(tmp_path / "train.txt")
+    assert isinstance(caught.value, FileNotFoundError)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b" \r\n\t\r\n", b"\xef\xbb\xbf"])
+def test_empty_list_is_refused(write, data):
+    with pytest.raises(ListError, match=r"train\.txt: the list is empty; expected one id a line"):
+        read_list(write(data))
+
+
+def test_duplicate_id_is_refused_with_its_count(write):
+    with pytest.raises(ListError, match="id 'b' is listed 3 times"):
+        read_list(write("a\nb\nb\nc\nb\n"))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "../../etc/passwd",
+        "..",
+        "../x",
+        "a/../../x",
+        "/etc/passwd",
+        "//server/share",
+        "~root",
+        "C:\\windows\\win.ini",
+        "C:x",
+        "a\\b",
+        "..\\x",
+        "JPEGImages/a.jpg SegmentationClass/a.png",
+        "a\x1b[31mb",
+        "a\x07b",
+        "a\x7fb",
+        "a\tb",
+        "a:b",
+        "a*",
+        "a?",
+    ],
+)
+def test_id_that_could_leave_the_folder_is_refused_with_its_line(write, entry):
+    with pytest.raises(ListError, match=r"train\.txt, line 3: .* is a path or holds characters no id may have"):
+        read_list(write(f"a\nb\n{entry}\nc\n"))
+
+
+@pytest.mark.parametrize("character", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028"])
+def test_a_control_character_does_not_split_one_line_into_two_ids(write, character):
+    with pytest.raises(ListError, match="line 2"):
+        read_list(write(f"first\na{character}b\n"))
+
+
+@pytest.mark.parametrize("line", ["2008_000003 -1", "2008_000003  1", "2008_000003  0", "2008_000003\t1"])
+def test_list_of_a_single_class_is_recognised_and_said_to_be_one(write, line):
+    with pytest.raises(ListError, match=r"line 2: .* has two columns, as the lists of single classes do"):
+        read_list(write(f"2008_000001\n{line}\n"))
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b"a\nb\xe9\n", "byte 3 is not UTF-8"),
+        ("a\nb\n".encode("utf-16"), "byte 0 is not UTF-8"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "byte 0 is not UTF-8"),
+        (b"a\n\0\0\0\n", "a binary file"),
+        (b"a\nb\0c\n", "a binary file"),
+        ("a\nb\n".encode("utf-16-le"), "a binary file"),
+    ],
+    ids=["latin-1", "utf-16", "png", "zeros", "one-nul", "utf-16-le"],
+)
+def test_what_is_no_text_is_refused(write, data, found):
+    with pytest.raises(ListError, match=found):
+        read_list(write(data))
+
+
+def test_enormous_list_is_refused_before_it_is_read(write, monkeypatch):
+    monkeypatch.setattr(lists, "MAX_LIST_BYTES", 10)
+    path = write("a\nb\nc\nd\ne\nf\n")
+    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("the list was read"))
+    with pytest.raises(ListError, match="12 bytes; expected a list of at most 10"):
+        read_list(path)
+
+
+def test_folder_in_place_of_a_list_is_refused(tmp_path):
+    with pytest.raises(ListError, match="cannot be read"):
+        read_list(tmp_path)
+
+
+def test_error_of_a_hostile_line_shows_its_escapes_instead_of_sending_them(write):
+    with pytest.raises(ListError) as caught:
+        read_list(write("a\x1b[2Jb\n"))
+    assert str(caught.value).isprintable()
+
+
+def test_long_list_is_read_in_reasonable_time_and_memory(write):
+    ids = read_list(write("\n".join(f"{n:07d}" for n in range(20_000))))
+    assert len(ids) == 20_000
+    assert sys.getsizeof(ids) < 200_000
+
+
+def test_lines_are_numbered_as_an_editor_numbers_them(write):
+    assert read_lines(write("\r\n a b \n\nc\n")) == [(2, "a b"), (4, "c")]
+
+
+def test_ids_of_files_are_sorted_and_each_is_there_once():
+    assert ids_of_files(["b", "a", "10", "2", "b", "ä"], ROOT) == ("10", "2", "a", "b", "ä")
+
+
+def test_files_of_no_number_are_refused():
+    with pytest.raises(SourceError, match="photos: no picture; expected photos and masks"):
+        ids_of_files([], ROOT)
+
+
+@pytest.mark.parametrize("stem", ["12:30:00", "a\nb", "a?", "\udcff", "a\x1b[2J"])
+def test_file_name_that_can_be_no_id_is_refused_and_escaped(stem):
+    with pytest.raises(SourceError, match=r"holds characters no id may have.*rename photo and mask") as caught:
+        ids_of_files(["a", stem], ROOT)
+    assert str(caught.value).isprintable()
+
+
+def test_split_by_hash_is_the_same_on_every_machine_and_in_every_version():
+    ids = [f"{number:04d}" for number in range(40)]
+    assert split_by_hash(ids, "val", ROOT) == ("0010", "0021", "0033", "0035", "0038")
+
+
+def part(ids: list[str], split: str) -> set[str]:
+    try:
+        return set(split_by_hash(ids, split, ROOT))
+    except SourceError:
+        return set()
+
+
+@given(st.lists(st.integers(0, 10**6).map(str), min_size=1, max_size=40, unique=True), st.integers(1, 40))
+def test_adding_samples_in_any_order_moves_no_other(ids, count):
+    few = sorted(ids[:count])
+    for split in ("train", "val"):
+        assert part(few, split) == part(ids, split) & set(few)
+
+
+def test_train_and_val_are_all_without_overlap_in_the_given_order_and_val_is_a_fifth():
+    ids = [f"{(7919 * number) % 20_000:05d}" for number in range(20_000)]
+    train, val, everything = (split_by_hash(ids, split, ROOT) for split in AUTOMATIC)
+    assert list(everything) == ids
+    chosen = set(val)
+    assert chosen | set(train) == set(ids)
+    assert not chosen & set(train)
+    assert list(val) == [entry for entry in ids if entry in chosen]
+    assert 3_800 < len(val) < 4_200  # six standard deviations around 4,000 are 340
+
+
+def test_split_does_not_depend_on_how_a_system_spells_accents():
+    ids = [f"Stra\u00dfe \u00e9t\u00e9 {number}" for number in range(50)]
+    decomposed = [unicodedata.normalize("NFD", entry) for entry in ids]
+    assert decomposed != ids
+    val = split_by_hash(ids, "val", ROOT)
+    assert [unicodedata.normalize("NFC", entry) for entry in split_by_hash(decomposed, "val", ROOT)] == list(val)
+
+
+def test_empty_split_of_few_samples_is_refused_with_the_way_out():
+    with pytest.raises(SourceError, match="puts none of the 1 samples into 'val'; pass the split \"all\""):
+        split_by_hash(["0000"], "val", ROOT)
+
+
+@pytest.mark.parametrize(
+    ("split", "names", "chosen"),
+    [
+        ("train", ["train", "valid"], "train"),
+        ("val", ["train", "valid"], "valid"),
+        ("valid", ["train", "val"], "val"),
+        ("validation", ["val"], "val"),
+        ("val", ["val", "valid"], "val"),
+    ],
+)
+def test_split_is_found_by_its_name_or_the_one_that_means_the_same(split, names, chosen):
+    assert choose_split(split, names, ROOT) == chosen
+
+
+@pytest.mark.parametrize(("split", "names"), [("test", ["train", "val"]), ("val", ["valid", "validation"]), ("", [])])
+def test_split_that_is_not_there_or_might_be_two_is_refused(split, names):
+    with pytest.raises(SourceMissingError, match=f"photos: no split '{split}'; it has {', '.join(names) or 'none'};"):
+        choose_split(split, names, ROOT)

@@ -1,0 +1,104 @@
+"""Stems: photos and masks matched by what their names have in common."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segfeed.datasets.formats.stems import match_stems
+from segfeed.errors import SourceError
+
+MASKS = Path("masks")
+
+
+def files(*names: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(Path(name).stem, []).append(name)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("photo", "mask"),
+    [
+        ("{}.jpg", "{}.png"),
+        ("{}.jpg", "{}_mask.png"),
+        ("{}.jpg", "{}_gt.png"),
+        ("{}.jpg", "{}_seg.png"),
+        ("{}.png", "{}_L.png"),
+        ("{}.png", "{}_P.png"),
+        ("{}.jpg", "{}-mask.png"),
+        ("{}.jpg", "gt_{}.png"),
+        ("{}.jpg", "mask_{}.png"),
+        ("image_{}.png", "gt_{}.png"),
+        ("img_{}.png", "{}.png"),
+        ("{}_sat.jpg", "{}_mask.png"),
+        ("img_{}.png", "img_{}_mask.png"),
+    ],
+)
+def test_usual_names_are_matched(photo, mask):
+    keys = ("0001", "0002", "frame.3")
+    photos, masks = files(*map(photo.format, keys)), files(*map(mask.format, keys))
+    found_photos, found_masks = match_stems(photos, masks, MASKS)
+    assert found_photos.keys() == found_masks.keys()
+    for key in found_photos:
+        bare = key.removeprefix("img_")
+        assert found_photos[key] == [photo.format(bare)]
+        assert found_masks[key] == [mask.format(bare)]
+
+
+def test_equal_stems_stay_as_they_are():
+    photos, masks = files("image_1.jpg", "image_2.jpg"), files("image_1.png", "image_2.png")
+    assert match_stems(photos, masks, MASKS) == (photos, masks)
+
+
+def test_photo_named_unlike_the_others_is_not_lost():
+    photos, masks = files("image_1.jpg", "image_2.jpg", "holiday.jpg"), files("gt_1.png", "gt_2.png")
+    found, _ = match_stems(photos, masks, MASKS)
+    assert found == {"1": ["image_1.jpg"], "2": ["image_2.jpg"], "holiday": ["holiday.jpg"]}
+
+
+def test_two_photos_that_come_to_one_key_are_both_kept_for_the_error():
+    found, _ = match_stems(files("image_1.jpg", "image_2.jpg", "1.jpg"), files("gt_1.png", "gt_2.png"), MASKS)
+    assert found["1"] == ["image_1.jpg", "1.jpg"]
+
+
+def test_previews_beside_masks_are_left_out():
+    _, masks = match_stems(files("1.jpg", "2.jpg"), files("1_gt.png", "1_color.png", "2_gt.png", "2_color.png"), MASKS)
+    assert masks == {"1": ["1_gt.png"], "2": ["2_gt.png"]}
+
+
+def test_mask_without_photo_is_kept_for_the_error():
+    _, masks = match_stems(files("1.jpg"), files("1.png", "2.png"), MASKS)
+    assert masks == {"1": ["1.png"], "2": ["2.png"]}
+
+
+def test_two_ways_that_fit_equally_well_are_refused():
+    with pytest.raises(
+        SourceError, match=r"masks: 2 pairs fit as photo ID with mask ID, and as many as photo ID with mask ID_mask"
+    ):
+        match_stems(files("1.jpg", "2.jpg"), files("1.png", "2.png", "1_mask.png", "2_mask.png"), MASKS)
+
+
+def test_names_that_do_not_fit_at_all_are_refused_with_one_of_each():
+    with pytest.raises(
+        SourceError, match=r"masks: no mask is named like a photo: x\.png beside a\.jpg; .* _mask, .* gt_, "
+    ):
+        match_stems(files("a.jpg", "b.jpg"), files("x.png", "y.png"), MASKS)
+
+
+def test_photos_without_any_mask_keep_their_stems():
+    assert match_stems(files("img_1.jpg"), {}, MASKS) == (files("img_1.jpg"), {})
+    assert match_stems({}, files("1.png"), MASKS) == ({}, files("1.png"))
+
+
+@given(st.sets(st.text("ab_1", min_size=1, max_size=4), min_size=1, max_size=6))
+def test_every_photo_is_still_there_afterwards(stems):
+    photos, masks = files(*(f"{stem}.jpg" for stem in stems)), files(*(f"{stem}_mask.png" for stem in stems))
+    try:
+        found, others = match_stems(photos, masks, MASKS)
+    except SourceError:
+        return
+    assert sorted(name for names in found.values() for name in names) == sorted(f"{stem}.jpg" for stem in stems)
+    assert found.keys() == others.keys()

@@ -1,0 +1,377 @@
+"""Two plain folders: which layouts count, how they are split, and what is said where nothing names the classes."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import segfeed
+from segfeed.datasets.formats import two_folders
+from segfeed.errors import LegendError, ListError, MaskError, SourceError, SourceMissingError
+from segfeed.pixels.objects import Objects
+from segfeed.pixels.palette import voc_colours
+
+KEYS = tuple(f"{number:04d}" for number in range(12))
+
+
+def save(path: Path, pixels: list | np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.array(pixels, np.uint8)).save(path)
+
+
+def write_pairs(photos: Path, masks: Path | None, keys: tuple[str, ...] = KEYS, mask: str = "{}.png") -> None:
+    for number, key in enumerate(keys):
+        save(photos / f"{key}.jpg", np.full((2, 3, 3), number))
+        if masks is not None:
+            save(masks / mask.format(key), np.full((2, 3), number % 2))
+
+
+def write_classes(root: Path) -> Path:
+    (root / "class_names.txt").write_text("ground\ncrack\n")
+    return root
+
+
+@pytest.fixture
+def root(tmp_path):
+    write_pairs(tmp_path / "cracks" / "images", tmp_path / "cracks" / "masks")
+    return write_classes(tmp_path / "cracks")
+
+
+@pytest.mark.parametrize(
+    ("photos", "masks"),
+    [
+        ("images", "masks"),
+        ("Images", "Labels"),
+        ("imgs", "mask"),
+        ("img", "label"),
+        ("photos", "GT"),
+        ("image", "annotations"),
+        ("img_dir", "ann_dir"),
+        ("RGB", "SemSeg"),
+        ("RGBLeft", "GTLeft"),
+        ("701_StillsRaw_full", "LabeledApproved_full"),
+    ],
+)
+def test_usual_names_of_folders_are_recognised(tmp_path, photos, masks):
+    write_pairs(tmp_path / "set" / photos, tmp_path / "set" / masks)
+    write_classes(tmp_path / "set")
+    for path in (tmp_path, tmp_path / "set"):
+        source = segfeed.scan(path, "all")
+        assert source.format == "folders"
+        assert source.root == tmp_path / "set"
+        assert source.keys == KEYS
+        assert f"masks in {masks}" in source.why
+
+
+def test_labels_and_photos_belong_together(root):
+    source = segfeed.scan(root, "all")
+    for number in range(len(KEYS)):
+        image, labels = source.read(number)
+        assert (labels == number % 2).all()
+        assert abs(int(image.mean()) - number) <= 1  # JPEG
+
+
+@pytest.mark.parametrize(
+    ("photos", "masks"),
+    [
+        ("images/{}", "masks/{}"),
+        ("{}/images", "{}/masks"),
+        ("{}", "{}_labels"),
+        ("{}", "{}_mask"),
+    ],
+)
+def test_folders_of_splits_are_the_splits(tmp_path, photos, masks):
+    for split, keys in (("train", KEYS[:5]), ("valid", KEYS[5:8])):
+        write_pairs(tmp_path / photos.format(split), tmp_path / masks.format(split), keys)
+    write_pairs(tmp_path / photos.format("test"), None, KEYS[8:])
+    write_classes(tmp_path)
+    assert segfeed.scan(tmp_path).keys == KEYS[:5]
+    assert two_folders.split_names(tmp_path) == ["train", "valid", "test"]
+    source = two_folders.scan(tmp_path, "val")
+    assert (source.split, source.keys) == ("valid", KEYS[5:8])
+    assert source.why == "split 'val' is 'valid'"
+    test = segfeed.scan(tmp_path, "test")
+    assert test.keys == KEYS[8:]
+    assert not test.has_masks
+    with pytest.raises(SourceMissingError, match="no split 'all'; it has train, valid, test"):
+        segfeed.scan(tmp_path, "all")
+
+
+def test_stems_that_splits_repeat_make_longer_keys(tmp_path):
+    for split, keys in (("train", KEYS[:3]), ("val", KEYS[2:5])):
+        write_pairs(tmp_path / split / "images", tmp_path / split / "masks", keys)
+    write_classes(tmp_path)
+    train, val = (two_folders.scan(tmp_path, split) for split in ("train", "val"))
+    assert train.keys == ("train_0000", "train_0001", "train_0002")
+    assert val.keys == ("val_0002", "val_0003", "val_0004")
+    assert "stems" in val.why
+    assert val.samples[0].mask.path == str(tmp_path / "val" / "masks" / "0002.png")
+    assert segfeed.load(tmp_path, 1, (2, 3), pack=False).val is not None  # which refuses ids in both splits
+
+
+@pytest.mark.parametrize("mask", ["{}_mask.png", "{}_gt.png", "{}_L.png", "gt_{}.png"])
+def test_masks_may_be_named_alike(tmp_path, mask):
+    write_pairs(tmp_path / "images", tmp_path / "masks", mask=mask)
+    source = segfeed.scan(write_classes(tmp_path), "all")
+    assert source.keys == KEYS
+    assert [sample.mask.name for sample in source.samples] == [mask.format(key) for key in KEYS]
+
+
+def test_without_lists_train_and_val_come_of_a_hash(root):
+    train, val = (two_folders.scan(root, split) for split in ("train", "val"))
+    assert sorted(train.keys + val.keys) == list(KEYS)
+    assert val.keys == ("0010",)
+    assert "hash" in val.why
+    write_pairs(root / "images", root / "masks", tuple(f"new {number}" for number in range(20)))
+    assert set(segfeed.scan(root, "val").keys) & set(KEYS) == {"0010"}
+
+
+def test_lists_beside_the_folders_are_the_splits(root):
+    (root / "train.txt").write_text("0003\n0001\n")
+    (root / "val.txt").write_text("0002.jpg\r\n0004.JPG\r\n")
+    (root / "notes.txt").write_text("no list")
+    assert two_folders.split_names(root) == ["train", "val"]
+    assert segfeed.scan(root).keys == ("0003", "0001")
+    assert segfeed.scan(root, "val").keys == ("0002", "0004")
+    assert "val.txt" in two_folders.scan(root, "val").why
+
+
+def test_what_the_only_list_leaves_is_train(root):
+    (root / "valid.txt").write_text("0002.png\n0004.png\n")
+    assert segfeed.scan(root, "valid").keys == ("0002", "0004")
+    assert segfeed.scan(root).keys == tuple(key for key in KEYS if key not in ("0002", "0004"))
+    (root / "valid.txt").write_text("\n".join(KEYS))
+    with pytest.raises(SourceError, match="valid list every sample, so that none is left for 'train'"):
+        segfeed.scan(root)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("0001\n0001.jpg\n", "id '0001' is listed 2 times"),
+        ("images/0001.jpg masks/0001.png\n", "line 1: .* is a path"),
+        ("../0001\n", "line 1: .* is a path"),
+        ("", "the list is empty"),
+    ],
+)
+def test_malformed_list_is_refused(root, text, found):
+    (root / "val.txt").write_text(text)
+    with pytest.raises(ListError, match=rf"val\.txt.*{found}"):
+        segfeed.scan(root, "val")
+
+
+def test_listed_sample_that_is_not_there_is_named(root):
+    (root / "val.txt").write_text("0001\n9999\n")
+    with pytest.raises(SourceMissingError, match="listed samples have no photo: 9999;"):
+        segfeed.scan(root, "val")
+
+
+@pytest.mark.parametrize(("name", "what"), [("images/0005.jpg", "photo"), ("masks/0005.png", "mask")])
+def test_file_without_its_partner_is_named_and_never_dropped(root, name, what):
+    (root / name).unlink()
+    with pytest.raises(SourceMissingError, match=f"1 of 12 listed samples have no {what}: 0005;"):
+        segfeed.scan(root, "all")
+
+
+def test_two_photos_of_one_stem_are_refused(root):
+    save(root / "images" / "0005.png", np.zeros((2, 3, 3)))
+    with pytest.raises(SourceError, match=r"sample 0005 has 2 photos \(0005\.jpg, 0005\.png\)"):
+        segfeed.scan(root, "all")
+
+
+def test_two_mask_folders_that_both_hold_pictures_are_refused(root):
+    save(root / "labels" / "0001.png", np.zeros((2, 3)))
+    with pytest.raises(
+        SourceError,
+        match=r"several pairs of folders \(photos in images and masks in labels; photos in images and masks in masks",
+    ):
+        segfeed.scan(root, "all")
+
+
+def test_folder_of_boxes_in_text_files_is_no_mask_folder(root):
+    (root / "labels").mkdir()
+    (root / "labels" / "0001.txt").write_text("0 0.5 0.5 1 1")
+    assert segfeed.scan(root, "all").keys == KEYS
+    (root / "masks").rename(root / "elsewhere")
+    assert two_folders.recognise(root) is None
+
+
+def test_several_datasets_in_one_folder_are_refused(tmp_path):
+    for name in ("b", "a"):
+        write_pairs(tmp_path / name / "images", tmp_path / name / "masks")
+    with pytest.raises(SourceError, match=r"several photos-and-masks datasets \(a, b\); pass the path of one"):
+        segfeed.scan(tmp_path)
+
+
+def test_object_masks_need_no_legend(root):
+    (root / "class_names.txt").unlink()
+    source = segfeed.scan(root, "all", task="instance")
+    assert isinstance(source.legend, Objects)
+    assert source.read(1).labels.tolist() == [[1] * 3] * 2
+
+
+@pytest.mark.parametrize(
+    ("pixels", "found"),
+    [
+        (np.array([[0, 1, 7]] * 2), r"0000\.png holds indices 0, 1, 7; expected one of labelmap\.txt"),
+        (np.array([[0, 255, 0]] * 2), r"indices 0, 255 \(a class at 255 needs Legend\(names, indices=\(0, 255\), void_indices=\(\)\)\)"),
+        (np.array([[(1, 2, 3), (0, 0, 0), (0, 0, 0)]] * 2), r"colours \(0, 0, 0\), \(1, 2, 3\);"),
+        (np.arange(40).reshape(2, 20), r"indices 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, \.\.\.;"),
+    ],
+)  # fmt: skip
+def test_without_a_legend_the_error_says_what_the_masks_hold(root, pixels, found):
+    (root / "class_names.txt").unlink()
+    save(root / "masks" / "0000.png", pixels)
+    with pytest.raises(LegendError, match=found) as caught:
+        segfeed.scan(root, "all")
+    assert "pass legend=" in str(caught.value)
+
+
+def test_without_a_legend_the_palette_of_a_mask_is_shown(root):
+    (root / "class_names.txt").unlink()
+    mask = Image.fromarray(np.array([[0, 2]], np.uint8))
+    mask.putpalette([9, 9, 9, 8, 8, 8, 7, 7, 7])
+    mask.save(root / "masks" / "0000.png")
+    with pytest.raises(LegendError, match=r"palette colours \(9, 9, 9\), \(7, 7, 7\)"):
+        segfeed.scan(root, "all")
+
+
+def test_the_legend_that_the_error_proposes_reads_masks_of_0_and_255(root):
+    (root / "class_names.txt").unlink()
+    save(root / "masks" / "0000.png", [[0, 255, 0]] * 2)
+    legend = segfeed.Legend(("ground", "crack"), indices=(0, 255), void_indices=())
+    assert segfeed.scan(root, "all", legend=legend).read(0).labels.tolist() == [[0, 1, 0]] * 2
+
+
+def test_masks_saved_as_jpeg_are_refused_as_such_with_a_legend_and_without(root):
+    for number, path in enumerate(sorted((root / "masks").iterdir())):
+        path.unlink()
+        save(path.with_suffix(".jpg"), np.full((2, 3, 3), number))
+    with pytest.raises(MaskError, match=r"0000\.jpg: a JPEG of .* colours.*expected a PNG"):
+        segfeed.scan(root, "all").read(0)
+    (root / "class_names.txt").unlink()
+    with pytest.raises(MaskError, match=r"0000\.jpg: a JPEG of .* colours.*expected a PNG"):
+        segfeed.scan(root, "all")
+
+
+def test_camvid_in_colours_as_on_kaggle(tmp_path):
+    for split in ("train", "val", "test"):
+        for key in KEYS[:2]:
+            save(tmp_path / split / f"{split}{key}.png", np.zeros((1, 3, 3)))
+            save(tmp_path / f"{split}_labels" / f"{split}{key}_L.png", [[(64, 128, 64), (0, 0, 0), (128, 64, 128)]])
+    (tmp_path / "class_dict.csv").write_text("name,r,g,b\nAnimal,64,128,64\nRoad,128,64,128\nVoid,0,0,0\n")
+    source = segfeed.scan(tmp_path, "val")
+    assert source.keys == ("val0000", "val0001")
+    assert source.legend.names == ("Animal", "Road")
+    assert source.read(0).labels.tolist() == [[0, 255, 1]]
+
+
+def test_camvid_in_colours_as_its_authors_published_it(tmp_path):
+    for key in KEYS:
+        save(tmp_path / "701_StillsRaw_full" / f"{key}.png", np.zeros((1, 3, 3)))
+        save(tmp_path / "LabeledApproved_full" / f"{key}_L.png", [[(64, 128, 64), (0, 0, 0), (128, 64, 128)]])
+    (tmp_path / "label_colors.txt").write_text("64 128 64\tAnimal\r\n128 64 128\tRoad\r\n0 0 0\t\tVoid\r\n")
+    assert segfeed.scan(tmp_path, "all").read(0).labels.tolist() == [[0, 255, 1]]
+
+
+def test_camvid_as_fastai_has_it(tmp_path):
+    palette = np.array(voc_colours(256), np.uint8)
+    for key in KEYS[:4]:
+        save(tmp_path / "images" / f"{key}.png", np.zeros((1, 3, 3)))
+        save(tmp_path / "labels" / f"{key}_P.png", [[0, 1, 2]])
+    (tmp_path / "codes.txt").write_text("Animal\nVoid\nRoad\n")
+    (tmp_path / "valid.txt").write_text("0001.png\n")
+    source = segfeed.scan(tmp_path)
+    assert source.keys == ("0000", "0002", "0003")
+    assert source.read(0).labels.tolist() == [[0, 255, 1]]
+    assert segfeed.scan(tmp_path, "val").keys == ("0001",)
+    assert source.legend.colours[1] == tuple(palette[2].tolist())
+
+
+ASSETS = "exports/datumaro-assets/tests/assets"
+
+
+def meant_colours(root: Path) -> dict[tuple[int, ...], str]:
+    """Read the format's own legend file, independently of segfeed."""
+    if (root / "dataset_meta.json").is_file():
+        described = json.loads((root / "dataset_meta.json").read_text())
+        names = described["label_map"].values()
+        return dict(zip(map(tuple, described["segmentation_colors"]), names, strict=True))
+    if (root / "label_colors.txt").is_file():
+        rows = [line.split(" ", 3) for line in (root / "label_colors.txt").read_text().splitlines()]
+        return {tuple(map(int, row[:3])): row[3] for row in rows}
+    with open(root / "labelmap.csv", newline="") as file:
+        return {tuple(int(row[part]) for part in "rgb"): row["name"] for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ("common_semantic_segmentation_dataset/dataset", ("0001", "0002")),
+        ("common_semantic_segmentation_dataset/non_standard_dataset", ("0001", "0002")),
+        ("synthia_dataset/rand_custom_labelmap", ("000000", "000001")),
+        ("synthia_dataset/rand_meta_file", ("000000", "000001")),
+    ],
+)
+def test_datumaros_sets_with_a_legend_file_have_exact_labels(shared_data, path, keys):
+    source = segfeed.scan(shared_data / ASSETS / path, "all")
+    assert source.keys == keys
+    meant = meant_colours(source.root)
+    for index, sample in enumerate(source.samples):
+        with Image.open(sample.mask.path) as mask:
+            stored = np.array(mask).reshape(-1, 3).tolist()
+        names = [source.legend.names[label] for label in source.read(index).labels.ravel()]
+        assert names == [meant[tuple(colour)] for colour in stored]
+        assert sample.mask.name.endswith(sample.key + ".png")
+        assert sample.photo.name.endswith(sample.key + ".png")
+
+
+@pytest.mark.parametrize(
+    ("path", "error", "found"),
+    [
+        ("synthia_dataset/al", LegendError, r"000000\.png holds colours \(64, 64, 0\), \(128, 128, 128\)"),
+        ("synthia_dataset/rand", LegendError, r"000000\.png holds colours \(128, 0, 0\), \(128, 64, 128\)"),
+        ("synthia_dataset/sf", LegendError, r"000000\.png holds colours \(128, 64, 128\), \(152, 251, 152\)"),
+        ("kaggle_dataset/image_mask", LegendError, r"001\.png holds indices 0, 1;"),
+        ("kaggle_dataset", SourceError, r"several .* \(image_mask, image_mask_with_labelmap\)"),
+        ("common_semantic_segmentation_dataset", SourceError, r"several .* \(dataset, non_standard_dataset\)"),
+        ("kaggle_dataset/image_csv", SourceError, "no known dataset layout"),
+        ("kaggle_dataset/relaxed_voc1", SourceError, "no known dataset layout"),
+        ("labelme_dataset", SourceError, "no known dataset layout"),
+        ("cvat_dataset/for_images", SourceError, "no known dataset layout"),
+    ],
+)
+def test_datumaros_other_sets_are_refused_with_the_reason(shared_data, path, error, found):
+    assert (shared_data / ASSETS / path).is_dir()
+    with pytest.raises(error, match=found):
+        segfeed.scan(shared_data / ASSETS / path, "all")
+
+
+def test_synthias_colours_are_read_by_a_legend_that_is_passed(shared_data):
+    colours = ((128, 64, 128), (152, 251, 152), (70, 70, 70), (70, 130, 180), (220, 220, 0))
+    legend = segfeed.Legend(("road", "terrain", "building", "sky", "sign"), colours)
+    source = segfeed.scan(shared_data / ASSETS / "synthia_dataset/sf", "all", legend=legend)
+    for index, sample in enumerate(source.samples):
+        with Image.open(sample.mask.path) as mask:
+            np.testing.assert_array_equal(legend.paint(source.read(index).labels), np.array(mask))
+
+
+def test_kaggles_16_bit_masks_are_refused_by_name(shared_data):
+    source = segfeed.scan(shared_data / ASSETS / "kaggle_dataset/image_mask_with_labelmap", "all")
+    assert source.legend.names == tuple(meant_colours(source.root).values())
+    with pytest.raises(MaskError, match=r"001\.png: a 16-bit gray mask"):
+        source.read(0)
+
+
+def test_real_jpeg_masks_are_found_and_refused_as_jpegs(shared_data):
+    path = shared_data / "exports" / "jpeg-masks"
+    with pytest.raises(MaskError, match=r"0\.jpg: a JPEG of 90 colours, which JPEG's loss has blurred; expected a PNG"):
+        segfeed.scan(path, "all")
+    source = segfeed.scan(path, "all", legend=["skin", "lesion"])
+    assert source.keys == ("0", "1", "10")
+    for index in range(3):
+        with pytest.raises(MaskError, match="a JPEG of"):
+            source.read(index)

@@ -1,0 +1,545 @@
+"""The report as a file: what it says, what it shows, and what it never lets through."""
+
+import base64
+import hashlib
+import io
+import json
+import os
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import typer
+from PIL import Image
+from typer.testing import CliRunner
+
+import segfeed
+from hostile_names import FILE_PAYLOAD, PAYLOAD, harmless, hostile, make_folder, make_source
+from little_voc import COLOURS, a_photo, make_voc, put_mask, put_photo, some_labels
+from segfeed import Draw, Plan, scan
+from segfeed.audit.findings import Audit, Checked, Finding
+from segfeed.cli import reporting
+from segfeed.datasets.blobs import File
+from segfeed.datasets.source import Sample, Source
+from segfeed.errors import OptionError, SourceMissingError, StorageError
+from segfeed.pictures.report.album import fill_album
+from segfeed.pictures.report.charts import draw_sizes
+from segfeed.pictures.report.contents import list_findings, listed_findings
+from segfeed.pictures.report.gallery import choose_samples
+from segfeed.pictures.report.page import write_report
+from segfeed.pictures.report.tallies import joined_splits, tally_splits
+from segfeed.pictures.report.template import visible
+from segfeed.pictures.report.thumbnails import draw_picture
+
+CROP = (32, 40)
+
+
+class Parsed(HTMLParser):
+    """Take a page apart: its tags with their attributes, its text by the tag around it, in order."""
+
+    def __init__(self, html):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.texts, self._open = [], [], []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+        self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        while self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, text):
+        self.texts.append((self._open[-1] if self._open else "", text))
+
+    def having(self, tag, **attributes):
+        return [found for name, found in self.tags if name == tag and attributes.items() <= found.items()]
+
+    def text(self):
+        told = (text for tag, text in self.texts if tag not in ("script", "style"))
+        return " ".join(" ".join(told).split())
+
+    def script(self):
+        return [text for tag, text in self.texts if tag == "script"]
+
+
+def report(tmp_path, data, **options):
+    html = write_report(tmp_path / "report.html", data, crop_size=CROP, overwrite=True, **options).read_text("utf-8")
+    return Parsed(html)
+
+
+def pixels(uri):
+    head, _, payload = uri.partition(",")
+    assert head in ("data:image/png;base64", "data:image/jpeg;base64")
+    return Image.open(io.BytesIO(base64.b64decode(payload)))
+
+
+def colours_of(uri):
+    return np.array(pixels(uri).convert("RGBA"))[..., :3]
+
+
+@pytest.fixture(scope="module")
+def little(tmp_path_factory):
+    """Give a VOC folder without a fault: 5 train pairs, 3 val pairs, trainval joining them."""
+    keys = [f"{split}_{number}" for split, count in (("train", 5), ("val", 3)) for number in range(count)]
+    splits = {"train": keys[:5], "val": keys[5:], "trainval": keys}
+    return make_voc(tmp_path_factory.mktemp("little") / "VOC", splits)
+
+
+@pytest.fixture(scope="module")
+def page(little, tmp_path_factory):
+    """Give the report of the folder without a fault."""
+    return report(tmp_path_factory.mktemp("page"), little)
+
+
+def test_it_says_what_the_dataset_is(page, little):
+    text = page.text()
+    assert "Dataset report VOC" in text
+    assert f"Format voc : ImageSets/Segmentation lies in {little}, classes in labelmap.txt" in text
+    assert f"segfeed {segfeed.__version__}" in text
+    assert "simplejpeg" in text
+    (written,) = page.having("time")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", written["datetime"])
+    for line in ("train 5 48 64 0", "trainval 8 48 64 0", "val 3 48 64 0", "joins train and val"):
+        assert line in text
+
+
+def test_a_dataset_without_a_fault_is_said_to_have_none(page):
+    assert "No findings" in page.text()
+    assert "Nothing is wrong" in page.text()
+    assert not page.having("li", **{"class": "finding"})
+
+
+def test_classes_come_with_colour_id_pixels_and_images(page, little):
+    train = scan(little, "train")
+    counts = np.bincount(np.concatenate([train.read(n).labels.ravel() for n in range(5)]), minlength=256)
+    text = page.text()
+    for label, name in enumerate(train.legend.names):
+        colour = "#{:02x}{:02x}{:02x}".format(*train.legend.colours[label])
+        share = 100 * counts[label] / counts.sum()
+        assert f"{label} {colour} {name} {share:.1f} % {counts[label]:,} 5" in text
+        assert page.having("rect", fill=colour)
+    assert f"void {100 * counts[255] / counts.sum():.1f} % {counts[255]:,} –" in text
+
+
+def test_splits_that_only_join_others_are_counted_and_shown_once(page):
+    columns = page.text().partition("Id Class")[0].rpartition("train val")
+    assert columns[1]
+    shots = [found["data-key"] for found in page.having("button", **{"class": "shot"})]
+    assert sorted(shots) == sorted(set(shots))
+    assert len(shots) == 8
+
+
+def test_the_policy_allows_this_style_and_this_script_and_nothing_else(tmp_path, little):
+    html = write_report(tmp_path / "report.html", little).read_text("utf-8")
+    (meta,) = Parsed(html).having("meta", **{"http-equiv": "Content-Security-Policy"})
+    policy = dict(rule.strip().split(" ", 1) for rule in meta["content"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert policy["img-src"] == "data:"
+    for directive, tag in (("style-src", "style"), ("script-src", "script")):
+        (body,) = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
+        assert policy[directive] == f"'sha256-{digest}'"
+    assert set(policy) >= {"base-uri", "form-action"}
+    assert "unsafe" not in meta["content"]
+
+
+def test_nothing_is_fetched_and_no_attribute_holds_code(page):
+    for tag, attributes in page.tags:
+        for name, value in attributes.items():
+            assert not name.startswith("on"), (tag, name)
+            assert name != "style", tag
+            if name in ("href", "src", "action", "srcset", "data", "poster"):
+                assert value.startswith(("data:", "#")), (tag, name, value[:60])
+    assert {tag for tag, _ in page.tags} & {"iframe", "object", "embed", "base", "img", "video"} == set()
+    assert [set(found) for found in page.having("link")] == [{"rel", "href"}]
+
+
+def test_crops_are_the_rows_of_the_plans_epoch_0(page, little):
+    train = scan(little, "train")
+    rows = Plan(train.sizes, 1, Draw(CROP, flip=True), seed=0)
+    shots = [found for found in page.having("button", **{"class": "shot"}) if found["data-split"] == "train"]
+    frames = page.having("rect", **{"class": "crop line"})
+    assert len(shots) == len(frames) == 5
+    for position, (shot, frame) in enumerate(zip(shots, frames, strict=True)):
+        (row,) = rows.rows(0, position)
+        assert shot["data-key"] == train.keys[row["sample"]]
+        assert [int(frame[side]) for side in ("y", "x", "height", "width")] == [
+            row[field] for field in ("top", "left", "height", "width")
+        ]
+        told = f"Crop {position + 1} of epoch 0: top {row['top']}, left {row['left']}"
+        assert shot["data-note"] == told + (", mirrored with flip=True" if row["flip"] else "")
+
+
+def test_a_crop_larger_than_its_photo_is_shown_whole(tmp_path, little):
+    parsed = Parsed(write_report(tmp_path / "report.html", little, crop_size=(60, 100)).read_text("utf-8"))
+    views = [found["viewbox"] for found in parsed.having("svg", **{"class": "picture"})]
+    frames = parsed.having("rect", **{"class": "crop line"})
+    for view, frame in zip(views[:5], frames, strict=True):
+        left, top, width, height = map(int, view.split())
+        x, y = int(frame["x"]), int(frame["y"])
+        assert left <= min(0, x)
+        assert top <= min(0, y)
+        assert left + width >= max(64, x + 100)
+        assert top + height >= max(48, y + 60)
+    assert "5 of 5" in parsed.text()
+
+
+def test_pictures_hold_the_labels_exactly_and_the_photo_nearly(little):
+    source = scan(little, "train")
+    picture = draw_picture(source, 0, 512, source.legend)
+    pair = source.read(0)
+    mask = pixels(picture.mask.uri)
+    assert mask.mode == "P"
+    colours, alpha = np.split(np.array(mask.convert("RGBA")), [3], axis=-1)
+    for label in range(3):
+        assert (colours[pair.labels == label] == source.legend.colours[label]).all()
+    assert (alpha[pair.labels == 0] == 128).all()  # black dims the photo, where other colours cover it
+    assert (alpha[pair.labels != 0] == 255).all()
+    image = np.array(pixels(picture.photo.uri)).astype(int)
+    assert np.abs(image - pair.image).mean() < 6
+    assert picture.shares == {label: np.mean(pair.labels == label) for label in picture.shares}
+    assert list(picture.shares.values()) == sorted(picture.shares.values(), reverse=True)
+
+
+def test_large_pictures_shrink_without_inventing_colours(tmp_path):
+    root = make_voc(tmp_path / "VOC", {"train": ["a"]}, size=(480, 640))
+    source = scan(root)
+    picture = draw_picture(source, 0, 100, source.legend)
+    assert (picture.photo.height, picture.photo.width) == (480, 640)
+    assert pixels(picture.photo.uri).size == pixels(picture.mask.uri).size == (100, 75)
+    found = {tuple(colour) for colour in colours_of(picture.mask.uri).reshape(-1, 3).tolist()}
+    assert found == {*source.legend.colours, (240, 238, 230), (178, 174, 162)}  # and void, hatched
+
+
+def test_many_pictures_are_drawn_smaller(tmp_path):
+    keys = [f"k{number}" for number in range(160)]
+    root = make_voc(tmp_path / "VOC", {"train": keys}, size=(8, 1000))
+    source = scan(root)
+    (tally,) = tally_splits((source,), source.legend)
+    widths = [
+        pixels(
+            fill_album([source], [choose_samples(tally, (8, 8), count)], [], source.legend).entries[0].picture.photo.uri
+        ).width
+        for count in (8, 160)
+    ]
+    assert widths == [512, round(512 * (72 / 160) ** 0.5)]
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """Give a VOC folder in which each pair of train has a fault of its own."""
+    keys = ["blended", "damaged", "gone", "jpeg", "photo", "sound", "transposed", "unknown"]
+    root = make_voc(tmp_path_factory.mktemp("broken") / "VOC", {"train": keys, "val": ["other"]})
+    masks, photos = root / "SegmentationClass", root / "JPEGImages"
+    colours = Image.open(masks / "blended.png").convert("RGB")
+    colours.resize((20, 15), Image.Resampling.BILINEAR).resize((64, 48), Image.Resampling.BILINEAR).save(
+        masks / "blended.png"
+    )
+    (masks / "damaged.png").write_bytes((masks / "damaged.png").read_bytes()[:-20])
+    (masks / "gone.png").unlink()
+    Image.open(masks / "jpeg.png").convert("RGB").save(masks / "jpeg.jpg", quality=60)
+    (masks / "jpeg.png").unlink()
+    (photos / "photo.png").write_bytes((photos / "photo.png").read_bytes()[:-30])
+    put_mask(root, "transposed", some_labels().T.copy())
+    labels = some_labels()
+    labels[2, 3] = 77
+    put_mask(root, "unknown", labels)
+    return root
+
+
+def findings_of(parsed):
+    """List what each finding of a page shows: its rule, its pictures' keys, and the tags of its pictures."""
+    found = []
+    for tag, attributes in parsed.tags:
+        if attributes.get("class") == "finding":
+            found.append((attributes["data-rule"], [], []))
+        elif tag == "footer":
+            break
+        elif found:
+            found[-1][1].extend([attributes["data-key"]] if attributes.get("class") == "shot" else [])
+            found[-1][2].append(attributes)
+    return found
+
+
+def test_every_finding_about_a_sample_is_shown_on_its_picture(tmp_path, broken):
+    shown = findings_of(report(tmp_path, broken))
+    audit = segfeed.audit.checking.check(broken, crop_size=CROP)
+    assert [rule for rule, _, _ in shown] == [finding.rule for finding in audit]
+    for finding, (_, keys, _) in zip(audit, shown, strict=True):
+        assert keys[:1] == ([finding.key] if finding.key else keys[:1]), finding
+    assert {"mask-missing", "mask-jpeg", "photo-damaged", "mask-unknown"} <= {rule for rule, _, _ in shown}
+
+
+def test_what_a_finding_points_at_is_boxed(tmp_path, broken):
+    shown = [
+        tags
+        for rule, keys, tags in findings_of(report(tmp_path, broken))
+        if "unknown" in keys and rule == "mask-unknown"
+    ]
+    (box,) = [found for found in shown[0] if found.get("class") == "box line"]
+    x, y, width, height = (int(box[name]) for name in ("x", "y", "width", "height"))
+    assert x <= 3 < x + width
+    assert y <= 2 < y + height
+    assert max(width, height) < 8
+
+
+def test_photo_and_mask_of_different_sizes_stand_side_by_side(tmp_path, broken):
+    source = scan(broken, "val")
+    photo = source.samples[0].photo
+    mask = File.of(str(broken / "SegmentationClass" / "transposed.png"))
+    sample = Sample("transposed", photo, mask)
+    picture = draw_picture(Source(broken, "voc", "val", "semantic", (sample,), source.legend), 0, 512, source.legend)
+    assert picture.mask_left > 64
+    assert (picture.height, picture.width) == (64, picture.mask_left + 48)
+
+
+def test_what_the_legend_does_not_know_is_shown_in_its_stored_colour(broken):
+    whole = scan(broken, "val")
+    mask = File.of(str(broken / "SegmentationClass" / "unknown.png"))
+    source = Source(broken, "voc", "v", "semantic", (Sample("u", whole.samples[0].photo, mask),), whole.legend)
+    picture = draw_picture(source, 0, 512, source.legend)
+    assert colours_of(picture.mask.uri)[2, 3].tolist() == COLOURS[77].tolist()
+    assert picture.shares == {}
+
+
+def test_a_damaged_dataset_is_counted_as_far_as_it_can_be_read(tmp_path, broken):
+    text = report(tmp_path, broken).text()
+    assert re.search(r"train 8 48 64 0 [\d.]+ % 2 without a file, 5 with an error", text)
+    assert "The first 6 of 6 crops of epoch 0" in text  # a damaged photo still declares its size
+
+
+def test_unknown_pixels_count_as_what_they_become(broken):
+    whole = scan(broken, "val")
+    sample = Sample("u", whole.samples[0].photo, File.of(str(broken / "SegmentationClass" / "unknown.png")))
+    for unknown, place in (("error", None), ("cat", 1), ("void", 255)):
+        source = Source(broken, "voc", "v", "semantic", (sample,), whole.legend, unknown)
+        (tally,) = tally_splits((source,), whole.legend)
+        expected = np.bincount(some_labels().ravel(), minlength=256)
+        expected[0] -= 1
+        if place is not None:
+            expected[place] += 1
+        assert tally.pixels.tolist() == expected[:3].tolist()
+        assert tally.void_pixels == expected[255]
+
+
+def test_nothing_but_findings_is_left_of_a_dataset_that_cannot_be_listed(tmp_path, little):
+    parsed = report(tmp_path, little, task="instance")
+    text = parsed.text()
+    for words in ("could not be listed", "No sample can be shown.", "No split could be listed", "No photo's size"):
+        assert words in text
+    assert {found["data-rule"] for found in parsed.having("li", **{"class": "finding"})} == {"split-unreadable"}
+
+
+def test_without_a_legend_masks_are_shown_and_no_class_is_made_up(tmp_path):
+    for folder in ("images", "masks"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+    for number, key in enumerate("abcde"):
+        Image.fromarray(a_photo(key)).save(tmp_path / "set" / "images" / f"{key}.jpg")
+        mask = np.where(some_labels()[..., None] == 1, (10, 200, 30 + number), (0, 0, 0)).astype(np.uint8)
+        Image.fromarray(mask).save(tmp_path / "set" / "masks" / f"{key}.png")
+    parsed = report(tmp_path, tmp_path / "set")
+    assert "The dataset does not say what its masks mean" in parsed.text()
+    masks = [found["href"] for found in parsed.having("image", **{"class": "labels"})]
+    assert len(masks) == 5
+    seen = np.concatenate([colours_of(uri).reshape(-1, 3) for uri in masks])
+    assert {tuple(colour) for colour in seen.tolist()} == {(0, 0, 0), *((10, 200, 30 + n) for n in range(5))}
+
+
+def test_objects_have_pictures_but_no_classes(tmp_path, voc_folder):
+    parsed = report(tmp_path, voc_folder, task="instance")
+    assert "Labels are object ids here, which have no classes." in parsed.text()
+    assert len(parsed.having("image", **{"class": "labels"})) == 8
+    values = json.loads(parsed.script()[0])
+    assert "object 3" in [name for name, _, _ in values["pictures"][0]["labels"]]
+
+
+def test_photos_to_be_predicted_are_shown_as_they_are(tmp_path):
+    root = make_voc(tmp_path / "VOC", {"train": ["a", "b"]})
+    put_photo(root, "t", a_photo("t"))
+    (root / "ImageSets" / "Segmentation" / "test.txt").write_text("t\n")
+    parsed = report(tmp_path, root)
+    assert len(parsed.having("image", **{"class": "photo alone"})) == 1
+    assert "test 1 48 64 0 – no masks" in parsed.text()
+
+
+def test_a_source_that_was_scanned_already_is_reported_alone(tmp_path, little):
+    parsed = report(tmp_path, scan(little, "train[:2]"))
+    assert {found["data-split"] for found in parsed.having("button", **{"class": "shot"})} == {"train[:2]"}
+    assert "The first 2 of 2 crops" in parsed.text()
+
+
+def structure(html):
+    return [(tag, *sorted(found)) for tag, found in Parsed(html).tags]
+
+
+@pytest.mark.parametrize("make", [make_source, make_folder])
+def test_hostile_names_change_no_tag_and_no_attribute(tmp_path, make):
+    pages = []
+    for name in (harmless, hostile):
+        folder = tmp_path / name.__name__
+        folder.mkdir()
+        # The same windows in both: a plan knows sizes, not names.
+        path = write_report(folder / "report.html", make(folder, name), crop_size=CROP)
+        pages.append(path.read_text("utf-8"))
+    plain, attacked = pages
+    assert structure(attacked) == structure(plain)
+    assert attacked.count("<script") == plain.count("<script") == 2
+    assert "<img" not in attacked
+    parsed = Parsed(attacked)
+    assert len(parsed.script()) == 2
+    assert (
+        visible(FILE_PAYLOAD).strip() in parsed.text()
+        if make is make_folder
+        else visible(PAYLOAD) in " ".join(text for _, text in parsed.texts)
+    )
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\u2028\u202e]", attacked)
+    assert "</" not in parsed.script()[0]
+    assert json.loads(parsed.script()[0])["pictures"]
+
+
+def test_names_that_are_not_utf8_are_written_out(tmp_path):
+    root = make_voc(tmp_path / os.fsdecode(b"VOC\xff"), {"train": ["a", "b"]})
+    assert "VOC\\udcff" in report(tmp_path, root).text()
+
+
+def test_what_is_not_seen_is_written_out():
+    assert visible("a\x1b\u202e\u2028\udcff é 漢") == "a\\x1b\\u202e\\u2028\\udcff é 漢"
+
+
+def many_findings(count):
+    findings = tuple(Finding("error", "r", "train", f"k{n}", "", "f", "e", "m") for n in range(count))
+    return Audit("d", "/d", "voc", findings, (Checked("train", ()),), count)
+
+
+def test_of_many_findings_of_a_kind_the_first_are_listed_and_the_rest_counted():
+    listed, left_out = listed_findings(many_findings(100))
+    assert [finding.key for finding in listed] == [f"k{n}" for n in range(40)]
+    lines = list_findings(listed, left_out, fill_album([], [], listed, None))
+    assert [line.left_out for line in lines] == [0] * 39 + [60]
+    assert [
+        line.left_out for line in list_findings(*listed_findings(many_findings(3)), fill_album([], [], [], None))
+    ] == [0, 0, 0]
+
+
+def test_joined_splits_are_those_that_hold_nothing_of_their_own(little):
+    parts = {name: scan(little, name) for name in ("train", "val", "trainval")}
+    assert joined_splits(tuple(parts.values())) == {"trainval": ["train", "val"]}
+    assert joined_splits((parts["train"], parts["trainval"])) == {}
+    assert joined_splits((parts["train"], scan(little, "train"))) == {}
+
+
+def test_the_chart_stands_the_crop_among_the_sizes():
+    chart = draw_sizes(np.array([[300, 400]] * 9 + [[600, 200]], np.int32), (320, 480))
+    scale = chart.crop_x / 480
+    assert chart.height - chart.crop_y == pytest.approx(320 * scale, abs=0.2)  # a px is equally long on both sides
+    many, one = chart.dots
+    assert (many.photos, one.photos) == (9, 1)
+    assert many.radius > one.radius
+    assert (many.x, many.y) == (pytest.approx(400 * scale, abs=0.1), pytest.approx(chart.height - 300 * scale, abs=0.1))
+    assert all(0 <= dot.x <= chart.width and 0 <= dot.y <= chart.height for dot in chart.dots)
+    assert [tick.px for tick in chart.ticks_x] == [0, 200, 400]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 20000), (4096, 3)])
+def test_any_size_has_a_chart(size):
+    chart = draw_sizes(np.array([size], np.int32), (1, 1))
+    assert 0 < chart.width <= 560
+    assert 0 < chart.height <= 400
+    assert chart.ticks_x[0].px == 0
+
+
+def test_a_file_that_exists_is_never_overwritten_unasked(tmp_path, little):
+    path = tmp_path / "report.html"
+    path.write_text("mine")
+    with pytest.raises(OptionError, match=r"report\.html exists; pass --force"):
+        write_report(path, little)
+    assert path.read_text() == "mine"
+    assert write_report(path, little, overwrite=True) == path
+    assert path.read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"count": 0}, "count=0"),
+        ({"count": 1001}, "count=1001"),
+        ({"crop_size": (0, 4)}, "crop height"),
+        ({"unknown": "nothing"}, "unknown='nothing'"),
+    ],
+)
+def test_options_without_meaning_are_refused_and_nothing_is_written(tmp_path, little, options, words):
+    with pytest.raises(OptionError, match=words):
+        write_report(tmp_path / "report.html", little, **options)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path, little):
+    with pytest.raises(OptionError, match="is a folder"):
+        write_report(tmp_path, little)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be written"):
+        write_report(tmp_path / "file" / "report.html", little)
+    with pytest.raises(SourceMissingError, match="no such"):
+        write_report(tmp_path / "report.html", tmp_path / "nowhere")
+
+
+def test_a_report_that_fails_leaves_nothing_behind(tmp_path, little, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(StorageError, match="No space left"):
+        write_report(tmp_path / "report.html", little)
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_sample_makes_a_file_of_less_than_6_mb(tmp_path):
+    path = write_report(tmp_path / "report.html", "sample")
+    parsed = Parsed(path.read_text("utf-8"))
+    assert path.stat().st_size < 6e6
+    assert len(parsed.having("button", **{"class": "shot"})) == 24 + 24 + 6 + 3
+    assert "58 of 160 photos are smaller than a crop" in parsed.text()
+
+
+def test_real_pairs_are_shown(tmp_path, voc2012_part):
+    path = write_report(tmp_path / "report.html", voc2012_part)
+    assert path.stat().st_size < 6e6
+    text = Parsed(path.read_text("utf-8")).text()
+    assert "VOC2012" in text
+    assert "0 error" not in text
+    assert "15 #c08080 person" in text
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Run the command in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    app = typer.Typer()
+    app.command()(reporting.report)
+    return lambda *words: CliRunner().invoke(app, list(map(str, words)))
+
+
+def test_the_command_writes_the_report_and_says_where(run, little, tmp_path):
+    done = run(little, "--crop", "32x40", "--count", "2")
+    assert done.exit_code == 0, done.output
+    assert re.fullmatch(rf"wrote {tmp_path}/VOC-report\.html \(\d\.\d MB\)\n", done.output)
+    assert "The first 2 of 5 crops" in Parsed((tmp_path / "VOC-report.html").read_text("utf-8")).text()
+
+
+def test_the_command_prints_one_object_for_machines(run, little, tmp_path):
+    done = run(little, "--to", "a.html", "--json")
+    assert json.loads(done.output) == {
+        "report": str(tmp_path / "a.html"),
+        "bytes": (tmp_path / "a.html").stat().st_size,
+    }
+
+
+def test_the_command_overwrites_only_by_force(run, little, tmp_path):
+    (tmp_path / "VOC-report.html").write_text("mine")
+    assert isinstance(run(little).exception, OptionError)
+    assert (tmp_path / "VOC-report.html").read_text() == "mine"
+    assert run(little, "--force").exit_code == 0

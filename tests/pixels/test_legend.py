@@ -1,0 +1,354 @@
+"""Legends: stored masks to class ids and back, strictly."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from segfeed.errors import LegendError, OptionError, UnknownColourError
+from segfeed.pixels.legend import VOC, Legend
+from segfeed.pixels.palette import voc_colours
+
+SMALL = Legend(("background", "cat", "dog"), title="pets")
+COLOURS = st.tuples(*[st.integers(0, 255)] * 3)
+
+
+@st.composite
+def legends(draw):
+    colours = draw(st.lists(COLOURS, min_size=2, max_size=12, unique=True))
+    indices = draw(st.permutations(range(len(colours))))
+    return Legend(
+        tuple(f"class {n}" for n in range(len(colours) - 1)),
+        tuple(colours[1:]),
+        void_colours=(colours[0],),
+        indices=tuple(indices[1:]),
+        void_indices=(indices[0],),
+    )
+
+
+@given(st.data(), legends())
+def test_painted_labels_are_read_back(data, legend):
+    ids = st.sampled_from([*range(len(legend)), legend.void])
+    labels = data.draw(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=ids))
+    assert np.array_equal(labels, legend.encode(legend.paint(labels)))
+
+
+@given(st.data(), legends())
+def test_stored_indices_become_the_classes_that_the_legend_names(data, legend):
+    stored = data.draw(hnp.arrays(np.uint8, (3, 4), elements=st.sampled_from(legend.indices + legend.void_indices)))
+    expected = [
+        [legend.void if i in legend.void_indices else legend.indices.index(i) for i in row] for row in stored.tolist()
+    ]
+    assert expected == legend.encode(stored).tolist()
+
+
+@given(st.data(), legends())
+def test_a_permuted_palette_changes_nothing(data, legend):
+    order = data.draw(st.permutations(range(len(legend) + 1)))
+    ids = np.array([*range(len(legend)), legend.void], np.uint8)[order]
+    stored = data.draw(hnp.arrays(np.uint8, (4, 5), elements=st.integers(0, len(legend))))
+    palette = legend.paint(ids[None])[0]
+    assert np.array_equal(ids[stored], legend.encode_palette(stored, palette))
+
+
+@given(COLOURS)
+def test_only_colours_of_the_legend_are_known(colour):
+    known = dict(zip((*VOC.colours, (224, 224, 192)), (*range(21), 255), strict=True))
+    mask = np.array([[colour]], np.uint8)
+    if colour in known:
+        assert [[known[colour]]] == VOC.encode(mask).tolist()
+    else:
+        with pytest.raises(UnknownColourError):
+            VOC.encode(mask)
+
+
+def test_voc_has_its_21_classes_in_order():
+    assert (len(VOC), VOC.names[0], VOC.names[15], VOC.names[20]) == (21, "background", "person", "tv/monitor")
+    assert (voc_colours(21), ((224, 224, 192),), (255,)) == (VOC.colours, VOC.void_colours, VOC.void_indices)
+
+
+def test_void_stays_void_in_colours_indices_and_palettes():
+    void = np.array([[(224, 224, 192)]], np.uint8)
+    palette = np.array(voc_colours(256), np.uint8)
+    index = np.array([[255]], np.uint8)
+    assert [
+        VOC.encode(void).tolist(),
+        VOC.encode(index).tolist(),
+        VOC.encode_palette(index, palette).tolist(),
+    ] == [[[255]]] * 3
+
+
+@pytest.mark.parametrize("unknown", ["error", "void", "background", "person"])
+def test_void_is_never_the_unknown(unknown):
+    mask = np.array([[(224, 224, 192), (0, 0, 0)]], np.uint8)
+    assert VOC.encode(mask, unknown=unknown).tolist() == [[255, 0]]
+    assert VOC.encode(np.array([[255, 0]], np.uint8), unknown=unknown).tolist() == [[255, 0]]
+
+
+def test_an_unknown_colour_is_named_with_its_place_and_count():
+    mask = np.zeros((50, 120, 3), np.uint8)
+    mask[40, 113:] = mask[41, :4] = (12, 200, 7)
+    with pytest.raises(UnknownColourError) as error:
+        VOC.encode(mask, name="2007_000032.png")
+    assert str(error.value) == (
+        "2007_000032.png, row 40, column 113: colour (12, 200, 7) is not in legend 'voc2012' (21 classes); 11 pixels. "
+        'Add it to the legend, or pass unknown="void".'
+    )
+
+
+def test_an_unknown_index_is_named_with_its_place_and_count():
+    mask = np.zeros((5, 6), np.uint8)
+    mask[3, 2] = mask[4, 0] = 21
+    with pytest.raises(
+        UnknownColourError, match=r"^m\.png, row 3, column 2: index 21 is not in .* \(21 classes\); 2 pixels\."
+    ):
+        VOC.encode(mask, name="m.png")
+
+
+def test_an_unknown_palette_colour_is_named_with_its_index():
+    mask = np.array([[0, 0], [0, 1]], np.uint8)
+    palette = np.array([(0, 0, 0), (1, 2, 3)], np.uint8)
+    with pytest.raises(
+        UnknownColourError, match=r"^m\.png, row 1, column 1: colour \(1, 2, 3\) \(palette index 1\).*; 1 pixels"
+    ):
+        VOC.encode_palette(mask, palette, name="m.png")
+
+
+def test_an_index_beyond_the_palette_is_an_error():
+    palette = np.array([(0, 0, 0), (128, 0, 0)], np.uint8)
+    with pytest.raises(
+        UnknownColourError, match=r"m\.png, row 0, column 1: index 2 lies beyond the file's palette of 2 colours"
+    ):
+        VOC.encode_palette(np.array([[1, 2]], np.uint8), palette, name="m.png")
+    assert VOC.encode_palette(np.array([[1, 2]], np.uint8), palette, unknown="void").tolist() == [[1, 255]]
+
+
+def test_an_unknown_palette_colour_that_no_pixel_uses_does_no_harm():
+    palette = np.array([(0, 0, 0), (1, 2, 3)], np.uint8)
+    assert VOC.encode_palette(np.zeros((1, 2), np.uint8), palette).tolist() == [[0, 0]]
+
+
+def test_an_unknown_among_two_kinds_tells_of_both():
+    mask = np.array([[30, 31, 31]], np.uint8)
+    with pytest.raises(UnknownColourError, match=r"index 30 .*; 1 pixels; 1 more unknown, 3 pixels in all"):
+        VOC.encode(mask)
+
+
+@pytest.mark.parametrize(("unknown", "label"), [("void", 255), ("background", 0), ("dog", 2)])
+def test_the_unknown_becomes_what_the_caller_says(unknown, label):
+    colours = np.array([[(9, 9, 9), (128, 0, 0)]], np.uint8)
+    palette = np.array([(9, 9, 9), (128, 0, 0)], np.uint8)
+    assert [[label, 1]] == SMALL.encode(colours, unknown=unknown).tolist()
+    assert [[label, 1]] == SMALL.encode(np.array([[77, 1]], np.uint8), unknown=unknown).tolist()
+    assert [[label, 1]] == SMALL.encode_palette(np.array([[0, 1]], np.uint8), palette, unknown=unknown).tolist()
+
+
+@pytest.mark.parametrize("unknown", ["ignore", "Cat", "", "0"])
+def test_the_unknown_becomes_nothing_that_the_legend_does_not_name(unknown):
+    with pytest.raises(OptionError, match='use "error", "void" or one of the class names'):
+        SMALL.encode(np.array([[77]], np.uint8), unknown=unknown)
+
+
+def test_254_classes_are_the_most_that_labels_of_8_bits_hold():
+    at_most, above = (Legend(tuple(f"c{i}" for i in range(n))) for n in (254, 255))
+    assert (np.uint8, 255) == (at_most.dtype, at_most.void)
+    assert (np.uint16, 65535) == (above.dtype, above.void)
+
+
+@pytest.mark.parametrize("count", [254, 255, 256, 300, 1000])
+def test_many_classes_survive_a_round_trip_of_colours(count):
+    legend = Legend(tuple(f"c{i}" for i in range(count)))
+    labels = np.array([[*range(count), legend.void]], legend.dtype)
+    found = legend.encode(legend.paint(labels))
+    assert np.array_equal(labels, found)
+    assert legend.dtype == found.dtype
+
+
+@pytest.mark.parametrize("count", [2, 254, 255, 256, 300, 1000])
+def test_stored_indices_are_the_class_ids_themselves_where_none_are_given(count):
+    legend = Legend(tuple(f"c{i}" for i in range(count)))
+    stored = np.arange(count, dtype=np.uint16)[None]
+    assert np.array_equal(stored, legend.encode(stored))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.int64])
+def test_indices_of_any_integer_dtype_are_the_same(dtype):
+    assert SMALL.encode(np.array([[0, 1, 2]], dtype)).tolist() == [[0, 1, 2]]
+    assert np.uint8 == SMALL.encode(np.array([[0, 1, 2]], dtype)).dtype
+
+
+@pytest.mark.parametrize("value", [-1, 256, 257, 65536, 65537, 2**32 + 1])
+@pytest.mark.parametrize("unknown", ["error", "void"])
+def test_indices_out_of_range_never_wrap_to_a_class(value, unknown):
+    stored = np.array([[0, value]])
+    if unknown == "void" and 0 <= value <= 65535:
+        assert SMALL.encode(stored, unknown=unknown).tolist() == [[0, 255]]
+    else:
+        with pytest.raises((OptionError, UnknownColourError), match=str(value)):
+            SMALL.encode(stored, unknown=unknown)
+
+
+@pytest.mark.parametrize(
+    "colour", [(-1, 0, 0), (256, 0, 0), (0, 32768, 0), (127, 256, 0), (0, 0, 2**23), (2**32, 0, 0)]
+)
+def test_colours_out_of_range_never_alias_a_class(colour):
+    with pytest.raises((OptionError, UnknownColourError)):
+        VOC.encode(np.array([[colour]], np.int64))
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 2, 1), (2, 2, 2), (2, 2, 4), (1, 2, 2, 3)])
+def test_a_stored_mask_of_another_shape_is_refused(shape):
+    with pytest.raises(OptionError):
+        VOC.encode(np.zeros(shape, np.uint8))
+
+
+def test_colours_of_floats_are_refused():
+    with pytest.raises(OptionError):
+        VOC.encode(np.zeros((2, 2, 3), np.float32))
+
+
+def test_colours_of_wider_integers_are_the_same():
+    assert VOC.encode(np.array([[(128, 0, 0), (224, 224, 192)]], np.int64)).tolist() == [[1, 255]]
+
+
+@pytest.mark.parametrize("bad", [21, 254, -1, 256])
+def test_painting_refuses_what_is_neither_class_nor_void(bad):
+    with pytest.raises(
+        OptionError, match=rf"labels hold {bad}, which is neither one of the 21 classes \(0\.\.20\) nor void \(255\)"
+    ):
+        VOC.paint(np.array([[0, bad]]))
+
+
+def test_painting_is_literal():
+    assert VOC.paint(np.array([[0, 20, 255]], np.uint8)).tolist() == [[[0, 0, 0], [0, 64, 128], [224, 224, 192]]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"names": ()}, "0 classes"),
+        ({"names": ("a", "a")}, "name 'a' occurs twice"),
+        ({"names": ("Cat", " cat ")}, "name 'cat' occurs twice"),
+        ({"names": ("a", " ")}, "class 1 has an empty name"),
+        ({"names": ("a", "b"), "colours": ((1, 2, 3), (1, 2, 3))}, r"colour \(1, 2, 3\) occurs twice"),
+        ({"names": ("a",), "colours": ((224, 224, 192),)}, r"colour \(224, 224, 192\) occurs twice"),
+        ({"names": ("a", "b"), "colours": ((1, 2, 3),)}, "1 colours for 2 classes"),
+        ({"names": ("a",), "colours": ((1, 2, 256),)}, r"outside 0\.\.255"),
+        ({"names": ("a",), "colours": ((1, 2, -1),)}, r"outside 0\.\.255"),
+        ({"names": ("a",), "indices": (255,)}, "index 255 occurs twice"),
+        ({"names": ("a", "b"), "indices": (1, 1)}, "index 1 occurs twice"),
+        ({"names": ("a", "b"), "indices": (1,)}, "1 indices for 2 classes"),
+        ({"names": ("a",), "indices": (65536,)}, r"outside 0\.\.65535"),
+        ({"names": ("a",), "void_indices": (-1,)}, r"outside 0\.\.65535"),
+        ({"names": tuple(str(i) for i in range(65535))}, "65535 classes"),
+    ],
+)
+def test_a_legend_that_contradicts_itself_is_refused(fields, found):
+    with pytest.raises(LegendError, match=found):
+        Legend(**fields)
+
+
+def test_void_indices_push_the_classes_aside():
+    legend = Legend(("wall", "building"), void_indices=(0,))
+    assert legend.encode(np.array([[0, 1, 2]], np.uint8)).tolist() == [[255, 0, 1]]
+
+
+def test_a_void_colour_of_voc_s_palette_pushes_the_classes_aside():
+    legend = Legend(("a", "b"), void_colours=((0, 0, 0),))
+    assert legend.colours == ((128, 0, 0), (0, 128, 0))
+
+
+def test_json_gives_the_legend_back():
+    legend = Legend(("a", "b"), ((1, 2, 3), (4, 5, 6)), ((7, 8, 9), (0, 0, 0)), (5, 9), (0, 255), "mine")
+    back = Legend.from_json(json.loads(json.dumps(legend.to_json())))
+    assert (legend, "mine", legend.digest) == (back, back.title, back.digest)
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        {},
+        {"names": 3},
+        {"names": "abc"},
+        {"names": ["a"], "colour": []},
+        {"names": ["a"], "colours": [[1, 2]]},
+        {"names": ["a"], "colours": [["x", 2, 3]]},
+        {"names": ["a"], "colours": [[1.5, 2, 3]]},
+        {"names": ["a"], "indices": ["x"]},
+        {"names": ["a", "a"]},
+        {"names": []},
+        [],
+        ["a", "b"],
+        None,
+    ],
+)
+def test_json_that_is_no_legend_is_refused(described):
+    with pytest.raises(LegendError):
+        Legend.from_json(described)
+
+
+def test_the_digest_tells_legends_apart_but_not_their_titles():
+    legend = Legend(("a", "b"), title="one")
+    others = [
+        Legend(("b", "a")), Legend(("a", "b"), ((0, 0, 0), (1, 1, 1))), Legend(("a", "b"), indices=(1, 0)),
+        Legend(("a", "b"), void_indices=()), Legend(("a", "b"), void_colours=()),
+    ]  # fmt: skip
+    assert legend.digest == Legend(("a", "b"), title="two").digest
+    assert len({legend.digest, *(other.digest for other in others)}) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "colours"),
+    [
+        ("sky\nroad\n", ("sky", "road"), ((0, 0, 0), (128, 0, 0))),
+        ("\ufeffsky\r\n\r\n  road  \r\n# no class\r\n", ("sky", "road"), ((0, 0, 0), (128, 0, 0))),
+        ("sky,1,2,3\nroad, 4, 5, 6", ("sky", "road"), ((1, 2, 3), (4, 5, 6))),
+        (
+            "# label:color_rgb:parts:actions\nsky:1,2,3::\ncat:4,5,6:head,tail:sits\n",
+            ("sky", "cat"),
+            ((1, 2, 3), (4, 5, 6)),
+        ),
+        ("a:::\nb:::", ("a", "b"), ((0, 0, 0), (128, 0, 0))),
+    ],
+)
+def test_text_is_read(text, names, colours):
+    legend = Legend.from_text(text)
+    assert (names, colours) == (legend.names, legend.colours)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", "0 classes"),
+        ("# only a comment\n", "0 classes"),
+        ("sky,1,2", "legend line 'sky,1,2' is malformed"),
+        ("sky,1,2,3,4", "malformed"),
+        ("sky:red::", "legend line 'sky:red::' is malformed"),
+        ("sky,1,2,300", r"outside 0\.\.255"),
+        ("sky,1,2,3\nroad", "class 'road' has no colour but others have"),
+        ("sky\nsky", "name 'sky' occurs twice"),
+        ("sky,1,2,3\nroad,1,2,3", r"colour \(1, 2, 3\) occurs twice"),
+        (":1,2,3::", "class 0 has an empty name"),
+    ],
+)
+def test_malformed_text_is_refused(text, found):
+    with pytest.raises(LegendError, match=found):
+        Legend.from_text(text)
+
+
+def test_a_palette_colours_the_classes_in_order():
+    palette = np.array([(0, 0, 0), (9, 8, 7), (1, 1, 1)], np.uint8)
+    assert Legend.from_palette(palette, ["a", "b"]).colours == ((0, 0, 0), (9, 8, 7))
+
+
+def test_a_palette_with_fewer_colours_than_names_is_refused():
+    with pytest.raises(LegendError, match="a palette of 1 colours cannot colour 2 classes"):
+        Legend.from_palette(np.zeros((1, 3), np.uint8), ["a", "b"])
+
+
+def test_a_palette_with_a_colour_twice_is_refused():
+    with pytest.raises(LegendError, match=r"colour \(0, 0, 0\) occurs twice"):
+        Legend.from_palette(np.zeros((2, 3), np.uint8), ["a", "b"])

@@ -1,0 +1,73 @@
+"""Crops: the plain way to cut a row's window out of a pair, against one pixel after the other."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segfeed.pixels.pair import Pair
+from segfeed.plans.rows import ROW, cut, intersect
+
+SIDES = st.integers(1, 7)
+STARTS = st.integers(-12, 12)
+
+
+def coded_pair(height, width, dtype=np.uint8):
+    """Give a pair whose pixels say where they are: red = row, green = column, labels = 16 * row + column."""
+    y, x = np.mgrid[:height, :width]
+    return Pair(np.stack([y, x, y + x], -1).astype(np.uint8), (16 * y + x).astype(dtype))
+
+
+@given(SIDES, SIDES, STARTS, STARTS, SIDES, SIDES, st.booleans())
+def test_every_pixel_comes_from_its_place_or_is_padding(height, width, top, left, rows, columns, flip):
+    pair = coded_pair(height, width)
+    crop = cut(pair, np.array((0, top, left, rows, columns, flip), ROW), padding=(9, 8, 7), void=200)
+    for y in range(rows):
+        for x in range(columns):
+            source_y, source_x = top + y, left + (columns - 1 - x if flip else x)
+            inside = 0 <= source_y < height and 0 <= source_x < width
+            expected = ([source_y, source_x, source_y + source_x], 16 * source_y + source_x)
+            assert (expected if inside else ([9, 8, 7], 200)) == (crop.image[y, x].tolist(), crop.labels[y, x])
+
+
+@given(SIDES, SIDES, STARTS, STARTS, SIDES, SIDES)
+def test_a_window_never_leaves_image_or_crop(height, width, top, left, rows, columns):
+    window = intersect(np.array((0, top, left, rows, columns, False), ROW), height, width)
+    image, crop = np.zeros((height, width)), np.zeros((rows, columns))
+    assert image[window.source].shape == crop[window.out].shape
+    overlap = [
+        max(min(start + length, size) - max(start, 0), 0)
+        for start, length, size in ((top, rows, height), (left, columns, width))
+    ]
+    assert overlap[0] * overlap[1] == crop[window.out].size
+
+
+def test_a_row_without_a_sample_is_all_padding_and_void():
+    crop = cut(coded_pair(4, 4), np.array((-1, 0, 0, 2, 3, False), ROW), padding=(1, 2, 3))
+    assert crop.image.tolist() == [[[1, 2, 3]] * 3] * 2
+    assert crop.labels.tolist() == [[255] * 3] * 2
+
+
+def test_labels_keep_their_dtype():
+    crop = cut(coded_pair(20, 30, np.uint16), np.array((0, 18, 28, 4, 4, False), ROW), void=65535)
+    assert np.uint16 == crop.labels.dtype
+    assert crop.labels[0].tolist() == [316, 317, 65535, 65535]
+
+
+def test_a_crop_is_a_copy():
+    pair = coded_pair(4, 4)
+    before = pair.image.copy()
+    crop = cut(pair, np.array((0, 0, 0, 4, 4, False), ROW))
+    crop.image[:] = 0
+    assert np.array_equal(before, pair.image)
+
+
+def test_a_row_is_literal():
+    assert {name: ROW[name].str for name in ROW.names} == {
+        "sample": "<i8",
+        "top": "<i4",
+        "left": "<i4",
+        "height": "<i4",
+        "width": "<i4",
+        "flip": "|b1",
+    }
+    assert ROW.itemsize == 25
