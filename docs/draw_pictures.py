@@ -10,7 +10,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.packs.pack import Pack
-from segfeed.pictures.figures.sheets import draw_batch, draw_crops, draw_pairs
+from segfeed.pictures.figures.sheets import show_batch, show_crops, show_pairs
 
 HERE = Path(__file__).parent / "pictures"
 
@@ -20,9 +20,9 @@ def main() -> None:
     HERE.mkdir(exist_ok=True)
     train, _ = segfeed.load("sample", batch_size=64, crop_size=(320, 480))
     assert isinstance(train.reader, Pack)
-    draw_pairs(train.reader, path=HERE / "pairs.png")
-    draw_crops(train.reader, crop_size=(200, 300), path=HERE / "crops.png")
-    draw_batch(next(iter(train)), train.reader.legend, format=train.format, path=HERE / "batch.png")
+    show_pairs(train.reader, path=HERE / "pairs.png")
+    show_crops(train.reader, crop_size=(200, 300), path=HERE / "crops.png")
+    show_batch(next(iter(train)), train.reader.legend, format=train.format, path=HERE / "batch.png")
     sys.argv[1:] = [str(HERE / "kinds.png")]
     runpy.run_path(str(HERE.parents[1] / "examples" / "segmentation_kinds.py"), run_name="__main__")
     if shutil.which("chromium"):

@@ -99,7 +99,7 @@ MUTANTS = (
     Mutant("a stamp knows sizes only", "packs/fingerprints",
            "(str(blob.stamp) for blob in blobs)", "(str(blob.stamp[0]) for blob in blobs)", "tests/packs/test_pack.py"),
     Mutant("a file that changes while it is packed is not noticed", "packs/pack",
-           "if blob is not None and not blob.is_settled():", "if False:", "tests/packs/test_pack.py"),
+           "if blob is not None and not blob.is_unchanged():", "if False:", "tests/packs/test_pack.py"),
     Mutant("a pair's checksum is not compared", "packs/pack",
            "!= self.rows.checksums[index]:", "is None:", "tests/audit/test_verification.py"),
     Mutant("a pack that was cut is read", "packs/rows", "if size < len(self.memory):", "if False:", "tests/audit/test_verification.py"),

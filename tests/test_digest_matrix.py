@@ -11,12 +11,12 @@ import json
 import numpy as np
 import pytest
 
-from segfeed import Draw, Format, Loader, Plan, Shard, make_pack, scan
+from segfeed import BatchFormat, Draw, Loader, Plan, Shard, make_pack, scan
 from segfeed.plans.plan import Small
 
 BATCH, SIDE, EPOCHS = 12, 10, 2
 THREADS, WORLDS = (0, 1, 2, 3, 7), (1, 2, 3, 4, 6)
-BYTES = Format(dtype="uint8", label_dtype="uint8")
+BYTES = BatchFormat(dtype="uint8", label_dtype="uint8")
 PINNED = "c5741f4d9616238f904e86b2bab92e7b86cb0845cc424418d0007b177a288f66"
 """Of the whole run. A change means that no saved state can be resumed any more: raise ORDER_VERSION, and say so."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segfeed import IMAGENET, Format, Pack, Shard, Source, feed, load
+from segfeed import IMAGENET, BatchFormat, Pack, Shard, Source, feed, load
 from segfeed.datasets.catalogue.fetching import DATASETS
 from segfeed.datasets.opening import FETCHED
 from segfeed.errors import OptionError, SourceError, SourceMissingError, UnknownColourError
@@ -175,12 +175,12 @@ def test_format_decides_where_several_answer(lists):
         ({"normalize": (0.5, 0.5)}, "normalize="),
         (
             {"normalise": None},
-            "load has no option 'normalise'; besides its own it takes the fields of Format, which .*: layout",
+            "load has no option 'normalise'; besides its own it takes the fields of BatchFormat, which .*: layout",
         ),
         ({"num_workers": 4}, "load has no option 'num_workers'; .* what a batch looks like: layout, dtype,"),
         (
-            {"format": Format("NCHW")},
-            r"format=Format\(layout='NCHW', .* is no name; expected .* \"voc\"; .*: layout, dtype,",
+            {"format": BatchFormat("NCHW")},
+            r"format=BatchFormat\(layout='NCHW', .* is no name; expected .* \"voc\"; .*: layout, dtype,",
         ),
         ({"format": "NCHW"}, "format='NCHW' is not known; use one of voc, tar,"),
         ({"small": "skip"}, "small='skip' is not allowed"),

@@ -11,7 +11,7 @@ from collections import deque
 import numpy as np
 import pytest
 
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import load_compiled, make_recipe
 from segfeed.batches.loader import Loader
 from segfeed.feed import scan
@@ -20,9 +20,9 @@ from segfeed.plans.plan import Draw, Plan
 
 KEPT, EPOCHS, SIDE = 50, 4, 24
 FORMATS = {
-    "float": Format("NHWC", "float32", "int32", void=255),
-    "planes": Format("NCHW", "float32", "int64", void=-100),
-    "bytes": Format("NHWC", "uint8", "uint8", normalize=None, void=255),
+    "float": BatchFormat("NHWC", "float32", "int32", void=255),
+    "planes": BatchFormat("NCHW", "float32", "int64", void=-100),
+    "bytes": BatchFormat("NHWC", "uint8", "uint8", normalize=None, void=255),
 }
 
 

@@ -26,7 +26,7 @@ assert (MANY - FEW) * SIDE * SIDE * 4 > 6 * ALLOWED
 START = """
 import json, sys, threading
 from pathlib import Path
-from segfeed import Draw, Plan, Format, make_pack, scan
+from segfeed import Draw, Plan, BatchFormat, make_pack, scan
 from segfeed.batches.kernels.filling import load_compiled
 from segfeed.batches.loader import Loader
 from segfeed.packs.pack import Pack

@@ -40,7 +40,19 @@ def test_every_public_method_is_documented(name):
 
 
 def test_names_of_the_design_are_there():
-    wanted = {"load", "scan", "make_pack", "Plan", "Format", "Loader", "Legend", "Pair", "Batch", "SegfeedError", "d2l"}
+    wanted = {
+        "load",
+        "scan",
+        "make_pack",
+        "Plan",
+        "BatchFormat",
+        "Loader",
+        "Legend",
+        "Pair",
+        "Batch",
+        "SegfeedError",
+        "d2l",
+    }
     wanted |= {"Draw", "Shard", "Splits", "Pack", "IMAGENET", "show", "Source"}
     assert wanted <= set(segfeed.__all__)
 

@@ -10,7 +10,7 @@ import pytest
 import typer
 
 import segfeed
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.cli.app import app
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +53,7 @@ def test_options_are_complete_and_those_without_a_star_are_the_defaults():
     call = ast.parse(code).body[0].value
     load = inspect.signature(segfeed.load).parameters
     defaults = {name: option.default for name, option in load.items() if option.default is not option.empty}
-    defaults |= {name: field.default for name, field in Format.__dataclass_fields__.items()}
+    defaults |= {name: field.default for name, field in BatchFormat.__dataclass_fields__.items()}
     assert {option.arg for option in call.keywords} == defaults.keys()
     starred = {number for number, line in enumerate(code.splitlines(), 1) if "# * " in line}
     given = {option.arg: option for option in call.keywords}

@@ -19,7 +19,7 @@ START = """
 import gc, json, os, re, sys, threading, time
 from pathlib import Path
 import numpy as np
-from segfeed import Draw, Plan, Format, make_pack, scan
+from segfeed import Draw, Plan, BatchFormat, make_pack, scan
 from segfeed.batches.loader import Loader
 
 source = scan(sys.argv[1])
@@ -28,7 +28,7 @@ threads = int(sys.argv[3])
 
 def make():
     plan = Plan(reader.sizes, 2, Draw((90, 110), flip=True))
-    return Loader(reader, plan, format=Format(), threads=threads)
+    return Loader(reader, plan, format=BatchFormat(), threads=threads)
 
 def measure():
     patience = time.monotonic() + 60

@@ -16,7 +16,7 @@ from PIL import Image
 from turns import Job, Turn, serve_turn
 
 import segfeed
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import fill, load_compiled, make_recipe
 from segfeed.pixels.pair import Pair, StoredPairs
 from segfeed.plans.rows import ROW
@@ -113,7 +113,7 @@ def _photos(job: Job) -> Turn:
     photos = [Path(job.photo(key)) for key in job.ids]
     sizes = np.array([simplejpeg.decode_jpeg_header(path.read_bytes())[:2] for path in photos])
     places = np.random.default_rng(0).integers(0, sizes - job.crop_size + 1)
-    recipe = make_recipe(Format(layout="NHWC", label_dtype="int32", void=255), width, 21, 255)
+    recipe = make_recipe(BatchFormat(layout="NHWC", label_dtype="int32", void=255), width, 21, 255)
     load_compiled(recipe)
 
     def part(mine: npt.NDArray[np.int64]) -> Callable[[], None]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from segfeed import errors
 from segfeed.audit.findings import Finding
-from segfeed.batches.batch_format import IMAGENET, Format
+from segfeed.batches.batch_format import IMAGENET, BatchFormat
 from segfeed.batches.loader import Batch, Loader
 from segfeed.datasets.source import Source
 from segfeed.errors import SegfeedError
@@ -34,9 +34,9 @@ __version__ = "0.1.0"
 __all__ = [
     "IMAGENET",
     "Batch",
+    "BatchFormat",
     "Draw",
     "Finding",
-    "Format",
     "Legend",
     "Loader",
     "Pack",

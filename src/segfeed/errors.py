@@ -19,88 +19,130 @@
     ├── StorageError (OSError)               the cache folder cannot take what must be written
     └── StateError (ValueError)              a saved state does not fit this loader
 
-Every message is one sentence each for where, what was found, what was expected and what to do about it.
+Every error has four fields; its text, and every finding of an audit, is made of them by `sentence` and nowhere else.
 """
 
 
+def sentence(where: str, found: str, expected: str = "", remedy: str = "") -> str:
+    """Write where something is wrong, what was found, what was expected and what to do as one sentence.
+
+    >>> sentence("a.png", "an animated PNG", "one picture", "save the frame you mean")
+    'a.png: an animated PNG; expected one picture; save the frame you mean.'
+    """
+    clauses = [found, f"expected {expected}" if expected else "", remedy]
+    told = "; ".join(clause for clause in clauses if clause)
+    return f"{where}: {told}." if where else f"{told}."
+
+
 class SegfeedError(Exception):
-    """Be the root of everything segfeed raises on purpose."""
+    """The root of everything that segfeed raises on purpose.
+
+    Attributes:
+        where: the file, folder, option or thing that is wrong, by its name alone: "a.png", "list.txt", "crop_size".
+        found: what was found there, a clause; a place inside a file comes first: "row 3, column 9: colour (1, 2, 3)".
+        expected: what was expected, a clause; "" if nothing definite was.
+        remedy: what to do, a clause; "" if `expected` says it.
+
+    >>> error = MaskError("a.png", found="an animated PNG", expected="one picture", remedy="save the frame you mean")
+    >>> print(error)
+    a.png: an animated PNG; expected one picture; save the frame you mean.
+    """
+
+    def __init__(self, where: str, found: str = "", expected: str = "", remedy: str = "") -> None:
+        # Not super(): OSError, from which some errors derive, would take these words for an errno and a file name.
+        Exception.__init__(self, where, found, expected, remedy)
+        self.where, self.found, self.expected, self.remedy = where, found, expected, remedy
+
+    def __str__(self) -> str:
+        if not self.found:
+            return self.where
+        return sentence(self.where, self.found, self.expected, self.remedy)
+
+    def to_json(self) -> dict[str, str]:
+        """Describe the error in plain JSON values: its kind, its text and its four fields."""
+        return {
+            "kind": type(self).__name__,
+            "error": str(self),
+            "where": self.where,
+            "found": self.found,
+            "expected": self.expected,
+            "remedy": self.remedy,
+        }
 
 
 class OptionError(SegfeedError, ValueError):
-    """Say that an argument has no meaning here; both the value and the allowed ones are named."""
+    """An argument has no meaning here; both the value and the allowed ones are named."""
 
 
 class NotInstalledError(OptionError, ImportError):
-    """Say that a package is missing; the line that installs it is named."""
+    """A package is missing; the line that installs it is named."""
 
 
 class SourceError(SegfeedError, ValueError):
-    """Say that a dataset on disk is not what it must be.
+    """A dataset on disk is not what it must be.
 
     Attributes:
-        is_damage: whether a file's bytes are damaged or gone, where otherwise it is whole but not what it must be.
+        is_damage: whether a file's bytes are damaged or gone; otherwise the file is whole but not what it must be.
     """
 
-    def __init__(self, *args: object, is_damage: bool = False) -> None:
-        super().__init__(*args)
+    def __init__(
+        self, where: str, found: str = "", expected: str = "", remedy: str = "", *, is_damage: bool = False
+    ) -> None:
+        super().__init__(where, found, expected, remedy)
         self.is_damage = is_damage
 
 
 class SourceMissingError(SourceError, FileNotFoundError):
-    """Say that a folder, list, photo or mask is not where it must be."""
-
-    # OSError.__str__ would print "None" for an errno that was never there.
-    __str__ = Exception.__str__
+    """A folder, list, photo or mask is not where it must be."""
 
 
 class ListError(SourceError):
-    """Say that a split list is malformed; the line is named."""
+    """A split list is malformed; the line is named."""
 
 
 class PhotoError(SourceError):
-    """Say that a photo is damaged, mislabelled or of a kind that cannot be read exactly."""
+    """A photo is damaged, mislabelled or of a kind that cannot be read exactly."""
 
 
 class MaskError(SourceError):
-    """Say that a mask is damaged, lossy or of a kind that cannot be read exactly."""
+    """A mask is damaged, lossy or of a kind that cannot be read exactly."""
 
 
 class UnknownColourError(MaskError):
-    """Say that a mask holds a colour or index that the legend does not know."""
+    """A mask holds a colour or index that the legend does not know."""
 
 
 class SizeMismatchError(SourceError):
-    """Say that a photo and its mask differ in size."""
+    """A photo and its mask differ in size."""
 
 
 class SourceChangedError(SourceError):
-    """Say that a file of a source changed between two readings that must agree."""
+    """A file of a source changed between two readings that must agree."""
 
 
 class ArchiveError(SourceError):
-    """Say that an archive is damaged, is not the expected one, or holds what no archive of pictures needs."""
+    """An archive is damaged, is not the expected one, or holds what no archive of pictures needs."""
 
 
 class LegendError(SegfeedError, ValueError):
-    """Say that a legend contradicts itself."""
+    """A legend contradicts itself."""
 
 
 class PluginError(SegfeedError, ImportError):
-    """Say that an installed package adds a format that cannot be used; the package is named."""
+    """An installed package adds a format that cannot be used; the package is named."""
 
 
 class DownloadError(SegfeedError, OSError):
-    """Say that no mirror gave a file whole; each mirror's failure is named."""
+    """No mirror gave a file whole; each mirror's failure is named."""
 
 
 class PackError(SegfeedError, OSError):
-    """Say that a pack on disk is damaged, incomplete or of another format version."""
+    """A pack on disk is damaged, incomplete or of another format version."""
 
 
 class StorageError(SegfeedError, OSError):
-    """Say that the cache folder cannot take what must be written: no space, no permission."""
+    """The cache folder cannot take what must be written: no space, no permission."""
 
 
 class StateError(SegfeedError, ValueError):
-    """Say that a saved loader state does not fit; every differing field is listed with both values."""
+    """A saved loader state does not fit; every differing field is listed with both values."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
 from segfeed.datasets.opening import Dataset, LegendLike, find_root, open_dataset
 from segfeed.datasets.source import Source, Task
@@ -120,7 +120,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         task: "semantic" for class ids, "instance" for object ids.
         legend: as in `scan`.
         unknown: as in `scan`.
-        format: as in `scan`: the name of the dataset's format. What a batch looks like is said by the fields of `Format`.
+        format: as in `scan`: the name of the dataset's format. What a batch looks like is said by the fields of `BatchFormat`.
         flip: mirror half of the train crops.
         small: train images smaller than the crop: "pad", "drop" or "error".
         seed: 0 .. 2**63 - 1.
@@ -131,7 +131,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         pack: decode once into a pack in the cache folder; False decodes on the fly and writes nothing.
         cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder where it is None.
         download: fetch a dataset given by its name where it is not in the cache yet.
-        **format_fields: what a batch looks like, by the fields of `Format`: layout, dtype, label_dtype, normalize, void.
+        **format_fields: what a batch looks like, by the fields of `BatchFormat`: layout, dtype, label_dtype, normalize, void.
 
     Returns:
         splits: unpacks as `train, val`; each a `Loader` of images float32 (N, H, W, 3) and labels int32 (N, H, W).
@@ -178,18 +178,18 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     return Splits(loaders[0], loaders[1], tuple(notes))
 
 
-def _format(fields: dict[str, Any]) -> Format:
-    unknown = [name for name in fields if name not in Format.__dataclass_fields__]
+def _format(fields: dict[str, Any]) -> BatchFormat:
+    unknown = [name for name in fields if name not in BatchFormat.__dataclass_fields__]
     if unknown:
         raise OptionError(
-            f"load has no option {unknown[0]!r}; besides its own it takes the fields of Format, which say what a batch looks "
+            f"load has no option {unknown[0]!r}; besides its own it takes the fields of BatchFormat, which say what a batch looks "
             f"like: {_fields_of_format()}."
         )
-    return Format(**fields)
+    return BatchFormat(**fields)
 
 
 def _fields_of_format() -> str:
-    return ", ".join(Format.__dataclass_fields__)
+    return ", ".join(BatchFormat.__dataclass_fields__)
 
 
 def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> list[Source | None]:
@@ -224,7 +224,7 @@ def _packed(loader: Loader, cache_dir: str | os.PathLike[str] | None) -> Loader:
     return Loader(reader, loader.plan, format=loader.format, threads=loader.threads)
 
 
-def _fitting_batch(sizes: npt.NDArray[Any], asked: int, wanted: Format, world: int) -> int:
+def _fitting_batch(sizes: npt.NDArray[Any], asked: int, wanted: BatchFormat, world: int) -> int:
     """Lower a batch size until one rank's slice of a batch of whole images is at most 512 MB."""
     resolved = wanted.resolve("NHWC", "int32", 255)
     height, width = sizes.max(axis=0).tolist()

@@ -152,7 +152,7 @@ def test_every_pair_is_read_once(tmp_path, monkeypatch):
 
     root = make_voc(tmp_path / "VOC", {"train": ["a", "b"], "val": ["v"], "trainval": ["a", "b", "v"]})
     read, places = File.read, []
-    monkeypatch.setattr(File, "read", lambda blob, limit=-1: places.append(blob.place) or read(blob, limit))
+    monkeypatch.setattr(File, "read", lambda blob, limit=-1: places.append(blob.address) or read(blob, limit))
     audit(root)
     assert len(places) == len(set(places)) == 6
 

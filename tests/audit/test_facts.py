@@ -69,7 +69,7 @@ def test_a_file_that_may_not_be_read_is_a_fact(root, monkeypatch):
     from segfeed.errors import PhotoError  # noqa: PLC0415 - the same
 
     def refuse(blob, limit_bytes=-1):
-        raise PhotoError(f"{blob.place}: the file cannot be read (Permission denied); check its permissions.")
+        raise PhotoError(f"{blob.address}: the file cannot be read (Permission denied); check its permissions.")
 
     source = segfeed.scan(root)
     monkeypatch.setattr(File, "read", refuse)

@@ -1,10 +1,10 @@
-"""The roll: every split is listed as far as it can be, and what cannot be is said."""
+"""The listing: every split is listed as far as it can be, and what cannot be is said."""
 
 import pytest
 from PIL import Image
 
 from little_voc import COLOURS, a_photo, make_voc, some_labels
-from segfeed.audit.listing import call_roll
+from segfeed.audit.listing import list_dataset
 from segfeed.errors import LegendError, OptionError, SourceError, SourceMissingError
 from segfeed.pixels.legend import Legend
 
@@ -28,17 +28,17 @@ def two_folders(root, suffix=".png"):
 
 
 def test_all_splits_are_listed(root):
-    roll = call_roll(root)
-    assert [(source.split, source.keys) for source in roll.sources] == [("train", ("a", "b")), ("val", ("v",))]
-    assert (roll.format, roll.root, roll.findings, roll.unlisted) == ("voc", root, (), ())
-    assert roll.is_whole
-    assert roll.has_legend
+    listing = list_dataset(root)
+    assert [(source.split, source.keys) for source in listing.sources] == [("train", ("a", "b")), ("val", ("v",))]
+    assert (listing.format, listing.root, listing.findings, listing.unlisted) == ("voc", root, (), ())
+    assert listing.is_whole
+    assert listing.has_legend
 
 
 def test_some_splits_are_listed(root):
-    roll = call_roll(root, ["val"])
-    assert [source.split for source in roll.sources] == ["val"]
-    assert not roll.is_whole
+    listing = list_dataset(root, ["val"])
+    assert [source.split for source in listing.sources] == ["val"]
+    assert not listing.is_whole
 
 
 @pytest.mark.parametrize(
@@ -53,57 +53,57 @@ def test_some_splits_are_listed(root):
 )
 def test_a_malformed_list_is_a_finding_that_names_it_and_the_others_are_listed(root, text, found):
     write_list(root, "train", text)
-    roll = call_roll(root)
-    (finding,) = roll.findings
+    listing = list_dataset(root)
+    (finding,) = listing.findings
     assert (finding.severity, finding.rule, finding.split) == ("error", "list-malformed", "train")
     assert finding.file == "ImageSets/Segmentation/train.txt"
     assert finding.found == found
     assert finding.expected
     assert finding.remedy
-    assert [source.split for source in roll.sources] == ["val"]
-    assert roll.unlisted == ("train",)
-    assert not roll.is_whole
+    assert [source.split for source in listing.sources] == ["val"]
+    assert listing.unlisted == ("train",)
+    assert not listing.is_whole
 
 
 def test_line_ends_and_marks_are_no_finding(root):
     write_list(root, "train", b"\xef\xbb\xbfa\r\nb \r\n\r\n")
-    roll = call_roll(root)
-    assert roll.findings == ()
-    assert roll.sources[0].keys == ("a", "b")
+    listing = list_dataset(root)
+    assert listing.findings == ()
+    assert listing.sources[0].keys == ("a", "b")
 
 
 def test_two_photos_of_one_id_are_a_finding(root):
     Image.fromarray(a_photo("a")).save(root / "JPEGImages" / "a.jpg")
-    (finding,) = call_roll(root).findings
+    (finding,) = list_dataset(root).findings
     assert (finding.rule, finding.split, finding.file) == ("split-unreadable", "train", "JPEGImages")
     assert finding.found == "sample a has 2 photos (a.jpg, a.png)"
 
 
 def test_without_a_legend_files_can_be_listed_all_the_same(tmp_path):
-    roll = call_roll(two_folders(tmp_path / "pets"))
-    (finding,) = roll.findings
+    listing = list_dataset(two_folders(tmp_path / "pets"))
+    (finding,) = listing.findings
     assert (finding.severity, finding.rule) == ("error", "legend-unusable")
     assert "nothing says what the masks mean" in finding.found
-    assert not roll.has_legend
-    assert sum(len(source) for source in roll.sources if source.split == "all") == 6
+    assert not listing.has_legend
+    assert sum(len(source) for source in listing.sources if source.split == "all") == 6
 
 
 def test_masks_that_are_no_masks_do_not_hide_each_other(tmp_path):
-    roll = call_roll(two_folders(tmp_path / "pets", ".jpg"))
-    (finding,) = roll.findings
+    listing = list_dataset(two_folders(tmp_path / "pets", ".jpg"))
+    (finding,) = listing.findings
     assert finding.rule == "legend-unusable"
     assert finding.found == "no file says what the masks mean, and a.jpg cannot show it"
-    assert {source.split for source in roll.sources} >= {"all"}
+    assert {source.split for source in listing.sources} >= {"all"}
 
 
 def test_a_list_without_meaning_and_a_bad_legend_are_both_told(root):
     (root / "labelmap.txt").write_text("cat:1,2\n")
     write_list(root, "val", b"v\nv\n")
-    roll = call_roll(root)
-    assert [finding.rule for finding in roll.findings] == ["legend-unusable", "list-malformed"]
-    assert roll.findings[0].file == "labelmap.txt"
-    assert [source.split for source in roll.sources] == ["train"]
-    assert not roll.has_legend
+    listing = list_dataset(root)
+    assert [finding.rule for finding in listing.findings] == ["legend-unusable", "list-malformed"]
+    assert listing.findings[0].file == "labelmap.txt"
+    assert [source.split for source in listing.sources] == ["train"]
+    assert not listing.has_legend
 
 
 def test_a_split_by_hash_may_be_empty(tmp_path):
@@ -111,33 +111,33 @@ def test_a_split_by_hash_may_be_empty(tmp_path):
     for path in [*(root / "images").iterdir(), *(root / "masks").iterdir()]:
         if path.stem != "a":
             path.unlink()
-    roll = call_roll(root, legend=["background", "cat", "dog"])
-    (finding,) = roll.findings
+    listing = list_dataset(root, legend=["background", "cat", "dog"])
+    (finding,) = listing.findings
     assert (finding.severity, finding.rule) == ("note", "split-unreadable")
 
 
 def test_a_legend_may_group_classes(root):
-    roll = call_roll(root, legend={"cat": "animal", "dog": "animal", "*": None})
-    assert roll.sources[0].legend.names == ("animal",)
+    listing = list_dataset(root, legend={"cat": "animal", "dog": "animal", "*": None})
+    assert listing.sources[0].legend.names == ("animal",)
 
 
 def test_a_bad_legend_that_was_given_is_not_passed_over(root, tmp_path):
     (tmp_path / "legend.txt").write_text("cat,1,2\n")
     with pytest.raises(LegendError, match="malformed"):
-        call_roll(root, legend=tmp_path / "legend.txt")
+        list_dataset(root, legend=tmp_path / "legend.txt")
 
 
 def test_what_has_no_meaning_is_refused(root, tmp_path):
     with pytest.raises(OptionError, match="task"):
-        call_roll(root, task="panoptic")
+        list_dataset(root, task="panoptic")
     with pytest.raises(OptionError, match="legend has no meaning"):
-        call_roll(root, task="instance", legend=Legend(("a",)))
+        list_dataset(root, task="instance", legend=Legend(("a",)))
     with pytest.raises(OptionError, match="unknown="):
-        call_roll(root, unknown="bird")
+        list_dataset(root, unknown="bird")
     with pytest.raises(SourceMissingError, match="no such file or folder"):
-        call_roll(tmp_path / "nowhere")
+        list_dataset(tmp_path / "nowhere")
     with pytest.raises(SourceMissingError, match=r"'test'.*train, val"):
-        call_roll(root, ["test"])
+        list_dataset(root, ["test"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceError, match="layout"):
-        call_roll(tmp_path / "empty")
+        list_dataset(tmp_path / "empty")

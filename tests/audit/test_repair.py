@@ -5,7 +5,7 @@ import os
 import pytest
 
 from little_voc import audit, make_voc
-from segfeed.audit.listing import call_roll
+from segfeed.audit.listing import list_dataset
 from segfeed.audit.repair import write_fixed_lists
 from segfeed.errors import OptionError, StorageError
 
@@ -35,13 +35,13 @@ def test_a_folder_gets_a_list_of_each_split_in_its_order(root, tmp_path):
 def test_the_lists_mend_the_dataset(root):
     write_fixed_lists(audit(root), root / "ImageSets" / "Segmentation", overwrite=True)
     assert audit(root).count()["error"] == 0
-    assert [source.keys for source in call_roll(root).sources] == [("c", "b"), ("v",)]
+    assert [source.keys for source in list_dataset(root).sources] == [("c", "b"), ("v",)]
 
 
 def test_a_leak_is_mended_in_train(tmp_path):
     root = make_voc(tmp_path / "VOC", {"train": list("ab"), "val": list("bc"), "trainval": list("abc")})
     write_fixed_lists(audit(root), root / "ImageSets" / "Segmentation", overwrite=True)
-    assert [source.keys for source in call_roll(root).sources] == [("a",), ("a", "b", "c"), ("b", "c")]
+    assert [source.keys for source in list_dataset(root).sources] == [("a",), ("a", "b", "c"), ("b", "c")]
     assert list(audit(root)) == []
 
 

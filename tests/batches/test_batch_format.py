@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from segfeed.batches.batch_format import IMAGENET, Format
+from segfeed.batches.batch_format import IMAGENET, BatchFormat
 from segfeed.errors import OptionError
 
 
 def test_the_defaults_leave_layout_labels_and_void_open():
-    assert Format() == Format(layout=None, dtype="float32", label_dtype=None, normalize=IMAGENET, void=None)
+    assert BatchFormat() == BatchFormat(layout=None, dtype="float32", label_dtype=None, normalize=IMAGENET, void=None)
 
 
 def test_imagenet_is_literal():
@@ -20,17 +20,17 @@ def test_imagenet_is_literal():
     "consumer", [("NHWC", "int32", 255), ("NCHW", "int64", -100), ("NHWC", "int32", 65535), ("NHWC", "uint8", 0)]
 )
 def test_what_is_open_is_the_consumers_choice(consumer):
-    resolved = Format(dtype="float16").resolve(*consumer)
+    resolved = BatchFormat(dtype="float16").resolve(*consumer)
     assert (*consumer, "float16") == (resolved.layout, resolved.label_dtype, resolved.void, resolved.dtype)
 
 
 def test_what_is_given_holds_everywhere():
-    given = Format("NCHW", "uint8", "uint8", None, 0)
+    given = BatchFormat("NCHW", "uint8", "uint8", None, 0)
     assert given == given.resolve("NHWC", "int64", -100)
 
 
 def test_void_zero_is_given_not_open():
-    assert Format(void=0).resolve("NHWC", "int32", 255).void == 0
+    assert BatchFormat(void=0).resolve("NHWC", "int32", 255).void == 0
 
 
 @pytest.mark.parametrize(
@@ -62,15 +62,15 @@ def test_void_zero_is_given_not_open():
 )
 def test_what_has_no_meaning_is_refused_with_value_and_remedy(fields, found):
     with pytest.raises(OptionError, match=found):
-        Format(**fields)
+        BatchFormat(**fields)
 
 
 @pytest.mark.parametrize("pair", [([0.1, 0.2, 0.3], [1, 2, 3]), np.array([(0.1, 0.2, 0.3), (1, 2, 3)])])
 def test_any_pair_of_three_numbers_normalizes(pair):
-    given = Format(normalize=pair)
+    given = BatchFormat(normalize=pair)
     assert tuple(given.normalize) == ((0.1, 0.2, 0.3), (1.0, 2.0, 3.0))
-    assert hash(given) == hash(Format(normalize=((0.1, 0.2, 0.3), (1, 2, 3))))
+    assert hash(given) == hash(BatchFormat(normalize=((0.1, 0.2, 0.3), (1, 2, 3))))
 
 
 def test_numpy_integers_are_integers():
-    assert Format(void=np.int64(7), label_dtype="uint8").void == 7
+    assert BatchFormat(void=np.int64(7), label_dtype="uint8").void == 7

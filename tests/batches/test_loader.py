@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
 from segfeed.errors import OptionError, PhotoError, StateError
 from segfeed.feed import scan
@@ -21,7 +21,7 @@ from segfeed.packs.pack import make_pack
 from segfeed.pixels.legend import VOC, Legend
 from segfeed.plans.plan import Draw, Plan, Shard
 
-BYTES = Format(dtype="uint8", label_dtype="uint8", normalize=None)
+BYTES = BatchFormat(dtype="uint8", label_dtype="uint8", normalize=None)
 MIXED = [(40, 60), (20, 60), (33, 50), (64, 16), (5, 7), (48, 48), (31, 90), (100, 20)]
 DRAW = Draw((16, 16), flip=True)
 
@@ -375,7 +375,7 @@ def test_a_state_tells_neither_threads_nor_ranks_nor_packs(readers):
 def test_a_state_loads_into_another_format(tiny):
     first = loader_of(tiny)
     next(iter(first))
-    second = loader_of(tiny, format=Format(layout="NCHW", label_dtype="int64", void=-100))
+    second = loader_of(tiny, format=BatchFormat(layout="NCHW", label_dtype="int64", void=-100))
     second.load_state_dict(saved(first))
     expected = [batch.keys for batch in loader_of(tiny)]
     assert expected[1:] == [batch.keys for batch in second]
@@ -638,7 +638,9 @@ def test_a_broken_file_is_an_error_at_its_own_batch_that_names_it(tmp_path, writ
 def test_another_format_shows_the_same_crops_at_the_same_position(tiny):
     loader = loader_of(tiny)
     loader.set_epoch(2)
-    other = loader.with_format(Format(layout="NCHW", dtype="float32", normalize=None, label_dtype="int64", void=-100))
+    other = loader.with_format(
+        BatchFormat(layout="NCHW", dtype="float32", normalize=None, label_dtype="int64", void=-100)
+    )
     for plain, changed in zip(loader, other, strict=True):
         assert plain.keys == changed.keys
         assert np.array_equal(plain.crops, changed.crops)
@@ -658,7 +660,7 @@ def test_another_format_goes_on_where_the_loader_stands(tiny):
 
 def test_iterating_another_format_leaves_the_loader_where_it_was(tiny):
     loader = loader_of(tiny)
-    list(loader.with_format(Format()))
+    list(loader.with_format(BatchFormat()))
     assert position(loader) == (0, 0)
     assert digests(loader_of(tiny))[0] == digests(loader)[0]
 
@@ -677,4 +679,4 @@ def test_a_number_of_threads_that_is_none_is_refused(tiny, threads):
 
 def test_a_void_that_is_a_class_is_refused(tiny):
     with pytest.raises(OptionError, match="void=0 is also the id of a class"):
-        Loader(tiny, Plan(tiny.sizes, 2, DRAW), format=Format(void=0))
+        Loader(tiny, Plan(tiny.sizes, 2, DRAW), format=BatchFormat(void=0))

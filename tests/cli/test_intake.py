@@ -93,7 +93,7 @@ def server(monkeypatch):
 
 
 @pytest.fixture
-def place(room, request):
+def address(room, request):
     """Give a folder to fetch to."""
     folder = room / request.node.name.partition("[")[0]
     folder.mkdir()

@@ -29,16 +29,16 @@ def test_exactly_the_span_is_read(path):
 
 
 def test_spans_are_told_apart_by_where_they_begin(path):
-    assert span(path).place == f"{path}:10"
-    assert span(path).place != span(path, 11).place
+    assert span(path).address == f"{path}:10"
+    assert span(path).address != span(path, 11).address
     assert pickle.loads(pickle.dumps(span(path))) == span(path)  # noqa: S301 - worker processes get their samples so
 
 
 def test_change_of_the_file_is_noticed(path):
     found = span(path)
-    assert found.is_settled()
+    assert found.is_unchanged()
     os.utime(path, ns=(1, 1))
-    assert not found.is_settled()
+    assert not found.is_unchanged()
 
 
 def test_file_that_was_cut_is_refused(path):

@@ -15,8 +15,8 @@ from segfeed.errors import OptionError, PluginError, SegfeedError, SourceError
 
 GOOD = """
 from pathlib import Path
-from segfeed.datasets.source import Layout
-def recognise(path): return Layout(path, "there is a flag") if (Path(path) / "flag").exists() else None
+from segfeed.datasets.source import Recognised
+def recognise(path): return Recognised(path, "there is a flag") if (Path(path) / "flag").exists() else None
 def split_names(root): return ["train"]
 def scan(root, split, **options): raise NotImplementedError
 """

@@ -9,7 +9,7 @@ import numpy as np
 
 from faults.jobs import digest_of
 from faults.rot import damages, try_all
-from segfeed import Draw, Format, Loader, Plan, make_pack, scan
+from segfeed import BatchFormat, Draw, Loader, Plan, make_pack, scan
 from segfeed.errors import StateError
 from segfeed.packs.pack import Pack
 
@@ -62,10 +62,10 @@ def rot_state(root: str, path: str, flips: int, cuts: int) -> dict[str, Any]:
     """Damage a saved state in every way, and load it into a loader of the same run: what is served is the state itself."""
     source = scan(root, "train", format="voc")
     plan = Plan(source.sizes, 1, Draw((8, 8)), seed=3)
-    Path(path).write_text(json.dumps(Loader(source, plan, format=Format(), threads=0).state_dict(7, 2)))
+    Path(path).write_text(json.dumps(Loader(source, plan, format=BatchFormat(), threads=0).state_dict(7, 2)))
 
     def serve() -> Any:
-        loader = Loader(source, plan, format=Format(), threads=0)
+        loader = Loader(source, plan, format=BatchFormat(), threads=0)
         try:
             state = json.loads(Path(path).read_bytes())
         except ValueError as error:

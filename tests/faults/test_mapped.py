@@ -8,7 +8,7 @@ import pytest
 
 from faults.forks import task
 from faults.jobs import digest_of
-from segfeed import Draw, Format, Loader, Pack, Plan, make_pack, scan
+from segfeed import BatchFormat, Draw, Loader, Pack, Plan, make_pack, scan
 from segfeed.audit.verification import verify_pack
 from segfeed.batches import readers
 from segfeed.errors import PackError
@@ -25,7 +25,7 @@ def _pack(tmp_path, write_voc):
 
 
 def loader_of(pack, threads=2):
-    return Loader(pack, Plan(pack.sizes, 2, Draw((32, 48))), format=Format(dtype="uint8"), threads=threads)
+    return Loader(pack, Plan(pack.sizes, 2, Draw((32, 48))), format=BatchFormat(dtype="uint8"), threads=threads)
 
 
 def bytes_of(batches):

@@ -16,7 +16,7 @@ from PIL import Image
 
 from faults.forks import task, wait_for
 from installed import SEGFEED
-from segfeed import Draw, Format, Loader, Plan, make_pack, scan
+from segfeed import BatchFormat, Draw, Loader, Plan, make_pack, scan
 from segfeed.pixels.palette import voc_colours
 
 SECONDS = 20
@@ -180,7 +180,7 @@ def test_loaders_side_by_side_in_threads_give_what_each_gives_alone(root, cache)
 
     def run(seed):
         plan = Plan(pack.sizes, 4, Draw((32, 48), flip=True), seed=seed)
-        loader = Loader(pack, plan, format=Format(dtype="uint8"), threads=2)
+        loader = Loader(pack, plan, format=BatchFormat(dtype="uint8"), threads=2)
         return [batch.images.tobytes() + batch.labels.tobytes() for _ in range(2) for batch in loader]
 
     expected = [run(seed) for seed in range(4)]

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
 from segfeed.feed import scan
 from segfeed.plans.plan import Draw, Plan
@@ -72,10 +72,10 @@ def plans(tmp_path_factory, write_voc):
 def test_two_epochs_are_the_same_bytes_in_every_framework(plans, epochs_of, kind):
     source, plan = plans[0], plans[1][kind]
     expected = digest(
-        numpy_epochs(Loader(source, plan, format=Format("NHWC", "float32", "int32", void=255), threads=0))
+        numpy_epochs(Loader(source, plan, format=BatchFormat("NHWC", "float32", "int32", void=255), threads=0))
     )
     assert expected[0] == 2 * plan.steps
-    assert expected == digest(epochs_of(Loader(source, plan, format=Format(void=255))))
+    assert expected == digest(epochs_of(Loader(source, plan, format=BatchFormat(void=255))))
 
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow", "jax"])

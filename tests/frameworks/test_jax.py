@@ -15,7 +15,7 @@ import pytest
 
 jax = pytest.importorskip("jax")
 
-from segfeed.batches.batch_format import Format  # noqa: E402
+from segfeed.batches.batch_format import BatchFormat  # noqa: E402
 from segfeed.batches.loader import Loader  # noqa: E402
 from segfeed.errors import OptionError, StateError  # noqa: E402 - only where JAX is
 from segfeed.feed import scan  # noqa: E402
@@ -27,12 +27,12 @@ jnp = jax.numpy
 Mesh, NamedSharding, P = jax.sharding.Mesh, jax.sharding.NamedSharding, jax.sharding.PartitionSpec
 
 FORMATS = {
-    "JAX's own": Format(),
-    "float16": Format(dtype="float16"),
-    "bytes": Format(dtype="uint8", normalize=None),
-    "NCHW": Format(layout="NCHW"),
-    "NCHW bytes": Format(layout="NCHW", dtype="uint8", label_dtype="uint8"),
-    "void -1": Format(void=-1),
+    "JAX's own": BatchFormat(),
+    "float16": BatchFormat(dtype="float16"),
+    "bytes": BatchFormat(dtype="uint8", normalize=None),
+    "NCHW": BatchFormat(layout="NCHW"),
+    "NCHW bytes": BatchFormat(layout="NCHW", dtype="uint8", label_dtype="uint8"),
+    "void -1": BatchFormat(void=-1),
 }
 
 
@@ -113,7 +113,7 @@ def test_an_exact_plan_gives_every_image_once_with_rows_of_padding(root):
 
 
 def test_labels_of_int64_are_refused_where_jax_would_cut_them(pack):
-    loader = loader_of(pack, format=Format(label_dtype="int64"))
+    loader = loader_of(pack, format=BatchFormat(label_dtype="int64"))
     with pytest.raises(OptionError, match='label_dtype="int64", of which JAX makes int32 here; leave it out'):
         to_jax(loader)
     with jax.enable_x64(True):

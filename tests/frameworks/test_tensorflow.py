@@ -17,7 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up notes are no 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 tf = pytest.importorskip("tensorflow")
 
-from segfeed.batches.batch_format import Format  # noqa: E402
+from segfeed.batches.batch_format import BatchFormat  # noqa: E402
 from segfeed.batches.loader import Loader  # noqa: E402
 from segfeed.feed import scan  # noqa: E402 - only where TensorFlow is
 from segfeed.frameworks.tensorflow import to_tf  # noqa: E402
@@ -27,13 +27,13 @@ from segfeed.pixels.pair import Pair  # noqa: E402
 from segfeed.plans.plan import Draw, Plan  # noqa: E402
 
 FORMATS = {
-    "TensorFlow's own": Format(),
-    "float16": Format(dtype="float16"),
-    "bytes": Format(dtype="uint8", normalize=None),
-    "NCHW": Format(layout="NCHW"),
-    "NCHW bytes": Format(layout="NCHW", dtype="uint8", label_dtype="uint8"),
-    "labels int64, void -100": Format(label_dtype="int64", void=-100),
-    "labels as bytes": Format(label_dtype="uint8"),
+    "TensorFlow's own": BatchFormat(),
+    "float16": BatchFormat(dtype="float16"),
+    "bytes": BatchFormat(dtype="uint8", normalize=None),
+    "NCHW": BatchFormat(layout="NCHW"),
+    "NCHW bytes": BatchFormat(layout="NCHW", dtype="uint8", label_dtype="uint8"),
+    "labels int64, void -100": BatchFormat(label_dtype="int64", void=-100),
+    "labels as bytes": BatchFormat(label_dtype="uint8"),
 }
 
 

@@ -27,7 +27,7 @@ except RuntimeError:  # beside the processor's PyTorch, its compiled part cannot
         OPERATORS.define(f"{each}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
 
 import segfeed.frameworks.torch as adapter  # noqa: E402 - only where PyTorch is
-from segfeed.batches.batch_format import IMAGENET, Format  # noqa: E402
+from segfeed.batches.batch_format import IMAGENET, BatchFormat  # noqa: E402
 from segfeed.batches.loader import Loader, recipe_for  # noqa: E402
 from segfeed.errors import OptionError, StateError  # noqa: E402
 from segfeed.feed import scan  # noqa: E402
@@ -40,18 +40,18 @@ from segfeed.pixels.pair import Pair  # noqa: E402
 from segfeed.plans.plan import Draw, Plan, Shard  # noqa: E402
 
 DRAW = Draw((16, 24), flip=True)
-OPEN = Format(normalize=IMAGENET)
+OPEN = BatchFormat(normalize=IMAGENET)
 FORMATS = {
     "PyTorch's own": OPEN,
-    "float16": Format(dtype="float16"),
-    "bytes": Format(dtype="uint8", normalize=None),
-    "bytes with padding of the mean": Format(dtype="uint8"),
-    "0..1": Format(normalize=None),
-    "NHWC": Format(layout="NHWC"),
-    "NHWC float16 int32": Format("NHWC", "float16", "int32"),
-    "void 255": Format(void=255),
-    "labels as bytes": Format(label_dtype="uint8"),
-    "void 7000": Format(label_dtype="int32", void=7000),
+    "float16": BatchFormat(dtype="float16"),
+    "bytes": BatchFormat(dtype="uint8", normalize=None),
+    "bytes with padding of the mean": BatchFormat(dtype="uint8"),
+    "0..1": BatchFormat(normalize=None),
+    "NHWC": BatchFormat(layout="NHWC"),
+    "NHWC float16 int32": BatchFormat("NHWC", "float16", "int32"),
+    "void 255": BatchFormat(void=255),
+    "labels as bytes": BatchFormat(label_dtype="uint8"),
+    "void 7000": BatchFormat(label_dtype="int32", void=7000),
 }
 KINDS = ("source", "pack", "300 classes")
 # What fits together: 300 classes leave no room for 255 as void, and NHWC is no memory order of NCHW.
@@ -216,7 +216,7 @@ def test_another_device_gets_copies(source):
 )
 def test_contradictions_are_refused(source, options, message):
     with pytest.raises(OptionError) as caught:
-        to_torch(loader_of(source, format=Format(layout="NHWC")), **options)
+        to_torch(loader_of(source, format=BatchFormat(layout="NHWC")), **options)
     assert message in str(caught.value)
 
 
@@ -305,7 +305,7 @@ def test_a_consumer_that_keeps_nothing_needs_few_slots(source, memories):
 @pytest.mark.parametrize("void", [None, 255])
 def test_void_has_a_gradient_of_exactly_zero(source, void):
     options = {} if void is None else {"ignore_index": void}
-    labels = next(iter(to_torch(loader_of(source, format=Format(void=void))))).labels
+    labels = next(iter(to_torch(loader_of(source, format=BatchFormat(void=void))))).labels
     is_void = labels == (-100 if void is None else void)
     scores = torch.randn(4, 21, 16, 24, requires_grad=True)
     torch.nn.functional.cross_entropy(scores, labels, **options).backward()
@@ -523,9 +523,9 @@ def test_what_is_finished_on_the_device_has_the_kernels_bits(readers, kind, name
 def test_every_byte_is_normalised_to_the_kernels_bits():
     for wanted in (
         OPEN,
-        Format(dtype="float16"),
-        Format(normalize=None),
-        Format(normalize=((0.1, 0.5, 1), (3, 0.01, 0.3))),
+        BatchFormat(dtype="float16"),
+        BatchFormat(normalize=None),
+        BatchFormat(normalize=((0.1, 0.5, 1), (3, 0.01, 0.3))),
     ):
         recipe = recipe_for(wanted.resolve("NHWC", "int64", -100), Legend(("a", "b")), 1)
         levels = torch.arange(256, dtype=torch.uint8).reshape(1, 256, 1, 1).expand(1, 256, 1, 3)
@@ -640,7 +640,7 @@ def test_a_break_waits_for_the_copies_under_way(source, streams):
 
 def test_a_photo_that_cannot_be_read_ends_the_feed_with_its_error(source, streams):
     def broken():
-        yield from islice(loader_of(source).with_format(Format("NHWC", "uint8", "uint8", void=255)), 2)
+        yield from islice(loader_of(source).with_format(BatchFormat("NHWC", "uint8", "uint8", void=255)), 2)
         raise OSError("gone")
 
     bus = Bus(torch.device("cpu"), lambda *tensors: tuple(t.as_subclass(Noted) for t in tensors), streams)

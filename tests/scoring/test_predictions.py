@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segfeed import Draw, Format, Legend, Loader, Plan, Shard, make_pack, scan
+from segfeed import BatchFormat, Draw, Legend, Loader, Plan, Shard, make_pack, scan
 from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, StorageError
 from segfeed.pixels.codec import decode_mask, read_labels
 from segfeed.pixels.legend import VOC
@@ -327,7 +327,7 @@ def test_real_masks_score_as_scikit_learn_counts_them(voc2012_part, tmp_path):
     confusion_matrix = pytest.importorskip("sklearn.metrics").confusion_matrix
     source = scan(voc2012_part, "val")
     expected = np.zeros((21, 21), np.int64)
-    for batch in Loader(source, Plan.exact(source.sizes, 16), format=Format(dtype="uint8"), threads=2):
+    for batch in Loader(source, Plan.exact(source.sizes, 16), format=BatchFormat(dtype="uint8"), threads=2):
         predictions = batch.images[..., 0].astype(np.int64) // 13  # wrong, but everywhere a class
         write_predictions(tmp_path, predictions, batch.crops, source)
     for sample in source.samples:

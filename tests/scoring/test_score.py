@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segfeed import Format, Legend, Loader, Plan, Shard, scan
+from segfeed import BatchFormat, Legend, Loader, Plan, Shard, scan
 from segfeed.errors import LegendError, OptionError
 from segfeed.pixels.objects import Objects
 from segfeed.scoring import score
@@ -320,7 +320,7 @@ def test_evaluation_merged_over_ranks_is_that_of_one_process_to_the_last_pixel(v
     def evaluate(rank, of, batch_size):
         score = Score(source.legend)
         plan = Plan.exact(source.sizes, batch_size, shard=Shard(rank, of))
-        for batch in Loader(source, plan, format=Format(void=-100, label_dtype="int64"), threads=0):
+        for batch in Loader(source, plan, format=BatchFormat(void=-100, label_dtype="int64"), threads=0):
             predictions = (np.abs(batch.images[..., 0]) * 37).astype(np.int64) % 21  # some function of the pixels alone
             score.update(predictions, batch.labels)
         return score

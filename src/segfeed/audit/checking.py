@@ -7,10 +7,10 @@ from typing import Any
 
 from segfeed.audit.facts import Facts, read_facts, read_mask
 from segfeed.audit.findings import SEVERITIES, Audit, Checked, Finding
-from segfeed.audit.listing import Roll, call_roll
+from segfeed.audit.listing import DatasetListing, list_dataset
 from segfeed.audit.lookalikes import can_look
 from segfeed.audit.rules import across, classes, files, labels, mask, pair, photo, split
-from segfeed.audit.rules.subjects import Dataset, Split, role_of
+from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit, role_of
 from segfeed.datasets.blobs import File
 from segfeed.datasets.source import Missing, Sample, Source
 from segfeed.errors import OptionError
@@ -56,22 +56,24 @@ def check(
     """
     height, width = (whole_number("crop side", side, 1, 2**31 - 1) for side in crop_size)
     if not isinstance(data, Source):
-        roll = call_roll(data, splits, **scan_options)
+        listing = list_dataset(data, splits, **scan_options)
     elif splits is None and not scan_options:
-        roll = Roll(data.root, data.format, (data,))
+        listing = DatasetListing(data.root, data.format, (data,))
     else:
         raise OptionError("a source was scanned already; splits and the options of scan go with a path.")
-    reading = _read_all(roll, threads, look=can_look())
-    of_samples = list(_judge_samples(reading, roll))
-    of_dataset = list(_judge_dataset(reading, roll, (height, width)))
+    reading = _read_all(listing, threads, look=can_look())
+    of_samples = list(_judge_samples(reading, listing))
+    of_dataset = list(_judge_dataset(reading, listing, (height, width)))
     findings = sorted(
-        (*roll.findings, *of_samples, *of_dataset),
+        (*listing.findings, *of_samples, *of_dataset),
         key=lambda finding: (SEVERITIES.index(finding.severity), finding.rule, finding.split),
     )
-    broken = _broken(roll, of_samples, of_dataset)
-    checked = [_checked(source, broken) for source in roll.sources]
-    checked += [Checked(name, (), readable=False) for name in roll.unlisted]
-    return Audit(roll.root.name, str(roll.root), roll.format, tuple(findings), tuple(checked), len(reading.facts))
+    broken = _broken(listing, of_samples, of_dataset)
+    checked = [_checked(source, broken) for source in listing.sources]
+    checked += [Checked(name, (), readable=False) for name in listing.unlisted]
+    return Audit(
+        listing.root.name, str(listing.root), listing.format, tuple(findings), tuple(checked), len(reading.facts)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,18 +93,18 @@ class _Reading:
     looked: bool
 
 
-def _read_all(roll: Roll, threads: int | None, *, look: bool) -> _Reading:
+def _read_all(listing: DatasetListing, threads: int | None, *, look: bool) -> _Reading:
     jobs: dict[tuple[str, str | None], tuple[Source, Sample, list[_Place]]] = {}
-    stray_files = {source.split: files.find_strays(source) for source in roll.sources}
+    stray_files = {source.split: files.find_strays(source) for source in listing.sources}
     masks = [
         (source, (source.split, lack.key), file)
-        for source in roll.sources
+        for source in listing.sources
         for lack, file in stray_files[source.split].items()
         if lack.what == "mask"
     ]
-    for source in roll.sources:
+    for source in listing.sources:
         for sample in source.samples:
-            files_of = (sample.photo.place, sample.mask.place if sample.mask else None)
+            files_of = (sample.photo.address, sample.mask.address if sample.mask else None)
             jobs.setdefault(files_of, (source, sample, []))[2].append((source.split, sample.key))
     pairs = list(jobs.values())
 
@@ -121,33 +123,33 @@ def _read_all(roll: Roll, threads: int | None, *, look: bool) -> _Reading:
     return _Reading(tuple(every[: len(pairs)]), tuple(every[len(pairs) :]), stray_files, look)
 
 
-def _judge_samples(reading: _Reading, roll: Roll) -> Iterator[Finding]:
-    rules = _SAMPLE_RULES + (labels.RULES if roll.has_legend else ())
+def _judge_samples(reading: _Reading, listing: DatasetListing) -> Iterator[Finding]:
+    rules = _SAMPLE_RULES + (labels.RULES if listing.has_legend else ())
     for facts in (*reading.facts, *reading.strays):
         for rule in rules:
             yield from rule(facts)
 
 
-def _judge_dataset(reading: _Reading, roll: Roll, crop_size: tuple[int, int]) -> Iterator[Finding]:
+def _judge_dataset(reading: _Reading, listing: DatasetListing, crop_size: tuple[int, int]) -> Iterator[Finding]:
     by_place = {place: facts for facts in reading.facts for place in facts.places}
-    joined = _joined(roll.sources)
+    joined = _joined(listing.sources)
     splits = tuple(
-        Split(
+        AuditedSplit(
             source,
             tuple(by_place[source.split, key] for key in source.keys),
             crop_size,
             {lack: file.name for lack, file in reading.stray_files[source.split].items()},
         )
-        for source in roll.sources
+        for source in listing.sources
         if source.split not in joined
     )
     if not splits:
         return
-    dataset = Dataset(splits, reading.facts, roll.is_whole, reading.looked)
+    dataset = AuditedDataset(splits, reading.facts, listing.is_whole, reading.looked)
     for one in splits:
         for split_rule in _SPLIT_RULES:
             yield from split_rule(one)
-    for dataset_rule in _DATASET_RULES + (classes.RULES if roll.has_legend else ()):
+    for dataset_rule in _DATASET_RULES + (classes.RULES if listing.has_legend else ()):
         yield from dataset_rule(dataset)
 
 
@@ -168,9 +170,9 @@ def _listed(source: Source) -> tuple[str, ...]:
     return (*source.keys, *dict.fromkeys(lack.key for lack in source.missing))
 
 
-def _broken(roll: Roll, of_samples: list[Finding], of_dataset: list[Finding]) -> set[_Place]:
+def _broken(listing: DatasetListing, of_samples: list[Finding], of_dataset: list[Finding]) -> set[_Place]:
     """List what has an error: a pair's breaks it in every split that lists it, a leak only where it is to be mended."""
-    broken = {(source.split, lack.key) for source in roll.sources for lack in source.missing}
+    broken = {(source.split, lack.key) for source in listing.sources for lack in source.missing}
     for finding in of_samples:
         if finding.severity == "error":
             broken |= {(finding.split, finding.key), *finding.also}

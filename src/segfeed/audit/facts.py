@@ -132,7 +132,7 @@ def read_facts(source: Source, sample: Sample, places: tuple[tuple[str, str], ..
 
 
 def _read_photo(blob: Blob, root: Path, *, look: bool) -> PhotoFacts:
-    file, name = below(root, blob.place), blob.name
+    file, name = below(root, blob.address), blob.name
     try:
         data = blob.read()
     except SegfeedError as error:
@@ -162,7 +162,7 @@ def _photo_kind(data: bytes) -> str:
 
 def read_mask(blob: Blob, source: Source) -> MaskFacts:
     """Read a mask; what goes wrong becomes a fact."""
-    file, name = below(source.root, blob.place), blob.name
+    file, name = below(source.root, blob.address), blob.name
     try:
         data = blob.read()
     except SegfeedError as error:

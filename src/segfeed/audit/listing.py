@@ -1,4 +1,4 @@
-"""The roll: all splits of a dataset, listed as far as they can be; what cannot be listed is a finding, not the end."""
+"""The listing: all splits of a dataset, listed as far as they can be; what cannot be listed is a finding, not the end."""
 
 import os
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from segfeed.pixels.legend import VOC
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Roll:
+class DatasetListing:
     """Hold the splits of a dataset.
 
     Attributes:
@@ -38,7 +38,7 @@ class Roll:
     is_whole: bool = False
 
 
-def call_roll(
+def list_dataset(
     data: str | os.PathLike[str],
     splits: Iterable[str] | None = None,
     *,
@@ -47,7 +47,7 @@ def call_roll(
     unknown: str = "error",
     format: str | None = None,  # noqa: A002 - the field's word
     cache_dir: str | os.PathLike[str] | None = None,
-) -> Roll:
+) -> DatasetListing:
     """List the samples of every split of a dataset.
 
     Args:
@@ -64,7 +64,7 @@ def call_roll(
         LegendError: the legend that was given cannot be read.
         SourceError: no known dataset, or no such split.
 
-    >>> [len(source) for source in call_roll("sample").sources]
+    >>> [len(source) for source in list_dataset("sample").sources]
     [6, 160, 200, 40]
     """
     dataset = open_dataset(data, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
@@ -75,7 +75,7 @@ def call_roll(
     return _list_splits(dataset, wanted, names)
 
 
-def _list_splits(dataset: Dataset, wanted: list[str], names: list[str]) -> Roll:
+def _list_splits(dataset: Dataset, wanted: list[str], names: list[str]) -> DatasetListing:
     sources, findings, unlisted, has_legend = [], [], [], True
     for name in wanted:
         try:
@@ -94,7 +94,7 @@ def _list_splits(dataset: Dataset, wanted: list[str], names: list[str]) -> Roll:
             unlisted.append(name)
     is_whole = set(wanted) == set(names) and not any(finding.severity == "error" for finding in findings)
     root, format_name = (sources[0].root, sources[0].format) if sources else (dataset.layout.root, "")
-    return Roll(root, format_name, tuple(sources), tuple(findings), tuple(unlisted), has_legend, is_whole)
+    return DatasetListing(root, format_name, tuple(sources), tuple(findings), tuple(unlisted), has_legend, is_whole)
 
 
 def _about_legend(root: Path, error: SegfeedError) -> Finding:

@@ -24,7 +24,7 @@ IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 @dataclass(frozen=True)
-class Format:
+class BatchFormat:
     """Say what a batch looks like; `None` leaves a choice to whoever consumes the batch.
 
     Attributes:
@@ -38,7 +38,7 @@ class Format:
     Raises:
         OptionError: a value is not one of those above, or void does not fit label_dtype.
 
-    >>> Format(layout="NCHW", dtype="uint8").layout
+    >>> BatchFormat(layout="NCHW", dtype="uint8").layout
     'NCHW'
     """
 
@@ -63,11 +63,11 @@ class Format:
                     f"void={self.void} does not fit labels of {self.label_dtype}; use {limits.min}..{limits.max}."
                 )
 
-    def resolve(self, layout: Layout, label_dtype: LabelType, void: int) -> "Format":
+    def resolve(self, layout: Layout, label_dtype: LabelType, void: int) -> "BatchFormat":
         """Fill what was left open with a consumer's own choices; what was given explicitly holds.
 
-        >>> Format(void=7).resolve("NCHW", "int64", -100)
-        Format(layout='NCHW', dtype='float32', label_dtype='int64', normalize=..., void=7)
+        >>> BatchFormat(void=7).resolve("NCHW", "int64", -100)
+        BatchFormat(layout='NCHW', dtype='float32', label_dtype='int64', normalize=..., void=7)
         """
         return replace(
             self,

@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import load_compiled
 from segfeed.batches.readers import Reader, fill_rows, recipe_for
 from segfeed.batches.state import STATE_VERSION, Position, read_state
@@ -86,7 +86,7 @@ class Loader:
         reader: Reader,
         plan: Plan,
         *,
-        format: Format = Format(),  # noqa: A002, B008 - the field's word; frozen
+        format: BatchFormat = BatchFormat(),  # noqa: A002, B008 - the field's word; frozen
         threads: int | None = None,
         allocate: Callable[[int], Memory] | None = None,
     ) -> None:
@@ -148,14 +148,14 @@ class Loader:
     def _running(self) -> "list[Generator[Batch]]":
         return [epoch for epoch in self._epochs if inspect.getgeneratorstate(epoch) != inspect.GEN_CLOSED]
 
-    def with_format(self, format: Format) -> "Loader":  # noqa: A002 - the field's word
+    def with_format(self, format: BatchFormat) -> "Loader":  # noqa: A002 - the field's word
         """Make a loader of the same batches in another format, standing at the same position."""
         return self.derive(format=format)
 
     def derive(
         self,
         plan: Plan | None = None,
-        format: Format | None = None,  # noqa: A002 - the field's word
+        format: BatchFormat | None = None,  # noqa: A002 - the field's word
         allocate: Callable[[int], Memory] | None = None,
     ) -> "Loader":
         """Make a loader that differs in what is given, such as another rank's plan, standing at the same position."""

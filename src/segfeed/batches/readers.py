@@ -6,7 +6,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import Recipe, fill, make_recipe
 from segfeed.packs.pack import Pack
 from segfeed.pixels.legend import Legend
@@ -111,7 +111,7 @@ class _Memory:
         )
 
 
-def recipe_for(wanted: Format, legend: Encoder, width: int) -> Recipe:
+def recipe_for(wanted: BatchFormat, legend: Encoder, width: int) -> Recipe:
     """Turn a format into numbers, for crops `width` px wide; what it leaves open is NumPy's choice.
 
     Raises:

@@ -8,7 +8,7 @@ from segfeed.cli.summary import Summary, summarise
 from segfeed.errors import OptionError
 from segfeed.feed import load
 from segfeed.packs.pack import Pack
-from segfeed.pictures.figures.sheets import draw_batch, draw_crops, draw_pairs
+from segfeed.pictures.figures.sheets import show_batch, show_crops, show_pairs
 
 PICTURES = ("pairs.png", "crops.png", "batch.png")
 
@@ -45,8 +45,8 @@ def run_demo(to: Path, *, cache_dir: str | os.PathLike[str] | None = None, force
     assert train is not None
     reader = train.reader
     assert isinstance(reader, Pack)
-    draw_pairs(reader, path=pictures[0])
-    draw_crops(reader, crop_size=(200, 300), path=pictures[1])  # the chapter's crop: five full-size ones look alike
+    show_pairs(reader, path=pictures[0])
+    show_crops(reader, crop_size=(200, 300), path=pictures[1])  # the chapter's crop: five full-size ones look alike
     batch = next(iter(train))
-    draw_batch(batch, reader.legend, format=train.format, path=pictures[2])
+    show_batch(batch, reader.legend, format=train.format, path=pictures[2])
     return Demo(summary, pictures)

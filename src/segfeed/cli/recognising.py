@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from segfeed.cli.options import AsJson, CacheDir, Data, FormatName, clean, print_json, print_table, say
-from segfeed.datasets.overview import MEASURED, Split, describe
+from segfeed.datasets.overview import MEASURED, SplitOverview, describe
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
 
@@ -36,7 +36,7 @@ def scan(
         _print_legend(found.legend)
 
 
-def _cells(split: Split) -> tuple[str, ...]:
+def _cells(split: SplitOverview) -> tuple[str, ...]:
     remarks = [f"{count:,} without {what}" for what, count in split.missing.items()]
     if split.problem:
         remarks.append("see below")

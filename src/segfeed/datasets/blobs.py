@@ -20,7 +20,7 @@ class Blob(Protocol):
         """Give a short name for messages: the file's own, without its folder."""
 
     @property
-    def place(self) -> str:
+    def address(self) -> str:
         """Give the one name that tells these bytes from all others: the file's path, and where in it they lie."""
 
     @property
@@ -30,7 +30,7 @@ class Blob(Protocol):
     def read(self, limit_bytes: int = -1) -> bytes:
         """Read the bytes, or the first ones."""
 
-    def is_settled(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Tell whether the file that holds the bytes still bears the stamp it was scanned with."""
 
 
@@ -61,11 +61,11 @@ class File:
         return os.path.basename(self.path)
 
     @property
-    def place(self) -> str:
+    def address(self) -> str:
         """Give the file's path."""
         return self.path
 
-    def is_settled(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Tell whether the file still bears its stamp."""
         return stamp_of(self.path) == self.stamp
 
@@ -121,7 +121,7 @@ class Span:
     >>> path = getfixture("tmp_path") / "a.tar"
     >>> _ = path.write_bytes(b"......photo...")
     >>> photo = Span(str(path), "1.jpg", 6, 5, stamp_of(str(path)))
-    >>> photo.read(), photo.read(2), photo.is_settled()
+    >>> photo.read(), photo.read(2), photo.is_unchanged()
     (b'photo', b'ph', True)
     """
 
@@ -132,11 +132,11 @@ class Span:
     stamp: Stamp
 
     @property
-    def place(self) -> str:
+    def address(self) -> str:
         """Give the larger file's path and where in it the bytes begin."""
         return f"{self.path}:{self.offset}"
 
-    def is_settled(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Tell whether the larger file still bears its stamp."""
         return stamp_of(self.path) == self.stamp
 

@@ -12,7 +12,7 @@ from segfeed.datasets.blobs import File
 from segfeed.datasets.formats.legend_files import LEGEND_FILES, read_legend
 from segfeed.datasets.recognition import FormatModule, find_format, name_of
 from segfeed.datasets.sample.writing import write_sample
-from segfeed.datasets.source import Layout, Source, Task
+from segfeed.datasets.source import Recognised, Source, Task
 from segfeed.errors import LegendError, OptionError, SourceMissingError
 from segfeed.pixels.codec import read_palette
 from segfeed.pixels.grouping import regroup
@@ -42,7 +42,7 @@ class Dataset:
         unknown: what a colour outside the legend becomes: "error", "void" or a class name.
     """
 
-    layout: Layout
+    layout: Recognised
     module: FormatModule
     task: Task = "semantic"
     legend: Legend | None = None

@@ -19,7 +19,7 @@ MEASURED = 64
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitOverview:
     """Say what a split holds.
 
     Attributes:
@@ -52,7 +52,7 @@ class Split:
 
 
 @dataclass(frozen=True)
-class Recognised:
+class Overview:
     """Say what a path holds.
 
     Attributes:
@@ -66,7 +66,7 @@ class Recognised:
     format: str
     root: Path
     why: str
-    splits: tuple[Split, ...]
+    splits: tuple[SplitOverview, ...]
     legend: Legend | None
 
     def to_json(self) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def describe(
     *,
     format: str | None = None,  # noqa: A002 - the field's word
     cache_dir: str | os.PathLike[str] | None = None,
-) -> Recognised:
+) -> Overview:
     """Recognise a dataset and look at each of its splits; what is wrong with a split is told, and stops nothing.
 
     Args:
@@ -105,16 +105,16 @@ def describe(
     seen = [_look_at(dataset, name) for name in dataset.split_names]
     legends = [legend for _, legend in seen if legend is not None]
     layout = dataset.layout
-    return Recognised(
+    return Overview(
         dataset.format, layout.root, layout.why, tuple(split for split, _ in seen), legends[0] if legends else None
     )
 
 
-def _look_at(dataset: Dataset, name: str) -> tuple[Split, Legend | None]:
+def _look_at(dataset: Dataset, name: str) -> tuple[SplitOverview, Legend | None]:
     try:
         source, problem = _scan(dataset, name)
     except SegfeedError as error:
-        return Split(name, problem=str(error)), None
+        return SplitOverview(name, problem=str(error)), None
     legend = source.legend if isinstance(source.legend, Legend) and not problem else None
     sizes_px = None
     try:
@@ -122,7 +122,7 @@ def _look_at(dataset: Dataset, name: str) -> tuple[Split, Legend | None]:
     except SegfeedError as error:
         problem = problem or str(error)
     missing = Counter[str](lack.what for lack in source.missing)
-    return Split(source.split, len(source), dict(missing), source.has_masks, sizes_px, problem), legend
+    return SplitOverview(source.split, len(source), dict(missing), source.has_masks, sizes_px, problem), legend
 
 
 def _scan(dataset: Dataset, split: str) -> tuple[Source, str]:

@@ -18,7 +18,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from segfeed.datasets.source import FORMATS, Layout, Source
+from segfeed.datasets.source import FORMATS, Recognised, Source
 from segfeed.errors import OptionError, PluginError, SourceError
 
 GROUP = "segfeed.formats"
@@ -29,7 +29,7 @@ _FUNCTIONS = ("recognise", "split_names", "scan")
 class FormatModule(Protocol):
     """Offer what every format's module offers; see `segfeed.datasets.source.FORMATS`."""
 
-    recognise: Callable[..., Layout | None]
+    recognise: Callable[..., Recognised | None]
     split_names: Callable[..., list[str]]
     scan: Callable[..., Source]
 
@@ -87,7 +87,7 @@ def name_of(module: FormatModule) -> str:
     return next(name for name in format_names() if import_format(name) is module)
 
 
-def find_format(path: Path, wanted: str | None = None) -> tuple[Layout, FormatModule]:
+def find_format(path: Path, wanted: str | None = None) -> tuple[Recognised, FormatModule]:
     """Ask each format whether it knows a dataset; none and several are errors, never a guess.
 
     Args:
@@ -119,7 +119,7 @@ def find_format(path: Path, wanted: str | None = None) -> tuple[Layout, FormatMo
     )
 
 
-def _ask(path: Path, names: list[str]) -> dict[str, tuple[Layout, FormatModule]]:
+def _ask(path: Path, names: list[str]) -> dict[str, tuple[Recognised, FormatModule]]:
     modules = {name: import_format(name) for name in names}
     return {
         name: (layout, module) for name, module in modules.items() if (layout := module.recognise(path)) is not None

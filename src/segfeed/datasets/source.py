@@ -38,7 +38,7 @@ FORMATS: dict[str, str] = {
 
 A format's module offers
 
-    recognise(path: Path) -> Layout | None              is this, or something below it, a dataset of this format?
+    recognise(path: Path) -> Recognised | None              is this, or something below it, a dataset of this format?
     split_names(root: Path) -> list[str]                the splits that it has
     scan(root: Path, split: str, *, task, legend, unknown) -> Source
 """
@@ -47,7 +47,7 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class Recognised:
     """Say that a format was recognised.
 
     Attributes:

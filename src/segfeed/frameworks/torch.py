@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Batch, Loader
 from segfeed.batches.readers import fill_rows, recipe_for
 from segfeed.errors import OptionError
@@ -178,7 +178,7 @@ def _device(device: torch.device | str | int | None) -> torch.device:
     return place
 
 
-def _resolve(loader: Loader) -> Format:
+def _resolve(loader: Loader) -> BatchFormat:
     """Fill what the loader's format leaves open with PyTorch's choices; bytes cannot hold -100, so they keep 255."""
     wanted = loader.format
     return wanted.resolve("NCHW", "int64", loader.reader.legend.void if wanted.label_dtype == "uint8" else -100)
@@ -199,7 +199,7 @@ def _follow_ranks(loader: Loader) -> Loader:
 
 
 def _share(
-    loader: Loader, wanted: Format, place: torch.device, memory: torch.memory_format, wrap: Wrap
+    loader: Loader, wanted: BatchFormat, place: torch.device, memory: torch.memory_format, wrap: Wrap
 ) -> FrameworkLoader[TorchBatch]:
     """Wrap the slots' own memory, and copy it only to where the processor's memory is not."""
     channels_last = memory == torch.channels_last
@@ -214,7 +214,7 @@ def _share(
 
 
 def _cross(
-    loader: Loader, wanted: Format, place: torch.device, memory: torch.memory_format, wrap: Wrap
+    loader: Loader, wanted: BatchFormat, place: torch.device, memory: torch.memory_format, wrap: Wrap
 ) -> FrameworkLoader[TorchBatch]:
     """Send bytes ahead, and finish them on the device."""
     recipe = recipe_for(wanted, loader.reader.legend, 1)

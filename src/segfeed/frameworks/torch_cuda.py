@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from segfeed.batches.batch_format import Format, LabelType
+from segfeed.batches.batch_format import BatchFormat, LabelType
 from segfeed.batches.kernels.filling import Recipe
 from segfeed.batches.loader import Batch
 from segfeed.frameworks.framework_loader import require
@@ -25,7 +25,7 @@ import torch  # noqa: E402 - only after the line that says how to install it
 Tensors = tuple[torch.Tensor, torch.Tensor]
 
 
-def bus_format(wanted: Format, stored_void: int) -> Format:
+def bus_format(wanted: BatchFormat, stored_void: int) -> BatchFormat:
     """Give the format in which batches of a resolved format cross the bus: bytes as they are stored, and their padding."""
     labels: LabelType = (
         "uint8" if stored_void == 255 else "int32"
@@ -47,7 +47,7 @@ class Finish:
         memory: the order of NCHW images in memory.
 
     >>> from segfeed.batches.kernels.filling import make_recipe
-    >>> recipe = make_recipe(Format("NCHW", label_dtype="int64", void=-100), 5, 21, 255)
+    >>> recipe = make_recipe(BatchFormat("NCHW", label_dtype="int64", void=-100), 5, 21, 255)
     >>> finish = Finish(recipe, torch.device("cpu"))
     >>> images, labels = finish(torch.zeros(2, 4, 5, 3, dtype=torch.uint8), torch.full((2, 4, 5), 255))
     >>> images.shape, images.dtype, labels.unique()

@@ -85,7 +85,7 @@ def stamp_of_source(source: Source) -> str:
     """Hash the settings, and what the system said of every file when the source was scanned."""
     blobs = [blob for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None]
     digest = hashlib.sha256(settings_digest(source).encode())
-    for words in ((blob.place for blob in blobs), (str(blob.stamp) for blob in blobs)):
+    for words in ((blob.address for blob in blobs), (str(blob.stamp) for blob in blobs)):
         digest.update("\0".join(words).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 

@@ -310,7 +310,7 @@ class _Packing:
         mask = None if sample.mask is None else sample.mask.read()
         for blob in (sample.photo, sample.mask):
             # The plan, the free space and the stamp were taken from the file as it was scanned.
-            if blob is not None and not blob.is_settled():
+            if blob is not None and not blob.is_unchanged():
                 raise SourceChangedError(
                     f"sample {sample.key}: {blob.name} changed since the source was scanned; scan it again, and pack when nothing writes to it."
                 )

@@ -22,6 +22,10 @@ class Encoder(Protocol):
     """Map stored masks to labels and back: a legend, or objects in its place."""
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The classes' names by label; () for objects, which have no classes."""
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Give the labels' dtype."""
 

@@ -27,6 +27,7 @@ class Objects:
     _ids: Legend = field(
         default=Legend(tuple(f"object {n}" for n in range(254)), title="VOC objects"), repr=False, init=False
     )
+    names: tuple[str, ...] = field(default=(), init=False, repr=False)
     dtype: np.dtype[Any] = field(default=np.dtype(np.uint8), init=False, repr=False)
     void: int = field(default=255, init=False, repr=False)
 

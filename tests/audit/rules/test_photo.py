@@ -71,8 +71,8 @@ def test_a_photo_of_16_bits_is_unsupported(root):
 
 def test_a_photo_that_goes_after_the_scan_is_gone(root, monkeypatch):
     def read(blob, limit_bytes=-1):
-        if blob.name == "a.png" and "JPEGImages" in blob.place:
-            raise SourceMissingError(f"{blob.place}: the file has gone since the source was scanned; scan it again.")
+        if blob.name == "a.png" and "JPEGImages" in blob.address:
+            raise SourceMissingError(f"{blob.address}: the file has gone since the source was scanned; scan it again.")
         return original(blob, limit_bytes)
 
     from segfeed.datasets.blobs import File  # noqa: PLC0415 - patched here only

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segfeed.batches.batch_format import IMAGENET, Format
+from segfeed.batches.batch_format import IMAGENET, BatchFormat
 from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_recipe
 from segfeed.errors import OptionError
 from segfeed.pixels.pair import Pair, StoredPairs
@@ -100,7 +100,7 @@ def assert_equals_the_rendering(filler, wanted, pair, row, **options):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_filled_row_equals_the_plain_rendering_bit_for_bit(filler, layout, dtype, label_dtype, normalize):
-    wanted, pair = Format(layout, dtype, label_dtype, normalize, VOIDS[label_dtype]), random_pair()
+    wanted, pair = BatchFormat(layout, dtype, label_dtype, normalize, VOIDS[label_dtype]), random_pair()
     for window, flip in itertools.product(WINDOWS, (False, True)):
         assert_equals_the_rendering(filler, wanted, pair, (0, *window, flip))
 
@@ -108,7 +108,7 @@ def test_a_filled_row_equals_the_plain_rendering_bit_for_bit(filler, layout, dty
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_any_window_of_any_image_equals_the_plain_rendering_bit_for_bit(filler, layout, dtype):
-    wanted = Format(layout, dtype, "int32", void=255)
+    wanted = BatchFormat(layout, dtype, "int32", void=255)
     sides, starts = st.integers(1, 20), st.integers(-25, 25)
 
     @settings(max_examples=40)
@@ -123,7 +123,7 @@ def test_any_window_of_any_image_equals_the_plain_rendering_bit_for_bit(filler, 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_a_batch_of_many_pairs_and_rows_of_padding_equals_its_rows(filler, layout, dtype):
-    wanted = Format(layout, dtype, "int64", void=-100)
+    wanted = BatchFormat(layout, dtype, "int64", void=-100)
     pairs = [random_pair(size=size, seed=n) for n, size in enumerate([(9, 11), (3, 4), (20, 5), (1, 1), (7, 30)])]
     rows = [(n, 3 * n - 4, 2 * n - 5, 6, 7, n % 2 == 0) for n in range(5)]
     rows[2] = (-1, 0, 0, 6, 7, False)
@@ -135,7 +135,7 @@ def test_a_batch_of_many_pairs_and_rows_of_padding_equals_its_rows(filler, layou
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_strided_pairs_are_stored_as_their_copies(filler, layout, flip):
-    wanted, pair = Format(layout, "float32", "int32", void=255), random_pair()
+    wanted, pair = BatchFormat(layout, "float32", "int32", void=255), random_pair()
     view = Pair(pair.image[::-2, 1::2], pair.labels[::-2, 1::2])
     recipe = make_recipe(wanted, 4, CLASSES, 255)
     rows = np.array([(0, -1, 2, 5, 4, flip)], ROW)
@@ -146,7 +146,7 @@ def test_strided_pairs_are_stored_as_their_copies(filler, layout, flip):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_nothing_beside_the_rows_is_written(filler, layout):
-    recipe = make_recipe(Format(layout, "float32", "int32", void=255), 5, CLASSES, 255)
+    recipe = make_recipe(BatchFormat(layout, "float32", "int32", void=255), 5, CLASSES, 255)
     images, labels = np.full((3, *recipe.image_shape(4, 5)), 99, np.float32), np.full((3, 4, 5), 99, np.int32)
     filler(recipe, StoredPairs.of(random_pair()), np.array([(0, -1, -1, 4, 5, True)], ROW), images[1:2], labels[1:2])
     assert set(images[[0, 2]].ravel().tolist()) == {99.0}
@@ -157,7 +157,7 @@ def test_nothing_beside_the_rows_is_written(filler, layout):
 def test_pairs_are_only_read(filler):
     pair = random_pair()
     pair.image.flags.writeable = pair.labels.flags.writeable = False
-    wanted = Format("NHWC", "float32", "int32", void=255)
+    wanted = BatchFormat("NHWC", "float32", "int32", void=255)
     assert_equals_the_rendering(filler, wanted, pair, (0, 0, 0, 9, 11, False))
 
 
@@ -172,7 +172,7 @@ def test_pairs_are_only_read(filler):
     ],
 )
 def test_outside_the_image_is_the_rounded_mean_and_void(filler, layout, dtype, normalize, padding):
-    wanted = Format(layout, dtype, "int32", normalize, -1)
+    wanted = BatchFormat(layout, dtype, "int32", normalize, -1)
     rows = [(0, 50, 0, 2, 3, False), (-1, 0, 0, 2, 3, False)]
     images, labels = fill_fresh(filler, wanted, [random_pair()] * 2, rows)
     pixels = images.transpose(0, 2, 3, 1) if layout == "NCHW" else images
@@ -182,7 +182,7 @@ def test_outside_the_image_is_the_rounded_mean_and_void(filler, layout, dtype, n
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_normalised_padding_is_that_of_a_pixel_of_the_rounded_mean(filler, dtype):
-    wanted = Format("NHWC", dtype, "int32", void=255)
+    wanted = BatchFormat("NHWC", dtype, "int32", void=255)
     mean = Pair(np.full((1, 1, 3), (124, 116, 104), np.uint8), np.zeros((1, 1), np.uint8))
     images, _ = fill_fresh(filler, wanted, [mean] * 2, [(-1, 0, 0, 1, 1, False), (0, 0, 0, 1, 1, False)])
     assert images[0].tobytes() == images[1].tobytes()
@@ -192,7 +192,7 @@ def test_normalised_padding_is_that_of_a_pixel_of_the_rounded_mean(filler, dtype
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_pixel_value_is_within_a_millionth_of_the_book(filler, layout):
     levels = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
-    wanted, pair = Format(layout, "float32", "int32", void=255), Pair(levels, np.zeros((1, 256), np.uint8))
+    wanted, pair = BatchFormat(layout, "float32", "int32", void=255), Pair(levels, np.zeros((1, 256), np.uint8))
     images, _ = fill_fresh(filler, wanted, [pair], [(0, 0, 0, 1, 256, False)])
     mean, std = (np.array(part) for part in IMAGENET)
     pixels = images[0].transpose(1, 2, 0) if layout == "NCHW" else images[0]
@@ -204,7 +204,7 @@ def test_every_pixel_value_is_within_a_millionth_of_the_book(filler, layout):
 )
 def test_every_class_keeps_its_id_and_void_is_translated(filler, label_dtype, void):
     pair = Pair(np.zeros((1, CLASSES + 1, 3), np.uint8), np.array([[*range(CLASSES), 255]], np.uint8))
-    wanted = Format("NHWC", "uint8", label_dtype, void=void)
+    wanted = BatchFormat("NHWC", "uint8", label_dtype, void=void)
     for flip in (False, True):
         _, labels = fill_fresh(filler, wanted, [pair], [(0, 0, 0, 1, CLASSES + 1, flip)])
         assert [*range(CLASSES), void] == labels[0, 0, :: -1 if flip else 1].tolist()
@@ -212,14 +212,14 @@ def test_every_class_keeps_its_id_and_void_is_translated(filler, label_dtype, vo
 
 @pytest.mark.parametrize("label_dtype", ["int32", "int64"])
 def test_labels_of_16_bits_are_translated(filler, label_dtype):
-    wanted, pair = Format("NCHW", "uint8", label_dtype, void=-100), random_pair(np.uint16, 1000)
+    wanted, pair = BatchFormat("NCHW", "uint8", label_dtype, void=-100), random_pair(np.uint16, 1000)
     for window, flip in itertools.product(WINDOWS, (False, True)):
         assert_equals_the_rendering(filler, wanted, pair, (0, *window, flip), classes=1000, stored_void=65535)
 
 
 def test_object_ids_may_take_any_value_below_void(filler):
     pair = Pair(np.zeros((1, 256, 3), np.uint8), np.arange(256, dtype=np.uint8)[None])
-    wanted = Format("NHWC", "uint8", "int32", void=-1)
+    wanted = BatchFormat("NHWC", "uint8", "int32", void=-1)
     _, labels = fill_fresh(filler, wanted, [pair], [(0, 0, 0, 1, 256, False)], classes=0)
     assert [*range(255), -1] == labels[0, 0].tolist()
 
@@ -235,13 +235,13 @@ def test_a_stored_pair_is_viewed_as_it_was():
 @pytest.mark.parametrize(
     ("wanted", "classes", "stored_void", "found"),
     [
-        (Format("NHWC", "uint8", "int32", void=20), 21, 255, r"void=20 is also the id of a class \(0\.\.20\)"),
-        (Format("NHWC", "uint8", "int32", void=0), 21, 255, "void=0 is also the id of a class"),
-        (Format("NHWC", "uint8", "int32", void=254), 0, 255, "void=254 is also the id of a class"),
-        (Format("NHWC", "uint8", "uint8", void=255), 300, 65535, r"labels 0\.\.299 and void 255 do not fit uint8"),
-        (Format("NHWC", "uint8", None, void=255), 21, 255, "leaves a choice open"),
-        (Format(None, "uint8", "int32", void=255), 21, 255, "leaves a choice open"),
-        (Format("NHWC", "uint8", "int32"), 21, 255, "leaves a choice open"),
+        (BatchFormat("NHWC", "uint8", "int32", void=20), 21, 255, r"void=20 is also the id of a class \(0\.\.20\)"),
+        (BatchFormat("NHWC", "uint8", "int32", void=0), 21, 255, "void=0 is also the id of a class"),
+        (BatchFormat("NHWC", "uint8", "int32", void=254), 0, 255, "void=254 is also the id of a class"),
+        (BatchFormat("NHWC", "uint8", "uint8", void=255), 300, 65535, r"labels 0\.\.299 and void 255 do not fit uint8"),
+        (BatchFormat("NHWC", "uint8", None, void=255), 21, 255, "leaves a choice open"),
+        (BatchFormat(None, "uint8", "int32", void=255), 21, 255, "leaves a choice open"),
+        (BatchFormat("NHWC", "uint8", "int32"), 21, 255, "leaves a choice open"),
     ],
 )
 def test_a_format_that_cannot_hold_the_labels_is_refused(wanted, classes, stored_void, found):
@@ -251,4 +251,4 @@ def test_a_format_that_cannot_hold_the_labels_is_refused(wanted, classes, stored
 
 def test_a_void_outside_the_label_dtype_that_a_consumer_brings_is_refused():
     with pytest.raises(OptionError, match=r"void=-100 does not fit labels of uint8; use 0\.\.255"):
-        Format(label_dtype="uint8").resolve("NCHW", "int64", -100)
+        BatchFormat(label_dtype="uint8").resolve("NCHW", "int64", -100)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import segfeed
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_recipe
 from segfeed.pixels.pair import StoredPairs
 from segfeed.plans.rows import ROW
@@ -44,7 +44,7 @@ def voids_of(kind):
 
 
 def recipe_of(kind, width, void):
-    recipe = make_recipe(Format(*kind[:3], void=void), width, classes_of(kind), kind[3])
+    recipe = make_recipe(BatchFormat(*kind[:3], void=void), width, classes_of(kind), kind[3])
     assert load_compiled(recipe)
     return recipe
 
@@ -188,7 +188,7 @@ FENCED = """
 import ctypes, mmap, sys
 import numpy as np
 from segfeed.plans.rows import ROW
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_recipe
 from segfeed.pixels.pair import StoredPairs
 
@@ -227,7 +227,7 @@ for layout, dtype, label_dtype, stored_void in KINDS:
     fences = [fence(2 * 2 * 130 * 3 * 8) for _ in range(4)]
     stored_dtype = np.uint8 if stored_void == 255 else np.uint16
     for width in range(1, 131):
-        recipe = make_recipe(Format(layout, dtype, label_dtype, void=255), width, 200, stored_void)
+        recipe = make_recipe(BatchFormat(layout, dtype, label_dtype, void=255), width, 200, stored_void)
         assert load_compiled(recipe)
         shapes = (2, *recipe.image_shape(2, width)), (2, 2, width)
         for place in (ending, beginning):
@@ -281,14 +281,14 @@ import sys
 from pathlib import Path
 import numpy as np
 from segfeed.plans.rows import ROW
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_recipe
 from segfeed.packs.pack import Pack
 
 pack = Pack(Path(sys.argv[1]))
 height, width = pack.sizes[-1].tolist()
 for layout, dtype, label_dtype in (("NHWC", "float32", "int32"), ("NCHW", "float32", "int64"), ("NHWC", "uint8", "uint8")):
-    recipe = make_recipe(Format(layout, dtype, label_dtype, void=255), width, len(pack.legend), 255)
+    recipe = make_recipe(BatchFormat(layout, dtype, label_dtype, void=255), width, len(pack.legend), 255)
     assert load_compiled(recipe)
     for flip in (False, True):
         rows = np.array([(len(pack) - 1, height - 2, 0, 2, width, flip)], ROW)
@@ -314,10 +314,10 @@ def test_the_last_line_of_a_packs_last_pair_is_read_without_harm(tmp_path, write
 
 HITS = """
 from segfeed.batches.kernels import compiled
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import load_compiled, make_recipe
 
-assert load_compiled(make_recipe(Format("NHWC", "uint8", "uint8", void=255), 7, 21, 255))
+assert load_compiled(make_recipe(BatchFormat("NHWC", "uint8", "uint8", void=255), 7, 21, 255))
 print(sum(compiled.fill_bytes.stats.cache_hits.values()))
 """
 

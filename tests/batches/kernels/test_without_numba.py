@@ -19,7 +19,7 @@ FORMATS = (
 ITERATE = """
 import hashlib, sys
 import numpy as np
-from segfeed import Draw, Format, Plan, load
+from segfeed import Draw, BatchFormat, Plan, load
 from segfeed.batches.kernels.filling import load_compiled, make_recipe
 
 seen = hashlib.sha256()
@@ -27,7 +27,7 @@ for layout, dtype, label_dtype, void in FORMATS[: int(sys.argv[3])]:
     wanted = dict(layout=layout, dtype=dtype, label_dtype=label_dtype, void=void)
     train, val = load(sys.argv[1], 3, (17, 23), flip=True, threads=2, pack=sys.argv[2] == "pack", **wanted)
     if sys.argv[4]:
-        assert str(load_compiled(make_recipe(Format(**wanted), 23, 21, 255))) == sys.argv[4]
+        assert str(load_compiled(make_recipe(BatchFormat(**wanted), 23, 21, 255))) == sys.argv[4]
     for loader in (train, train, val):
         for batch in loader:
             for array in (batch.images, batch.labels, batch.crops):

@@ -85,7 +85,7 @@ def test_table_that_changes_is_packed_anew(root, cache):
     source = segfeed.scan(root, "val")
     before = segfeed.make_pack(source, cache_dir=cache)
     write(root / "data" / "validation-00000-of-00001.parquet", table(range(1, 4)))
-    assert not source.samples[0].mask.is_settled()
+    assert not source.samples[0].mask.is_unchanged()
     after = segfeed.make_pack(segfeed.scan(root, "val"), cache_dir=cache)
     assert after.folder != before.folder
     np.testing.assert_array_equal(after.read(0).labels, mask(1))

@@ -82,7 +82,7 @@ def test_tar_is_listed_once(path, monkeypatch):
 def test_tar_that_changes_is_listed_again(path, voc_folder):
     source = segfeed.scan(path)
     pack(voc_folder, path, extra={f"{LISTS}/mine.txt": b"train_0\n"})
-    assert not source.samples[0].photo.is_settled()
+    assert not source.samples[0].photo.is_unchanged()
     assert segfeed.scan(path, "mine").keys == ("train_0",)
 
 

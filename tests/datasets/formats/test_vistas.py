@@ -50,7 +50,7 @@ def test_of_two_sets_of_classes_the_path_of_one_decides(tmp_path):
     with pytest.raises(SourceError, match=r"several sets of classes \(config_v1\.2\.json, config_v2\.0\.json\)"):
         segfeed.scan(root)
     source = segfeed.scan(root / "config_v2.0.json")
-    assert "v2.0/labels" in source.samples[0].mask.place
+    assert "v2.0/labels" in source.samples[0].mask.address
     assert "config_v2.0.json" in source.why
 
 

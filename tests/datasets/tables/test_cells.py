@@ -76,9 +76,9 @@ def test_many_threads_read_the_same(path):
 
 def test_cells_are_told_apart_and_named(path):
     blobs = open_table(str(path)).blobs("image.bytes")
-    assert len({blob.place for blob in blobs}) == ROWS
+    assert len({blob.address for blob in blobs}) == ROWS
     assert blobs[7].name == f"{path.name}, row 7, column 'image'"
-    assert blobs[7].is_settled()
+    assert blobs[7].is_unchanged()
     assert isinstance(blobs[7], Cell if path.suffix == ".parquet" else Span)
     again = pickle.loads(pickle.dumps(blobs[7]))  # noqa: S301 - worker processes get their samples so
     assert again == blobs[7]
@@ -178,7 +178,7 @@ def test_change_of_the_file_is_noticed(path):
     blob = open_table(str(path)).blobs("plain")[7]
     write = WRITERS[path.name.removeprefix("t.")]
     write(make([b"other"] * ROWS), path)
-    assert not blob.is_settled()
+    assert not blob.is_unchanged()
 
 
 def test_parquet_with_fewer_rows_than_before_is_refused(tmp_path):

@@ -18,11 +18,11 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 import segfeed
-from segfeed import Batch, Draw, Format, Legend, Loader, Plan
+from segfeed import Batch, BatchFormat, Draw, Legend, Loader, Plan
 from segfeed.batches.batch_format import IMAGENET
 from segfeed.errors import OptionError, StorageError
 from segfeed.pictures.figures.canvas import WIDTH_PX, percent
-from segfeed.pictures.figures.sheets import draw_batch, draw_crops, draw_pairs, draw_sheet, show
+from segfeed.pictures.figures.sheets import show, show_batch, show_crops, show_pairs, show_sheet
 from segfeed.pictures.paint import VOID_GROUND, VOID_STRIPE, Thumb, absent, fit, overlay, paint_labels, shrink, swatches
 from segfeed.pixels.pair import Pair
 from segfeed.plans.rows import ROW, cut
@@ -99,13 +99,13 @@ def texts(figure: Figure) -> list:
 
 
 def test_labels_are_shown_in_the_legends_own_colours_and_void_is_hatched(source):
-    figure = draw_pairs(source, count=4)
+    figure = show_pairs(source, count=4)
     for key in ("s0", "s7"):
         assert colours(shown(figure, f"labels {key}")) == set(LEGEND.colours) | VOID_COLOURS
 
 
 def test_labels_are_shown_in_place(source):
-    figure = draw_pairs(source, count=1)
+    figure = show_pairs(source, count=1)
     pixels = shown(figure, "labels s0")
     height, width = pixels.shape[:2]
     assert abs(height / width - 30 / 40) < 0.01
@@ -114,7 +114,7 @@ def test_labels_are_shown_in_place(source):
 
 
 def test_a_photo_is_shown_unchanged_and_an_overlay_changed(source):
-    figure = draw_pairs(source, count=1)
+    figure = show_pairs(source, count=1)
     image = source.read(0).image
     np.testing.assert_allclose(shown(figure, "photo s0").mean(axis=(0, 1)), image.mean(axis=(0, 1)), atol=1)
     # Black only dims; void is hatched, also here.
@@ -123,12 +123,12 @@ def test_a_photo_is_shown_unchanged_and_an_overlay_changed(source):
 
 
 def test_panels_have_the_samples_own_coordinates(source):
-    axes = panel(draw_pairs(source, count=8), "labels s3")
+    axes = panel(show_pairs(source, count=8), "labels s3")
     assert (*axes.get_xlim(), *axes.get_ylim()) == (-0.5, 95.5, 53.5, -0.5)
 
 
 def test_pairs_are_spread_evenly_and_named_with_their_size(source):
-    figure = draw_pairs(source, count=4)
+    figure = show_pairs(source, count=4)
     photos = [axes.get_label() for axes in figure.axes if axes.get_label().startswith("photo")]
     assert photos == ["photo s0", "photo s2", "photo s5", "photo s7"]
     assert {"s0", "s2", "s5", "s7", "30 × 40", "48 × 64", "40 × 30", "photo", "labels", "overlay"} <= set(texts(figure))
@@ -136,7 +136,7 @@ def test_pairs_are_spread_evenly_and_named_with_their_size(source):
 
 
 def test_a_pack_counts_the_whole_split_and_a_source_what_is_shown(source, pack):
-    from_pack, from_source = texts(draw_pairs(pack, count=2)), texts(draw_pairs(source, count=2))
+    from_pack, from_source = texts(show_pairs(pack, count=2)), texts(show_pairs(source, count=2))
     assert "share of pixels in all 8 samples" in from_pack
     assert "share of pixels in the 2 samples shown" in from_source
     total = pack.pixels.sum(axis=0)
@@ -145,10 +145,10 @@ def test_a_pack_counts_the_whole_split_and_a_source_what_is_shown(source, pack):
 
 
 def test_a_pack_and_its_source_look_the_same(source, pack):
-    np.testing.assert_array_equal(rendered(draw_sheet(pack, count=8)), rendered(draw_sheet(source, count=8)))
+    np.testing.assert_array_equal(rendered(show_sheet(pack, count=8)), rendered(show_sheet(source, count=8)))
 
 
-@pytest.mark.parametrize("draw", [draw_pairs, draw_sheet])
+@pytest.mark.parametrize("draw", [show_pairs, show_sheet])
 @pytest.mark.parametrize("count", [1, 3, 4, 7])
 def test_nothing_overlaps_and_nothing_leaves_the_page(source, draw, count):
     figure = draw(source, count=count)
@@ -168,7 +168,7 @@ def test_of_many_classes_the_most_frequent_are_named_and_the_rest_is_counted(tmp
     root = write_voc(tmp_path / "many", sizes=((40, 60),))
     labels = np.repeat(np.arange(60, dtype=np.uint8)[None] // 2 + 100, 40, axis=0)  # classes 100 to 129
     Image.fromarray(labels).save(root / "SegmentationClass/s0.png")
-    told = texts(draw_pairs(segfeed.scan(root, "train", legend=Legend(names)), count=1))
+    told = texts(show_pairs(segfeed.scan(root, "train", legend=Legend(names)), count=1))
     assert [text for text in told if text.startswith("class ")] == [f"class {n}" for n in range(100, 120)]
     assert told[told.index("+ 10 more") + 1] == "33.3 %"
     assert re.fullmatch(r"absent: class 0, class 1, .* and \d+ more", next(t for t in told if t.startswith("absent")))
@@ -178,31 +178,31 @@ def test_classes_above_254_are_drawn(tmp_path):
     legend = Legend(tuple(f"class {n}" for n in range(300)))
     root = write_voc(tmp_path / "wide", sizes=((20, 30),))
     Image.fromarray(np.full((20, 30), 280, np.uint16)).save(root / "SegmentationClass/s0.png")
-    figure = draw_pairs(segfeed.scan(root, "train", legend=legend), count=1)
+    figure = show_pairs(segfeed.scan(root, "train", legend=legend), count=1)
     assert colours(shown(figure, "labels s0")) == {legend.colours[280]}
 
 
 def test_objects_have_numbers_and_no_shares(figures_root):
-    told = texts(draw_pairs(segfeed.scan(figures_root, "train", task="instance")))
+    told = texts(show_pairs(segfeed.scan(figures_root, "train", task="instance")))
     assert {"background", "object 1", "object 2", "void", "objects, numbered anew in each photo"} <= set(told)
     assert not any("%" in text for text in told)
 
 
 def test_photos_without_masks_are_shown_as_they_are(source):
     bare = dataclasses.replace(source, samples=tuple(dataclasses.replace(s, mask=None) for s in source.samples))
-    figure = draw_pairs(bare, count=2)
+    figure = show_pairs(bare, count=2)
     assert colours(shown(figure, "labels s0")) == VOID_COLOURS
     np.testing.assert_array_equal(shown(figure, "overlay s0"), shown(figure, "photo s0"))
     assert "30 × 40, all void" in texts(figure)
-    assert "all void" in texts(draw_sheet(bare))
-    assert "share of pixels in this photo" in texts(draw_crops(bare, crop_size=(16, 16)))
+    assert "all void" in texts(show_sheet(bare))
+    assert "share of pixels in this photo" in texts(show_crops(bare, crop_size=(16, 16)))
 
 
 def test_names_that_are_hard_to_write_are_written(tmp_path, recwarn):
     legend = Legend(("$\\frac{1}$ $5", "漢字\a", "a name that is far too long for the place it has"))
     keys = ["a_key_of_a_tool_that_hashes_everything_jpg.rf.0123456789abcdef0123456789abcdef", "_$x$"]
     root = write_voc(tmp_path / "odd", sizes=((30, 40),) * 2, names=keys)
-    figure = draw_pairs(segfeed.scan(root, "train", legend=legend))
+    figure = show_pairs(segfeed.scan(root, "train", legend=legend))
     told = texts(figure)
     assert rendered(figure).shape[1] == WIDTH_PX
     assert "$\\frac{1}$ $5" in told
@@ -212,7 +212,7 @@ def test_names_that_are_hard_to_write_are_written(tmp_path, recwarn):
 
 
 def test_crops_are_where_the_rectangles_say(source):
-    figure = draw_crops(source, sample=6, count=5, crop_size=(32, 48), seed=3)
+    figure = show_crops(source, sample=6, count=5, crop_size=(32, 48), seed=3)
     rows = Plan(np.repeat([[70, 90]], 5, axis=0), 5, Draw((32, 48)), shuffle=False, seed=3).rows(0, 0)
     axes = panel(figure, "windows s6")
     windows = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
@@ -224,7 +224,7 @@ def test_crops_are_where_the_rectangles_say(source):
 
 
 def test_crops_and_their_labels_are_cut_by_the_same_row(source):
-    figure = draw_crops(source, sample=6, count=3, crop_size=(32, 48), seed=3)
+    figure = show_crops(source, sample=6, count=3, crop_size=(32, 48), seed=3)
     rows = Plan(np.repeat([[70, 90]], 3, axis=0), 3, Draw((32, 48)), shuffle=False, seed=3).rows(0, 0)
     for n, row in enumerate(rows, start=1):
         crop = cut(source.read(6), row)
@@ -235,7 +235,7 @@ def test_crops_and_their_labels_are_cut_by_the_same_row(source):
 
 
 def test_a_crop_larger_than_the_photo_is_padded_in_stripes(source):
-    figure = draw_crops(source, sample=0, count=2, crop_size=(60, 80))
+    figure = show_crops(source, sample=0, count=2, crop_size=(60, 80))
     padding = tuple(round(255 * mean) for mean in IMAGENET.mean)
     assert padding in colours(shown(figure, "crop 1"))
     assert VOID_GROUND in colours(shown(figure, "labels 1"))
@@ -250,12 +250,12 @@ def test_without_a_sample_one_larger_than_the_crop_with_most_classes_is_cropped(
         labels = np.repeat(np.arange(side, dtype=np.uint8)[None] * classes // side, side, axis=0)
         Image.fromarray(labels).save(root / f"SegmentationClass/{key}.png")
     source = segfeed.scan(root, "train", legend=LEGEND)
-    assert "crops of s3" in texts(draw_crops(source, crop_size=(40, 50)))
-    assert "crops of s2" in texts(draw_crops(source, crop_size=(200, 200))), "the nearest, where none is larger"
+    assert "crops of s3" in texts(show_crops(source, crop_size=(40, 50)))
+    assert "crops of s2" in texts(show_crops(source, crop_size=(200, 200))), "the nearest, where none is larger"
 
 
 def test_crops_depend_on_the_seed_alone(source):
-    first, again, other = (draw_crops(source, crop_size=(16, 16), seed=seed)._repr_png_() for seed in (0, 0, 1))
+    first, again, other = (show_crops(source, crop_size=(16, 16), seed=seed)._repr_png_() for seed in (0, 0, 1))
     assert first == again
     assert first != other
 
@@ -263,19 +263,19 @@ def test_crops_depend_on_the_seed_alone(source):
 @pytest.mark.parametrize(
     "wanted",
     [
-        Format(),
-        Format(layout="NCHW", void=-100),
-        Format(dtype="uint8"),
-        Format(dtype="float16"),
-        Format(normalize=None),
-        Format(normalize=((0.5, 0.5, 0.5), (0.5, 0.25, 1)), label_dtype="int64", void=-1),
+        BatchFormat(),
+        BatchFormat(layout="NCHW", void=-100),
+        BatchFormat(dtype="uint8"),
+        BatchFormat(dtype="float16"),
+        BatchFormat(normalize=None),
+        BatchFormat(normalize=((0.5, 0.5, 0.5), (0.5, 0.25, 1)), label_dtype="int64", void=-1),
     ],
     ids=repr,
 )
 def test_a_batch_is_shown_as_its_source_is(source, wanted):
     loader = Loader(source, Plan(source.sizes, 4, Draw((20, 20), flip=True)), format=wanted, threads=0)
     batch = next(iter(loader))
-    figure = draw_batch(batch, LEGEND, format=wanted)
+    figure = show_batch(batch, LEGEND, format=wanted)
     for n, row in enumerate(batch.crops):
         pair = source.read(int(row["sample"]))
         image, labels = shown(figure, f"image {n} {batch.keys[n]}"), shown(figure, f"labels {n} {batch.keys[n]}")
@@ -294,7 +294,7 @@ def test_padding_is_striped_and_nothing_else_is(flip):
     crops = np.array([(0, 0, -15, 40, 60, flip)], ROW)
     if flip:
         image, labels = image[:, :, ::-1], labels[:, :, ::-1]
-    figure = draw_batch(Batch(image, labels, crops, ("k",)), LEGEND, format=Format(dtype="uint8"))
+    figure = show_batch(Batch(image, labels, crops, ("k",)), LEGEND, format=BatchFormat(dtype="uint8"))
     pixels = shown(figure, "image 0 k")
     pixels = pixels[:, ::-1] if flip else pixels
     height, width = pixels.shape[:2]
@@ -307,14 +307,14 @@ def test_padding_is_striped_and_nothing_else_is(flip):
 def test_rows_without_a_sample_are_called_padding(source):
     loader = Loader(source, Plan.exact(source.sizes, 5), threads=0)
     *_, last = loader
-    figure = draw_batch(last, LEGEND, format=loader.format)
+    figure = show_batch(last, LEGEND, format=loader.format)
     assert texts(figure).count("padding only") == 2
     assert colours(shown(figure, "labels 3 ")) == VOID_COLOURS
 
 
 def test_an_object_batch_is_drawn(figures_root):
     source = segfeed.scan(figures_root, "train", task="instance")
-    figure = show(Loader(source, Plan(source.sizes, 4, Draw((20, 20))), format=Format(void=-100), threads=0))
+    figure = show(Loader(source, Plan(source.sizes, 4, Draw((20, 20))), format=BatchFormat(void=-100), threads=0))
     assert "object 2" in texts(figure)
 
 
@@ -322,13 +322,13 @@ def test_a_batch_of_another_format_or_legend_is_refused(source):
     loader = Loader(source, Plan(source.sizes, 4, Draw((20, 20))), threads=0)
     batch = next(iter(loader))
     with pytest.raises(OptionError, match=r"images float32 \(4, 20, 20, 3\), but format says uint8 NHWC"):
-        draw_batch(batch, LEGEND, format=Format(dtype="uint8"))
+        show_batch(batch, LEGEND, format=BatchFormat(dtype="uint8"))
     with pytest.raises(OptionError, match="format says float32 NCHW"):
-        draw_batch(batch, LEGEND, format=Format(layout="NCHW"))
+        show_batch(batch, LEGEND, format=BatchFormat(layout="NCHW"))
     with pytest.raises(OptionError, match=r"labels hold 255, which is neither .* nor void \(-100\)"):
-        draw_batch(batch, LEGEND, format=Format(void=-100))
+        show_batch(batch, LEGEND, format=BatchFormat(void=-100))
     with pytest.raises(OptionError, match="labels hold 1, "):
-        draw_batch(batch, Legend(("ground",)), format=Format())
+        show_batch(batch, Legend(("ground",)), format=BatchFormat())
 
 
 def test_showing_a_loader_leaves_it_where_it_stands(source):
@@ -358,10 +358,10 @@ def test_show_names_what_it_accepts(other):
         show(other)
 
 
-@pytest.mark.parametrize("draw", [show, draw_pairs, draw_sheet, draw_crops])
+@pytest.mark.parametrize("draw", [show, show_pairs, show_sheet, show_crops])
 def test_a_png_is_written(source, draw, tmp_path):
     path = tmp_path / "picture.PNG"
-    figure = draw(source, path=path) if draw is not draw_crops else draw(source, crop_size=(16, 16), path=str(path))
+    figure = draw(source, path=path) if draw is not show_crops else draw(source, crop_size=(16, 16), path=str(path))
     with Image.open(path) as picture:
         assert (picture.format, picture.mode, picture.width) == ("PNG", "RGB", WIDTH_PX)
         assert 300 < picture.height < 3000
@@ -373,8 +373,8 @@ def test_a_png_is_written(source, draw, tmp_path):
 def test_other_paths_are_refused_before_anything_is_drawn(source, path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     batch = next(iter(Loader(source, Plan(source.sizes, 2, Draw((20, 20))), threads=0)))
-    calls = [lambda draw=draw: draw(source, path=path) for draw in (show, draw_pairs, draw_sheet, draw_crops)]
-    for call in (*calls, lambda: draw_batch(batch, LEGEND, format=Format(), path=path)):
+    calls = [lambda draw=draw: draw(source, path=path) for draw in (show, show_pairs, show_sheet, show_crops)]
+    for call in (*calls, lambda: show_batch(batch, LEGEND, format=BatchFormat(), path=path)):
         with pytest.raises(OptionError, match="png"):
             call()
     assert not list(tmp_path.iterdir())
@@ -382,12 +382,12 @@ def test_other_paths_are_refused_before_anything_is_drawn(source, path, tmp_path
 
 def test_a_path_that_cannot_be_written_is_named(source, tmp_path):
     with pytest.raises(StorageError, match=r"nowhere.*picture\.png.*folder"):
-        draw_sheet(source, count=1, path=tmp_path / "nowhere" / "picture.png")
+        show_sheet(source, count=1, path=tmp_path / "nowhere" / "picture.png")
 
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, True, "6"])
 def test_a_count_that_is_no_count_is_refused(source, count):
-    for draw in (show, draw_pairs, draw_sheet, draw_crops):
+    for draw in (show, show_pairs, show_sheet, show_crops):
         with pytest.raises(OptionError, match="count="):
             draw(source, count=count)
 
@@ -395,11 +395,11 @@ def test_a_count_that_is_no_count_is_refused(source, count):
 @pytest.mark.parametrize("options", [{"sample": 8}, {"sample": -1}, {"crop_size": 5}, {"seed": -1}], ids=repr)
 def test_options_of_crops_are_checked(source, options):
     with pytest.raises(OptionError, match=next(iter(options))):
-        draw_crops(source, **options)
+        show_crops(source, **options)
 
 
 def test_the_users_settings_are_neither_used_nor_changed(source):
-    plain = draw_pairs(source, count=2)._repr_png_()
+    plain = show_pairs(source, count=2)._repr_png_()
     odd = {
         "axes.facecolor": "red", "figure.facecolor": "black", "text.color": "white", "savefig.bbox": "tight",
         "savefig.dpi": 300, "image.origin": "lower", "image.interpolation": "bilinear", "font.size": 40,
@@ -408,7 +408,7 @@ def test_the_users_settings_are_neither_used_nor_changed(source):
     }  # fmt: skip
     with mpl.rc_context(odd):
         before = dict(mpl.rcParams)
-        assert draw_pairs(source, count=2)._repr_png_() == plain
+        assert show_pairs(source, count=2)._repr_png_() == plain
         assert dict(mpl.rcParams) == before
 
 

@@ -7,7 +7,7 @@ from itertools import combinations, islice
 from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding, Severity
 from segfeed.audit.lookalikes import group_lookalikes
-from segfeed.audit.rules.subjects import Dataset, DatasetRule, Split, must_part, role_of, some
+from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit, DatasetRule, must_part, role_of, some
 
 _ORDER = ("train", "trainval", "", "val", "test")
 _SHOWN = 10
@@ -22,7 +22,7 @@ class _Entry:
     facts: Facts
 
     @property
-    def place(self) -> tuple[str, str]:
+    def address(self) -> tuple[str, str]:
         return self.split, self.key
 
 
@@ -39,7 +39,7 @@ _EXACT = _Words("photo-duplicate", "the same bytes as", ("error", "warning", "wa
 _NEAR = _Words("photo-lookalike", "looks nearly like", ("warning", "note", "note"))
 
 
-def ids_in_two_splits(dataset: Dataset) -> Iterator[Finding]:
+def ids_in_two_splits(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report samples that are in two splits, each one where a score would be falsified."""
     for one, two in combinations(sorted(dataset.splits, key=lambda split: _ORDER.index(role_of(split.name))), 2):
         ours, theirs = _listed(one), _listed(two)
@@ -60,13 +60,13 @@ def ids_in_two_splits(dataset: Dataset) -> Iterator[Finding]:
             )
 
 
-def _listed(split: Split) -> dict[str, str]:
+def _listed(split: AuditedSplit) -> dict[str, str]:
     """List the photo's place of each sample; empty where it is missing."""
     missing = dict.fromkeys((lack.key for lack in split.source.missing), "")
-    return {sample.key: sample.photo.place for sample in split.source.samples} | missing
+    return {sample.key: sample.photo.address for sample in split.source.samples} | missing
 
 
-def _leak(one: Split, two: Split, key: str, *, is_one: bool) -> Finding:
+def _leak(one: AuditedSplit, two: AuditedSplit, key: str, *, is_one: bool) -> Finding:
     found = f"the sample is in {two.name!r}, too" if is_one else f"a sample of {two.name!r} bears the same id"
     remedy = f"take it off {one.name!r}, as a score on seen photos means nothing" if is_one else "rename one of them"
     return Finding(
@@ -82,7 +82,7 @@ def _leak(one: Split, two: Split, key: str, *, is_one: bool) -> Finding:
     )
 
 
-def photos_repeated(dataset: Dataset) -> Iterator[Finding]:
+def photos_repeated(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report photos whose files hold the same bytes as another sample's."""
     groups: dict[bytes, list[_Entry]] = {}
     for entry in _entries(dataset):
@@ -92,7 +92,7 @@ def photos_repeated(dataset: Dataset) -> Iterator[Finding]:
         yield from _report(group, _EXACT)
 
 
-def photos_alike(dataset: Dataset) -> Iterator[Finding]:
+def photos_alike(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report photos that show nearly the same as another sample's."""
     if not dataset.looked:
         yield _not_looked()
@@ -121,7 +121,7 @@ def _not_looked() -> Finding:
     )
 
 
-def _entries(dataset: Dataset) -> Iterator[_Entry]:
+def _entries(dataset: AuditedDataset) -> Iterator[_Entry]:
     for split in dataset.splits:
         for key, facts in zip(split.source.keys, split.facts, strict=True):
             yield _Entry(split.name, key, facts)
@@ -185,7 +185,7 @@ def _about(entry: _Entry, others: list[_Entry], words: _Words, severity: Severit
         found,
         "each photo in one split" if across else "each photo once",
         "keep one of them" + (", unless frames of one scene are meant" if severity == "note" else ""),
-        also=tuple(other.place for other in others),
+        also=tuple(other.address for other in others),
     )
 
 

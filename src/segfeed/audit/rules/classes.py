@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.audit.findings import Finding
-from segfeed.audit.rules.subjects import Dataset, DatasetRule, Split, role_of, shown_pixels, some
+from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit, DatasetRule, role_of, shown_pixels, some
 from segfeed.pixels.legend import Legend
 
 _FEW = 5
 
 
-def classes_absent(dataset: Dataset) -> Iterator[Finding]:
+def classes_absent(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report classes that never occur, and classes that only one side of training and scoring has."""
     legend, labelled = dataset.source.legend, [split for split in dataset.splits if split.source.has_masks]
     if not isinstance(legend, Legend) or not labelled:
@@ -58,7 +58,7 @@ def _compare(
         )
 
 
-def count_pixels(split: Split, legend: Legend) -> npt.NDArray[np.int64]:
+def count_pixels(split: AuditedSplit, legend: Legend) -> npt.NDArray[np.int64]:
     """Count a split's pixels of each class: int64 (classes,)."""
     pixels = np.zeros(legend.void + 1, np.int64)
     for facts in split.facts:
@@ -67,7 +67,7 @@ def count_pixels(split: Split, legend: Legend) -> npt.NDArray[np.int64]:
     return pixels[: len(legend)]
 
 
-def legend_shifted(dataset: Dataset) -> Iterator[Finding]:
+def legend_shifted(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report bare indices that run from 1, or one too far: a legend that is off by one."""
     legend = dataset.source.legend
     masks = [facts.mask for facts in dataset.facts if facts.mask is not None and facts.mask.kind == "gray"]
@@ -107,7 +107,7 @@ def legend_shifted(dataset: Dataset) -> Iterator[Finding]:
         )
 
 
-def masks_mostly_empty(dataset: Dataset) -> Iterator[Finding]:
+def masks_mostly_empty(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report splits most of whose masks show nothing but void and background."""
     for split in dataset.splits:
         shown = [shown_pixels(facts) for facts in split.facts]

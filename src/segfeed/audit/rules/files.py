@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 
 from segfeed.audit.findings import Finding
-from segfeed.audit.rules.subjects import Dataset, DatasetRule
+from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule
 from segfeed.datasets.blobs import File
 from segfeed.datasets.formats.folders import MASK_SUFFIXES, PHOTO_SUFFIXES
 from segfeed.datasets.source import Missing, Source
@@ -16,7 +16,7 @@ _STRAYS = _PICTURES | {".gif", ".tif", ".tiff", ".npy", ".json", ".xml", ".heic"
 
 def find_strays(source: Source) -> dict[Missing, File]:
     """Find the files that bear the name of a missing one, in other letters or of another kind."""
-    photos = {os.path.dirname(sample.photo.place) for sample in source.samples}
+    photos = {os.path.dirname(sample.photo.address) for sample in source.samples}
     folders: dict[str, dict[str, str]] = {}
     strays = {}
     for lack in source.missing:
@@ -37,7 +37,7 @@ def _list(folder: Path, suffixes: Container[str]) -> list[tuple[str, str]]:
     return [(name, stem) for name, stem, suffix in split if suffix.lower() in suffixes]
 
 
-def files_unlisted(dataset: Dataset) -> Iterator[Finding]:
+def files_unlisted(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report photos and masks that lie beside the others, but that no split names."""
     if not dataset.is_whole:
         return

@@ -7,14 +7,14 @@ import numpy as np
 
 from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding
-from segfeed.audit.rules.subjects import Split, SplitRule, role_of, some
+from segfeed.audit.rules.subjects import AuditedSplit, SplitRule, role_of, some
 
 _FAR = 16  # how many times the median area, or what part of it
 _FEW = 5
 _ENCODINGS = {"gray": "bare indices", "palette": "palette indices", "colour": "RGB colours"}
 
 
-def partner_missing(split: Split) -> Iterator[Finding]:
+def partner_missing(split: AuditedSplit) -> Iterator[Finding]:
     """Report listed samples that lack a file."""
     for lack in split.source.missing:
         stray = split.strays.get(lack)
@@ -31,7 +31,7 @@ def partner_missing(split: Split) -> Iterator[Finding]:
         )
 
 
-def photos_small(split: Split) -> Iterator[Finding]:
+def photos_small(split: AuditedSplit) -> Iterator[Finding]:
     """Report how many photos of a split to train on are smaller than a crop."""
     height, width = split.crop_size
     small = split.keys_where(lambda facts: _is_smaller(facts, split.crop_size))
@@ -51,7 +51,7 @@ def _is_smaller(facts: Facts, crop_size: tuple[int, int]) -> bool:
     return size is not None and (size[0] < crop_size[0] or size[1] < crop_size[1])
 
 
-def sizes_unusual(split: Split) -> Iterator[Finding]:
+def sizes_unusual(split: AuditedSplit) -> Iterator[Finding]:
     """Report photos far smaller or larger than most."""
     areas = [facts.photo.size[0] * facts.photo.size[1] for facts in split.facts if facts.photo and facts.photo.size]
     if len(areas) < _FEW:
@@ -64,7 +64,7 @@ def sizes_unusual(split: Split) -> Iterator[Finding]:
             yield facts.about("photo", "note", "photo-size-unusual", found, "a size like the others'", "look whether it belongs here")  # fmt: skip
 
 
-def palettes_differ(split: Split) -> Iterator[Finding]:
+def palettes_differ(split: AuditedSplit) -> Iterator[Finding]:
     """Report palette masks whose indices mean other colours than in most masks of the split."""
     meanings: dict[int, Counter[int]] = {}
     masks = [(facts, facts.mask) for facts in split.facts if facts.mask is not None and facts.mask.colours.size]
@@ -91,7 +91,7 @@ def _rgb(code: int) -> str:
     return f"({code >> 16}, {code >> 8 & 255}, {code & 255})"
 
 
-def encodings_mixed(split: Split) -> Iterator[Finding]:
+def encodings_mixed(split: AuditedSplit) -> Iterator[Finding]:
     """Report masks that are coded in another way than most of the split."""
     readable = [facts.mask.kind for facts in split.facts if facts.mask is not None and facts.mask.error is None]
     kinds = Counter(kind for kind in readable if kind in _ENCODINGS)

@@ -3,8 +3,8 @@
 A new rule is a function in one of the modules beside this, and one more name in the `RULES` at that module's end:
 
     photo, mask, pair, labels    rules of one sample, which take `Facts`
-    split                        rules of one split, which take `Split`
-    across, classes, files       rules of the whole dataset, which take `Dataset`
+    split                        rules of one split, which take `AuditedSplit`
+    across, classes, files       rules of the whole dataset, which take `AuditedDataset`
 
 Those of labels and classes need a legend.
 """
@@ -24,7 +24,7 @@ _BACKGROUND = ("background", "_background_", "bg", "unlabelled", "unlabeled")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Split:
+class AuditedSplit:
     """Hold what reading one split showed.
 
     Attributes:
@@ -64,7 +64,7 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Dataset:
+class AuditedDataset:
     """Hold what reading a dataset showed.
 
     Attributes:
@@ -74,7 +74,7 @@ class Dataset:
         looked: whether photos were compared by what they show.
     """
 
-    splits: tuple[Split, ...]
+    splits: tuple[AuditedSplit, ...]
     facts: tuple[Facts, ...]
     is_whole: bool
     looked: bool
@@ -86,8 +86,8 @@ class Dataset:
 
 
 SampleRule = Callable[[Facts], Iterator[Finding]]
-SplitRule = Callable[[Split], Iterator[Finding]]
-DatasetRule = Callable[[Dataset], Iterator[Finding]]
+SplitRule = Callable[[AuditedSplit], Iterator[Finding]]
+DatasetRule = Callable[[AuditedDataset], Iterator[Finding]]
 
 
 def words_of(message: str, name: str, otherwise: str = "a whole, readable file") -> tuple[str, str, str]:

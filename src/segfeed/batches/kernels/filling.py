@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.errors import OptionError
 from segfeed.pixels.pair import Pair, StoredPairs
 from segfeed.plans.rows import ROW, Rows, intersect
@@ -58,7 +58,7 @@ class Recipe:
         return (3, height, width) if self.channels_first else (height, width, 3)
 
 
-def make_recipe(wanted: Format, width: int, classes: int, stored_void: int) -> Recipe:
+def make_recipe(wanted: BatchFormat, width: int, classes: int, stored_void: int) -> Recipe:
     """Turn a resolved format into numbers.
 
     Args:

@@ -22,7 +22,7 @@ _REMEDY = "or choose another folder to fetch to"
 
 
 @dataclass(frozen=True)
-class Dataset:
+class PublicDataset:
     """Say how a dataset is had.
 
     Attributes:
@@ -39,7 +39,7 @@ class Dataset:
 
 
 DATASETS = {
-    "voc2012": Dataset(
+    "voc2012": PublicDataset(
         Remote(
             "VOCtrainval_11-May-2012.tar",
             (
@@ -53,7 +53,7 @@ DATASETS = {
         lambda archive, _: prepare_devkit(archive),
         check_folder,
     ),
-    "sbd": Dataset(
+    "sbd": PublicDataset(
         Remote(
             "benchmark.tgz",
             ("https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours/benchmark.tgz",),
@@ -171,7 +171,7 @@ def count_ids(name: str, root: Path) -> dict[str, int]:
 
 
 def _find_extended(
-    dataset: Dataset, voc: str | os.PathLike[str] | None, cache_dir: str | os.PathLike[str] | None
+    dataset: PublicDataset, voc: str | os.PathLike[str] | None, cache_dir: str | os.PathLike[str] | None
 ) -> Path:
     """Give the folder of the dataset that another one extends, after making sure that it is whole."""
     if voc is None:
@@ -182,7 +182,7 @@ def _find_extended(
     return root
 
 
-def _unpack(dataset: Dataset, remote: Remote, path: Path, root: Path, extended: Path) -> None:
+def _unpack(dataset: PublicDataset, remote: Remote, path: Path, root: Path, extended: Path) -> None:
     """Check an archive, find everything that is needed in it, and only then write."""
     with open_archive(path, sha1=remote.sha1, size_bytes=remote.size_bytes) as archive:
         unpacking = dataset.prepare(archive, extended)
@@ -217,7 +217,7 @@ def _judge_sha1(sha1: str) -> str:
     return sha1.lower()
 
 
-def _known(name: str) -> Dataset:
+def _known(name: str) -> PublicDataset:
     if name not in DATASETS:
         raise OptionError(f"{name!r} is no dataset that can be fetched; use one of {', '.join(DATASETS)}.")
     return DATASETS[name]

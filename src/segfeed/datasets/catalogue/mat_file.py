@@ -1,4 +1,4 @@
-"""MAT-files: the one matrix of class ids that a mask of the Semantic Boundaries Dataset holds, read without SciPy.
+"""MAT-files: the one matrix of class ids that a mask of the Semantic Boundaries PublicDataset holds, read without SciPy.
 
 Source: The MathWorks, MAT-File Format, "Level 5 MAT-File Format".
 """

@@ -1,4 +1,4 @@
-"""SBD: the masks of the Semantic Boundaries Dataset beside those of VOC 2012, as the train list `trainaug`.
+"""SBD: the masks of the Semantic Boundaries PublicDataset beside those of VOC 2012, as the train list `trainaug`.
 
 The dataset's own lists divide photos otherwise than VOC does: its train list holds photos of VOC's val list. `trainaug` is
 everything in both datasets but VOC's val list, 10,582 ids. Where VOC has a mask, VOC's is taken: it has void borders.

@@ -23,7 +23,7 @@ from segfeed.datasets.formats.folders import (
     refuse_objects,
 )
 from segfeed.datasets.formats.lists import choose_split, ids_of_files
-from segfeed.datasets.source import Layout, Source, Task
+from segfeed.datasets.source import Recognised, Source, Task
 from segfeed.errors import LegendError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.public_legends import ADE20K
@@ -32,10 +32,10 @@ _FOLDERS = {"train": "training", "val": "validation", "test": "testing"}
 _NAME_LISTS = ("objectInfo150.txt", "objectInfo150.csv")
 
 
-def recognise(path: Path) -> Layout | None:
+def recognise(path: Path) -> Recognised | None:
     """Find images and annotations whose files are named ADE_*; in other files 1 to 150 mean other things."""
     root = find_root(path, lambda folder: bool(split_names(folder)), "ADE20K")
-    return Layout(root, "images and annotations hold files named ADE_*") if root else None
+    return Recognised(root, "images and annotations hold files named ADE_*") if root else None
 
 
 def scan(

@@ -18,7 +18,7 @@ from segfeed.datasets.blobs import Blob
 from segfeed.datasets.formats.folders import find_root, pair_files, refuse_objects
 from segfeed.datasets.formats.legend_files import find_legend
 from segfeed.datasets.formats.lists import FORBIDDEN, choose_split, read_lines, refuse_repeated
-from segfeed.datasets.source import Layout, Source, Task
+from segfeed.datasets.source import Recognised, Source, Task
 from segfeed.errors import ListError, MaskError
 from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.legend import Legend
@@ -64,7 +64,7 @@ Source: label_colors.txt of the Cambridge-driving Labeled Video Database.
 """
 
 
-def recognise(path: Path) -> Layout | None:
+def recognise(path: Path) -> Recognised | None:
     """Find CamVid at a path or in a folder of it.
 
     Raises:
@@ -74,7 +74,7 @@ def recognise(path: Path) -> Layout | None:
     if root is None:
         return None
     split = next(name for name in _SPLITS if _is_split(root, name))
-    return Layout(root, f"{split}.txt, {split} and {split}annot lie in {root}")
+    return Recognised(root, f"{split}.txt, {split} and {split}annot lie in {root}")
 
 
 def scan(

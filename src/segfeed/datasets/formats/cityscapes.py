@@ -24,7 +24,7 @@ from segfeed.datasets.formats.folders import (
     subfolders,
 )
 from segfeed.datasets.formats.lists import choose_split, ids_of_files
-from segfeed.datasets.source import Layout, Source, Task
+from segfeed.datasets.source import Recognised, Source, Task
 from segfeed.errors import SourceMissingError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.public_legends import CITYSCAPES, CITYSCAPES_TRAIN_IDS
@@ -33,10 +33,10 @@ _PHOTOS, _MASKS = "leftImg8bit", ("gtFine", "gtCoarse")
 _KINDS = {"labelIds": CITYSCAPES, "labelTrainIds": CITYSCAPES_TRAIN_IDS}
 
 
-def recognise(path: Path) -> Layout | None:
+def recognise(path: Path) -> Recognised | None:
     """Find leftImg8bit beside gtFine or gtCoarse."""
     root = find_root(path, _is_root, "Cityscapes")
-    return Layout(root, "leftImg8bit lies beside gtFine or gtCoarse; of these, labelIds count") if root else None
+    return Recognised(root, "leftImg8bit lies beside gtFine or gtCoarse; of these, labelIds count") if root else None
 
 
 def scan(

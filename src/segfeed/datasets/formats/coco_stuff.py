@@ -23,7 +23,7 @@ from segfeed.datasets.formats.folders import (
     subfolders,
 )
 from segfeed.datasets.formats.lists import choose_split, ids_of_files
-from segfeed.datasets.source import Layout, Source, Task
+from segfeed.datasets.source import Recognised, Source, Task
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.public_legends import COCO_STUFF
 
@@ -32,12 +32,14 @@ _MASKS = ("annotations", "stuffthingmaps", "annotations/stuffthingmaps")
 _SPLIT = re.compile(r"(train|val|test)20\d\d")
 
 
-def recognise(path: Path) -> Layout | None:
+def recognise(path: Path) -> Recognised | None:
     """Find photos in train2017 or val2017 beside PNGs of the same split."""
     root = find_root(
         path, lambda folder: any(_mask_folder(folder, name) for name in _photo_folders(folder)), "COCO-Stuff"
     )
-    return Layout(root, "train2017 or val2017 hold photos, and beside them PNGs of the same numbers") if root else None
+    return (
+        Recognised(root, "train2017 or val2017 hold photos, and beside them PNGs of the same numbers") if root else None
+    )
 
 
 def scan(

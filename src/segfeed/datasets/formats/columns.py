@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from segfeed.datasets.formats.folders import refuse_objects
 from segfeed.datasets.formats.lists import choose_split
-from segfeed.datasets.source import Layout, Missing, Sample, Source, Task
+from segfeed.datasets.source import Missing, Recognised, Sample, Source, Task
 from segfeed.datasets.tables.cells import Table, open_table
 from segfeed.datasets.tables.files import find_tables
 from segfeed.errors import LegendError, SourceError
@@ -47,7 +47,7 @@ class _Columns:
     mask: str | None
 
 
-def recognise(path: Path) -> Layout | None:
+def recognise(path: Path) -> Recognised | None:
     """Find tables with a column of photos and one of masks; a path of a table is taken by its word."""
     tables = find_tables(path)
     if not tables:
@@ -57,7 +57,7 @@ def recognise(path: Path) -> Layout | None:
     pictures = _pictures(schema)
     if _OWN_PACK in schema.names or not (path.is_file() or (pictures.keys() & _PHOTOS and pictures.keys() & _MASKS)):
         return None
-    return Layout(path, f"{Path(first).name} has columns of pictures: {', '.join(pictures) or 'none'}")
+    return Recognised(path, f"{Path(first).name} has columns of pictures: {', '.join(pictures) or 'none'}")
 
 
 def scan(

@@ -18,18 +18,20 @@ from segfeed.datasets.formats.folders import (
     refuse_objects,
 )
 from segfeed.datasets.formats.lists import choose_split, ids_of_files
-from segfeed.datasets.source import Layout, Source, Task
+from segfeed.datasets.source import Recognised, Source, Task
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.public_legends import CITYSCAPES
 
 _FOLDERS = {"train": "training", "test": "testing"}
 
 
-def recognise(path: Path) -> Layout | None:
+def recognise(path: Path) -> Recognised | None:
     """Find training/image_2 beside training/semantic."""
     root = find_root(path, _is_root, "KITTI")
     return (
-        Layout(root, "training/image_2 lies beside training/semantic, whose masks name the samples") if root else None
+        Recognised(root, "training/image_2 lies beside training/semantic, whose masks name the samples")
+        if root
+        else None
     )
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, find_files, find_masks, find_root, pair_files
 from segfeed.datasets.formats.legend_files import read_legend
 from segfeed.datasets.formats.lists import AUTOMATIC, choose_split, ids_of_files, split_by_hash
-from segfeed.datasets.source import Layout, Source, Task
+from segfeed.datasets.source import Recognised, Source, Task
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.objects import Objects
@@ -25,14 +25,14 @@ _CLASSES = "class_names.txt"
 _MASKS: dict[Task, str] = {"semantic": "SegmentationClass", "instance": "SegmentationObject"}
 
 
-def recognise(path: Path) -> Layout | None:
+def recognise(path: Path) -> Recognised | None:
     """Find labelme's export at a path or in a folder of it; with lists in ImageSets it is a VOC layout instead.
 
     Raises:
         SourceError: there are several.
     """
     root = find_root(path, _is_root, "labelme")
-    return None if root is None else Layout(root, f"{_CLASSES}, JPEGImages and SegmentationClass lie in {root}")
+    return None if root is None else Recognised(root, f"{_CLASSES}, JPEGImages and SegmentationClass lie in {root}")
 
 
 def scan(

@@ -20,7 +20,7 @@ from segfeed.datasets.formats.folders import (
 )
 from segfeed.datasets.formats.legend_files import read_legend
 from segfeed.datasets.formats.lists import choose_split, ids_of_files
-from segfeed.datasets.source import Layout, Source, Task
+from segfeed.datasets.source import Recognised, Source, Task
 from segfeed.errors import LegendError
 from segfeed.pixels.legend import Legend
 
@@ -28,16 +28,16 @@ _CLASSES = "_classes.csv"
 _ENDING = "_mask"
 
 
-def recognise(path: Path) -> Layout | None:
+def recognise(path: Path) -> Recognised | None:
     """Find Roboflow's export at a path, above it where it is a split's folder, or in a folder of it.
 
     Raises:
         SourceError: there are several.
     """
     if _is_split(path):
-        return Layout(path.parent, f"{path / _CLASSES} gives pixel values")
+        return Recognised(path.parent, f"{path / _CLASSES} gives pixel values")
     root = find_root(path, lambda folder: bool(split_names(folder)), "Roboflow")
-    return None if root is None else Layout(root, f"{_CLASSES} in {', '.join(split_names(root))} of {root}")
+    return None if root is None else Recognised(root, f"{_CLASSES} in {', '.join(split_names(root))} of {root}")
 
 
 def scan(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from segfeed.datasets.blobs import Span, Stamp, stamp_of
 from segfeed.datasets.formats.folders import MASK_SUFFIXES, PHOTO_SUFFIXES
 from segfeed.datasets.formats.lists import choose_split, parse_list
-from segfeed.datasets.source import Layout, Missing, Sample, Source, Task
+from segfeed.datasets.source import Missing, Recognised, Sample, Source, Task
 from segfeed.errors import LegendError, SourceError
 from segfeed.pixels.legend import VOC, Legend
 from segfeed.pixels.lookup import Encoder
@@ -27,7 +27,7 @@ _LEGENDS = ("labelmap.txt", "class_names.txt", "dataset_meta.json")
 _COMPRESSED = (".tgz", ".gz", ".bz2", ".xz", ".zip", ".7z")
 
 
-def recognise(path: Path) -> Layout | None:
+def recognise(path: Path) -> Recognised | None:
     """Find a VOC layout in an uncompressed tar.
 
     Raises:
@@ -41,7 +41,7 @@ def recognise(path: Path) -> Layout | None:
     if path.suffix.lower() != ".tar" or not path.is_file():
         return None
     voc = _look_inside(path)
-    return Layout(path, f"{_LISTS} and JPEGImages lie in {voc.place or 'the archive itself'}") if voc else None
+    return Recognised(path, f"{_LISTS} and JPEGImages lie in {voc.place or 'the archive itself'}") if voc else None
 
 
 def scan(

@@ -36,7 +36,7 @@ from segfeed.datasets.formats.lists import (
     split_by_hash,
 )
 from segfeed.datasets.formats.stems import match_stems
-from segfeed.datasets.source import Layout, Sample, Source, Task
+from segfeed.datasets.source import Recognised, Sample, Source, Task
 from segfeed.errors import LegendError, SourceError
 from segfeed.pixels.codec import StoredMask, decode_mask
 from segfeed.pixels.legend import Legend
@@ -59,7 +59,7 @@ _Folders = dict[str, tuple[Path, Path]]
 """Split -> photo folder and mask folder; the only split is "" where the folders hold everything."""
 
 
-def recognise(path: Path) -> Layout | None:
+def recognise(path: Path) -> Recognised | None:
     """Find a photo folder beside a mask folder at a path, or in a folder of it.
 
     Raises:
@@ -73,7 +73,7 @@ def recognise(path: Path) -> Layout | None:
         raise SourceError(
             f"{root}: several pairs of folders ({'; '.join(layouts)}); expected one; move the others elsewhere."
         )
-    return Layout(root, f"{next(iter(layouts))} of {root}")
+    return Recognised(root, f"{next(iter(layouts))} of {root}")
 
 
 def scan(

@@ -21,14 +21,14 @@ from segfeed.datasets.formats.folders import (
     refuse_objects,
 )
 from segfeed.datasets.formats.lists import choose_split, ids_of_files
-from segfeed.datasets.source import Layout, Source, Task
+from segfeed.datasets.source import Recognised, Source, Task
 from segfeed.errors import LegendError, SourceError
 from segfeed.pixels.legend import Legend
 
 _FOLDERS = {"train": ("training", "train"), "val": ("validation", "val"), "test": ("testing", "test")}
 
 
-def recognise(path: Path) -> Layout | None:
+def recognise(path: Path) -> Recognised | None:
     """Find config*.json beside a split with images and labels; the root is that file.
 
     Raises:
@@ -40,7 +40,7 @@ def recognise(path: Path) -> Layout | None:
         raise SourceError(
             f"{path}: several sets of classes ({', '.join(root.name for root in roots)}); pass the path of one of these files."
         )
-    return Layout(roots[0], f"{roots[0].name} lies beside images and {_labels_of(roots[0])}") if roots else None
+    return Recognised(roots[0], f"{roots[0].name} lies beside images and {_labels_of(roots[0])}") if roots else None
 
 
 def scan(

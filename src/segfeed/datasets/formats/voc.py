@@ -14,7 +14,7 @@ from pathlib import Path
 from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, Files, find_files, find_masks, masks_of_split, pair_files
 from segfeed.datasets.formats.legend_files import find_legend
 from segfeed.datasets.formats.lists import AUTOMATIC, read_list, split_by_hash
-from segfeed.datasets.source import Layout, Source, Task
+from segfeed.datasets.source import Recognised, Source, Task
 from segfeed.errors import SourceError, SourceMissingError
 from segfeed.pixels.legend import VOC, Legend
 from segfeed.pixels.lookup import Encoder
@@ -25,7 +25,7 @@ _LEGENDS = ("labelmap.txt", "class_names.txt", "dataset_meta.json")
 _AUGMENTED = ("trainaug", "train_aug", "aug")
 
 
-def recognise(path: Path) -> Layout | None:
+def recognise(path: Path) -> Recognised | None:
     """Find the VOC root at or below a path: the root itself, VOCdevkit, or its parent; None where there is none.
 
     Raises:
@@ -45,7 +45,7 @@ def recognise(path: Path) -> Layout | None:
     if not roots:
         return None
     legend = next((f", classes in {name}" for name in _LEGENDS if (roots[0] / name).is_file()), "")
-    return Layout(roots[0], f"{_LISTS} lies in {roots[0]}{legend}")
+    return Recognised(roots[0], f"{_LISTS} lies in {roots[0]}{legend}")
 
 
 def scan(

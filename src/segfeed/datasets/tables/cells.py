@@ -56,11 +56,11 @@ class Cell:
         return _call_cell(self.path, self.column, self.row)
 
     @property
-    def place(self) -> str:
+    def address(self) -> str:
         """Give the file's path, the column and the row."""
         return f"{self.path}:{self.column}:{self.row}"
 
-    def is_settled(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Tell whether the file still bears its stamp."""
         return stamp_of(self.path) == self.stamp
 

@@ -27,7 +27,7 @@ _SLIT_PX, _FRAME_PX = 6, 3
 _MIN_PHOTO_PX, _MIN_COLUMN_PX, _MAX_HEIGHT_PX = 240, 120, 900
 
 
-def draw_crops(
+def show_crops(
     reader: Source | Pack,
     *,
     sample: int | None = None,
@@ -55,7 +55,7 @@ def draw_crops(
         StorageError: the file cannot be written.
 
     >>> import segfeed
-    >>> figure = draw_crops(segfeed.scan("sample", "val"), sample=0, count=2, crop_size=(128, 192))
+    >>> figure = show_crops(segfeed.scan("sample", "val"), sample=0, count=2, crop_size=(128, 192))
     >>> [axes.get_label() for axes in figure.axes]
     ['page', 'windows 2026_000005', 'crop 1', 'labels 1', 'crop 2', 'labels 2']
     """

@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from segfeed.batches.batch_format import Format
+from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Batch, Loader
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError
 from segfeed.packs.pack import Pack
 from segfeed.pictures.figures.canvas import HEADER_PX, MARGIN_PX, PALE_INK, check_path
-from segfeed.pictures.figures.crops import draw_crops
+from segfeed.pictures.figures.crops import show_crops
 from segfeed.pictures.figures.panels import (
     CAPTION_PX,
     GAP_PX,
@@ -36,7 +36,7 @@ from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.pair import Pair
 from segfeed.system.options import whole_number
 
-__all__ = ["draw_batch", "draw_crops", "draw_pairs", "draw_sheet", "show"]
+__all__ = ["show", "show_batch", "show_crops", "show_pairs", "show_sheet"]
 
 _KINDS = ("photo", "labels", "overlay")
 _GUTTER_PX = 28
@@ -60,18 +60,18 @@ def show(what: Source | Pack | Loader, *, count: int | None = None, path: PathLi
     ['page', 'overlay 2026_000005', 'overlay 2026_000200']
     """
     if isinstance(what, Source | Pack):
-        return draw_sheet(what, count=24 if count is None else count, path=path)
+        return show_sheet(what, count=24 if count is None else count, path=path)
     if isinstance(what, Loader):
         batch = next(iter(Loader(what.reader, what.plan, format=what.format, threads=0)))
         wanted = 12 if count is None else count
-        return draw_batch(batch, what.reader.legend, format=what.format, count=wanted, path=path)
+        return show_batch(batch, what.reader.legend, format=what.format, count=wanted, path=path)
     raise OptionError(
         f"show cannot draw {type(what).__name__!r}; give a Source (segfeed.scan), a Pack (segfeed.make_pack) "
         "or a Loader (segfeed.load returns two)."
     )
 
 
-def draw_pairs(reader: Source | Pack, *, count: int = 6, path: PathLike | None = None) -> Figure:
+def show_pairs(reader: Source | Pack, *, count: int = 6, path: PathLike | None = None) -> Figure:
     """Draw photo, labels and overlay of samples spread evenly over a split, and the legend with each class's share.
 
     Args:
@@ -87,7 +87,7 @@ def draw_pairs(reader: Source | Pack, *, count: int = 6, path: PathLike | None =
         StorageError: the file cannot be written.
 
     >>> import segfeed
-    >>> figure = draw_pairs(segfeed.scan("sample", "val"), count=1)
+    >>> figure = show_pairs(segfeed.scan("sample", "val"), count=1)
     >>> [axes.get_label() for axes in figure.axes]
     ['page', 'photo 2026_000005', 'labels 2026_000005', 'overlay 2026_000005']
     """
@@ -119,7 +119,7 @@ def draw_pairs(reader: Source | Pack, *, count: int = 6, path: PathLike | None =
     return page.done(path)
 
 
-def draw_sheet(reader: Source | Pack, *, count: int = 24, path: PathLike | None = None) -> Figure:
+def show_sheet(reader: Source | Pack, *, count: int = 24, path: PathLike | None = None) -> Figure:
     """Draw a contact sheet: samples spread evenly over a split, under their labels, and the legend.
 
     Args:
@@ -135,7 +135,7 @@ def draw_sheet(reader: Source | Pack, *, count: int = 24, path: PathLike | None 
         StorageError: the file cannot be written.
 
     >>> import segfeed
-    >>> len(draw_sheet(segfeed.scan("sample", "val"), count=4).axes)
+    >>> len(show_sheet(segfeed.scan("sample", "val"), count=4).axes)
     5
     """
     check_path(path)
@@ -156,11 +156,11 @@ def draw_sheet(reader: Source | Pack, *, count: int = 24, path: PathLike | None 
     return page.done(path)
 
 
-def draw_batch(
+def show_batch(
     batch: Batch,
     legend: Encoder,
     *,
-    format: Format,  # noqa: A002 - the field's word
+    format: BatchFormat,  # noqa: A002 - the field's word
     count: int = 12,
     path: PathLike | None = None,
 ) -> Figure:
@@ -183,7 +183,7 @@ def draw_batch(
     >>> import segfeed
     >>> source = segfeed.scan("sample", "val")
     >>> loader = Loader(source, segfeed.Plan.exact(source.sizes, batch_size=4), threads=0)
-    >>> figure = draw_batch(next(iter(loader)), source.legend, format=loader.format, count=1)
+    >>> figure = show_batch(next(iter(loader)), source.legend, format=loader.format, count=1)
     >>> [axes.get_label() for axes in figure.axes]
     ['page', 'image 0 2026_000005', 'labels 0 2026_000005']
     """
@@ -218,7 +218,7 @@ def _void_remark(pair: Pair, legend: Encoder) -> str:
     return ", all void" if (pair.labels == legend.void).all() else ""
 
 
-def _describe_batch(batch: Batch, wanted: Format) -> str:
+def _describe_batch(batch: Batch, wanted: BatchFormat) -> str:
     height, width = np.shape(batch.labels)[1:]
     return (
         f"images {wanted.dtype} {wanted.layout}, labels {wanted.label_dtype}, {height} × {width} px (height × width), "
@@ -226,7 +226,7 @@ def _describe_batch(batch: Batch, wanted: Format) -> str:
     )
 
 
-def _pixels(batch: Batch, wanted: Format, count: int) -> Pixels:
+def _pixels(batch: Batch, wanted: BatchFormat, count: int) -> Pixels:
     """Undo a format on a batch's first images: uint8 (count, H, W, 3), 0..255.
 
     Raises:
@@ -247,7 +247,7 @@ def _pixels(batch: Batch, wanted: Format, count: int) -> Pixels:
     return pixels
 
 
-def _labels(batch: Batch, wanted: Format, legend: Encoder, count: int) -> npt.NDArray[Any]:
+def _labels(batch: Batch, wanted: BatchFormat, legend: Encoder, count: int) -> npt.NDArray[Any]:
     """Translate a batch's first labels back to the legend's dtype and void: (count, H, W).
 
     Raises:
@@ -264,7 +264,7 @@ def _labels(batch: Batch, wanted: Format, legend: Encoder, count: int) -> npt.ND
     return np.where(void, legend.void, labels).astype(legend.dtype)
 
 
-def _padding(pair: Pair, row: Any, wanted: Format, void: int) -> npt.NDArray[np.bool_]:
+def _padding(pair: Pair, row: Any, wanted: BatchFormat, void: int) -> npt.NDArray[np.bool_]:
     """Mark what of a crop lies outside its image; the image's size is not known, but what padding looks like is."""
     mask = np.ones(pair.labels.shape, np.bool_)
     if row["sample"] < 0:

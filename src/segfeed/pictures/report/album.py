@@ -62,7 +62,7 @@ class Entry:
         if finding.box is None or finding.key != self.key:
             return None
         mask = self.source.samples[self.index].mask
-        is_masks = mask is not None and finding.file == below(self.source.root, mask.place)
+        is_masks = mask is not None and finding.file == below(self.source.root, mask.address)
         return _widen(finding.box, self.picture.mask_left if is_masks else 0, self.picture)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from segfeed.audit.checking import check
 from segfeed.audit.findings import Audit
-from segfeed.audit.listing import Roll, call_roll
+from segfeed.audit.listing import DatasetListing, list_dataset
 from segfeed.datasets.recognition import find_format
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError, StorageError
@@ -71,12 +71,12 @@ def write_report(
     crop_size = Draw(crop_size).crop_size
     audit = check(data, crop_size=crop_size, threads=threads, **scan_options)
     if isinstance(data, Source):
-        roll, why = Roll(data.root, data.format, (data,)), data.why
+        listing, why = DatasetListing(data.root, data.format, (data,)), data.why
     else:
-        roll = call_roll(data, **scan_options)
-        layout, _ = find_format(roll.root, roll.format or None)
-        why = "; ".join(dict.fromkeys([layout.why, *(source.why for source in roll.sources if source.why)]))
-    contents, described = _gather(audit, roll, why, crop_size, count, threads)
+        listing = list_dataset(data, **scan_options)
+        layout, _ = find_format(listing.root, listing.format or None)
+        why = "; ".join(dict.fromkeys([layout.why, *(source.why for source in listing.sources if source.why)]))
+    contents, described = _gather(audit, listing, why, crop_size, count, threads)
     written = datetime.now(UTC)
     page = render(contents=contents, values=described, version=version("segfeed"), written=written)
     _free_place(place, overwrite=overwrite)  # someone may have written it in the meantime
@@ -99,11 +99,11 @@ def _free_place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
 
 
 def _gather(
-    audit: Audit, roll: Roll, why: str, crop_size: tuple[int, int], count: int, threads: int | None
+    audit: Audit, listing: DatasetListing, why: str, crop_size: tuple[int, int], count: int, threads: int | None
 ) -> tuple[Contents, dict[str, Any]]:
     """Count, choose and draw: all that the page says, and what its script must know."""
-    sources = tuple(sorted(roll.sources, key=lambda source: reading_order(source.split)))
-    encoder = sources[0].legend if sources and roll.has_legend else None
+    sources = tuple(sorted(listing.sources, key=lambda source: reading_order(source.split)))
+    encoder = sources[0].legend if sources and listing.has_legend else None
     legend = encoder if isinstance(encoder, Legend) else None
     tallies, joined = tally_splits(sources, legend, threads), joined_splits(sources)
     walls = [choose_samples(tally, crop_size, count) for tally in tallies if tally.split not in joined]

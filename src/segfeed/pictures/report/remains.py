@@ -36,7 +36,7 @@ def with_remains(source: Source) -> Source:
 
 
 def _folders(blobs: Iterable[Blob]) -> set[str]:
-    return {folder for folder in {os.path.dirname(blob.place) for blob in blobs} if os.path.isdir(folder)}
+    return {folder for folder in {os.path.dirname(blob.address) for blob in blobs} if os.path.isdir(folder)}
 
 
 def _files(folders: set[str], suffixes: tuple[str, ...]) -> dict[str, File]:

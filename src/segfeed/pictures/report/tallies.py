@@ -61,7 +61,7 @@ class _Counted:
 
 def files_of(sample: Sample) -> Files:
     """Name the places of a sample's photo and mask: samples of several splits may share them."""
-    return sample.photo.place, sample.mask.place if sample.mask else None
+    return sample.photo.address, sample.mask.address if sample.mask else None
 
 
 def tally_splits(sources: tuple[Source, ...], legend: Legend | None, threads: int | None = None) -> list[Tally]:
