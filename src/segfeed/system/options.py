@@ -1,4 +1,4 @@
-"""Options: the check that every whole-number argument passes."""
+"""The check that every whole-number argument passes; it stands alone because every family needs it, and it needs none."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from segfeed.errors import OptionError
 
 
 def whole_number(name: str, value: Any, low: int, high: int) -> int:
-    """Check an integer option: bool, float and text are refused, as is anything outside low .. high.
+    """Check an integer option and return it as an int.
 
     Raises:
-        OptionError: with the value and what is allowed.
+        OptionError: if it is a bool, a float, a text or any other non-integer, or lies outside low .. high.
     """
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or not low <= value <= high:
-        raise OptionError(f"{name}={value!r} is not a whole number from {low} to {high}.")
+        raise OptionError(name, found=repr(value), expected=f"a whole number from {low} to {high}")
     return int(value)

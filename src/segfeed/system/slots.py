@@ -1,9 +1,9 @@
 """Slots: reusable batch memory that goes back to its pool only when nobody can reach it any more.
 
 A batch of float32 crops is a hundred megabytes; fresh memory of that size costs a page fault every 4 KiB. So memory is
-leased, and returns when the last array, view or tensor that shares it is gone. Each lease wraps the memory in an
-object of its own, which every NumPy view, PyTorch, TensorFlow or JAX array keeps alive; a weak reference to it gives the
-memory back. A consumer that keeps every batch gets fresh memory each time, never changed data.
+leased, and returns when the last array, view or tensor that shares it is gone. Each lease wraps the memory in an object
+of its own, which every NumPy view, PyTorch, TensorFlow or JAX array keeps alive; a weak reference to that object returns
+the memory to the pool. A consumer that keeps every batch gets fresh memory each time, never changed data.
 """
 
 import ctypes
@@ -17,17 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 Memory = Any
-"""Any object that offers writable bytes through the buffer protocol, such as an mmap or an array; dropping it frees them."""
+"""An object with writable bytes in the buffer protocol, such as an mmap or an array; dropping it frees them."""
 
 
 class Pool:
-    """Lease memory of one size, and reuse what was returned.
+    """Memory of one size that is leased, and reused after it was returned.
 
     Args:
         size_bytes: the size of each lease.
-        keep: how many pieces are used again; where more are held at once, the last ones. All others are given back to the
-            system when nobody holds them any more.
-        allocate: gives new memory of a size in bytes, such as memory that a device can read.
+        keep: how many leases are reused; if more are held at once, the latest ones. The memory of all others returns to
+            the system when nobody holds it any more.
+        allocate: returns new memory of a size in bytes, such as memory that a device can read.
 
     >>> pool = Pool(16, keep=2)
     >>> first = pool.lease(); first[:] = 7
@@ -43,14 +43,15 @@ class Pool:
         self._held: deque[_Lease] = deque(maxlen=keep)
 
     def lease(self) -> npt.NDArray[np.uint8]:
-        """Hand out uint8 (size_bytes,), aligned to a page; contents are arbitrary. Never waits."""
+        """Return uint8 (size_bytes,), aligned to a page; its contents are arbitrary. Never waits."""
         try:
             memory = self._free.popleft().memory
         except IndexError:
             memory = self._allocate(self._size)
         owner = (ctypes.c_ubyte * self._size).from_buffer(memory)
-        # What is called when nobody holds the memory any more is no Python code: Ctrl-C that struck there would be lost. It
-        # is called only while the pool holds the lease: dropping the loader frees all.
+        # The callback, which runs when nobody holds the memory any more, is compiled code (deque.append): an exception
+        # that Ctrl-C raised in Python code there would be lost. It runs only as long as the pool holds the lease, so
+        # dropping the loader frees everything.
         lease = _Lease(owner, self._free.append)
         lease.memory = memory
         self._held = deque((held for held in (*self._held, lease) if held() is not None), self._held.maxlen)
@@ -58,7 +59,7 @@ class Pool:
 
 
 class _Lease(weakref.ref):  # type: ignore[type-arg]  # of a ctypes array, whose type depends on its length
-    """Be a weak reference to leased memory, and hold the memory for the next lease."""
+    """A weak reference to the owner of leased memory, which keeps the memory itself for the next lease."""
 
     __slots__ = ("memory",)
     memory: Memory
@@ -70,5 +71,5 @@ def _map_pages(size_bytes: int) -> mmap.mmap:
         try:
             memory.madvise(mmap.MADV_HUGEPAGE)
         except OSError:
-            return memory  # a kernel built without huge pages: small ones serve as well
+            pass  # a kernel built without huge pages: small ones serve as well
     return memory

@@ -26,16 +26,16 @@ _SYNCS_AT_ONCE = 8  # a disk takes many small files together several times faste
 
 
 def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Give the folder for packs and the sample: the argument, else $SEGFEED_CACHE, else the user's cache folder."""
+    """Return the folder for packs and the sample: the argument, else $SEGFEED_CACHE, else the user's cache folder."""
     chosen = cache_dir or os.environ.get("SEGFEED_CACHE")
     return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("segfeed")
 
 
 class WholeFile:
-    """Write a file to its last byte: plain unbuffered writes, repeated until nothing is left.
+    """A new file that is written to its last byte: plain unbuffered writes, repeated until nothing is left.
 
-    Duck-typed for `pyarrow.PythonFile`, which does not look at how much a write took, and which takes any exception for
-    "closed" when it asks: so `closed` is no property, in which Ctrl-C could strike.
+    Duck-typed for `pyarrow.PythonFile`, which ignores how much a write took, and which takes any exception for "closed"
+    when it asks: so `closed` is an attribute, not a property, in which Ctrl-C could raise one.
 
     Attributes:
         closed: whether the file is closed.
@@ -54,7 +54,7 @@ class WholeFile:
         return done
 
     def write_at(self, data: Any, position: int) -> None:
-        """Write all of a bytes-like object from a position on; any thread may, and `write` knows nothing of it."""
+        """Write all of a bytes-like object from a position on, in any thread; where `write` goes on does not change."""
         view = memoryview(data).cast("B")
         done = 0
         while done < len(view):
@@ -99,16 +99,16 @@ def publish(final: Path, fill: Callable[[Path], str | None], *, needed_bytes: in
     """Make a folder that appears under its name complete, or not at all.
 
     Args:
-        final: the folder's name; if it exists in the end (another process was faster), that one stays.
+        final: the folder's path; if it exists in the end (another process was faster), that one stays.
         fill: writes the contents into the empty folder it is given; may return a better name, known only then.
-        needed_bytes: how much will be written; checked against the free space before anything is.
-        remedy: what the user can do where this folder cannot be written, as a clause.
+        needed_bytes: how much will be written; checked against the free space first.
+        remedy: what the user can do if the folder cannot be written, a clause that begins with "or".
 
     Returns:
         folder: under its final name.
 
     Raises:
-        StorageError: too little space, no permission, or the disk failed. Nothing is left behind.
+        StorageError: if there is too little space or no permission, or the disk failed. Nothing is left behind.
     """
     parent = final.parent
     with explained(parent, needed_bytes, remedy):
@@ -129,10 +129,10 @@ def publish(final: Path, fill: Callable[[Path], str | None], *, needed_bytes: in
 
 
 def discard(path: Path) -> None:
-    """Remove a folder at once, as it appeared: readers, and whoever comes after a kill, find all of it or nothing.
+    """Remove a folder at once, as it appeared: readers find all of it or nothing, even if this process is killed.
 
     Raises:
-        StorageError: it may not be removed.
+        StorageError: if it cannot be removed.
     """
     try:
         if not path.name.endswith(_UNFINISHED):
@@ -140,9 +140,8 @@ def discard(path: Path) -> None:
     except FileNotFoundError:
         return  # another process removed it first
     except OSError as error:
-        raise StorageError(
-            f"{path}: this cannot be removed ({error.strerror}); remove it as the user who made it."
-        ) from error
+        found = f"this cannot be removed ({error.strerror})"
+        raise StorageError(str(path), found=found, remedy="remove it as the user who made it") from error
     _remove(path)
 
 
@@ -166,7 +165,7 @@ def unfinished_name(name: str) -> str:
 
 
 def _host() -> str:
-    """Name where process ids mean something: this machine, and in it this container."""
+    """Return the name of what process ids belong to: this machine, and in it this container."""
     host = socket.gethostname().replace(".", "-") or "localhost"
     with contextlib.suppress(OSError):  # Linux only
         host += f"-{os.stat('/proc/self/ns/pid').st_ino}"
@@ -174,7 +173,7 @@ def _host() -> str:
 
 
 def _is_orphan(path: Path) -> bool:
-    """Tell whether the process that was making `path` is gone; processes of other machines are left alone."""
+    """Check whether the process that was making `path` is gone; what other machines are making is not an orphan."""
     parts = path.name.removesuffix(_UNFINISHED).split(".")
     if len(parts) < 4 or parts[-3] != _host() or not parts[-2].isdigit():
         return False
@@ -183,7 +182,7 @@ def _is_orphan(path: Path) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False
+        pass  # it lives, and belongs to another user
     return False
 
 
@@ -196,29 +195,32 @@ def _remove(path: Path) -> None:
 
 
 def check_space(folder: Path, needed: int, remedy: str) -> None:
-    """Refuse to begin where too little room is left.
+    """Check that a folder's disk has room for `needed` bytes.
 
     Raises:
-        StorageError: with what is needed and what is free.
+        StorageError: if it has less, counting what is left to others.
     """
     free = shutil.disk_usage(folder).free
     if needed and free < needed + _SPARE_BYTES:
         raise StorageError(
-            f"{folder}: {_size(needed)} are needed and {_size(free)} are free, of which {_size(_SPARE_BYTES)} stay free for others; "
-            f"make room{', ' if remedy else ''}{remedy}."
+            str(folder),
+            found=f"{_size(free)} are free, of which {_size(_SPARE_BYTES)} are left to others",
+            expected=f"room for {_size(needed)}",
+            remedy=f"make room{', ' if remedy else ''}{remedy}",
         )
 
 
 @contextlib.contextmanager
 def explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
-    """Turn the system's refusals to write into one sentence with the remedy."""
+    """Turn the system's refusals to write into a StorageError with the remedy."""
     try:
         yield
     except SegfeedError:  # some are OSErrors, too
         raise
     except OSError as error:
+        expected = ""
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            found = f"the disk is full ({error.strerror}); {_size(needed)} were needed"
+            found, expected = f"the disk is full ({error.strerror})", f"room for {_size(needed)}" if needed else ""
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             found = f"the folder cannot be written ({error.strerror})"
         elif error.errno in (errno.ENOTDIR, errno.EEXIST) and not folder.is_dir():
@@ -230,7 +232,7 @@ def explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
         else:
             found = f"the system refused to write ({error.strerror})"
         advice = f"choose another cache_dir, {remedy}" if remedy else "choose another folder"
-        raise StorageError(f"{folder}: {found}; {advice}.") from error
+        raise StorageError(str(folder), found=found, expected=expected, remedy=advice) from error
 
 
 def _rename(unfinished: Path, final: Path) -> None:
@@ -243,12 +245,12 @@ def _rename(unfinished: Path, final: Path) -> None:
 
 
 def _sync_tree(folder: Path) -> None:
-    """Bring a folder to the disk with all that it holds, whoever wrote it."""
-    places = list(os.walk(folder, topdown=False))
+    """Bring a folder to the disk with all that it holds, no matter what wrote it."""
+    folders = list(os.walk(folder, topdown=False))  # the deepest first: a folder lists only what is on the disk
     with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
-        for _ in pool.map(sync, [Path(path, name) for path, _, names in places for name in names]):
+        for _ in pool.map(sync, [Path(path, name) for path, _, names in folders for name in names]):
             pass  # what failed is raised here
-    for path, _, _ in places:
+    for path, _, _ in folders:
         sync(Path(path))
 
 

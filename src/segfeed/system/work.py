@@ -1,14 +1,18 @@
-"""Parallel work in threads: decoders, hashes and kernels release the interpreter's lock, so threads are enough."""
+"""Work that takes a while: many calls in threads with their results in order, and bars that show how far they are.
 
-import contextlib
+Decoders, hashes and kernels release the interpreter's lock, so threads are enough.
+"""
+
 import os
 import resource
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from segfeed.system.options import whole_number
 
@@ -21,10 +25,10 @@ def available_cores() -> int:
 
 
 def worker_count(threads: int | None) -> int:
-    """Give the number of threads that do the work: one at least, and all cores where `threads` is None.
+    """Return the number of threads that do the work: at least one, and one a core if `threads` is None.
 
     Raises:
-        OptionError: no whole number, or less than 0.
+        OptionError: if `threads` is not a whole number from 0 to 1024.
     """
     return available_cores() if threads is None else max(whole_number("threads", threads, 0, 1024), 1)
 
@@ -35,11 +39,10 @@ def disk_faults() -> int:
 
 
 def in_order(work: Callable[[int], Result], count: int, threads: int | None = None) -> Iterator[Result]:
-    """Run work(0) .. work(count - 1) in threads and yield the results in order, few at a time in memory.
+    """Run work(0) .. work(count - 1) in threads and yield the results in order.
 
-    A few results for each thread are under way or wait to be taken.
-
-    An exception surfaces where its result would have; what was not begun yet is then left undone.
+    Only a few results for each thread are under way or wait in memory to be taken. If a call raises, its exception comes
+    in its result's turn, and calls that have not begun by then are left out.
 
     >>> list(in_order(lambda n: n * n, 5, threads=2))
     [0, 1, 4, 9, 16]
@@ -57,53 +60,44 @@ def in_order(work: Callable[[int], Result], count: int, threads: int | None = No
                 future.cancel()
 
 
-@contextlib.contextmanager
+@contextmanager
 def show_progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error while the block runs; call what it yields with how much was done.
+    """Show a bar on standard error while the block runs; call what it yields with how much more was done.
 
     >>> with show_progress("packing", 10) as advance:
     ...     advance(10)
     """
-    if not _is_watched():
-        yield lambda _: None
-        return
-    # Imported here: most programs never draw a bar, and rich takes a tenth of a second to load.
-    from rich.progress import BarColumn, MofNCompleteColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    with _bar(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda done: bar.advance(task, done)
+    with _bar(label, total, 0, "MofNCompleteColumn") as update:
+        yield lambda more: update(advance=more)
 
 
-@contextlib.contextmanager
+@contextmanager
 def show_bytes(label: str, total_bytes: int | None, done_bytes: int = 0) -> Iterator[Callable[[int], None]]:
     """Show a bar with rate and time left for bytes that come in; call what it yields with how many are there in all.
 
     Args:
         label: what they are.
-        total_bytes: how many there will be; None where that is not known.
-        done_bytes: how many were there before, which say nothing about the rate.
+        total_bytes: how many there will be; None if that is not known.
+        done_bytes: how many were there before, which do not count in the rate.
 
     >>> with show_bytes("a.tar", 1000, 500) as show:
     ...     show(1000)
     """
-    if not _is_watched():
-        yield lambda _: None
+    with _bar(label, total_bytes, done_bytes, "DownloadColumn", "TransferSpeedColumn") as update:
+        yield lambda done: update(completed=done)
+
+
+@contextmanager
+def _bar(label: str, total: int | None, done: int, *columns: str) -> Iterator[Callable[..., None]]:
+    """Show a bar with some of rich's columns if a person watches; yield what updates it."""
+    if not sys.stderr.isatty() and "ipykernel" not in sys.modules:
+        yield lambda **_: None
         return
-    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn  # noqa: PLC0415
+    # Imported here: most programs never show a bar, and rich takes a tenth of a second to load.
+    from rich import progress  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
 
-    with _bar(BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as bar:
-        task = bar.add_task(label, total=total_bytes, completed=done_bytes)
-        yield lambda done: bar.update(task, completed=done)
-
-
-def _is_watched() -> bool:
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
-
-
-def _bar(*columns: Any) -> Any:
-    from rich.console import Console  # noqa: PLC0415 - as above
-    from rich.progress import Progress, TextColumn  # noqa: PLC0415 - as above
-
-    label = TextColumn("{task.description}", markup=False)
-    return Progress(label, *columns, console=Console(stderr=True), transient=True)
+    chosen = [getattr(progress, column)() for column in ("BarColumn", *columns, "TimeRemainingColumn")]
+    text = progress.TextColumn("{task.description}", markup=False)
+    with progress.Progress(text, *chosen, console=Console(stderr=True), transient=True) as bar:
+        yield partial(bar.update, bar.add_task(label, total=total, completed=done))
