@@ -1,18 +1,19 @@
-"""Crops: the plain way to cut a row's window out of a pair, against one pixel after the other."""
+"""Rows: made by field name; the plain way to cut a row's window out of a pair, against one pixel after the other."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from segfeed.pixels.pair import Pair
-from segfeed.plans.rows import ROW, cut, intersect
+from segfeed.plans.rows import ROW, cut, intersect, make_row
 
 SIDES = st.integers(1, 7)
 STARTS = st.integers(-12, 12)
 
 
 def coded_pair(height, width, dtype=np.uint8):
-    """Give a pair whose pixels say where they are: red = row, green = column, labels = 16 * row + column."""
+    """Return a pair whose pixels say where they are: red = row, green = column, labels = 16 * row + column."""
     y, x = np.mgrid[:height, :width]
     return Pair(np.stack([y, x, y + x], -1).astype(np.uint8), (16 * y + x).astype(dtype))
 
@@ -20,7 +21,8 @@ def coded_pair(height, width, dtype=np.uint8):
 @given(SIDES, SIDES, STARTS, STARTS, SIDES, SIDES, st.booleans())
 def test_every_pixel_comes_from_its_place_or_is_padding(height, width, top, left, rows, columns, flip):
     pair = coded_pair(height, width)
-    crop = cut(pair, np.array((0, top, left, rows, columns, flip), ROW), padding=(9, 8, 7), void=200)
+    row = make_row(top=top, left=left, height=rows, width=columns, flip=flip)
+    crop = cut(pair, row, padding=(9, 8, 7), void=200)
     for y in range(rows):
         for x in range(columns):
             source_y, source_x = top + y, left + (columns - 1 - x if flip else x)
@@ -31,7 +33,7 @@ def test_every_pixel_comes_from_its_place_or_is_padding(height, width, top, left
 
 @given(SIDES, SIDES, STARTS, STARTS, SIDES, SIDES)
 def test_a_window_never_leaves_image_or_crop(height, width, top, left, rows, columns):
-    window = intersect(np.array((0, top, left, rows, columns, False), ROW), height, width)
+    window = intersect(make_row(top=top, left=left, height=rows, width=columns), height, width)
     image, crop = np.zeros((height, width)), np.zeros((rows, columns))
     assert image[window.source].shape == crop[window.out].shape
     overlap = [
@@ -42,13 +44,13 @@ def test_a_window_never_leaves_image_or_crop(height, width, top, left, rows, col
 
 
 def test_a_row_without_a_sample_is_all_padding_and_void():
-    crop = cut(coded_pair(4, 4), np.array((-1, 0, 0, 2, 3, False), ROW), padding=(1, 2, 3))
+    crop = cut(coded_pair(4, 4), make_row(sample=-1, height=2, width=3), padding=(1, 2, 3))
     assert crop.image.tolist() == [[[1, 2, 3]] * 3] * 2
     assert crop.labels.tolist() == [[255] * 3] * 2
 
 
 def test_labels_keep_their_dtype():
-    crop = cut(coded_pair(20, 30, np.uint16), np.array((0, 18, 28, 4, 4, False), ROW), void=65535)
+    crop = cut(coded_pair(20, 30, np.uint16), make_row(top=18, left=28, height=4, width=4), void=65535)
     assert np.uint16 == crop.labels.dtype
     assert crop.labels[0].tolist() == [316, 317, 65535, 65535]
 
@@ -56,7 +58,7 @@ def test_labels_keep_their_dtype():
 def test_a_crop_is_a_copy():
     pair = coded_pair(4, 4)
     before = pair.image.copy()
-    crop = cut(pair, np.array((0, 0, 0, 4, 4, False), ROW))
+    crop = cut(pair, make_row(height=4, width=4))
     crop.image[:] = 0
     assert np.array_equal(before, pair.image)
 
@@ -70,4 +72,12 @@ def test_a_row_is_literal():
         "width": "<i4",
         "flip": "|b1",
     }
-    assert ROW.itemsize == 25
+    assert ROW.itemsize == sum(ROW[name].itemsize for name in ROW.names)
+
+
+def test_a_row_is_made_by_field_name_and_what_is_not_named_is_zero():
+    row = make_row(sample=3, left=-2, flip=True)
+    assert (row.dtype, row.shape) == (ROW, ())
+    assert {name: row[name].item() for name in ROW.names if row[name]} == {"sample": 3, "left": -2, "flip": True}
+    with pytest.raises(ValueError, match="no field"):
+        make_row(column=1)

@@ -4,7 +4,8 @@ Every draw is a hash of (seed, epoch, purpose, counter). A permutation of n samp
 computed for single positions, so row 10**9 costs as much as row 0. Seed and epoch are mixed as separate words: the
 usual `seed + epoch` makes epoch 1 of seed 0 equal to epoch 0 of seed 1.
 
-Sources: splitmix64 (Steele, Lea & Flood 2014); Feistel networks over Z_a x Z_b with cycle walking (Black & Rogaway 2002).
+Sources: splitmix64 (Steele, Lea & Flood 2014); Feistel networks over Z_a x Z_b with cycle walking (Black & Rogaway
+2002).
 """
 
 from functools import lru_cache
@@ -24,6 +25,7 @@ def _word(number: int) -> Words:
     return np.array(number, np.uint64)
 
 
+# splitmix64's constants, once as Python's integers (for keys) and once as NumPy's words (for draws).
 _MASK = 0xFFFF_FFFF_FFFF_FFFF
 _GAMMA = 0x9E37_79B9_7F4A_7C15
 _MULTIPLIERS = (0xBF58_476D_1CE4_E5B9, 0x94D0_49BB_1331_11EB)
@@ -31,8 +33,7 @@ _SHIFTS = (30, 27, 31)
 _GAMMA_WORD, *_MULTIPLIER_WORDS = map(_word, (_GAMMA, *_MULTIPLIERS))
 _SHIFT_WORDS = tuple(map(_word, _SHIFTS))
 _ROUNDS = 12
-# A network over so few numbers is not random enough; ranking their hashes is exact.
-_SMALL = 16
+_SMALL = 16  # a network over fewer numbers is not random enough; ranking their hashes is exact
 
 
 def derive_key(*words: int) -> int:
@@ -61,6 +62,8 @@ def draw(key: int, counters: Words) -> Words:
 
 
 def _draw(key: Words, counters: Words) -> Words:
+    # splitmix64's output number `counter` from the state `key`, mixed with the key once more: if mixed once only, two
+    # keys that differ by a multiple of gamma would share a stream, shifted.
     words = counters * _GAMMA_WORD
     words += key
     _mix(words)
@@ -85,42 +88,51 @@ def permute(key: int, size: int, positions: Words) -> npt.NDArray[np.int64]:
     if size < _SMALL:
         ranked = np.argsort(draw(key, np.arange(size, dtype=np.uint64)), kind="stable")
         return ranked[positions.astype(np.intp)].astype(np.int64)
+    # The network permutes 0 .. rows * columns - 1, at most rows - 1 numbers too many. A result beyond the samples goes
+    # through it again until it is one ("cycle walking"): following a cycle of a permutation, no two positions meet.
     rows = _ceil_sqrt(size)
     columns = -(-size // rows)
     found = _feistel(key, rows, columns, positions)
-    while (outside := found >= size).any():  # cycle walking: at most rows - 1 of rows * columns numbers lie outside
+    while (outside := found >= size).any():
         found[outside] = _feistel(key, rows, columns, found[outside])
     return found.astype(np.int64)
 
 
 def _feistel(key: int, rows: int, columns: int, numbers: Words) -> Words:
+    """Permute numbers 0 .. rows * columns - 1: each is a pair (left, right), of which every round changes one half.
+
+    A round adds a hash of one half to the other, modulo the other's size. Whatever the hash is, subtracting it undoes
+    the round; so all rounds together are a bijection.
+    """
     a, b = _word(rows), _word(columns)
     left = numbers // b
     right = numbers - left * b
-    for step, turn in enumerate(_turns(key)):
+    for step, round_key in enumerate(_round_keys(key)):
         if step % 2 == 0:
-            left = _add(left, _draw(turn, right), a)
+            left = _add(left, _draw(round_key, right), a)
         else:
-            right = _add(right, _draw(turn, left), b)
+            right = _add(right, _draw(round_key, left), b)
     return left * b + right
 
 
 @lru_cache(maxsize=16)
-def _turns(key: int) -> tuple[Words, ...]:
-    """Derive the keys of a network's rounds: of an epoch, as a rule, which asks for them at every batch."""
+def _round_keys(key: int) -> tuple[Words, ...]:
+    """Derive the keys of a network's rounds; kept, since every batch of an epoch asks for the same."""
     return tuple(_word(derive_key(key, step)) for step in range(_ROUNDS))
 
 
 def _add(numbers: Words, bits: Words, modulus: Words) -> Words:
-    """Add bits to numbers below `modulus`, modulo `modulus`; NumPy divides by one number far faster than it takes remainders."""
+    """Add bits to numbers below `modulus`, modulo `modulus`."""
+    # Two remainders without `%`: NumPy divides by one number far faster than it takes remainders, and a sum below twice
+    # the modulus needs no division: below the modulus, `bits - modulus` wraps around to what is larger than `bits`.
     bits -= bits // modulus * modulus
     bits += numbers
-    added: Words = np.minimum(bits, bits - modulus)  # below zero wraps around to what is larger
+    added: Words = np.minimum(bits, bits - modulus)
     return added
 
 
 def _ceil_sqrt(number: int) -> int:
-    root = int(number**0.5)
+    root = int(number**0.5)  # as a float, it may be off if `number` is above 2**52
     while root * root < number:
         root += 1
     while (root - 1) * (root - 1) >= number:
@@ -129,7 +141,7 @@ def _ceil_sqrt(number: int) -> int:
 
 
 def _mix(words: Words) -> Words:
-    """Mix words in place, and give them back."""
+    """Mix words in place by splitmix64's finaliser, a bijection, and return them."""
     for shift, multiplier in zip(_SHIFT_WORDS, _MULTIPLIER_WORDS, strict=False):
         words ^= words >> shift
         words *= multiplier
@@ -138,6 +150,7 @@ def _mix(words: Words) -> Words:
 
 
 def _mix_int(word: int) -> int:
+    """Do what `_mix` does to one Python integer."""
     for shift, multiplier in zip(_SHIFTS, _MULTIPLIERS, strict=False):
         word = ((word ^ (word >> shift)) * multiplier) & _MASK
     return word ^ (word >> _SHIFTS[2])

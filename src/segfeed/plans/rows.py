@@ -1,4 +1,4 @@
-"""Crops: the rows of a plan, and the plain way to cut one out of a pair."""
+"""Rows: one line of a plan each, and the plain way to cut a row's crop out of a pair."""
 
 from typing import Any, NamedTuple
 
@@ -8,13 +8,28 @@ import numpy.typing as npt
 from segfeed.pixels.pair import Pair
 
 ROW = np.dtype([("sample", "<i8"), ("top", "<i4"), ("left", "<i4"), ("height", "<i4"), ("width", "<i4"), ("flip", "?")])
-"""One row of a plan: which sample (-1: none, all void), which window of it in pixels, mirrored or not."""
+"""One row of a plan: which sample (-1: none, all void), which window of it in px, mirrored or not.
+
+More fields will come: rows are made and read by field name, never by position.
+"""
 
 Rows = npt.NDArray[np.void]
 
 
+def make_row(**fields: Any) -> Any:
+    """Return one row, an array () of dtype `ROW`; fields that are not named are 0.
+
+    >>> make_row(sample=3, height=320, width=480)["width"].item()
+    480
+    """
+    row = np.zeros((), ROW)
+    for name, value in fields.items():
+        row[name] = value
+    return row
+
+
 class Window(NamedTuple):
-    """Hold the part of a row's window that lies on the image.
+    """The part of a row's window that lies on the image.
 
     `source` slices the image, `out` slices the crop; both are (rows, columns), before any flip.
     """
@@ -26,7 +41,7 @@ class Window(NamedTuple):
 def intersect(row: Any, height: int, width: int) -> Window:
     """Find the part of a row's window that lies on an image of this height and width (px).
 
-    >>> row = np.array((0, -1, 2, 4, 4, False), ROW)
+    >>> row = make_row(top=-1, left=2, height=4, width=4)
     >>> intersect(row, 10, 10).source
     (slice(0, 3, None), slice(2, 6, None))
     """
@@ -36,7 +51,7 @@ def intersect(row: Any, height: int, width: int) -> Window:
         (int(row["left"]), int(row["width"]), width),
     ):
         first = min(max(start, 0), size)
-        last = max(min(start + length, size), first)
+        last = max(min(start + length, size), first)  # not before `first`: beside the image the part is empty
         spans.append((slice(first, last), slice(first - start, last - start)))
     (source_y, out_y), (source_x, out_x) = spans
     return Window((source_y, source_x), (out_y, out_x))
@@ -55,7 +70,7 @@ def cut(pair: Pair, row: Any, *, padding: tuple[int, int, int] = (0, 0, 0), void
         image: uint8 (height, width, 3); labels: the pair's label dtype (height, width).
 
     >>> pair = Pair(np.zeros((2, 2, 3), np.uint8), np.array([[1, 2], [3, 4]], np.uint8))
-    >>> cut(pair, np.array((0, 0, -1, 2, 3, False), ROW)).labels.tolist()
+    >>> cut(pair, make_row(left=-1, height=2, width=3)).labels.tolist()
     [[255, 1, 2], [255, 3, 4]]
     """
     shape = int(row["height"]), int(row["width"])

@@ -1,4 +1,4 @@
-"""The check that every whole-number argument passes; it stands alone because every family needs it, and it needs none."""
+"""The check of every whole-number argument: a module of its own, since every family needs it and it needs none."""
 
 from typing import Any
 

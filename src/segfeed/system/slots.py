@@ -1,11 +1,12 @@
 """Slots: reusable batch memory that goes back to its pool only when nobody can reach it any more.
 
 A batch of float32 crops is a hundred megabytes; fresh memory of that size costs a page fault every 4 KiB. So memory is
-leased, and returns when the last array, view or tensor that shares it is gone. Each lease wraps the memory in an object
-of its own, which every NumPy view, PyTorch, TensorFlow or JAX array keeps alive; a weak reference to that object returns
-the memory to the pool. A consumer that keeps every batch gets fresh memory each time, never changed data.
+leased, and returns when the last array, view or tensor that shares it is gone. Each lease wraps the memory in an
+object of its own, which every NumPy view, PyTorch, TensorFlow or JAX array keeps alive; a weak reference to that object
+returns the memory to the pool. A consumer that keeps every batch gets fresh memory each time, never changed data.
 """
 
+import contextlib
 import ctypes
 import mmap
 import weakref
@@ -68,8 +69,6 @@ class _Lease(weakref.ref):  # type: ignore[type-arg]  # of a ctypes array, whose
 def _map_pages(size_bytes: int) -> mmap.mmap:
     memory = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):  # Linux only: 2 MiB pages cut the page faults of the first use by 512
-        try:
+        with contextlib.suppress(OSError):  # a kernel built without huge pages: small ones serve as well
             memory.madvise(mmap.MADV_HUGEPAGE)
-        except OSError:
-            pass  # a kernel built without huge pages: small ones serve as well
     return memory

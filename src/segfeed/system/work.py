@@ -41,8 +41,8 @@ def disk_faults() -> int:
 def in_order(work: Callable[[int], Result], count: int, threads: int | None = None) -> Iterator[Result]:
     """Run work(0) .. work(count - 1) in threads and yield the results in order.
 
-    Only a few results for each thread are under way or wait in memory to be taken. If a call raises, its exception comes
-    in its result's turn, and calls that have not begun by then are left out.
+    Only a few results for each thread are under way or wait in memory to be taken. If a call raises, its exception
+    comes in its result's turn, and calls that have not begun by then are left out.
 
     >>> list(in_order(lambda n: n * n, 5, threads=2))
     [0, 1, 4, 9, 16]
