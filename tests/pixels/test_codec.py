@@ -1,6 +1,7 @@
 """The codec: the bytes of photos and masks to exact pixels, or a named error; never a guess."""
 
 import io
+import re
 import struct
 import zlib
 
@@ -8,19 +9,20 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from segfeed.errors import MaskError, PhotoError, SegfeedError, UnknownColourError
+from segfeed.errors import MaskError, OptionError, PhotoError, SegfeedError, UnknownColourError
 from segfeed.pixels.codec import (
     decode_mask,
     decode_photo,
     decoder_versions,
     encode_mask,
+    kind_of,
     read_labels,
     read_palette,
     read_photo_header,
 )
-from segfeed.pixels.headers import PNG_MAGIC
 from segfeed.pixels.legend import VOC, Legend
 from segfeed.pixels.palette import voc_colours
+from segfeed.pixels.png import PNG_MAGIC
 
 NOISE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)
 
@@ -92,6 +94,31 @@ def test_real_photos_equal_pillow_exactly(voc2012_part):
 
 
 @pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", "empty (0 bytes)"),
+        (b"\xff\xd8\xff\xe0", "a JPEG"),
+        (PNG_MAGIC, "a PNG"),
+        (b"GIF89a", "a GIF"),
+        (b"BM12", "a BMP"),
+        (b"RIFF1234WEBPVP8 ", "a WebP"),
+        (b"\0\0\0\x18ftypheic", "a HEIF or AVIF"),
+        (b"\0\0\0\x18ftypavif", "a HEIF or AVIF"),
+        (b"<!DOCTYPE html>", "an HTML or XML page"),
+        (b"<svg", "an HTML or XML page"),
+        (b"%PDF-1.7", "a PDF"),
+        (b"PK\x03\x04", "a ZIP archive"),
+        (b"II*\0", "a TIFF"),
+        (b"MM\0*", "a TIFF"),
+        (b"hello", "not a picture"),
+        (b"\x89PN", "not a picture"),
+    ],
+)
+def test_the_first_bytes_tell_the_kind(data, kind):
+    assert kind == kind_of(data)
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "pillow_pil_sample_cmyk.jpg",
@@ -115,8 +142,9 @@ def test_odd_photos_equal_pillow_exactly(shared_data, name):
     "name", ["pillow_truncated_jpeg.jpg", "pillow_truncated_image.png", "pillow_broken.png", "pillow_i_trns.png"]
 )
 def test_odd_photos_that_no_one_can_read_exactly_are_refused(shared_data, name):
-    with pytest.raises(PhotoError, match=f"^{name}: "):
+    with pytest.raises(PhotoError) as caught:
         decode_photo((shared_data / "odd" / name).read_bytes(), name)
+    assert caught.value.where == name
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
@@ -175,25 +203,30 @@ def test_interlaced_png_photos_hold_their_pixels(size):
 @pytest.mark.parametrize("colour", [0, 2])
 def test_16_bit_photos_are_refused(colour):
     shape = (3, 4) if colour == 0 else (3, 4, 3)
-    with pytest.raises(PhotoError, match=r"p\.png: a 16-bit photo; expected 8 bits a channel"):
+    with pytest.raises(PhotoError) as caught:
         decode_photo(write_png(np.zeros(shape), 16, colour), "p.png")
+    assert (caught.value.where, caught.value.found) == ("p.png", "a 16-bit photo")
+    assert caught.value.expected == "8 bits a channel"
 
 
 def test_animated_photos_are_refused():
     frames = [Image.new("RGB", (8, 8), (n, 0, 0)) for n in (0, 200)]
     webp = save(frames[0], "WEBP", save_all=True, append_images=frames[1:])
-    with pytest.raises(PhotoError, match="an animation of 2 frames"):
+    with pytest.raises(PhotoError) as caught:
         decode_photo(webp, "p.webp")
-    with pytest.raises(PhotoError, match="an animated PNG"):
+    assert caught.value.found == "an animation of 2 frames"
+    with pytest.raises(PhotoError) as caught:
         decode_photo(animated_png(), "p.png")
+    assert caught.value.found == "an animated PNG"
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])
 def test_a_jpeg_truncated_anywhere_is_refused(options):
     data = save(Image.fromarray(NOISE), "JPEG", **options)
     for length in range(len(data) - 2):
-        with pytest.raises(PhotoError, match=r"^p\.jpg: "):
+        with pytest.raises(PhotoError) as caught:
             decode_photo(data[:length], "p.jpg")
+        assert caught.value.where == "p.jpg"
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
@@ -205,8 +238,9 @@ def test_a_jpeg_whose_rest_is_zeros_or_an_end_mark_is_refused(share, options, sm
     scan = data.index(b"\xff\xda") + 14
     kept = scan + int((len(data) - scan) * share)
     for damaged in (data[:kept] + b"\xff\xd9", data[:kept] + bytes(len(data) - kept)):
-        with pytest.raises(PhotoError, match=r"p\.jpg: .*restore the file from its origin") as caught:
+        with pytest.raises(PhotoError) as caught:
             decode_photo(damaged, "p.jpg")
+        assert (caught.value.where, caught.value.remedy) == ("p.jpg", "restore the file from its origin")
         assert caught.value.is_damage
 
 
@@ -215,41 +249,45 @@ def test_a_real_jpeg_half_of_which_is_missing_is_refused(voc2012_part):
         data = path.read_bytes()
         half = len(data) // 2
         for damaged in (data[:half], data[:half] + b"\xff\xd9", data[:half] + bytes(len(data) - half)):
-            with pytest.raises(PhotoError, match=path.name):
+            with pytest.raises(PhotoError) as caught:
                 decode_photo(damaged, path.name)
+            assert caught.value.where == path.name
 
 
 @pytest.mark.parametrize(
-    ("data", "name", "found"),
+    ("data", "name", "found", "expected"),
     [
-        (save(Image.fromarray(NOISE), "PNG"), "p.jpg", "a PNG; expected a JPEG"),
-        (save(Image.fromarray(NOISE), "JPEG"), "p.PNG", "a JPEG; expected a PNG"),
-        (b"<!DOCTYPE html><html>", "p.jpg", "an HTML or XML page; expected a JPEG"),
-        (b"", "p.jpeg", r"empty \(0 bytes\); expected a JPEG"),
-        (b"\0\0\0\x18ftypheic", "p.jpg", "a HEIF or AVIF; expected a JPEG"),
-        (b"hello", "photo", "not a picture; expected JPEG or PNG or BMP or WEBP"),
-        (save(Image.new("L", (2, 2)), "GIF"), "photo", "a GIF; expected JPEG"),
-        (save(Image.new("L", (2, 2)), "TIFF"), "photo", "a TIFF; expected JPEG"),
+        (save(Image.fromarray(NOISE), "PNG"), "p.jpg", "a PNG", "a JPEG, as the name says"),
+        (save(Image.fromarray(NOISE), "JPEG"), "p.PNG", "a JPEG", "a PNG, as the name says"),
+        (b"<!DOCTYPE html><html>", "p.jpg", "an HTML or XML page", "a JPEG, as the name says"),
+        (b"", "p.jpeg", "empty (0 bytes)", "a JPEG, as the name says"),
+        (b"\0\0\0\x18ftypheic", "p.jpg", "a HEIF or AVIF", "a JPEG, as the name says"),
+        (b"hello", "photo", "not a picture", "JPEG or PNG or BMP or WEBP"),
+        (save(Image.new("L", (2, 2)), "GIF"), "photo", "a GIF", "JPEG or PNG or BMP or WEBP"),
+        (save(Image.new("L", (2, 2)), "TIFF"), "photo", "a TIFF", "JPEG or PNG or BMP or WEBP"),
     ],
     ids=range(8),
 )
-def test_a_mislabelled_photo_is_named_for_what_it_is(data, name, found):
-    with pytest.raises(PhotoError, match=f"^{name}: {found}") as caught:
+def test_a_mislabelled_photo_is_named_for_what_it_is(data, name, found, expected):
+    with pytest.raises(PhotoError) as caught:
         decode_photo(data, name)
+    assert (caught.value.where, caught.value.found, caught.value.expected) == (name, found, expected)
     assert caught.value.is_damage == (data == b"")
 
 
 def test_a_jpeg_coding_that_no_decoder_takes_is_refused():
     data = save(Image.fromarray(NOISE), "JPEG").replace(b"\xff\xc0", b"\xff\xc9", 1)
-    with pytest.raises(PhotoError, match="a JPEG with arithmetic coding"):
+    with pytest.raises(PhotoError) as caught:
         decode_photo(data, "p.jpg")
+    assert caught.value.found == "a JPEG with arithmetic coding"
 
 
 def test_a_jpeg_of_thousands_of_scans_is_refused():
     data = save(Image.fromarray(NOISE), "JPEG", progressive=True)
     scan = data[data.rindex(b"\xff\xda") : -2]
-    with pytest.raises(PhotoError, match="more than 500 scans"):
+    with pytest.raises(PhotoError) as caught:
         decode_photo(data[:-2] + scan * 500 + b"\xff\xd9", "p.jpg")
+    assert caught.value.found == "a progressive JPEG of more than 500 scans"
 
 
 def huge(kind):
@@ -265,26 +303,31 @@ def huge(kind):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP"])
 def test_a_photo_that_declares_billions_of_pixels_is_refused_before_memory_is_taken(kind):
-    with pytest.raises(PhotoError, match=r"^photo: "):
+    with pytest.raises(PhotoError) as caught:
         decode_photo(huge(kind))
-    with pytest.raises(PhotoError, match=r"^photo: "):
+    assert caught.value.where == "photo"
+    with pytest.raises(PhotoError) as caught:
         read_photo_header(huge(kind), "photo")
+    assert caught.value.where == "photo"
 
 
 def test_the_size_that_is_too_large_is_named():
-    with pytest.raises(PhotoError, match="declares 60000 x 60000 pixels; expected 1 to 89,478,485"):
-        decode_photo(huge("PNG"))
-    with pytest.raises(MaskError, match="declares 60000 x 60000 pixels; expected 1 to 89,478,485"):
-        decode_mask(huge("PNG"))
+    for error_type, decode in ((PhotoError, decode_photo), (MaskError, decode_mask)):
+        with pytest.raises(error_type) as caught:
+            decode(huge("PNG"))
+        fields = caught.value.found, caught.value.expected
+        assert fields == ("declares 60000 x 60000 pixels", "1 to 89,478,485")
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5, 0)])
 def test_a_picture_without_pixels_is_refused(size):
     data = write_png(np.zeros((1, 1)), 8, 0, size=size)
-    with pytest.raises(PhotoError, match="photo: "):
+    with pytest.raises(PhotoError) as caught:
         decode_photo(data)
-    with pytest.raises(MaskError, match="mask: "):
+    assert caught.value.where == "photo"
+    with pytest.raises(MaskError) as caught:
         decode_mask(data)
+    assert caught.value.where == "mask"
 
 
 def test_zip_bombs_in_text_are_skipped():
@@ -325,17 +368,20 @@ def test_the_orientation_of_odd_photos_is_read(shared_data, name, expected):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 def test_the_header_of_what_is_cut_off_is_an_error(kind):
     data = save(Image.fromarray(NOISE), kind)
-    with pytest.raises(PhotoError, match=r"^p: "):
+    with pytest.raises(PhotoError) as caught:
         read_photo_header(data[:14], "p")
+    assert caught.value.where == "p"
 
 
 def test_loading_truncated_pictures_elsewhere_is_noticed(monkeypatch):
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     png = save(Image.fromarray(NOISE), "PNG")
-    with pytest.raises(PhotoError, match="LOAD_TRUNCATED_IMAGES is switched on"):
+    with pytest.raises(PhotoError) as caught:
         decode_photo(png, "p.png")
-    with pytest.raises(MaskError, match="LOAD_TRUNCATED_IMAGES is switched on"):
+    assert "LOAD_TRUNCATED_IMAGES is switched on" in caught.value.found
+    with pytest.raises(MaskError) as caught:
         decode_mask(png, "m.png")
+    assert "LOAD_TRUNCATED_IMAGES is switched on" in caught.value.found
 
 
 @pytest.mark.parametrize("colour", [0, 2, 3])
@@ -395,8 +441,10 @@ def test_a_16_bit_mask_serves_many_classes_only():
     data = decode_mask(write_png(np.array([[0, 20]]), 16, 0), "m.png")
     many = Legend(tuple(f"c{i}" for i in range(300)))
     assert read_labels(data, many).tolist() == [[0, 20]]
-    with pytest.raises(MaskError, match=r"m\.png: a 16-bit gray mask, but labels of at most 254 classes are 8-bit"):
+    with pytest.raises(MaskError) as caught:
         read_labels(data, VOC, name="m.png")
+    assert caught.value.where == "m.png"
+    assert caught.value.found == "a 16-bit gray mask, but labels of at most 254 classes are 8-bit"
 
 
 def test_interlaced_masks_give_their_indices():
@@ -430,32 +478,41 @@ def test_an_opaque_alpha_channel_is_dropped(mode):
 def test_a_transparent_mask_is_refused(mode):
     pixels = np.array(Image.fromarray(NOISE[:4, :5]).convert(mode))
     pixels[1, 2, -1] = 254
-    with pytest.raises(MaskError, match=r"m\.png: 5\.0% of the mask is transparent"):
+    with pytest.raises(MaskError) as caught:
         decode_mask(save(Image.fromarray(pixels), "PNG"), "m.png")
+    assert caught.value.where == "m.png"
+    assert caught.value.found.startswith("5.0% of the mask is transparent")
 
 
 def test_real_masks_with_half_transparent_borders_are_refused(shared_data):
     for name in ("labelmeweb_img1_mask_5.png", "pillow_uncompressed_la.png"):
-        with pytest.raises(MaskError, match="transparent"):
+        with pytest.raises(MaskError) as caught:
             decode_mask((shared_data / "odd" / name).read_bytes(), name)
+        assert "transparent" in caught.value.found
 
 
 def test_1_bit_gray_masks_are_refused(shared_data):
-    with pytest.raises(MaskError, match=r"m\.png: a 1-bit gray mask, whose two values are no class ids"):
+    with pytest.raises(MaskError) as caught:
         decode_mask(write_png(np.eye(4), 1, 0), "m.png")
-    with pytest.raises(MaskError, match="a 1-bit gray mask"):
+    assert caught.value.where == "m.png"
+    assert caught.value.found == "a 1-bit gray mask, whose two values are not class ids"
+    with pytest.raises(MaskError) as caught:
         decode_mask((shared_data / "odd" / "pillow_hopper_bw_500.png").read_bytes())
+    assert "a 1-bit gray mask" in caught.value.found
 
 
 @pytest.mark.parametrize(("colour", "channels"), [(2, 3), (4, 2), (6, 4)])
 def test_16_bit_colour_masks_are_refused(colour, channels):
-    with pytest.raises(MaskError, match="a 16-bit colour mask; expected 8 bits a channel"):
+    with pytest.raises(MaskError) as caught:
         decode_mask(write_png(np.zeros((2, 3, channels)), 16, colour), "m.png")
+    assert (caught.value.found, caught.value.expected) == ("a 16-bit colour mask", "8 bits a channel")
 
 
 def test_animated_masks_are_refused():
-    with pytest.raises(MaskError, match=r"m\.png: an animated PNG; expected one picture"):
+    with pytest.raises(MaskError) as caught:
         decode_mask(animated_png(), "m.png")
+    assert (caught.value.where, caught.value.found) == ("m.png", "an animated PNG")
+    assert caught.value.expected == "one picture"
 
 
 @pytest.mark.parametrize("name", ["mask", "2007_000032.jpg", "2007_000032.png"])
@@ -465,22 +522,25 @@ def test_a_jpeg_mask_is_refused_with_the_number_of_its_colours(name):
     data = save(Image.fromarray(VOC.paint(labels)), "JPEG")
     count = len(np.unique(pillow_rgb(data).reshape(-1, 3), axis=0))
     assert count > 3
-    with pytest.raises(MaskError, match=rf"^{name}: a JPEG of {count} colours.*; expected a PNG"):
+    with pytest.raises(MaskError) as caught:
         decode_mask(data, name)
+    assert (caught.value.where, caught.value.expected) == (name, "a PNG")
+    assert caught.value.found.startswith(f"a JPEG of {count} colours")
 
 
 def test_real_jpeg_masks_are_refused_with_the_number_of_their_colours(shared_data):
     paths = [path for path in sorted((shared_data / "exports" / "jpeg-masks" / "masks").rglob("*")) if path.is_file()]
     assert paths
     for path in paths[:5]:
-        with pytest.raises(MaskError, match=r"a JPEG of \d+ colours"):
+        with pytest.raises(MaskError) as caught:
             decode_mask(path.read_bytes(), path.name)
+        assert re.match(r"a JPEG of \d+ colours", caught.value.found)
 
 
 @pytest.mark.parametrize(
     ("data", "found"),
     [
-        (b"", r"empty \(0 bytes\)"),
+        (b"", "empty (0 bytes)"),
         (b"<html>", "an HTML or XML page"),
         (b"BM", "a BMP"),
         (b"GIF89a", "a GIF"),
@@ -488,21 +548,24 @@ def test_real_jpeg_masks_are_refused_with_the_number_of_their_colours(shared_dat
     ],
 )
 def test_what_is_no_png_is_no_mask(data, found):
-    with pytest.raises(MaskError, match=rf"^m\.png: {found}; expected a PNG"):
+    with pytest.raises(MaskError) as caught:
         decode_mask(data, "m.png")
+    assert (caught.value.where, caught.value.found, caught.value.expected) == ("m.png", found, "a PNG")
 
 
 def test_a_damaged_jpeg_as_a_mask_is_an_error():
     data = save(Image.fromarray(NOISE), "JPEG")
-    with pytest.raises(SegfeedError, match=r"^m\.png: "):
+    with pytest.raises(SegfeedError) as caught:
         decode_mask(data[: len(data) // 2], "m.png")
+    assert caught.value.where == "m.png"
 
 
 def test_a_mask_truncated_anywhere_is_refused():
     data = small_mask()
     for length in range(len(data)):
-        with pytest.raises(MaskError, match=r"^m\.png: "):
+        with pytest.raises(MaskError) as caught:
             decode_mask(data[:length], "m.png")
+        assert caught.value.where == "m.png"
 
 
 def test_any_flipped_bit_of_a_mask_is_an_error_or_changes_nothing():
@@ -526,14 +589,18 @@ def test_any_flipped_bit_of_a_mask_is_an_error_or_changes_nothing():
 
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_a_mask_with_rows_missing_behind_good_checksums_is_refused(rows):
-    with pytest.raises(MaskError, match=r"^m\.png: damaged PNG"):
+    with pytest.raises(MaskError) as caught:
         decode_mask(write_png(np.ones((rows, 4)), 8, 0, size=(3, 4)), "m.png")
+    assert caught.value.where == "m.png"
+    assert caught.value.found.startswith("damaged PNG (")
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_a_png_photo_with_rows_missing_behind_good_checksums_is_refused(rows):
-    with pytest.raises(PhotoError, match=r"^p\.png: damaged PNG"):
+    with pytest.raises(PhotoError) as caught:
         decode_photo(write_png(np.ones((rows, 4, 3)), 8, 2, size=(3, 4)), "p.png")
+    assert caught.value.where == "p.png"
+    assert caught.value.found.startswith("damaged PNG (")
 
 
 def test_a_mask_with_a_wrong_zlib_trailer_behind_good_checksums_is_refused():
@@ -541,8 +608,10 @@ def test_a_mask_with_a_wrong_zlib_trailer_behind_good_checksums_is_refused():
     raw[-1] ^= 1
     header = struct.pack(">IIBBBBB", 2, 2, 8, 0, 0, 0, 0)
     data = PNG_MAGIC + chunk(b"IHDR", header) + chunk(b"IDAT", bytes(raw)) + chunk(b"IEND", b"")
-    with pytest.raises(MaskError, match=r"^m\.png: damaged PNG"):
+    with pytest.raises(MaskError) as caught:
         decode_mask(data, "m.png")
+    assert caught.value.where == "m.png"
+    assert caught.value.found.startswith("damaged PNG (")
 
 
 def test_labels_come_from_the_palette_of_each_file():
@@ -555,16 +624,18 @@ def test_labels_come_from_the_palette_of_each_file():
 
 def test_an_index_beyond_the_palette_is_an_error():
     data = write_png(np.array([[0, 5]]), 8, 3, [(b"PLTE", palette_bytes(3))])
-    with pytest.raises(
-        UnknownColourError, match=r"m\.png, row 0, column 1: index 5 lies beyond the file's palette of 3 colours"
-    ):
+    with pytest.raises(UnknownColourError) as caught:
         read_labels(decode_mask(data, "m.png"), VOC, name="m.png")
+    assert caught.value.where == "m.png"
+    assert caught.value.found.startswith("row 0, column 1: index 5, beyond the file's palette of 3 colours")
 
 
 def test_the_name_of_the_mask_and_the_rule_for_the_unknown_reach_the_legend():
     data = save(Image.fromarray(np.array([[(1, 2, 3)]], np.uint8)), "PNG")
-    with pytest.raises(UnknownColourError, match=r"^m\.png, row 0, column 0: colour \(1, 2, 3\)"):
+    with pytest.raises(UnknownColourError) as caught:
         read_labels(decode_mask(data), VOC, name="m.png")
+    assert caught.value.where == "m.png"
+    assert caught.value.found.startswith("row 0, column 0: colour (1, 2, 3)")
     assert read_labels(decode_mask(data), VOC, unknown="void").tolist() == [[255]]
 
 
@@ -580,10 +651,12 @@ def test_an_encoded_mask_is_read_back(classes):
 
 
 def test_what_no_palette_holds_is_not_encoded():
-    with pytest.raises(MaskError, match="300 classes do not fit a palette of 256 colours"):
+    with pytest.raises(MaskError) as caught:
         encode_mask(np.zeros((1, 1), np.uint8), Legend(tuple(f"c{i}" for i in range(300))))
-    with pytest.raises(ValueError, match="labels hold 21"):
+    assert caught.value.found == "300 classes, which do not fit a palette of 256 colours"
+    with pytest.raises(OptionError) as caught:
         encode_mask(np.full((1, 1), 21, np.uint8), VOC)
+    assert caught.value.found == "id 21"
 
 
 def test_the_palette_of_a_file_is_read():
@@ -597,8 +670,10 @@ def test_the_palette_of_a_file_is_read():
     ids=["empty", "text", "gray", "jpeg"],
 )
 def test_a_file_without_a_palette_is_refused(data):
-    with pytest.raises(MaskError, match=r"^m: no palette in this file; expected a palette PNG"):
+    with pytest.raises(MaskError) as caught:
         read_palette(data, "m")
+    assert caught.value.where == "m"
+    assert (caught.value.found, caught.value.expected) == ("no palette in this file", "a palette PNG")
 
 
 def test_the_decoders_are_named_with_their_versions():
@@ -613,8 +688,10 @@ def test_photo_is_decoded_into_the_memory_it_is_given(tmp_path, suffix):
     out = np.zeros((6, 8, 3), np.uint8)
     assert decode_photo(path.read_bytes(), path.name, out=out) is out
     np.testing.assert_array_equal(out, decode_photo(path.read_bytes(), path.name))
-    with pytest.raises(PhotoError, match=rf"a\.{suffix}: 8 x 6 px .* where 6 x 8 were expected"):
+    with pytest.raises(PhotoError) as caught:
         decode_photo(path.read_bytes(), path.name, out=np.zeros((8, 6, 3), np.uint8))
+    assert caught.value.where == path.name
+    assert (caught.value.found, caught.value.expected) == ("8 x 6 px (width x height)", "6 x 8 px")
 
 
 @pytest.mark.parametrize("cut", [1, 4])
@@ -623,5 +700,7 @@ def test_a_mask_whose_pixels_lack_their_checksum_is_refused(cut):
     lines = zlib.compress(b"".join(b"\0" + bytes([row] * 6) for row in range(5)))
     header = struct.pack(">IIBBBBB", 6, 5, 8, 0, 0, 0, 0)
     data = PNG_MAGIC + chunk(b"IHDR", header) + chunk(b"IDAT", lines[:-cut]) + chunk(b"IEND", b"")
-    with pytest.raises(MaskError, match=r"a\.png: damaged PNG"):
+    with pytest.raises(MaskError) as caught:
         decode_mask(data, "a.png")
+    assert caught.value.where == "a.png"
+    assert caught.value.found.startswith("damaged PNG (")

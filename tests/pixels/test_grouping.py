@@ -73,24 +73,32 @@ def test_legend_comes_back_from_json():
 
 
 def test_unknown_class_is_named_with_the_nearest():
-    with pytest.raises(LegendError, match="has no class 'cats', but 'cat'; its classes are background, aeroplane"):
+    with pytest.raises(LegendError) as caught:
         regroup(VOC, {"cats": "animal", "*": None})
+    assert (caught.value.where, caught.value.found) == ("legend 'voc2012'", "no class 'cats', but 'cat'")
+    assert caught.value.expected.startswith("one of background, aeroplane")
 
 
 def test_class_that_the_mapping_leaves_out_is_named():
-    with pytest.raises(LegendError, match=r"does not say what becomes of background, .*tv/monitor; name them, or add"):
+    with pytest.raises(LegendError) as caught:
         regroup(VOC, {"cat": "animal"})
+    assert caught.value.found.startswith("the mapping does not say what becomes of background, ")
+    assert caught.value.found.endswith("tv/monitor")
+    assert caught.value.remedy.startswith("name them, or add")
 
 
 def test_mapping_that_leaves_nothing_is_refused():
-    with pytest.raises(LegendError, match="makes everything void"):
+    with pytest.raises(LegendError) as caught:
         regroup(VOC, {"*": None})
+    assert caught.value.found == "the mapping makes everything void"
 
 
 @pytest.mark.parametrize("groups", [{"cat": 3, "*": None}, {"cat": ["animal"], "*": None}])
 def test_what_is_no_mapping_of_names_is_refused(groups):
-    with pytest.raises(LegendError, match="is no mapping from class names"):
+    with pytest.raises(LegendError) as caught:
         regroup(VOC, groups)
+    assert caught.value.found == repr(groups)
+    assert caught.value.expected == "a mapping from class names to class names or None"
 
 
 def test_scan_and_load_take_a_mapping_and_pack_it_apart(voc_folder, cache):
@@ -106,7 +114,7 @@ def test_scan_and_load_take_a_mapping_and_pack_it_apart(voc_folder, cache):
 
 
 def test_mapping_of_object_ids_is_refused(voc_folder):
-    with pytest.raises(OptionError, match="no meaning for task"):
+    with pytest.raises(OptionError, match="task"):
         scan(voc_folder, task="instance", legend=PETS)
 
 

@@ -16,9 +16,9 @@ def test_a_pair_unpacks_into_image_and_labels():
 
 @pytest.mark.parametrize("shape", [(3, 2), (2, 4), (1, 3), (2, 3, 1), (2,)])
 def test_labels_of_another_size_are_refused_with_both_sizes(shape):
-    with pytest.raises(SizeMismatchError, match=r"differ in size: \(2, 3\) and \(") as error:
+    with pytest.raises(SizeMismatchError) as error:
         Pair(np.zeros((2, 3, 3), np.uint8), np.zeros(shape, np.uint8))
-    assert str(shape) in str(error.value)
+    assert error.value.found == f"an image of (2, 3) and labels of {shape} (height, width)"
     assert isinstance(error.value, SegfeedError)
     assert isinstance(error.value, ValueError)
 

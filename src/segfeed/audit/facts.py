@@ -14,10 +14,11 @@ from segfeed.audit.unknowns import Unknowns, known_values, measure_unknowns
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.source import Sample, Source
 from segfeed.errors import MaskError, SegfeedError, UnknownColourError
-from segfeed.pixels.codec import StoredMask, decode_mask, decode_photo, read_labels, read_photo_header
-from segfeed.pixels.headers import JPEG_MAGIC, PNG_MAGIC, kind_of, read_jpeg_header, read_png_header
+from segfeed.pixels.codec import StoredMask, decode_mask, decode_photo, kind_of, read_labels, read_photo_header
+from segfeed.pixels.jpeg import JPEG_MAGIC, read_jpeg_header
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.palette import colour_codes
+from segfeed.pixels.png import PNG_MAGIC, read_png_header
 
 Size = tuple[int, int]
 Part = Literal["photo", "mask"]

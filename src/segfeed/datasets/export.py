@@ -22,8 +22,9 @@ import pyarrow.parquet as pq
 from segfeed.datasets.source import Source
 from segfeed.errors import LegendError, OptionError
 from segfeed.pixels.codec import encode_mask
-from segfeed.pixels.headers import JPEG_MAGIC, PNG_MAGIC
+from segfeed.pixels.jpeg import JPEG_MAGIC
 from segfeed.pixels.legend import Legend
+from segfeed.pixels.png import PNG_MAGIC
 from segfeed.system.storage import WholeFile, publish, write_whole
 from segfeed.system.work import in_order, show_progress
 

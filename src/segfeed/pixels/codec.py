@@ -18,36 +18,41 @@ import simplejpeg
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from segfeed.errors import MaskError, PhotoError, SourceError
-from segfeed.pixels.headers import (
-    JPEG_MAGIC,
-    PNG_MAGIC,
-    check_stream,
-    inflate_indices,
-    kind_of,
-    read_jpeg_header,
-    read_png,
-    read_png_header,
-)
+from segfeed.pixels.jpeg import JPEG_MAGIC, JpegHeader, read_jpeg_header
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.palette import VOID_COLOUR, colour_codes
+from segfeed.pixels.png import PNG_MAGIC, RESTORE, check_stream, inflate_indices, read_png, read_png_header
 
 MAX_PIXELS = 89_478_485
-"""The most pixels a photo or mask may declare, Pillow's own limit before it warns. A few bytes can declare billions."""
+"""The most pixels that a photo or mask may declare: Pillow's own limit. A few bytes can declare billions."""
+
+_MAGICS = (
+    (JPEG_MAGIC, "a JPEG"),
+    (PNG_MAGIC, "a PNG"),
+    (b"GIF8", "a GIF"),
+    (b"BM", "a BMP"),
+    (b"II*\0", "a TIFF"),
+    (b"MM\0*", "a TIFF"),
+    (b"%PDF", "a PDF"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"<", "an HTML or XML page"),
+)
 
 _PHOTO_FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 _PHOTO_MODES = ("L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "1")
 _SUFFIXES = {".jpg": "a JPEG", ".jpeg": "a JPEG", ".png": "a PNG", ".bmp": "a BMP", ".webp": "a WebP"}
 _MAX_SCANS = 500  # a few hundred thousand bytes can ask for thousands of passes over a huge picture
+_SAVE_PLAIN = "save it again as a plain JPEG"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredMask:
-    """Hold a mask as stored.
+    """A mask as stored.
 
     Attributes:
         pixels: uint8 (H, W, 3) colours, or uint8 or uint16 (H, W) indices.
-        palette: uint8 (N, 3), the file's own colours of the indices; None where indices are bare.
+        palette: uint8 (N, 3), the file's own colours of the indices; None if indices are bare.
     """
 
     pixels: npt.NDArray[Any]
@@ -56,11 +61,22 @@ class StoredMask:
 
 @dataclass(frozen=True, slots=True)
 class PhotoHeader:
-    """Hold what a photo declares about itself: stored height and width (px), and its EXIF orientation (1 = upright)."""
+    """What a photo declares about itself: stored height and width (px), and its EXIF orientation (1 = upright)."""
 
     height: int
     width: int
     orientation: int
+
+
+def kind_of(data: bytes) -> str:
+    """Recognise a file by its first bytes: "a JPEG", "empty (0 bytes)", "not a picture"."""
+    if not data:
+        return "empty (0 bytes)"
+    if data[8:12] == b"WEBP":
+        return "a WebP"
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypavif", b"ftypmif1"):
+        return "a HEIF or AVIF"
+    return next((kind for magic, kind in _MAGICS if data.startswith(magic)), "not a picture")
 
 
 def read_photo_header(data: bytes, name: str) -> PhotoHeader:
@@ -71,7 +87,7 @@ def read_photo_header(data: bytes, name: str) -> PhotoHeader:
         name: what the photo is called in an error.
 
     Raises:
-        PhotoError: no photo, zero or too many pixels.
+        PhotoError: if it is not a photo, or declares no pixels or too many.
     """
     if data.startswith(JPEG_MAGIC):
         jpeg = _jpeg_header(data, name)
@@ -90,18 +106,19 @@ def decode_photo(
 ) -> npt.NDArray[np.uint8]:
     """Decode a photo to the pixels that are stored; an EXIF orientation is not applied.
 
-    Gray becomes three equal channels; CMYK and palette photos are converted as Pillow does; an alpha channel is dropped.
+    Gray becomes three equal channels; CMYK and palette photos are converted as by Pillow; an alpha channel is dropped.
 
     Args:
         data: the bytes of a JPEG, PNG, BMP or WebP file.
         name: what the photo is called in an error.
-        out: uint8 (H, W, 3), contiguous: gets the pixels, and is returned.
+        out: uint8 (H, W, 3), contiguous: if given, it gets the pixels, and is returned.
 
     Returns:
         image: uint8 (H, W, 3), red, green, blue, 0..255.
 
     Raises:
-        PhotoError: the photo is not of the size of `out`; or damaged, truncated, mislabelled, 16-bit, animated, or too large a file.
+        PhotoError: if the photo is damaged, truncated, mislabelled, 16-bit, animated or too large, or not of the size
+            of `out`.
     """
     _check_suffix(data, name)
     image = _decode_jpeg(data, name, out) if data.startswith(JPEG_MAGIC) else _decode_with_pillow(data, name)
@@ -115,28 +132,26 @@ def decode_photo(
 def decode_mask(data: bytes, name: str = "mask") -> StoredMask:
     """Decode a mask to the colours or indices that are stored.
 
-    Palette and gray PNGs of 2, 4 or 8 bits give indices, gray PNGs of 16 bits give uint16 indices, RGB gives colours; an
-    alpha channel must be opaque everywhere.
+    Palette PNGs and gray PNGs of 2, 4 or 8 bits give indices, gray PNGs of 16 bits uint16 indices, RGB PNGs colours;
+    an alpha channel must be opaque everywhere.
 
     Args:
         data: the bytes of a PNG file.
         name: what the mask is called in an error.
 
     Raises:
-        MaskError: not a PNG, damaged, animated, 1-bit gray, 16-bit colour, or not opaque.
+        MaskError: if it is not a PNG, or is damaged, animated, 1-bit gray, 16-bit colour or not opaque.
     """
     if not data.startswith(PNG_MAGIC):
         _refuse_mask(data, name)
     png = read_png(data, name, MaskError)
     _check_size(png.height, png.width, name, MaskError)
     if png.kind == "gray" and png.bits == 1:
-        raise MaskError(
-            f"{name}: a 1-bit gray mask, whose two values are no class ids; save it as an 8-bit index or palette PNG."
-        )
+        found = "a 1-bit gray mask, whose two values are not class ids"
+        raise MaskError(name, found=found, remedy="save it as an 8-bit index or palette PNG")
     if png.kind != "gray" and png.bits == 16:
-        raise MaskError(
-            f"{name}: a 16-bit colour mask; expected 8 bits a channel; save it as 8-bit RGB or as a palette PNG."
-        )
+        remedy = "save it as 8-bit RGB or as a palette PNG"
+        raise MaskError(name, found="a 16-bit colour mask", expected="8 bits a channel", remedy=remedy)
     _refuse_truncating(name, MaskError)
     if (indices := inflate_indices(png, data)) is not None:
         return StoredMask(indices, png.palette)
@@ -146,15 +161,13 @@ def decode_mask(data: bytes, name: str = "mask") -> StoredMask:
     if png.kind in ("gray with alpha", "colour with alpha"):
         if not (pixels[..., -1] == 255).all():
             share = float((pixels[..., -1] != 255).mean())
-            raise MaskError(
-                f"{name}: {share:.1%} of the mask is transparent, so its colours are not what is seen; "
-                "save it without an alpha channel."
-            )
+            found = f"{share:.1%} of the mask is transparent, so its colours are not what is seen"
+            raise MaskError(name, found=found, remedy="save it without an alpha channel")
         pixels = np.ascontiguousarray(pixels[..., 0] if png.kind == "gray with alpha" else pixels[..., :3])
     if png.kind == "gray" and png.bits in (2, 4):
         pixels = pixels // (255 // ((1 << png.bits) - 1))  # Pillow stretches 2 and 4 bits to 0..255
     if png.bits == 16:
-        pixels = pixels.astype(np.uint16)
+        pixels = pixels.astype(np.uint16)  # Pillow's mode "I" is int32
     return StoredMask(pixels, png.palette)
 
 
@@ -165,31 +178,33 @@ def read_labels(mask: StoredMask, legend: Encoder, *, unknown: str = "error", na
         labels: uint8 (H, W), class ids, 255 = void (uint16 and 65535 above 254 classes).
 
     Raises:
-        UnknownColourError: a colour or index is not in the legend and unknown="error".
-        MaskError: a 16-bit mask for a legend of at most 254 classes.
+        UnknownColourError: if a colour or index is not in the legend and unknown="error".
+        MaskError: if the mask has 16 bits and the legend at most 254 classes.
     """
     if mask.palette is not None:
         return legend.encode_palette(mask.pixels, mask.palette, unknown=unknown, name=name)
     if mask.pixels.dtype == np.uint16 and legend.dtype == np.uint8:
-        raise MaskError(
-            f"{name}: a 16-bit gray mask, but labels of at most 254 classes are 8-bit; expected 8-bit indices; save it as an 8-bit PNG."
-        )
+        found = "a 16-bit gray mask, but labels of at most 254 classes are 8-bit"
+        raise MaskError(name, found=found, expected="8-bit indices", remedy="save it as an 8-bit PNG")
     return legend.encode(mask.pixels, unknown=unknown, name=name)
 
 
 def encode_mask(labels: Labels, legend: Legend) -> bytes:
-    """Write labels as a palette PNG in the legend's colours, index = class id, as VOC's masks are.
+    """Write labels as a palette PNG in the legend's colours, index = class id, like VOC's masks.
 
     Args:
         labels: uint8 (H, W), class ids, 255 = void.
         legend: at most 254 classes.
 
     Raises:
-        MaskError: the legend has more classes than a palette has colours.
+        MaskError: if the legend has more classes than a palette has colours.
     """
     if legend.dtype != np.uint8:
         raise MaskError(
-            f"{len(legend)} classes do not fit a palette of 256 colours; keep such labels as 16-bit arrays."
+            f"legend {legend.title!r}",
+            found=f"{len(legend)} classes, which do not fit a palette of 256 colours",
+            expected="at most 254",
+            remedy="keep such labels as 16-bit arrays",
         )
     legend.check_labels(labels)
     palette = np.zeros((256, 3), np.uint8)
@@ -206,16 +221,16 @@ def read_palette(data: bytes, name: str = "mask") -> npt.NDArray[np.uint8]:
     """Read the palette of a palette PNG: uint8 (N, 3).
 
     Raises:
-        MaskError: the file is no palette PNG.
+        MaskError: if the file is not a palette PNG.
     """
     palette = read_png(data, name, MaskError).palette if data.startswith(PNG_MAGIC) else None
     if palette is None:
-        raise MaskError(f"{name}: no palette in this file; expected a palette PNG.")
+        raise MaskError(name, found="no palette in this file", expected="a palette PNG")
     return palette
 
 
 def decoder_versions() -> dict[str, str]:
-    """Name the decoders and their versions: other versions may decode a JPEG to other pixels."""
+    """Return the decoders' versions by name: other versions may decode a JPEG to other pixels."""
     return {"simplejpeg": simplejpeg.__version__, "pillow": PIL.__version__}
 
 
@@ -223,19 +238,16 @@ def _orientation(picture: Image.Image, name: str) -> int:
     try:
         found = picture.getexif().get(0x0112, 1)
     except (OSError, ValueError, SyntaxError) as error:
-        raise PhotoError(
-            f"{name}: unreadable EXIF ({_reason(error)}); restore the file from its origin.", is_damage=True
-        ) from error
+        raise _damaged(PhotoError, name, "unreadable EXIF", error) from error
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
 def _check_suffix(data: bytes, name: str) -> None:
     expected = _SUFFIXES.get(os.path.splitext(name)[1].lower())
     if expected is not None and kind_of(data) != expected:
-        raise PhotoError(
-            f"{name}: {kind_of(data)}; expected {expected}, as the name says; replace or rename the file.",
-            is_damage=not data,
-        )
+        expected = f"{expected}, as the name says"
+        remedy = "replace or rename the file"
+        raise PhotoError(name, found=kind_of(data), expected=expected, remedy=remedy, is_damage=not data)
 
 
 def _decode_jpeg(data: bytes, name: str, out: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
@@ -244,37 +256,34 @@ def _decode_jpeg(data: bytes, name: str, out: npt.NDArray[np.uint8] | None = Non
     if header.components == 4:
         return _decode_with_pillow(data, name)
     if header.unsupported:
-        raise PhotoError(
-            f"{name}: a JPEG with {header.unsupported}; expected 8-bit Huffman-coded; save it again as a plain JPEG."
-        )
+        found = f"a JPEG with {header.unsupported}"
+        raise PhotoError(name, found=found, expected="8 bits a channel, Huffman-coded", remedy=_SAVE_PLAIN)
     if header.progressive and data.count(b"\xff\xda") > _MAX_SCANS:
-        raise PhotoError(f"{name}: a progressive JPEG of more than {_MAX_SCANS} scans; save it again as a plain JPEG.")
+        raise PhotoError(name, found=f"a progressive JPEG of more than {_MAX_SCANS} scans", remedy=_SAVE_PLAIN)
     if out is not None:
         _check_fits((header.height, header.width, 3), out, name)
     try:
         pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", strict=True, buffer=out)
     except ValueError as error:
-        raise PhotoError(
-            f"{name}: damaged JPEG ({_reason(error)}); restore the file from its origin.", is_damage=True
-        ) from error
+        raise _damaged(PhotoError, name, "damaged JPEG", error) from error
     return pixels if out is None else out
 
 
 def _check_fits(shape: tuple[int, ...], out: npt.NDArray[np.uint8], name: str) -> None:
     if shape != out.shape:
         raise PhotoError(
-            f"{name}: {shape[1]} x {shape[0]} px (width x height) where {out.shape[1]} x {out.shape[0]} were expected; "
-            "scan the source again, and read it when nothing writes to it."
+            name,
+            found=f"{shape[1]} x {shape[0]} px (width x height)",
+            expected=f"{out.shape[1]} x {out.shape[0]} px",
+            remedy="scan the source again, and read it when nothing writes to it",
         )
 
 
-def _jpeg_header(data: bytes, name: str) -> Any:
+def _jpeg_header(data: bytes, name: str) -> JpegHeader:
     header = read_jpeg_header(data)
     if header is None:
-        raise PhotoError(
-            f"{name}: truncated or damaged JPEG (no picture header in {len(data)} bytes); restore the file from its origin.",
-            is_damage=True,
-        )
+        found = f"truncated or damaged JPEG (no picture header in {len(data)} bytes)"
+        raise PhotoError(name, found=found, remedy=RESTORE, is_damage=True)
     return header
 
 
@@ -283,19 +292,18 @@ def _decode_with_pillow(data: bytes, name: str) -> npt.NDArray[np.uint8]:
         png = read_png(data, name, PhotoError)
         _check_size(png.height, png.width, name, PhotoError)
         if png.bits == 16:
-            raise PhotoError(
-                f"{name}: a 16-bit photo; expected 8 bits a channel; convert it to 8 bits in the way your task needs."
-            )
+            remedy = "convert it to 8 bits in the way your task needs"
+            raise PhotoError(name, found="a 16-bit photo", expected="8 bits a channel", remedy=remedy)
         check_stream(png, data, name, PhotoError)
         data = png.pixels_only(data)
     with _open(data, name, _PHOTO_FORMATS, PhotoError) as picture:
         _check_size(picture.height, picture.width, name, PhotoError)
         if picture.mode not in _PHOTO_MODES:
-            raise PhotoError(
-                f"{name}: pixel mode {picture.mode}; expected one of {', '.join(_PHOTO_MODES)}; save it as 8-bit RGB."
-            )
+            expected = f"one of {', '.join(_PHOTO_MODES)}"
+            raise PhotoError(name, found=f"pixel mode {picture.mode}", expected=expected, remedy="save it as 8-bit RGB")
         if (frames := getattr(picture, "n_frames", 1)) > 1:
-            raise PhotoError(f"{name}: an animation of {frames} frames; expected one picture; save the frame you mean.")
+            found = f"an animation of {frames} frames"
+            raise PhotoError(name, found=found, expected="one picture", remedy="save the frame you mean")
         _pixels(picture, name, PhotoError)
         return np.array(picture.convert("RGB"))
 
@@ -305,33 +313,23 @@ def _open(data: bytes, name: str, formats: tuple[str, ...], error_type: type[Sou
     try:
         return Image.open(io.BytesIO(data), formats=formats)
     except UnidentifiedImageError:
-        raise error_type(
-            f"{name}: {kind_of(data)}; expected {' or '.join(formats)}; replace the file or correct its name.",
-            is_damage=not data,
-        ) from None
+        expected, remedy = " or ".join(formats), "replace the file or correct its name"
+        raise error_type(name, found=kind_of(data), expected=expected, remedy=remedy, is_damage=not data) from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise error_type(
-            f"{name}: unreadable {kind_of(data)} ({_reason(error)}); restore the file from its origin.",
-            is_damage=True,
-        ) from error
+        raise _damaged(error_type, name, f"unreadable {kind_of(data).removeprefix('a ')}", error) from error
 
 
 def _refuse_truncating(name: str, error_type: type[SourceError]) -> None:
     if ImageFile.LOAD_TRUNCATED_IMAGES:
-        raise error_type(
-            f"{name}: PIL.ImageFile.LOAD_TRUNCATED_IMAGES is switched on, so a damaged file would decode to invented pixels; "
-            "set it back to False."
-        )
+        found = "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is switched on, so a damaged file would decode to invented pixels"
+        raise error_type(name, found=found, remedy="set it back to False")
 
 
 def _pixels(picture: Image.Image, name: str, error_type: type[SourceError]) -> npt.NDArray[Any]:
     try:
         return np.array(picture)
     except (OSError, ValueError, SyntaxError) as error:
-        raise error_type(
-            f"{name}: damaged {picture.format} ({_reason(error)}); restore the file from its origin.",
-            is_damage=True,
-        ) from error
+        raise _damaged(error_type, name, f"damaged {picture.format}", error) from error
 
 
 def _refuse_mask(data: bytes, name: str) -> NoReturn:
@@ -340,15 +338,21 @@ def _refuse_mask(data: bytes, name: str) -> NoReturn:
         with contextlib.suppress(PhotoError):  # a damaged one is refused all the same
             colours = len(np.unique(colour_codes(_decode_jpeg(data, name))))
             found = f"a JPEG of {colours} colours, which JPEG's loss has blurred"
-    raise MaskError(f"{name}: {found}; expected a PNG; export the masks again as PNG.", is_damage=not data)
+    remedy = "export the masks again as PNG"
+    raise MaskError(name, found=found, expected="a PNG", remedy=remedy, is_damage=not data)
 
 
 def _check_size(height: int, width: int, name: str, error_type: type[SourceError]) -> None:
     if not 0 < height * width <= MAX_PIXELS:
         raise error_type(
-            f"{name}: declares {width} x {height} pixels; expected 1 to {MAX_PIXELS:,}; the file is damaged, or must be tiled first."
+            name,
+            found=f"declares {width} x {height} pixels",
+            expected=f"1 to {MAX_PIXELS:,}",
+            remedy="restore the file if it is damaged, else cut it into tiles",
         )
 
 
-def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _damaged(error_type: type[SourceError], name: str, found: str, error: BaseException) -> SourceError:
+    """Make the error that names a damaged file, with a decoder's own words for the damage."""
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return error_type(name, found=f"{found} ({reason})", remedy=RESTORE, is_damage=True)

@@ -4,14 +4,10 @@ import difflib
 from collections.abc import Mapping
 
 from segfeed.errors import LegendError
-from segfeed.pixels.legend import Legend
-from segfeed.pixels.palette import Colour
+from segfeed.pixels.legend import ClassCode, Legend
 
 REST = "*"
 VOID = "void"
-
-Stored = tuple[int, Colour, int]
-"""A class id, and the colour and the index that masks hold for it."""
 
 
 def regroup(legend: Legend, groups: Mapping[str, str | None]) -> Legend:
@@ -19,29 +15,30 @@ def regroup(legend: Legend, groups: Mapping[str, str | None]) -> Legend:
 
     Args:
         legend: what stored masks mean.
-        groups: old name -> new name, or None (also "void") for what shall be void; classes that get the same new name are
-            merged. "*" stands for all classes that are not named: "*": "*" keeps them as they are. New classes come in
-            the order in which the mapping names them first.
+        groups: old name -> new name, or None (also "void") for what shall be void; classes that get the same new name
+            are merged. "*" stands for all classes that are not named: "*": "*" keeps them as they are. New classes come
+            in the order in which the mapping names them first.
 
     Returns:
         legend: of the new classes; each takes the colour of its first old class.
 
     Raises:
-        LegendError: a name that the legend does not have, a class that the mapping leaves out, or no class at all.
+        LegendError: if the legend does not have one of the names, the mapping leaves a class out, or no class is left.
 
     >>> legend = Legend(("background", "cat", "dog", "car"))
     >>> regroup(legend, {"background": "background", "cat": "animal", "dog": "animal", "*": None}).names
     ('background', 'animal')
     """
-    becomes = _settle(legend, groups)
+    becomes = _new_names(legend, groups)
     names = tuple(dict.fromkeys(new for new in becomes.values() if new is not None))
     if not names:
-        raise LegendError(f"legend {legend.title!r}: the mapping makes everything void; keep at least one class.")
-    stored = [*zip(range(len(legend)), legend.colours, legend.indices, strict=True), *legend.merged]
-    groups_of: dict[str | None, list[Stored]] = {name: [] for name in (*names, None)}
+        found = "the mapping makes everything void"
+        raise LegendError(f"legend {legend.title!r}", found=found, remedy="keep at least one class")
+    codes = [*zip(range(len(legend)), legend.colours, legend.indices, strict=True), *legend.merged]
+    codes_of: dict[str | None, list[ClassCode]] = {name: [] for name in (*names, None)}
     for old in becomes:  # in the mapping's order, so that a class takes its colour from the first that it names
-        groups_of[becomes[old]] += [each for each in stored if legend.names[each[0]] == old]
-    firsts, void = [groups_of[name][0] for name in names], groups_of[None]
+        codes_of[becomes[old]] += [code for code in codes if legend.names[code[0]] == old]
+    firsts, void = [codes_of[name][0] for name in names], codes_of[None]
     return Legend(
         names,
         tuple(colour for _, colour, _ in firsts),
@@ -49,26 +46,28 @@ def regroup(legend: Legend, groups: Mapping[str, str | None]) -> Legend:
         indices=tuple(index for _, _, index in firsts),
         void_indices=(*legend.void_indices, *(index for _, _, index in void)),
         title=legend.title,
-        merged=tuple((new, *each[1:]) for new, name in enumerate(names) for each in groups_of[name][1:]),
+        merged=tuple((new, *code[1:]) for new, name in enumerate(names) for code in codes_of[name][1:]),
     )
 
 
-def _settle(legend: Legend, groups: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Say of every class what becomes of it, in the order in which the new classes come."""
+def _new_names(legend: Legend, groups: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Return the new name of every class, None for void, in the order in which the new classes come."""
     if not isinstance(groups, Mapping) or not all(isinstance(new, str | None) for new in groups.values()):
-        raise LegendError(f"{groups!r:.80} is no mapping from class names to class names or None.")
+        raise LegendError(
+            "legend", found=f"{groups!r:.80}", expected="a mapping from class names to class names or None"
+        )
+    where = f"legend {legend.title!r}"
     for name in groups:
         if name != REST and name not in legend.names:
             near = difflib.get_close_matches(str(name), legend.names, 1)
-            raise LegendError(
-                f"legend {legend.title!r} has no class {name!r}{f', but {near[0]!r}' if near else ''}; "
-                f"its classes are {', '.join(legend.names)}."
-            )
+            found = f"no class {name!r}{f', but {near[0]!r}' if near else ''}"
+            raise LegendError(where, found=found, expected=f"one of {', '.join(legend.names)}")
     rest = [name for name in legend.names if name not in groups]
     if rest and REST not in groups:
         raise LegendError(
-            f"legend {legend.title!r}: the mapping does not say what becomes of {', '.join(rest)}; name them, or add "
-            '"*": None for void, "*": "*" to keep them, or "*": "a name" to merge them.'
+            where,
+            found=f"the mapping does not say what becomes of {', '.join(rest)}",
+            remedy='name them, or add "*": None for void, "*": "*" to keep them, or "*": "a name" to merge them',
         )
     becomes: dict[str, str | None] = {}
     for name, new in groups.items():

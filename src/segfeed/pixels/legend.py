@@ -17,28 +17,42 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.errors import LegendError, OptionError
-from segfeed.pixels.lookup import Labels, as_bytes, as_indices, look_up_codes, look_up_indices, poison_of, settle
+from segfeed.pixels.lookup import (
+    Indices,
+    Labels,
+    Palette,
+    as_bytes,
+    as_indices,
+    look_up_codes,
+    look_up_indices,
+    poison_of,
+    resolve_unknown,
+)
 from segfeed.pixels.palette import VOID_COLOUR, Codes, Colour, as_colours, colour_codes, voc_colours
 
-_MAX_PALETTES = 64  # tables of palettes that are kept; a dataset with a palette of its own in each file keeps no more
+_MAX_PALETTES = 64  # how many palettes' tables are kept, as a dataset may have a palette of its own in every file
+
+ClassCode = tuple[int, Colour, int]
+"""A class id, and the colour and the index that masks store for it."""
 
 
 @dataclass(frozen=True)
 class Legend:
-    """Name the classes of a dataset in order, their colours, and what is void.
+    """The classes of a dataset in order, their colours, and what is void.
 
     Attributes:
         names: one name a class, in the order of the class ids 0, 1, 2, ...
-        colours: one (red, green, blue) a class, 0..255; VOC's palette where none are given.
+        colours: one (red, green, blue) a class, 0..255; VOC's palette if none are given.
         void_colours: stored colours that mean void.
-        indices: the stored value of each class in a gray index mask; where none are given 0, 1, 2, ... without void's.
+        indices: the stored value of each class in a gray index mask; if none are given, 0, 1, 2, ... without void's.
         void_indices: stored values of a gray index mask that mean void; above 254 classes 65535 instead of 255.
         title: what the legend is called in messages.
-        merged: (class id, stored colour, stored index) of further stored classes that mean one of these, as where "cat" and
-            "dog" were merged into "animal".
+        merged: (class id, stored colour, stored index) of further stored classes that mean one of these, for example if
+            "cat" and "dog" were merged into "animal".
 
     Raises:
-        LegendError: no class, a name or colour twice, a colour that is both a class and void, a value out of range.
+        LegendError: if there is no class, a name or colour occurs twice, a colour is both a class and void, or a value
+            is out of range.
 
     >>> legend = Legend(("background", "cat"))
     >>> legend.encode(np.array([[0, 1, 255]], np.uint8))
@@ -51,11 +65,11 @@ class Legend:
     indices: tuple[int, ...] = ()
     void_indices: tuple[int, ...] = (255,)
     title: str = field(default="custom", compare=False)
-    merged: tuple[tuple[int, Colour, int], ...] = ()
+    merged: tuple[ClassCode, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.names, str):
-            raise LegendError(f"names={self.names!r} is one text; give a sequence of class names.")
+            raise LegendError("names", found=f"one text, {self.names!r}", expected="a sequence of class names")
 
         def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)  # frozen: set once, here
@@ -75,12 +89,12 @@ class Legend:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Give the labels' dtype: uint8 up to 254 classes, uint16 above."""
+        """The labels' dtype: uint8 up to 254 classes, uint16 above."""
         return np.dtype(np.uint8 if len(self.names) <= 254 else np.uint16)
 
     @property
     def void(self) -> int:
-        """Give the stored label of void: 255 in uint8, 65535 in uint16."""
+        """The label of void: 255 in uint8, 65535 in uint16."""
         return int(np.iinfo(self.dtype).max)
 
     def encode(self, stored: npt.NDArray[Any], *, unknown: str = "error", name: str = "mask") -> Labels:
@@ -95,33 +109,27 @@ class Legend:
             labels: uint8 (H, W), class ids, 255 = void (uint16 and 65535 above 254 classes).
 
         Raises:
-            UnknownColourError: a colour or index is not in the legend and unknown="error".
+            UnknownColourError: if a colour or index is not in the legend and unknown="error".
 
         >>> Legend(("background", "cat")).encode(np.array([[(128, 0, 0), (224, 224, 192)]], np.uint8))
         array([[  1, 255]], dtype=uint8)
         """
-        if stored.ndim != 2:
+        codes: npt.NDArray[Any]
+        if stored.ndim == 2:
+            kind, codes = "index", as_indices(stored)
+            labels, first = look_up_indices(codes, self._known_indices)
+        else:
             stored = as_bytes(stored)
-            codes = colour_codes(stored)
+            kind, codes = "colour", colour_codes(stored)
             labels, first = look_up_codes(codes, *self._known_codes)
-            if first:
-                found = f"colour {_show(stored[first])} is not in {self._called()}"
-                return settle(labels, self.unknown_label(unknown), codes, name, found)
+        if first is None:
             return labels
-        indices = as_indices(stored)
-        labels, first = look_up_indices(indices, self._known_indices)
-        if first:
-            found = f"index {indices[first]} is not in {self._called()}"
-            return settle(labels, self.unknown_label(unknown), indices, name, found)
-        return labels
+        found = f"{kind} {_describe(stored[first])}"
+        expected, becomes = self._expect(kind), self.unknown_label(unknown)
+        return resolve_unknown(labels, becomes, codes, name=name, found=found, expected=expected)
 
     def encode_palette(
-        self,
-        indices: npt.NDArray[np.uint8],
-        palette: npt.NDArray[np.uint8],
-        *,
-        unknown: str = "error",
-        name: str = "mask",
+        self, indices: Indices, palette: Palette, *, unknown: str = "error", name: str = "mask"
     ) -> Labels:
         """Turn a palette mask into labels: index to colour by the file's own palette, colour to class by the legend.
 
@@ -135,21 +143,23 @@ class Legend:
             labels: as in `encode`.
 
         Raises:
-            UnknownColourError: a colour in use is not in the legend, or an index lies beyond the palette.
+            UnknownColourError: if a colour in use is not in the legend or an index lies beyond the palette, and
+                unknown="error".
 
         >>> palette = np.array([(0, 0, 0), (224, 224, 192), (128, 0, 0)], np.uint8)
         >>> Legend(("background", "cat")).encode_palette(np.array([[0, 1, 2]], np.uint8), palette)
         array([[  0, 255,   1]], dtype=uint8)
         """
         labels, first = look_up_indices(indices, self._palette_table(palette.tobytes()))
-        if first:
-            index = int(indices[first])
-            if index < len(palette):
-                found = f"colour {_show(palette[index])} (palette index {index}) is not in {self._called()}"
-            else:
-                found = f"index {index} lies beyond the file's palette of {len(palette)} colours"
-            return settle(labels, self.unknown_label(unknown), indices, name, found)
-        return labels
+        if first is None:
+            return labels
+        index = int(indices[first])
+        if index < len(palette):
+            found = f"colour {_describe(palette[index])} (palette index {index})"
+        else:
+            found = f"index {index}, beyond the file's palette of {len(palette)} colours"
+        expected, becomes = self._expect("colour"), self.unknown_label(unknown)
+        return resolve_unknown(labels, becomes, indices, name=name, found=found, expected=expected)
 
     def paint(self, labels: Labels) -> npt.NDArray[np.uint8]:
         """Turn labels back into colours.
@@ -161,7 +171,7 @@ class Legend:
             colours: uint8 (H, W, 3).
 
         Raises:
-            OptionError: an id is neither a class nor void.
+            OptionError: if an id is neither a class nor void.
 
         >>> Legend(("background", "cat")).paint(np.array([[1, 255]], np.uint8))[0].tolist()
         [[128, 0, 0], [224, 224, 192]]
@@ -173,17 +183,19 @@ class Legend:
         return table[labels.astype(np.int64)]
 
     def check_labels(self, labels: Labels) -> None:
-        """Refuse labels (H, W) that are not of this legend.
+        """Check that labels (H, W) are of this legend.
 
         Raises:
-            OptionError: an id is neither a class nor void.
+            OptionError: if an id is neither a class nor void.
         """
         ids = labels.astype(np.int64)
         wrong = (ids < 0) | ((ids >= len(self)) & (ids != self.void))
         if wrong.any():
             raise OptionError(
-                f"labels hold {int(ids[wrong][0])}, which is neither one of the {len(self)} classes (0..{len(self) - 1}) "
-                f"nor void ({self.void}); paint labels with the legend that encoded them."
+                "labels",
+                found=f"id {int(ids[wrong][0])}",
+                expected=f"one of {len(self)} classes (0..{len(self) - 1}) or void ({self.void})",
+                remedy="paint labels with the legend that encoded them",
             )
 
     def to_json(self) -> dict[str, Any]:
@@ -203,63 +215,63 @@ class Legend:
         """Read what `to_json` wrote.
 
         Raises:
-            LegendError: a field is missing or malformed.
+            LegendError: if a field is missing or malformed.
         """
         try:
             return cls(**described)
+        except LegendError:
+            raise
         except (TypeError, ValueError) as error:
-            raise LegendError(f"this is no legend: {error}; expected names and, if wanted, colours.") from error
+            found = f"not the description of a legend ({error})"
+            raise LegendError("legend", found=found, expected="names and, if wanted, colours") from error
 
     @classmethod
     def from_palette(cls, palette: npt.NDArray[np.uint8], names: Sequence[str]) -> "Legend":
         """Take the first colours of a file's palette, one for each name, in order.
 
         Raises:
-            LegendError: the palette has fewer colours than there are names.
+            LegendError: if the palette has fewer colours than there are names.
 
         >>> Legend.from_palette(np.array([(0, 0, 0), (9, 9, 9)], np.uint8), ["sky", "road"]).colours
         ((0, 0, 0), (9, 9, 9))
         """
         if len(palette) < len(names):
-            raise LegendError(
-                f"a palette of {len(palette)} colours cannot colour {len(names)} classes; give fewer names."
-            )
+            found = f"{len(palette)} colours for {len(names)} classes"
+            raise LegendError("palette", found=found, expected="at least one colour a class", remedy="give fewer names")
         return cls(tuple(names), tuple(as_colours(palette[: len(names)])), title="palette")
 
     @classmethod
     def from_text(cls, text: str, title: str = "custom") -> "Legend":
         r"""Read one class a line: `name`, `name,r,g,b` or CVAT's `name:r,g,b:parts:actions`; `#` starts a comment.
 
-        Lines without colours get VOC's palette; either all lines have colours or none has.
+        If no line has a colour, the classes get VOC's palette; otherwise every line must have one.
 
         Raises:
-            LegendError: a line is malformed.
+            LegendError: if a line is malformed.
 
         >>> Legend.from_text("sky\nroad").names
         ('sky', 'road')
         """
-        rows = [
-            _parse_line(line) for raw in text.lstrip("\ufeff").splitlines() if (line := raw.strip()) and line[0] != "#"
-        ]
-        colours = [colour for _, colour in rows if colour is not None]
-        if colours and len(colours) != len(rows):
-            plain = next(name for name, colour in rows if colour is None)
-            raise LegendError(
-                f"class {plain!r} has no colour but others have; give a colour to every class or to none."
-            )
-        return cls(tuple(name for name, _ in rows), tuple(colours), title=title)
+        lines = [line for raw in text.lstrip("\ufeff").splitlines() if (line := raw.strip()) and line[0] != "#"]
+        classes = [_parse_line(line, title) for line in lines]
+        colours = [colour for _, colour in classes if colour is not None]
+        if colours and len(colours) != len(classes):
+            plain = next(name for name, colour in classes if colour is None)
+            found = f"class {plain!r} has no colour, but others have"
+            raise LegendError(f"legend {title!r}", found=found, remedy="give a colour to every class or to none")
+        return cls(tuple(name for name, _ in classes), tuple(colours), title=title)
 
     @cached_property
     def digest(self) -> str:
-        """Give the SHA-256 of everything that decides what a stored mask means."""
+        """The SHA-256 of everything that decides what a stored mask means."""
         described = {key: value for key, value in self.to_json().items() if key != "title"}
         return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
     def unknown_label(self, unknown: str) -> int | None:
-        """Resolve the option `unknown`: None for "error", else the label that an unknown colour becomes.
+        """Return the label that an unknown colour becomes by the option `unknown`; None for "error".
 
         Raises:
-            OptionError: it is neither "error", "void" nor a class name.
+            OptionError: if it is neither "error", "void" nor a class name.
         """
         if unknown == "error":
             return None
@@ -267,11 +279,11 @@ class Legend:
             return self.void
         if unknown in self.names:
             return self.names.index(unknown)
-        raise OptionError(f'unknown={unknown!r} is not allowed; use "error", "void" or one of the class names.')
+        raise OptionError("unknown", found=repr(unknown), expected='"error", "void" or one of the class names')
 
     @cached_property
     def _known_codes(self) -> tuple[Codes, Labels]:
-        """Sort the codes of all known colours, with the label of each."""
+        """The codes of all known colours, sorted, and the label of each."""
         merged = tuple(colour for _, colour, _ in self.merged)
         codes = colour_codes(np.array(self.colours + self.void_colours + merged, np.uint8).reshape(-1, 3))
         ids = [*range(len(self)), *[self.void] * len(self.void_colours), *(n for n, _, _ in self.merged)]
@@ -281,7 +293,7 @@ class Legend:
 
     @cached_property
     def _known_indices(self) -> Labels:
-        """List the label of every 16-bit index."""
+        """The label of every 16-bit index, (65536,)."""
         table = np.full(65536, poison_of(self.dtype), self.dtype)
         table[list(self.indices)] = np.arange(len(self))
         table[list(self.void_indices)] = self.void
@@ -290,7 +302,7 @@ class Legend:
         return table
 
     def _palette_table(self, palette: bytes) -> Labels:
-        """List the label of every index of a palette; nearly all masks of a dataset share one."""
+        """Return the label of every index of a palette, (256,); kept, as most masks of a dataset share one palette."""
         table = self._palette_tables.get(palette)
         if table is None:
             table = np.full(256, poison_of(self.dtype), self.dtype)
@@ -304,12 +316,13 @@ class Legend:
     def _palette_tables(self) -> dict[bytes, Labels]:
         return {}
 
-    def _called(self) -> str:
-        return f"legend {self.title!r} ({len(self)} classes)"
+    def _expect(self, kind: str) -> str:
+        return f"{'an' if kind == 'index' else 'a'} {kind} of legend {self.title!r} ({len(self)} classes)"
 
 
-def _show(colour: npt.NDArray[Any]) -> str:
-    return f"({int(colour[0])}, {int(colour[1])}, {int(colour[2])})"
+def _describe(stored: Any) -> str:
+    """Write a colour as (red, green, blue), or an index as a number."""
+    return str(tuple(stored.tolist()) if stored.ndim else stored)
 
 
 def _free_colours(count: int, void: tuple[Colour, ...]) -> tuple[Colour, ...]:
@@ -323,7 +336,7 @@ def _free_indices(count: int, void: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(i for i in range(count + len(void)) if i not in void)[:count]
 
 
-def _parse_line(line: str) -> tuple[str, Colour | None]:
+def _parse_line(line: str, title: str) -> tuple[str, Colour | None]:
     name, separator, rest = line.partition(":" if ":" in line else ",")
     colour = rest.split(":")[0].strip()
     if not separator or not colour:
@@ -331,29 +344,25 @@ def _parse_line(line: str) -> tuple[str, Colour | None]:
     try:
         red, green, blue = (int(part) for part in colour.split(","))
     except ValueError:
-        raise LegendError(
-            f"legend line {line!r} is malformed; expected 'name', 'name,r,g,b' or 'name:r,g,b::'."
-        ) from None
+        expected = "'name', 'name,r,g,b' or 'name:r,g,b::'"
+        raise LegendError(f"legend {title!r}", found=f"line {line!r} is malformed", expected=expected) from None
     return name.strip(), (red, green, blue)
 
 
 def _check(legend: Legend) -> None:
-    """Raise LegendError where the legend contradicts itself."""
+    """Raise LegendError if the legend contradicts itself."""
 
-    def refuse(found: str, remedy: str) -> None:
-        raise LegendError(f"legend {legend.title!r}: {found}; {remedy}.")
+    def refuse(found: str, expected: str) -> None:
+        raise LegendError(f"legend {legend.title!r}", found=found, expected=expected)
 
     if not 1 <= len(legend.names) <= 65534:
-        refuse(f"{len(legend.names)} classes", "a legend has 1 to 65534")
-    for kind, values, wanted in (
-        ("colours", legend.colours, "one a class"),
-        ("indices", legend.indices, "one a class"),
-    ):
+        refuse(f"{len(legend.names)} classes", "1 to 65534")
+    for kind, values in (("colours", legend.colours), ("indices", legend.indices)):
         if len(values) != len(legend.names):
-            refuse(f"{len(values)} {kind} for {len(legend.names)} classes", f"give {wanted}, in the same order")
+            refuse(f"{len(values)} {kind} for {len(legend.names)} classes", "one a class, in the same order")
     folded = [name.strip().casefold() for name in legend.names]
     if "" in folded:
-        refuse(f"class {folded.index('')} has an empty name", "name every class")
+        refuse(f"class {folded.index('')} has an empty name", "a name for every class")
     groups: dict[str, Sequence[Any]] = {
         "name": folded,
         "colour": legend.colours + legend.void_colours + tuple(colour for _, colour, _ in legend.merged),
@@ -362,7 +371,7 @@ def _check(legend: Legend) -> None:
     for kind, items in groups.items():
         item, times = Counter(items).most_common(1)[0]
         if times > 1:
-            refuse(f"{kind} {item!r} occurs twice", "classes and void must differ in name, colour and index")
+            refuse(f"{kind} {item!r} occurs twice", "classes and void that differ in name, colour and index")
     limits: tuple[tuple[str, list[int], int], ...] = (
         ("a colour", [part for colour in groups["colour"] for part in colour], 255),
         ("an index", list(groups["index"]), 65535),
@@ -370,7 +379,7 @@ def _check(legend: Legend) -> None:
     )
     for what, numbers, largest in limits:
         if not all(0 <= value <= largest for value in numbers):
-            refuse(f"{what} lies outside 0..{largest}", "give integers within")
+            refuse(f"{what} lies outside 0..{largest}", "integers within")
 
 
 VOC = Legend(

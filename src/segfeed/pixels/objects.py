@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from segfeed.errors import OptionError
 from segfeed.pixels.legend import Legend
-from segfeed.pixels.lookup import Encoder, Labels
+from segfeed.pixels.lookup import Encoder, Indices, Labels, Palette
 
 
 @dataclass(frozen=True)
 class Objects:
-    """Stand in a legend's place for `task="instance"`: object ids, 0 = background, void kept; there are no classes.
+    """What stands in a legend's place for `task="instance"`: object ids, 0 = background, void kept; no classes.
 
     The ids of two photos have nothing to do with each other, so what needs classes (scores, class weights, class
     mappings) refuses objects. Stored masks are read by VOC's palette: its n-th colour is object n, at most 253.
@@ -36,12 +36,7 @@ class Objects:
         return self._ids.encode(stored, unknown=_only_void(unknown), name=name)
 
     def encode_palette(
-        self,
-        indices: npt.NDArray[np.uint8],
-        palette: npt.NDArray[np.uint8],
-        *,
-        unknown: str = "error",
-        name: str = "mask",
+        self, indices: Indices, palette: Palette, *, unknown: str = "error", name: str = "mask"
     ) -> Labels:
         """Turn a palette mask into object ids uint8 (H, W), 255 = void."""
         return self._ids.encode_palette(indices, palette, unknown=_only_void(unknown), name=name)
@@ -51,7 +46,7 @@ class Objects:
         return self._ids.paint(labels)
 
     def unknown_label(self, unknown: str) -> int | None:
-        """Resolve the option `unknown`: None for "error", 255 for "void"."""
+        """Return the label that an unknown colour becomes by the option `unknown`: None for "error", 255 for "void"."""
         return self._ids.unknown_label(_only_void(unknown))
 
     def to_json(self) -> dict[str, Any]:
@@ -60,15 +55,14 @@ class Objects:
 
     @cached_property
     def digest(self) -> str:
-        """Give the SHA-256 of everything that decides what a stored mask means."""
+        """The SHA-256 of everything that decides what a stored mask means."""
         return hashlib.sha256(b"objects, voc palette").hexdigest()
 
 
 def _only_void(unknown: str) -> str:
     if unknown not in ("error", "void"):
-        raise OptionError(
-            f'unknown={unknown!r} is not allowed for task="instance", which has no classes; use "error" or "void".'
-        )
+        found = f'{unknown!r} with task="instance", which has no classes'
+        raise OptionError("unknown", found=found, expected='"error" or "void"')
     return unknown
 
 

@@ -1,4 +1,4 @@
-"""The pair: one decoded image and its labels, the only thing that moves between the rooms of segfeed."""
+"""The pair: one decoded image and its labels, the only thing that moves between the families of segfeed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from segfeed.errors import SizeMismatchError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pair:
-    """Hold an image and its labels, pixel for pixel.
+    """An image and its labels, pixel for pixel.
 
     Attributes:
         image: uint8 (H, W, 3), red, green, blue, 0..255.
         labels: uint8 (H, W), class ids, 255 = void (uint16 and 65535 above 254 classes).
 
     Raises:
-        SizeMismatchError: the two differ in height or width.
+        SizeMismatchError: if the two differ in height or width.
 
     >>> image, labels = Pair(np.zeros((2, 3, 3), np.uint8), np.zeros((2, 3), np.uint8))
     >>> labels.shape
@@ -31,10 +31,8 @@ class Pair:
 
     def __post_init__(self) -> None:
         if self.image.shape[:2] != self.labels.shape:
-            raise SizeMismatchError(
-                f"image and labels differ in size: {self.image.shape[:2]} and {self.labels.shape} (height, width); "
-                "a pair needs one label for each pixel."
-            )
+            found = f"an image of {self.image.shape[:2]} and labels of {self.labels.shape} (height, width)"
+            raise SizeMismatchError("pair", found=found, expected="one label for each pixel")
 
     def __iter__(self) -> Iterator[npt.NDArray[Any]]:
         yield self.image
@@ -43,12 +41,12 @@ class Pair:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredPairs:
-    """Say where the pairs of some rows lie in memory.
+    """The memory in which the pairs of some rows lie.
 
     Attributes:
-        images: uint8 (bytes,), holds all images.
+        images: uint8 (bytes,), all images.
         image_starts: int64 (N,), where each row's image starts in `images`.
-        labels: uint8 or uint16 (elements,), holds all labels.
+        labels: uint8 or uint16 (elements,), all labels.
         label_starts: int64 (N,), where each row's labels start in `labels`.
         sizes: int32 (N, 2), each row's (height, width) in px.
     """
@@ -69,7 +67,7 @@ class StoredPairs:
         )
 
     def pair(self, row: int) -> Pair:
-        """View one row's pair."""
+        """Return a view of one row's pair."""
         height, width = self.sizes[row].tolist()
         image = self.images[self.image_starts[row] :][: height * width * 3].reshape(height, width, 3)
         return Pair(image, self.labels[self.label_starts[row] :][: height * width].reshape(height, width))

@@ -11,11 +11,11 @@ Colour = tuple[int, int, int]
 Codes = npt.NDArray[np.uint32]
 
 VOID_COLOUR: Colour = (224, 224, 192)
-"""What VOC's masks are painted with where pixels are void: the 256th colour of its palette."""
+"""The colour of void pixels in VOC's masks: the 256th of its palette."""
 
 
 def voc_colours(count: int) -> tuple[Colour, ...]:
-    """Make the first `count` colours of PASCAL VOC's palette.
+    """Return the first `count` colours of PASCAL VOC's palette.
 
     Each class id spreads its bits over the high bits of red, green and blue in turn, so ids up to 2**24 - 1 differ.
 
@@ -36,7 +36,7 @@ def as_colours(colours: Iterable[Any]) -> tuple[Colour, ...]:
     """Turn rows of three whole numbers into tuples of plain integers.
 
     Raises:
-        TypeError, ValueError: a row is not three whole numbers.
+        TypeError, ValueError: if a row is not three whole numbers.
     """
     return tuple((index(red), index(green), index(blue)) for red, green, blue in colours)
 

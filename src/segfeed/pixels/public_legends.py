@@ -51,9 +51,9 @@ ADE20K = Legend(
     void_indices=(0,),
     title="ade20k",
 )
-"""The 150 classes of MIT's scene parsing benchmark; masks store 1 to 150, and 0 where nothing of these was labelled.
+"""The 150 classes of MIT's scene parsing benchmark; masks store 1 to 150, and 0 if nothing of these was labelled.
 
-Its palette gives road and skyscraper the same gray; here skyscraper is (140, 140, 160).
+In its palette, road and skyscraper have the same gray; here skyscraper is (140, 140, 160).
 
 Source: objectInfo150.txt (first names) and visualizationCode/color150.mat of github.com/CSAILVision/sceneparsing.
 """

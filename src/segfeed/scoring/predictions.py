@@ -11,10 +11,10 @@ import numpy.typing as npt
 from segfeed.datasets.source import Source
 from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, StorageError
 from segfeed.packs.pack import Pack
-from segfeed.pixels.codec import StoredMask, decode_mask, encode_mask, read_labels
-from segfeed.pixels.headers import PNG_MAGIC, kind_of, read_png_header
+from segfeed.pixels.codec import StoredMask, decode_mask, encode_mask, kind_of, read_labels
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Labels
+from segfeed.pixels.png import PNG_MAGIC, read_png_header
 from segfeed.plans.rows import Rows, intersect
 from segfeed.scoring.logits import Ids, class_ids, host_array, refuse_strangers
 from segfeed.scoring.score import Score
