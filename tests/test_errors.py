@@ -83,7 +83,7 @@ def test_every_class_has_its_fields_and_the_text_of_them(kind):
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-@pytest.mark.parametrize("through", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy])
+@pytest.mark.parametrize("through", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy])  # noqa: S301 - our own bytes
 def test_every_class_keeps_its_fields_on_the_way_to_another_process(kind, through):
     options = {"is_damage": True} if issubclass(kind, SourceError) else {}
     error = kind("a.png", **FIELDS, **options)

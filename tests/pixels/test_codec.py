@@ -78,7 +78,7 @@ def palette_bytes(count=256):
 
 
 def small_mask():
-    """Give a palette mask PNG of 5 x 7 pixels, all kinds of labels in it."""
+    """Return a palette mask PNG of 5 x 7 pixels, all kinds of labels in it."""
     return encode_mask((np.arange(35).reshape(5, 7) * 3 % 21).astype(np.uint8), VOC)
 
 

@@ -49,7 +49,7 @@ def bytes_of(shared):
 
 
 def came_back(pool, among=10):
-    """Tell whether memory of sevens is among the next leases; fresh memory holds zeros."""
+    """Check whether memory of sevens is among the next leases; fresh memory holds zeros."""
     gc.collect()
     leases = [pool.lease() for _ in range(among)]
     return any(int(lease[-1]) == 7 for lease in leases)

@@ -167,7 +167,7 @@ def decode_mask(data: bytes, name: str = "mask") -> StoredMask:
     if png.kind == "gray" and png.bits in (2, 4):
         pixels = pixels // (255 // ((1 << png.bits) - 1))  # Pillow stretches 2 and 4 bits to 0..255
     if png.bits == 16:
-        pixels = pixels.astype(np.uint16)  # Pillow's mode "I" is int32
+        pixels = pixels.astype(np.uint16)  # Pillow may have read them as int32
     return StoredMask(pixels, png.palette)
 
 

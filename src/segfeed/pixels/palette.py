@@ -1,4 +1,7 @@
-"""Palettes: colours as tuples and as 24-bit codes, and PASCAL VOC's own colour map."""
+"""Colours as tuples and as 24-bit codes, and PASCAL VOC's colour map.
+
+A module of its own, since legends, lookups, codecs and pictures all need colours, and colours need none of them.
+"""
 
 from collections.abc import Iterable
 from operator import index
