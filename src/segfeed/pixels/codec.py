@@ -148,7 +148,8 @@ def decode_mask(data: bytes, name: str = "mask") -> StoredMask:
     _check_size(png.height, png.width, name, MaskError)
     if png.kind == "gray" and png.bits == 1:
         found = "a 1-bit gray mask, whose two values are not class ids"
-        raise MaskError(name, found=found, remedy="save it as an 8-bit index or palette PNG")
+        remedy = "save it as an 8-bit index or palette PNG"
+        raise MaskError(name, found=found, expected="indices of 8 bits", remedy=remedy)
     if png.kind != "gray" and png.bits == 16:
         remedy = "save it as 8-bit RGB or as a palette PNG"
         raise MaskError(name, found="a 16-bit colour mask", expected="8 bits a channel", remedy=remedy)
@@ -162,7 +163,7 @@ def decode_mask(data: bytes, name: str = "mask") -> StoredMask:
         if not (pixels[..., -1] == 255).all():
             share = float((pixels[..., -1] != 255).mean())
             found = f"{share:.1%} of the mask is transparent, so its colours are not what is seen"
-            raise MaskError(name, found=found, remedy="save it without an alpha channel")
+            raise MaskError(name, found=found, expected="opaque pixels", remedy="save it without an alpha channel")
         pixels = np.ascontiguousarray(pixels[..., 0] if png.kind == "gray with alpha" else pixels[..., :3])
     if png.kind == "gray" and png.bits in (2, 4):
         pixels = pixels // (255 // ((1 << png.bits) - 1))  # Pillow stretches 2 and 4 bits to 0..255
