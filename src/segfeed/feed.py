@@ -187,10 +187,12 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         None if val is None else feed.make_val(val),
     )
     notes = [note for loader in loaders if loader is not None for note in feed.notes(loader)]
-    made = (None if loader is None else feed.packed(loader) for loader in loaders)
+    if val is not None and not val.has_masks:
+        notes.append(f"{val.split}: no masks; all labels are void, for prediction.")
+    train_loader, val_loader = (None if loader is None else feed.packed(loader) for loader in loaders)
     for note in notes:
         _log.info(note)
-    return Splits(*made, tuple(notes))
+    return Splits(train_loader, val_loader, tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -247,8 +249,6 @@ class _Feed:
                 f"{split}: batches of {plan.batch_size} instead of {self.val_batch_size}, so that one of whole images "
                 f"({height} x {width}) is at most 512 MB."
             )
-        if not loader.reader.has_masks:
-            yield f"{split}: no masks; all labels are void, for prediction."
 
     def _known_pack(self, source: Source) -> Source | Pack:
         """Find the pack of a source if it is made already, and else keep the source."""

@@ -90,4 +90,4 @@ except segfeed.errors.NotInstalledError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{framework} is not installed; install it with: pip install 'segfeed[{framework}]'\n"
+    assert done.stdout == f"{framework}: not installed; install it with: pip install 'segfeed[{framework}]'.\n"

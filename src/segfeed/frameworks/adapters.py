@@ -19,17 +19,18 @@ def to_torch(
 ) -> "FrameworkLoader[TorchBatch]":
     """Iterate over a loader's batches as PyTorch tensors: images (N, 3, H, W), labels int64, void -100.
 
-    On the processor tensors share the slot's memory; to a CUDA device batches cross as bytes, one ahead, and are normalised
-    there. What the loader's format says explicitly holds. Rank and world follow `torch.distributed` where it is initialised.
+    On the processor tensors share the slot's memory; to a CUDA device batches cross as bytes, one ahead, and are
+    normalised there. What the loader's format says explicitly holds. If `torch.distributed` is initialised, rank and
+    world follow it.
 
     Args:
         loader: its position is taken over.
-        device: where tensors shall be; the processor where it is None.
+        device: where tensors shall be; the processor if None.
         **options: channels_last=True, tv_tensors=True; see `segfeed.frameworks.torch.to_torch`.
 
     Raises:
-        NotInstalledError: PyTorch is not installed.
-        OptionError: options that contradict the loader's format or `torch.distributed`.
+        NotInstalledError: if PyTorch is not installed.
+        OptionError: if an option contradicts the loader's format or `torch.distributed`.
 
     >>> import segfeed
     >>> train, _ = segfeed.load("sample", batch_size=8, crop_size=(64, 96))
@@ -43,13 +44,13 @@ def to_torch(
 
 
 def to_tf(loader: Loader) -> "tf.data.Dataset":
-    """Give a loader's batches as a `tf.data.Dataset`: images (N, H, W, 3), labels int32, void 255, of static shapes.
+    """Wrap a loader's batches as a `tf.data.Dataset`: images (N, H, W, 3), labels int32, void 255, of static shapes.
 
-    Each pass over it is the loader's next epoch. Transformations on top may read ahead, so a training loop saves
-    `loader.state_dict(epoch, step)`, where it used `step` batches of `epoch`.
+    Each pass over it is the loader's next epoch. Transformations on top may read ahead, so a training loop that used
+    `step` batches of `epoch` saves `loader.state_dict(epoch, step)`.
 
     Raises:
-        NotInstalledError: TensorFlow is not installed.
+        NotInstalledError: if TensorFlow is not installed.
 
     >>> import segfeed
     >>> train, _ = segfeed.load("sample", batch_size=32, crop_size=(64, 96))
@@ -64,15 +65,15 @@ def to_tf(loader: Loader) -> "tf.data.Dataset":
 def to_jax(loader: Loader, sharding: "jax.sharding.Sharding | None" = None) -> "FrameworkLoader[JaxBatch]":
     """Iterate over a loader's batches as JAX arrays: images (N, H, W, 3), labels int32, void 255.
 
-    With a sharding, arrays are whole batches, of which each process reads and contributes its own rows.
+    With a sharding, arrays are whole batches; each process reads and contributes its own rows.
 
     Args:
         loader: its position is taken over.
-        sharding: how arrays lie on devices; the default device where it is None.
+        sharding: how arrays lie on devices; the default device if None.
 
     Raises:
-        NotInstalledError: JAX is not installed.
-        OptionError: a sharding that does not fit the batch.
+        NotInstalledError: if JAX is not installed.
+        OptionError: if the sharding does not fit the batch.
 
     >>> import segfeed
     >>> train, _ = segfeed.load("sample", batch_size=8, crop_size=(64, 96))
