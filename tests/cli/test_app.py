@@ -88,7 +88,8 @@ def test_load_prints_json(run, voc_folder):
     [
         (["--layout", "NCHW"], "(2, 3, 32, 48) float32", "(2, 32, 48) int32"),
         (["--dtype", "uint8"], "(2, 32, 48, 3) uint8", "(2, 32, 48) int32"),
-        (["--dtype", "float16", "--label-dtype", "int64", "--void", "-100"], "(2, 32, 48, 3) float16", "(2, 32, 48) int64"),
+        (["--dtype", "float16", "--label-dtype", "int64", "--void", "-100"], "(2, 32, 48, 3) float16",
+         "(2, 32, 48) int64"),
         (["--shard", "1/2"], "(1, 32, 48, 3) float32", "(1, 32, 48) int32"),
         (["--crop", "30×40"], "(2, 30, 40, 3) float32", "(2, 30, 40) int32"),
         (["--crop", "30X40", "--flip", "--small", "drop", "--seed", "9", "--threads", "0"], "(2, 30, 40, 3) float32",

@@ -20,7 +20,7 @@ def score(run):
 
 @pytest.fixture
 def folder(voc_folder, tmp_path):
-    """Write a folder of predictions for val: the labels, but class 2 where they are 1, and class 0 where they are void."""
+    """Write a folder of predictions for val: the labels, but class 2 for 1, and class 0 for void."""
     source = scan(voc_folder, "val")
     for batch in Loader(source, Plan.exact(source.sizes, 3), threads=0):
         ids = np.select([batch.labels == 255, batch.labels == 1], [0, 2], batch.labels)

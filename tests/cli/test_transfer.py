@@ -1,4 +1,4 @@
-"""`segfeed fetch`, on archives with the real layout, lists and numbers: kills, faults, and what a user reads meanwhile."""
+"""`segfeed fetch`, on archives with the real layout, lists and numbers: kills, faults, what a user reads meanwhile."""
 
 import gzip
 import hashlib

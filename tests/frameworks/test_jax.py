@@ -279,7 +279,7 @@ def test_batches_spread_over_four_devices(root, pack):
     assert found["exact"] == digests(exact_of(scan(root, "val"), 4))
     assert found["spans"] == [[0, 2], [2, 4], [4, 6], [6, 8]]
     assert found["lines"] == [4, 8, 24, 3]
-    assert "cannot both lie as NamedSharding" in found["refused"]
+    assert "cannot both be laid out as NamedSharding" in found["refused"]
     assert "devices whose number divides the batch size" in found["refused"]
     assert found["mean"] == pytest.approx(float(next(iter(loader_of(pack, 8))).images.mean()), rel=1e-5)
 

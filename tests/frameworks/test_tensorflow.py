@@ -1,4 +1,4 @@
-"""TensorFlow: the loader's own batches as a real dataset, in every format, through Keras, resumed, abandoned, refused."""
+"""TensorFlow: the loader's own batches as a real dataset, in every format, by Keras, resumed, abandoned, refused."""
 
 import gc
 import hashlib

@@ -234,7 +234,7 @@ def test_a_missing_cuda_device_is_named(source):
 
 @pytest.fixture(name="memories")
 def _memories():
-    """Collect the pieces of memory that a loader's slots are made of; each is filled with sevens where it is allocated."""
+    """Collect the pieces of memory that a loader's slots are made of; each starts filled with sevens."""
 
     class Memories(list):
         def allocate(self, size_bytes):

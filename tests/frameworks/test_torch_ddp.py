@@ -140,7 +140,7 @@ def _run(tmp_path_factory, write_voc):
 
 
 def assert_together_are(ranks, batches):
-    """Compare the ranks' slices, one after the other, with one process's batches: same steps, order, pixels and crops."""
+    """Compare the ranks' slices, one after the other, with one process's batches: steps, order, pixels and crops."""
     assert [len(rank) for rank in ranks] == [len(batches)] * WORLD
     for *slices, whole in zip(*ranks, batches, strict=True):
         assert all(len(part["keys"]) == 2 for part in slices)

@@ -284,7 +284,8 @@ def test_json_says_null_where_there_is_no_figure():
         "name": "car", "iou": None, "accuracy": None, "dice": None, "pixels_labelled": 0, "pixels_predicted": 0,
     }  # fmt: skip
     assert described["classes"][1] == {
-        "name": "road", "iou": 0.5, "accuracy": 1.0, "dice": pytest.approx(2 / 3), "pixels_labelled": 1, "pixels_predicted": 2,
+        "name": "road", "iou": 0.5, "accuracy": 1.0, "dice": pytest.approx(2 / 3), "pixels_labelled": 1,
+        "pixels_predicted": 2,
     }  # fmt: skip
     assert described["miou"] == 0.5
     assert described["confusion"] == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]

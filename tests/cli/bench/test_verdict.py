@@ -222,7 +222,8 @@ def test_private_memory_that_no_system_tells_is_said_to_be_unknown(monkeypatch):
 def test_feed_as_fast_as_memory():
     assert judge(RESULT) == (
         "memory",
-        "The feed is as fast as memory: 2 threads write 5,800 pairs/s and the feed delivers 5,600; nothing to change here (--step-ms compares it with your training step).",
+        "The feed is as fast as memory: 2 threads write 5,800 pairs/s and the feed delivers 5,600; "
+        "nothing to change here (--step-ms compares it with your training step).",
     )
     one = replace(RESULT, machine=Machine(1, 5800.0, 16_000.0))
     assert "1 thread writes 5,800 pairs/s" in judge(one)[1]
@@ -273,8 +274,10 @@ SLOW = replace(WARM, pairs_per_s=2000.0)
     [
         ("disk", {"warm": replace(SLOW, disk_faults_per_pair=6.0)}, "the pack came from disk rather than memory",
          "add memory or put the cache folder on a faster disk (--cache-dir)."),
-        ("kernels", {"warm": SLOW, "compiled": False}, "The plain NumPy path limits", "install numba, whose kernels cut faster."),
-        ("waiting", {"warm": replace(SLOW, waiting=0.45), "steps": 2}, "they wait 45 % of their time, with 2 batches an epoch",
+        ("kernels", {"warm": SLOW, "compiled": False}, "The plain NumPy path limits",
+         "install numba, whose kernels cut faster."),
+        ("waiting", {"warm": replace(SLOW, waiting=0.45), "steps": 2},
+         "they wait 45 % of their time, with 2 batches an epoch",
          "use smaller batches or fewer threads."),
         ("cutting", {"warm": SLOW}, "Cutting limits the warm feed (97 % of thread time)",
          "use more threads if there are cores left, or smaller crops."),
