@@ -29,6 +29,9 @@ Crop = Annotated[str, typer.Option(metavar="HxW", help="Crop height x width in p
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
 
 
+_PANEL = "How the dataset is read"  # its heading in --help
+
+
 @dataclass(frozen=True)
 class DatasetOptions:
     """The options by which a dataset is found."""
@@ -39,7 +42,10 @@ class DatasetOptions:
             metavar="PATH", help="A dataset's folder, tar, table or config file; or a name: 'sample', 'voc2012', 'sbd'."
         ),
     ]
-    format: Annotated[str | None, typer.Option(help="The name of the dataset's format. (default: recognised)")] = None
+    format: Annotated[
+        str | None,
+        typer.Option(help="The name of the dataset's format. (default: recognised)", rich_help_panel=_PANEL),
+    ] = None
     cache_dir: CacheDir = None
 
 
@@ -47,13 +53,17 @@ class DatasetOptions:
 class SourceOptions(DatasetOptions):
     """The options by which a dataset is found and its masks are understood: those of `segfeed.scan`."""
 
-    task: Annotated[str, typer.Option(help="'semantic' (class ids) or 'instance' (object ids).")] = "semantic"
+    task: Annotated[
+        str, typer.Option(help="'semantic' (class ids) or 'instance' (object ids).", rich_help_panel=_PANEL)
+    ] = "semantic"
     legend: Annotated[
-        Path | None, typer.Option(help="A legend: text with one class a line, JSON, or a palette PNG.")
+        Path | None,
+        typer.Option(help="A legend: text with one class a line, JSON, or a palette PNG.", rich_help_panel=_PANEL),
     ] = None
-    unknown: Annotated[str, typer.Option(help="What an unknown colour becomes: 'error', 'void' or a class name.")] = (
-        "error"
-    )
+    unknown: Annotated[
+        str,
+        typer.Option(help="What an unknown colour becomes: 'error', 'void' or a class name.", rich_help_panel=_PANEL),
+    ] = "error"
 
     @property
     def words(self) -> dict[str, Any]:

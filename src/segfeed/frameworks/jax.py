@@ -44,30 +44,7 @@ jax.tree_util.register_pytree_node(JaxBatch, _flatten, _unflatten)
 
 
 def to_jax(loader: Loader, sharding: Sharding | None = None) -> FrameworkLoader[JaxBatch]:
-    """Iterate over a loader's batches as JAX arrays, the next one on its way to the device while one is used.
-
-    What the loader's format leaves open is JAX's choice, which is NumPy's: images (N, H, W, 3), labels int32, void 255
-    (65535 above 254 classes). On the processor arrays may share the slot's memory; every batch may be kept. With a
-    sharding, arrays are whole batches; each process reads and contributes its own rows: rank and world follow from the
-    sharding.
-
-    Args:
-        loader: its position is taken over; it can still be iterated by itself.
-        sharding: how both arrays lie on devices; the default device if None.
-
-    Raises:
-        OptionError: if the sharding does not fit the batch or contradicts the loader's shard, or labels are int64 but
-            JAX has no 64-bit integers.
-
-    >>> import segfeed
-    >>> train, _ = segfeed.load("sample", batch_size=8, crop_size=(64, 96))
-    >>> mesh = jax.make_mesh((jax.device_count(),), ("batch",))
-    >>> rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("batch"))
-    >>> for images, labels in to_jax(train, rows):
-    ...     print(images.shape, images.dtype, labels.shape, labels.dtype)
-    ...     break
-    (8, 64, 96, 3) float32 (8, 64, 96) int32
-    """
+    """Iterate over a loader's batches as JAX arrays; see `segfeed.to_jax`."""
     if loader.format.label_dtype == "int64" and jax.dtypes.canonicalize_dtype(np.int64) != np.int64:
         raise OptionError(
             "label_dtype",

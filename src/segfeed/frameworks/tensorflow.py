@@ -17,33 +17,7 @@ Arrays = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 
 def to_tf(loader: Loader) -> tf.data.Dataset:
-    """Wrap a loader's batches as a `tf.data.Dataset` of (images, labels), for Keras or a loop of your own.
-
-    What the loader's format leaves open is TensorFlow's choice, which is NumPy's: images (N, H, W, 3), labels int32,
-    void 255 (65535 above 254 classes), which `SparseCategoricalCrossentropy(ignore_class=255)` ignores. Shapes are
-    static, the length is known, tensors share the slot's memory, and every one may be kept.
-
-    Each pass over the dataset is the loader's next epoch; the loader's `set_epoch` and `load_state_dict` hold for the
-    next pass, and one that resumes within an epoch is as much shorter. Transformations on top may read ahead, so only
-    the training loop knows how far it is: after `step` batches of `epoch`, save `loader.state_dict(epoch, step)`.
-
-    Keras: `model.fit(dataset, epochs=20, shuffle=False)`, since the plan has shuffled. The loader reads ahead by
-    itself, and `.prefetch` adds nothing to that; a program that ends within a pass can then hang, because TensorFlow's
-    reading thread waits for an interpreter that is gone.
-
-    Args:
-        loader: read by the dataset itself, so it should not be iterated beside it.
-
-    >>> import segfeed
-    >>> train, _ = segfeed.load("sample", batch_size=32, crop_size=(64, 96))
-    >>> dataset = to_tf(train)
-    >>> len(dataset), dataset.element_spec[0].shape
-    (5, TensorShape([32, 64, 96, 3]))
-    >>> for step, (images, labels) in enumerate(dataset, start=1):
-    ...     state = train.state_dict(epoch=0, step=step)
-    >>> state["epoch"], state["position"]      # a finished epoch is the start of the next
-    (1, 0)
-    """
+    """Wrap a loader's batches as a `tf.data.Dataset`; see `segfeed.to_tf`."""
     height, width = loader.plan.canvas
     recipe = recipe_for(loader.format, loader.reader.legend, width)
     rows = loader.plan.rows_per_step

@@ -52,30 +52,7 @@ def to_torch(
     channels_last: bool = False,
     tv_tensors: bool = False,
 ) -> FrameworkLoader[TorchBatch]:
-    """Iterate over a loader's batches as tensors.
-
-    What the loader's format leaves open is PyTorch's choice: images (N, 3, H, W), labels int64, void -100, which
-    `cross_entropy` ignores. On the processor, tensors share the slot's memory, and every batch may be kept. To a CUDA
-    device batches cross as bytes, one ahead, and are normalised there, to the same bits. Under `torch.distributed` each
-    rank gets its slice of every batch; it may be initialised later.
-
-    Args:
-        loader: its position is taken over; it can still be iterated by itself.
-        device: where tensors shall be; the processor if None.
-        channels_last: images (N, 3, H, W) keep the memory order (N, H, W, 3), PyTorch's `channels_last`.
-        tv_tensors: make `tv_tensors.Image` and `tv_tensors.Mask`, for torchvision's transforms.
-
-    Raises:
-        OptionError: if the device is unknown or missing, an option contradicts the format's layout, torchvision is not
-            installed, or the shard contradicts `torch.distributed`.
-
-    >>> import segfeed
-    >>> train, _ = segfeed.load("sample", batch_size=8, crop_size=(64, 96))
-    >>> for images, labels in to_torch(train):
-    ...     print(images.shape, images.dtype, labels.shape, labels.dtype)
-    ...     break
-    torch.Size([8, 3, 64, 96]) torch.float32 torch.Size([8, 64, 96]) torch.int64
-    """
+    """Iterate over a loader's batches as tensors; see `segfeed.to_torch`."""
     target, wanted = _device(device), _resolve(loader)
     if wanted.layout == "NHWC" and (channels_last or tv_tensors):
         raise OptionError(
