@@ -63,7 +63,7 @@ def chapter_examples(root: Path, split: str, height: int, width: int) -> list[tu
 
 @pytest.fixture(params=["tiny", "real"])
 def case(request):
-    """Give a VOC root and a crop that some of its photos are too small for."""
+    """Return a VOC root and a crop that some of its photos are too small for."""
     if request.param == "tiny":
         return request.getfixturevalue("voc_folder"), (32, 48)
     return request.getfixturevalue("voc2012_part"), (320, 480)

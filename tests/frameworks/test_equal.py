@@ -59,7 +59,7 @@ def digest(pairs):
 
 @pytest.fixture(scope="module")
 def plans(tmp_path_factory, write_voc):
-    """Give a source with a plan for training and one for evaluation, both with padding."""
+    """Return a source with a plan for training and one for evaluation, both with padding."""
     sizes = [(30 + i % 5, 44 + 3 * (i % 4)) for i in range(11)]
     root = write_voc(tmp_path_factory.mktemp("equal") / "VOC2012", {"train": sizes, "val": sizes[:1]})
     source = scan(root, "train")

@@ -49,7 +49,7 @@ def pack(root):
 
 @pytest.fixture
 def loader_threads():
-    """Give a function that lists the loaders' threads that this test started and that still run."""
+    """Return a function that lists the loaders' threads that this test started and that still run."""
     before = set(threading.enumerate())
     return lambda: [t for t in threading.enumerate() if t not in before and t.name.startswith("segfeed-loader")]
 

@@ -38,7 +38,7 @@ FORMATS = {
 
 
 class ManyClasses:
-    """Hold 4 pairs of noise with 300 classes, whose labels take 16 bits."""
+    """Four pairs of noise with 300 classes, whose labels take 16 bits."""
 
     name, split, task = "many", "train", "semantic"
     legend = Legend(tuple(f"class {n}" for n in range(300)))
@@ -68,7 +68,7 @@ def pack(root):
 
 @pytest.fixture
 def loader_threads():
-    """Give a function that lists the loaders' threads that this test started and that still run."""
+    """Return a function that lists the loaders' threads that this test started and that still run."""
     before = set(threading.enumerate())
     return lambda: [t for t in threading.enumerate() if t not in before and t.name.startswith("segfeed-loader")]
 

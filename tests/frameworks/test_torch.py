@@ -66,7 +66,7 @@ orders = pytest.mark.parametrize(("kind", "name", "channels_last"), ORDERS)
 
 
 class ManyClasses:
-    """Hold 5 pairs of noise with 300 classes, whose labels take 16 bits."""
+    """Five pairs of noise with 300 classes, whose labels take 16 bits."""
 
     name, split, task = "many", "train", "semantic"
     legend = Legend(tuple(f"class {n}" for n in range(300)))
@@ -109,7 +109,7 @@ def digest(batch):
 
 
 def expected(loader, wanted):
-    """Give the loader's batches in the format that PyTorch makes of `wanted`, as NumPy's own: images, labels."""
+    """Return the loader's batches in the format that PyTorch makes of `wanted`, as NumPy's own: images, labels."""
     void = 255 if wanted.label_dtype == "uint8" else -100
     return list(loader.with_format(wanted.resolve("NCHW", "int64", void)))
 
@@ -539,7 +539,7 @@ def test_every_byte_is_normalised_to_the_kernels_bits():
 
 
 class Streams:
-    """Stand for `torch.cuda`: streams whose events come when the test says so; notes what happens in order."""
+    """A stand-in for `torch.cuda`: streams whose events come when the test says so; notes what happens in order."""
 
     def __init__(self):
         self.log, self.events, self.current = [], [], "consumer"

@@ -99,7 +99,7 @@ distributed.destroy_process_group()
 
 @dataclass(frozen=True)
 class Run:
-    """Hold the source and what each of two ranks saw of it."""
+    """The source and what each of two ranks saw of it."""
 
     source: Any
     ranks: list[dict[str, Any]]

@@ -188,7 +188,7 @@ def test_strangers_are_named_and_counted():
 
 
 class Elsewhere:
-    """Stand in for a tensor on an accelerator: only its own `max` may touch its numbers."""
+    """A stand-in for a tensor on an accelerator: only its own `max` may touch its numbers."""
 
     def __init__(self, tensor):
         self.tensor = tensor

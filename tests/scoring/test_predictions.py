@@ -29,7 +29,7 @@ def source(voc_folder):
 
 @pytest.fixture
 def folder(source, tmp_path):
-    """Give a folder of predictions: the labels moved by a pixel, class 3 where they are void."""
+    """Write a folder of predictions: the labels moved by a pixel, class 3 where they are void."""
     for batch in exact(source, 2):
         labels = np.roll(batch.labels, 1, axis=2)
         write_predictions(tmp_path / "out", np.where(labels == 255, 3, labels), batch.crops, source)

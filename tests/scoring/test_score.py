@@ -45,7 +45,7 @@ def scored(predictions, labels, legend=TINY, **options):
 
 @pytest.fixture(scope="module")
 def metrics():
-    """Give torchmetrics' classification metrics, or skip."""
+    """Return torchmetrics' classification metrics, or skip."""
     torch = pytest.importorskip("torch")
     library = None
     try:

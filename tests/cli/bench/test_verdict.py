@@ -220,10 +220,11 @@ def test_private_memory_that_no_system_tells_is_said_to_be_unknown(monkeypatch):
 
 
 def test_feed_as_fast_as_memory():
-    assert judge(RESULT) == (
-        "memory",
+    limit, sentence = judge(RESULT)
+    assert limit == "memory"
+    assert sentence == (
         "The feed is as fast as memory: 2 threads write 5,800 pairs/s and the feed delivers 5,600; "
-        "nothing to change here (--step-ms compares it with your training step).",
+        "nothing to change here (--step-ms compares it with your training step)."
     )
     one = replace(RESULT, machine=Machine(1, 5800.0, 16_000.0))
     assert "1 thread writes 5,800 pairs/s" in judge(one)[1]
