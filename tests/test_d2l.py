@@ -63,7 +63,7 @@ def chapter_examples(root: Path, split: str, height: int, width: int) -> list[tu
 
 @pytest.fixture(params=["tiny", "real"])
 def case(request):
-    """Give a VOC root and a crop that some of its photos are too small for."""
+    """Return a VOC root and a crop that some of its photos are too small for."""
     if request.param == "tiny":
         return request.getfixturevalue("voc_folder"), (32, 48)
     return request.getfixturevalue("voc2012_part"), (320, 480)
@@ -166,8 +166,10 @@ def test_rand_crop_of_the_photos_own_size_is_the_photo():
 
 
 def test_rand_crop_larger_than_the_photo_is_refused():
-    with pytest.raises(OptionError, match="a crop of 5 x 5 px does not fit a photo of 4 x 5"):
+    with pytest.raises(OptionError) as caught:
         d2l.voc_rand_crop(np.ones((4, 5, 3)), np.ones((4, 5)), 5, 5)
+    assert (caught.value.where, caught.value.found) == ("height, width", "a crop of 5 x 5 px")
+    assert "4 x 5 px" in caught.value.expected
 
 
 @pytest.mark.parametrize(("is_train", "split"), [(True, "train"), (False, "val")])
@@ -264,8 +266,10 @@ def test_tensorflow_gets_two_real_datasets_as_in_the_chapter(voc_folder):
 
 
 def test_another_framework_is_refused_before_anything_is_read(tmp_path):
-    with pytest.raises(OptionError, match="framework='mxnet' is not known; use 'torch', 'tensorflow', 'jax' or None"):
+    with pytest.raises(OptionError) as caught:
         d2l.load_data_voc(2, (32, 48), tmp_path / "nowhere", framework="mxnet")
+    assert (caught.value.where, caught.value.found) == ("framework", "'mxnet'")
+    assert caught.value.expected == "'torch', 'tensorflow', 'jax' or None"
 
 
 def test_val_is_not_shuffled_and_train_is(voc_folder):
@@ -277,8 +281,9 @@ def test_val_is_not_shuffled_and_train_is(voc_folder):
 
 
 def test_missing_folder_is_named(tmp_path):
-    with pytest.raises(SourceMissingError, match="no such file or folder"):
+    with pytest.raises(SourceMissingError) as caught:
         d2l.read_voc_images(tmp_path / "nowhere")
+    assert str(tmp_path / "nowhere") in str(caught.value)
 
 
 def test_show_images_draws_every_image_with_its_title(pyplot, voc_folder):

@@ -160,28 +160,33 @@ def test_two_archives_of_one_name_do_not_meet(server, room):
 
 def test_folder_that_the_archive_does_not_hold_is_named(server, room):
     add(server, "zoo.tar", tar(FILES))
-    with pytest.raises(
-        OptionError, match=r"zoo\.tar holds no folder zoo; it holds animals, readme\.txt; pass one of these as folder"
-    ):
-        d2l.download_extract("mine")
-    with pytest.raises(OptionError, match="holds no folder plants; it holds animals"):
-        d2l.download_extract("mine", "plants")
+    for folder, name in ((None, "zoo"), ("plants", "plants")):
+        with pytest.raises(OptionError) as caught:
+            d2l.download_extract("mine", folder)
+        assert caught.value.where == "folder"
+        assert caught.value.found.startswith(f"'{name}', which http")
+        assert "zoo.tar" in caught.value.found
+        assert caught.value.expected == "one of what it holds: animals, readme.txt"
 
 
 def test_name_that_is_not_in_the_hub_is_named(room):
-    with pytest.raises(OptionError, match="'banana' is not in DATA_HUB; use one of voc2012, or add its URL and SHA-1"):
+    with pytest.raises(OptionError) as caught:
         d2l.download_extract("banana")
+    assert (caught.value.where, caught.value.found) == ("name", "'banana', which is not in DATA_HUB")
+    assert caught.value.expected == "one of voc2012"
 
 
 def test_archive_that_must_not_be_unpacked_leaves_nothing(server, room):
     add(server, "evil.tar", tar({"../evil": b"x"}))
-    with pytest.raises(ArchiveError, match="the name leaves its folder"):
+    with pytest.raises(ArchiveError) as caught:
         d2l.download_extract("mine")
+    assert "leaves its folder" in str(caught.value)
     assert [path for path in (room / "datasets").iterdir() if not path.name.startswith(".")] == []
 
 
 def test_server_without_the_archive_is_named(server, room):
     add(server, "animals.tar", tar(FILES))
     server.always["animals.tar"] = NOT_THERE
-    with pytest.raises(DownloadError, match=r"animals\.tar: no mirror gave the file .*404"):
+    with pytest.raises(DownloadError) as caught:
         d2l.download_extract("mine")
+    assert all(word in str(caught.value) for word in ("animals.tar", "404"))

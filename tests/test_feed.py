@@ -20,7 +20,7 @@ PADDING = (np.round(255 * np.array(IMAGENET.mean)) / 255 - IMAGENET.mean) / IMAG
 
 @pytest.fixture
 def lists(tmp_path, voc_folder):
-    """Give a copy of the tiny dataset, for tests that change it."""
+    """Copy the tiny dataset, for tests that change it."""
     shutil.copytree(voc_folder, tmp_path / "VOC2012")
     return tmp_path / "VOC2012" / "ImageSets" / "Segmentation"
 
@@ -154,70 +154,69 @@ def test_format_decides_where_several_answer(lists):
     for folder in ("train", "trainannot"):
         (root / folder).mkdir()
     (root / "train.txt").touch()
-    with pytest.raises(SourceError, match=r"several formats: voc .*; camvid .*; pass format="):
+    with pytest.raises(SourceError) as caught:
         load(root, 2, CROP)
+    assert all(word in str(caught.value) for word in ("several formats", "voc", "camvid", "format="))
     train, val = load(root, 2, CROP, format="voc", layout="NCHW")
     assert first(train).images.shape == (2, 3, 32, 48)
     assert val.reader.keys == load(root, 2, CROP, format="voc", pack=False).val.reader.keys
-    with pytest.raises(SourceError, match="no roboflow dataset layout"):
+    with pytest.raises(SourceError) as caught:
         load(root, 2, CROP, format="roboflow")
+    assert "roboflow" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("fields", "found"),
+    ("fields", "words"),
     [
-        ({"void": -100, "label_dtype": "uint8"}, "void=-100 does not fit labels of uint8"),
-        ({"void": 3}, "void=3 is also the id of a class"),
-        ({"void": True}, "void=True is not an integer"),
-        ({"layout": "HWC"}, "layout='HWC' is not allowed; use one of None, 'NHWC', 'NCHW'"),
-        ({"dtype": "float64"}, "dtype='float64' is not allowed"),
-        ({"label_dtype": "int16"}, "label_dtype='int16' is not allowed"),
-        ({"normalize": (0.5, 0.5)}, "normalize="),
-        (
-            {"normalise": None},
-            "load has no option 'normalise'; besides its own it takes the fields of BatchFormat, which .*: layout",
-        ),
-        ({"num_workers": 4}, "load has no option 'num_workers'; .* what a batch looks like: layout, dtype,"),
-        (
-            {"format": BatchFormat("NCHW")},
-            r"format=BatchFormat\(layout='NCHW', .* is no name; expected .* \"voc\"; .*: layout, dtype,",
-        ),
-        ({"format": "NCHW"}, "format='NCHW' is not known; use one of voc, tar,"),
-        ({"small": "skip"}, "small='skip' is not allowed"),
-        ({"flip": 1}, "flip=1 is not allowed"),
-        ({"seed": -1}, "seed=-1 is not a whole number"),
-        ({"seed": 1.5}, "seed=1.5 is not a whole number"),
-        ({"shard": (2, 2)}, "rank=2 is not a whole number from 0 to 1"),
-        ({"shard": (0, 0)}, "world=0"),
-        ({"shard": (0, 3)}, "batch_size=2 counts the pairs of all ranks, and 3 ranks do not divide it"),
-        ({"val_batch_size": 0}, "val_batch_size=0"),
-        ({"threads": -1}, "threads=-1"),
-        ({"threads": 1.5}, "threads=1.5"),
-        ({"task": "panoptic"}, "task='panoptic' is not allowed"),
-        ({"unknown": "dragon"}, "unknown='dragon' is not allowed"),
-        ({"splits": "train"}, "splits='train' is not a pair"),
-        ({"splits": (None, None)}, "is not a pair"),
-        ({"splits": ("train", "val", "test")}, "is not a pair"),
+        ({"void": -100, "label_dtype": "uint8"}, ("void", "-100", "uint8")),
+        ({"void": 3}, ("void", "3", "class")),
+        ({"void": True}, ("void", "True")),
+        ({"layout": "HWC"}, ("layout", "'HWC'", "'NHWC'", "'NCHW'")),
+        ({"dtype": "float64"}, ("dtype", "'float64'")),
+        ({"label_dtype": "int16"}, ("label_dtype", "'int16'")),
+        ({"normalize": (0.5, 0.5)}, ("normalize",)),
+        ({"normalise": None}, ("normalise", "not an option of load", "BatchFormat", "layout, dtype,")),
+        ({"num_workers": 4}, ("num_workers", "not an option of load", "BatchFormat", "layout, dtype,")),
+        ({"format": BatchFormat("NCHW")}, ("format: BatchFormat(layout='NCHW'", '"voc"', "layout, dtype,")),
+        ({"format": "NCHW"}, ("format", "'NCHW'", "voc, tar,")),
+        ({"small": "skip"}, ("small", "'skip'")),
+        ({"flip": 1}, ("flip", "1")),
+        ({"seed": -1}, ("seed", "-1")),
+        ({"seed": 1.5}, ("seed", "1.5")),
+        ({"shard": (2, 2)}, ("rank", "2")),
+        ({"shard": (0, 0)}, ("world", "0")),
+        ({"shard": (0, 3)}, ("batch_size", "2", "3 ranks")),
+        ({"val_batch_size": 0}, ("val_batch_size", "0")),
+        ({"threads": -1}, ("threads", "-1")),
+        ({"threads": 1.5}, ("threads", "1.5")),
+        ({"task": "panoptic"}, ("task", "'panoptic'")),
+        ({"unknown": "dragon"}, ("unknown", "'dragon'")),
+        ({"splits": "train"}, ("splits: 'train'", "a pair (train, val)")),
+        ({"splits": (None, None)}, ("splits: (None, None)", "a pair (train, val)")),
+        ({"splits": ("train", "val", "test")}, ("splits: ('train', 'val', 'test')", "a pair (train, val)")),
     ],
     ids=str,
 )
 @pytest.mark.parametrize("pack", [True, False])
-def test_option_that_has_no_meaning_is_refused(voc_folder, cache, fields, found, pack):
-    with pytest.raises(OptionError, match=found) as caught:
+def test_option_that_has_no_meaning_is_refused(voc_folder, cache, fields, words, pack):
+    with pytest.raises(OptionError) as caught:
         load(voc_folder, 2, CROP, pack=pack, **fields)
     assert isinstance(caught.value, ValueError)
+    assert [word for word in words if word not in str(caught.value)] == []
 
 
 @pytest.mark.parametrize("batch_size", [0, -1, 1.0, True, "2", None])
 def test_batch_size_that_is_no_whole_number_is_refused(voc_folder, batch_size):
-    with pytest.raises(OptionError, match="batch_size="):
+    with pytest.raises(OptionError) as caught:
         load(voc_folder, batch_size, CROP)
+    assert caught.value.where.startswith("batch_size")
 
 
 @pytest.mark.parametrize("crop_size", [(0, 4), (-1, 5), (1.5, 2), 32, "32x48", (1, 2, 3), (True, 4), (2**31, 4)])
 def test_crop_size_that_is_none_is_refused(voc_folder, crop_size):
-    with pytest.raises(OptionError, match="crop"):
+    with pytest.raises(OptionError) as caught:
         load(voc_folder, 2, crop_size)
+    assert "crop" in caught.value.where
 
 
 @pytest.mark.parametrize(
@@ -229,6 +228,21 @@ def test_bad_options_are_refused_before_anything_is_packed(voc_folder, cache, op
     with pytest.raises(OptionError):
         load(voc_folder, **{"batch_size": 2, "crop_size": CROP} | options)
     assert not list(cache.glob("packs/*"))
+
+
+def test_splits_are_indexed_as_the_pair_that_they_unpack_to(voc_folder):
+    splits = load(voc_folder, 2, CROP, splits=("train", None))
+    train, val = splits
+    assert len(splits) == 2
+    assert splits[0] is splits[-2] is train is splits.train
+    assert splits[1] is splits[-1] is val is None
+    assert splits[:] == (train, None)
+    assert splits[1:] == (None,)
+    for index in (2, -3):
+        with pytest.raises(IndexError):
+            splits[index]
+    with pytest.raises(TypeError):
+        splits["train"]
 
 
 def test_small_images_are_padded_by_default_and_counted(voc_folder):
@@ -247,8 +261,9 @@ def test_small_images_are_dropped_on_request_and_counted(voc_folder):
 
 
 def test_small_images_are_an_error_on_request(voc_folder):
-    with pytest.raises(OptionError, match=r"1 of 5 images are smaller than the crop.*first is sample 4 with 20 x 60"):
+    with pytest.raises(OptionError) as caught:
         load(voc_folder, 2, CROP, small="error")
+    assert all(word in str(caught.value) for word in ("1 of 5 images", "sample 4", "20 x 60"))
     assert len(load(voc_folder, 2, (20, 48), small="error").train) == 2
 
 
@@ -377,22 +392,27 @@ def test_one_split_may_be_left_out(voc_folder):
 def test_split_that_is_not_wanted_need_not_exist(lists):
     (lists / "val.txt").unlink()
     assert len(load(lists.parents[1], 2, CROP, splits=("train", None)).train) == 2
-    with pytest.raises(SourceMissingError, match="no list for split 'val'; it holds lists: train"):
+    with pytest.raises(SourceMissingError) as caught:
         load(lists.parents[1], 2, CROP)
+    assert "'val'" in str(caught.value)
 
 
 def test_ids_in_both_splits_are_refused_with_their_count(lists, cache):
     (lists / "val.txt").write_text("val_0\ntrain_3\ntrain_1\n")
-    with pytest.raises(SourceError, match="2 samples are in both 'train' and 'val', the first is train_1"):
+    with pytest.raises(SourceError) as caught:
         load(lists.parents[1], 2, CROP)
+    assert caught.value.where == str(lists.parents[1])
+    assert caught.value.found == "2 samples are in both 'train' and 'val', the first is train_1"
     assert not cache.exists()
 
 
 def test_train_split_smaller_than_one_batch_is_refused(voc_folder):
-    with pytest.raises(OptionError, match=r"batch_size=6, but the split has 5 samples.*at most 5"):
+    with pytest.raises(OptionError) as caught:
         load(voc_folder, 6, CROP)
-    with pytest.raises(OptionError, match=r"batch_size=5, but.*4 of 5 samples are as large as the crop.*at most 4"):
+    assert all(word in str(caught.value) for word in ("batch_size", "6", "5 samples", "at most 5"))
+    with pytest.raises(OptionError) as caught:
         load(voc_folder, 5, CROP, small="drop")
+    assert all(word in str(caught.value) for word in ("batch_size", "5", "4 of 5 samples", "at most 4"))
 
 
 def test_val_split_smaller_than_one_batch_is_filled_with_void(voc_folder):
@@ -413,8 +433,10 @@ def add_test_split(lists: Path) -> Path:
 
 
 def test_train_split_without_masks_is_refused(lists, cache):
-    with pytest.raises(OptionError, match=r"split 'test' has no masks.*splits=\(None, 'test'\)"):
+    with pytest.raises(OptionError) as caught:
         load(add_test_split(lists), 2, CROP, splits=("test", "val"))
+    assert (caught.value.where, caught.value.found.partition(",")[0]) == ("splits", "split 'test' has no masks")
+    assert "splits=(None, 'test')" in caught.value.remedy
     assert not cache.exists()
 
 
@@ -438,8 +460,9 @@ def test_task_instance_gives_object_ids(voc_folder):
 
 def test_own_legend_and_unknown_reach_the_labels(voc_folder):
     names = ["sky", "road", "car"]
-    with pytest.raises(UnknownColourError, match=r"train_0\.png, row 1, column"):
+    with pytest.raises(UnknownColourError) as caught:
         load(voc_folder, 2, CROP, legend=names)
+    assert caught.value.where.startswith("train_0.png")
     labels = first(load(voc_folder, 2, CROP, legend=names, unknown="car").train).labels
     assert set(np.unique(labels)) == {0, 1, 2, 255}
 
@@ -450,8 +473,9 @@ def test_relative_and_textual_paths_are_paths(voc_folder, monkeypatch):
 
 
 def test_missing_dataset_writes_nothing(tmp_path, cache):
-    with pytest.raises(SourceMissingError, match="no such file or folder"):
+    with pytest.raises(SourceMissingError) as caught:
         load(tmp_path / "nowhere")
+    assert caught.value.where.startswith(str(tmp_path / "nowhere"))
     assert not cache.exists()
 
 
@@ -469,7 +493,6 @@ def test_names_that_can_be_fetched_are_those_of_the_catalogue():
 
 
 def test_a_dataset_that_was_not_fetched_says_how_to_fetch_it(cache):
-    with pytest.raises(
-        SourceMissingError, match="voc2012 was not fetched yet; run `segfeed fetch voc2012`, pass download=True"
-    ):
+    with pytest.raises(SourceMissingError) as caught:
         load("voc2012")
+    assert all(word in str(caught.value) for word in ("`segfeed fetch voc2012`", "download=True"))

@@ -60,7 +60,6 @@ __all__ = [
     "write_report",
 ]
 
-
 _LATER = {
     "check": "segfeed.audit.checking",
     "show": "segfeed.pictures.figures.sheets",
@@ -69,7 +68,7 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what draws, audits and reports only when it is asked for: it takes half a second to load."""
+    """Import what paints, audits and reports only when somebody asks for it: it takes half a second to load."""
     if name in _LATER:
         return getattr(importlib.import_module(_LATER[name]), name)
     if name == "d2l":

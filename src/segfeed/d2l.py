@@ -1,10 +1,10 @@
-"""The chapter "Semantic Segmentation and the Dataset" of Dive into Deep Learning, by its own names, on segfeed's engine.
+"""The chapter "Semantic Segmentation and the Dataset" of Dive into Deep Learning, by the book's names.
 
-`from segfeed import d2l` in place of `from d2l import ...`: the chapter's functions from `download_extract` on, with arrays
-of NumPy in (H, W, 3) layout, or with a framework's own batches.
-Nothing is held as float32, and no table of 16 million entries is filled for a dataset.
+`from segfeed import d2l` in place of `from d2l import ...`: the chapter's functions from `download_extract` on, on
+segfeed's engine, with arrays of NumPy in (H, W, 3) layout, or with a framework's own batches. Photos are not kept in
+memory as float32, and no dataset fills a table of 16 million entries.
 
-The chapter's visible results are kept, also where `segfeed.load` does something else:
+The chapter's visible results are kept, also if `segfeed.load` does something else:
 
 | the chapter, and these names | segfeed.load |
 | --- | --- |
@@ -46,7 +46,7 @@ VOC_CLASSES = list(VOC.names)
 """The names of the 21 classes."""
 
 DATA_URL = "http://d2l-data.s3-accelerate.amazonaws.com/"
-"""Where the book's datasets lie."""
+"""The folder of the book's datasets on the web."""
 
 DATA_HUB: dict[str, tuple[str, str]] = {
     "voc2012": (DATA_URL + DATASETS["voc2012"].remote.name, DATASETS["voc2012"].remote.sha1),
@@ -55,41 +55,49 @@ DATA_HUB: dict[str, tuple[str, str]] = {
 
 _ADAPTERS = {"torch": "to_torch", "tensorflow": "to_tf", "jax": "to_jax"}
 
-# The chapter's reading of a mask: whatever is no class, void included, is background.
+# As the chapter reads a mask: everything that is not a class, void included, is background.
 _CHAPTER = Legend(VOC.names, VOC.colours, void_colours=(), void_indices=(), title="the chapter's VOC")
 
 
 def download_extract(name: str, folder: str | None = None) -> str:
     """Download a dataset of `DATA_HUB` into the cache and unpack it; what was unpacked before is there at once.
 
-    Of "voc2012" only what segmentation needs is unpacked, and its other mirrors are asked where the book's does not answer.
+    Of "voc2012" only what segmentation needs is unpacked, and if the book's server does not answer, other mirrors are
+    asked.
 
     Args:
         name: a key of `DATA_HUB`.
-        folder: the path, inside the archive, of the folder to give; one of the archive's own name where it is None.
+        folder: the path, inside the archive, of the folder to return; if None, the one of the archive's own name.
 
     Returns:
         path: of that folder.
 
     Raises:
-        OptionError: no such dataset, or no such folder in it.
-        DownloadError: no server gave the archive.
-        SourceError: the archive is not what it must be.
-        StorageError: no room in the cache, or no permission to write.
+        OptionError: if there is no such dataset, or no such folder in it.
+        DownloadError: if no server delivers the archive.
+        SourceError: if the archive is not what it must be.
+        StorageError: if the cache has no room or may not be written.
     """
     if name not in DATA_HUB:
-        raise OptionError(f"{name!r} is not in DATA_HUB; use one of {', '.join(DATA_HUB)}, or add its URL and SHA-1.")
+        raise OptionError(
+            "name",
+            found=f"{name!r}, which is not in DATA_HUB",
+            expected=f"one of {', '.join(DATA_HUB)}",
+            remedy="add the dataset's URL and SHA-1 to DATA_HUB",
+        )
     url, sha1 = DATA_HUB[name]
     if name == "voc2012":
         other = None if sha1 == DATASETS[name].remote.sha1 else cache_folder() / "datasets" / f"{name}-{sha1[:12]}"
-        place = fetch_dataset(name, other, archive=url, sha1=sha1).parents[1]
+        root = fetch_dataset(name, other, archive=url, sha1=sha1).parents[1]
     else:
-        place = fetch_archive(url, sha1)
-    path = place / (folder or os.path.splitext(url.rpartition("/")[2])[0])
+        root = fetch_archive(url, sha1)
+    path = root / (folder or os.path.splitext(url.rpartition("/")[2])[0])
     if not path.is_dir():
-        found = ", ".join(sorted(entry.name for entry in place.iterdir() if not entry.name.startswith(".")))
+        names = ", ".join(sorted(entry.name for entry in root.iterdir() if not entry.name.startswith(".")))
         raise OptionError(
-            f"{url} holds no folder {path.relative_to(place)}; it holds {found}; pass one of these as folder."
+            "folder",
+            found=f"{str(path.relative_to(root))!r}, which {url} does not hold",
+            expected=f"one of what it holds: {names}",
         )
     return str(path)
 
@@ -101,7 +109,8 @@ def read_voc_images(
     """Read all photos of a split and their masks as colours.
 
     Returns:
-        features: a list of uint8 (H, W, 3). labels: a list of uint8 (H, W, 3), masks in VOC's colours.
+        features: a list of uint8 (H, W, 3).
+        labels: a list of uint8 (H, W, 3), masks in VOC's colours.
 
     >>> features, labels = read_voc_images(getfixture("voc_folder"))
     >>> features[0].shape == labels[0].shape
@@ -155,7 +164,7 @@ def voc_rand_crop(
         width: of the crop in px, at most W.
 
     Raises:
-        OptionError: the crop is larger than the photo.
+        OptionError: if the crop is larger than the photo.
 
     >>> feature, label = voc_rand_crop(np.zeros((400, 500, 3)), np.zeros((400, 500)), 320, 480)
     >>> feature.shape, label.shape
@@ -164,7 +173,9 @@ def voc_rand_crop(
     slack = feature.shape[0] - height, feature.shape[1] - width
     if min(slack) < 0:
         raise OptionError(
-            f"a crop of {height} x {width} px does not fit a photo of {feature.shape[0]} x {feature.shape[1]}."
+            "height, width",
+            found=f"a crop of {height} x {width} px",
+            expected=f"at most the photo's {feature.shape[0]} x {feature.shape[1]} px",
         )
     top, left = (np.random.randint(side + 1) for side in slack)  # noqa: NPY002 - the chapter draws from np.random
     window = slice(top, top + height), slice(left, left + width)
@@ -172,7 +183,7 @@ def voc_rand_crop(
 
 
 class VOCSegDataset:
-    """Hold the chapter's dataset: `dataset[i]` is a normalised random crop of a photo, and its labels.
+    """The chapter's dataset: `dataset[i]` is a normalised random crop of a photo, and its labels.
 
     Args:
         is_train: the train list, or the val list.
@@ -220,16 +231,16 @@ def load_data_voc(
     Args:
         batch_size: pairs in a batch.
         crop_size: (height, width) of a crop in px.
-        voc_dir: the VOC folder; that of `download_extract("voc2012")` where it is None.
-        framework: whose batches to give: "torch" those of `to_torch`, with images (N, 3, H, W) and labels int64,
-            "tensorflow" a `tf.data.Dataset`, "jax" those of `to_jax`; NumPy's where it is None.
+        voc_dir: the VOC folder; that of `download_extract("voc2012")` if None.
+        framework: "torch" for the batches of `to_torch`, with images (N, 3, H, W) and labels int64, "tensorflow" for a
+            `tf.data.Dataset`, "jax" for the batches of `to_jax`; None for NumPy's.
 
     Returns:
         train, val: two of what the framework's adapter makes of a Loader; two Loaders for NumPy.
 
     Raises:
-        OptionError: another word for framework.
-        NotInstalledError: the framework is not installed.
+        OptionError: if framework is another word.
+        NotInstalledError: if the framework is not installed.
 
     >>> train_iter, test_iter = load_data_voc(2, (32, 48), getfixture("voc_folder"))
     read 4 examples
@@ -279,11 +290,11 @@ def show_images(
 
 
 def _adapter(framework: str | None) -> Callable[[Loader], Any]:
-    """Import what turns a loader into a framework's own batches; it is asked for before anything is read."""
+    """Import the function that turns a loader into a framework's own batches, before anything is read."""
     if framework is None:
         return lambda loader: loader
     if framework not in _ADAPTERS:
-        raise OptionError(f"framework={framework!r} is not known; use {', '.join(map(repr, _ADAPTERS))} or None.")
+        raise OptionError("framework", found=repr(framework), expected=f"{', '.join(map(repr, _ADAPTERS))} or None")
     module = importlib.import_module(f"segfeed.frameworks.{framework}")
     adapt: Callable[[Loader], Any] = getattr(module, _ADAPTERS[framework])
     return adapt

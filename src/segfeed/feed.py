@@ -1,13 +1,13 @@
 """The feed: one call from a dataset's path to train and val loaders."""
 
 import logging
+import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
@@ -25,21 +25,32 @@ _log = logging.getLogger("segfeed")
 
 @dataclass(frozen=True)
 class Splits:
-    """Hold the loaders that `load` made; unpacks as `train, val = ...`.
+    """The loaders that `load` made; unpacks and is indexed as the pair (train, val).
 
     Attributes:
-        train: random crops, or None where no train split was asked for.
-        val: every image once, whole, or None.
+        train: random crops; None if no train split was asked for.
+        val: every image once, whole; None if no val split was asked for.
         notes: what was padded, dropped or lowered, a sentence each.
+
+    >>> splits = Splits(None, None)
+    >>> train, val = splits
+    >>> len(splits), splits[0] is train, splits[-1] is val
+    (2, True, True)
     """
 
     train: Loader | None
     val: Loader | None
     notes: tuple[str, ...] = ()
 
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return a loader, or with a slice a tuple of them, as the pair (train, val) would."""
+        return (self.train, self.val)[index]
+
     def __iter__(self) -> Iterator[Any]:
-        yield self.train
-        yield self.val
+        return iter((self.train, self.val))
 
 
 def scan(
@@ -56,20 +67,20 @@ def scan(
 
     Args:
         path_or_name: a dataset's folder, tar or table (docs/formats.md), or a name: "sample" for the embedded dataset,
-            "voc2012" or "sbd" where it was fetched.
-        split: the name of a split, or a split string: "train[:10%]", "train[100:200]", "train+val", "train[fold=0/5]"; see
-            `segfeed.datasets.splits`.
+            "voc2012" or "sbd" if it was fetched.
+        split: the name of a split, or a split string: "train[:10%]", "train[100:200]", "train+val", "train[fold=0/5]";
+            see `segfeed.datasets.splits`.
         task: "semantic" for class ids, "instance" for object ids.
-        legend: a Legend, class names, or the path of a legend file (text, JSON, or a palette PNG); the format's own where
-            it is None. Or a mapping that groups the format's own classes, such as {"cat": "animal", "dog": "animal",
-            "*": None}, where None is void.
+        legend: a Legend, class names, or the path of a legend file (text, JSON, or a palette PNG); the format's own if
+            None. Or a mapping that groups the format's own classes, such as {"cat": "animal", "dog": "animal",
+            "*": None}; None means void.
         unknown: what a colour outside the legend becomes: "error", "void" or a class name.
-        format: the format's name, where it shall not be recognised.
-        cache_dir: where the embedded dataset is made; the user's cache folder where it is None.
+        format: the format's name, if it shall not be recognised.
+        cache_dir: where the embedded dataset is made; the user's cache folder if None.
 
     Raises:
-        SourceMissingError: no such folder, list, photo or mask.
-        SourceError: no known format, or several.
+        SourceMissingError: if there is no such folder, list, photo or mask.
+        SourceError: if no format is recognised, or several are.
 
     >>> len(scan("sample", "val"))
     40
@@ -109,8 +120,8 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
 ) -> Splits:
     """Turn a dataset on disk into train and val batches.
 
-    Train batches are random crops, shuffled anew each epoch; val batches hold every image once, whole. Void stays void, an
-    unknown colour is an error, and the same seed gives the same bytes, with any number of threads or ranks.
+    Train batches are random crops, shuffled anew each epoch; val batches hold every image once, whole. Void stays void,
+    an unknown colour is an error, and the same seed gives the same bytes, with any number of threads or ranks.
 
     Args:
         data: a dataset's folder, tar or table (docs/formats.md), or a name: "sample", "voc2012", "sbd".
@@ -120,140 +131,169 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         task: "semantic" for class ids, "instance" for object ids.
         legend: as in `scan`.
         unknown: as in `scan`.
-        format: as in `scan`: the name of the dataset's format. What a batch looks like is said by the fields of `BatchFormat`.
+        format: as in `scan`: the name of the dataset's format, not what a batch looks like.
         flip: mirror half of the train crops.
         small: train images smaller than the crop: "pad", "drop" or "error".
         seed: 0 .. 2**63 - 1.
         shard: (rank, world) of this process.
-        val_batch_size: val pairs in a batch, over all ranks; batch_size where it is None. Lowered, with a note, until a
-            batch is at most 512 MB.
-        threads: how many fill batches; all cores where it is None.
+        val_batch_size: val pairs in a batch, over all ranks; batch_size if None. Lowered, with a note, until a batch is
+            at most 512 MB.
+        threads: how many fill batches; all cores if None.
         pack: decode once into a pack in the cache folder; False decodes on the fly and writes nothing.
-        cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder where it is None.
-        download: fetch a dataset given by its name where it is not in the cache yet.
-        **format_fields: what a batch looks like, by the fields of `BatchFormat`: layout, dtype, label_dtype, normalize, void.
+        cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder if None.
+        download: fetch a dataset given by its name if it is not in the cache yet.
+        **format_fields: what a batch looks like, by the fields of `BatchFormat`: layout, dtype, label_dtype, normalize,
+            void.
 
     Returns:
         splits: unpacks as `train, val`; each a `Loader` of images float32 (N, H, W, 3) and labels int32 (N, H, W).
 
     Raises:
-        OptionError: an argument out of range. SourceError: the dataset is damaged. StorageError: no room for a pack.
+        OptionError: if an argument is out of range.
+        SourceError: if the dataset is damaged.
+        StorageError: if there is no room for a pack.
 
     >>> train, val = load("sample", batch_size=8, crop_size=(64, 96))
     >>> images, labels = next(iter(train))
     >>> images.shape, images.dtype, labels.shape, labels.dtype
     ((8, 64, 96, 3), dtype('float32'), (8, 64, 96), dtype('int32'))
     """
-    draw, wanted, shard = (
-        Draw(crop_size, small, flip),
-        _format(format_fields),
-        check_shard(shard, whole_number("batch_size", batch_size, 1, 2**31 - 1)),
+    feed = _Feed(
+        draw=Draw(crop_size, small, flip),
+        format=_batch_format(format_fields),
+        batch_size=whole_number("batch_size", batch_size, 1, 2**31 - 1),
+        val_batch_size=whole_number(
+            "val_batch_size", batch_size if val_batch_size is None else val_batch_size, 1, 2**31 - 1
+        ),
+        shard=check_shard(shard, batch_size),
+        seed=seed,
+        threads=threads,
+        pack=pack,
+        cache_dir=cache_dir,
     )
     if format is not None and not isinstance(format, str):
         raise OptionError(
-            f'format={format!r} is no name; expected that of a dataset\'s format, such as "voc"; give what a batch looks like '
-            f"by name: {_fields_of_format()}."
+            "format",
+            found=repr(format),
+            expected='the name of a dataset\'s format, such as "voc"',
+            remedy=f"say what a batch looks like by the fields of BatchFormat: {_names_of_fields()}",
         )
-    asked = whole_number("val_batch_size", batch_size if val_batch_size is None else val_batch_size, 1, 2**31 - 1)
-    data = find_root(data, cache_dir=cache_dir, download=download)
-    dataset = open_dataset(data, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
+    root = find_root(data, cache_dir=cache_dir, download=download)
+    dataset = open_dataset(root, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
     train, val = _read_splits(dataset, splits)
-    loaders: list[Loader | None] = [None, None]
-    notes: list[str] = []
     # Both loaders are made before anything is packed: a wrong option is refused first.
-    if train is not None:
-        reader = _ready(train, pack, cache_dir)
-        plan = Plan(reader.sizes, batch_size, draw, seed=seed, shard=shard)
-        loaders[0] = Loader(reader, plan, format=wanted, threads=threads)
-        notes += _train_notes(plan, train.split)
-    if val is not None:
-        reader = _ready(val, pack, cache_dir)
-        plan = Plan.exact(reader.sizes, _fitting_batch(reader.sizes, asked, wanted, shard.world), shard=shard)
-        loaders[1] = Loader(reader, plan, format=wanted, threads=threads)
-        notes += _val_notes(plan, val, asked)
-    if pack:
-        loaders = [None if loader is None else _packed(loader, cache_dir) for loader in loaders]
+    loaders = (
+        None if train is None else feed.make_train(train),
+        None if val is None else feed.make_val(val),
+    )
+    notes = [note for loader in loaders if loader is not None for note in feed.notes(loader)]
+    if val is not None and not val.has_masks:
+        notes.append(f"{val.split}: no masks; all labels are void, for prediction.")
+    train_loader, val_loader = (None if loader is None else feed.packed(loader) for loader in loaders)
     for note in notes:
         _log.info(note)
-    return Splits(loaders[0], loaders[1], tuple(notes))
+    return Splits(train_loader, val_loader, tuple(notes))
 
 
-def _format(fields: dict[str, Any]) -> BatchFormat:
-    unknown = [name for name in fields if name not in BatchFormat.__dataclass_fields__]
-    if unknown:
-        raise OptionError(
-            f"load has no option {unknown[0]!r}; besides its own it takes the fields of BatchFormat, which say what a batch looks "
-            f"like: {_fields_of_format()}."
-        )
+@dataclass(frozen=True)
+class _Feed:
+    """How a source becomes a loader: the options of `load` that do not say which dataset."""
+
+    draw: Draw
+    format: BatchFormat
+    batch_size: int
+    val_batch_size: int
+    shard: Shard
+    seed: int
+    threads: int | None
+    pack: bool
+    cache_dir: str | os.PathLike[str] | None
+
+    def make_train(self, source: Source) -> Loader:
+        """Make a loader of random crops."""
+        reader = self._known_pack(source)
+        return self._loader(reader, Plan(reader.sizes, self.batch_size, self.draw, seed=self.seed, shard=self.shard))
+
+    def make_val(self, source: Source) -> Loader:
+        """Make a loader of every image once, whole; lower its batches until one rank's slice is at most 512 MB."""
+        reader = self._known_pack(source)
+        resolved = self.format.resolve("NHWC", "int32", 255)
+        pixel_bytes = 3 * np.dtype(resolved.dtype).itemsize + np.dtype(str(resolved.label_dtype)).itemsize
+        row_bytes = math.prod(reader.sizes.max(axis=0).tolist()) * pixel_bytes
+        batch_size = min(self.val_batch_size, max(MAX_SLOT_BYTES // row_bytes, 1) * self.shard.world)
+        return self._loader(reader, Plan.exact(reader.sizes, batch_size, shard=self.shard))
+
+    def packed(self, loader: Loader) -> Loader:
+        """Make the same loader over the pack of its source, if packs are wanted."""
+        if not self.pack or not isinstance(loader.reader, Source):
+            return loader
+        return self._loader(make_pack(loader.reader, cache_dir=self.cache_dir, threads=loader.threads), loader.plan)
+
+    def notes(self, loader: Loader) -> Iterator[str]:
+        """Describe what was padded, dropped or lowered, a sentence each."""
+        plan, split = loader.plan, loader.reader.split
+        height, width = plan.canvas
+        if plan.draw is not None and plan.small:
+            what = "left out" if plan.draw.small == "drop" else "padded with void"
+            yield (
+                f"{split}: {plan.small} of {len(plan.sizes)} images are smaller than the crop of {height} x {width} "
+                f"and are {what}."
+            )
+        if plan.draw is not None and plan.tail:
+            yield (
+                f"{split}: each epoch leaves out {plan.tail} of {len(plan)} images, other ones each time, which fill "
+                f"no batch of {plan.batch_size}."
+            )
+        if plan.draw is None and plan.batch_size < self.val_batch_size:
+            yield (
+                f"{split}: batches of {plan.batch_size} instead of {self.val_batch_size}, so that one of whole images "
+                f"({height} x {width}) is at most 512 MB."
+            )
+
+    def _known_pack(self, source: Source) -> Source | Pack:
+        """Find the pack of a source if it is made already, and else keep the source."""
+        return (find_pack(source, cache_dir=self.cache_dir) if self.pack else None) or source
+
+    def _loader(self, reader: Source | Pack, plan: Plan) -> Loader:
+        return Loader(reader, plan, format=self.format, threads=self.threads)
+
+
+def _batch_format(fields: dict[str, Any]) -> BatchFormat:
+    for name in fields:
+        if name not in BatchFormat.__dataclass_fields__:
+            raise OptionError(
+                name,
+                found="not an option of load",
+                expected=f"one of its own, or a field of BatchFormat, which says what a batch looks like: "
+                f"{_names_of_fields()}",
+            )
     return BatchFormat(**fields)
 
 
-def _fields_of_format() -> str:
+def _names_of_fields() -> str:
     return ", ".join(BatchFormat.__dataclass_fields__)
 
 
 def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> list[Source | None]:
     """Scan both splits; refuse a train split without masks, and ids that are in both."""
     if not isinstance(splits, tuple | list) or len(splits) != 2 or tuple(splits) == (None, None):
-        raise OptionError(f"splits={splits!r} is not a pair; give (train, val), with None for one that is not wanted.")
+        raise OptionError(
+            "splits", found=repr(splits), expected="a pair (train, val), with None for one that you do not want"
+        )
     train, val = (None if split is None else _scan(dataset, split) for split in splits)
     if train is not None and not train.has_masks:
         raise OptionError(
-            f"split {train.split!r} has no masks, so there is nothing to train on; to predict it, pass splits=(None, {train.split!r})."
+            "splits",
+            found=f"split {train.split!r} has no masks, so there is nothing to train on",
+            remedy=f"to predict it, pass splits=(None, {train.split!r})",
         )
     if train is not None and val is not None and train.split != val.split:
         both = set(train.keys) & set(val.keys)
         if both:
             raise SourceError(
-                f"{train.root}: {len(both)} samples are in both {train.split!r} and {val.split!r}, the first is {min(both)}; "
-                "a score on seen photos means nothing; take them off one list."
+                str(train.root),
+                found=f"{len(both)} samples are in both {train.split!r} and {val.split!r}, the first is {min(both)}",
+                expected="none, since a score on seen photos means nothing",
+                remedy="take them off one list",
             )
     return [train, val]
-
-
-def _ready(source: Source, pack: bool, cache_dir: str | os.PathLike[str] | None) -> Source | Pack:  # noqa: FBT001 - load's option
-    """Give the pack of a source where it is known already, else the source."""
-    return (find_pack(source, cache_dir=cache_dir) if pack else None) or source
-
-
-def _packed(loader: Loader, cache_dir: str | os.PathLike[str] | None) -> Loader:
-    """Make the same loader over the pack of its source."""
-    if not isinstance(loader.reader, Source):
-        return loader
-    reader = make_pack(loader.reader, cache_dir=cache_dir, threads=loader.threads)
-    return Loader(reader, loader.plan, format=loader.format, threads=loader.threads)
-
-
-def _fitting_batch(sizes: npt.NDArray[Any], asked: int, wanted: BatchFormat, world: int) -> int:
-    """Lower a batch size until one rank's slice of a batch of whole images is at most 512 MB."""
-    resolved = wanted.resolve("NHWC", "int32", 255)
-    height, width = sizes.max(axis=0).tolist()
-    row_bytes = height * width * (3 * np.dtype(resolved.dtype).itemsize + np.dtype(str(resolved.label_dtype)).itemsize)
-    return min(asked, max(MAX_SLOT_BYTES // int(row_bytes), 1) * world)
-
-
-def _train_notes(plan: Plan, split: str) -> list[str]:
-    notes = []
-    height, width = plan.canvas
-    if plan.small:
-        what = "left out" if plan.draw and plan.draw.small == "drop" else "padded with void"
-        notes.append(
-            f"{split}: {plan.small} of {len(plan.sizes)} images are smaller than the crop of {height} x {width} and are {what}."
-        )
-    if plan.tail:
-        notes.append(
-            f"{split}: each epoch leaves out {plan.tail} of {len(plan)} images, other ones each time, which fill no batch of {plan.batch_size}."
-        )
-    return notes
-
-
-def _val_notes(plan: Plan, reader: Source | Pack, asked: int) -> list[str]:
-    notes = []
-    if plan.batch_size < asked:
-        height, width = plan.canvas
-        notes.append(
-            f"{reader.split}: batches of {plan.batch_size} instead of {asked}, so that one of whole images ({height} x {width}) is at most 512 MB."
-        )
-    if not reader.has_masks:
-        notes.append(f"{reader.split}: no masks; all labels are void, for prediction.")
-    return notes

@@ -1,36 +1,12 @@
 """The command `check`: its table, its JSON, its exit codes, and the lists that it mends."""
 
 import json
-import sys
 
 import pytest
-import typer
 
 from little_voc import make_voc
-from segfeed.cli import app as cli
-from segfeed.cli import auditing
 
 SMALL = ("--crop", "8x8")
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command line in this process: (exit code, standard output, standard error)."""
-    if "check" not in {command.name or command.callback.__name__ for command in cli.app.registered_commands}:
-        app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-        app.command()(auditing.check)
-        app.command()(cli.version)
-        monkeypatch.setattr(cli, "app", app)
-
-    def ran(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["segfeed", *map(str, words)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        out, err = capsys.readouterr()
-        return caught.value.code or 0, out, err
-
-    return ran
 
 
 @pytest.fixture
@@ -107,7 +83,8 @@ def test_lists_are_mended_and_never_overwritten_unless_asked(run, root, tmp_path
     code, _, err = run("check", root, *SMALL, "--fix-list", tmp_path / "fixed")
     assert code == 2
     assert err.startswith("segfeed: ")
-    assert "exists; pass --force" in err
+    assert "exists" in err
+    assert "--force" in err
     code, out, _ = run("check", root, *SMALL, "--fix-list", tmp_path / "fixed", "--force", "--json")
     assert code == 1
     assert [one["left_out"] for one in json.loads(out)["lists"]] == [["a3"], ["w"]]

@@ -59,7 +59,7 @@ def digest(pairs):
 
 @pytest.fixture(scope="module")
 def plans(tmp_path_factory, write_voc):
-    """Give a source with a plan for training and one for evaluation, both with padding."""
+    """Return a source with a plan for training and one for evaluation, both with padding."""
     sizes = [(30 + i % 5, 44 + 3 * (i % 4)) for i in range(11)]
     root = write_voc(tmp_path_factory.mktemp("equal") / "VOC2012", {"train": sizes, "val": sizes[:1]})
     source = scan(root, "train")
@@ -90,4 +90,4 @@ except segfeed.errors.NotInstalledError as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{framework} is not installed; install it with: pip install 'segfeed[{framework}]'\n"
+    assert done.stdout == f"{framework}: not installed; install it with: pip install 'segfeed[{framework}]'.\n"

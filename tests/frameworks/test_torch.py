@@ -66,7 +66,7 @@ orders = pytest.mark.parametrize(("kind", "name", "channels_last"), ORDERS)
 
 
 class ManyClasses:
-    """Hold 5 pairs of noise with 300 classes, whose labels take 16 bits."""
+    """Five pairs of noise with 300 classes, whose labels take 16 bits."""
 
     name, split, task = "many", "train", "semantic"
     legend = Legend(tuple(f"class {n}" for n in range(300)))
@@ -109,7 +109,7 @@ def digest(batch):
 
 
 def expected(loader, wanted):
-    """Give the loader's batches in the format that PyTorch makes of `wanted`, as NumPy's own: images, labels."""
+    """Return the loader's batches in the format that PyTorch makes of `wanted`, as NumPy's own: images, labels."""
     void = 255 if wanted.label_dtype == "uint8" else -100
     return list(loader.with_format(wanted.resolve("NCHW", "int64", void)))
 
@@ -120,7 +120,7 @@ def expected(loader, wanted):
 def test_a_missing_framework_is_one_sentence_with_the_line_that_installs_it():
     with pytest.raises(OptionError) as caught:
         require("no_such_framework", "torch")
-    message = "no_such_framework is not installed; install it with: pip install 'segfeed[torch]'"
+    message = "no_such_framework: not installed; install it with: pip install 'segfeed[torch]'."
     assert message == str(caught.value)
 
 
@@ -134,7 +134,7 @@ def test_the_adapter_says_so_where_torch_is_missing():
         "    print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "torch is not installed; install it with: pip install 'segfeed[torch]'\n"
+    assert done.stdout == "torch: not installed; install it with: pip install 'segfeed[torch]'.\n"
 
 
 # What batches are -----------------------------------------------------------------------------------------------------
@@ -157,12 +157,12 @@ def test_batches_are_the_loaders_own_to_the_last_bit(readers, kind, name, channe
         assert not channels_last or batch.images.is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize(
-    ("name", "message"), [("labels as bytes", "does not fit labels of uint8"), ("void 255", "also the id of a class")]
-)
+@pytest.mark.parametrize(("name", "message"), [("labels as bytes", "uint8"), ("void 255", "class")])
 def test_255_is_no_void_for_300_classes(readers, name, message):
-    with pytest.raises(OptionError, match=message):
+    with pytest.raises(OptionError) as caught:
         to_torch(loader_of(readers["300 classes"], format=FORMATS[name]))
+    assert "void" in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_pytorchs_own_format_is_nchw_float32_int64_and_void_minus_100(source):
@@ -206,24 +206,27 @@ def test_another_device_gets_copies(source):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("options", "where", "found"),
     [
-        ({"device": "gpu"}, "device='gpu' is none that PyTorch knows"),
-        ({"device": 1.5}, "device=1.5 is none that PyTorch knows"),
-        ({"channels_last": True}, 'layout="NHWC" contradicts channels_last=True'),
-        ({"tv_tensors": True}, 'layout="NHWC" contradicts tv_tensors=True'),
+        ({"device": "gpu"}, "device", "'gpu', of which PyTorch says: "),
+        ({"device": 1.5}, "device", "1.5, of which PyTorch says: "),
+        ({"channels_last": True}, "layout", "'NHWC', but channels_last=True wants "),
+        ({"tv_tensors": True}, "layout", "'NHWC', but tv_tensors=True wants "),
     ],
 )
-def test_contradictions_are_refused(source, options, message):
+def test_contradictions_are_refused(source, options, where, found):
     with pytest.raises(OptionError) as caught:
         to_torch(loader_of(source, format=BatchFormat(layout="NHWC")), **options)
-    assert message in str(caught.value)
+    assert caught.value.where == where
+    assert caught.value.found.startswith(found)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_a_missing_cuda_device_is_named(source):
-    with pytest.raises(OptionError, match=r"device='cuda:0', but PyTorch .* finds no CUDA device"):
+    with pytest.raises(OptionError) as caught:
         to_torch(loader_of(source), "cuda:0")
+    assert caught.value.where == "device"
+    assert caught.value.found == f"'cuda:0', but PyTorch {torch.__version__} finds no CUDA device here"
 
 
 # Memory ---------------------------------------------------------------------------------------------------------------
@@ -231,7 +234,7 @@ def test_a_missing_cuda_device_is_named(source):
 
 @pytest.fixture(name="memories")
 def _memories():
-    """Collect the pieces of memory that a loader's slots are made of; each is filled with sevens where it is allocated."""
+    """Collect the pieces of memory that a loader's slots are made of; each starts filled with sevens."""
 
     class Memories(list):
         def allocate(self, size_bytes):
@@ -337,10 +340,10 @@ def test_tv_tensors_go_through_torchvisions_transforms_together(source):
 
 def test_missing_torchvision_is_one_sentence(source, monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision.tv_tensors", None)
-    with pytest.raises(
-        OptionError, match=r"tv_tensors=True, but torchvision is not installed; .*pip install torchvision"
-    ):
+    with pytest.raises(OptionError) as caught:
         to_torch(loader_of(source), tv_tensors=True)
+    assert caught.value.where == "tv_tensors"
+    assert "pip install torchvision" in caught.value.remedy
 
 
 # Where it stands ------------------------------------------------------------------------------------------------------
@@ -384,8 +387,9 @@ def test_a_state_is_refused_while_an_epoch_runs_and_close_ends_it(source):
         running = iter(feed)
         next(running)
         state = feed.state_dict()
-        with pytest.raises(StateError, match="under way"):
+        with pytest.raises(StateError) as caught:
             feed.load_state_dict(state)
+        assert "under way" in str(caught.value)
     feed.load_state_dict(state)
     assert list(running) == []
     assert len(list(feed)) == 5
@@ -489,8 +493,9 @@ def test_crops_are_indexed_as_a_list_is(source):
     assert torch.equal(crops[-1][0], crops[len(crops) - 1][0])
     with pytest.raises(IndexError):
         crops[len(crops)]
-    with pytest.raises(OptionError, match="epoch=-1"):
+    with pytest.raises(OptionError) as caught:
         crops.set_epoch(-1)
+    assert all(word in str(caught.value) for word in ("epoch", "-1"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -534,7 +539,7 @@ def test_every_byte_is_normalised_to_the_kernels_bits():
 
 
 class Streams:
-    """Stand for `torch.cuda`: streams whose events come when the test says so; notes what happens in order."""
+    """A stand-in for `torch.cuda`: streams whose events come when the test says so; notes what happens in order."""
 
     def __init__(self):
         self.log, self.events, self.current = [], [], "consumer"

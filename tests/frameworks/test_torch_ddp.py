@@ -99,7 +99,7 @@ distributed.destroy_process_group()
 
 @dataclass(frozen=True)
 class Run:
-    """Hold the source and what each of two ranks saw of it."""
+    """The source and what each of two ranks saw of it."""
 
     source: Any
     ranks: list[dict[str, Any]]
@@ -140,7 +140,7 @@ def _run(tmp_path_factory, write_voc):
 
 
 def assert_together_are(ranks, batches):
-    """Compare the ranks' slices, one after the other, with one process's batches: same steps, order, pixels and crops."""
+    """Compare the ranks' slices, one after the other, with one process's batches: steps, order, pixels and crops."""
     assert [len(rank) for rank in ranks] == [len(batches)] * WORLD
     for *slices, whole in zip(*ranks, batches, strict=True):
         assert all(len(part["keys"]) == 2 for part in slices)
@@ -195,6 +195,6 @@ def test_a_shard_that_contradicts_the_ranks_is_refused_with_both(run):
     for number, rank in enumerate(run.ranks):
         remedy = "leave the shard out, and it follows."
         says = f"but torch.distributed says ({number}, 2); {remedy}"
-        assert rank["other rank"] == f"shard=({1 - number}, 2) (rank, world), {says}"
-        assert rank["other world"] == f"shard=(0, 4) (rank, world), {says}"
-        assert "batch_size=3 counts the pairs of all ranks, and 2 ranks do not divide it" in rank["odd batch"]
+        assert rank["other rank"] == f"shard: ({1 - number}, 2) (rank, world), {says}"
+        assert rank["other world"] == f"shard: (0, 4) (rank, world), {says}"
+        assert all(word in rank["odd batch"] for word in ("batch_size", "3", "2 ranks"))

@@ -105,8 +105,9 @@ def test_infinite_scores_are_scores():
 def test_nan_is_no_score(make):
     given = scores()
     given[2, 3, 40, 66] = np.nan
-    with pytest.raises(OptionError, match="logits hold NaN"):
+    with pytest.raises(OptionError) as caught:
         class_ids(make(given), SHAPE, CLASSES)
+    assert "NaN" in caught.value.found
 
 
 @pytest.mark.parametrize("make", FRAMEWORKS)
@@ -125,12 +126,15 @@ def test_numpy_ids_are_not_copied():
 
 def test_axis_that_could_be_either_is_asked_for():
     given = np.random.default_rng(0).standard_normal((4, 4, 4, 4)).astype(np.float32)
-    with pytest.raises(OptionError, match=r"axis 1 and axis 3 may both .* 4 classes; say which: axis=1 or axis=3"):
+    with pytest.raises(OptionError) as caught:
         class_ids(given, (4, 4, 4), 4)
+    assert "axis 1 and axis 3 may both be that of the 4 classes" in caught.value.found
+    assert "axis=1 or axis=3" in caught.value.remedy
     np.testing.assert_array_equal(class_ids(given, (4, 4, 4), 4, axis=1), given.argmax(1))
     np.testing.assert_array_equal(class_ids(given, (4, 4, 4), 4, axis=-1), given.argmax(3))
-    with pytest.raises(OptionError, match="axis 0 and axis 2 may both"):
+    with pytest.raises(OptionError) as caught:
         class_ids(given[0], (4, 4), 4)
+    assert "axis 0 and axis 2 may both" in caught.value.found
 
 
 def test_axis_that_the_shape_tells_is_not_asked_for():
@@ -144,41 +148,47 @@ def test_axis_that_the_shape_tells_is_not_asked_for():
     [((3, 6, 41, 67), None), ((3, 5, 20, 33), None), ((3, 41, 67), None), ((3, 5, 41, 67), 3), ((41, 67, 5), None)],
 )
 def test_logits_of_another_shape_are_refused(shape, axis):
-    with pytest.raises(
-        OptionError, match=r"logits of shape .* 5 classes .*expected \(3, 5, 41, 67\) or \(3, 41, 67, 5\)"
-    ):
+    with pytest.raises(OptionError) as caught:
         class_ids(np.zeros(shape, np.float32), SHAPE, CLASSES, axis)
+    assert caught.value.found.startswith(f"logits of shape {shape}")
+    assert "5 classes" in caught.value.found
+    assert caught.value.expected == "(3, 5, 41, 67) or (3, 41, 67, 5)"
 
 
 @pytest.mark.parametrize("axis", [4, -5, 1.0, "1", True])
 def test_axis_that_is_none_is_refused(axis):
-    with pytest.raises(OptionError, match="axis="):
+    with pytest.raises(OptionError) as caught:
         class_ids(scores(), SHAPE, CLASSES, axis)
+    assert "axis" in str(caught.value)
 
 
 def test_ids_of_another_shape_are_refused():
-    with pytest.raises(OptionError, match=r"predicted ids of shape \(20, 30\), but the labels' is \(40, 60\)"):
+    with pytest.raises(OptionError) as caught:
         class_ids(np.zeros((20, 30), np.uint8), (40, 60), 2)
+    assert caught.value.found == "ids of shape (20, 30), but labels of shape (40, 60)"
 
 
 @pytest.mark.parametrize("dtype", [bool, complex, "S1"])
 def test_predictions_that_are_neither_ids_nor_logits_are_refused(dtype):
-    with pytest.raises(OptionError, match=r"expected integers \(class ids\) or floats \(logits\)"):
+    with pytest.raises(OptionError) as caught:
         class_ids(np.zeros((2, 3), dtype), (2, 3), 2)
+    assert caught.value.where == "predictions"
+    assert caught.value.expected == "integers (class ids) or floats (logits)"
 
 
 def test_strangers_are_named_and_counted():
     refuse_strangers(np.array([[0, 4]]), 5, "predictions")
-    with pytest.raises(
-        OptionError, match=r"predictions hold 255 \(2 pixels\), which is none of the 5 classes \(0..4\)"
-    ):
+    with pytest.raises(OptionError) as caught:
         refuse_strangers(np.array([[0, 255], [255, 9]], np.uint8), 5, "predictions")
-    with pytest.raises(OptionError, match=r"hold -1 \(1 pixels\)"):
+    assert (caught.value.where, caught.value.found) == ("predictions", "255 in 2 pixels")
+    assert caught.value.expected == "one of the 5 classes (0..4)"
+    with pytest.raises(OptionError) as caught:
         refuse_strangers(np.array([[0, -1]]), 5, "predictions")
+    assert caught.value.found == "-1 in 1 pixels"
 
 
 class Elsewhere:
-    """Stand in for a tensor on an accelerator: only its own `max` may touch its numbers."""
+    """A stand-in for a tensor on an accelerator: only its own `max` may touch its numbers."""
 
     def __init__(self, tensor):
         self.tensor = tensor
@@ -197,8 +207,9 @@ def test_ids_are_found_where_the_logits_lie():
     assert found.dtype == np.uint8
     np.testing.assert_array_equal(found, scores().argmax(1))
     given[0, 0, 0, 0] = float("nan")
-    with pytest.raises(OptionError, match="NaN"):
+    with pytest.raises(OptionError) as caught:
         class_ids(Elsewhere(given), SHAPE, CLASSES)
+    assert "NaN" in caught.value.found
 
 
 def test_tensors_of_a_gpu_give_the_same_ids():

@@ -45,7 +45,7 @@ def scored(predictions, labels, legend=TINY, **options):
 
 @pytest.fixture(scope="module")
 def metrics():
-    """Give torchmetrics' classification metrics, or skip."""
+    """Return torchmetrics' classification metrics, or skip."""
     torch = pytest.importorskip("torch")
     library = None
     try:
@@ -148,16 +148,19 @@ def test_predictions_where_labels_are_void_count_nowhere():
 def test_void_is_the_legends_own_and_that_of_pytorch_unless_it_is_said():
     assert scored([[0, 0, 0]], [[0, 255, -100]]).pixels == 1
     assert scored([[0, 0, 0]], [[0, 7, 7]], void=7).pixels == 1
-    with pytest.raises(OptionError, match=r"labels hold 255 \(1 pixels\), which is neither .* nor void \(-100\)"):
+    with pytest.raises(OptionError) as caught:
         scored([[0, 0, 0]], [[0, 255, -100]], void=-100)
+    assert caught.value.found == "255 in 1 pixels"
+    assert caught.value.expected.endswith("or void (-100)")
     wide = legend_of(300)
     assert scored([[255, 0]], [[255, 65535]], wide).confusion[255, 255] == 1
 
 
 @pytest.mark.parametrize("void", [0, 2, 1.0, "255", True, 2**40])
 def test_void_that_cannot_be_is_refused(void):
-    with pytest.raises(OptionError, match="void="):
+    with pytest.raises(OptionError) as caught:
         Score(TINY, void=void)
+    assert caught.value.where.startswith("void")
 
 
 @pytest.mark.parametrize("smooth", [True, False])
@@ -166,11 +169,10 @@ def test_labels_that_are_neither_class_nor_void_are_named_and_counted(stranger, 
     predictions, labels = draw_pair(0, 3, smooth=smooth, dtype=dtype)
     labels[1, 30, 5:9] = stranger
     score = Score(TINY)
-    match = (
-        rf"labels hold {stranger} \(4 pixels\), which is neither one of the 3 classes \(0..2\) nor void \(255 or -100\)"
-    )
-    with pytest.raises(OptionError, match=match):
+    with pytest.raises(OptionError) as caught:
         score.update(predictions, labels)
+    assert (caught.value.where, caught.value.found) == ("labels", f"{stranger} in 4 pixels")
+    assert caught.value.expected == "one of the 3 classes (0..2) or void (255 or -100)"
     assert score.pixels == 0
 
 
@@ -180,8 +182,10 @@ def test_predictions_that_are_no_class_are_refused_also_where_labels_are_void(st
     labels[0, 0, :7] = 255
     predictions[0, 0, :7] = stranger
     score = Score(TINY)
-    with pytest.raises(OptionError, match=rf"predictions hold {stranger} \(7 pixels\), which is none of the 3 classes"):
+    with pytest.raises(OptionError) as caught:
         score.update(predictions, labels)
+    assert (caught.value.where, caught.value.found) == ("predictions", f"{stranger} in 7 pixels")
+    assert "3 classes" in caught.value.expected
     assert score.pixels == 0
 
 
@@ -189,18 +193,23 @@ def test_predictions_that_are_no_class_are_refused_also_where_labels_are_void(st
     "labels", [np.zeros((2, 3)), np.zeros((2, 3), bool), np.zeros((2, 3, 1, 1), int), np.zeros(3, int)]
 )
 def test_labels_that_are_none_are_refused(labels):
-    with pytest.raises(OptionError, match=r"expected integers of shape \(H, W\) or \(N, H, W\)"):
+    with pytest.raises(OptionError) as caught:
         Score(TINY).update(labels.astype(int), labels)
+    assert caught.value.where == "labels"
+    assert "(H, W) or (N, H, W)" in caught.value.expected
 
 
 def test_predictions_are_never_resized():
-    with pytest.raises(OptionError, match="never the labels to theirs"):
+    with pytest.raises(OptionError) as caught:
         scored(np.zeros((20, 30), int), np.zeros((40, 60), int))
+    assert "never the labels to theirs" in caught.value.remedy
 
 
 def test_objects_cannot_be_scored():
-    with pytest.raises(OptionError, match="Objects have no classes"):
+    with pytest.raises(OptionError) as caught:
         Score(Objects())
+    assert caught.value.where == "legend"
+    assert caught.value.found.startswith("Objects")
 
 
 @pytest.mark.parametrize("framework", ["numpy", "torch", "tensorflow", "jax"])
@@ -246,10 +255,12 @@ def test_sums_are_exact_beyond_floating_point():
 
 
 def test_scores_of_other_classes_do_not_merge():
-    with pytest.raises(OptionError, match=r"\(3 and 3, class 1 is 'road' and 'sea'\); merge scores of one legend"):
+    with pytest.raises(OptionError) as caught:
         Score(TINY).merge(Score(Legend(("sky", "sea", "car"))))
-    with pytest.raises(OptionError, match="other colours or indices"):
+    assert caught.value.found == "3 and 3 classes, class 1 is 'road' and 'sea'"
+    with pytest.raises(OptionError) as caught:
         Score(TINY).merge(Score(Legend(TINY.names, ((1, 2, 3), (4, 5, 6), (7, 8, 9)))))
+    assert "other colours or indices" in caught.value.found
     with pytest.raises(TypeError):
         Score(TINY) + 1
 
@@ -273,7 +284,8 @@ def test_json_says_null_where_there_is_no_figure():
         "name": "car", "iou": None, "accuracy": None, "dice": None, "pixels_labelled": 0, "pixels_predicted": 0,
     }  # fmt: skip
     assert described["classes"][1] == {
-        "name": "road", "iou": 0.5, "accuracy": 1.0, "dice": pytest.approx(2 / 3), "pixels_labelled": 1, "pixels_predicted": 2,
+        "name": "road", "iou": 0.5, "accuracy": 1.0, "dice": pytest.approx(2 / 3), "pixels_labelled": 1,
+        "pixels_predicted": 2,
     }  # fmt: skip
     assert described["miou"] == 0.5
     assert described["confusion"] == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
@@ -297,8 +309,10 @@ def test_json_of_no_score_is_refused(change, error):
 
 @pytest.mark.parametrize("described", [None, [], {}, {"legend": TINY.to_json(), "void": None}])
 def test_json_that_lacks_fields_is_refused(described):
-    with pytest.raises(OptionError, match="is no score; expected legend, void, confusion"):
+    with pytest.raises(OptionError) as caught:
         Score.from_json(described)
+    assert caught.value.where == "score"
+    assert caught.value.expected.startswith("legend, void, confusion")
 
 
 def test_table_is_text_a_row_a_class():

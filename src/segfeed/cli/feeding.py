@@ -1,34 +1,35 @@
 """Commands that feed: the demo, an epoch of a dataset, its packs, and how fast it all is."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
-from segfeed.cli.bench.verdict import Report, judge, measure
+from segfeed.cli.bench.verdict import BenchResult, judge, measure
 from segfeed.cli.options import (
     AsJson,
     CacheDir,
     Crop,
-    Data,
     Force,
-    FormatName,
-    LegendFile,
+    SourceOptions,
     Split,
-    Task,
+    Splits,
     Threads,
-    Unknown,
     crop_size,
     one_shard,
     print_json,
     print_table,
+    refuse_to_overwrite,
     say,
     two_splits,
 )
 from segfeed.cli.summary import Summary, summarise
+from segfeed.errors import OptionError
 from segfeed.feed import load as load_splits
-from segfeed.feed import scan
-from segfeed.packs.pack import make_pack
+from segfeed.packs.pack import Pack, make_pack
+
+PICTURES = ("pairs.png", "crops.png", "batch.png")
 
 
 def demo(
@@ -37,27 +38,46 @@ def demo(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Draw the embedded sample, pack it, run an epoch of it, and make three pictures."""
-    from segfeed.cli.demo import run_demo  # noqa: PLC0415 - matplotlib takes half a second to load
+    """Make the embedded sample, pack it, run an epoch of it, and paint three pictures."""
+    from segfeed.pictures.figures.sheets import show_batch, show_crops, show_pairs  # noqa: PLC0415 - half a second
 
-    done = run_demo(to, cache_dir=cache_dir, force=force)
+    pictures = [to / name for name in PICTURES]
+    for path in pictures:
+        refuse_to_overwrite(path, "to", force=force)
+    if to.exists() and not to.is_dir():
+        raise OptionError(str(to), found="a file", expected="a folder", remedy="pass another name as --to")
+    to.mkdir(parents=True, exist_ok=True)
+    splits = load_splits("sample", batch_size=64, crop_size=(320, 480), cache_dir=cache_dir)
+    summary = summarise(splits)
+    assert splits.train is not None
+    train, pack = splits.train, cast(Pack, splits.train.reader)
+    show_pairs(pack, path=pictures[0])
+    show_crops(pack, crop_size=(200, 300), path=pictures[1])  # the chapter's crop: five full-size ones look alike
+    show_batch(next(iter(train)), pack.legend, format=train.format, path=pictures[2])
     if as_json:
-        print_json(done.summary.to_json() | {"pictures": [str(path) for path in done.pictures]})
+        print_json(summary.to_json() | {"pictures": [str(path) for path in pictures]})
         return
-    _print_summary(done.summary)
-    for path in done.pictures:
+    _print_summary(summary)
+    for path in pictures:
         say(f"wrote {path}")
 
 
+@dataclass(frozen=True)
+class FormatOptions:
+    """The options that say what a batch looks like: fields of `BatchFormat`."""
+
+    layout: Annotated[str, typer.Option(help="NHWC or NCHW.")] = "NHWC"
+    dtype: Annotated[str, typer.Option(help="float32, float16 or uint8 images.")] = "float32"
+    label_dtype: Annotated[str, typer.Option(help="int32, int64 or uint8 labels.")] = "int32"
+    void: Annotated[int | None, typer.Option(help="The value of void in labels. (default: 255)")] = None
+
+
 def load(
-    data: Data,
+    source: SourceOptions,
+    *,
     batch_size: Annotated[int, typer.Option(help="Train pairs in a batch, over all ranks.")] = 64,
     crop: Crop = "320x480",
     splits: Annotated[str, typer.Option(help="Names of the train and the val list; '-' leaves one out.")] = "train,val",
-    task: Task = "semantic",
-    legend: LegendFile = None,
-    unknown: Unknown = "error",
-    format_name: FormatName = None,
     flip: Annotated[bool, typer.Option("--flip", help="Mirror half of the train crops.")] = False,
     small: Annotated[str, typer.Option(help="Train images smaller than the crop: 'pad', 'drop' or 'error'.")] = "pad",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
@@ -65,23 +85,15 @@ def load(
     val_batch_size: Annotated[int | None, typer.Option(help="Val pairs in a batch. (default: --batch-size)")] = None,
     threads: Threads = None,
     no_pack: Annotated[bool, typer.Option("--no-pack", help="Decode on the fly; write nothing.")] = False,
-    cache_dir: CacheDir = None,
-    layout: Annotated[str, typer.Option(help="NHWC or NCHW.")] = "NHWC",
-    dtype: Annotated[str, typer.Option(help="float32, float16 or uint8 images.")] = "float32",
-    label_dtype: Annotated[str, typer.Option(help="int32, int64 or uint8 labels.")] = "int32",
-    void: Annotated[int | None, typer.Option(help="The value of void in labels. (default: 255)")] = None,
+    batch_format: FormatOptions,
     as_json: AsJson = False,
 ) -> None:
     """Run an epoch of each split and print what came out."""
     made = load_splits(
-        data,
+        source.data,
         batch_size,
         crop_size(crop),
         splits=two_splits(splits),
-        task=task,  # type: ignore[arg-type]  # load checks the word
-        legend=legend,
-        unknown=unknown,
-        format=format_name,
         flip=flip,
         small=small,  # type: ignore[arg-type]  # load checks the word
         seed=seed,
@@ -89,11 +101,8 @@ def load(
         val_batch_size=val_batch_size,
         threads=threads,
         pack=not no_pack,
-        cache_dir=cache_dir,
-        layout=layout,
-        dtype=dtype,
-        label_dtype=label_dtype,
-        void=void,
+        **source.words,
+        **vars(batch_format),
     )
     summary = summarise(made)
     if as_json:
@@ -102,22 +111,9 @@ def load(
         _print_summary(summary)
 
 
-def pack(
-    data: Data,
-    splits: Annotated[str, typer.Option(help="Names of the lists to pack.")] = "train,val",
-    task: Task = "semantic",
-    legend: LegendFile = None,
-    unknown: Unknown = "error",
-    format_name: FormatName = None,
-    threads: Threads = None,
-    cache_dir: CacheDir = None,
-    as_json: AsJson = False,
-) -> None:
+def pack(source: SourceOptions, splits: Splits = "train,val", threads: Threads = None, as_json: AsJson = False) -> None:
     """Decode splits once into packs that every later run shares."""
-    packs = []
-    for split in splits.split(","):
-        source = scan(data, split, task=task, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
-        packs.append(make_pack(source, cache_dir=cache_dir, threads=threads))
+    packs = [make_pack(one, cache_dir=source.cache_dir, threads=threads) for one in source.scan_all(splits)]
     if as_json:
         print_json({"packs": [{"folder": str(made.folder), **made.manifest} for made in packs]})
         return
@@ -126,30 +122,30 @@ def pack(
 
 
 def bench(
-    data: Data,
+    source: SourceOptions,
     split: Split = "train",
     batch_size: Annotated[int, typer.Option(help="Pairs in a batch.")] = 64,
     crop: Crop = "320x480",
     threads: Threads = None,
     seconds: Annotated[float, typer.Option(help="About how long each measurement takes.")] = 3.0,
     step_ms: Annotated[float, typer.Option(help="Measure also with a training step of so many ms a batch.")] = 0.0,
-    task: Task = "semantic",
-    legend: LegendFile = None,
-    unknown: Unknown = "error",
-    format_name: FormatName = None,
-    cache_dir: CacheDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure how fast this dataset feeds on this machine, and say what limits it."""
     size = crop_size(crop)
-    source = scan(data, split, task=task, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
-    report = measure(
-        source, batch_size, size, threads=threads, seconds=seconds, step_ms=step_ms, cache_dir=cache_dir
-    )  # fmt: skip
+    result = measure(
+        source.scan(split),
+        batch_size,
+        size,
+        threads=threads,
+        seconds=seconds,
+        step_ms=step_ms,
+        cache_dir=source.cache_dir,
+    )
     if as_json:
-        print_json(report.to_json())
+        print_json(result.to_json())
     else:
-        _print_report(report)
+        _print_bench(result)
 
 
 def _print_summary(summary: Summary) -> None:
@@ -161,13 +157,13 @@ def _print_summary(summary: Summary) -> None:
         say(note)
 
 
-def _print_report(report: Report) -> None:
-    height, width = report.crop_size
+def _print_bench(result: BenchResult) -> None:
+    height, width = result.crop_size
     say(
-        f"{report.name} {report.split}: batches of {report.batch_size:,} crops of {height} x {width} px, "
-        f"{report.machine.threads} thread{'s' if report.machine.threads > 1 else ''}"
+        f"{result.name} {result.split}: batches of {result.batch_size:,} crops of {height} x {width} px, "
+        f"{result.machine.threads} thread{'s' if result.machine.threads > 1 else ''}"
     )
-    say(f"pack: {'was there' if report.pack_made_s is None else f'made in {report.pack_made_s:.1f} s'}, {report.pack}")
-    heads, *rows = report.table()
+    say(f"pack: {'was there' if result.pack_made_s is None else f'made in {result.pack_made_s:.1f} s'}, {result.pack}")
+    heads, *rows = result.table()
     print_table(heads, rows)
-    say(judge(report)[1])
+    say(judge(result)[1])

@@ -1,79 +1,127 @@
-"""Commands that look at a dataset: a contact sheet, and statistics."""
+"""Commands that show a dataset: what it is (`scan`), its pictures (`show`), its figures (`stats`)."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.columns import Columns
+from rich.console import Console
+from rich.text import Text
 
-from segfeed.audit.stats import Statistics, count
+from segfeed.audit.stats import Statistics
+from segfeed.audit.stats import count as count_pixels
 from segfeed.cli.options import (
     AsJson,
-    CacheDir,
     Crop,
-    Data,
+    DatasetOptions,
     Force,
-    FormatName,
-    LegendFile,
+    SourceOptions,
     Split,
-    Task,
     Threads,
-    Unknown,
+    clean,
     crop_size,
     print_json,
     print_table,
+    refuse_to_overwrite,
     say,
 )
-from segfeed.errors import OptionError
-from segfeed.feed import scan
+from segfeed.datasets.overview import MEASURED, SplitOverview, describe
+from segfeed.pixels.legend import Legend
+from segfeed.pixels.palette import VOID_COLOUR, Colour
+
+
+def scan(dataset: DatasetOptions, as_json: AsJson = False) -> None:
+    """Print what a dataset is and by what it was recognised: format, splits, photo sizes, classes, missing files."""
+    found = describe(dataset.data, format=dataset.format, cache_dir=dataset.cache_dir)
+    if as_json:
+        print_json(found.to_json())
+        return
+    say(f"{found.root}")
+    say(f"format {found.format}: {found.why}")
+    print_table(("split", "samples", "height", "width", "remarks"), [_cells(split) for split in found.splits])
+    if any(split.samples > MEASURED for split in found.splits):
+        say(f"height and width in px, of the first {MEASURED} photos of a split")
+    for problem in dict.fromkeys(split.problem for split in found.splits if split.problem):
+        say(f"{', '.join(split.name for split in found.splits if split.problem == problem)}: {problem}")
+    if found.legend is None:
+        say("classes: the dataset does not say which")
+    else:
+        _print_legend(found.legend)
+
+
+def _cells(split: SplitOverview) -> tuple[str, ...]:
+    remarks = [f"{count:,} without {what}" for what, count in split.missing.items()]
+    if split.problem:
+        remarks.append("see below")
+    elif not split.has_masks:
+        remarks.append("no masks")
+    sizes = ("", "")
+    if split.sizes_px:
+        top, bottom, left, right = split.sizes_px
+        sizes = (_range(top, bottom), _range(left, right))
+    return (split.name, f"{split.samples:,}", *sizes, ", ".join(remarks))
+
+
+def _range(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low}..{high}"
+
+
+def _print_legend(legend: Legend) -> None:
+    """List the classes, on a terminal each with a swatch of its colour."""
+    heading = f"{len(legend)} classes ({legend.title}): "
+    if not sys.stdout.isatty():
+        say(heading + ", ".join(f"{index} {name}" for index, name in enumerate(legend.names)))
+        return
+    say(heading.rstrip(": "))
+    void = legend.void_colours[0] if legend.void_colours else VOID_COLOUR
+    swatches = [
+        _swatch(colour, f"{index} {name}")
+        for index, (name, colour) in enumerate(zip(legend.names, legend.colours, strict=True))
+    ]
+    Console().print(Columns([*swatches, _swatch(void, "void")], column_first=True))
+
+
+def _swatch(colour: Colour, name: str) -> Text:
+    return Text.assemble(("██", "rgb({},{},{})".format(*colour)), f" {clean(name)}")
 
 
 def show(
-    data: Data,
+    source: SourceOptions,
     split: Split = "train",
     count: Annotated[int, typer.Option(help="How many samples.")] = 24,
     to: Annotated[Path | None, typer.Option(help="The PNG to write. (default: NAME-SPLIT.png)")] = None,
-    task: Task = "semantic",
-    legend: LegendFile = None,
-    unknown: Unknown = "error",
-    format_name: FormatName = None,
-    cache_dir: CacheDir = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Write a contact sheet: photos with their labels painted over them, and the legend."""
-    from segfeed.pictures.figures.sheets import show as draw  # noqa: PLC0415 - matplotlib takes half a second to load
+    from segfeed.pictures.figures.sheets import show as show_samples  # noqa: PLC0415 - matplotlib: half a second
 
-    source = scan(data, split, task=task, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
-    path = to or Path(f"{source.name}-{split}.png")
-    if path.exists() and not force:
-        raise OptionError(f"{path} exists; pass --force to overwrite it, or --to for another name.")
-    draw(source, count=count, path=path)
+    samples = source.scan(split)
+    path = to or Path(f"{samples.name}-{split}.png")
+    refuse_to_overwrite(path, "to", force=force)
+    show_samples(samples, count=count, path=path)
     if as_json:
-        print_json({"picture": str(path), "samples": min(count, len(source))})
+        print_json({"picture": str(path), "samples": min(count, len(samples))})
     else:
         say(f"wrote {path}")
 
 
 def stats(
-    data: Data,
+    source: SourceOptions,
     split: Split = "train",
     crop: Crop = "320x480",
-    task: Task = "semantic",
-    legend: LegendFile = None,
-    unknown: Unknown = "error",
-    format_name: FormatName = None,
     threads: Threads = None,
-    cache_dir: CacheDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Count pixels and images of each class, void, sizes, mean and std, class weights, and what a crop keeps."""
     size = crop_size(crop)
-    source = scan(data, split, task=task, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
-    counted = count(source, threads=threads)
+    samples = source.scan(split)
+    counted = count_pixels(samples, threads=threads)
     if as_json:
-        print_json({"name": source.name, "split": split, **counted.to_json(size)})
+        print_json({"name": samples.name, "split": split, **counted.to_json(size)})
     else:
-        _print_stats(f"{source.name} {split}", counted, size)
+        _print_stats(f"{samples.name} {split}", counted, size)
 
 
 def _print_stats(title: str, counted: Statistics, size: tuple[int, int]) -> None:

@@ -1,8 +1,11 @@
-"""Commands: parse, call, print. This door holds the options and the printing that they share."""
+"""Options and printing that commands share."""
 
+import functools
+import inspect
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,34 +15,119 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from segfeed.datasets.source import Source
 from segfeed.errors import OptionError
+from segfeed.feed import scan
 from segfeed.plans.plan import Shard
 
-Data = Annotated[
-    str,
-    typer.Argument(
-        metavar="PATH", help="A dataset's folder, tar, table or config file; or a name: 'sample', 'voc2012', 'sbd'."
-    ),
-]
-FormatName = Annotated[
-    str | None, typer.Option("--format", help="The name of the dataset's format. (default: recognised)")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text, for an error, too.")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where packs lie. (default: $SEGFEED_CACHE or the user's cache)")]
-Task = Annotated[str, typer.Option(help="'semantic' (class ids) or 'instance' (object ids).")]
-LegendFile = Annotated[Path | None, typer.Option(help="A legend: text with one class a line, JSON, or a palette PNG.")]
-Unknown = Annotated[str, typer.Option(help="What an unknown colour becomes: 'error', 'void' or a class name.")]
 Split = Annotated[str, typer.Option(help="The name of a split list.")]
+Splits = Annotated[str, typer.Option(help="Names of the split lists, with commas.")]
 Threads = Annotated[int | None, typer.Option(help="Threads that read. (default: all cores)")]
 Crop = Annotated[str, typer.Option(metavar="HxW", help="Crop height x width in pixels.")]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
+
+
+_PANEL = "How the dataset is read"  # its heading in --help
+
+
+@dataclass(frozen=True)
+class DatasetOptions:
+    """The options by which a dataset is found."""
+
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH", help="A dataset's folder, tar, table or config file; or a name: 'sample', 'voc2012', 'sbd'."
+        ),
+    ]
+    format: Annotated[
+        str | None,
+        typer.Option(help="The name of the dataset's format. (default: recognised)", rich_help_panel=_PANEL),
+    ] = None
+    cache_dir: CacheDir = None
+
+
+@dataclass(frozen=True)
+class SourceOptions(DatasetOptions):
+    """The options by which a dataset is found and its masks are understood: those of `segfeed.scan`."""
+
+    task: Annotated[
+        str, typer.Option(help="'semantic' (class ids) or 'instance' (object ids).", rich_help_panel=_PANEL)
+    ] = "semantic"
+    legend: Annotated[
+        Path | None,
+        typer.Option(help="A legend: text with one class a line, JSON, or a palette PNG.", rich_help_panel=_PANEL),
+    ] = None
+    unknown: Annotated[
+        str,
+        typer.Option(help="What an unknown colour becomes: 'error', 'void' or a class name.", rich_help_panel=_PANEL),
+    ] = "error"
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """All of them but the path, as keyword arguments of `load`, `scan`, `check` and `write_report`."""
+        return {name: value for name, value in vars(self).items() if name != "data"}
+
+    def scan(self, split: str) -> Source:
+        """List the samples of a split."""
+        return scan(self.data, split, **self.words)
+
+    def scan_all(self, splits: str) -> list[Source]:
+        """List the samples of several splits, whose names stand between commas."""
+        return [self.scan(split) for split in splits.split(",")]
+
+
+@dataclass(frozen=True)
+class AnySourceOptions(SourceOptions):
+    """The same for a command that can do without a dataset."""
+
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATH",
+            show_default=False,
+            help="A dataset's folder, tar, table or config file, or a name: 'sample', 'voc2012', 'sbd': its files are "
+            "compared, too. (default: every pack in the cache, without the files)",
+        ),
+    ] = ""
+
+
+def as_command(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a function for typer, which knows no dataclasses: each field of one becomes an option of its own.
+
+    `def show(source: SourceOptions, split: Split = "train")` gets the signature `show(*, data, format, ..., split)`.
+    """
+    parameters: list[inspect.Parameter] = []
+    groups: dict[str, tuple[type, list[str]]] = {}
+    for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
+        kind = parameter.annotation
+        if isinstance(kind, type) and is_dataclass(kind):
+            fields = inspect.signature(kind, eval_str=True).parameters
+            groups[name] = kind, list(fields)
+            parameters += fields.values()
+        else:
+            parameters.append(parameter)
+
+    @functools.wraps(function)
+    def command(**words: Any) -> None:
+        for name, (kind, fields) in groups.items():
+            words[name] = kind(**{field: words.pop(field) for field in fields})
+        function(**words)
+
+    # By keyword alone, since options without a default may follow those with one. typer reads signature and hints.
+    flat = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
+    command.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
+    return command
 
 
 def crop_size(text: str) -> tuple[int, int]:
     """Read `HEIGHTxWIDTH` in px."""
     sides = text.lower().replace("×", "x").split("x")
     if len(sides) != 2 or not all(side.isascii() and side.isdigit() for side in sides):
-        raise OptionError(f"crop {text!r} is not HEIGHTxWIDTH in whole pixels, such as 320x480.")
+        raise OptionError("crop", found=repr(text), expected="HEIGHTxWIDTH in whole pixels, such as 320x480")
     return int(sides[0]), int(sides[1])
 
 
@@ -47,16 +135,30 @@ def two_splits(text: str) -> tuple[str | None, str | None]:
     """Read `TRAIN,VAL`; "-" leaves one out."""
     names = [None if name == "-" else name for name in text.split(",")]
     if len(names) != 2:
-        raise OptionError(f"splits {text!r} is not TRAIN,VAL; pass '-' for one that is not wanted.")
+        raise OptionError(
+            "splits", found=repr(text), expected="TRAIN,VAL", remedy="pass '-' for one that you do not want"
+        )
     return names[0], names[1]
 
 
 def one_shard(text: str) -> Shard:
     """Read `RANK/WORLD`."""
-    parts = text.split("/")
-    if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
-        raise OptionError(f"shard {text!r} is not RANK/WORLD, such as 0/4.")
-    return Shard(int(parts[0]), int(parts[1]))
+    sides = text.split("/")
+    if len(sides) != 2 or not all(side.isascii() and side.isdigit() for side in sides):
+        raise OptionError("shard", found=repr(text), expected="RANK/WORLD, such as 0/4")
+    return Shard(int(sides[0]), int(sides[1]))
+
+
+def refuse_to_overwrite(path: Path, option: str, *, force: bool) -> None:
+    """Refuse a path that exists, unless it may be overwritten.
+
+    Raises:
+        OptionError: if it exists and `force` is off.
+    """
+    if path.exists() and not force:
+        raise OptionError(
+            str(path), found="exists", remedy=f"pass --force to overwrite it, or another name as --{option}"
+        )
 
 
 def clean(text: str) -> str:
@@ -74,11 +176,11 @@ def print_json(described: dict[str, Any]) -> None:
     print(json.dumps(described, allow_nan=False))
 
 
-def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print a table, its first column to the left; names of files and classes are never taken for markup."""
+def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, figures: bool = True) -> None:
+    """Print a table, figures (all columns but the first) to the right; names are never taken for markup."""
     table = Table(box=box.SIMPLE_HEAD)
     for number, head in enumerate(heads):
-        table.add_column(escape(clean(head)), justify="left" if number == 0 else "right", overflow="fold")
+        table.add_column(escape(clean(head)), justify="right" if figures and number else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(clean(cell)) for cell in row))
     # Piped output has no width of its own: never fold a table there.

@@ -8,13 +8,12 @@ import numpy as np
 
 from segfeed.batches.loader import Loader
 from segfeed.feed import Splits
-from segfeed.pixels.legend import Legend
 from segfeed.system.work import show_progress
 
 
 @dataclass(frozen=True)
 class SplitSummary:
-    """Hold what one epoch of a split delivered.
+    """What one epoch of a split delivered.
 
     Attributes:
         split: the split's name.
@@ -25,7 +24,7 @@ class SplitSummary:
         labels: the same for labels.
         window: (height, width) in px of every crop.
         small: samples smaller than the crop (train only).
-        policy: what happened to them: "pad", "drop" or "error"; "exact" where every image comes whole.
+        policy: what happened to them: "pad", "drop" or "error"; "exact" if every image comes whole.
         void_share: share of void among the delivered pixels, padding around images included, 0..1.
         seconds: how long the epoch took.
     """
@@ -44,13 +43,13 @@ class SplitSummary:
 
     @property
     def pairs_per_second(self) -> float:
-        """Give the delivered pairs per second."""
+        """Delivered pairs per second."""
         return self.delivered / self.seconds
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Hold the summaries of all splits, the classes, and the loader's notes."""
+    """The summaries of all splits, the classes, and the loader's notes."""
 
     name: str
     task: str
@@ -74,7 +73,7 @@ class Summary:
 
     def table(self) -> tuple[tuple[str, ...], ...]:
         """Lay the summary out in rows, the first cell naming each: a column a split."""
-        rows = [
+        return (
             ("", *(split.split for split in self.splits)),
             ("pairs", *(f"{split.pairs:,}" for split in self.splits)),
             ("crop or canvas", *(f"{split.window[0]} x {split.window[1]} px" for split in self.splits)),
@@ -89,8 +88,7 @@ class Summary:
             ("pairs delivered", *(f"{split.delivered:,}" for split in self.splits)),
             ("void, padding included", *(f"{split.void_share:.1%}" for split in self.splits)),
             ("pairs per second, first epoch", *(f"{split.pairs_per_second:,.0f}" for split in self.splits)),
-        ]
-        return tuple(rows)
+        )
 
 
 _WORDS = {
@@ -105,11 +103,10 @@ def summarise(splits: Splits) -> Summary:
     """Run one epoch of each split and sum it up."""
     loaders = [loader for loader in splits if loader is not None]
     reader = loaders[0].reader
-    legend = reader.legend
     return Summary(
         reader.name,
         reader.task,
-        legend.names if isinstance(legend, Legend) else (),
+        reader.legend.names,
         tuple(_run(loader) for loader in loaders),
         splits.notes,
     )

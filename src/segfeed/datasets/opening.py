@@ -11,7 +11,6 @@ from pathlib import Path
 from segfeed.datasets.blobs import File
 from segfeed.datasets.formats.legend_files import LEGEND_FILES, read_legend
 from segfeed.datasets.recognition import FormatModule, find_format, name_of
-from segfeed.datasets.sample.writing import write_sample
 from segfeed.datasets.source import Recognised, Source, Task
 from segfeed.errors import LegendError, OptionError, SourceMissingError
 from segfeed.pixels.codec import read_palette
@@ -148,6 +147,8 @@ def sample_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
 def _draw_sample(folder: Path) -> None:
     root = folder / "sample"
     root.mkdir()
+    from segfeed.datasets.sample.writing import write_sample  # noqa: PLC0415 - needed once in a cache's life
+
     with show_progress("drawing the sample", 206) as advance:
         write_sample(root, lambda _done, _total: advance(1))
 

@@ -1,20 +1,25 @@
-"""Frameworks: NumPy batches as PyTorch, TensorFlow and JAX want them. This door holds what the adapters share.
+"""What the adapters to PyTorch, TensorFlow and JAX share: a loader and a batch of a framework's own arrays.
 
-An adapter translates batches and nothing else: what they hold was decided by plan, format and kernels. A sibling imports
-its framework at its top, after `require` has said how to install it; `import segfeed` imports none of them.
+An adapter translates batches and nothing else: plan, format and kernels decide what they hold. The adapters' modules
+import their framework at the top, after `require` has said how to install it; `import segfeed` imports none of them.
 """
 
 import importlib.util
-from collections.abc import Callable, Iterator
-from types import TracebackType
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Self, TypeVar
+
+import numpy as np
 
 from segfeed.batches.loader import Batch, Loader
 from segfeed.batches.readers import Reader
 from segfeed.batches.state import Position
 from segfeed.errors import NotInstalledError
+from segfeed.plans.rows import ROW, Rows
 
 Translated = TypeVar("Translated")
+Array = TypeVar("Array")
+
+_NO_CROPS = np.zeros(0, ROW)
 
 
 def require(module: str, extra: str) -> None:
@@ -25,21 +30,56 @@ def require(module: str, extra: str) -> None:
         extra: the extra of segfeed that installs it.
 
     Raises:
-        NotInstalledError: it is not, with the line that installs it.
+        NotInstalledError: if it is not, with the line that installs it.
 
     >>> require("numpy", "torch")
     """
     if importlib.util.find_spec(module) is None:
-        raise NotInstalledError(f"{module} is not installed; install it with: pip install 'segfeed[{extra}]'")
+        raise NotInstalledError(
+            module, found="not installed", remedy=f"install it with: pip install 'segfeed[{extra}]'"
+        )
+
+
+class FrameworkBatch(tuple[Array, Array]):  # noqa: SLOT001 - Python allows a tuple no slots of its own
+    """Images and labels, a pair, as trainers expect, that knows where its pixels came from.
+
+    Attributes:
+        crops: (N,) of dtype `crop.ROW`, the rows that this process contributed; sample -1 marks a row of padding.
+        all_keys: the keys of the whole split.
+    """
+
+    crops: Rows
+    all_keys: tuple[str, ...]
+
+    def __new__(cls, pair: Iterable[Array], crops: Rows = _NO_CROPS, all_keys: tuple[str, ...] = ()) -> Self:
+        """Take a pair alone, too: so trainers rebuild a tuple, and what a transformation returns came from nowhere."""
+        batch = super().__new__(cls, pair)
+        batch.crops, batch.all_keys = crops, all_keys
+        return batch
+
+    @property
+    def images(self) -> Array:
+        """(N, 3, H, W) or (N, H, W, 3) of the format's dtype."""
+        return self[0]
+
+    @property
+    def labels(self) -> Array:
+        """(N, H, W) of the format's label dtype, class ids and the format's void."""
+        return self[1]
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key of each row of `crops`; "" for a row of padding."""
+        return tuple(self.all_keys[i] if i >= 0 else "" for i in self.crops["sample"].tolist())
 
 
 class FrameworkLoader(Generic[Translated]):
-    """Iterate over a loader's batches as a framework's own, one epoch for each iteration; all else is the loader's.
+    """A loader's batches as a framework's own, one epoch for each iteration; all else is the loader's.
 
     Args:
         loader: in the format that the translation takes.
         translate: turns the batches of an epoch into the framework's, one for one, in order; it may read ahead.
-        prepare: gives the loader to use, asked before each epoch: what a framework knows may come after the loader.
+        prepare: returns the loader to use, asked before each epoch: a framework may learn of ranks after the loader.
 
     >>> import segfeed
     >>> _, val = segfeed.load("sample", splits=(None, "val"), val_batch_size=8)
@@ -64,25 +104,23 @@ class FrameworkLoader(Generic[Translated]):
 
     @property
     def batch_size(self) -> int:
-        """Count the pairs of a batch over all ranks."""
+        """Pairs of a batch over all ranks."""
         return self.loader.batch_size
 
     @property
     def reader(self) -> Reader:
-        """Give the reader: a source or a pack."""
+        """The source or pack."""
         return self.loader.reader
 
     @property
     def dataset(self) -> Reader:
-        """Give the reader, under the name that PyTorch's users look for."""
+        """The reader, under the name that PyTorch's users look for."""
         return self.reader
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -106,7 +144,7 @@ class FrameworkLoader(Generic[Translated]):
         self._last = None
 
     def state_dict(self, epoch: int | None = None, step: int | None = None) -> dict[str, Any]:
-        """Describe, in JSON values, what was delivered, never what was read ahead; arguments as in `Loader.state_dict`."""
+        """Describe in JSON values what was delivered, never what was read ahead; see `Loader.state_dict`."""
         if epoch is None and step is None and self._last is not None:
             return self.loader.state_dict(self._last.epoch, self._last.step)
         return self.loader.state_dict(epoch, step)
@@ -115,7 +153,7 @@ class FrameworkLoader(Generic[Translated]):
         """Go on where `state` was taken: what comes next is the batch after the last one delivered.
 
         Raises:
-            StateError: the state does not fit, or an epoch is under way; as in `Loader.load_state_dict`.
+            StateError: if the state does not fit, or an epoch is under way; as in `Loader.load_state_dict`.
         """
         self.loader.load_state_dict(state)
         self._last = None

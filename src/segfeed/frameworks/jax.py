@@ -3,16 +3,14 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Self
 
 import numpy as np
 
 from segfeed.batches.loader import Batch, Loader
 from segfeed.batches.readers import recipe_for
 from segfeed.errors import OptionError
-from segfeed.frameworks.framework_loader import FrameworkLoader, require
+from segfeed.frameworks.framework_loader import FrameworkBatch, FrameworkLoader, require
 from segfeed.plans.plan import Shard
-from segfeed.plans.rows import ROW, Rows
 
 require("jax", "jax")
 
@@ -21,45 +19,16 @@ from jax.sharding import Sharding  # noqa: E402
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 
-_NO_CROPS = np.zeros(0, ROW)
 
+class JaxBatch(FrameworkBatch[jax.Array]):
+    """Images and labels, also a pytree of two leaves; a transformation returns it without crops and keys.
 
-class JaxBatch(tuple[jax.Array, jax.Array]):  # noqa: SLOT001 - Python allows a tuple no slots of its own
-    """Hold images and labels; a pair, and a pytree of two leaves, that knows where its pixels came from.
-
-    Attributes:
-        crops: (N,) of dtype `crop.ROW`, the rows that this process contributed; sample -1 marks a row of padding.
-        all_keys: the keys of the whole split.
-
+    >>> from segfeed.plans.rows import ROW
     >>> batch = JaxBatch((jax.numpy.zeros((1, 4, 5, 3)), jax.numpy.zeros((1, 4, 5))), np.zeros(1, ROW), ("cat",))
     >>> images, labels = batch
     >>> batch.images is images, batch.keys
     (True, ('cat',))
     """
-
-    crops: Rows
-    all_keys: tuple[str, ...]
-
-    def __new__(cls, pair: Iterable[jax.Array], crops: Rows = _NO_CROPS, all_keys: tuple[str, ...] = ()) -> Self:
-        """Take a pair alone, too: what a transformation returns came from nowhere."""
-        batch = super().__new__(cls, pair)
-        batch.crops, batch.all_keys = crops, all_keys
-        return batch
-
-    @property
-    def images(self) -> jax.Array:
-        """Give (N, H, W, 3) or (N, 3, H, W) of the format's dtype."""
-        return self[0]
-
-    @property
-    def labels(self) -> jax.Array:
-        """Give (N, H, W) of the format's label dtype, class ids and the format's void."""
-        return self[1]
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """List the key of each row of `crops`; "" for a row of padding."""
-        return tuple(self.all_keys[i] if i >= 0 else "" for i in self.crops["sample"].tolist())
 
 
 def _flatten(batch: JaxBatch) -> tuple[tuple[jax.Array, jax.Array], None]:
@@ -75,33 +44,12 @@ jax.tree_util.register_pytree_node(JaxBatch, _flatten, _unflatten)
 
 
 def to_jax(loader: Loader, sharding: Sharding | None = None) -> FrameworkLoader[JaxBatch]:
-    """Iterate over a loader's batches as JAX arrays, the next one on its way to the device while one is used.
-
-    What the loader's format leaves open is JAX's choice, which is NumPy's: images (N, H, W, 3), labels int32, void 255 (65535
-    above 254 classes). On the processor arrays may share the slot's memory; every batch may be kept. With a sharding, arrays
-    are whole batches, of which each process reads and contributes its own rows: rank and world follow from the sharding.
-
-    Args:
-        loader: its position is taken over; it can still be iterated by itself.
-        sharding: how both arrays lie on devices; the default device where it is None.
-
-    Raises:
-        OptionError: a sharding that does not fit the batch or contradicts the loader's shard, or int64 labels where JAX
-            has no 64-bit integers.
-
-    >>> import segfeed
-    >>> train, _ = segfeed.load("sample", batch_size=8, crop_size=(64, 96))
-    >>> mesh = jax.make_mesh((jax.device_count(),), ("batch",))
-    >>> rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("batch"))
-    >>> for images, labels in to_jax(train, rows):
-    ...     print(images.shape, images.dtype, labels.shape, labels.dtype)
-    ...     break
-    (8, 64, 96, 3) float32 (8, 64, 96) int32
-    """
+    """Iterate over a loader's batches as JAX arrays; see `segfeed.to_jax`."""
     if loader.format.label_dtype == "int64" and jax.dtypes.canonicalize_dtype(np.int64) != np.int64:
         raise OptionError(
-            'label_dtype="int64", of which JAX makes int32 here; leave it out, or call '
-            'jax.config.update("jax_enable_x64", True) first.'
+            "label_dtype",
+            found="'int64', which JAX makes int32 here",
+            remedy='leave it out, or call jax.config.update("jax_enable_x64", True) first',
         )
     shapes = _whole_shapes(loader)
     plan = loader.plan
@@ -121,7 +69,7 @@ def to_jax(loader: Loader, sharding: Sharding | None = None) -> FrameworkLoader[
 
 
 def _whole_shapes(loader: Loader) -> Shapes:
-    """Give the shapes of a batch's images and labels over all ranks."""
+    """Return the shapes of a batch's images and labels over all ranks."""
     height, width = loader.plan.canvas
     recipe = recipe_for(loader.format, loader.reader.legend, width)
     return (loader.batch_size, *recipe.image_shape(height, width)), (loader.batch_size, height, width)
@@ -133,24 +81,29 @@ def _follow(given: Shard, sharding: Sharding, shapes: Shapes) -> Shard:
         for shape in shapes:
             # Each checks what the other does not: the number of axes, and that they can be divided.
             jax.ShapeDtypeStruct(shape, np.uint8, sharding=sharding)  # type: ignore[no-untyped-call]  # JAX gives it no types
-            places = sharding.addressable_devices_indices_map(shape)
+            slices = sharding.addressable_devices_indices_map(shape)
     except ValueError as error:
         raise OptionError(
-            f"images {shapes[0]} and labels {shapes[1]} cannot both lie as {sharding} says; split the first axis over "
-            "devices whose number divides the batch size."
+            "sharding",
+            found=f"images {shapes[0]} and labels {shapes[1]} cannot both be laid out as {sharding}",
+            remedy="split the first axis over devices whose number divides the batch size",
         ) from error
     batch_size = shapes[0][0]
-    spans = sorted({place[0].indices(batch_size)[:2] for place in places.values() if place})
+    spans = sorted({axes[0].indices(batch_size)[:2] for axes in slices.values() if axes})
     count, first = sum(last - first for first, last in spans), spans[0][0]
     if spans[-1][1] - first != count or first % count or batch_size % count:
         raise OptionError(
-            f"by its sharding this process holds the rows {spans} (first, last + 1) of {batch_size}, which are no slice of equal "
-            "ones; order the mesh's devices by process, as jax.make_mesh does."
+            "sharding",
+            found=f"gives this process the rows {spans} (first, last + 1) of {batch_size}",
+            expected="one of several equal slices",
+            remedy="order the mesh's devices by process, as jax.make_mesh does",
         )
     here = Shard(first // count, batch_size // count)
     if given not in (here, Shard(0, 1)):
         raise OptionError(
-            f"shard={tuple(given)} (rank, world), but by its sharding this process is {tuple(here)}; leave the shard out, and it follows."
+            "shard",
+            found=f"{tuple(given)} (rank, world), but by its sharding this process is {tuple(here)}",
+            remedy="leave the shard out, and it follows",
         )
     return here
 

@@ -1,11 +1,11 @@
 """PyTorch: batches as tensors, on the processor in the slot's own memory, on a CUDA device one batch ahead."""
 
 import importlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +13,9 @@ from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Batch, Loader
 from segfeed.batches.readers import fill_rows, recipe_for
 from segfeed.errors import OptionError
-from segfeed.frameworks.framework_loader import FrameworkLoader, require
+from segfeed.frameworks.framework_loader import FrameworkBatch, FrameworkLoader, require
 from segfeed.packs.pack import Pack
 from segfeed.plans.plan import Shard
-from segfeed.plans.rows import ROW, Rows
 from segfeed.system.options import whole_number
 
 require("torch", "torch")
@@ -29,45 +28,16 @@ from segfeed.frameworks.torch_cuda import Bus, Finish, Tensors, bus_format, one_
 
 Wrap = Callable[[torch.Tensor, torch.Tensor], Tensors]
 
-_NO_CROPS = np.zeros(0, ROW)
 
+class TorchBatch(FrameworkBatch[torch.Tensor]):
+    """Images and labels as tensors.
 
-class TorchBatch(tuple[torch.Tensor, torch.Tensor]):  # noqa: SLOT001 - Python allows a tuple no slots of its own
-    """Hold images and labels; a pair, as trainers expect, that knows where its pixels came from.
-
-    Attributes:
-        crops: (N,) of dtype `crop.ROW`; sample -1 marks a row of padding.
-        all_keys: the keys of the whole split.
-
+    >>> from segfeed.plans.rows import ROW
     >>> batch = TorchBatch((torch.zeros(1, 3, 4, 5), torch.zeros(1, 4, 5)), np.zeros(1, ROW), ("cat",))
     >>> images, labels = batch
     >>> batch.images is images, batch.keys
     (True, ('cat',))
     """
-
-    crops: Rows
-    all_keys: tuple[str, ...]
-
-    def __new__(cls, pair: Iterable[torch.Tensor], crops: Rows = _NO_CROPS, all_keys: tuple[str, ...] = ()) -> Self:
-        """Take a pair alone, too: that is how trainers rebuild a tuple."""
-        batch = super().__new__(cls, pair)
-        batch.crops, batch.all_keys = crops, all_keys
-        return batch
-
-    @property
-    def images(self) -> torch.Tensor:
-        """Give (N, 3, H, W) or (N, H, W, 3) of the format's dtype."""
-        return self[0]
-
-    @property
-    def labels(self) -> torch.Tensor:
-        """Give (N, H, W) of the format's label dtype, class ids and the format's void."""
-        return self[1]
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """List the key of each row's sample; "" for a row of padding."""
-        return tuple(self.all_keys[i] if i >= 0 else "" for i in self.crops["sample"].tolist())
 
     def to(self, device: torch.device | str | int, *, non_blocking: bool = False) -> "TorchBatch":
         """Move both to a device."""
@@ -82,46 +52,24 @@ def to_torch(
     channels_last: bool = False,
     tv_tensors: bool = False,
 ) -> FrameworkLoader[TorchBatch]:
-    """Iterate over a loader's batches as tensors.
-
-    What the loader's format leaves open is PyTorch's choice: images (N, 3, H, W), labels int64, void -100, which
-    `cross_entropy` ignores. On the processor, tensors share the slot's memory, and every batch may be kept. To a CUDA device
-    batches cross as bytes, one ahead, and are normalised there, to the same bits. Under `torch.distributed` each rank
-    gets its slice of every batch; it may be initialised later.
-
-    Args:
-        loader: its position is taken over; it can still be iterated by itself.
-        device: where tensors shall be; the processor where it is None.
-        channels_last: images (N, 3, H, W) keep the memory order (N, H, W, 3), PyTorch's `channels_last`.
-        tv_tensors: give `tv_tensors.Image` and `tv_tensors.Mask`, for torchvision's transforms.
-
-    Raises:
-        OptionError: an unknown or missing device, options that contradict the format's layout, no torchvision, or a
-            shard that contradicts `torch.distributed`.
-
-    >>> import segfeed
-    >>> train, _ = segfeed.load("sample", batch_size=8, crop_size=(64, 96))
-    >>> for images, labels in to_torch(train):
-    ...     print(images.shape, images.dtype, labels.shape, labels.dtype)
-    ...     break
-    torch.Size([8, 3, 64, 96]) torch.float32 torch.Size([8, 64, 96]) torch.int64
-    """
-    place, wanted = _device(device), _resolve(loader)
+    """Iterate over a loader's batches as tensors; see `segfeed.to_torch`."""
+    target, wanted = _device(device), _resolve(loader)
     if wanted.layout == "NHWC" and (channels_last or tv_tensors):
         raise OptionError(
-            f'layout="NHWC" contradicts {"channels_last" if channels_last else "tv_tensors"}=True, which wants images '
-            "(N, 3, H, W); leave the layout out."
+            "layout",
+            found=f"'NHWC', but {'channels_last' if channels_last else 'tv_tensors'}=True wants images (N, 3, H, W)",
+            remedy="leave the layout out",
         )
-    feed = _cross if place.type == "cuda" else _share
+    feed = _cross if target.type == "cuda" else _share
     memory = torch.channels_last if channels_last else torch.contiguous_format
-    return feed(_follow_ranks(loader), wanted, place, memory, _tv_tensors() if tv_tensors else _plain)
+    return feed(_follow_ranks(loader), wanted, target, memory, _tv_tensors() if tv_tensors else _plain)
 
 
 class TorchCrops(Dataset[Tensors]):
-    """Give the crops of an epoch one by one, for a `torch.utils.data.DataLoader` of one's own.
+    """The crops of an epoch one by one, for a `torch.utils.data.DataLoader` of your own.
 
-    `crops[i]` is row i of the epoch, the same image and labels as in the loader's batches, on any number of worker processes
-    and however they are started. Batches of `loader.plan.rows_per_step` in order are the loader's own.
+    `crops[i]` is row i of the epoch, the same image and labels as in the loader's batches, on any number of worker
+    processes and however they are started. Batches of `loader.plan.rows_per_step` in order are the loader's own.
 
     Args:
         loader: its reader, plan and format are used; the epoch is 0 until `set_epoch`.
@@ -145,12 +93,12 @@ class TorchCrops(Dataset[Tensors]):
         return self.plan.steps * self.plan.rows_per_step
 
     def set_epoch(self, epoch: int) -> None:
-        """Make `epoch` the one whose crops are given, in all workers; call it before the DataLoader's `iter()`."""
+        """Choose the epoch whose crops are read, in all workers; call this before the DataLoader's `iter()`."""
         self._epoch.fill_(whole_number("epoch", epoch, 0, 2**62))
 
     def __getitem__(self, index: int) -> Tensors:
-        step, place = divmod(range(len(self))[index], self.plan.rows_per_step)
-        row = self.plan.rows(int(self._epoch), step)[place : place + 1]
+        step, number = divmod(range(len(self))[index], self.plan.rows_per_step)
+        row = self.plan.rows(int(self._epoch), step)[number : number + 1]
         height, width = self.plan.canvas
         image = np.empty((1, *self._recipe.image_shape(height, width)), self._recipe.dtype)
         labels = np.empty((1, height, width), self._recipe.label_dtype)
@@ -168,14 +116,19 @@ class TorchCrops(Dataset[Tensors]):
 
 def _device(device: torch.device | str | int | None) -> torch.device:
     try:
-        place = torch.device("cpu" if device is None else device)
+        target = torch.device("cpu" if device is None else device)
     except (RuntimeError, TypeError) as error:
-        raise OptionError(f"device={device!r} is none that PyTorch knows: {str(error).splitlines()[0]}") from error
-    if place.type == "cuda" and not torch.cuda.is_available():
+        reason = str(error).splitlines()[0]
         raise OptionError(
-            f"device={device!r}, but PyTorch {torch.__version__} finds no CUDA device here; leave it out."
+            "device", found=f"{device!r}, of which PyTorch says: {reason}", expected="a device that it knows"
+        ) from error
+    if target.type == "cuda" and not torch.cuda.is_available():
+        raise OptionError(
+            "device",
+            found=f"{device!r}, but PyTorch {torch.__version__} finds no CUDA device here",
+            remedy="leave it out",
         )
-    return place
+    return target
 
 
 def _resolve(loader: Loader) -> BatchFormat:
@@ -185,7 +138,7 @@ def _resolve(loader: Loader) -> BatchFormat:
 
 
 def _follow_ranks(loader: Loader) -> Loader:
-    """Give the loader of this process's rank, where `torch.distributed` knows of ranks."""
+    """Return the loader of this process's rank, if `torch.distributed` knows of ranks."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return loader
     given, here = loader.plan.shard, Shard(distributed.get_rank(), distributed.get_world_size())
@@ -193,34 +146,36 @@ def _follow_ranks(loader: Loader) -> Loader:
         return loader
     if given != Shard(0, 1):
         raise OptionError(
-            f"shard={tuple(given)} (rank, world), but torch.distributed says {tuple(here)}; leave the shard out, and it follows."
+            "shard",
+            found=f"{tuple(given)} (rank, world), but torch.distributed says {tuple(here)}",
+            remedy="leave the shard out, and it follows",
         )
     return loader.derive(plan=loader.plan.with_shard(here))
 
 
 def _share(
-    loader: Loader, wanted: BatchFormat, place: torch.device, memory: torch.memory_format, wrap: Wrap
+    loader: Loader, wanted: BatchFormat, device: torch.device, memory: torch.memory_format, wrap: Wrap
 ) -> FrameworkLoader[TorchBatch]:
-    """Wrap the slots' own memory, and copy it only to where the processor's memory is not."""
+    """Wrap the slots' own memory; copy it only if the device has a memory of its own."""
     channels_last = memory == torch.channels_last
 
     def share(batch: Batch) -> TorchBatch:
         images, labels = torch.from_numpy(batch.images), torch.from_numpy(batch.labels)
         images = images.permute(0, 3, 1, 2) if channels_last else images
-        return TorchBatch(wrap(images.to(place), labels.to(place)), batch.crops, batch.all_keys)
+        return TorchBatch(wrap(images.to(device), labels.to(device)), batch.crops, batch.all_keys)
 
     loader = loader.with_format(replace(wanted, layout="NHWC") if channels_last else wanted)
     return FrameworkLoader(loader, partial(map, share), _follow_ranks)
 
 
 def _cross(
-    loader: Loader, wanted: BatchFormat, place: torch.device, memory: torch.memory_format, wrap: Wrap
+    loader: Loader, wanted: BatchFormat, device: torch.device, memory: torch.memory_format, wrap: Wrap
 ) -> FrameworkLoader[TorchBatch]:
     """Send bytes ahead, and finish them on the device."""
     recipe = recipe_for(wanted, loader.reader.legend, 1)
 
     def cross(batches: Iterator[Batch]) -> Iterator[TorchBatch]:
-        for sent in one_ahead(batches, Bus(place, Finish(recipe, place, memory))):
+        for sent in one_ahead(batches, Bus(device, Finish(recipe, device, memory))):
             yield TorchBatch(wrap(sent.images, sent.labels), sent.crops, sent.all_keys)
 
     loader = loader.derive(format=bus_format(wanted, recipe.stored_void), allocate=pin)
@@ -236,6 +191,8 @@ def _tv_tensors() -> Wrap:
         kinds = importlib.import_module("torchvision.tv_tensors")
     except ModuleNotFoundError as error:
         raise OptionError(
-            "tv_tensors=True, but torchvision is not installed; install it with: pip install torchvision"
+            "tv_tensors",
+            found="True, but torchvision is not installed",
+            remedy="install it with: pip install torchvision",
         ) from error
     return lambda images, labels: (kinds.Image(images), kinds.Mask(labels))

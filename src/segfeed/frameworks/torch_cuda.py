@@ -26,10 +26,9 @@ Tensors = tuple[torch.Tensor, torch.Tensor]
 
 
 def bus_format(wanted: BatchFormat, stored_void: int) -> BatchFormat:
-    """Give the format in which batches of a resolved format cross the bus: bytes as they are stored, and their padding."""
-    labels: LabelType = (
-        "uint8" if stored_void == 255 else "int32"
-    )  # more than 254 classes need 16 bits, which no format has
+    """Return the format in which batches of a resolved format cross the bus: bytes as they are stored."""
+    # More than 254 classes need 16 bits, which no format has.
+    labels: LabelType = "uint8" if stored_void == 255 else "int32"
     return replace(wanted, layout="NHWC", dtype="uint8", label_dtype=labels, void=stored_void)
 
 
@@ -39,11 +38,11 @@ def pin(size_bytes: int) -> Memory:
 
 
 class Finish:
-    """Turn what crossed the bus into the wanted format, where it lies, to the bits that the kernels give.
+    """The last step, on the device: bytes that crossed the bus become the wanted format, to the kernels' bits.
 
     Args:
         recipe: of the wanted format.
-        device: where tensors lie.
+        device: of the tensors.
         memory: the order of NCHW images in memory.
 
     >>> from segfeed.batches.kernels.filling import make_recipe
@@ -79,17 +78,17 @@ class Finish:
 
 
 class Event(Protocol):
-    """Tell when a stream has come to a place, as `torch.cuda.Event` does."""
+    """A point in a stream's work, as `torch.cuda.Event` marks it."""
 
     def query(self) -> bool:
-        """Tell whether it has."""
+        """Return whether the stream has passed it."""
 
     def synchronize(self) -> None:
-        """Wait until it has."""
+        """Wait until the stream has passed it."""
 
 
 class Sent(NamedTuple):
-    """Hold a batch on its way: its tensors may be used after `ready`, its slot may be filled anew after `read`."""
+    """A batch on its way: its tensors may be used after `ready`, its slot may be filled anew after `read`."""
 
     images: torch.Tensor
     labels: torch.Tensor
@@ -100,7 +99,7 @@ class Sent(NamedTuple):
 
 
 class Bus:
-    """Copy batches to a device and finish them there, on a stream beside the consumer's.
+    """The way to a device: batches are copied and finished there, on a stream beside the consumer's.
 
     Args:
         device: a CUDA device.

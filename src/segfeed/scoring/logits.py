@@ -1,4 +1,4 @@
-"""Logits: class scores of any framework to class ids, where they lie or a few lines at a time, never copied whole.
+"""Logits: class scores of any framework to class ids, on their device or a few lines at a time, never copied whole.
 
 Frameworks are told apart by what their arrays can do; none is imported.
 """
@@ -14,11 +14,10 @@ from segfeed.system.options import whole_number
 Ids = npt.NDArray[np.integer[Any]]
 
 _BLOCK_PX = 1 << 13  # few enough that the scores of a block stay in the cache
-_NAN = "logits hold NaN, which is no score; the network has diverged: look there before scoring."
 
 
 def host_array(array: Any) -> npt.NDArray[Any]:
-    """Bring an array of any framework into the host's memory; no copy where it lies there already.
+    """Bring an array of any framework into the host's memory; without a copy if it is there already.
 
     Args:
         array: of NumPy, PyTorch (any device), TensorFlow or JAX, or nested lists.
@@ -37,21 +36,21 @@ def host_array(array: Any) -> npt.NDArray[Any]:
 
 
 def class_ids(predictions: Any, shape: tuple[int, ...], classes: int, axis: int | None = None) -> Ids:
-    """Take predictions as they come, ids or logits of any framework, and give ids.
+    """Turn predictions of any framework, ids or logits, into ids.
 
     Args:
-        predictions: integers of `shape`, taken as ids; or floats with one more axis, of `classes` scores, of which the
-            largest wins (the first of equals).
+        predictions: integers of `shape`, taken as ids; or floats with one more axis, of `classes` scores; the largest
+            wins (the first of equals).
         shape: (H, W) or (N, H, W) of the ids.
         classes: how many there are.
-        axis: where the scores of a pixel lie; only needed where N, H, W and the classes are so alike that both the
-            first axis (after N) and the last would do.
+        axis: which axis holds the scores of a pixel; only needed if N, H, W and the number of classes are so alike that
+            both the first axis (after N) and the last would do.
 
     Returns:
-        ids: integer, of `shape`. Whether ids are those of classes is for the caller to check.
+        ids: integer, of `shape`. The caller checks whether they are ids of classes.
 
     Raises:
-        OptionError: another shape or dtype, an ambiguous axis, or scores that are NaN.
+        OptionError: if shape or dtype do not fit, the axis is ambiguous, or a score is NaN.
 
     >>> class_ids(np.array([[[0.1, 0.9]], [[0.7, 0.2]]]), (1, 2), classes=2)
     array([[1, 0]], dtype=uint8)
@@ -59,33 +58,37 @@ def class_ids(predictions: Any, shape: tuple[int, ...], classes: int, axis: int 
     predictions = predictions if hasattr(predictions, "dtype") else np.asarray(predictions)
     found, name = tuple(predictions.shape), str(getattr(predictions.dtype, "name", predictions.dtype))
     if "float" in name:
-        place = _class_axis(found, shape, classes, axis)
-        return _accelerated(predictions, place) if _is_torch_elsewhere(predictions) else _streamed(predictions, place)
+        axis = _class_axis(found, shape, classes, axis)
+        return _accelerated(predictions, axis) if _is_torch_elsewhere(predictions) else _streamed(predictions, axis)
     ids = host_array(predictions)
     if ids.dtype.kind not in "iu":
         raise OptionError(
-            f"predictions are {name}; expected integers (class ids) or floats (logits); convert them first."
+            "predictions", found=name, expected="integers (class ids) or floats (logits)", remedy="convert them first"
         )
     if found != shape:
         raise OptionError(
-            f"predicted ids of shape {found}, but the labels' is {shape}; expected one id for each label; "
-            "bring the predictions to the labels' size, never the labels to theirs."
+            "predictions",
+            found=f"ids of shape {found}, but labels of shape {shape}",
+            expected="one id for each label",
+            remedy="bring the predictions to the labels' size, never the labels to theirs",
         )
     return ids
 
 
 def refuse_strangers(ids: Ids, classes: int, what: str) -> None:
-    """Refuse predicted ids that are no class, void included: every pixel must be predicted.
+    """Refuse predicted ids that are not a class; void is not, since every pixel must be predicted.
 
     Raises:
-        OptionError: with the first such id, and how many pixels hold it.
+        OptionError: if there is one; it names the first such id, and how many pixels hold it.
     """
     wrong = (ids < 0) | (ids >= classes)
     if wrong.any():
         first = int(ids[wrong][0])
         raise OptionError(
-            f"{what} hold {first} ({int((ids == first).sum()):,} pixels), which is none of the {classes} classes "
-            f"(0..{classes - 1}); predict a class for every pixel, also where labels are void."
+            what,
+            found=f"{first} in {int((ids == first).sum()):,} pixels",
+            expected=f"one of the {classes} classes (0..{classes - 1})",
+            remedy="predict a class for every pixel, also where labels are void",
         )
 
 
@@ -100,34 +103,37 @@ def _is_torch_elsewhere(array: Any) -> bool:
 def _class_axis(found: tuple[int, ...], shape: tuple[int, ...], classes: int, axis: int | None) -> int:
     """Find the axis of the scores by the shape, or check the one that was given."""
     first, last = len(shape) - 2, len(shape)
-    places = {place for place, side in enumerate(found) if side == classes and _without(found, place) == shape}
+    fitting = {number for number, side in enumerate(found) if side == classes and _without(found, number) == shape}
     if axis is None:
-        places &= {first, last}
+        fitting &= {first, last}
     else:
-        places &= {whole_number("axis", axis, -len(found), len(found) - 1) % len(found)}
-    if not places:
-        told = "" if axis is None else f" with axis={axis}"
+        fitting &= {whole_number("axis", axis, -len(found), len(found) - 1) % len(found)}
+    if not fitting:
+        chosen = "" if axis is None else f" with axis={axis}"
         raise OptionError(
-            f"logits of shape {found}{told}, but there are {classes} classes and the labels' shape is {shape}; expected "
-            f"{(*shape[:first], classes, *shape[first:])} or {(*shape, classes)}; bring logits to the labels' size first."
+            "predictions",
+            found=f"logits of shape {found}{chosen}, but {classes} classes and labels of shape {shape}",
+            expected=f"{(*shape[:first], classes, *shape[first:])} or {(*shape, classes)}",
+            remedy="bring logits to the labels' size first",
         )
-    if len(places) > 1:
+    if len(fitting) > 1:
         raise OptionError(
-            f"logits of shape {found}: axis {first} and axis {last} may both be that of the {classes} classes; "
-            f"say which: axis={first} or axis={last}."
+            "predictions",
+            found=f"logits of shape {found}: axis {first} and axis {last} may both be that of the {classes} classes",
+            remedy=f"choose one: axis={first} or axis={last}",
         )
-    return places.pop()
+    return fitting.pop()
 
 
-def _without(shape: tuple[int, ...], place: int) -> tuple[int, ...]:
-    return shape[:place] + shape[place + 1 :]
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    return shape[:axis] + shape[axis + 1 :]
 
 
 def _accelerated(logits: Any, axis: int) -> Ids:
     """Let the device that holds a tensor find the ids, so that few bytes travel."""
     highest, ids = logits.detach().max(axis)
     if highest.isnan().any():
-        raise OptionError(_NAN)
+        raise _nan_error()
     return host_array(ids.byte() if logits.shape[axis] <= 256 else ids.int())
 
 
@@ -161,4 +167,13 @@ def _find_highest(scores: npt.NDArray[Any], ids: Ids) -> None:
         np.maximum(ids, better * ids.dtype.type(number), out=ids)  # no id before is as large as this number
         np.maximum(highest, score, out=highest)  # keeps NaN
     if np.isnan(highest).any():
-        raise OptionError(_NAN)
+        raise _nan_error()
+
+
+def _nan_error() -> OptionError:
+    return OptionError(
+        "predictions",
+        found="logits that are NaN",
+        expected="numbers",
+        remedy="find out why the network has diverged before you score it",
+    )

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -33,10 +33,10 @@ def whole_images(predictions: Any, crops: Rows, sizes: npt.NDArray[np.int32]) ->
         sizes: integer (samples, 2), (height, width) in px: `reader.sizes`.
 
     Yields:
-        sample, ids: which sample, and its ids (height, width); rows without a sample are passed over.
+        sample, ids: the sample's number, and its ids (height, width); rows without a sample are left out.
 
     Raises:
-        OptionError: predictions that do not fit the crops, or a crop that does not hold its image whole.
+        OptionError: if the predictions do not fit the crops, or a crop does not hold its image whole.
 
     >>> from segfeed.plans.plan import Plan
     >>> sizes = np.array([[2, 3], [1, 2]])
@@ -47,11 +47,15 @@ def whole_images(predictions: Any, crops: Rows, sizes: npt.NDArray[np.int32]) ->
     canvases, expected = host_array(predictions), _shape(crops)
     if canvases.dtype.kind not in "iu" or canvases.shape != expected:
         raise OptionError(
-            f"predictions are {canvases.dtype} {canvases.shape}; expected integer ids {expected}, one canvas for each crop."
+            "predictions",
+            found=f"{canvases.dtype} {canvases.shape}",
+            expected=f"integer ids {expected}, one canvas for each crop",
         )
     if crops["sample"].max() >= len(sizes):
         raise OptionError(
-            f"the crops name sample {crops['sample'].max()}, but there are {len(sizes)} sizes; pass reader.sizes."
+            "crops",
+            found=f"sample {crops['sample'].max()}, but {len(sizes)} sizes",
+            remedy="pass the reader's own sizes: reader.sizes",
         )
     for canvas, row in zip(canvases, crops, strict=True):
         if row["sample"] >= 0:
@@ -59,7 +63,7 @@ def whole_images(predictions: Any, crops: Rows, sizes: npt.NDArray[np.int32]) ->
 
 
 def _shape(crops: Rows) -> tuple[int, ...]:
-    """Give the shape of the canvases that belong to a batch's crops: (N, height, width)."""
+    """Return the shape of the canvases that belong to a batch's crops: (N, height, width)."""
     return (len(crops), int(crops["height"][0]), int(crops["width"][0]))
 
 
@@ -67,8 +71,9 @@ def _cut_back(canvas: Ids, row: Any, height: int, width: int) -> Ids:
     window = intersect(row, height, width)
     if window.source != (slice(0, height), slice(0, width)):
         raise OptionError(
-            f"the crop of sample {row['sample']} does not hold its image of {height} x {width} px (height x width) whole; "
-            "predict on an exact plan (load's val, or Plan.exact)."
+            "crops",
+            found=f"a crop of sample {row['sample']} that does not hold its image of {height} x {width} px whole",
+            remedy="predict on an exact plan (load's val, or Plan.exact)",
         )
     return (canvas[:, ::-1] if row["flip"] else canvas)[window.out]
 
@@ -81,7 +86,7 @@ def write_predictions(
     A file that exists is replaced at once: readers see the old one or the new one.
 
     Args:
-        folder: made where it is missing.
+        folder: made if it is missing.
         predictions: as in `Score.update`: ids (N, H, W), or logits (N, classes, H, W) or (N, H, W, classes).
         crops: the batch's own.
         reader: what the batch was read from; it knows keys, sizes and legend.
@@ -90,8 +95,9 @@ def write_predictions(
         paths: of the files, in the batch's order.
 
     Raises:
-        OptionError: predictions that do not fit, or are no class. MaskError: more than 254 classes.
-        StorageError: a file cannot be written.
+        OptionError: if the predictions do not fit, or one is not a class.
+        MaskError: if there are more than 254 classes.
+        StorageError: if a file cannot be written.
 
     >>> import tempfile, segfeed
     >>> source = segfeed.scan("sample", "val")
@@ -100,11 +106,11 @@ def write_predictions(
     >>> [path.name for path in write_predictions(tempfile.mkdtemp(), ids, crops, source)]
     ['2026_000005.png']
     """
-    legend = reader.legend
-    if not isinstance(legend, Legend):
+    if not reader.legend.names:
         raise OptionError(
-            f'{reader.name}: object ids have no classes to predict; scan the source with task="semantic".'
+            reader.name, found="object ids, not classes to predict", remedy='scan the source with task="semantic"'
         )
+    legend = cast(Legend, reader.legend)  # nothing else has names
     ids = class_ids(predictions, _shape(crops), len(legend))
     refuse_strangers(ids, len(legend), "predictions")
     images = list(whole_images(ids, crops, reader.sizes))
@@ -119,10 +125,12 @@ def write_predictions(
 
 
 def _path(folder: Path, key: str) -> Path:
-    """Name a sample's file; a key must not lead out of the folder."""
+    """Return the path of a sample's file; refuse a key that leads out of the folder."""
     name = f"{key}.png"
     if Path(name).name != name or "\0" in name:
-        raise OptionError(f"key {key!r} is no file name; expected one without slashes; rename the sample.")
+        raise OptionError(
+            f"key {key!r}", found="not a file's name", expected="one without slashes", remedy="rename the sample"
+        )
     return folder / name
 
 
@@ -131,7 +139,9 @@ def _write(path: Path, png: bytes) -> None:
         write_over(path, png)
     except OSError as error:
         raise StorageError(
-            f"{path}: the prediction cannot be written ({error.strerror or error}); give a folder that is yours, and has room."
+            str(path),
+            found=f"the prediction cannot be written ({error.strerror or error})",
+            remedy="choose a folder that is yours, and has room",
         ) from error
 
 
@@ -146,9 +156,9 @@ def read_prediction(path: str | os.PathLike[str], legend: Legend) -> Labels:
         ids: uint8 (H, W), class ids (uint16 above 254 classes).
 
     Raises:
-        SourceMissingError: there is no such file.
-        MaskError: it cannot be read exactly; a pixel is void or of no class; or it is gray, and the legend stores classes
-            in gray masks as other numbers than their ids, so that nobody can tell which are meant.
+        SourceMissingError: if there is no such file.
+        MaskError: if it cannot be read exactly; if a pixel is void or not of a class; or if it is gray, and the legend
+            stores classes in gray masks as other numbers than their ids, so that the numbers may mean either.
 
     Source: VOCevalseg.m of the VOC development kit refuses a result that holds anything but classes.
     """
@@ -156,16 +166,19 @@ def read_prediction(path: str | os.PathLike[str], legend: Legend) -> Labels:
     stored = decode_mask(_read(Path(path)), name)
     if stored.palette is None and stored.pixels.ndim == 2 and legend.indices != tuple(range(len(legend))):
         raise MaskError(
-            f"{name}: a gray picture, whose numbers may be class ids or what legend {legend.title!r} stores for them, which "
-            "differs; expected a palette or RGB picture in the legend's colours, as segfeed writes them."
+            name,
+            found=f"a gray picture, whose numbers may be class ids or what legend {legend.title!r} stores for them",
+            expected="a palette or RGB picture in the legend's colours, as segfeed writes them",
         )
     ids = read_labels(stored, legend, unknown="void", name=name)
     void = ids == legend.void
     if void.any():
-        row, column = (int(place) for place in np.argwhere(void)[0])
+        row, column = np.argwhere(void)[0].tolist()
         raise MaskError(
-            f"{name}, row {row}, column {column}: {_found(stored, row, column)} is void or no class of legend "
-            f"{legend.title!r} ({len(legend)} classes); {int(void.sum()):,} pixels in all; predict a class for every pixel."
+            name,
+            found=f"row {row}, column {column}: {_found(stored, row, column)}; {int(void.sum()):,} pixels in all",
+            expected=f"one of the {len(legend)} classes of legend {legend.title!r}",
+            remedy="predict a class for every pixel",
         )
     return ids
 
@@ -175,7 +188,7 @@ def _found(stored: StoredMask, row: int, column: int) -> str:
     if stored.palette is None:
         return f"colour {tuple(pixel.tolist())}" if pixel.ndim else f"index {pixel}"
     beyond = int(pixel) >= len(stored.palette)
-    return f"palette index {pixel}" + ("" if beyond else f", colour {tuple(stored.palette[pixel].tolist())},")
+    return f"palette index {pixel}" + ("" if beyond else f", colour {tuple(stored.palette[pixel].tolist())}")
 
 
 def _read(path: Path, limit_bytes: int = -1) -> bytes:
@@ -183,24 +196,26 @@ def _read(path: Path, limit_bytes: int = -1) -> bytes:
         with open(path, "rb") as file:
             return file.read(limit_bytes)
     except FileNotFoundError:
-        raise SourceMissingError(f"{path}: no such prediction; expected a PNG for each sample.") from None
+        raise SourceMissingError(str(path), found="no such prediction", expected="a PNG for each sample") from None
     except OSError as error:
-        raise MaskError(f"{path}: the prediction cannot be read ({error.strerror}); check its permissions.") from error
+        raise MaskError(
+            str(path), found=f"the prediction cannot be read ({error.strerror})", remedy="check its permissions"
+        ) from error
 
 
 def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threads: int | None = None) -> Score:
     """Score a folder of predictions, KEY.png for each sample of a split, against the labels at their own size.
 
     Args:
-        folder: holds what `read_prediction` reads, and nothing else; hidden files are passed over.
+        folder: of files that `read_prediction` reads, and of no others; hidden files are passed over.
         reader: the source or pack of the split.
-        threads: that decode; all cores where it is None.
+        threads: that decode; all cores if None.
 
     Raises:
-        OptionError: the split has object ids.
-        SourceMissingError: no such folder, or the split has no masks.
-        SourceError: every prediction that is missing, of no sample, of another size or no PNG, all in one message.
-        MaskError: a prediction cannot be read, as in `read_prediction`.
+        OptionError: if the split has object ids.
+        SourceMissingError: if there is no such folder, or the split has no masks.
+        SourceError: if predictions are missing, of no sample, of another size or not PNGs; one error names them all.
+        MaskError: if a prediction cannot be read, as in `read_prediction`.
 
     >>> import tempfile, segfeed
     >>> source, folder = segfeed.scan("sample", "val"), tempfile.mkdtemp()
@@ -213,7 +228,9 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
     score = Score(reader.legend)
     if not reader.has_masks:
         raise SourceMissingError(
-            f"split {reader.split!r} of {reader.name} has no masks, so there is nothing to score against."
+            reader.name,
+            found=f"split {reader.split!r} has no masks",
+            expected="masks to score against",
         )
     paths = [_path(Path(folder), key) for key in reader.keys]
     _check_folder(Path(folder), paths, reader)
@@ -231,12 +248,12 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
 
 
 def _check_folder(folder: Path, paths: list[Path], reader: Source | Pack) -> None:
-    """Name everything that is wrong with the files before any is decoded."""
+    """Refuse a folder before any file is decoded; the error names everything that is wrong with the files."""
     try:
         present = {name for name in os.listdir(folder) if not name.startswith(".")}
     except OSError as error:
         raise SourceMissingError(
-            f"{folder}: no folder that can be read ({error.strerror}); expected one PNG for each sample."
+            str(folder), found=f"not a folder that can be read ({error.strerror})", expected="one PNG for each sample"
         ) from error
     missing = [path.name for path in paths if path.name not in present]
     extra = sorted(present - {path.name for path in paths})
@@ -244,15 +261,17 @@ def _check_folder(folder: Path, paths: list[Path], reader: Source | Pack) -> Non
     odd = [found for path, size in checked if path.name in present and (found := _misfit(path, *size))]
     wrong = {"missing": missing, "of no sample": extra, "of another size or kind": odd}
     if missing or extra or odd:
-        told = "; ".join(f"{len(names):,} {what} ({', '.join(names)})" for what, names in wrong.items() if names)
         raise SourceError(
-            f"{folder}: {told}; expected KEY.png for each of the {len(paths):,} samples of split {reader.split!r}, at its "
-            "own size (width x height), and nothing else; nothing was scored, since labels are never resized or left out."
+            str(folder),
+            found="; ".join(f"{len(names):,} {what} ({', '.join(names)})" for what, names in wrong.items() if names),
+            expected=f"KEY.png for each of the {len(paths):,} samples of split {reader.split!r}, at its own size "
+            "(width x height), and nothing else",
+            remedy="mend the folder: labels are never resized or left out, so nothing was scored",
         )
 
 
 def _misfit(path: Path, height: int, width: int) -> str | None:
-    """Say what a file is, where it is no PNG of this size."""
+    """Describe a file that is not a PNG of this size; None if it is one."""
     header = _read(path, _HEADER_BYTES)
     if not header.startswith(PNG_MAGIC):
         return f"{path.name} is {kind_of(header)}"

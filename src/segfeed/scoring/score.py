@@ -1,10 +1,10 @@
 """Scores: what was predicted beside what was labelled, as one confusion matrix, and every figure that follows from it.
 
-Void pixels count nowhere. Only the matrix is state, so scores of batches, files or ranks add up to exactly the score of
-the whole.
+Void pixels count nowhere. Only the matrix is state, so scores of batches, files or ranks add up to exactly the score
+of the whole.
 """
 
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ SUMMARY = {
     "frequency_weighted_iou": "frequency-weighted IoU",
     "mean_dice": "mean Dice",
 }
-"""The figures over all classes: what a `Score` calls them, and what people do."""
+"""The figures over all classes: their names in a `Score` and in print."""
 
 _BLOCK_PX = 1 << 16  # few enough that what is computed of a block stays in the cache
 _TORCH_VOID = -100
@@ -40,7 +40,7 @@ def as_percent(figure: float) -> str:
 
 
 class Score:
-    """Count predictions beside labels; read IoU, accuracy and Dice.
+    """Predictions counted beside labels: IoU, accuracy and Dice, of each class and over all.
 
     Args:
         legend: the classes; objects, which have none, are refused.
@@ -54,7 +54,7 @@ class Score:
         void: as given.
 
     Raises:
-        OptionError: the legend has no classes, or void is one of them.
+        OptionError: if the legend has no classes, or void is one of them.
 
     >>> score = Score(Legend(("ground", "cat")))
     >>> score.update([[0, 1, 1, 0]], [[0, 1, 0, 255]])
@@ -63,32 +63,37 @@ class Score:
     """
 
     def __init__(self, legend: Encoder, *, void: int | None = None) -> None:
-        if not isinstance(legend, Legend):
+        if not legend.names:
             raise OptionError(
-                f"{type(legend).__name__} have no classes, so nothing can be scored; pass a Legend "
-                '(that of a source scanned with task="semantic").'
+                "legend",
+                found=f"{type(legend).__name__}, which have no classes to score",
+                expected='a Legend, as a source has that was scanned with task="semantic"',
             )
-        self.legend = legend
+        self.legend = cast(Legend, legend)  # nothing else has names
         self.void = None if void is None else whole_number("void", void, -(2**31), 2**31 - 1)
-        if void is not None and 0 <= void < len(legend):
-            raise OptionError(f"void={void} is also the id of class {legend.names[void]!r}; pass a value outside them.")
-        self.confusion = np.zeros((len(legend), len(legend)), np.int64)
+        if void is not None and 0 <= void < len(legend.names):
+            raise OptionError(
+                "void",
+                found=f"{void}, which is also the id of class {legend.names[void]!r}",
+                expected=f"a value outside 0..{len(legend.names) - 1}",
+            )
+        self.confusion = np.zeros((len(legend.names),) * 2, np.int64)
 
     def update(self, predictions: Any, labels: Any, *, axis: int | None = None) -> None:
         """Count predictions; where labels are void, they count nowhere.
 
         Args:
             predictions: class ids, integer, of the labels' shape; or logits, float, (N, classes, H, W) or
-                (N, H, W, classes), of which the highest wins. Arrays of NumPy, PyTorch, TensorFlow or JAX.
-            labels: integer (N, H, W) or (H, W), class ids and void; of any of these, too.
-            axis: which axis of the logits holds the classes, where their shape leaves it open.
+                (N, H, W, classes); the highest wins. Arrays of NumPy, PyTorch, TensorFlow or JAX.
+            labels: integer (N, H, W) or (H, W), class ids and void, of any of these frameworks.
+            axis: which axis of the logits holds the classes, if their shape leaves it open.
 
         Raises:
-            OptionError: shapes that do not fit, logits that are NaN, a label that is neither class nor void, or a
-                prediction that is no class, also where labels are void. Nothing was counted then.
+            OptionError: if shapes do not fit, logits are NaN, a label is neither class nor void, or a prediction is not
+                a class, also where labels are void. Nothing was counted then.
 
         Source: VOCevalseg.m of the VOC development kit, which takes pixels labelled below 255, and stops at any
-        result that is no class.
+        result that is not a class.
 
         >>> score = Score(Legend(("ground", "cat")))
         >>> score.update(np.array([[[0.2, 3.0]], [[1.0, -1.0]]], np.float32), np.array([[1, -100]]))
@@ -98,7 +103,9 @@ class Score:
         known = host_array(labels)
         if known.dtype.kind not in "iu" or known.ndim not in (2, 3):
             raise OptionError(
-                f"labels are {known.dtype} {known.shape}; expected integers of shape (H, W) or (N, H, W), one for each pixel."
+                "labels",
+                found=f"{known.dtype} {known.shape}",
+                expected="integers of shape (H, W) or (N, H, W), one for each pixel",
             )
         ids = class_ids(predictions, known.shape, len(self.legend), axis)
         voids = (self.legend.void, _TORCH_VOID) if self.void is None else (self.void,)
@@ -108,17 +115,19 @@ class Score:
         """Add what another score has counted: of other batches, files or ranks.
 
         Raises:
-            OptionError: the other has other classes.
+            OptionError: if the other has other classes.
         """
         if self.legend != other.legend:
             raise OptionError(
-                f"these scores have other classes ({len(self.legend)} and {len(other.legend)}, "
-                f"{_first_difference(self.legend, other.legend)}); merge scores of one legend."
+                "legend",
+                found=f"{len(self.legend)} and {len(other.legend)} classes, "
+                f"{_first_difference(self.legend, other.legend)}",
+                remedy="merge scores of one legend",
             )
         self.confusion += other.confusion
 
     def __add__(self, other: "Score") -> "Score":
-        """Give the score of both together."""
+        """Return the score of both together."""
         if not isinstance(other, Score):
             return NotImplemented
         both = Score(self.legend, void=self.void)
@@ -128,16 +137,17 @@ class Score:
 
     @property
     def pixels(self) -> int:
-        """Count the pixels that count."""
+        """Pixels that count."""
         return int(self.confusion.sum())
 
     @property
     def iou(self) -> Figures:
-        """Give each class's intersection over union: float64 (classes,), 0..1.
+        """Each class's intersection over union: float64 (classes,), 0..1.
 
         NaN for a class that was neither labelled nor predicted anywhere: its union is empty.
 
-        Source: VOCevalseg.m of the VOC development kit, which divides true positives by true positives + false positives
+        Source: VOCevalseg.m of the VOC development kit, which divides true positives by true positives + false
+            positives
         + false negatives, so that such a class is 0 / 0 there, too.
         """
         right, labelled, predicted = self._sides
@@ -145,7 +155,7 @@ class Score:
 
     @property
     def miou(self) -> float:
-        """Give the mean IoU, 0..1, of the classes that have one; NaN where none has.
+        """The mean IoU, 0..1, of the classes that have one; NaN if none has.
 
         >>> score = Score(Legend(("ground", "cat", "dog")))
         >>> score.update([[0, 1]], [[0, 1]])
@@ -156,13 +166,13 @@ class Score:
 
     @property
     def accuracy(self) -> Figures:
-        """Give the share of each class's labelled pixels that were predicted so: float64 (classes,), NaN without any."""
+        """The share of each class's labelled pixels that were predicted so: float64 (classes,), NaN without any."""
         right, labelled, _ = self._sides
         return _ratio(right, labelled)
 
     @property
     def mean_accuracy(self) -> float:
-        """Give the mean of `accuracy` over the classes that were labelled, 0..1.
+        """The mean of `accuracy` over the classes that were labelled, 0..1.
 
         Source: Long, Shelhamer & Darrell 2015, "Fully convolutional networks for semantic segmentation", section 5,
         as are pixel accuracy and frequency-weighted IoU.
@@ -171,33 +181,33 @@ class Score:
 
     @property
     def pixel_accuracy(self) -> float:
-        """Give the share of all pixels that were predicted as they are labelled, 0..1."""
+        """The share of all pixels that were predicted as they are labelled, 0..1."""
         return float(_ratio(self.confusion.trace(), self.confusion.sum()))
 
     @property
     def frequency_weighted_iou(self) -> float:
-        """Give the mean IoU weighted by how many pixels are labelled with each class, 0..1."""
+        """The mean IoU weighted by how many pixels are labelled with each class, 0..1."""
         _, labelled, _ = self._sides
         return float(_ratio(np.nansum(self.iou * labelled), labelled.sum()))
 
     @property
     def dice(self) -> Figures:
-        """Give each class's Dice coefficient, which is its F1: float64 (classes,), 0..1, NaN where its IoU is."""
+        """Each class's Dice coefficient, which is its F1: float64 (classes,), 0..1, NaN where its IoU is."""
         right, labelled, predicted = self._sides
         return _ratio(2 * right, labelled + predicted)
 
     @property
     def mean_dice(self) -> float:
-        """Give the mean Dice coefficient, 0..1, of the classes that have one."""
+        """The mean Dice coefficient, 0..1, of the classes that have one."""
         return _mean(self.dice)
 
     @property
     def summary(self) -> dict[str, float]:
-        """Name the figures over all classes, 0..1; NaN where nothing was counted."""
+        """The figures over all classes by name, 0..1; NaN if nothing was counted."""
         return {name: getattr(self, name) for name in SUMMARY}
 
     def table(self) -> tuple[tuple[str, ...], ...]:
-        """Lay the classes out in rows of text, heads first; "-" where a class has no such figure."""
+        """Lay the classes out in rows of text, heads first; "-" if a class has no such figure."""
         _, labelled, predicted = self._sides
         columns = (self.iou, self.accuracy, self.dice)
         rows = zip(
@@ -209,7 +219,7 @@ class Score:
         return (("class", "IoU", "accuracy", "Dice", "pixels labelled", "pixels predicted"), *rows)
 
     def to_json(self) -> dict[str, Any]:
-        """Describe the score in plain JSON values, null where there is no figure; `Score.from_json` reads it back."""
+        """Describe the score in plain JSON values, null if there is no figure; `Score.from_json` reads it back."""
         _, labelled, predicted = (side.tolist() for side in self._sides)
         columns = (_plain(column) for column in (self.iou, self.accuracy, self.dice))
         rows = zip(self.legend.names, *columns, labelled, predicted, strict=True)
@@ -225,10 +235,11 @@ class Score:
 
     @classmethod
     def from_json(cls, described: dict[str, Any]) -> Self:
-        """Read what `to_json` wrote: legend, void and confusion matrix say everything.
+        """Read what `to_json` wrote: legend, void and confusion matrix are all that is needed.
 
         Raises:
-            OptionError: a field is missing or malformed. LegendError: the legend is.
+            OptionError: if a field is missing or malformed.
+            LegendError: if the legend is malformed.
 
         >>> score = Score(Legend(("ground", "cat")))
         >>> score.update([[0, 1]], [[0, 0]])
@@ -238,7 +249,7 @@ class Score:
         fields = ("legend", "void", "confusion")
         if not isinstance(described, dict) or any(name not in described for name in fields):
             raise OptionError(
-                f"{described!r:.80} is no score; expected {', '.join(fields)}, as Score.to_json wrote them."
+                "score", found=f"{described!r:.80}", expected=f"{', '.join(fields)}, as Score.to_json writes them"
             )
         score = cls(Legend.from_json(described["legend"]), void=described["void"])
         try:
@@ -247,8 +258,9 @@ class Score:
             confusion = np.empty(0)
         if confusion.shape != score.confusion.shape or confusion.dtype.kind != "i" or confusion.min() < 0:
             raise OptionError(
-                f"this is no score: its confusion matrix is {confusion.dtype} {confusion.shape} for {len(score.legend)} "
-                "classes; expected counts, a row and a column a class, as Score.to_json wrote."
+                "confusion",
+                found=f"{confusion.dtype} {confusion.shape} for {len(score.legend)} classes",
+                expected="counts, a row and a column a class, as Score.to_json writes them",
             )
         score.confusion += confusion
         return score
@@ -258,7 +270,7 @@ class Score:
 
     @property
     def _sides(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Count each class's pixels: right, labelled, predicted; int64 (classes,) each."""
+        """Each class's pixels: right, labelled, predicted; int64 (classes,) each."""
         return self.confusion.diagonal(), self.confusion.sum(axis=1), self.confusion.sum(axis=0)
 
 
@@ -282,9 +294,9 @@ def _count(ids: Ids, labels: Ids, classes: int, voids: tuple[int, ...]) -> npt.N
 
 
 def _runs(ids: Ids, labels: Ids) -> tuple[Ids, Ids, npt.NDArray[np.intp] | None]:
-    """Take one of each run of pixels whose id and label stay the same, and how long each run is.
+    """Return one of each run of pixels whose id and label stay the same, and how long each run is.
 
-    Both are smooth pictures, so the runs are few. Where they are many after all, every pixel stands for itself.
+    Both are smooth pictures, so the runs are few. If they are many after all, every pixel stands for itself.
     """
     changes = ids[1:] != ids[:-1]
     changes |= labels[1:] != labels[:-1]
@@ -302,13 +314,15 @@ def _are_classes(ids: Ids, classes: int) -> npt.NDArray[np.bool_]:
 def _refuse_labels(labels: Ids, classes: int, voids: tuple[int, ...]) -> None:
     wrong = labels[((labels < 0) | (labels >= classes)) & ~np.isin(labels, voids)]
     raise OptionError(
-        f"labels hold {int(wrong[0])} ({int((wrong == wrong[0]).sum()):,} pixels), which is neither one of the {classes} "
-        f"classes (0..{classes - 1}) nor void ({' or '.join(map(str, voids))}); if it means void, pass it as Score's void."
+        "labels",
+        found=f"{int(wrong[0])} in {int((wrong == wrong[0]).sum()):,} pixels",
+        expected=f"one of the {classes} classes (0..{classes - 1}) or void ({' or '.join(map(str, voids))})",
+        remedy="if it means void, pass it as Score's void",
     )
 
 
 def _ratio(part: Any, whole: Any) -> Figures:
-    """Divide counts; NaN where there is nothing to divide by."""
+    """Divide counts; NaN if there is nothing to divide by."""
     found: Figures = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0)
     return found
 
@@ -318,7 +332,7 @@ def _mean(figures: Figures) -> float:
 
 
 def _plain(figures: Any) -> list[float | None]:
-    """Turn NaN, which JSON has not, into null."""
+    """Turn NaN, which JSON lacks, into null."""
     return [None if np.isnan(figure) else float(figure) for figure in figures]
 
 

@@ -8,15 +8,12 @@ lock: two processes that publish the same folder both succeed, and one copy stay
 import contextlib
 import errno
 import os
-import secrets
 import shutil
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-
-import platformdirs
 
 from segfeed.errors import SegfeedError, StorageError
 
@@ -28,7 +25,11 @@ _SYNCS_AT_ONCE = 8  # a disk takes many small files together several times faste
 def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder for packs and the sample: the argument, else $SEGFEED_CACHE, else the user's cache folder."""
     chosen = cache_dir or os.environ.get("SEGFEED_CACHE")
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("segfeed")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs  # noqa: PLC0415 - only needed if nobody chose a folder
+
+    return platformdirs.user_cache_path("segfeed")
 
 
 class WholeFile:
@@ -161,7 +162,7 @@ def unfinished_folders(parent: Path) -> list[Path]:
 
 def unfinished_name(name: str) -> str:
     """Make a name, of this process alone, for what is to become `name`; `unfinished_folders` finds it."""
-    return f".{name}.{_host()}.{os.getpid()}.{secrets.token_hex(4)}{_UNFINISHED}"
+    return f".{name}.{_host()}.{os.getpid()}.{os.urandom(4).hex()}{_UNFINISHED}"
 
 
 def _host() -> str:

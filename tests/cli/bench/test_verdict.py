@@ -15,7 +15,7 @@ from segfeed import Draw, Loader, Plan, make_pack, scan
 from segfeed.cli import app as cli
 from segfeed.cli.bench import verdict as bench
 from segfeed.cli.bench.machine import Machine, Stopwatch, measure_machine, private_mib
-from segfeed.cli.bench.verdict import Feed, Report, judge, measure
+from segfeed.cli.bench.verdict import BenchResult, Feed, judge, measure
 from segfeed.datasets.blobs import File
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError
@@ -29,7 +29,7 @@ FEED = Feed(
     consumer_waited=1.0, feed_waited=0.0, disk_faults_per_pair=0.0, private_mib=500.0,
 )  # fmt: skip
 WARM = replace(FEED, pairs_per_s=5600.0, reading=0.0, decoding=0.0, cutting=0.97)
-REPORT = Report(
+RESULT = BenchResult(
     name="VOC2012", split="train", batch_size=64, crop_size=(320, 480), steps=22, step_ms=0.0, compiled=True,
     pack="packs/1", pack_made_s=None, machine=Machine(2, 5800.0, 16_000.0), cold=FEED, warm=WARM, training=None,
 )  # fmt: skip
@@ -60,15 +60,15 @@ def run(monkeypatch, capsys, voc_folder, cache):
 
 @pytest.mark.parametrize("threads", [0, 1, 2, 9])
 def test_thread_time_is_shared_out_without_a_rest(source, threads):
-    report = measure(source, 2, CROP, threads=threads, seconds=0.05)
-    for feed in (report.cold, report.warm):
+    result = measure(source, 2, CROP, threads=threads, seconds=0.05)
+    for feed in (result.cold, result.warm):
         assert feed.pairs_per_s > 0
         assert all(0 <= getattr(feed, share) <= 1 for share in (*SHARES, "consumer_waited", "feed_waited"))
         assert sum(getattr(feed, share) for share in SHARES) == pytest.approx(1, abs=1e-6)
         assert feed.cutting > 0
-    assert report.cold.decoding > 0 < report.cold.reading
-    assert report.warm.decoding == report.warm.reading == 0
-    assert report.machine.threads == max(threads, 1)
+    assert result.cold.decoding > 0 < result.cold.reading
+    assert result.warm.decoding == result.warm.reading == 0
+    assert result.machine.threads == max(threads, 1)
 
 
 def test_slow_files_are_seen_as_reading(source, monkeypatch):
@@ -79,12 +79,12 @@ def test_slow_files_are_seen_as_reading(source, monkeypatch):
         return read(blob, limit_bytes)
 
     monkeypatch.setattr(File, "read", slowly)
-    report = measure(source, 2, CROP, **QUICK)
-    assert report.cold.reading > 0.3
-    assert report.cold.reading > report.cold.decoding
-    assert report.cold.pairs_per_s < 3 / 0.02  # two threads; what was read before the clock started counts, too
-    assert report.warm.reading == 0
-    assert judge(report)[0] == "reading"
+    result = measure(source, 2, CROP, **QUICK)
+    assert result.cold.reading > 0.3
+    assert result.cold.reading > result.cold.decoding
+    assert result.cold.pairs_per_s < 3 / 0.02  # two threads; what was read before the clock started counts, too
+    assert result.warm.reading == 0
+    assert judge(result)[0] == "reading"
 
 
 def test_slow_decoders_are_seen_as_decoding(source, monkeypatch):
@@ -95,28 +95,28 @@ def test_slow_decoders_are_seen_as_decoding(source, monkeypatch):
         return decode(*words, **options)
 
     monkeypatch.setattr(Source, "decode", slowly)
-    report = measure(source, 2, CROP, **QUICK)
-    assert report.cold.decoding > 0.3
-    assert report.cold.decoding > report.cold.reading
-    assert judge(report)[0] == "decoding"
+    result = measure(source, 2, CROP, **QUICK)
+    assert result.cold.decoding > 0.3
+    assert result.cold.decoding > result.cold.reading
+    assert judge(result)[0] == "decoding"
 
 
 def test_training_step_is_what_the_feed_then_waits_for(source):
-    report = measure(source, 2, CROP, threads=2, seconds=0.3, step_ms=50)
-    training = report.training
-    assert report.step_pairs_per_s == 40
+    result = measure(source, 2, CROP, threads=2, seconds=0.3, step_ms=50)
+    training = result.training
+    assert result.step_pairs_per_s == 40
     assert 0 < training.pairs_per_s <= 40
     assert training.feed_waited > 0.5 > training.consumer_waited
     assert training.waiting >= training.feed_waited
-    assert report.warm.feed_waited == 0
-    assert report.warm.consumer_waited > 0.5
+    assert result.warm.feed_waited == 0
+    assert result.warm.consumer_waited > 0.5
 
 
 def test_threads_that_fill_during_a_step_are_not_said_to_wait_for_it(source, monkeypatch):
     monkeypatch.setattr(bench.Pack, "stored", slowed(bench.Pack.stored, 0.06))
-    report = measure(source, 1, CROP, threads=1, seconds=0.2, step_ms=20)
-    assert report.training.feed_waited < 0.2
-    assert report.training.consumer_waited > 0.5
+    result = measure(source, 1, CROP, threads=1, seconds=0.2, step_ms=20)
+    assert result.training.feed_waited < 0.2
+    assert result.training.consumer_waited > 0.5
 
 
 def slowed(function, seconds):
@@ -211,7 +211,7 @@ def test_private_memory_that_no_system_tells_is_said_to_be_unknown(monkeypatch):
 
     monkeypatch.setattr(Path, "read_text", refuse)
     assert private_mib() is None
-    unknown = replace(REPORT, cold=replace(FEED, private_mib=None))
+    unknown = replace(RESULT, cold=replace(FEED, private_mib=None))
     assert unknown.table()[-1][3] == "not measured on this system"
     assert json.loads(json.dumps(unknown.to_json()))["cold"]["private_mib"] is None
 
@@ -220,30 +220,32 @@ def test_private_memory_that_no_system_tells_is_said_to_be_unknown(monkeypatch):
 
 
 def test_feed_as_fast_as_memory():
-    assert judge(REPORT) == (
-        "memory",
-        "The feed is as fast as memory: 2 threads write 5,800 pairs/s and the feed delivers 5,600; nothing to change here (--step-ms compares it with your training step).",
+    limit, sentence = judge(RESULT)
+    assert limit == "memory"
+    assert sentence == (
+        "The feed is as fast as memory: 2 threads write 5,800 pairs/s and the feed delivers 5,600; "
+        "nothing to change here (--step-ms compares it with your training step)."
     )
-    one = replace(REPORT, machine=Machine(1, 5800.0, 16_000.0))
+    one = replace(RESULT, machine=Machine(1, 5800.0, 16_000.0))
     assert "1 thread writes 5,800 pairs/s" in judge(one)[1]
 
 
 def test_step_that_is_slower_than_the_feed():
-    assert judge(replace(REPORT, step_ms=100.0)) == (
+    assert judge(replace(RESULT, step_ms=100.0)) == (
         "step",
         "The training step limits: it takes 640 pairs/s and the feed can deliver 5,600; nothing to change here.",
     )
 
 
 def test_step_that_is_faster_than_memory():
-    limit, sentence = judge(replace(REPORT, step_ms=1.0))
+    limit, sentence = judge(replace(RESULT, step_ms=1.0))
     assert limit == "memory"
     assert "while your training step could take 64,000; only batches of fewer bytes" in sentence
 
 
 @pytest.mark.parametrize("step_ms", [0.0, 100.0])
 def test_decoding_limits_who_had_no_pack(step_ms):
-    assert judge(replace(REPORT, pack_made_s=3.0, step_ms=step_ms)) == (
+    assert judge(replace(RESULT, pack_made_s=3.0, step_ms=step_ms)) == (
         "decoding",
         "Decoding limits the cold feed (82 % of thread time); use a pack: it delivers 14 times as many.",
     )
@@ -251,18 +253,18 @@ def test_decoding_limits_who_had_no_pack(step_ms):
 
 def test_files_limit_who_had_no_pack():
     cold = replace(FEED, pairs_per_s=1600.0, reading=0.7, decoding=0.2)
-    assert judge(replace(REPORT, pack_made_s=3.0, cold=cold)) == (
+    assert judge(replace(RESULT, pack_made_s=3.0, cold=cold)) == (
         "reading",
         "Reading files limits the cold feed (70 % of thread time); use a pack: it delivers 3.5 times as many.",
     )
 
 
 def test_step_that_even_files_are_fast_enough_for():
-    assert judge(replace(REPORT, pack_made_s=3.0, step_ms=1000.0))[0] == "step"
+    assert judge(replace(RESULT, pack_made_s=3.0, step_ms=1000.0))[0] == "step"
 
 
 def test_pack_that_gains_nothing_is_not_recommended():
-    assert judge(replace(REPORT, pack_made_s=3.0, cold=WARM))[0] == "memory"
+    assert judge(replace(RESULT, pack_made_s=3.0, cold=WARM))[0] == "memory"
 
 
 SLOW = replace(WARM, pairs_per_s=2000.0)
@@ -273,15 +275,17 @@ SLOW = replace(WARM, pairs_per_s=2000.0)
     [
         ("disk", {"warm": replace(SLOW, disk_faults_per_pair=6.0)}, "the pack came from disk rather than memory",
          "add memory or put the cache folder on a faster disk (--cache-dir)."),
-        ("kernels", {"warm": SLOW, "compiled": False}, "The plain NumPy path limits", "install numba, whose kernels cut faster."),
-        ("waiting", {"warm": replace(SLOW, waiting=0.45), "steps": 2}, "they wait 45 % of their time, with 2 batches an epoch",
+        ("kernels", {"warm": SLOW, "compiled": False}, "The plain NumPy path limits",
+         "install numba, whose kernels cut faster."),
+        ("waiting", {"warm": replace(SLOW, waiting=0.45), "steps": 2},
+         "they wait 45 % of their time, with 2 batches an epoch",
          "use smaller batches or fewer threads."),
         ("cutting", {"warm": SLOW}, "Cutting limits the warm feed (97 % of thread time)",
          "use more threads if there are cores left, or smaller crops."),
     ],
 )  # fmt: skip
 def test_what_keeps_a_warm_feed_below_memory(limit, changes, cause, remedy):
-    slow = replace(REPORT, **changes)
+    slow = replace(RESULT, **changes)
     for step_ms in (0.0, 1.0):
         found, sentence = judge(replace(slow, step_ms=step_ms))
         assert found == limit
@@ -293,7 +297,7 @@ def test_what_keeps_a_warm_feed_below_memory(limit, changes, cause, remedy):
 
 
 def test_disk_that_is_as_fast_as_memory_limits_nothing():
-    assert judge(replace(REPORT, warm=replace(WARM, disk_faults_per_pair=6.0)))[0] == "memory"
+    assert judge(replace(RESULT, warm=replace(WARM, disk_faults_per_pair=6.0)))[0] == "memory"
 
 
 # ---- what the command prints

@@ -23,7 +23,7 @@ Pass = Callable[[], object]
 
 @dataclass(frozen=True)
 class Machine:
-    """Hold what memory allows, whatever a feed does.
+    """What memory allows, whatever a feed does.
 
     Attributes:
         threads: how many wrote and copied.
@@ -37,7 +37,7 @@ class Machine:
 
 
 class Stopwatch:
-    """Add up what threads spend their time on; spans under way count up to now."""
+    """The seconds that threads spent on each kind of work; spans under way count up to now."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -61,12 +61,12 @@ class Stopwatch:
                 self._spent_s[what] = self._spent_s.get(what, 0.0) + time.perf_counter() - start
 
     def count(self, what: str) -> int:
-        """Tell how much of `what` is done."""
+        """Return how much of `what` is done."""
         with self._lock:
             return self._done[what]
 
     def spent_s(self) -> dict[str, float]:
-        """Give the seconds of all threads together, by what they were spent on, as of one instant."""
+        """Return the seconds of all threads together by kind of work, as of one instant."""
         with self._lock:
             now, spent = time.perf_counter(), dict(self._spent_s)
             for what, start in self._running.values():
@@ -117,7 +117,7 @@ def _passes_per_s(label: str, passes: list[Pass], seconds: float) -> float:
         ThreadPoolExecutor(len(passes), "segfeed-bench") as pool,
         show_progress(label, round(1000 * seconds)) as advance,
     ):
-        for touched in [pool.submit(one) for one in passes]:  # the first use of memory is no part of its speed
+        for touched in [pool.submit(one) for one in passes]:  # the first use of memory does not count
             touched.result()
         until = time.perf_counter() + seconds
         running = [pool.submit(_repeat, one, until) for one in passes]
@@ -127,7 +127,7 @@ def _passes_per_s(label: str, passes: list[Pass], seconds: float) -> float:
 
 
 def _repeat(one: Pass, until: float) -> float:
-    """Repeat a pass until the clock shows `until`; give passes per second."""
+    """Repeat a pass until the clock shows `until`; return passes per second."""
     count, start = 0, time.perf_counter()
     while (now := time.perf_counter()) < until or not count:
         one()
@@ -141,7 +141,7 @@ def disk_faults() -> int:
 
 
 def private_mib() -> float | None:
-    """Measure this process's private (anonymous) memory in MiB; None where the system does not tell.
+    """Measure this process's private (anonymous) memory in MiB; None if the system does not tell.
 
     Source: Linux, Documentation/filesystems/proc.rst, smaps_rollup, in KiB.
     """

@@ -34,18 +34,18 @@ _READING, _DECODING, _FILLING = "reading", "decoding", "filling"
 
 @dataclass(frozen=True)
 class Feed:
-    """Hold what one feed delivered, and what its threads did meanwhile.
+    """What one feed delivered, and what its threads did meanwhile.
 
     Attributes:
         pairs_per_s: pairs per second.
         reading: share of thread time in which files were read or waited for, 0..1.
         decoding: share of thread time for decoding, 0..1.
-        cutting: share of thread time for filling batches, 0..1; where a mapped pack is not in memory, the disk is in it.
+        cutting: share of thread time for filling batches, 0..1; with the disk, if a mapped pack is not in memory.
         waiting: share of thread time in which threads had nothing to do, 0..1.
         consumer_waited: share of the wall time in which the consumer waited for a batch, 0..1.
         feed_waited: share of thread time in which threads had nothing to do because the consumer was busy, 0..1.
         disk_faults_per_pair: page faults that waited for the disk.
-        private_mib: the process's private memory at the end, in MiB; None where the system does not tell.
+        private_mib: the process's private memory at the end, in MiB; None if the system does not tell.
     """
 
     pairs_per_s: float
@@ -60,8 +60,8 @@ class Feed:
 
 
 @dataclass(frozen=True)
-class Report:
-    """Hold all that was measured.
+class BenchResult:
+    """All that was measured.
 
     Attributes:
         name: the dataset's name.
@@ -72,11 +72,11 @@ class Report:
         step_ms: how long a training step takes in ms; 0 for none.
         compiled: whether compiled kernels filled the batches.
         pack: the pack's folder.
-        pack_made_s: how long making the pack took, in seconds; None where it was there.
+        pack_made_s: how long making the pack took, in seconds; None if it was there.
         machine: what memory allows.
         cold: the feed without a pack.
         warm: the feed from the pack.
-        training: the feed from the pack, with a step after each batch; None where `step_ms` is 0.
+        training: the feed from the pack, with a step after each batch; None if `step_ms` is 0.
     """
 
     name: str
@@ -95,16 +95,16 @@ class Report:
 
     @property
     def step_pairs_per_s(self) -> float:
-        """Give the pairs per second that the training step takes; infinite where there is none."""
+        """Pairs per second that the training step takes; infinite without a step."""
         return 1000 * self.batch_size / self.step_ms if self.step_ms else math.inf
 
     def to_json(self) -> dict[str, Any]:
-        """Describe the report in plain JSON values, the verdict included."""
+        """Describe the result in plain JSON values, the verdict included."""
         limit, sentence = judge(self)
         return {**asdict(self), "crop_size": list(self.crop_size), "limit": limit, "verdict": sentence}
 
     def table(self) -> tuple[tuple[str, ...], ...]:
-        """Lay the report out in rows, the first cell naming each: a column for everything that was measured."""
+        """Lay the result out in rows, the first cell naming each: a column for everything that was measured."""
         feeds = [feed for feed in (self.cold, self.warm, self.training) if feed is not None]
         speeds = (self.machine.write_pairs_per_s, self.machine.copy_pairs_per_s, *(feed.pairs_per_s for feed in feeds))
         heads = ("", "write only", "copy only", "cold: files", "warm: pack", f"warm, {self.step_ms:g} ms a step")
@@ -135,21 +135,22 @@ def measure(
     seconds: float = 3.0,
     step_ms: float = 0.0,
     cache_dir: str | os.PathLike[str] | None = None,
-) -> Report:
-    """Measure memory, the cold feed, and the warm feed; make the pack first where it is missing.
+) -> BenchResult:
+    """Measure memory, the cold feed, and the warm feed; make the pack first if it is missing.
 
     Args:
         source: what `segfeed.scan` found.
         batch_size: pairs in a batch.
         crop_size: (height, width) of a crop in px.
-        threads: how many fill batches; all cores where it is None, the consumer's own thread where it is 0.
+        threads: how many fill batches; all cores if None, the consumer's own thread if 0.
         seconds: about how long each measurement takes.
         step_ms: measure also with a training step of so many ms after each batch.
-        cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder where it is None.
+        cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder if None.
 
     Raises:
-        OptionError: an argument out of range, or too few pairs for a batch. SourceError: the dataset is damaged.
-        StorageError: no room for the pack.
+        OptionError: if an argument is out of range, or a batch has too few pairs.
+        SourceError: if the dataset is damaged.
+        StorageError: if there is no room for the pack.
     """
     _check("seconds", seconds, 0.001, _LONGEST_S)
     _check("step_ms", step_ms, 0, _LONGEST_STEP_MS)
@@ -165,28 +166,28 @@ def measure(
     if step_ms:
         training = _run("warm feed with steps", _TimedLoader(pack, plan, threads=threads), seconds, step_ms / 1000)
     sized = batch_size, plan.canvas, plan.steps, float(step_ms)
-    return Report(
+    return BenchResult(
         source.name, source.split, *sized, compiled, str(pack.folder), made_s, machine, cold, warm, training
     )  # fmt: skip
 
 
-def judge(report: Report) -> tuple[str, str]:
+def judge(result: BenchResult) -> tuple[str, str]:
     """Decide from the measurements what limits the feed.
 
     Returns:
         limit: "step", "decoding", "reading", "disk", "memory", "kernels", "waiting" or "cutting".
         sentence: the verdict, with what to change.
     """
-    cold, warm, step = report.cold.pairs_per_s, report.warm.pairs_per_s, report.step_pairs_per_s
-    # Who had no pack until now feeds cold; who has one gains nothing from the advice to use it.
-    if report.pack_made_s is not None and cold < step and warm >= _GAIN * cold:
-        return _judge_cold(report.cold, warm / max(cold, 1e-9))
+    cold, warm, step = result.cold.pairs_per_s, result.warm.pairs_per_s, result.step_pairs_per_s
+    # If the pack was there already, the advice to use one would gain nothing.
+    if result.pack_made_s is not None and cold < step and warm >= _GAIN * cold:
+        return _judge_cold(result.cold, warm / max(cold, 1e-9))
     if step <= warm:
         return "step", (
             f"The training step limits: it takes {_number(step)} pairs/s and the feed can deliver {_number(warm)}; "
             "nothing to change here."
         )
-    return _judge_warm(report)
+    return _judge_warm(result)
 
 
 def _judge_cold(cold: Feed, times: float) -> tuple[str, str]:
@@ -199,11 +200,11 @@ def _judge_cold(cold: Feed, times: float) -> tuple[str, str]:
     )
 
 
-def _judge_warm(report: Report) -> tuple[str, str]:
-    warm, machine = report.warm, report.machine
+def _judge_warm(result: BenchResult) -> tuple[str, str]:
+    warm, machine = result.warm, result.machine
     threads = f"{machine.threads} thread{'s' if machine.threads > 1 else ''}"
     rate, write = _number(warm.pairs_per_s), _number(machine.write_pairs_per_s)
-    demand = f", while your training step could take {_number(report.step_pairs_per_s)}" if report.step_ms else ""
+    demand = f", while your training step could take {_number(result.step_pairs_per_s)}" if result.step_ms else ""
     writes = f"{threads} {'write' if machine.threads > 1 else 'writes'} {write} pairs/s"
     if warm.pairs_per_s >= _NEAR * machine.write_pairs_per_s:
         rest = (
@@ -214,28 +215,29 @@ def _judge_warm(report: Report) -> tuple[str, str]:
         return "memory", f"The feed is as fast as memory: {writes} and the feed delivers {rate}{demand}{rest}"
     if warm.disk_faults_per_pair >= _FROM_DISK:
         return "disk", (
-            f"The disk limits the warm feed to {rate} pairs/s{demand}: the pack came from disk rather than memory; run this "
-            "again, and if it stays so, add memory or put the cache folder on a faster disk (--cache-dir)."
+            f"The disk limits the warm feed to {rate} pairs/s{demand}: the pack came from disk rather than memory; "
+            "run this again, and if it stays so, add memory or put the cache folder on a faster disk (--cache-dir)."
         )
-    if not report.compiled:
+    if not result.compiled:
         return "kernels", (
             f"The plain NumPy path limits the warm feed to {rate} pairs/s{demand}, where {writes}; "
             "install numba, whose kernels cut faster."
         )
     if warm.waiting >= _IDLE:
         return "waiting", (
-            f"Idle threads limit the warm feed to {rate} pairs/s{demand}: they wait {_percent(warm.waiting)} of their time, with "
-            f"{report.steps:,} batch{'es' if report.steps > 1 else ''} an epoch; use smaller batches or fewer threads."
+            f"Idle threads limit the warm feed to {rate} pairs/s{demand}: they wait {_percent(warm.waiting)} of their "
+            f"time, with {result.steps:,} batch{'es' if result.steps > 1 else ''} an epoch; use smaller batches or "
+            "fewer threads."
         )
     return "cutting", (
-        f"Cutting limits the warm feed ({_percent(warm.cutting)} of thread time): it delivers {rate} pairs/s{demand}, where "
-        f"{writes}; use more threads if there are cores left, or smaller crops."
+        f"Cutting limits the warm feed ({_percent(warm.cutting)} of thread time): it delivers {rate} pairs/s{demand}, "
+        f"where {writes}; use more threads if there are cores left, or smaller crops."
     )
 
 
 @dataclass(frozen=True)
 class _TimedSource(Source):
-    """Time reading and decoding, each by itself."""
+    """A source that times reading and decoding, each by itself."""
 
     watch: Stopwatch = field(default_factory=Stopwatch, compare=False, repr=False)
 
@@ -255,13 +257,13 @@ def _timed(source: Source) -> _TimedSource:
 
 
 class _TimedLoader(Loader):
-    """Time filling, by compiled kernels from the first row on; a timed source's watch is the loader's own."""
+    """A loader that times filling, by compiled kernels from the first row on; it shares a timed source's watch."""
 
     def __init__(self, reader: Reader, plan: Plan, *, threads: int | None) -> None:
         super().__init__(reader, plan, threads=threads)
         self.watch = reader.watch if isinstance(reader, _TimedSource) else Stopwatch()
         self.warm_up()
-        self.compiled = load_compiled(self._recipe)  # loaded already: only tells whether numba is installed
+        self.compiled = load_compiled(self._recipe)  # loaded already: says whether numba is installed
 
     def _fill(self, batch: Batch, first: int, last: int) -> None:
         # Decoding goes pair by pair anyway, and is slow: counted by batches, a short run would be off by some of them.
@@ -272,7 +274,7 @@ class _TimedLoader(Loader):
 
 
 def _packed(source: Source, cache_dir: str | os.PathLike[str] | None, threads: int | None) -> tuple[Pack, float | None]:
-    """Open the pack, and tell how long making it took if it was missing."""
+    """Open the pack; return also how long making it took, in seconds, or None if it was there."""
     known, start = find_packs(cache_dir), time.perf_counter()
     pack = make_pack(source, cache_dir=cache_dir, threads=threads)
     return pack, None if pack.folder in known else time.perf_counter() - start
@@ -280,7 +282,7 @@ def _packed(source: Source, cache_dir: str | os.PathLike[str] | None, threads: i
 
 @dataclass
 class _Tally:
-    """Hold what a consumer saw: pairs, seconds in all, seconds it waited, and seconds of threads that idled meanwhile."""
+    """What a consumer saw: pairs, seconds in all, seconds it waited, and seconds that threads idled meanwhile."""
 
     delivered: int = 0
     wall_s: float = 0.0
@@ -289,7 +291,7 @@ class _Tally:
 
 
 def _run(label: str, loader: _TimedLoader, seconds: float, step_s: float = 0.0) -> Feed:
-    """Consume a feed for some seconds, and say where its threads' time went."""
+    """Consume a feed for some seconds, and find out where its threads' time went."""
     before = disk_faults()
     with loader, show_progress(f"measuring the {label} (ms)", round(1000 * seconds)) as advance:
         tally = _consume(loader, seconds, step_s, advance)
@@ -299,7 +301,7 @@ def _run(label: str, loader: _TimedLoader, seconds: float, step_s: float = 0.0) 
     reading, decoding, filling = (
         min(spent_s.get(what, 0.0) / thread_s, 1.0) for what in (_READING, _DECODING, _FILLING)
     )
-    # A busy consumer finds batches that were filled before the clock ran; a free one leaves batches that are not whole yet.
+    # A busy consumer finds batches that were filled before the clock ran; a free one leaves some half filled.
     pairs = tally.delivered if step_s else filled
     return Feed(
         pairs_per_s=pairs / tally.wall_s,
@@ -337,7 +339,7 @@ def _consume(loader: _TimedLoader, seconds: float, step_s: float, advance: Calla
 
 def _check(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:  # NaN is refused, too
-        raise OptionError(f"{name}={value!r} is not a number from {low:g} to {high:g}.")
+        raise OptionError(name, found=repr(value), expected=f"a number from {low:g} to {high:g}")
 
 
 def _number(value: float) -> str:

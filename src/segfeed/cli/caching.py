@@ -1,4 +1,4 @@
-"""Commands that keep the cache: list its packs, prune them, verify them."""
+"""Commands about the cache: list its packs (`cache`), remove old ones (`prune`), read them again (`verify`)."""
 
 from typing import Annotated
 
@@ -7,60 +7,42 @@ import typer
 from segfeed.audit.findings import Finding
 from segfeed.audit.verification import match_pack, verify_pack
 from segfeed.cli.options import (
+    AnySourceOptions,
     AsJson,
     CacheDir,
-    FormatName,
-    LegendFile,
-    Task,
+    Splits,
     Threads,
-    Unknown,
     print_json,
     print_table,
     say,
 )
-from segfeed.feed import scan
 from segfeed.packs.cache import describe_packs, prune_packs
 from segfeed.packs.pack import Pack
 
 
 def verify(
-    data: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[PATH]",
-            help="A dataset's folder, tar, table or config file, or a name: 'sample', 'voc2012', 'sbd': its files are compared, "
-            "too. (default: every pack in the cache, without the files)",
-        ),
-    ] = None,
-    splits: Annotated[str, typer.Option(help="Names of the dataset's lists.")] = "train,val",
-    task: Task = "semantic",
-    legend: LegendFile = None,
-    unknown: Unknown = "error",
-    format_name: FormatName = None,
-    threads: Threads = None,
-    cache_dir: CacheDir = None,
-    as_json: AsJson = False,
+    source: AnySourceOptions, splits: Splits = "train,val", threads: Threads = None, as_json: AsJson = False
 ) -> None:
-    """Read packs again, and of a dataset also its files, and compare every byte with what was recorded when it was packed.
+    """Read packs again, and a dataset's own files, and compare every byte with what was recorded at packing.
 
-    The exit code is 1 where anything differs.
+    The exit code is 1 if anything differs.
     """
     findings: list[Finding] = []
     packs: list[Pack] = []
-    for split in splits.split(",") if data else ():
-        source = scan(data, split, task=task, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
-        pack, differences = match_pack(source, cache_dir=cache_dir, threads=threads)
-        findings += differences
-        packs += [pack] if pack else []
-    if not data:
-        packs = [Pack(found.folder) for found in describe_packs(cache_dir)]
+    if source.data:
+        for one in source.scan_all(splits):
+            pack, differences = match_pack(one, cache_dir=source.cache_dir, threads=threads)
+            findings += differences
+            packs += [pack] if pack else []
+    else:
+        packs = [Pack(found.folder) for found in describe_packs(source.cache_dir)]
     for pack in packs:
         findings += verify_pack(pack, threads=threads)
     if as_json:
         verified = [{"folder": str(pack.folder), "pairs": len(pack)} for pack in packs]
         print_json({"verified": verified, "findings": [finding.to_json() for finding in findings]})
     else:
-        _print_verified(packs, findings, "pairs and the files they were made from" if data else "pairs")
+        _print_verified(packs, findings, "pairs and the files they were made from" if source.data else "pairs")
     if any(finding.severity != "note" for finding in findings):
         raise typer.Exit(1)
 

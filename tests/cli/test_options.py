@@ -1,0 +1,79 @@
+"""Options that commands share: dataclasses become options of their own, and words become values."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from segfeed.cli.options import (
+    AnySourceOptions,
+    AsJson,
+    DatasetOptions,
+    SourceOptions,
+    Split,
+    as_command,
+    crop_size,
+    one_shard,
+    refuse_to_overwrite,
+    two_splits,
+)
+from segfeed.errors import OptionError
+from segfeed.plans.plan import Shard
+
+
+def test_each_field_becomes_an_option_and_the_command_gets_the_whole():
+    got = []
+
+    def show(first: int, source: SourceOptions, split: Split = "train", *, as_json: AsJson = False) -> None:
+        """Show it."""
+        got.append((first, source, split, as_json))
+
+    command = as_command(show)
+    parameters = inspect.signature(command).parameters
+    fields = ["data", "format", "cache_dir", "task", "legend", "unknown"]
+    assert list(parameters) == list(command.__annotations__) == ["first", *fields, "split", "as_json"]
+    assert parameters["data"].default is parameters["first"].default is inspect.Parameter.empty
+    assert parameters["task"].default == "semantic"
+    assert (command.__name__, command.__doc__) == ("show", "Show it.")
+    words = {"data": "sample", "format": "voc", "cache_dir": Path("c"), "task": "instance", "legend": None}
+    command(first=3, **words, unknown="void", split="val", as_json=True)
+    assert got == [(3, SourceOptions(**words, unknown="void"), "val", True)]
+
+
+def test_a_dataset_can_be_left_out_only_if_the_command_allows_it():
+    assert inspect.signature(DatasetOptions).parameters["data"].default is inspect.Parameter.empty
+    assert AnySourceOptions().data == ""
+
+
+def test_options_scan_one_split_or_several(voc_folder):
+    source = SourceOptions(str(voc_folder), task="instance")
+    assert set(source.words) == {"format", "cache_dir", "task", "legend", "unknown"}
+    assert (len(source.scan("train")), source.scan("val").task) == (5, "instance")
+    assert [one.split for one in source.scan_all("val,train")] == ["val", "train"]
+
+
+def test_words_become_values():
+    assert crop_size("32x48") == crop_size("32X48") == crop_size("32×48") == (32, 48)
+    assert two_splits("train,-") == ("train", None)
+    assert one_shard("1/4") == Shard(1, 4)
+
+
+@pytest.mark.parametrize(
+    ("read", "word", "where"),
+    [(crop_size, "3x", "crop"), (crop_size, "٣x٤", "crop"), (two_splits, "a", "splits"), (one_shard, "-1/2", "shard")],
+)
+def test_words_that_mean_nothing_are_refused_with_what_was_expected(read, word, where):
+    with pytest.raises(OptionError) as caught:
+        read(word)
+    assert (caught.value.where, caught.value.found) == (where, repr(word))
+    assert caught.value.expected
+
+
+def test_a_file_is_overwritten_only_if_forced(tmp_path):
+    refuse_to_overwrite(tmp_path / "new.png", "to", force=False)
+    refuse_to_overwrite(tmp_path, "to", force=True)
+    with pytest.raises(OptionError) as caught:
+        refuse_to_overwrite(tmp_path, "to", force=False)
+    assert (caught.value.where, caught.value.found) == (str(tmp_path), "exists")
+    assert "--force" in caught.value.remedy
+    assert "--to" in caught.value.remedy
