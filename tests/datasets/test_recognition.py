@@ -10,7 +10,7 @@ import segfeed
 from segfeed.datasets import recognition as plugins
 from segfeed.datasets.export import export_splits
 from segfeed.datasets.recognition import explain_refusal, find_format, format_names, import_format, name_of
-from segfeed.datasets.source import FORMATS
+from segfeed.datasets.recognition import FORMATS
 from segfeed.errors import OptionError, PluginError, SegfeedError, SourceError
 
 GOOD = """

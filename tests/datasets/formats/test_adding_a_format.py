@@ -11,7 +11,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.datasets.overview import describe
-from segfeed.datasets.source import FORMATS
+from segfeed.datasets.recognition import FORMATS
 from segfeed.errors import OptionError, SourceError, SourceMissingError
 
 CONTRIBUTING = Path(__file__).parents[3] / "CONTRIBUTING.md"
