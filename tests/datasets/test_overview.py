@@ -61,6 +61,7 @@ def test_dataset_that_does_not_say_what_its_masks_mean_is_counted_all_the_same(t
     assert found.legend is None
     assert {split.name: split.samples for split in found.splits}["all"] == 12
     assert all("what the masks mean" in split.problem.found for split in found.splits)
+    assert len({str(split.problem) for split in found.splits}) == 1
 
 
 def test_only_the_first_photos_are_measured(root, monkeypatch):

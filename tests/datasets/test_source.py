@@ -236,8 +236,10 @@ def test_unknown_colour_is_an_error_by_default_and_names_everything(root):
         segfeed.scan(root).read(0)
     red, green, blue = voc_colours(41)[40]
     message = str(caught.value)
-    assert message.startswith(f"train_0.png, row 2, column 3: colour ({red}, {green}, {blue})")
-    assert "legend 'voc2012' (21 classes); 2 pixels" in message
+    assert message.startswith("train_0.png")
+    assert f"row 2, column 3: colour ({red}, {green}, {blue})" in message
+    assert "legend 'voc2012' (21 classes)" in message
+    assert "2 pixels" in message
     assert 'unknown="void"' in message
 
 
@@ -252,7 +254,7 @@ def test_unknown_colour_becomes_what_was_asked_for(root, unknown, label):
 
 
 def test_unknown_that_is_no_class_is_refused_when_scanning(root):
-    with pytest.raises(OptionError, match="unknown='dragon' is not allowed"):
+    with pytest.raises(OptionError, match="'dragon'"):
         segfeed.scan(root, unknown="dragon")
 
 

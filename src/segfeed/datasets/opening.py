@@ -14,7 +14,6 @@ from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.formats.legend_files import LEGEND_FILES, legend_errors, read_legend
 from segfeed.datasets.formats.lists import choose_split
 from segfeed.datasets.recognition import FormatModule, find_format, import_format
-from segfeed.datasets.sample.writing import write_sample
 from segfeed.datasets.source import Recognised, Source, SplitFiles, Task
 from segfeed.errors import LegendError, OptionError, SourceMissingError
 from segfeed.pixels.codec import decode_mask, read_palette
@@ -221,6 +220,8 @@ def sample_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
 
 
 def _paint_sample(folder: Path) -> None:
+    from segfeed.datasets.sample.writing import write_sample  # noqa: PLC0415 - needed once in a cache's life
+
     root = folder / "sample"
     root.mkdir()
     with show_progress("painting the sample", 206) as advance:

@@ -2,13 +2,13 @@
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from segfeed.datasets.opening import Dataset, open_dataset
 from segfeed.datasets.source import Sample, read_sizes
-from segfeed.errors import SegfeedError
+from segfeed.errors import LegendError, SegfeedError
 from segfeed.pixels.legend import Legend
 
 MEASURED = 64
@@ -100,9 +100,12 @@ def describe(
     """
     dataset = open_dataset(path_or_name, format=format, cache_dir=cache_dir)
     described = [_describe_split(dataset, name) for name in dataset.split_names]
+    splits = [split for split, _ in described]
+    # A legend that is missing or malformed is one problem of the dataset, whatever mask of which split shows it.
+    problem = next((split.problem for split in splits if isinstance(split.problem, LegendError)), None)
+    splits = [replace(split, problem=problem) if isinstance(split.problem, LegendError) else split for split in splits]
     legend = next((legend for _, legend in described if legend is not None), None)
-    recognised = dataset.recognised
-    return Overview(dataset.format, recognised.root, recognised.why, tuple(split for split, _ in described), legend)
+    return Overview(dataset.format, dataset.recognised.root, dataset.recognised.why, tuple(splits), legend)
 
 
 def _describe_split(dataset: Dataset, name: str) -> tuple[SplitOverview, Legend | None]:

@@ -17,12 +17,14 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import OptionError, PluginError, SourceError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 FORMATS: dict[str, str] = {
     "voc": "segfeed.datasets.formats.voc",
@@ -46,13 +48,13 @@ _FUNCTIONS = ("recognise", "split_names", "list_split")
 
 _MAX_NAMES = 5_000  # a path may be a whole disk
 _MAKE_MASKS = (
-    'export masks instead, such as CVAT\'s "Segmentation mask 1.1" or Roboflow\'s "Semantic Segmentation Masks", or draw '
-    "them from the shapes, as labelme2voc.py does"
+    'export masks instead, such as CVAT\'s "Segmentation mask 1.1" or Roboflow\'s "Semantic Segmentation Masks", or '
+    "draw them from the shapes, as labelme2voc.py does"
 )
 _REFUSED = (  # a pattern of file names, what such a dataset is, what to do
     (
         r"_seg\.png$",
-        "this is the full ADE20K: 3,000 classes mixed with object numbers, named in a pickle that segfeed does not open",
+        "this is the full ADE20K: 3,000 classes mixed with object numbers, named in a pickle, which segfeed cannot open",
         "take the scene parsing release (ADEChallengeData2016), the same photos with 150 classes",
     ),
     (
@@ -174,7 +176,9 @@ def _ask(path: Path, names: list[str]) -> dict[str, Recognised]:
     return {name: recognised for name, module in modules.items() if (recognised := module.recognise(path)) is not None}
 
 
-def _plugins() -> dict[str, EntryPoint]:
+def _plugins() -> "dict[str, EntryPoint]":
+    from importlib.metadata import entry_points  # noqa: PLC0415 - a tenth of the time that `import segfeed` may take
+
     found: dict[str, EntryPoint] = {}
     for point in entry_points(group=GROUP):
         # An editable installation may be listed twice.
@@ -190,7 +194,7 @@ def _plugins() -> dict[str, EntryPoint]:
     return found
 
 
-def _package(point: EntryPoint) -> str:
+def _package(point: "EntryPoint") -> str:
     return repr(point.dist.name) if point.dist else "unknown"
 
 

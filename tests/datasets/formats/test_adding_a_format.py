@@ -113,5 +113,5 @@ def test_example_names_what_is_missing(root):
     with pytest.raises(OptionError) as caught:
         segfeed.scan(root, task="instance")
     assert "masks hold classes" in caught.value.found
-    with pytest.raises(OptionError, match="unknown='moon'"):
+    with pytest.raises(OptionError, match="'moon'"):
         segfeed.scan(root, "val", unknown="moon")

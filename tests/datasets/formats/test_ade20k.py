@@ -121,7 +121,7 @@ def test_two_photos_of_one_name_are_refused(root):
 
 def test_index_beyond_the_classes_is_refused_unless_void_is_asked_for(root):
     Image.fromarray(np.full((3, 4), 151, np.uint8)).save(root / "annotations" / "training" / "ADE_train_00000001.png")
-    with pytest.raises(UnknownColourError, match="index 151 is not in legend 'ade20k'"):
+    with pytest.raises(UnknownColourError, match=r"index 151.* legend 'ade20k'"):
         segfeed.scan(root).read(0)
     assert (segfeed.scan(root, unknown="void").read(0).labels == 255).all()
 

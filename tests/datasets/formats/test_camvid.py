@@ -62,7 +62,7 @@ def test_gray_masks_hold_11_classes_and_11_is_void(root):
 @pytest.mark.parametrize("index", [12, 31, 255])
 def test_other_index_is_an_error(root, index):
     save(root / "valannot" / "0016E5_2.png", np.full((2, 6), index))
-    with pytest.raises(SourceError, match=f"index {index} is not in legend 'camvid, 11 classes'"):
+    with pytest.raises(SourceError, match=f"index {index}.* legend 'camvid, 11 classes'"):
         segfeed.scan(root, "val").read(0)
 
 
@@ -78,7 +78,7 @@ def test_gray_mask_among_coloured_ones_is_an_error_and_no_other_class(root):
     save(root / "trainannot" / "0001TP_006690.png", np.full((2, 6, 3), 128))
     source = segfeed.scan(root)
     assert np.unique(source.read(0).labels).tolist() == [source.legend.names.index("Sky")]
-    with pytest.raises(SourceError, match="index 0 is not in legend 'camvid, 31 classes'"):
+    with pytest.raises(SourceError, match=r"index 0.* legend 'camvid, 31 classes'"):
         source.read(1)
 
 

@@ -122,7 +122,7 @@ def exports(shared_data) -> Path:
 def test_real_export_with_19_in_its_train_ids_is_read_with_that_as_void(exports):
     root = exports / "train_dataset"
     for split in ("train", "val", "test"):
-        with pytest.raises(UnknownColourError, match="index 19 is not in legend 'cityscapes trainIds'"):
+        with pytest.raises(UnknownColourError, match=r"index 19.* legend 'cityscapes trainIds'"):
             segfeed.scan(root, split).read(0)
         source = segfeed.scan(root, split, unknown="void")
         for index, sample in enumerate(source.samples):

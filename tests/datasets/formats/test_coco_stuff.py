@@ -62,7 +62,7 @@ def test_files_that_other_tools_add_are_left_alone(tmp_path):
 def test_label_without_annotations_is_unknown(tmp_path):
     root = write(tmp_path / "coco", "images", "annotations")
     Image.fromarray(np.full((2, 4), 11, np.uint8)).save(root / "annotations" / "train2017" / "000000000009.png")
-    with pytest.raises(UnknownColourError, match="index 11 is not in legend 'coco-stuff'"):
+    with pytest.raises(UnknownColourError, match=r"index 11.* legend 'coco-stuff'"):
         segfeed.scan(root).read(0)
 
 

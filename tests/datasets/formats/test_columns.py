@@ -191,7 +191,7 @@ def test_classes_of_whole_photos_are_no_legend(tmp_path):
 def test_numbers_in_id2label_are_stored_values(tmp_path):
     write(tmp_path / "train.parquet")
     (tmp_path / "id2label.json").write_text('{"2": "car", "0": "sky"}')
-    with pytest.raises(UnknownColourError, match="index 1 is not in legend"):
+    with pytest.raises(UnknownColourError, match=r"index 1.* legend"):
         segfeed.scan(tmp_path).read(0)
     source = segfeed.scan(tmp_path, unknown="void")
     assert source.legend.names == ("sky", "car")

@@ -123,8 +123,8 @@ def _choose(table: Table, split: str) -> _Columns:
         raise SourceError(
             table.path,
             found=f"columns of pictures are {', '.join(pictures) or 'none'}",
-            expected=f"one of photos ({', '.join(_PHOTOS)}) and one of masks ({', '.join(_MASKS)}), each with the bytes "
-            "of picture files",
+            expected=f"one of photos ({', '.join(_PHOTOS)}) and one of masks ({', '.join(_MASKS)}), each with the "
+            "bytes of picture files",
             remedy="rename or drop columns",
         )
     return _Columns(pictures[photos[0]], pictures[masks[0]] if masks else None)
