@@ -32,11 +32,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _SHARD_BYTES = 512 << 20  # of a Parquet file or a tar
 _GROUP_ROWS = 100  # of a Parquet row group: what a reader decodes at once
-_FEATURES = {
-    "key": {"dtype": "string", "_type": "Value"},
-    "image": {"_type": "Image"},
-    "mask": {"_type": "Image"},
-}
+_FEATURES = {"key": {"dtype": "string", "_type": "Value"}, "image": {"_type": "Image"}, "mask": {"_type": "Image"}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,12 +175,9 @@ def open_dataset(
 
 
 def find_root(
-    path_or_name: str | os.PathLike[str],
-    *,
-    cache_dir: str | os.PathLike[str] | None = None,
-    download: bool = False,
+    path_or_name: str | os.PathLike[str], *, cache_dir: str | os.PathLike[str] | None = None, download: bool = False
 ) -> Path:
-    """Return where a dataset lies: the path itself, or the place of a named dataset in the cache.
+    """Return where a dataset lies: the path itself, or the folder of a named dataset in the cache.
 
     Args:
         path_or_name: a path, "sample", or the name of a dataset that can be fetched, such as "voc2012".

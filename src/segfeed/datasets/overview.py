@@ -38,11 +38,7 @@ class SplitOverview:
     def to_json(self) -> dict[str, Any]:
         """Describe the split in plain JSON values."""
         keys = ("height_min", "height_max", "width_min", "width_max")
-        return {
-            "name": self.name,
-            "samples": self.samples,
-            "missing": self.missing,
-            "has_masks": self.has_masks,
+        return vars(self) | {
             "sizes_px": dict(zip(keys, self.sizes_px, strict=True)) if self.sizes_px else None,
             "problem": self.problem.to_json() if self.problem else None,
         }
@@ -68,10 +64,8 @@ class Overview:
 
     def to_json(self) -> dict[str, Any]:
         """Describe all of it in plain JSON values."""
-        return {
-            "format": self.format,
+        return vars(self) | {
             "root": str(self.root),
-            "why": self.why,
             "splits": [split.to_json() for split in self.splits],
             "legend": self.legend.to_json() if self.legend else None,
         }

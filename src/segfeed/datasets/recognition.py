@@ -26,24 +26,17 @@ from segfeed.errors import OptionError, PluginError, SourceError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+_OWN = (
+    "voc", "tar", "ade20k", "cityscapes", "kitti", "vistas", "coco_stuff", "columns", "labelme", "roboflow", "camvid",
+)  # fmt: skip
+_ANY_FOLDERS = "folders"  # recognised by little: asked if no other format answers
 FORMATS: dict[str, str] = {
-    "voc": "segfeed.datasets.formats.voc",
-    "tar": "segfeed.datasets.formats.tar",
-    "ade20k": "segfeed.datasets.formats.ade20k",
-    "cityscapes": "segfeed.datasets.formats.cityscapes",
-    "kitti": "segfeed.datasets.formats.kitti",
-    "vistas": "segfeed.datasets.formats.vistas",
-    "coco_stuff": "segfeed.datasets.formats.coco_stuff",
-    "columns": "segfeed.datasets.formats.columns",
-    "labelme": "segfeed.datasets.formats.labelme",
-    "roboflow": "segfeed.datasets.formats.roboflow",
-    "camvid": "segfeed.datasets.formats.camvid",
-    "folders": "segfeed.datasets.formats.two_folders",
+    **{name: f"segfeed.datasets.formats.{name}" for name in _OWN},
+    _ANY_FOLDERS: "segfeed.datasets.formats.two_folders",
 }
 """The formats of this package: name -> module, which is a `FormatModule`."""
 
 GROUP = "segfeed.formats"
-_ANY_FOLDERS = "folders"  # recognised by little: asked if no other format answers
 _FUNCTIONS = ("recognise", "split_names", "list_split")
 
 _MAX_NAMES = 5_000  # a path may be a whole disk
@@ -54,7 +47,7 @@ _MAKE_MASKS = (
 _REFUSED = (  # a pattern of file names, what such a dataset is, what to do
     (
         r"_seg\.png$",
-        "this is the full ADE20K: 3,000 classes mixed with object numbers, named in a pickle, which segfeed cannot open",
+        "this is the full ADE20K: 3,000 classes mixed with objects, named in a pickle, which segfeed does not open",
         "take the scene parsing release (ADEChallengeData2016), the same photos with 150 classes",
     ),
     (

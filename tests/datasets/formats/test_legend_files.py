@@ -161,7 +161,10 @@ def test_more_classes_than_8_bits_hold_leave_255_a_class(read):
         ("dataset_meta.json", '{"label_map": {"a": "sky"}}', "malformed"),
         ("dataset_meta.json", '{"label_map": {"0": "sky"}, "segmentation_colors": [[1, 2]]}', "malformed"),
         ("dataset_meta.json", '{"label_map": {"0": "sky"}, "segmentation_colors": [[1, 2, 0.5]]}', "malformed"),
-        ("dataset_meta.json", '{"label_map": {"0": "a", "1": "b"}, "segmentation_colors": [[1, 2, 3]]}', "1 segment.* 2 classes"),
+        (
+            "dataset_meta.json", '{"label_map": {"0": "a", "1": "b"}, "segmentation_colors": [[1, 2, 3]]}',
+            "1 segment.* 2 classes",
+        ),
     ],
 )  # fmt: skip
 def test_malformed_file_is_an_error_in_one_line_that_names_it(read, name, text, found):

@@ -227,7 +227,8 @@ def test_object_masks_need_no_legend(root):
     ("pixels", "found"),
     [
         (np.array([[0, 1, 7]] * 2), r"0000\.png holds indices 0, 1, 7$"),
-        (np.array([[0, 255, 0]] * 2), r"indices 0, 255 \(a class at 255 needs Legend\(names, indices=\(0, 255\), void_indices=\(\)\)\)"),
+        (np.array([[0, 255, 0]] * 2),
+         r"indices 0, 255 \(a class at 255 needs Legend\(names, indices=\(0, 255\), void_indices=\(\)\)\)"),
         (np.array([[(1, 2, 3), (0, 0, 0), (0, 0, 0)]] * 2), r"colours \(0, 0, 0\), \(1, 2, 3\)$"),
         (np.arange(40).reshape(2, 20), r"indices 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, \.\.\.$"),
     ],

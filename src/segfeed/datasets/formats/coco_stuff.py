@@ -11,15 +11,7 @@ Source: README.md ("Setup", "Caffe-compatible stuff-thing maps") of github.com/n
 import re
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import (
-    MASK_SUFFIXES,
-    PHOTO_SUFFIXES,
-    Files,
-    find_files,
-    find_root,
-    pair_split,
-    subfolders,
-)
+from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, Files, find_files, find_root, pair_split, subfolders
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.pixels.public_legends import COCO_STUFF
 
@@ -46,7 +38,7 @@ def split_names(root: Path) -> list[str]:
 def list_split(root: Path, split: str) -> SplitFiles:
     """List a split's files: the photos and masks in its folder, by number."""
     photos, masks = _photo_folders(root)[split], _mask_folder(root, split) or root / _MASKS[0] / split
-    photo_files, mask_files = _numbered(photos, PHOTO_SUFFIXES), _numbered(masks, MASK_SUFFIXES)
+    photo_files, mask_files = _numbered(photos, PHOTO_SUFFIXES), _numbered(masks, (".png",))
     return pair_split(split, (photos, photo_files), (masks, mask_files), lambda: COCO_STUFF)
 
 

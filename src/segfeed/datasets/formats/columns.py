@@ -95,10 +95,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
         keys, (str(root), photos), None if is_to_predict(split, masks) else (str(root), masks)
     )
     return SplitFiles(
-        samples,
-        missing,
-        lambda: _own_legend(root, tables[0].schema),
-        expected_legend="id2label.json beside the tables",
+        samples, missing, lambda: _own_legend(root, tables[0].schema), expected_legend="id2label.json beside the tables"
     )
 
 

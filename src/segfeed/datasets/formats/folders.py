@@ -186,8 +186,8 @@ def _one_each(keys: Sequence[str], what: str, folder: Path, files: Files) -> lis
                 expected="one",
                 remedy="remove the others",
             )
-    place = f"{folder}/"
-    return [File.of(place + names[0]) if names else None for names in found]
+    parent = f"{folder}/"
+    return [File.of(parent + names[0]) if names else None for names in found]
 
 
 def _list(folder: Path) -> list[str]:

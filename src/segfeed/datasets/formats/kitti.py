@@ -4,6 +4,8 @@ training/image_2/ID.png     photos; those of the stereo benchmark may lie there,
 training/semantic/ID.png    gray: ids as in Cityscapes
 testing/image_2/ID.png      photos that are to be predicted
 
+A format is a module of its own, however short it is.
+
 Source: www.cvlibs.net/datasets/kitti/eval_semantics.php ("the data format and metrics are conform with Cityscapes").
 """
 

@@ -8,14 +8,7 @@ SPLIT/_classes.csv             header `Pixel Value, Class`
 import os
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import (
-    PHOTO_SUFFIXES,
-    find_files,
-    find_masks,
-    find_root,
-    pair_split,
-    subfolders,
-)
+from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, find_files, find_masks, find_root, pair_split, subfolders
 from segfeed.datasets.formats.legend_files import read_legend
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import LegendError

@@ -39,7 +39,7 @@ def recognise(path: Path) -> Recognised | None:
         )
     if path.suffix.lower() != ".tar" or not path.is_file():
         return None
-    voc = _find_voc(path)
+    voc = _find_voc(path, stamp_of(str(path)))
     return Recognised(path, f"{_LISTS} and JPEGImages lie in {voc.prefix or 'the archive itself'}") if voc else None
 
 
@@ -116,7 +116,7 @@ class _Voc:
 
 
 def _open(path: Path) -> _Voc:
-    voc = _find_voc(path)
+    voc = _find_voc(path, stamp_of(str(path)))
     if voc is None:
         raise SourceError(
             str(path),
@@ -127,12 +127,8 @@ def _open(path: Path) -> _Voc:
     return voc
 
 
-def _find_voc(path: Path) -> _Voc | None:
-    return _list_voc(path, stamp_of(str(path)))
-
-
 @lru_cache(maxsize=2)
-def _list_voc(path: Path, stamp: Stamp) -> _Voc | None:
+def _find_voc(path: Path, stamp: Stamp) -> _Voc | None:
     """List a tar, which takes a while, and find the one VOC layout in it; None if there is none."""
     # Every format is asked about a folder, which needs no archive.
     from segfeed.datasets.archives.archive import index_tar  # noqa: PLC0415
