@@ -1,11 +1,11 @@
-"""Two folders, one of photos and one of masks, matched by stem: what people have that follow no format.
+"""Two folders, one of photos and one of masks, matched by stem: for datasets that follow no format.
 
 images/ID.jpg         masks/ID.png            no split, or lists beside the folders: train.txt, val.txt, ...
 images/SPLIT/ID.jpg   masks/SPLIT/ID.png
 SPLIT/images/ID.jpg   SPLIT/masks/ID.png
 SPLIT/ID.jpg          SPLIT_labels/ID.png     CamVid in colours, as on Kaggle
 
-The folders may bear any of the names below, in any case. Masks may be named ID_mask.png or alike (`stems`). A legend
+The folders may have any of the names below, in any case. Masks may be named ID_mask.png or alike (`stems`). A legend
 file (`legend_files`) beside the folders names the classes.
 """
 
