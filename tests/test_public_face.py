@@ -111,8 +111,8 @@ def test_package_says_that_it_is_typed():
 
 
 def test_formats_that_scan_recognises_can_be_imported():
-    sources = importlib.import_module("segfeed.datasets.source")
+    sources = importlib.import_module("segfeed.datasets.recognition")
     for name, module in sources.FORMATS.items():
         found = importlib.import_module(module)
         assert callable(found.recognise), name
-        assert callable(found.scan), name
+        assert callable(found.list_split), name

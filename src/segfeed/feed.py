@@ -13,7 +13,7 @@ from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
 from segfeed.datasets.opening import Dataset, LegendLike, find_root, open_dataset
 from segfeed.datasets.source import Source, Task
-from segfeed.datasets.splits import Part, join, parse_split
+from segfeed.datasets.splits import SplitTerm, join, parse_split
 from segfeed.errors import OptionError, SourceError
 from segfeed.packs.pack import Pack, find_pack, make_pack
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
@@ -94,7 +94,7 @@ def _scan(dataset: Dataset, split: str) -> Source:
         return dataset.scan(split).whole()
     parts = parse_split(split)
     sources = [dataset.scan(part.name).whole() for part in parts]
-    return sources[0] if parts == (Part(split),) else join(list(zip(parts, sources, strict=True)), split)
+    return sources[0] if parts == (SplitTerm(split),) else join(list(zip(parts, sources, strict=True)), split)
 
 
 def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone

@@ -44,16 +44,22 @@ def test_change_of_the_file_is_noticed(path):
 def test_file_that_was_cut_is_refused(path):
     found = span(path)
     path.write_bytes(bytes(15))
-    with pytest.raises(SourceError, match=r"a\.tar, 1\.jpg: 5 bytes where 20 were expected"):
+    with pytest.raises(SourceError) as caught:
         found.read()
+    assert (caught.value.where, caught.value.expected) == (str(path), "20 bytes")
+    assert caught.value.found.startswith("1.jpg has 5 bytes")
     assert found.read(5) == bytes(5)
 
 
 def test_file_that_is_gone_or_unreadable_is_named(path):
     found = span(path)
     path.unlink()
-    with pytest.raises(SourceMissingError, match=r"a\.tar: the file has gone"):
+    with pytest.raises(SourceMissingError) as caught:
         found.read()
+    assert caught.value.where.endswith("a.tar")
+    assert "the file has gone" in caught.value.found
     path.mkdir()
-    with pytest.raises(SourceError, match=r"a\.tar: the file cannot be read"):
+    with pytest.raises(SourceError) as caught:
         found.read()
+    assert caught.value.where.endswith("a.tar")
+    assert "the file cannot be read" in caught.value.found

@@ -1,4 +1,4 @@
-"""Plug-ins: formats of other packages are found when they are needed, and their faults are theirs, by name."""
+"""Recognition: every format is asked, those of other packages, too; their faults are theirs, by name."""
 
 import subprocess
 import sys
@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 import segfeed
-from segfeed.datasets import recognition as plugins
 from segfeed.datasets.export import export_splits
-from segfeed.datasets.recognition import explain_refusal, find_format, format_names, import_format, name_of
-from segfeed.datasets.source import FORMATS
+from segfeed.datasets.recognition import FORMATS, GROUP, explain_refusal, find_format, format_names, import_format
 from segfeed.errors import OptionError, PluginError, SegfeedError, SourceError
 
 GOOD = """
@@ -18,11 +16,11 @@ from pathlib import Path
 from segfeed.datasets.source import Recognised
 def recognise(path): return Recognised(path, "there is a flag") if (Path(path) / "flag").exists() else None
 def split_names(root): return ["train"]
-def scan(root, split, **options): raise NotImplementedError
+def list_split(root, split): raise NotImplementedError
 """
 OBJECT = """
 import types
-FLAG = types.SimpleNamespace(recognise=recognise, split_names=split_names, scan=scan)
+FLAG = types.SimpleNamespace(recognise=recognise, split_names=split_names, list_split=list_split)
 """
 
 
@@ -42,7 +40,7 @@ def install(tmp_path, monkeypatch):
         described.mkdir()
         (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
         lines = "".join(f"{name} = {value}\n" for name, value in points.items())
-        (described / "entry_points.txt").write_text(f"[{plugins.GROUP}]\n{lines}")
+        (described / "entry_points.txt").write_text(f"[{GROUP}]\n{lines}")
         return site
 
     yield write
@@ -53,17 +51,16 @@ def install(tmp_path, monkeypatch):
 def test_formats_of_other_packages_come_after_our_own(install):
     install("flag-format", {"flag": "flag_format"})
     assert format_names() == [*FORMATS, "flag"]
-    module = import_format("flag")
-    assert name_of(module) == "flag"
-    assert name_of(import_format("voc")) == "voc"
+    assert import_format("flag").__name__ == "flag_format"
+    assert import_format("voc").__name__ == FORMATS["voc"]
 
 
 def test_plugin_answers_for_its_own_datasets_only(install, tmp_path, voc_folder):
     install("flag-format", {"flag": "flag_format"})
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "flag").touch()
-    layout, module = find_format(tmp_path / "set")
-    assert (layout.why, module.__name__) == ("there is a flag", "flag_format")
+    recognised, name = find_format(tmp_path / "set")
+    assert (recognised.why, name) == ("there is a flag", "flag")
     assert segfeed.scan(voc_folder).format == "voc"
 
 
@@ -77,8 +74,9 @@ def test_two_answers_are_refused_and_both_named(install, tmp_path, write_voc):
     install("flag-format", {"flag": "flag_format"})
     root = write_voc(tmp_path / "VOC2012", {"train": [(2, 3)]})
     (root / "flag").touch()
-    with pytest.raises(SourceError, match=r"several formats: voc \(.*\); flag \(there is a flag\); pass format="):
+    with pytest.raises(SourceError, match=r"several formats: voc \(.*\), flag \(there is a flag\)") as caught:
         segfeed.scan(root)
+    assert "format=" in caught.value.remedy
     assert segfeed.scan(root, format="voc").format == "voc"
 
 
@@ -87,25 +85,26 @@ def test_plain_folders_are_asked_last(tmp_path, install):
     for folder in ("images", "masks"):
         (tmp_path / "set" / folder).mkdir(parents=True)
         (tmp_path / "set" / folder / "a.png").touch()
-    assert name_of(find_format(tmp_path / "set")[1]) == "folders"
+    assert find_format(tmp_path / "set")[1] == "folders"
     (tmp_path / "set" / "flag").touch()
-    assert name_of(find_format(tmp_path / "set")[1]) == "flag"
-    assert name_of(find_format(tmp_path / "set", "folders")[1]) == "folders"
+    assert find_format(tmp_path / "set")[1] == "flag"
+    assert find_format(tmp_path / "set", "folders")[1] == "folders"
 
 
 def test_name_of_one_of_our_formats_is_taken(install, voc_folder):
     install("rival", {"voc": "rival"})
-    with pytest.raises(
-        PluginError, match="format 'voc' is added by package 'rival', but there is one of segfeed itself"
-    ):
+    with pytest.raises(PluginError) as caught:
         segfeed.scan(voc_folder)
+    assert caught.value.where == "format 'voc'"
+    assert caught.value.found == "it is added by package 'rival', but there is one of segfeed itself"
 
 
 def test_one_name_in_two_packages_is_refused(install, voc_folder):
     install("flag-a", {"flag": "flag_a"})
     install("flag-b", {"flag": "flag_b"})
-    with pytest.raises(PluginError, match=r"format 'flag' is added by package 'flag-[ab]', but .* 'flag-[ab]'"):
+    with pytest.raises(PluginError, match=r"it is added by package 'flag-[ab]', but .* 'flag-[ab]'") as caught:
         segfeed.scan(voc_folder)
+    assert caught.value.where == "format 'flag'"
 
 
 def test_package_that_is_listed_twice_is_one(install):
@@ -119,14 +118,16 @@ def test_package_that_is_listed_twice_is_one(install):
     [
         ("import no_such_module_anywhere", "cannot be imported.*no_such_module_anywhere"),
         ("1 / 0", "cannot be imported.*ZeroDivisionError"),
-        ("def recognise(path): return None", "has no function split_names, scan"),
-        ("recognise = split_names = scan = 3", "has no function recognise, split_names, scan"),
+        ("def recognise(path): return None", "has no function split_names, list_split"),
+        ("recognise = split_names = list_split = 3", "has no function recognise, split_names, list_split"),
     ],
 )
 def test_broken_package_is_named_and_can_be_gone_around(install, voc_folder, code, found):
     install("broken", {"odd": "broken"}, code)
-    with pytest.raises(PluginError, match=rf"format 'odd' of package 'broken': broken {found}.*pass format="):
+    with pytest.raises(PluginError, match=found) as caught:
         segfeed.scan(voc_folder)
+    assert caught.value.where == "format 'odd' of package 'broken'"
+    assert "pass format=" in caught.value.remedy
     assert segfeed.scan(voc_folder, format="voc").format == "voc"
 
 
@@ -137,8 +138,10 @@ def test_fault_of_a_plugin_is_one_of_ours():
 
 def test_unknown_format_is_refused_with_those_there_are(install, voc_folder):
     install("flag-format", {"flag": "flag_format"})
-    with pytest.raises(OptionError, match=r"format='nope' is not known; use one of voc, .*flag\."):
+    with pytest.raises(OptionError) as caught:
         segfeed.scan(voc_folder, format="nope")
+    assert (caught.value.where, caught.value.found) == ("format", "'nope'")
+    assert caught.value.expected == f"one of {', '.join(FORMATS)}, flag"
 
 
 def test_import_of_segfeed_looks_for_no_plugins(install):
@@ -176,18 +179,21 @@ def put(root: Path, *names: str) -> Path:
     ],
 )
 def test_reason_is_told(tmp_path, names, found):
-    assert found in explain_refusal(put(tmp_path, *names))
-    with pytest.raises(SourceError, match=f"no known dataset layout: .*{found}"):
+    reason, remedy = explain_refusal(put(tmp_path, *names))
+    assert found in reason
+    with pytest.raises(SourceError) as caught:
         segfeed.scan(tmp_path)
+    assert caught.value.found == f"no known dataset layout: {reason}"
+    assert caught.value.remedy == remedy
 
 
 def test_own_shards_are_told_from_a_dataset_without_masks(tmp_path, voc_folder):
     folder = export_splits([segfeed.scan(voc_folder)], tmp_path / "shards", "webdataset")
     for path in (folder, folder / "train-000000.tar"):
-        with pytest.raises(
-            SourceError, match=r"WebDataset shards, .*; pass the dataset that they were made from, or export"
-        ):
+        with pytest.raises(SourceError) as caught:
             segfeed.scan(path)
+        assert "WebDataset shards" in caught.value.found
+        assert caught.value.remedy.startswith("pass the dataset that they were made from, or export")
 
 
 def test_nothing_is_said_of_what_is_not_known(tmp_path):
@@ -202,7 +208,7 @@ def test_search_ends_in_a_huge_folder_and_in_a_loop_of_links(tmp_path, monkeypat
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     assert explain_refusal(tmp_path) is None
     monkeypatch.setattr("segfeed.datasets.recognition._MAX_NAMES", 5_000)
-    assert "YOLO" in explain_refusal(tmp_path)
+    assert "YOLO" in explain_refusal(tmp_path)[0]
 
 
 @pytest.mark.parametrize(
@@ -215,5 +221,6 @@ def test_search_ends_in_a_huge_folder_and_in_a_loop_of_links(tmp_path, monkeypat
 )  # fmt: skip
 def test_real_exports_without_masks_are_refused_with_a_remedy(shared_data, name):
     path = shared_data / "exports" / "datumaro-assets" / "tests" / "assets" / name
-    with pytest.raises(SourceError, match=r"export masks instead|write Parquet"):
+    with pytest.raises(SourceError) as caught:
         segfeed.scan(path)
+    assert caught.value.remedy.startswith(("export masks instead", "write Parquet"))

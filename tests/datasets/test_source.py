@@ -49,10 +49,10 @@ def put_labels(root: Path, labels: np.ndarray, palette: np.ndarray | None = None
 
 
 def test_missing_folder_is_named_with_the_way_out(tmp_path):
-    with pytest.raises(
-        SourceMissingError, match="nowhere: no such file or folder; pass the path of a dataset"
-    ) as caught:
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(tmp_path / "nowhere")
+    assert (caught.value.where, caught.value.found) == (str(tmp_path / "nowhere"), "no such file or folder")
+    assert caught.value.remedy.startswith("pass the path of a dataset")
     assert isinstance(caught.value, FileNotFoundError)
     assert isinstance(caught.value, ValueError)
 
@@ -64,13 +64,17 @@ def test_unknown_layout_says_what_was_expected(tmp_path, made):
         path.mkdir()
     else:
         path.write_text("a file")
-    with pytest.raises(SourceError, match=r"somewhere: no known dataset layout; expected one of voc.*PASCAL VOC"):
+    with pytest.raises(SourceError) as caught:
         segfeed.scan(path)
+    assert (caught.value.where, caught.value.found) == (str(path), "no known dataset layout")
+    assert caught.value.expected.startswith("one of voc")
 
 
 def test_format_that_does_not_exist_is_refused_with_those_that_do(root):
-    with pytest.raises(OptionError, match="format='coco' is not known; use one of voc"):
+    with pytest.raises(OptionError) as caught:
         segfeed.scan(root, format="coco")
+    assert (caught.value.where, caught.value.found) == ("format", "'coco'")
+    assert caught.value.expected.startswith("one of voc")
 
 
 def test_format_can_be_named(root):
@@ -78,13 +82,15 @@ def test_format_can_be_named(root):
 
 
 def test_task_that_does_not_exist_is_refused(root):
-    with pytest.raises(OptionError, match="task='panoptic' is not allowed"):
+    with pytest.raises(OptionError) as caught:
         segfeed.scan(root, task="panoptic")
+    assert (caught.value.where, caught.value.found) == ("task", "'panoptic'")
 
 
 def test_legend_has_no_meaning_for_objects(root):
-    with pytest.raises(OptionError, match="legend has no meaning"):
+    with pytest.raises(OptionError) as caught:
         segfeed.scan(root, task="instance", legend=["a"])
+    assert (caught.value.where, caught.value.remedy) == ("legend", "leave it out")
 
 
 def test_home_folder_may_be_written_as_tilde(root, monkeypatch):
@@ -141,17 +147,18 @@ def test_sizes_of_real_photos_are_those_that_pillow_reads(voc2012_part):
 
 def test_photo_and_mask_of_different_sizes_are_refused_with_both_sizes(root):
     put_labels(root, np.zeros((7, 8)))
-    with pytest.raises(
-        SizeMismatchError, match=r"photo train_0\.png is 8 x 6 px but mask train_0\.png is 8 x 7"
-    ) as caught:
+    with pytest.raises(SizeMismatchError) as caught:
         segfeed.scan(root).read(0)
-    assert "transposed" not in str(caught.value)
+    assert caught.value.where == "sample train_0"
+    assert "photo train_0.png is 8 x 6 px but mask train_0.png is 8 x 7" in caught.value.found
+    assert "transposed" not in caught.value.remedy
 
 
 def test_transposed_sizes_are_called_so(root):
     put_labels(root, np.zeros((8, 6)))
-    with pytest.raises(SizeMismatchError, match=r"8 x 6 px but mask.*6 x 8.*transposed, most likely by an EXIF"):
+    with pytest.raises(SizeMismatchError, match=r"8 x 6 px but mask.*6 x 8") as caught:
         segfeed.scan(root).read(0)
+    assert "transposed, most likely by an EXIF" in caught.value.remedy
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
@@ -160,9 +167,11 @@ def test_photo_that_its_exif_tag_turns_is_refused(root, orientation, suffix):
     exif = Image.Exif()
     exif[0x0112] = orientation
     put_photo(root, f"train_0{suffix}", Image.new("RGB", (8, 6)), exif=exif)
-    with pytest.raises(PhotoError, match=rf"train_0{suffix}: EXIF orientation {orientation} turns the photo") as caught:
+    with pytest.raises(PhotoError) as caught:
         segfeed.scan(root).read(0)
-    assert "remove the tag if it fits the stored pixels, else turn the photo's pixels" in str(caught.value)
+    assert caught.value.where == f"train_0{suffix}"
+    assert caught.value.found.startswith(f"EXIF orientation {orientation} turns the photo")
+    assert "remove the tag if it fits the stored pixels, else turn the photo's pixels" in caught.value.remedy
 
 
 def test_tagged_photo_is_refused_though_its_mask_is_tagged_alike_and_read_where_it_has_none(root):
@@ -172,8 +181,9 @@ def test_tagged_photo_is_refused_though_its_mask_is_tagged_alike_and_read_where_
     path = root / "SegmentationClass" / "train_0.png"
     with Image.open(path) as mask:
         mask.save(path, exif=exif)
-    with pytest.raises(PhotoError, match="EXIF orientation 3"):
+    with pytest.raises(PhotoError) as caught:
         segfeed.scan(root).read(0)
+    assert "EXIF orientation 3" in caught.value.found
     path.unlink()
     (root / "ImageSets/Segmentation/test.txt").write_text("train_0\n")
     assert segfeed.scan(root, "test").read(0).image.shape == (6, 8, 3)
@@ -226,8 +236,10 @@ def test_unknown_colour_is_an_error_by_default_and_names_everything(root):
         segfeed.scan(root).read(0)
     red, green, blue = voc_colours(41)[40]
     message = str(caught.value)
-    assert message.startswith(f"train_0.png, row 2, column 3: colour ({red}, {green}, {blue})")
-    assert "legend 'voc2012' (21 classes); 2 pixels" in message
+    assert message.startswith("train_0.png")
+    assert f"row 2, column 3: colour ({red}, {green}, {blue})" in message
+    assert "legend 'voc2012' (21 classes)" in message
+    assert "2 pixels" in message
     assert 'unknown="void"' in message
 
 
@@ -242,7 +254,7 @@ def test_unknown_colour_becomes_what_was_asked_for(root, unknown, label):
 
 
 def test_unknown_that_is_no_class_is_refused_when_scanning(root):
-    with pytest.raises(OptionError, match="unknown='dragon' is not allowed"):
+    with pytest.raises(OptionError, match="'dragon'"):
         segfeed.scan(root, unknown="dragon")
 
 
@@ -322,30 +334,37 @@ def test_legend_picture_without_a_palette_is_refused(root, tmp_path):
 
 
 def test_legend_file_that_is_missing_is_named(root, tmp_path):
-    with pytest.raises(LegendError, match=r"none\.txt: the legend cannot be read"):
+    with pytest.raises(LegendError) as caught:
         segfeed.scan(root, legend=tmp_path / "none.txt")
+    assert caught.value.where.endswith("none.txt")
+    assert "the legend cannot be read" in caught.value.found
 
 
 def test_file_that_has_gone_since_the_scan_is_said_to_have_gone(root):
     source = segfeed.scan(root)
     (root / "JPEGImages" / "train_0.png").unlink()
-    with pytest.raises(SourceMissingError, match=r"train_0\.png: the file has gone since the source was scanned"):
+    with pytest.raises(SourceMissingError) as caught:
         source.read(0)
+    assert caught.value.where.endswith("train_0.png")
+    assert "the file has gone since the source was scanned" in caught.value.found
 
 
 def test_photo_that_is_a_folder_is_refused(root):
     (root / "JPEGImages" / "train_0.png").unlink()
     (root / "JPEGImages" / "train_0.png").mkdir()
-    with pytest.raises(PhotoError, match=r"train_0\.png: the file cannot be read"):
+    with pytest.raises(PhotoError) as caught:
         segfeed.scan(root).read(0)
+    assert caught.value.where.endswith("train_0.png")
+    assert "the file cannot be read" in caught.value.found
 
 
 @pytest.mark.parametrize("kept", [0, 1, 20, 60, -1])
 def test_photo_that_was_cut_off_is_never_decoded(root, kept):
     path = root / "JPEGImages" / "train_0.png"
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(PhotoError, match=r"train_0\.png"):
+    with pytest.raises(PhotoError) as caught:
         segfeed.scan(root).read(0)
+    assert "train_0.png" in caught.value.where
 
 
 @pytest.mark.parametrize("folder", ["JPEGImages", "SegmentationClass"])
@@ -383,8 +402,9 @@ def test_declared_giant_is_refused_before_memory_is_taken(root):
     data[16:24] = (60_000).to_bytes(4, "big") * 2
     data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
     path.write_bytes(bytes(data))
-    with pytest.raises(PhotoError, match=r"train_0\.png"):
+    with pytest.raises(PhotoError) as caught:
         _ = segfeed.scan(root).sizes
+    assert "train_0.png" in caught.value.where
 
 
 def test_blob_reads_its_bytes_and_knows_its_stamp(tmp_path):

@@ -24,8 +24,8 @@ from faults.trees import files_of
 from segfeed import Draw, Loader, Plan, feed, make_pack, scan
 from segfeed.audit.verification import verify_pack
 from segfeed.datasets.export import Kind, export_splits
+from segfeed.datasets.recognition import FORMATS
 from segfeed.datasets.sample import writing as sample
-from segfeed.datasets.source import FORMATS
 from segfeed.errors import PackError, SegfeedError
 from segfeed.packs import pack as packs
 from segfeed.packs import writer

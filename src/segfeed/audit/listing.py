@@ -68,7 +68,7 @@ def list_dataset(
     [6, 160, 200, 40]
     """
     dataset = open_dataset(data, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
-    names, root = dataset.split_names, dataset.layout.root
+    names, root = dataset.split_names, dataset.root
     if not names:
         raise SourceMissingError(f"{root}: no split; expected at least one list or folder of samples.")
     wanted = names if splits is None else list(dict.fromkeys(choose_split(name, names, root) for name in splits))
@@ -85,15 +85,15 @@ def _list_splits(dataset: Dataset, wanted: list[str], names: list[str]) -> Datas
                 if dataset.legend or dataset.groups:
                     raise
                 # Nothing says what the masks mean, yet photos, masks and their sizes can be checked.
-                findings.append(_about_legend(dataset.layout.root, error))
+                findings.append(_about_legend(dataset.root, error))
                 has_legend, dataset = False, replace(dataset, legend=VOC, unknown="error")
                 source = dataset.scan(name)
             sources.append(source)
         except SourceError as error:
-            findings.append(_about(dataset.layout.root, name, _rule_of(error), error, _severity_of(name, names)))
+            findings.append(_about(dataset.root, name, _rule_of(error), error, _severity_of(name, names)))
             unlisted.append(name)
     is_whole = set(wanted) == set(names) and not any(finding.severity == "error" for finding in findings)
-    root, format_name = (sources[0].root, sources[0].format) if sources else (dataset.layout.root, "")
+    root, format_name = (sources[0].root, sources[0].format) if sources else (dataset.root, "")
     return DatasetListing(root, format_name, tuple(sources), tuple(findings), tuple(unlisted), has_legend, is_whole)
 
 

@@ -42,8 +42,8 @@ def scan(dataset: DatasetOptions, as_json: AsJson = False) -> None:
     print_table(("split", "samples", "height", "width", "remarks"), [_cells(split) for split in found.splits])
     if any(split.samples > MEASURED for split in found.splits):
         say(f"height and width in px, of the first {MEASURED} photos of a split")
-    for problem in dict.fromkeys(split.problem for split in found.splits if split.problem):
-        say(f"{', '.join(split.name for split in found.splits if split.problem == problem)}: {problem}")
+    for problem in dict.fromkeys(str(split.problem) for split in found.splits if split.problem):
+        say(f"{', '.join(split.name for split in found.splits if str(split.problem) == problem)}: {problem}")
     if found.legend is None:
         say("classes: the dataset does not say which")
     else:

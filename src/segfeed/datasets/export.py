@@ -1,8 +1,8 @@
 """Export: a dataset as others take it: a VOC folder, Parquet for Hugging Face `datasets`, WebDataset shards.
 
-Photos go over byte for byte. Masks are written anew, as palette PNG of class ids in the legend's colours, 255 is void: so
-whatever the source held (colours, other indices, merged classes), what is read back are exactly the labels. segfeed itself
-reads the folder and the Parquet, not the shards.
+Photos go over byte for byte. Masks are written anew, as palette PNG of class ids in the legend's colours, 255 is void:
+so whatever the source held (colours, other indices, merged classes), what is read back are exactly the labels. segfeed
+itself reads the folder and the Parquet, not the shards.
 """
 
 import io
@@ -14,7 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,16 +33,12 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _SHARD_BYTES = 512 << 20  # of a Parquet file or a tar
 _GROUP_ROWS = 100  # of a Parquet row group: what a reader decodes at once
-_FEATURES = {
-    "key": {"dtype": "string", "_type": "Value"},
-    "image": {"_type": "Image"},
-    "mask": {"_type": "Image"},
-}
+_FEATURES = {"key": {"dtype": "string", "_type": "Value"}, "image": {"_type": "Image"}, "mask": {"_type": "Image"}}
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """Hold one sample as it is written: the photo's own bytes, and the mask as PNG; None where it is to be predicted."""
+    """A sample as it is written: the photo's own bytes, and the mask as PNG; None for a photo to be predicted."""
 
     key: str
     photo: bytes
@@ -59,15 +55,15 @@ def export_splits(
         sources: the splits, with equal legends.
         folder: must not exist.
         kind: "voc", "parquet" or "webdataset".
-        threads: how many samples are read and encoded at once; all cores where it is None.
+        threads: how many samples are read and encoded at once; all cores if None.
 
     Returns:
         folder: as an absolute path.
 
     Raises:
-        OptionError: the folder exists, another kind, or object ids instead of classes.
-        LegendError: names that the format cannot hold.
-        SourceError: a sample is damaged. StorageError: too little space.
+        OptionError: if the folder exists, or there is no such kind, or the splits have object ids or unlike classes.
+        LegendError: if the format cannot hold the names of the classes.
+        SourceError: if a sample is damaged. StorageError: if there is too little space.
 
     >>> import segfeed
     >>> tables = export_splits([segfeed.scan("sample", "val")], getfixture("tmp_path") / "tables", "parquet")
@@ -75,10 +71,10 @@ def export_splits(
     40
     """
     if kind not in KINDS:
-        raise OptionError(f"kind={kind!r} is not known; use one of {', '.join(KINDS)}.")
+        raise OptionError("kind", found=repr(kind), expected=f"one of {', '.join(KINDS)}")
     final = Path(folder).expanduser().absolute()
     if final.exists():
-        raise OptionError(f"{final} exists; choose a folder that does not.")
+        raise OptionError(str(final), found="it exists", remedy="choose a folder that does not")
     legend = plain_legend(sources)
     write, refuse = _WRITERS[kind]
     refuse(legend, sources)
@@ -95,20 +91,22 @@ def export_splits(
 
 
 def plain_legend(sources: Sequence[Source]) -> Legend:
-    """Give the legend of labels as they are written: the classes in order, stored as 0, 1, 2, ..., void as 255.
+    """Return the legend of labels as they are written: the classes in order, stored as 0, 1, 2, ..., void as 255.
 
     Raises:
-        OptionError: no split, object ids, or splits whose classes differ.
+        OptionError: if there is no split, if they have object ids, or if their classes differ.
     """
     legends = {source.legend.digest: source.legend for source in sources}
     if len(legends) != 1:
-        raise OptionError(f"{len(legends)} legends in {len(sources)} splits; export splits of one dataset together.")
-    (legend,) = legends.values()
-    if not isinstance(legend, Legend):
-        raise OptionError('task="instance" has object ids, no classes; export task="semantic".')
+        found = f"{len(legends)} legends in {len(sources)} splits"
+        raise OptionError("sources", found=found, expected="one", remedy="export splits of one dataset together")
+    (encoder,) = legends.values()
+    if not encoder.names:
+        raise OptionError("task", found='"instance" has object ids, no classes', remedy='export task="semantic"')
+    legend = cast(Legend, encoder)
     try:
         return Legend(legend.names, legend.colours, title=legend.title)
-    except LegendError:  # a class bears VOC's colour of void
+    except LegendError:  # a class has VOC's colour of void
         return Legend(legend.names, title=legend.title)
 
 
@@ -132,18 +130,18 @@ def _suffix(photo: bytes, name: str) -> str:
 
 
 def _write_voc(folder: Path, split: str, legend: Legend, rows: Iterator[_Row]) -> None:
-    places = [folder / "JPEGImages", folder / "SegmentationClass", folder / "ImageSets/Segmentation"]
-    for place in places:
-        place.mkdir(parents=True, exist_ok=True)
+    photos, masks, lists = (folder / name for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"))
+    for subfolder in (photos, masks, lists):
+        subfolder.mkdir(parents=True, exist_ok=True)
     keys = []
     for row in rows:
         keys.append(row.key)
-        photo = places[0] / f"{row.key}{row.suffix}"
+        photo = photos / f"{row.key}{row.suffix}"
         if not photo.exists():  # two splits may share a sample
             write_whole(photo, row.photo)
-        if row.mask is not None and not (mask := places[1] / f"{row.key}.png").exists():
+        if row.mask is not None and not (mask := masks / f"{row.key}.png").exists():
             write_whole(mask, row.mask)
-    write_whole(places[2] / f"{split}.txt", "".join(f"{key}\n" for key in keys).encode())
+    write_whole(lists / f"{split}.txt", "".join(f"{key}\n" for key in keys).encode())
     if not (labelmap := folder / "labelmap.txt").exists():
         write_whole(labelmap, _labelmap(legend).encode())
 
@@ -156,13 +154,14 @@ def _labelmap(legend: Legend) -> str:
 def _refuse_voc(legend: Legend, sources: Sequence[Source]) -> None:
     for name in legend.names:
         if ":" in name or name.startswith("#") or name != name.strip() or not name.isprintable():
-            raise LegendError(
-                f"legend {legend.title!r}: labelmap.txt cannot hold the name {name!r}; rename it, or export to parquet."
-            )
+            found = f"labelmap.txt cannot hold the name {name!r}"
+            raise LegendError(f"legend {legend.title!r}", found=found, remedy="rename it, or export to parquet")
     for source in sources:
         if not source.has_masks and not source.split.startswith("test"):
             raise OptionError(
-                f"split {source.split!r} has no masks; a VOC folder has such splits only under names like 'test'."
+                f"split {source.split!r}",
+                found="no masks",
+                expected="a name that begins with 'test', as a VOC folder needs for such a split",
             )
 
 
@@ -208,8 +207,10 @@ def _refuse_webdataset(_: Legend, sources: Sequence[Source]) -> None:
     dotted = [key for source in sources for key in source.keys if "." in key]
     if dotted:
         raise OptionError(
-            f"{len(dotted)} keys hold a dot, the first is {dotted[0]!r}; WebDataset would take what follows it for a suffix; "
-            "rename the samples, or export to parquet."
+            "sources",
+            found=f"{len(dotted)} keys hold a dot, the first is {dotted[0]!r}",
+            expected="keys without dots, since WebDataset takes what follows one for a suffix",
+            remedy="rename the samples, or export to parquet",
         )
 
 
@@ -229,13 +230,9 @@ def _shards(rows: Iterator[_Row]) -> Iterator[Iterator[_Row]]:
         yield run()
 
 
-def _refuse_nothing(_: Legend, __: Sequence[Source]) -> None:
-    """Parquet holds any names and keys."""
-
-
 _Writer = Callable[[Path, str, Legend, Iterator[_Row]], None]
 _WRITERS: dict[Kind, tuple[_Writer, Callable[[Legend, Sequence[Source]], None]]] = {
     "voc": (_write_voc, _refuse_voc),
-    "parquet": (_write_parquet, _refuse_nothing),
+    "parquet": (_write_parquet, lambda _, __: None),  # it holds any names and keys
     "webdataset": (_write_webdataset, _refuse_webdataset),
 }

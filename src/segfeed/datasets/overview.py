@@ -1,18 +1,15 @@
-"""Recognition: what a path holds, and by what it was told: format, splits, sizes, classes, files that are missing."""
+"""Overviews: what a path holds: format, splits, sizes, classes, missing files, and what is wrong with a split."""
 
 import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any, cast
 
 from segfeed.datasets.opening import Dataset, open_dataset
-from segfeed.datasets.source import Source
+from segfeed.datasets.source import Sample, read_sizes
 from segfeed.errors import LegendError, SegfeedError
-from segfeed.pixels.legend import VOC, Legend
+from segfeed.pixels.legend import Legend
 
 MEASURED = 64
 """Photos of a split whose headers are read for the range of sizes; all of a large dataset would take minutes."""
@@ -20,15 +17,15 @@ MEASURED = 64
 
 @dataclass(frozen=True)
 class SplitOverview:
-    """Say what a split holds.
+    """What a split holds.
 
     Attributes:
         name: of the split.
         samples: with all their files.
         missing: "photo" or "mask" -> listed samples that lack it.
         has_masks: whether there are masks; a split to be predicted has none.
-        sizes_px: lowest and highest height, lowest and highest width, of the first photos; None where there is none.
-        problem: why the split, or a photo of it, cannot be read; empty where all is well.
+        sizes_px: lowest and highest height, lowest and highest width, of the first photos; None if there is none.
+        problem: why the split, its legend or a photo of it cannot be read; None if all is well.
     """
 
     name: str
@@ -36,31 +33,27 @@ class SplitOverview:
     missing: dict[str, int] = field(default_factory=dict)
     has_masks: bool = False
     sizes_px: tuple[int, int, int, int] | None = None
-    problem: str = ""
+    problem: SegfeedError | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Describe the split in plain JSON values."""
         keys = ("height_min", "height_max", "width_min", "width_max")
-        return {
-            "name": self.name,
-            "samples": self.samples,
-            "missing": self.missing,
-            "has_masks": self.has_masks,
+        return vars(self) | {
             "sizes_px": dict(zip(keys, self.sizes_px, strict=True)) if self.sizes_px else None,
-            "problem": self.problem,
+            "problem": self.problem.to_json() if self.problem else None,
         }
 
 
 @dataclass(frozen=True)
 class Overview:
-    """Say what a path holds.
+    """What a path holds.
 
     Attributes:
         format: the format's name.
         root: the dataset's folder or file.
         why: what it was recognised by, as a clause.
         splits: in the format's order.
-        legend: what its masks mean; None where the dataset does not say.
+        legend: what its masks mean; None if the dataset does not say.
     """
 
     format: str
@@ -71,10 +64,8 @@ class Overview:
 
     def to_json(self) -> dict[str, Any]:
         """Describe all of it in plain JSON values."""
-        return {
-            "format": self.format,
+        return vars(self) | {
             "root": str(self.root),
-            "why": self.why,
             "splits": [split.to_json() for split in self.splits],
             "legend": self.legend.to_json() if self.legend else None,
         }
@@ -86,55 +77,53 @@ def describe(
     format: str | None = None,  # noqa: A002 - the field's word
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> Overview:
-    """Recognise a dataset and look at each of its splits; what is wrong with a split is told, and stops nothing.
+    """Recognise a dataset and describe each of its splits; what is wrong with a split is told, and stops nothing.
 
     Args:
         path_or_name: a folder, a file, or "sample" for the embedded dataset.
-        format: the format's name, where it shall not be recognised.
+        format: the format's name, if it shall not be recognised.
         cache_dir: as in `segfeed.scan`.
 
     Raises:
-        SourceMissingError: nothing is there.
-        SourceError: no known format, or several.
+        SourceMissingError: if nothing is there.
+        SourceError: if no format recognises it, or several do.
 
     >>> found = describe("sample")
     >>> found.format, [(split.name, split.samples) for split in found.splits]
     ('voc', [('test', 6), ('train', 160), ('trainval', 200), ('val', 40)])
     """
     dataset = open_dataset(path_or_name, format=format, cache_dir=cache_dir)
-    seen = [_look_at(dataset, name) for name in dataset.split_names]
-    legends = [legend for _, legend in seen if legend is not None]
-    layout = dataset.layout
-    return Overview(
-        dataset.format, layout.root, layout.why, tuple(split for split, _ in seen), legends[0] if legends else None
-    )
+    described = [_describe_split(dataset, name) for name in dataset.split_names]
+    splits = [split for split, _ in described]
+    # A legend that is missing or malformed is one problem of the dataset, whatever mask of which split shows it.
+    problem = next((split.problem for split in splits if isinstance(split.problem, LegendError)), None)
+    splits = [replace(split, problem=problem) if isinstance(split.problem, LegendError) else split for split in splits]
+    legend = next((legend for _, legend in described if legend is not None), None)
+    return Overview(dataset.format, dataset.recognised.root, dataset.recognised.why, tuple(splits), legend)
 
 
-def _look_at(dataset: Dataset, name: str) -> tuple[SplitOverview, Legend | None]:
+def _describe_split(dataset: Dataset, name: str) -> tuple[SplitOverview, Legend | None]:
     try:
-        source, problem = _scan(dataset, name)
+        files = dataset.list_split(name)
     except SegfeedError as error:
-        return SplitOverview(name, problem=str(error)), None
-    legend = source.legend if isinstance(source.legend, Legend) and not problem else None
-    sizes_px = None
+        return SplitOverview(name, problem=error), None
+    legend, sizes_px, problem = None, None, None
     try:
-        sizes_px = _range_of(replace(source, samples=source.samples[:MEASURED]).sizes)
+        legend = cast(Legend, dataset.read_legend(files))  # of the task "semantic"
     except SegfeedError as error:
-        problem = problem or str(error)
-    missing = Counter[str](lack.what for lack in source.missing)
-    return SplitOverview(source.split, len(source), dict(missing), source.has_masks, sizes_px, problem), legend
-
-
-def _scan(dataset: Dataset, split: str) -> tuple[Source, str]:
-    """Scan a split; where nothing says what its masks mean, its files are found all the same, and the problem is told."""
+        problem = error
     try:
-        return dataset.scan(split), ""
-    except LegendError as error:
-        return replace(dataset, legend=VOC).scan(split), str(error)
+        sizes_px = _range_of(files.samples[:MEASURED])
+    except SegfeedError as error:
+        problem = problem or error
+    missing = Counter[str](lack.what for lack in files.missing)
+    has_masks = any(sample.mask is not None for sample in files.samples)
+    return SplitOverview(name, len(files.samples), dict(missing), has_masks, sizes_px, problem), legend
 
 
-def _range_of(sizes: npt.NDArray[np.int32]) -> tuple[int, int, int, int] | None:
-    if not len(sizes):
+def _range_of(samples: tuple[Sample, ...]) -> tuple[int, int, int, int] | None:
+    if not samples:
         return None
+    sizes = read_sizes(samples)
     (top, left), (bottom, right) = sizes.min(axis=0).tolist(), sizes.max(axis=0).tolist()
     return top, bottom, left, right

@@ -1,7 +1,7 @@
-"""Sources: datasets as they lie on disk. This door holds the nouns; each format is a module of its own beside it."""
+"""Sources: one split of a dataset as it lies on disk, and how the files of a sample become a pair."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,55 +13,34 @@ import numpy.typing as npt
 from segfeed.datasets.blobs import Blob
 from segfeed.errors import PhotoError, SizeMismatchError, SourceMissingError
 from segfeed.pixels.codec import decode_mask, decode_photo, read_labels, read_photo_header
-from segfeed.pixels.lookup import Encoder
+from segfeed.pixels.legend import Legend
+from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.pair import Pair
 
 Task = Literal["semantic", "instance"]
 
 _HEAD_BYTES = 1 << 16  # nearly every photo declares its size in its first 64 KiB
-
-FORMATS: dict[str, str] = {
-    "voc": "segfeed.datasets.formats.voc",
-    "tar": "segfeed.datasets.formats.tar",
-    "ade20k": "segfeed.datasets.formats.ade20k",
-    "cityscapes": "segfeed.datasets.formats.cityscapes",
-    "kitti": "segfeed.datasets.formats.kitti",
-    "vistas": "segfeed.datasets.formats.vistas",
-    "coco_stuff": "segfeed.datasets.formats.coco_stuff",
-    "columns": "segfeed.datasets.formats.columns",
-    "labelme": "segfeed.datasets.formats.labelme",
-    "roboflow": "segfeed.datasets.formats.roboflow",
-    "camvid": "segfeed.datasets.formats.camvid",
-    "folders": "segfeed.datasets.formats.two_folders",
-}
-"""The formats that `segfeed.scan` recognises: name -> module.
-
-A format's module offers
-
-    recognise(path: Path) -> Recognised | None              is this, or something below it, a dataset of this format?
-    split_names(root: Path) -> list[str]                the splits that it has
-    scan(root: Path, split: str, *, task, legend, unknown) -> Source
-"""
-
 _SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """Say that a format was recognised.
+    """What a format answers if it recognises a dataset.
 
     Attributes:
-        root: the dataset's folder or file.
+        root: the dataset's folder or file, by which the format lists its splits.
         why: what it was recognised by, as a clause.
+        folder: the dataset's folder, if `root` is only a file that describes it.
     """
 
     root: Path
     why: str
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Hold one entry of a source: its key, its photo, and its mask where it has one."""
+    """One entry of a source: its key, its photo, and its mask if it has one."""
 
     key: str
     photo: Blob
@@ -70,7 +49,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Name a listed sample that cannot be used, because a file of it is not there.
+    """A listed sample that cannot be used, because a file of it is missing.
 
     Attributes:
         key: the sample's key.
@@ -83,20 +62,41 @@ class Missing:
     folder: str
 
 
+@dataclass(frozen=True, slots=True)
+class SplitFiles:
+    """What a format finds on disk of one split.
+
+    Attributes:
+        samples: with all their files, in the split's order.
+        missing: listed samples that lack a file.
+        legend: reads what the dataset says its masks mean; None if it does not say. It is called only if the person
+            passes no legend, and not for object masks.
+        why: what else to know about the choice of files, as a clause.
+        expected_legend: where the dataset could say what its masks mean, for the error if it does not.
+    """
+
+    samples: tuple[Sample, ...]
+    missing: tuple[Missing, ...]
+    legend: Callable[[], Legend | None] = lambda: None
+    why: str = ""
+    expected_legend: str = ""
+
+
 @dataclass(frozen=True)
 class Source:
-    """Hold one split of a dataset as it lies on disk.
+    """One split of a dataset as it lies on disk.
 
     Attributes:
         root: the dataset's folder.
-        format: the format's name, as in `FORMATS`.
+        format: the format's name, as in `segfeed.datasets.recognition.FORMATS`.
         split: the split's name.
         task: "semantic" (class ids) or "instance" (object ids).
         samples: in the order of the split's list.
         legend: what stored masks mean.
         unknown: what a colour outside the legend becomes: "error", "void" or a class name.
         why: what the format was recognised by.
-        missing: listed samples that lack a file; `segfeed.scan` refuses a source that has any, `segfeed.check` lists them.
+        missing: listed samples that lack a file; `segfeed.scan` refuses a source that has any, `segfeed.check` lists
+            them.
     """
 
     root: Path
@@ -114,60 +114,63 @@ class Source:
 
     @property
     def name(self) -> str:
-        """Give the dataset's name: that of its folder."""
+        """The dataset's name: that of its folder."""
         return self.root.name
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
-        """List the samples' keys in order."""
+        """The samples' keys in order."""
         return tuple(sample.key for sample in self.samples)
 
     @property
     def has_masks(self) -> bool:
-        """Tell whether the samples have masks; a split to be predicted has none."""
+        """Whether the samples have masks; a split to be predicted has none."""
         return any(sample.mask is not None for sample in self.samples)
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int32]:
-        """Read each photo's stored size from its header: int32 (N, 2), (height, width) in px.
+        """Each photo's stored size: int32 (N, 2), (height, width) in px.
 
         Raises:
-            PhotoError: a photo cannot be read.
+            PhotoError: if a photo cannot be read.
         """
-        return np.array([_photo_size(sample.photo) for sample in self.samples], np.int32).reshape(-1, 2)
+        return read_sizes(self.samples)
 
     @property
     def digests(self) -> dict[str, str]:
-        """Give the SHA-256 of everything a saved state must fit, each by itself."""
+        """The SHA-256 of everything that a saved state must fit, each by itself."""
         return source_digests(self.keys, self.sizes, self.legend.digest, self.split, self.task)
 
     def whole(self) -> "Source":
-        """Give this source back if no listed sample lacks a file.
+        """Return this source, if no listed sample lacks a file.
 
         Raises:
-            SourceMissingError: some do; their number and the first ten are named.
+            SourceMissingError: if some do; their number and the first ten are named.
         """
         if not self.missing:
             return self
         first = self.missing[0]
         lacking = [lack.key for lack in self.missing if lack.what == first.what]
+        listed = len(self.samples) + len({lack.key for lack in self.missing})
         shown = ", ".join(lacking[:_SHOWN]) + (", ..." if len(lacking) > _SHOWN else "")
         raise SourceMissingError(
-            f"{first.folder}: {len(lacking)} of {len(self.samples) + len({lack.key for lack in self.missing})} listed samples have no {first.what}: "
-            f"{shown}; add the files or take the ids off the list (nothing is skipped silently)."
+            first.folder,
+            found=f"{len(lacking)} of {listed} listed samples have no {first.what}: {shown}",
+            remedy="add the files or take the ids off the list (nothing is skipped silently)",
         )
 
     def read(self, index: int, out: Pair | None = None) -> Pair:
-        """Decode a sample: the photo's stored pixels and its labels; all void where it has no mask.
+        """Decode a sample: the photo's stored pixels and its labels; all labels are void if it has no mask.
 
         Args:
             index: of the sample.
             out: memory of the photo's size that gets image and labels, and is returned.
 
         Raises:
-            PhotoError, MaskError: a file cannot be read exactly, or an EXIF orientation turns a photo that has a mask.
-            UnknownColourError: the mask holds a colour that the legend does not know.
-            SizeMismatchError: photo and mask differ in size.
+            PhotoError, MaskError: if a file cannot be read exactly, or if an EXIF orientation turns a photo that has a
+                mask.
+            UnknownColourError: if the mask holds a colour that the legend does not know.
+            SizeMismatchError: if photo and mask differ in size.
         """
         sample = self.samples[index]
         mask = None if sample.mask is None else sample.mask.read()
@@ -178,40 +181,40 @@ class Source:
         sample = self.samples[index]
         image = decode_photo(photo, sample.photo.name, out=None if out is None else out.image)
         if mask is None or sample.mask is None:
-            return _settle(Pair(image, np.full(image.shape[:2], self.legend.void, self.legend.dtype)), out)
-        labels = read_labels(
-            decode_mask(mask, sample.mask.name), self.legend, unknown=self.unknown, name=sample.mask.name
-        )
-        if image.shape[:2] != labels.shape:
-            raise _mismatch(sample, image.shape[:2], labels.shape)
-        turned = read_photo_header(photo, sample.photo.name).orientation
-        if turned != 1:
-            raise PhotoError(
-                f"{sample.photo.name}: EXIF orientation {turned} turns the photo on screens, and nothing says whether its mask "
-                f"{sample.mask.name} fits what they show or the stored pixels; expected an upright photo; remove the tag if it "
-                "fits the stored pixels, else turn the photo's pixels and remove the tag then."
-            )
-        return _settle(Pair(image, labels), out)
-
-
-def _settle(pair: Pair, out: Pair | None) -> Pair:
-    """Put the labels where the image is already."""
-    if out is None:
-        return pair
-    out.labels[...] = pair.labels
-    return out
+            labels: Labels = np.full(image.shape[:2], self.legend.void, self.legend.dtype)
+        else:
+            stored = decode_mask(mask, sample.mask.name)
+            labels = read_labels(stored, self.legend, unknown=self.unknown, name=sample.mask.name)
+            if image.shape[:2] != labels.shape:
+                raise _mismatch(sample, sample.mask, image.shape[:2], labels.shape)
+            turned = read_photo_header(photo, sample.photo.name).orientation
+            if turned != 1:
+                raise _turned(sample.photo, sample.mask, turned)
+        if out is None:
+            return Pair(image, labels)
+        out.labels[...] = labels
+        return out
 
 
 def source_digests(
     keys: Iterable[str], sizes: npt.NDArray[np.int32], legend: str, split: str, task: str
 ) -> dict[str, str]:
-    """Give the SHA-256 of samples (keys and sizes), legend, split and task, each by itself."""
+    """Return the SHA-256 of samples (keys and sizes), legend, split and task, each by itself."""
     samples = hashlib.sha256("\n".join(keys).encode())
     samples.update(b"\n" + np.ascontiguousarray(sizes, "<i4").tobytes())
     digests = {"samples": samples.hexdigest(), "legend": legend}
     return digests | {
         name: hashlib.sha256(word.encode()).hexdigest() for name, word in (("split", split), ("task", task))
     }
+
+
+def read_sizes(samples: Sequence[Sample]) -> npt.NDArray[np.int32]:
+    """Read each photo's stored size from its header: int32 (N, 2), (height, width) in px.
+
+    Raises:
+        PhotoError: if a photo cannot be read.
+    """
+    return np.array([_photo_size(sample.photo) for sample in samples], np.int32).reshape(-1, 2)
 
 
 def _photo_size(photo: Blob) -> tuple[int, int]:
@@ -222,15 +225,27 @@ def _photo_size(photo: Blob) -> tuple[int, int]:
     return header.height, header.width
 
 
-def _mismatch(sample: Sample, photo: tuple[int, ...], mask: tuple[int, ...]) -> SizeMismatchError:
-    assert sample.mask is not None
-    transposed = photo == mask[::-1]
-    cause = (
+def _mismatch(sample: Sample, mask: Blob, photo_px: tuple[int, ...], mask_px: tuple[int, ...]) -> SizeMismatchError:
+    is_transposed = photo_px == mask_px[::-1]
+    remedy = (
         "the two are transposed, most likely by an EXIF orientation; turn one of them"
-        if transposed
+        if is_transposed
         else "export the mask again at the photo's size"
     )
     return SizeMismatchError(
-        f"sample {sample.key}: photo {sample.photo.name} is {photo[1]} x {photo[0]} px but mask {sample.mask.name} is "
-        f"{mask[1]} x {mask[0]} (width x height); expected equal sizes; {cause} (segfeed never resizes labels)."
+        f"sample {sample.key}",
+        found=f"photo {sample.photo.name} is {photo_px[1]} x {photo_px[0]} px but mask {mask.name} is {mask_px[1]} x "
+        f"{mask_px[0]} (width x height)",
+        expected="equal sizes",
+        remedy=f"{remedy} (segfeed never resizes labels)",
+    )
+
+
+def _turned(photo: Blob, mask: Blob, orientation: int) -> PhotoError:
+    return PhotoError(
+        photo.name,
+        found=f"EXIF orientation {orientation} turns the photo on screens, and nothing says whether its mask "
+        f"{mask.name} fits what they show or the stored pixels",
+        expected="an upright photo",
+        remedy="remove the tag if it fits the stored pixels, else turn the photo's pixels and remove the tag then",
     )

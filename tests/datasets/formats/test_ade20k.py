@@ -107,19 +107,21 @@ def test_other_files_in_folders_of_these_names_are_not_ade20k(tmp_path):
 @pytest.mark.parametrize(("what", "suffix"), [("images", ".jpg"), ("annotations", ".png")])
 def test_photo_or_mask_that_is_missing_is_named(root, what, suffix):
     (root / what / "training" / f"ADE_train_00000002{suffix}").unlink()
-    with pytest.raises(SourceMissingError, match="ADE_train_00000002"):
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root)
+    assert "ADE_train_00000002" in caught.value.found
 
 
 def test_two_photos_of_one_name_are_refused(root):
     Image.new("RGB", (4, 3)).save(root / "images" / "training" / "ADE_train_00000001.png")
-    with pytest.raises(SourceError, match=r"ADE_train_00000001\.jpg, ADE_train_00000001\.png"):
+    with pytest.raises(SourceError) as caught:
         segfeed.scan(root)
+    assert "ADE_train_00000001.jpg, ADE_train_00000001.png" in caught.value.found
 
 
 def test_index_beyond_the_classes_is_refused_unless_void_is_asked_for(root):
     Image.fromarray(np.full((3, 4), 151, np.uint8)).save(root / "annotations" / "training" / "ADE_train_00000001.png")
-    with pytest.raises(UnknownColourError, match="index 151 is not in legend 'ade20k'"):
+    with pytest.raises(UnknownColourError, match=r"index 151.* legend 'ade20k'"):
         segfeed.scan(root).read(0)
     assert (segfeed.scan(root, unknown="void").read(0).labels == 255).all()
 
@@ -146,8 +148,9 @@ def test_list_of_other_names_is_the_legend(root):
 @pytest.mark.parametrize("text", ["", "Name\nwall\n", "Idx,Name\nx,wall\n", "Idx,Name\n1\n"])
 def test_malformed_list_of_names_is_refused(root, text):
     (root / "objectInfo150.csv").write_text(text)
-    with pytest.raises(LegendError, match=r"objectInfo150\.csv"):
+    with pytest.raises(LegendError) as caught:
         segfeed.scan(root)
+    assert caught.value.where.endswith("objectInfo150.csv")
 
 
 def test_legend_of_the_caller_goes_first(root):
@@ -157,10 +160,13 @@ def test_legend_of_the_caller_goes_first(root):
 
 
 def test_objects_and_unknown_splits_are_refused(root):
-    with pytest.raises(OptionError, match="masks hold classes"):
+    with pytest.raises(OptionError) as caught:
         segfeed.scan(root, task="instance")
-    with pytest.raises(SourceMissingError, match="no split 'trainaug'; it has train, val"):
+    assert "masks hold classes" in caught.value.found
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root, "trainaug")
+    assert "no split 'trainaug'" in caught.value.found
+    assert caught.value.expected == "one of train, val"
 
 
 @pytest.mark.parametrize("year", ["2017", "2020"])

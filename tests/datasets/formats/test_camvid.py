@@ -62,7 +62,7 @@ def test_gray_masks_hold_11_classes_and_11_is_void(root):
 @pytest.mark.parametrize("index", [12, 31, 255])
 def test_other_index_is_an_error(root, index):
     save(root / "valannot" / "0016E5_2.png", np.full((2, 6), index))
-    with pytest.raises(SourceError, match=f"index {index} is not in legend 'camvid, 11 classes'"):
+    with pytest.raises(SourceError, match=f"index {index}.* legend 'camvid, 11 classes'"):
         segfeed.scan(root, "val").read(0)
 
 
@@ -78,7 +78,7 @@ def test_gray_mask_among_coloured_ones_is_an_error_and_no_other_class(root):
     save(root / "trainannot" / "0001TP_006690.png", np.full((2, 6, 3), 128))
     source = segfeed.scan(root)
     assert np.unique(source.read(0).labels).tolist() == [source.legend.names.index("Sky")]
-    with pytest.raises(SourceError, match="index 0 is not in legend 'camvid, 31 classes'"):
+    with pytest.raises(SourceError, match=r"index 0.* legend 'camvid, 31 classes'"):
         source.read(1)
 
 
@@ -127,46 +127,54 @@ def test_list_may_take_files_of_several_splits(root):
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("/SegNet/CamVid/val/0016E5_2.png", "is no photo and mask; expected two paths"),
-        ("0016E5_2 0016E5_2", "'0016E5_2' is no path of a file in a folder"),
-        ("/val/../../../../etc/passwd /valannot/0016E5_2.png", "is no path of a file in a folder"),
-        ("/val/0016E5_2.png ../secret/0016E5_2.png", "is no path of a file in a folder"),
-        ("./0016E5_2.png /valannot/0016E5_2.png", "is no path of a file in a folder"),
-        ("/val/ /valannot/0016E5_2.png", "is no path of a file in a folder"),
-        ("/val/a\x1b[2J.png /valannot/0016E5_2.png", "is no path of a file in a folder"),
+        ("/SegNet/CamVid/val/0016E5_2.png", "is not a photo and a mask"),
+        ("0016E5_2 0016E5_2", "'0016E5_2' is not the path of a file in a folder"),
+        ("/val/../../../../etc/passwd /valannot/0016E5_2.png", "is not the path of a file in a folder"),
+        ("/val/0016E5_2.png ../secret/0016E5_2.png", "is not the path of a file in a folder"),
+        ("./0016E5_2.png /valannot/0016E5_2.png", "is not the path of a file in a folder"),
+        ("/val/ /valannot/0016E5_2.png", "is not the path of a file in a folder"),
+        ("/val/a\x1b[2J.png /valannot/0016E5_2.png", "is not the path of a file in a folder"),
         ("/elsewhere/0016E5_2.png /valannot/0016E5_2.png", "names folder 'elsewhere', which is not in"),
-        ("/val/0016E5_2.png /valannot/0016E5_3.png", "expected equal names"),
+        ("/val/0016E5_2.png /valannot/0016E5_3.png", "it pairs photo val/0016E5_2.png with mask valannot/0016E5_3.png"),
     ],
 )
 def test_bad_line_is_refused_with_its_number(root, line, found):
     write_list(root, "val", f"{FOREIGN.format(split='val', key='0016E5_2')}\n{line}\n")
-    with pytest.raises(ListError, match=rf"val\.txt, line 2: .*{found}") as caught:
+    with pytest.raises(ListError) as caught:
         segfeed.scan(root, "val")
+    assert caught.value.where == str(root / "val.txt")
+    assert caught.value.found.startswith("line 2: ")
+    assert found in caught.value.found
     assert str(caught.value).isprintable()
 
 
 def test_sample_listed_twice_is_refused(root):
     write_list(root, "val", f"{FOREIGN.format(split='val', key='0016E5_2')}\n" * 2)
-    with pytest.raises(ListError, match="id '0016E5_2' is listed 2 times"):
+    with pytest.raises(ListError) as caught:
         segfeed.scan(root, "val")
+    assert "id '0016E5_2' is listed 2 times" in caught.value.found
 
 
 @pytest.mark.parametrize(("folder", "what"), [("train", "photo"), ("trainannot", "mask")])
 def test_file_that_is_not_there_is_named_and_never_dropped(root, folder, what):
     (root / folder / "0001TP_006720.png").unlink()
-    with pytest.raises(SourceMissingError, match=f"1 of 3 listed samples have no {what}: 0001TP_006720;"):
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root)
+    assert caught.value.found == f"1 of 3 listed samples have no {what}: 0001TP_006720"
 
 
 def test_split_without_a_list_is_refused(root):
     (root / "val.txt").unlink()
-    with pytest.raises(SourceMissingError, match="no split 'val'; it has train, test"):
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root, "val")
+    assert "no split 'val'" in caught.value.found
+    assert caught.value.expected == "one of train, test"
 
 
 def test_object_masks_are_not_there(root):
-    with pytest.raises(OptionError, match="format 'camvid'"):
+    with pytest.raises(OptionError) as caught:
         segfeed.scan(root, task="instance")
+    assert "format 'camvid'" in caught.value.found
 
 
 @pytest.mark.parametrize("gone", ["train.txt", "trainannot", "train"])

@@ -72,8 +72,9 @@ def test_label_ids_count_where_both_are_there(tmp_path):
 def test_photo_that_lacks_the_kind_that_counts_is_missing_its_mask(tmp_path):
     root = write(tmp_path / "cityscapes", kinds=("labelIds", "labelTrainIds"))
     (root / "gtFine" / "train" / "aachen" / "aachen_000000_000019_gtFine_labelIds.png").unlink()
-    with pytest.raises(SourceMissingError, match="1 of 4 listed samples have no mask: aachen_000000_000019"):
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root)
+    assert "1 of 4 listed samples have no mask: aachen_000000_000019" in caught.value.found
 
 
 def test_fine_masks_go_before_coarse_ones(tmp_path):
@@ -93,8 +94,9 @@ def test_photos_without_masks_are_predicted_in_test_and_refused_elsewhere(tmp_pa
     shutil.rmtree(root / "gtFine" / "test")
     assert not segfeed.scan(root, "test").has_masks
     shutil.rmtree(root / "gtFine" / "val")
-    with pytest.raises(SourceMissingError, match="gtFine/val"):
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root, "val")
+    assert caught.value.where.endswith("gtFine/val")
 
 
 def test_one_name_in_two_cities_is_refused(tmp_path):
@@ -107,8 +109,9 @@ def test_one_name_in_two_cities_is_refused(tmp_path):
 
 
 def test_objects_are_refused(tmp_path):
-    with pytest.raises(OptionError, match="masks hold classes"):
+    with pytest.raises(OptionError) as caught:
         segfeed.scan(write(tmp_path / "cityscapes"), task="instance")
+    assert "masks hold classes" in caught.value.found
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +122,7 @@ def exports(shared_data) -> Path:
 def test_real_export_with_19_in_its_train_ids_is_read_with_that_as_void(exports):
     root = exports / "train_dataset"
     for split in ("train", "val", "test"):
-        with pytest.raises(UnknownColourError, match="index 19 is not in legend 'cityscapes trainIds'"):
+        with pytest.raises(UnknownColourError, match=r"index 19.* legend 'cityscapes trainIds'"):
             segfeed.scan(root, split).read(0)
         source = segfeed.scan(root, split, unknown="void")
         for index, sample in enumerate(source.samples):
@@ -129,7 +132,9 @@ def test_real_export_with_19_in_its_train_ids_is_read_with_that_as_void(exports)
 
 
 def test_real_export_with_objects_only_is_refused_with_the_reason(exports):
-    with pytest.raises(SourceMissingError, match=r"no mask named \*_gtFine_labelIds\.png"):
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(exports / "dataset")
-    with pytest.raises(SourceError, match="several Cityscapes datasets"):
+    assert "no mask named *_gtFine_labelIds.png" in caught.value.found
+    with pytest.raises(SourceError) as caught:
         segfeed.scan(exports)
+    assert "several Cityscapes datasets" in caught.value.found

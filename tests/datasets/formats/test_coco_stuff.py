@@ -47,8 +47,10 @@ def test_split_is_called_with_or_without_its_year(tmp_path):
 
 def test_split_of_several_years_must_be_named_in_full(tmp_path):
     root = write(tmp_path / "coco", "images", "annotations", ("train2014", "train2017"))
-    with pytest.raises(SourceMissingError, match="no split 'train'; it has train2014, train2017"):
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root)
+    assert "no split 'train'" in caught.value.found
+    assert caught.value.expected == "one of train2014, train2017"
 
 
 def test_files_that_other_tools_add_are_left_alone(tmp_path):
@@ -60,7 +62,7 @@ def test_files_that_other_tools_add_are_left_alone(tmp_path):
 def test_label_without_annotations_is_unknown(tmp_path):
     root = write(tmp_path / "coco", "images", "annotations")
     Image.fromarray(np.full((2, 4), 11, np.uint8)).save(root / "annotations" / "train2017" / "000000000009.png")
-    with pytest.raises(UnknownColourError, match="index 11 is not in legend 'coco-stuff'"):
+    with pytest.raises(UnknownColourError, match=r"index 11.* legend 'coco-stuff'"):
         segfeed.scan(root).read(0)
 
 
@@ -69,10 +71,12 @@ def test_missing_mask_objects_and_photos_to_predict(tmp_path):
     (root / "images" / "test2017").mkdir()
     Image.new("RGB", (4, 2)).save(root / "images" / "test2017" / "000000000001.jpg")
     (root / "annotations" / "val2017" / "000000000025.png").unlink()
-    with pytest.raises(SourceMissingError, match="1 of 3 listed samples have no mask: 000000000025"):
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root, "val")
-    with pytest.raises(OptionError, match="masks hold classes"):
+    assert "1 of 3 listed samples have no mask: 000000000025" in caught.value.found
+    with pytest.raises(OptionError) as caught:
         segfeed.scan(root, task="instance")
+    assert "masks hold classes" in caught.value.found
     assert not segfeed.scan(root, "test").has_masks
 
 
@@ -80,8 +84,9 @@ def test_boxes_of_coco_are_not_pixel_maps(tmp_path):
     for folder in ("images/train2017", "annotations"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "annotations" / "instances_train2017.json").write_text("{}")
-    with pytest.raises(SourceError, match="JSON shapes, not masks"):
+    with pytest.raises(SourceError) as caught:
         segfeed.scan(tmp_path)
+    assert "JSON shapes, not masks" in caught.value.found
 
 
 def test_numbers_are_those_of_the_benchmark():

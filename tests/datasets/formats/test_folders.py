@@ -12,8 +12,9 @@ from segfeed.datasets.formats.folders import (
     find_masks,
     find_root,
     has_pictures,
-    masks_of_split,
+    is_to_predict,
     pair_files,
+    pair_split,
     subfolders,
 )
 from segfeed.errors import SourceError, SourceMissingError
@@ -46,14 +47,16 @@ def test_root_is_the_one_folder_in_the_path(tmp_path):
 def test_several_roots_are_refused_and_named(tmp_path):
     for name in "ba":
         touch(tmp_path / name, "marker")
-    with pytest.raises(SourceError, match=r"several marked datasets \(a, b\); pass the path of one"):
+    with pytest.raises(SourceError) as caught:
         find_root(tmp_path, has_marker, "marked")
+    assert caught.value.found == "several marked datasets (a, b)"
+    assert caught.value.remedy == "pass the path of one"
 
 
 def test_very_many_roots_are_counted_out_after_ten(tmp_path):
     for number in range(12):
         touch(tmp_path / f"{number:02d}", "marker")
-    with pytest.raises(SourceError, match=r"00, 01, .*, 09, \.\.\.\);"):
+    with pytest.raises(SourceError, match=r"00, 01, .*, 09, \.\.\.\)"):
         find_root(tmp_path, has_marker, "marked")
 
 
@@ -98,8 +101,10 @@ def test_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(os, "listdir", refuse)
-    with pytest.raises(SourceError, match=r"the folder cannot be read \(Permission denied\); check its permissions"):
+    with pytest.raises(SourceError) as caught:
         find_files(tmp_path, PHOTO_SUFFIXES)
+    assert caught.value.found == "the folder cannot be read (Permission denied)"
+    assert caught.value.remedy == "check its permissions"
 
 
 def test_masks_are_pngs_and_other_pictures_only_where_there_is_no_png(tmp_path):
@@ -109,11 +114,24 @@ def test_masks_are_pngs_and_other_pictures_only_where_there_is_no_png(tmp_path):
     assert find_masks(tmp_path) == {"d": ["d.png"]}
 
 
-def test_only_a_test_split_may_do_without_masks():
-    masks = (Path("masks"), {"a": ["a.png"]})
-    assert masks_of_split("test2012", ["b"], masks) is None
-    assert masks_of_split("test", ["a", "b"], masks) is masks
-    assert masks_of_split("val", ["b"], masks) is masks
+def test_only_a_test_split_may_do_without_masks(tmp_path):
+    assert is_to_predict("test2012", [None, None])
+    assert not is_to_predict("test", [None, "a.png"])
+    assert not is_to_predict("val", [None])
+    photos = (touch(tmp_path / "photos", "a.jpg"), {"a": ["a.jpg"]})
+    files = pair_split("test", photos, (tmp_path / "masks", {}))
+    assert [(sample.key, sample.mask) for sample in files.samples] == [("a", None)]
+    with pytest.raises(SourceMissingError) as caught:
+        pair_split("val", photos, (tmp_path / "masks", {}))
+    assert caught.value.where == str(tmp_path / "masks")
+
+
+def test_split_without_a_list_has_every_photo_and_mask_in_order(tmp_path):
+    photos, masks = touch(tmp_path / "photos", "b.jpg", "a.jpg"), touch(tmp_path / "masks", "a.png", "c.png")
+    files = pair_split("val", *((folder, find_files(folder, PHOTO_SUFFIXES)) for folder in (photos, masks)), why="so")
+    assert [sample.key for sample in files.samples] == ["a"]
+    assert [(lack.key, lack.what) for lack in files.missing] == [("b", "mask"), ("c", "photo")]
+    assert (files.why, files.legend()) == ("so", None)
 
 
 def test_pairs_keep_the_order_of_the_keys_and_name_what_is_missing(tmp_path):
@@ -142,8 +160,10 @@ def test_pairs_without_masks_are_for_prediction(tmp_path):
 
 def test_two_masks_of_one_key_are_refused(tmp_path):
     photos, masks = touch(tmp_path / "photos", "a.jpg"), touch(tmp_path / "masks", "a.PNG", "a.png")
-    with pytest.raises(SourceError, match=r"masks: sample a has 2 masks \(a\.PNG, a\.png\); expected one"):
+    with pytest.raises(SourceError) as caught:
         pair_files(["a"], (photos, {"a": ["a.jpg"]}), (masks, find_files(masks, MASK_SUFFIXES)))
+    assert (caught.value.where, caught.value.expected) == (str(masks), "one")
+    assert caught.value.found == "sample a has 2 masks (a.PNG, a.png)"
 
 
 @pytest.mark.parametrize(("gone", "what"), [("photos", "photos"), ("masks", "masks")])
@@ -151,5 +171,7 @@ def test_missing_folder_is_named(tmp_path, gone, what):
     touch(tmp_path / "photos", "a.jpg")
     touch(tmp_path / "masks", "a.png")
     (tmp_path / gone).rename(tmp_path / "elsewhere")
-    with pytest.raises(SourceMissingError, match=rf"{gone}: no such folder; expected the {what} of 1 listed"):
+    with pytest.raises(SourceMissingError) as caught:
         pair_files(["a"], (tmp_path / "photos", {"a": ["a.jpg"]}), (tmp_path / "masks", {"a": ["a.png"]}))
+    assert (caught.value.where, caught.value.found) == (str(tmp_path / gone), "no such folder")
+    assert caught.value.expected == f"the {what} of 1 listed samples"

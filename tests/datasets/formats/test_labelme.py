@@ -67,12 +67,14 @@ def test_ignore_in_the_class_file_is_not_counted(root):
 
 
 def test_train_and_val_split_the_samples_by_hash_and_say_so(root):
-    train, val = (labelme.scan(root, split) for split in ("train", "val"))
+    train, val = (segfeed.scan(root, split) for split in ("train", "val"))
     assert sorted(train.keys + val.keys) == sorted(KEYS)
     assert "hash" in val.why
     assert labelme.split_names(root) == ["train", "val", "all"]
-    with pytest.raises(SourceMissingError, match="no split 'test'; it has train, val, all"):
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root, "test")
+    assert "no split 'test'" in caught.value.found
+    assert caught.value.expected == "one of train, val, all"
 
 
 def test_objects_are_read_where_there_are_any(root):
@@ -80,8 +82,10 @@ def test_objects_are_read_where_there_are_any(root):
     assert isinstance(source.legend, Objects)
     np.testing.assert_array_equal(source.read(0).labels, labels_of(1))
     (root / "SegmentationObject").rename(root / "elsewhere")
-    with pytest.raises(SourceMissingError, match="SegmentationObject: no such folder"):
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root, "all", task="instance")
+    assert caught.value.where.endswith("SegmentationObject")
+    assert "no such folder" in caught.value.found
 
 
 def test_masks_of_old_versions_lie_in_another_folder(root):
@@ -94,13 +98,15 @@ def test_masks_of_old_versions_lie_in_another_folder(root):
 @pytest.mark.parametrize(("folder", "what"), [("JPEGImages", "photo"), ("SegmentationClass", "mask")])
 def test_sample_that_lacks_a_file_is_named_and_never_dropped(root, folder, what):
     next((root / folder).glob("shot 5*")).unlink()
-    with pytest.raises(SourceMissingError, match=rf"{folder}: 1 of 8 listed samples have no {what}: shot 5;"):
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root, "all")
+    assert caught.value.where.endswith(f"{folder}")
+    assert f"1 of 8 listed samples have no {what}: shot 5" in caught.value.found
 
 
 def test_unknown_index_is_an_error(root):
     save_mask(root / "SegmentationClass" / f"{KEYS[0]}.png", np.full((4, 5), 3))
-    with pytest.raises(SourceError, match=r"shot 0\.png, row 0, column 0: colour \(128, 128, 0\)"):
+    with pytest.raises(SourceError, match=r"shot 0\.png.*row 0, column 0: colour \(128, 128, 0\)"):
         segfeed.scan(root, "all").read(0)
 
 
@@ -110,8 +116,10 @@ def test_legend_that_is_passed_wins(root):
 
 def test_class_file_that_is_none_is_named(root):
     (root / "class_names.txt").write_bytes(b"\xff\xfe")
-    with pytest.raises(LegendError, match=r"class_names\.txt: byte 0 is not UTF-8"):
+    with pytest.raises(LegendError) as caught:
         segfeed.scan(root, "all")
+    assert caught.value.where.endswith("class_names.txt")
+    assert "byte 0 is not UTF-8" in caught.value.found
 
 
 def test_lists_added_by_hand_make_it_a_voc_layout_with_the_same_classes(root):

@@ -52,7 +52,7 @@ def test_class_may_have_the_colour_or_the_value_that_vocs_void_has(read):
     assert read("sky:224,224,192::\n").void_colours == ()
     legend = read("Pixel Value, Class\n0, background\n255, salt\n", "_classes.csv")
     assert legend.encode(np.array([[0, 255]], np.uint8)).tolist() == [[0, 1]]
-    with pytest.raises(ValueError, match="index 1 is not in legend"):
+    with pytest.raises(ValueError, match=r"index 1.* legend"):
         legend.encode(np.array([[1]], np.uint8))
 
 
@@ -136,8 +136,8 @@ def test_more_classes_than_8_bits_hold_leave_255_a_class(read):
 @pytest.mark.parametrize(
     ("name", "text", "found"),
     [
-        ("labelmap.txt", "sky:1,2,3::\nroad:9,8::\n", "line 'road:9,8::' is malformed"),
-        ("labelmap.txt", "sky,1,2\n", "line 'sky,1,2' is malformed"),
+        ("labelmap.txt", "sky:1,2,3::\nroad:9,8::\n", "line 2: 'road:9,8::' is malformed"),
+        ("labelmap.txt", "sky,1,2\n", "line 1: 'sky,1,2' is malformed"),
         ("labelmap.txt", "sky:1,2,3::\nroad:::\n", "class 'road' has no colour but others have"),
         ("labelmap.txt", "sky:1,2,3::\nsea:1,2,3::\n", "occurs twice"),
         ("labelmap.txt", "sky:1,2,300::\n", "outside 0..255"),
@@ -149,10 +149,10 @@ def test_more_classes_than_8_bits_hold_leave_255_a_class(read):
         ("class_dict.csv", "", "header '' is not understood"),
         ("class_dict.csv", "sky,1,2,3\n", "header 'sky,1,2,3' is not understood"),
         ("class_dict.csv", "name,class,r,g,b\nsky,a,1,2,3\n", "is not understood"),
-        ("class_dict.csv", "name,r,g,b\nsky,1,2\n", "row 2, 'sky,1,2', does not fit the header"),
+        ("class_dict.csv", "name,r,g,b\nsky,1,2\n", "row 2: 'sky,1,2' does not fit the header"),
         ("class_dict.csv", "name,r,g,b\nsky,1,2,x\n", "row 2"),
         ("_classes.csv", "filename, dog, cat\na.jpg, 1, 0\n", "is not understood"),
-        ("_classes.csv", "Pixel Value, Class\n-1, sky\n", "class 'sky' is stored as -1; expected 0..65535"),
+        ("_classes.csv", "Pixel Value, Class\n-1, sky\n", "class 'sky' is stored as -1"),
         ("_classes.csv", "Pixel Value, Class\n1, sky\n1, sea\n", "1 stands for 'sky' and for 'sea'"),
         ("dataset_meta.json", "{", "dataset_meta.json"),
         ("dataset_meta.json", "[" * 100_000, "dataset_meta.json"),
@@ -161,25 +161,32 @@ def test_more_classes_than_8_bits_hold_leave_255_a_class(read):
         ("dataset_meta.json", '{"label_map": {"a": "sky"}}', "malformed"),
         ("dataset_meta.json", '{"label_map": {"0": "sky"}, "segmentation_colors": [[1, 2]]}', "malformed"),
         ("dataset_meta.json", '{"label_map": {"0": "sky"}, "segmentation_colors": [[1, 2, 0.5]]}', "malformed"),
-        ("dataset_meta.json", '{"label_map": {"0": "a", "1": "b"}, "segmentation_colors": [[1, 2, 3]]}', "1 segment.* 2 classes"),
+        (
+            "dataset_meta.json", '{"label_map": {"0": "a", "1": "b"}, "segmentation_colors": [[1, 2, 3]]}',
+            "1 segment.* 2 classes",
+        ),
     ],
 )  # fmt: skip
 def test_malformed_file_is_an_error_in_one_line_that_names_it(read, name, text, found):
     with pytest.raises(LegendError, match=found) as caught:
         read(text, name)
-    assert name in str(caught.value)
+    assert caught.value.where.endswith(name)
     assert str(caught.value).isprintable()
 
 
 def test_huge_file_is_refused_before_it_is_read(read, monkeypatch):
     monkeypatch.setattr(legend_files, "MAX_LEGEND_BYTES", 10)
-    with pytest.raises(LegendError, match="12 bytes; expected a text that names the classes, of at most 10"):
+    with pytest.raises(LegendError) as caught:
         read("sky:1,2,3::\n")
+    assert "12 bytes" in caught.value.found
+    assert "a text that names the classes, of at most 10" in caught.value.expected
 
 
 def test_file_that_cannot_be_read_is_named(tmp_path):
-    with pytest.raises(LegendError, match=r"labelmap\.txt: the file cannot be read"):
+    with pytest.raises(LegendError) as caught:
         read_legend(tmp_path / "labelmap.txt")
+    assert caught.value.where.endswith("labelmap.txt")
+    assert "the file cannot be read" in caught.value.found
 
 
 def test_legend_is_found_by_the_names_of_legend_files(tmp_path):
@@ -197,8 +204,9 @@ def test_two_legend_files_must_say_the_same(tmp_path):
     (tmp_path / "codes.txt").write_text("sky\r\nroad")
     assert find_legend(tmp_path).names == ("sky", "road")
     (tmp_path / "codes.txt").write_text("road\nsky\n")
-    with pytest.raises(LegendError, match=r"class_names\.txt and codes\.txt say different things.*pass legend="):
+    with pytest.raises(LegendError, match=r"class_names\.txt and codes\.txt say different things") as caught:
         find_legend(tmp_path)
+    assert "pass legend=" in caught.value.remedy
 
 
 def test_documentation_says_which_format_reads_which_file():

@@ -53,20 +53,26 @@ def test_ids_of_real_datasets_are_ids(write):
 
 
 def test_missing_list_is_named(tmp_path):
-    with pytest.raises(SourceMissingError, match=r"train\.txt: no such list") as caught:
+    with pytest.raises(SourceMissingError) as caught:
         read_list(tmp_path / "train.txt")
+    assert caught.value.where.endswith("train.txt")
+    assert "no such list" in caught.value.found
     assert isinstance(caught.value, FileNotFoundError)
 
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b" \r\n\t\r\n", b"\xef\xbb\xbf"])
 def test_empty_list_is_refused(write, data):
-    with pytest.raises(ListError, match=r"train\.txt: the list is empty; expected one id a line"):
+    with pytest.raises(ListError) as caught:
         read_list(write(data))
+    assert caught.value.where.endswith("train.txt")
+    assert "the list is empty" in caught.value.found
+    assert "one id a line" in caught.value.expected
 
 
 def test_duplicate_id_is_refused_with_its_count(write):
-    with pytest.raises(ListError, match="id 'b' is listed 3 times"):
+    with pytest.raises(ListError) as caught:
         read_list(write("a\nb\nb\nc\nb\n"))
+    assert "id 'b' is listed 3 times" in caught.value.found
 
 
 @pytest.mark.parametrize(
@@ -94,20 +100,25 @@ def test_duplicate_id_is_refused_with_its_count(write):
     ],
 )
 def test_id_that_could_leave_the_folder_is_refused_with_its_line(write, entry):
-    with pytest.raises(ListError, match=r"train\.txt, line 3: .* is a path or holds characters no id may have"):
-        read_list(write(f"a\nb\n{entry}\nc\n"))
+    path = write(f"a\nb\n{entry}\nc\n")
+    with pytest.raises(ListError) as caught:
+        read_list(path)
+    assert caught.value.where == str(path)
+    assert caught.value.found == f"line 3: {entry!r} is a path or holds characters no id may have"
 
 
 @pytest.mark.parametrize("character", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028"])
 def test_a_control_character_does_not_split_one_line_into_two_ids(write, character):
-    with pytest.raises(ListError, match="line 2"):
+    with pytest.raises(ListError) as caught:
         read_list(write(f"first\na{character}b\n"))
+    assert "line 2" in caught.value.found
 
 
 @pytest.mark.parametrize("line", ["2008_000003 -1", "2008_000003  1", "2008_000003  0", "2008_000003\t1"])
 def test_list_of_a_single_class_is_recognised_and_said_to_be_one(write, line):
-    with pytest.raises(ListError, match=r"line 2: .* has two columns, as the lists of single classes do"):
+    with pytest.raises(ListError) as caught:
         read_list(write(f"2008_000001\n{line}\n"))
+    assert caught.value.found == f"line 2: {line!r} has two columns, as the lists of single classes do"
 
 
 @pytest.mark.parametrize(
@@ -131,13 +142,16 @@ def test_enormous_list_is_refused_before_it_is_read(write, monkeypatch):
     monkeypatch.setattr(lists, "MAX_LIST_BYTES", 10)
     path = write("a\nb\nc\nd\ne\nf\n")
     monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("the list was read"))
-    with pytest.raises(ListError, match="12 bytes; expected a list of at most 10"):
+    with pytest.raises(ListError) as caught:
         read_list(path)
+    assert "12 bytes" in caught.value.found
+    assert "a list of at most 10" in caught.value.expected
 
 
 def test_folder_in_place_of_a_list_is_refused(tmp_path):
-    with pytest.raises(ListError, match="cannot be read"):
+    with pytest.raises(ListError) as caught:
         read_list(tmp_path)
+    assert "cannot be read" in caught.value.found
 
 
 def test_error_of_a_hostile_line_shows_its_escapes_instead_of_sending_them(write):
@@ -161,14 +175,17 @@ def test_ids_of_files_are_sorted_and_each_is_there_once():
 
 
 def test_files_of_no_number_are_refused():
-    with pytest.raises(SourceError, match="photos: no picture; expected photos and masks"):
+    with pytest.raises(SourceError) as caught:
         ids_of_files([], ROOT)
+    assert (caught.value.where, caught.value.found) == ("photos", "no picture")
+    assert "photos and masks" in caught.value.expected
 
 
 @pytest.mark.parametrize("stem", ["12:30:00", "a\nb", "a?", "\udcff", "a\x1b[2J"])
 def test_file_name_that_can_be_no_id_is_refused_and_escaped(stem):
-    with pytest.raises(SourceError, match=r"holds characters no id may have.*rename photo and mask") as caught:
+    with pytest.raises(SourceError, match="holds characters no id may have") as caught:
         ids_of_files(["a", stem], ROOT)
+    assert caught.value.remedy == "rename photo and mask"
     assert str(caught.value).isprintable()
 
 
@@ -211,8 +228,10 @@ def test_split_does_not_depend_on_how_a_system_spells_accents():
 
 
 def test_empty_split_of_few_samples_is_refused_with_the_way_out():
-    with pytest.raises(SourceError, match="puts none of the 1 samples into 'val'; pass the split \"all\""):
+    with pytest.raises(SourceError) as caught:
         split_by_hash(["0000"], "val", ROOT)
+    assert "puts none of the 1 samples into 'val'" in caught.value.found
+    assert 'pass the split "all"' in caught.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -223,13 +242,19 @@ def test_empty_split_of_few_samples_is_refused_with_the_way_out():
         ("valid", ["train", "val"], "val"),
         ("validation", ["val"], "val"),
         ("val", ["val", "valid"], "val"),
+        ("train", ["train2017", "val2017"], "train2017"),
     ],
 )
 def test_split_is_found_by_its_name_or_the_one_that_means_the_same(split, names, chosen):
     assert choose_split(split, names, ROOT) == chosen
 
 
-@pytest.mark.parametrize(("split", "names"), [("test", ["train", "val"]), ("val", ["valid", "validation"]), ("", [])])
+@pytest.mark.parametrize(
+    ("split", "names"),
+    [("test", ["train", "val"]), ("val", ["valid", "validation"]), ("", []), ("train", ["train2014", "train2017"])],
+)
 def test_split_that_is_not_there_or_might_be_two_is_refused(split, names):
-    with pytest.raises(SourceMissingError, match=f"photos: no split '{split}'; it has {', '.join(names) or 'none'};"):
+    with pytest.raises(SourceMissingError) as caught:
         choose_split(split, names, ROOT)
+    assert (caught.value.where, caught.value.found) == ("photos", f"no split '{split}'")
+    assert caught.value.expected == (f"one of {', '.join(names)}" if names else "")

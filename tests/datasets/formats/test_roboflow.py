@@ -51,11 +51,13 @@ def test_stored_values_become_class_ids(root):
 def test_splits_bear_the_names_of_their_folders_and_val_means_valid(root):
     assert roboflow.split_names(root) == ["test", "train", "valid"]
     assert segfeed.scan(root, "valid").split == "valid"
-    source = roboflow.scan(root, "val")
+    source = segfeed.scan(root, "val")
     assert source.split == "valid"
-    assert source.why == "split 'val' is the folder 'valid'"
-    with pytest.raises(SourceMissingError, match="no split 'dev'; it has test, train, valid"):
+    assert source.why.endswith("; split 'val' is 'valid'")
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root, "dev")
+    assert "no split 'dev'" in caught.value.found
+    assert caught.value.expected == "one of test, train, valid"
 
 
 def test_photos_may_be_pngs_as_masks_are(root):
@@ -67,8 +69,9 @@ def test_photos_may_be_pngs_as_masks_are(root):
 
 def test_jpeg_whose_name_ends_like_a_masks_is_a_photo(root):
     Image.new("RGB", (3, 2)).save(root / "train" / "gas_mask.jpg")
-    with pytest.raises(SourceMissingError, match="have no mask: gas_mask;"):
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root)
+    assert "have no mask: gas_mask" in caught.value.found
 
 
 @pytest.mark.parametrize(("name", "what"), [(f"{STEMS[1]}.jpg", "photo"), (f"{STEMS[1]}_mask.png", "mask")])
@@ -88,20 +91,22 @@ def test_test_split_without_masks_is_for_prediction(root):
 
 def test_value_outside_the_legend_is_an_error(root):
     Image.fromarray(np.full((2, 3), 2, np.uint8)).save(root / "train" / f"{STEMS[0]}_mask.png")
-    with pytest.raises(SourceError, match="index 2 is not in legend"):
+    with pytest.raises(SourceError, match=r"index 2.* legend"):
         segfeed.scan(root).read(0)
 
 
 def test_splits_whose_legends_differ_are_refused(root):
     (root / "valid" / "_classes.csv").write_text("Pixel Value, Class\n0, background\n1, dog\n7, cat")
-    with pytest.raises(LegendError, match=r"test/_classes\.csv and valid/_classes\.csv differ"):
+    with pytest.raises(LegendError) as caught:
         segfeed.scan(root)
+    assert "test/_classes.csv and valid/_classes.csv differ" in caught.value.found
     assert segfeed.scan(root, legend=["x", "y"]).legend.names == ("x", "y")
 
 
 def test_object_masks_are_not_there(root):
-    with pytest.raises(OptionError, match="task=\"instance\" has no meaning for format 'roboflow'"):
+    with pytest.raises(OptionError, match="format 'roboflow'") as caught:
         segfeed.scan(root, task="instance")
+    assert caught.value.where == "task"
 
 
 @pytest.mark.parametrize("classes", ["filename, dog, cat\na.jpg, 1, 0\n", ""])
@@ -118,8 +123,9 @@ def test_byte_order_mark_and_capitals_do_not_matter(tmp_path):
 def test_two_exports_in_one_folder_are_refused(tmp_path):
     for name in ("v1", "v2"):
         write_split(tmp_path / name / "train")
-    with pytest.raises(SourceError, match=r"several Roboflow datasets \(v1, v2\)"):
+    with pytest.raises(SourceError) as caught:
         segfeed.scan(tmp_path)
+    assert "several Roboflow datasets (v1, v2)" in caught.value.found
 
 
 def test_real_export_is_read_as_pillow_and_its_own_table_say(shared_data):
@@ -144,5 +150,6 @@ def test_real_export_is_read_as_pillow_and_its_own_table_say(shared_data):
 def test_roboflows_other_exports_are_refused_as_no_segmentation_masks(shared_data, kind):
     path = shared_data / "exports/datumaro-assets/tests/assets/roboflow_dataset" / kind
     assert path.is_dir()
-    with pytest.raises(SourceError, match="no known dataset layout"):
+    with pytest.raises(SourceError) as caught:
         segfeed.scan(path)
+    assert "no known dataset layout" in caught.value.found

@@ -75,17 +75,17 @@ def test_mask_without_photo_is_kept_for_the_error():
 
 
 def test_two_ways_that_fit_equally_well_are_refused():
-    with pytest.raises(
-        SourceError, match=r"masks: 2 pairs fit as photo ID with mask ID, and as many as photo ID with mask ID_mask"
-    ):
+    with pytest.raises(SourceError) as caught:
         match_stems(files("1.jpg", "2.jpg"), files("1.png", "2.png", "1_mask.png", "2_mask.png"), MASKS)
+    assert caught.value.where == "masks"
+    assert caught.value.found == "2 pairs fit as photo ID with mask ID, and as many as photo ID with mask ID_mask"
 
 
 def test_names_that_do_not_fit_at_all_are_refused_with_one_of_each():
-    with pytest.raises(
-        SourceError, match=r"masks: no mask is named like a photo: x\.png beside a\.jpg; .* _mask, .* gt_, "
-    ):
+    with pytest.raises(SourceError, match=r"_mask, .* gt_, ") as caught:
         match_stems(files("a.jpg", "b.jpg"), files("x.png", "y.png"), MASKS)
+    assert caught.value.where == "masks"
+    assert caught.value.found == "no mask is named like a photo: x.png beside a.jpg"
 
 
 def test_photos_without_any_mask_keep_their_stems():

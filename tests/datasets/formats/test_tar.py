@@ -109,14 +109,17 @@ def test_lists_are_read_by_the_rules_of_lists(voc_folder, tmp_path, text):
     ],
 )
 def test_malformed_list_is_refused_and_named(voc_folder, tmp_path, text, found):
-    with pytest.raises(ListError, match=rf"listed\.tar, VOCdevkit/VOC2012/{LISTS}/mine\.txt: .*{found}|{found}"):
+    with pytest.raises(ListError) as caught:
         segfeed.scan(with_list(voc_folder, tmp_path, text), "mine")
+    assert caught.value.where.endswith(f"listed.tar, VOCdevkit/VOC2012/{LISTS}/mine.txt")
+    assert found in caught.value.found
 
 
 def test_listed_sample_that_is_not_in_the_tar_is_missing(voc_folder, tmp_path):
     path = with_list(voc_folder, tmp_path, "train_0\nnobody\n")
-    with pytest.raises(SourceMissingError, match=r"VOCdevkit/VOC2012/JPEGImages: .* have no photo: nobody"):
+    with pytest.raises(SourceMissingError, match="have no photo: nobody") as caught:
         segfeed.scan(path, "mine")
+    assert caught.value.where.endswith("VOCdevkit/VOC2012/JPEGImages")
 
 
 def test_test_split_without_masks_is_to_be_predicted(voc_folder, tmp_path):
@@ -127,45 +130,53 @@ def test_test_split_without_masks_is_to_be_predicted(voc_folder, tmp_path):
 
 def test_two_photos_of_one_name_are_refused(voc_folder, tmp_path):
     path = pack(voc_folder, tmp_path / "two.tar", extra={"JPEGImages/train_0.jpg": b"x"})
-    with pytest.raises(SourceError, match=r"train_0\.png and train_0\.jpg are one sample"):
+    with pytest.raises(SourceError) as caught:
         segfeed.scan(path)
+    assert "train_0.png and train_0.jpg are one sample" in caught.value.found
 
 
 def test_classes_of_its_own_are_not_taken_for_vocs(voc_folder, tmp_path):
     path = pack(voc_folder, tmp_path / "own.tar", extra={"labelmap.txt": b"cat:1,2,3::\n"})
-    with pytest.raises(LegendError, match=r"VOC2012/labelmap\.txt says that these are not VOC's classes"):
+    with pytest.raises(LegendError) as caught:
         segfeed.scan(path)
+    assert "VOC2012/labelmap.txt says that these are not VOC's classes" in caught.value.found
     assert segfeed.scan(path, legend=segfeed.scan(voc_folder).legend).keys[0] == "train_0"
 
 
 def test_unknown_split_is_refused_with_those_there_are(path):
-    with pytest.raises(SourceMissingError, match="no split 'trainaug'; it has train, val"):
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(path, "trainaug")
+    assert "no split 'trainaug'" in caught.value.found
+    assert caught.value.expected == "one of train, val"
 
 
 def test_several_datasets_in_one_tar_are_refused(voc_folder, tmp_path):
     with tarfile.open(tmp_path / "both.tar", "w", format=tarfile.USTAR_FORMAT) as made:
         made.add(voc_folder, "VOCdevkit/VOC2007")
         made.add(voc_folder, "VOCdevkit/VOC2012")
-    with pytest.raises(SourceError, match=r"several VOC datasets \(VOCdevkit/VOC2007/, VOCdevkit/VOC2012/\)"):
+    with pytest.raises(SourceError) as caught:
         segfeed.scan(tmp_path / "both.tar")
+    assert "several VOC datasets (VOCdevkit/VOC2007/, VOCdevkit/VOC2012/)" in caught.value.found
 
 
 def test_other_tar_is_no_dataset(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_bytes(b"x")
     path = pack(tmp_path / "photos", tmp_path / "other.tar", "photos")
-    with pytest.raises(SourceError, match="no known dataset layout"):
+    with pytest.raises(SourceError) as caught:
         segfeed.scan(path)
-    with pytest.raises(SourceError, match="no VOC layout in this tar"):
-        tar.scan(path, "train")
+    assert "no known dataset layout" in caught.value.found
+    with pytest.raises(SourceError) as caught:
+        tar.list_split(path, "train")
+    assert "no VOC layout in this tar" in caught.value.found
 
 
 def test_compressed_archive_is_refused_with_the_remedy(path):
     packed = path.with_suffix(".tar.gz")
     packed.write_bytes(gzip.compress(path.read_bytes()))
-    with pytest.raises(SourceError, match=r"a compressed archive.*unpack it and pass the folder"):
+    with pytest.raises(SourceError, match="a compressed archive") as caught:
         segfeed.scan(packed)
+    assert caught.value.remedy == "unpack it and pass the folder"
 
 
 def test_truncated_and_damaged_tars_are_refused(path):
@@ -179,8 +190,9 @@ def test_truncated_and_damaged_tars_are_refused(path):
 def test_tar_that_was_cut_after_scanning_is_refused(path):
     source = segfeed.scan(path)
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(SourceError, match="the file was cut since it was scanned"):
+    with pytest.raises(SourceError) as caught:
         source.read(len(source) - 1)
+    assert "the file was cut after the source was scanned" in caught.value.found
 
 
 def test_options_without_meaning_are_refused(path):

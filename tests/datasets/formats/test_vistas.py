@@ -47,8 +47,9 @@ def test_classes_are_those_of_the_config(tmp_path, version, palette, folders):
 
 def test_of_two_sets_of_classes_the_path_of_one_decides(tmp_path):
     root = write(write(tmp_path / "vistas"), "v2.0")
-    with pytest.raises(SourceError, match=r"several sets of classes \(config_v1\.2\.json, config_v2\.0\.json\)"):
+    with pytest.raises(SourceError) as caught:
         segfeed.scan(root)
+    assert "several sets of classes (config_v1.2.json, config_v2.0.json)" in caught.value.found
     source = segfeed.scan(root / "config_v2.0.json")
     assert "v2.0/labels" in source.samples[0].mask.address
     assert "config_v2.0.json" in source.why
@@ -57,14 +58,18 @@ def test_of_two_sets_of_classes_the_path_of_one_decides(tmp_path):
 def test_faults_are_named(tmp_path):
     root = write(tmp_path / "vistas")
     (root / "training" / "v1.2" / "labels" / "b.png").unlink()
-    with pytest.raises(SourceMissingError, match="1 of 2 listed samples have no mask: b"):
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root)
-    with pytest.raises(OptionError, match="masks hold classes"):
+    assert "1 of 2 listed samples have no mask: b" in caught.value.found
+    with pytest.raises(OptionError) as caught:
         segfeed.scan(root, task="instance")
+    assert "masks hold classes" in caught.value.found
     for text in ("{", "[]", '{"labels": [{"name": "sky"}]}'):
         (root / "config_v1.2.json").write_text(text)
-        with pytest.raises(LegendError, match=r"config_v1\.2\.json: malformed"):
+        with pytest.raises(LegendError) as caught:
             segfeed.scan(root, "val")
+        assert caught.value.where.endswith("config_v1.2.json")
+        assert "malformed" in caught.value.found
 
 
 @pytest.mark.parametrize("version", ["v1.2", "v2.0"])

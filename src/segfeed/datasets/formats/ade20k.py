@@ -4,7 +4,7 @@ images/{training,validation,testing}/ADE_*.jpg
 annotations/{training,validation}/ADE_*.png     gray: 0 = none of the classes (void), 1 to 150 = the classes
 objectInfo150.txt or .csv                       optional, here or one folder up: the classes' names
 
-The benchmark's sample has no folders for splits; there the names of its files, ADE_train_* and ADE_val_*, tell them.
+The benchmark's sample has no folders for splits; there the names of its files begin with ADE_train_ or ADE_val_.
 
 Source: README.md ("Data") of github.com/CSAILVision/sceneparsing.
 """
@@ -13,18 +13,9 @@ import csv
 import re
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import (
-    PHOTO_SUFFIXES,
-    find_files,
-    find_masks,
-    find_root,
-    masks_of_split,
-    pair_files,
-    refuse_objects,
-)
-from segfeed.datasets.formats.lists import choose_split, ids_of_files
-from segfeed.datasets.source import Recognised, Source, Task
-from segfeed.errors import LegendError
+from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, find_files, find_masks, find_root, pair_split
+from segfeed.datasets.formats.legend_files import legend_errors
+from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.public_legends import ADE20K
 
@@ -38,29 +29,8 @@ def recognise(path: Path) -> Recognised | None:
     return Recognised(root, "images and annotations hold files named ADE_*") if root else None
 
 
-def scan(
-    root: Path, split: str, *, task: Task = "semantic", legend: Legend | None = None, unknown: str = "error"
-) -> Source:
-    """List the samples of "train", "val" or "test": the files in its folder, by name."""
-    refuse_objects(task, "ade20k")
-    split = choose_split(split, split_names(root), root)
-    photos, masks = (folder / _FOLDERS[split] for folder in (root / "images", root / "annotations"))
-    wanted = "ADE_"
-    if not photos.is_dir():
-        photos, masks, wanted = photos.parent, masks.parent, f"ADE_{split}_"
-    files = [
-        {stem: names for stem, names in found.items() if stem.startswith(wanted)}
-        for found in (find_files(photos, PHOTO_SUFFIXES), find_masks(masks))
-    ]
-    keys = ids_of_files((*files[0], *files[1]), root)
-    samples, missing = pair_files(keys, (photos, files[0]), masks_of_split(split, keys, (masks, files[1])))
-    legend = legend or _own_legend(root)
-    legend.unknown_label(unknown)
-    return Source(root, "ade20k", split, task, samples, legend, unknown, missing=missing)
-
-
 def split_names(root: Path) -> list[str]:
-    """List the splits that ADE20K's folders hold, or the names of its files where there are no such folders."""
+    """List the splits that ADE20K's folders hold, or the names of its files if there are no such folders."""
     images = root / "images"
     if not (root / "annotations").is_dir():
         return []
@@ -69,12 +39,25 @@ def split_names(root: Path) -> list[str]:
     return [split for split in _FOLDERS if any(images.glob(f"ADE_{split}_*"))]
 
 
-def _own_legend(root: Path) -> Legend:
-    places = (folder / name for folder in (root, root.parent) for name in _NAME_LISTS)
-    path = next((place for place in places if place.is_file()), None)
+def list_split(root: Path, split: str) -> SplitFiles:
+    """List the files of "train", "val" or "test": those in its folder, by name."""
+    photos, masks = (folder / _FOLDERS[split] for folder in (root / "images", root / "annotations"))
+    wanted = "ADE_"
+    if not photos.is_dir():
+        photos, masks, wanted = photos.parent, masks.parent, f"ADE_{split}_"
+    photo_files, mask_files = (
+        {stem: names for stem, names in found.items() if stem.startswith(wanted)}
+        for found in (find_files(photos, PHOTO_SUFFIXES), find_masks(masks))
+    )
+    return pair_split(split, (photos, photo_files), (masks, mask_files), lambda: _read_classes(root))
+
+
+def _read_classes(root: Path) -> Legend:
+    paths = (folder / name for folder in (root, root.parent) for name in _NAME_LISTS)
+    path = next((path for path in paths if path.is_file()), None)
     if path is None:
         return ADE20K
-    try:
+    with legend_errors(path, "the columns Idx and Name, a class a line"):
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file, delimiter="\t" if path.suffix == ".txt" else ","))
         names = [row["Name"].strip() for row in rows]
@@ -82,11 +65,9 @@ def _own_legend(root: Path) -> Legend:
         if indices == ADE20K.indices and all(map(_is_named, names, ADE20K.names)):
             return ADE20K
         return Legend(tuple(names), indices=indices, void_indices=(0,), title=root.name)
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise LegendError(f"{path}: malformed ({error}); expected the columns Idx and Name, a class a line.") from None
 
 
 def _is_named(listed: str, name: str) -> bool:
-    """Tell whether a list of synonyms begins with a name; objectInfo150.csv has `;` for blanks and commas alike."""
+    """Check whether a list of synonyms begins with a name; objectInfo150.csv has `;` for blanks and commas alike."""
     words = name.split()
     return re.split(r"[;, ]+", listed)[: len(words)] == words

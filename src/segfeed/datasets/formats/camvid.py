@@ -15,10 +15,10 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 
 from segfeed.datasets.blobs import Blob
-from segfeed.datasets.formats.folders import find_root, pair_files, refuse_objects
+from segfeed.datasets.formats.folders import find_root, pair_files
 from segfeed.datasets.formats.legend_files import find_legend
-from segfeed.datasets.formats.lists import FORBIDDEN, choose_split, read_lines, refuse_repeated
-from segfeed.datasets.source import Recognised, Source, Task
+from segfeed.datasets.formats.lists import FORBIDDEN, read_lines, refuse_repeated
+from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import ListError, MaskError
 from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.legend import Legend
@@ -54,7 +54,7 @@ CAMVID_31 = Legend(
     tuple(_COLOURS_32),
     tuple(_COLOURS_32.values()),
     void_colours=((0, 0, 0),),
-    indices=tuple(range(256, 256 + len(_COLOURS_32))),  # these are told by colours alone: no 8-bit index means any
+    indices=tuple(range(256, 256 + len(_COLOURS_32))),  # only colours mean these classes: no 8-bit index does
     void_indices=(),
     title="camvid, 31 classes",
 )
@@ -65,11 +65,7 @@ Source: label_colors.txt of the Cambridge-driving Labeled Video Database.
 
 
 def recognise(path: Path) -> Recognised | None:
-    """Find CamVid at a path or in a folder of it.
-
-    Raises:
-        SourceError: there are several.
-    """
+    """Find CamVid at a path or in a folder of it."""
     root = find_root(path, _is_root, "CamVid")
     if root is None:
         return None
@@ -77,39 +73,25 @@ def recognise(path: Path) -> Recognised | None:
     return Recognised(root, f"{split}.txt, {split} and {split}annot lie in {root}")
 
 
-def scan(
-    root: Path, split: str, *, task: Task = "semantic", legend: Legend | None = None, unknown: str = "error"
-) -> Source:
-    """List a split's samples.
+def split_names(root: Path) -> list[str]:
+    """List the splits that have a list."""
+    return [name for name in _SPLITS if os.path.isfile(root / f"{name}.txt")]
 
-    Args:
-        root: the folder that holds the lists.
-        split: the name of a list: "train", "val", "test" or "trainval".
-        task: "semantic"; CamVid has no object masks.
-        legend: what masks mean; where it is None a legend file beside the lists, else SegNet's 11 classes for gray masks
-            and CamVid's own for coloured ones, as the split's first mask is.
-        unknown: "error", "void" or a class name: what a colour or index outside the legend becomes.
+
+def list_split(root: Path, split: str) -> SplitFiles:
+    """List the files that a split's list pairs.
+
+    The legend is a legend file beside the lists, else SegNet's 11 classes for gray masks and CamVid's own for coloured
+    ones, as the split's first mask is.
 
     Raises:
-        OptionError: task="instance".
-        SourceMissingError: there is no such list.
-        ListError: the list is malformed, or names folders that are not here.
+        ListError: if the list is malformed, or names folders that are not here.
     """
-    refuse_objects(task, "camvid")
-    name = choose_split(split, split_names(root), root)
-    pairs = _read_pairs(root / f"{name}.txt")
+    pairs = _read_pairs(root / f"{split}.txt")
     photos = {key: [photo] for key, photo, _ in pairs if os.path.isfile(root / photo)}
     masks = {key: [mask] for key, _, mask in pairs if os.path.isfile(root / mask)}
     samples, missing = pair_files([key for key, _, _ in pairs], (root, photos), (root, masks))
-    encoder = legend or find_legend(root) or _own_legend(samples[0].mask if samples else None)
-    encoder.unknown_label(unknown)
-    why = "" if name == split else f"split {split!r} is the list {name}.txt"
-    return Source(root, "camvid", name, task, samples, encoder, unknown, why, missing)
-
-
-def split_names(root: Path) -> list[str]:
-    """List the splits: those that have a list."""
-    return [name for name in _SPLITS if os.path.isfile(root / f"{name}.txt")]
+    return SplitFiles(samples, missing, lambda: find_legend(root) or _own_legend(samples[0].mask if samples else None))
 
 
 def _is_root(folder: Path) -> bool:
@@ -126,34 +108,36 @@ def _read_pairs(path: Path) -> list[tuple[str, str, str]]:
     """Read a list of paths: (key, photo, mask), both as folder/name in the list's own folder."""
     pairs = []
     for number, line in read_lines(path):
-        where, columns = f"{path}, line {number}", line.split()
+        columns = line.split()
         if len(columns) % 2:
-            raise ListError(f"{where}: {line[:200]!r} is no photo and mask; expected two paths.")
-        places = [_place(path.parent, where, column) for column in columns]
-        for photo, mask in zip(places[::2], places[1::2], strict=True):
+            found = f"line {number}: {line[:200]!r} is not a photo and a mask"
+            raise ListError(str(path), found=found, expected="two paths")
+        files = [_shorten(column, path, number) for column in columns]
+        for photo, mask in zip(files[::2], files[1::2], strict=True):
             # Some lists name the folder again: test/test_00001.png, testannot/testannot_00001.png.
             bare = {file.stem.removeprefix(f"{file.parent}_") for file in (photo, mask)}
             if len(bare) > 1:
-                raise ListError(
-                    f"{where}: pairs photo {photo} with mask {mask}; expected equal names; correct the list."
-                )
+                found = f"line {number}: it pairs photo {photo} with mask {mask}"
+                raise ListError(str(path), found=found, expected="equal names", remedy="correct the list")
             pairs.append((photo.stem, str(photo), str(mask)))
     refuse_repeated([key for key, _, _ in pairs], path)
     return pairs
 
 
-def _place(root: Path, where: str, column: str) -> PurePath:
-    """Take folder and name of another machine's path."""
+def _shorten(column: str, path: Path, number: int) -> PurePath:
+    """Return folder and name of another machine's path, in line `number` of the list at `path`."""
     parts = re.split(r"[/\\]", column)
     if len(parts) < 2 or ".." in parts or any(part in ("", ".") or FORBIDDEN.search(part) for part in parts[-2:]):
-        raise ListError(f"{where}: {column[:200]!r} is no path of a file in a folder; expected .../train/ID.png.")
-    if not os.path.isdir(root / parts[-2]):
-        raise ListError(f"{where}: {column[:200]!r} names folder {parts[-2]!r}, which is not in {root}; add it.")
+        found = f"line {number}: {column[:200]!r} is not the path of a file in a folder"
+        raise ListError(str(path), found=found, expected=".../train/ID.png")
+    if not os.path.isdir(path.parent / parts[-2]):
+        found = f"line {number}: {column[:200]!r} names folder {parts[-2]!r}, which is not in {path.parent}"
+        raise ListError(str(path), found=found, remedy="add it")
     return PurePath(*parts[-2:])
 
 
 def _own_legend(mask: Blob | None) -> Legend:
-    """Tell SegNet's gray masks from coloured ones by one mask; a damaged one is found when it is read."""
+    """Choose the legend by one mask: SegNet's are gray. If it is damaged, that is found when it is read."""
     with suppress(MaskError):
         if mask is not None and decode_mask(mask.read(), mask.name).pixels.ndim == 3:
             return CAMVID_31

@@ -4,8 +4,8 @@ leftImg8bit/SPLIT/CITY/CITY_SEQUENCE_FRAME_leftImg8bit.png
 gtFine/SPLIT/CITY/CITY_SEQUENCE_FRAME_gtFine_labelIds.png       gray: ids of labels.py; 19 of them are classes
 gtCoarse/SPLIT/CITY/CITY_SEQUENCE_FRAME_gtCoarse_labelIds.png   coarser masks, also of the split train_extra
 
-A split is read from gtFine where that has it, else from gtCoarse. Of the several masks of a photo the one called
-labelIds counts; where a split has none of these, the one called labelTrainIds, which holds the 19 classes' own numbers.
+A split is read from gtFine if that has it, else from gtCoarse. Of the several masks of a photo the one called
+labelIds counts; if a split has none of these, the one called labelTrainIds, which holds the 19 classes' own numbers.
 
 Source: README.md ("Dataset Structure") of github.com/mcordts/cityscapesScripts.
 """
@@ -18,15 +18,11 @@ from segfeed.datasets.formats.folders import (
     Files,
     find_files,
     find_root,
-    masks_of_split,
-    pair_files,
-    refuse_objects,
+    pair_split,
     subfolders,
 )
-from segfeed.datasets.formats.lists import choose_split, ids_of_files
-from segfeed.datasets.source import Recognised, Source, Task
+from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import SourceMissingError
-from segfeed.pixels.legend import Legend
 from segfeed.pixels.public_legends import CITYSCAPES, CITYSCAPES_TRAIN_IDS
 
 _PHOTOS, _MASKS = "leftImg8bit", ("gtFine", "gtCoarse")
@@ -39,25 +35,17 @@ def recognise(path: Path) -> Recognised | None:
     return Recognised(root, "leftImg8bit lies beside gtFine or gtCoarse; of these, labelIds count") if root else None
 
 
-def scan(
-    root: Path, split: str, *, task: Task = "semantic", legend: Legend | None = None, unknown: str = "error"
-) -> Source:
-    """List a split's samples: the photos and masks of all its cities, by name."""
-    refuse_objects(task, "cityscapes")
-    split = choose_split(split, split_names(root), root)
-    photos = root / _PHOTOS / split
-    kind, masks, mask_files = _find_masks(root, split)
-    photo_files = _find_nested(photos, PHOTO_SUFFIXES, f"_{_PHOTOS}")
-    keys = ids_of_files((*photo_files, *mask_files), photos)
-    samples, missing = pair_files(keys, (photos, photo_files), masks_of_split(split, keys, (masks, mask_files)))
-    legend = legend or _KINDS[kind]
-    legend.unknown_label(unknown)
-    return Source(root, "cityscapes", split, task, samples, legend, unknown, missing=missing)
-
-
 def split_names(root: Path) -> list[str]:
     """List the splits that have photos: the folders in leftImg8bit."""
     return [folder.name for folder in subfolders(root / _PHOTOS)]
+
+
+def list_split(root: Path, split: str) -> SplitFiles:
+    """List a split's files: the photos and masks of all its cities, by name."""
+    photos = root / _PHOTOS / split
+    kind, masks, mask_files = _find_masks(root, split)
+    photo_files = _find_nested(photos, PHOTO_SUFFIXES, f"_{_PHOTOS}")
+    return pair_split(split, (photos, photo_files), (masks, mask_files), lambda: _KINDS[kind])
 
 
 def _is_root(folder: Path) -> bool:
@@ -73,8 +61,10 @@ def _find_masks(root: Path, split: str) -> tuple[str, Path, Files]:
             return kind, folder, files
     if not split.startswith("test") and _find_nested(folder, MASK_SUFFIXES, ""):
         raise SourceMissingError(
-            f"{folder}: no mask named *_{grade}_labelIds.png or *_{grade}_labelTrainIds.png; expected one for each photo; "
-            "make them from the polygons with cityscapesscripts, or unpack the archive of masks again."
+            str(folder),
+            found=f"no mask named *_{grade}_labelIds.png or *_{grade}_labelTrainIds.png",
+            expected="one for each photo",
+            remedy="make them from the polygons with cityscapesscripts, or unpack the archive of masks again",
         )
     return "labelIds", folder, {}
 

@@ -3,7 +3,7 @@
 images/train2017/000000000009.jpg                 or train2017/ itself
 annotations/train2017/000000000009.png            or stuffthingmaps/; gray: 0 to 181 = label minus 1, 255 = void
 
-Files whose names are no number, such as those that other tools add, are not COCO's and are left alone.
+Files whose names are not numbers, such as those that other tools add, are not COCO's and are left alone.
 
 Source: README.md ("Setup", "Caffe-compatible stuff-thing maps") of github.com/nightrome/cocostuff.
 """
@@ -11,20 +11,8 @@ Source: README.md ("Setup", "Caffe-compatible stuff-thing maps") of github.com/n
 import re
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import (
-    MASK_SUFFIXES,
-    PHOTO_SUFFIXES,
-    Files,
-    find_files,
-    find_root,
-    masks_of_split,
-    pair_files,
-    refuse_objects,
-    subfolders,
-)
-from segfeed.datasets.formats.lists import choose_split, ids_of_files
-from segfeed.datasets.source import Recognised, Source, Task
-from segfeed.pixels.legend import Legend
+from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, Files, find_files, find_root, pair_split, subfolders
+from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.pixels.public_legends import COCO_STUFF
 
 _PHOTOS = ("images", ".")
@@ -42,35 +30,26 @@ def recognise(path: Path) -> Recognised | None:
     )
 
 
-def scan(
-    root: Path, split: str, *, task: Task = "semantic", legend: Legend | None = None, unknown: str = "error"
-) -> Source:
-    """List a split's samples: the photos and masks in its folder, by number; "train" means train2017 if that is alone."""
-    refuse_objects(task, "coco_stuff")
-    folders = _photo_folders(root)
-    years = [name for name in folders if name[:-4] == split]
-    split = years[0] if len(years) == 1 else choose_split(split, list(folders), root)
-    photos, masks = folders[split], _mask_folder(root, split) or root / _MASKS[0] / split
-    photo_files, mask_files = _numbered(photos, PHOTO_SUFFIXES), _numbered(masks, MASK_SUFFIXES)
-    keys = ids_of_files((*photo_files, *mask_files), photos)
-    samples, missing = pair_files(keys, (photos, photo_files), masks_of_split(split, keys, (masks, mask_files)))
-    legend = legend or COCO_STUFF
-    legend.unknown_label(unknown)
-    return Source(root, "coco_stuff", split, task, samples, legend, unknown, missing=missing)
-
-
 def split_names(root: Path) -> list[str]:
     """List the splits that have photos, under the names of their folders."""
     return list(_photo_folders(root))
 
 
+def list_split(root: Path, split: str) -> SplitFiles:
+    """List a split's files: the photos and masks in its folder, by number."""
+    photos, masks = _photo_folders(root)[split], _mask_folder(root, split) or root / _MASKS[0] / split
+    photo_files, mask_files = _numbered(photos, PHOTO_SUFFIXES), _numbered(masks, (".png",))
+    return pair_split(split, (photos, photo_files), (masks, mask_files), lambda: COCO_STUFF)
+
+
 def _photo_folders(root: Path) -> dict[str, Path]:
-    folders = (folder for place in _PHOTOS for folder in subfolders(root / place))
+    folders = (folder for parent in _PHOTOS for folder in subfolders(root / parent))
     return {folder.name: folder for folder in folders if _SPLIT.fullmatch(folder.name)}
 
 
 def _mask_folder(root: Path, split: str) -> Path | None:
-    return next((root / place / split for place in _MASKS if any((root / place / split).glob("*.png"))), None)
+    folders = (root / parent / split for parent in _MASKS)
+    return next((folder for folder in folders if any(folder.glob("*.png"))), None)
 
 
 def _numbered(folder: Path, suffixes: tuple[str, ...]) -> Files:

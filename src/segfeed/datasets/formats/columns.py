@@ -5,11 +5,11 @@ train/0000.parquet, train/*.arrow           splits by folders
 dataset_dict.json, train/state.json         `save_to_disk` of several splits, or of one
 id2label.json                               optional: stored value -> class name
 
-A picture is a struct of bytes and path, or bytes alone. What masks mean is said by `legend` in a table's own metadata, as
-`segfeed export` writes it, or by id2label.json beside the tables; else the caller must. A column of class labels does not
+A picture is a struct of bytes and path, or bytes alone. `legend` in a table's own metadata, as `segfeed export` writes
+it, says what masks mean, else id2label.json beside the tables; else the person must. A column of class labels does not
 say it: those are classes of whole photos.
 
-Sources: Hugging Face datasets, "Image" feature; transformers, "Semantic segmentation" (id2label.json).
+Source: Hugging Face datasets, "Image" feature; transformers, "Semantic segmentation" (id2label.json).
 """
 
 import json
@@ -20,12 +20,12 @@ from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
-from segfeed.datasets.formats.folders import refuse_objects
-from segfeed.datasets.formats.lists import choose_split
-from segfeed.datasets.source import Missing, Recognised, Sample, Source, Task
+from segfeed.datasets.formats.folders import is_to_predict, pair_blobs
+from segfeed.datasets.formats.legend_files import legend_errors
+from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.datasets.tables.cells import Table, open_table
 from segfeed.datasets.tables.files import find_tables
-from segfeed.errors import LegendError, SourceError
+from segfeed.errors import SourceError
 from segfeed.pixels.legend import Legend
 
 _PHOTOS = ("image", "photo", "picture", "img", "pixel_values")
@@ -41,14 +41,14 @@ _OWN_PACK = "record_xxh3"  # a column that only segfeed's packs have; their pixe
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Name the columns of bytes of photos and masks; a dot leads into a struct."""
+    """The names of the columns of bytes of photos and masks; a dot leads into a struct."""
 
     photo: str
     mask: str | None
 
 
 def recognise(path: Path) -> Recognised | None:
-    """Find tables with a column of photos and one of masks; a path of a table is taken by its word."""
+    """Find tables with a column of photos and one of masks; the path of a table itself needs no such names."""
     tables = find_tables(path)
     if not tables:
         return None
@@ -60,57 +60,43 @@ def recognise(path: Path) -> Recognised | None:
     return Recognised(path, f"{Path(first).name} has columns of pictures: {', '.join(pictures) or 'none'}")
 
 
-def scan(
-    root: Path, split: str, *, task: Task = "semantic", legend: Legend | None = None, unknown: str = "error"
-) -> Source:
-    """List a split's samples: one a row, in the order of the rows.
+def split_names(root: Path) -> list[str]:
+    """List the splits that have tables."""
+    return list(find_tables(root))
 
-    Args:
-        root: a table, or a folder of tables, as `recognise` found it.
-        split: as the names of files or folders say.
-        task: "semantic"; there is no agreement on columns of objects.
-        legend: what masks mean; where it is None, what the tables or id2label.json say.
-        unknown: "error", "void" or a class name: what a colour or index outside the legend becomes.
+
+def list_split(root: Path, split: str) -> SplitFiles:
+    """List a split's pictures: one sample a row, in the order of the rows.
 
     Raises:
-        SourceMissingError: there is no such split, or a table of it is missing.
-        SourceError: a table is damaged, or its columns cannot be told.
-        LegendError: nothing says what masks mean.
+        SourceMissingError: if a table of the split is missing.
+        SourceError: if a table is damaged, or its columns cannot be told.
     """
-    refuse_objects(task, "columns")
-    found = find_tables(root)
-    split = choose_split(split, list(found), root)
-    tables = [open_table(path) for path in found[split]]
+    tables = [open_table(path) for path in find_tables(root)[split]]
     columns = _choose(tables[0], split)
     if odd := next((table for table in tables if _choose(table, split) != columns), None):
         raise SourceError(
-            f"{odd.path}: other columns than {tables[0].path} ({columns.photo}, {columns.mask}); expected the same in every table "
-            "of a split; write them again alike."
+            odd.path,
+            found=f"other columns than {tables[0].path} ({columns.photo}, {columns.mask})",
+            expected="the same in every table of a split",
+            remedy="write them again alike",
         )
     keys = _read_keys(tables, columns, split)
     photos = [blob for table in tables for blob in table.blobs(columns.photo)]
     masks = [blob for table in tables for blob in table.blobs(columns.mask)] if columns.mask else [None] * len(photos)
     if not any(photos):
         raise SourceError(
-            f"{found[split][0]}: its photos are paths of other files, or nothing; expected their bytes; save the dataset with "
-            "save_to_disk() or push_to_hub(), which put the bytes into the tables."
+            tables[0].path,
+            found="its photos are paths of other files, or nothing",
+            expected="their bytes",
+            remedy="save the dataset with save_to_disk() or push_to_hub(), which put the bytes into the tables",
         )
-    to_predict = split.startswith("test") and not any(masks)
-    samples, missing = [], []
-    for key, photo, mask in zip(keys, photos, masks, strict=True):
-        lacking = [] if photo else [Missing(key, "photo", str(root))]
-        lacking += [] if mask or to_predict else [Missing(key, "mask", str(root))]
-        missing += lacking
-        if photo and not lacking:
-            samples.append(Sample(key, photo, mask))
-    legend = legend or _own_legend(root, tables[0].schema)
-    legend.unknown_label(unknown)
-    return Source(root, "columns", split, task, tuple(samples), legend, unknown, missing=tuple(missing))
-
-
-def split_names(root: Path) -> list[str]:
-    """List the splits that have tables."""
-    return list(find_tables(root))
+    samples, missing = pair_blobs(
+        keys, (str(root), photos), None if is_to_predict(split, masks) else (str(root), masks)
+    )
+    return SplitFiles(
+        samples, missing, lambda: _own_legend(root, tables[0].schema), expected_legend="id2label.json beside the tables"
+    )
 
 
 def _pictures(schema: pa.Schema) -> dict[str, str]:
@@ -127,19 +113,22 @@ def _bytes_column(field: pa.Field) -> str | None:
 
 
 def _choose(table: Table, split: str) -> _Columns:
-    """Tell the columns of photos and masks by their names."""
+    """Choose the columns of photos and masks by their names."""
     pictures = _pictures(table.schema)
     photos, masks = ([name for name in pictures if name in words] for words in (_PHOTOS, _MASKS))
     if len(photos) != 1 or len(masks) > 1 or not (masks or split.startswith("test")):
         raise SourceError(
-            f"{table.path}: columns of pictures are {', '.join(pictures) or 'none'}; expected one of photos ({', '.join(_PHOTOS)}) "
-            f"and one of masks ({', '.join(_MASKS)}), each with the bytes of picture files; rename or drop columns."
+            table.path,
+            found=f"columns of pictures are {', '.join(pictures) or 'none'}",
+            expected=f"one of photos ({', '.join(_PHOTOS)}) and one of masks ({', '.join(_MASKS)}), each with the "
+            "bytes of picture files",
+            remedy="rename or drop columns",
         )
     return _Columns(pictures[photos[0]], pictures[masks[0]] if masks else None)
 
 
 def _read_keys(tables: Sequence[Table], columns: _Columns, split: str) -> list[str]:
-    """Name the rows: by a column of keys, by the paths of the photos, or, where these are no names, by number."""
+    """Return the keys of the rows: a column of keys, else the names of the photos, else numbers."""
     wanted = [name for word in _KEYS for name in tables[0].schema.names if name.casefold() == word]
     if columns.photo.endswith(".bytes"):
         wanted.append(f"{columns.photo.removesuffix('.bytes')}.path")
@@ -155,7 +144,7 @@ def _read_keys(tables: Sequence[Table], columns: _Columns, split: str) -> list[s
 
 
 def _are_row_numbers(keys: Sequence[str]) -> bool:
-    """Tell whether keys only count the rows, as every split's would: they would look like samples of several splits."""
+    """Check whether keys only count the rows: if so, two splits would seem to share samples."""
     numbers = sorted(int(key) for key in keys if key.isdecimal())
     return numbers in (list(range(len(keys))), list(range(1, len(keys) + 1)))
 
@@ -165,26 +154,21 @@ def _stem(text: str) -> str:
     return path.stem if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".bmp", ".webp") else path.name
 
 
-def _own_legend(root: Path, schema: pa.Schema) -> Legend:
+def _own_legend(root: Path, schema: pa.Schema) -> Legend | None:
     if described := (schema.metadata or {}).get(b"legend"):
         return _legend_of(described, f"{root}: `legend` in the tables' metadata", root.stem)
     path = (root.parent if root.is_file() else root) / "id2label.json"
     try:
         return _legend_of(path.read_bytes(), str(path), root.stem)
     except FileNotFoundError:
-        raise LegendError(
-            f"{root}: nothing says what its masks mean; expected id2label.json beside the tables; pass legend= with a Legend, "
-            "class names, or a legend file."
-        ) from None
+        return None
 
 
 def _legend_of(described: bytes, where: str, title: str) -> Legend:
     """Read a legend as `Legend.to_json` describes it, or stored values and class names."""
-    try:
+    with legend_errors(where, "stored values and class names"):
         fields = json.loads(described)
         if "names" in fields:
             return Legend.from_json(fields)
         classes = sorted((int(index), str(name)) for index, name in fields.items())
         return Legend(tuple(name for _, name in classes), indices=tuple(index for index, _ in classes), title=title)
-    except (ValueError, AttributeError, TypeError) as error:
-        raise LegendError(f"{where}: malformed ({error}); expected stored values and class names.") from None

@@ -1,25 +1,19 @@
 """KITTI's semantic segmentation benchmark: 200 street scenes with Cityscapes' label ids.
 
-training/image_2/ID.png     photos; those of the stereo benchmark may lie there, too, and have no mask
+training/image_2/ID.png     photos; those of the stereo benchmark may lie there, too, without masks
 training/semantic/ID.png    gray: ids as in Cityscapes
 testing/image_2/ID.png      photos that are to be predicted
+
+A format is a module of its own, however short it is.
 
 Source: www.cvlibs.net/datasets/kitti/eval_semantics.php ("the data format and metrics are conform with Cityscapes").
 """
 
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import (
-    PHOTO_SUFFIXES,
-    find_files,
-    find_masks,
-    find_root,
-    pair_files,
-    refuse_objects,
-)
-from segfeed.datasets.formats.lists import choose_split, ids_of_files
-from segfeed.datasets.source import Recognised, Source, Task
-from segfeed.pixels.legend import Legend
+from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, find_files, find_masks, find_root, pair_files
+from segfeed.datasets.formats.lists import ids_of_files
+from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.pixels.public_legends import CITYSCAPES
 
 _FOLDERS = {"train": "training", "test": "testing"}
@@ -28,31 +22,22 @@ _FOLDERS = {"train": "training", "test": "testing"}
 def recognise(path: Path) -> Recognised | None:
     """Find training/image_2 beside training/semantic."""
     root = find_root(path, _is_root, "KITTI")
-    return (
-        Recognised(root, "training/image_2 lies beside training/semantic, whose masks name the samples")
-        if root
-        else None
-    )
-
-
-def scan(
-    root: Path, split: str, *, task: Task = "semantic", legend: Legend | None = None, unknown: str = "error"
-) -> Source:
-    """List the samples of "train", one for each mask, or of "test", one for each photo."""
-    refuse_objects(task, "kitti")
-    split = choose_split(split, split_names(root), root)
-    photos, masks = root / _FOLDERS[split] / "image_2", root / _FOLDERS[split] / "semantic"
-    photo_files, mask_files = find_files(photos, PHOTO_SUFFIXES), find_masks(masks)
-    keys = ids_of_files(mask_files or photo_files, photos)
-    samples, missing = pair_files(keys, (photos, photo_files), (masks, mask_files) if mask_files else None)
-    legend = legend or CITYSCAPES
-    legend.unknown_label(unknown)
-    return Source(root, "kitti", split, task, samples, legend, unknown, missing=missing)
+    why = "training/image_2 lies beside training/semantic, whose masks name the samples"
+    return Recognised(root, why) if root else None
 
 
 def split_names(root: Path) -> list[str]:
-    """List "train", and "test" where it is there."""
+    """List "train", and "test" if there is one."""
     return [split for split, folder in _FOLDERS.items() if (root / folder / "image_2").is_dir()]
+
+
+def list_split(root: Path, split: str) -> SplitFiles:
+    """List the files of "train", one sample for each mask, or of "test", one for each photo."""
+    photos, masks = root / _FOLDERS[split] / "image_2", root / _FOLDERS[split] / "semantic"
+    photo_files, mask_files = find_files(photos, PHOTO_SUFFIXES), find_masks(masks)
+    ids = ids_of_files(mask_files or photo_files, photos)
+    samples, missing = pair_files(ids, (photos, photo_files), (masks, mask_files) if mask_files else None)
+    return SplitFiles(samples, missing, lambda: CITYSCAPES)
 
 
 def _is_root(folder: Path) -> bool:

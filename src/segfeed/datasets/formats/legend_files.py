@@ -8,14 +8,15 @@ class_dict.csv      header name,r,g,b                CamVid and others on Kaggle
 _classes.csv        header Pixel Value, Class        Roboflow
 dataset_meta.json   label_map, segmentation_colors   Datumaro
 
-A class is stored in gray masks as the value that the file gives it, else as its place, counted from 0. A class whose
+A class is stored in gray masks as the value that the file gives it, else as its position, counted from 0. A class whose
 name says so (`VOID_NAMES`) is void.
 """
 
 import csv
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,11 +36,12 @@ LEGEND_FILES = (
 )
 
 VOID_NAMES = frozenset({"void", "ignore", "ignored", "ignore_region"})
-"""Names that say "do not count these pixels", in lower case. "unlabelled" does not say so: some tools mean background."""
+"""Names that mean "do not count these pixels", in lower case. "unlabelled" is not one: some tools mean background."""
 
 MAX_LEGEND_BYTES = 1 << 20
 
-_UNNUMBERED = "__ignore__"  # labelme's name for -1: it is not counted, and void in the masks
+_UNNUMBERED = "__ignore__"  # labelme's name for -1: it has no position of its own, and is void in the masks
+_EXPECTED = "a text that names the classes"
 _NAME_HEADERS = ("name", "class", "class_name", "class name", "label", "label_name")
 _VALUE_HEADERS = ("pixel value", "index", "id", "value")
 _COLOUR_HEADERS = (("r", "g", "b"), ("red", "green", "blue"))
@@ -55,15 +57,17 @@ class _Row(NamedTuple):
 
 
 def find_legend(root: Path, names: Sequence[str] = LEGEND_FILES) -> Legend | None:
-    """Read the legend file in a folder; None where there is none.
+    """Read the legend file in a folder; None if there is none.
 
     Raises:
-        LegendError: it is malformed, or there are several that say different things.
+        LegendError: if it is malformed, or if there are several that say different things.
     """
     found = {name: read_legend(root / name) for name in names if (root / name).is_file()}
     if len({legend.digest for legend in found.values()}) > 1:
         raise LegendError(
-            f"{root}: {' and '.join(found)} say different things about the classes; pass legend= with the path of one."
+            str(root),
+            found=f"{' and '.join(found)} say different things about the classes",
+            remedy="pass legend= with the path of one",
         )
     return next(iter(found.values()), None)
 
@@ -72,10 +76,10 @@ def read_legend(path: Path) -> Legend:
     """Read a legend file of any of the kinds above; the suffix tells JSON and CSV from lines of text.
 
     Raises:
-        LegendError: the file cannot be read, or a line is malformed.
+        LegendError: if the file cannot be read, or a line is malformed.
     """
-    text = _text(path)
-    try:
+    with legend_errors(path, _EXPECTED):
+        text = _text(path)
         match path.suffix.lower():
             case ".json":
                 rows = _rows_of_json(json.loads(text))
@@ -84,25 +88,41 @@ def read_legend(path: Path) -> Legend:
             case _:
                 rows = _rows_of_lines(text)
         return _legend(rows, path.parent.name)
-    except (ValueError, csv.Error, RecursionError) as error:
-        raise LegendError(f"{path}: {error}") from None
+
+
+@contextmanager
+def legend_errors(where: Path | str, expected: str) -> Iterator[None]:
+    """Turn whatever is wrong with the description of a legend into a LegendError that names its file.
+
+    Args:
+        where: the file, or what else holds the description.
+        expected: what it should hold, for errors that do not say it themselves.
+    """
+    try:
+        yield
+    except LegendError as error:
+        raise LegendError(str(where), found=error.found, expected=error.expected, remedy=error.remedy) from None
+    except OSError as error:
+        found = f"the file cannot be read ({error.strerror})"
+        raise LegendError(str(where), found=found, remedy="check its permissions") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
+        raise LegendError(str(where), found=f"malformed ({error})", expected=expected) from None
 
 
 def _text(path: Path) -> str:
-    expected = "expected a text that names the classes"
+    if (size := path.stat().st_size) > MAX_LEGEND_BYTES:
+        expected = f"{_EXPECTED}, of at most {MAX_LEGEND_BYTES:,} bytes"
+        raise LegendError(str(path), found=f"{size:,} bytes", expected=expected)
     try:
-        if (size := path.stat().st_size) > MAX_LEGEND_BYTES:
-            raise LegendError(f"{path}: {size:,} bytes; {expected}, of at most {MAX_LEGEND_BYTES:,}.")
         return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise LegendError(f"{path}: the file cannot be read ({error.strerror}); check its permissions.") from error
     except UnicodeDecodeError as error:
-        raise LegendError(f"{path}: byte {error.start} is not UTF-8; {expected}; save it as UTF-8.") from None
+        found = f"byte {error.start} is not UTF-8"
+        raise LegendError(str(path), found=found, expected=_EXPECTED, remedy="save it as UTF-8") from None
 
 
 def _rows_of_lines(text: str) -> list[_Row]:
     rows = []
-    for line in (raw.strip() for raw in re.split(r"\r\n|\n|\r", text)):
+    for number, line in enumerate((raw.strip() for raw in re.split(r"\r\n|\n|\r", text)), 1):
         if not line or line[0] == "#":
             continue
         if match := _COLOUR_FIRST.fullmatch(line):
@@ -114,9 +134,8 @@ def _rows_of_lines(text: str) -> list[_Row]:
         elif match := _NAME_ONLY.fullmatch(line):
             rows.append(_Row(match[1], None, None))
         else:
-            raise LegendError(
-                f"line {line!r} is malformed; expected 'name', 'name:r,g,b::', 'name,r,g,b' or 'r g b name'."
-            )
+            expected = "'name', 'name:r,g,b::', 'name,r,g,b' or 'r g b name'"
+            raise LegendError("", found=f"line {number}: {line!r} is malformed", expected=expected)
     return rows
 
 
@@ -124,22 +143,20 @@ def _rows_of_csv(text: str) -> list[_Row]:
     lines = [line for line in csv.reader(text.splitlines(), skipinitialspace=True) if line]
     header = [cell.strip().casefold() for cell in lines[0]] if lines else []
     names, values = (
-        [place for place, cell in enumerate(header) if cell in words] for words in (_NAME_HEADERS, _VALUE_HEADERS)
+        [column for column, cell in enumerate(header) if cell in words] for words in (_NAME_HEADERS, _VALUE_HEADERS)
     )
-    parts = next(([header.index(part) for part in words] for words in _COLOUR_HEADERS if {*words} <= {*header}), [])
+    channels = next(([header.index(part) for part in words] for words in _COLOUR_HEADERS if {*words} <= {*header}), [])
     if len(names) != 1 or len(values) > 1:
-        raise LegendError(
-            f"header {','.join(header)!r} is not understood; expected 'name,r,g,b' or 'Pixel Value, Class'."
-        )
+        found = f"header {','.join(header)!r} is not understood"
+        raise LegendError("", found=found, expected="'name,r,g,b' or 'Pixel Value, Class'")
     rows = []
     for number, line in enumerate(lines[1:], 2):
         try:
-            colour = as_colours([[int(line[place]) for place in parts]])[0] if parts else None
+            colour = as_colours([[int(line[column]) for column in channels]])[0] if channels else None
             rows.append(_Row(line[names[0]].strip(), colour, int(line[values[0]]) if values else None))
         except (ValueError, IndexError):
-            raise LegendError(
-                f"row {number}, {','.join(line)!r}, does not fit the header {','.join(header)!r}."
-            ) from None
+            found = f"row {number}: {','.join(line)!r} does not fit the header"
+            raise LegendError("", found=found, expected=f"values of {','.join(header)!r}") from None
     return rows
 
 
@@ -149,29 +166,30 @@ def _rows_of_json(described: Any) -> list[_Row]:
         colours = as_colours(described.get("segmentation_colors") or ())
         rows = [_Row(str(name), None, int(index)) for index, name in names]
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise LegendError(f"malformed ({error!r}); expected label_map and, if wanted, segmentation_colors.") from None
+        expected = "label_map and, if wanted, segmentation_colors"
+        raise LegendError("", found=f"malformed ({error!r})", expected=expected) from None
     if colours and len(colours) != len(rows):
-        raise LegendError(f"{len(colours)} segmentation_colors for {len(rows)} classes; expected one each.")
+        raise LegendError("", found=f"{len(colours)} segmentation_colors for {len(rows)} classes", expected="one each")
     return [row._replace(colour=colour) for row, colour in zip(rows, colours, strict=True)] if colours else rows
 
 
 def _legend(rows: list[_Row], title: str) -> Legend:
     rows = [row for row in rows if row.name != _UNNUMBERED]
     _check_rows(rows)
-    stored = [place if row.stored is None else row.stored for place, row in enumerate(rows)]
+    stored = [position if row.stored is None else row.stored for position, row in enumerate(rows)]
     palette = voc_colours(max(stored, default=0) + 1)  # of the masks whose legend names no colours
     colours = [palette[value] if row.colour is None else row.colour for row, value in zip(rows, stored, strict=True)]
-    void = [place for place, row in enumerate(rows) if row.name.casefold() in VOID_NAMES]
-    classes = [place for place in range(len(rows)) if place not in void]
+    void = [n for n, row in enumerate(rows) if row.name.casefold() in VOID_NAMES]
+    classes = [n for n in range(len(rows)) if n not in void]
     spare = 255 if len(classes) <= 254 else 65535
     # What VOC's masks use for void is void here, too, unless the file says otherwise.
-    void_colours = [colours[place] for place in void] + [VOID_COLOUR] * (VOID_COLOUR not in colours)
-    void_indices = [stored[place] for place in void] + [spare] * (spare not in stored)
+    void_colours = [colours[n] for n in void] + [VOID_COLOUR] * (VOID_COLOUR not in colours)
+    void_indices = [stored[n] for n in void] + [spare] * (spare not in stored)
     return Legend(
-        tuple(rows[place].name for place in classes),
-        tuple(colours[place] for place in classes),
+        tuple(rows[n].name for n in classes),
+        tuple(colours[n] for n in classes),
         tuple(void_colours),
-        tuple(stored[place] for place in classes),
+        tuple(stored[n] for n in classes),
         tuple(void_indices),
         title=title,
     )
@@ -180,12 +198,14 @@ def _legend(rows: list[_Row], title: str) -> Legend:
 def _check_rows(rows: Sequence[_Row]) -> None:
     plain = [row.name for row in rows if row.colour is None]
     if 0 < len(plain) < len(rows):
-        raise LegendError(f"class {plain[0]!r} has no colour but others have; give a colour to every class or to none.")
+        found = f"class {plain[0]!r} has no colour but others have"
+        raise LegendError("", found=found, remedy="give a colour to every class or to none")
     seen: dict[int, str] = {}
     for row in rows:
         if not row.name.isprintable():
-            raise LegendError(f"class name {row.name!r} holds control characters; expected plain text.")
+            raise LegendError("", found=f"class name {row.name!r} holds control characters", expected="plain text")
         if row.stored is not None and not 0 <= row.stored <= 65535:
-            raise LegendError(f"class {row.name!r} is stored as {row.stored}; expected 0..65535.")
+            raise LegendError("", found=f"class {row.name!r} is stored as {row.stored}", expected="0..65535")
         if row.stored is not None and seen.setdefault(row.stored, row.name) != row.name:
-            raise LegendError(f"{row.stored} stands for {seen[row.stored]!r} and for {row.name!r}; expected one class.")
+            found = f"{row.stored} stands for {seen[row.stored]!r} and for {row.name!r}"
+            raise LegendError("", found=found, expected="one class")

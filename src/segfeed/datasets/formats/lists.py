@@ -1,4 +1,4 @@
-"""Splits: which samples belong to one, by a list that is read strictly, or by a hash of their ids where there is none."""
+"""Splits: which samples belong to one, by a list that is read strictly, or by a hash of their ids without one."""
 
 import re
 import unicodedata
@@ -10,15 +10,17 @@ from pathlib import Path
 from segfeed.errors import ListError, SourceError, SourceMissingError
 
 MAX_LIST_BYTES = 64 << 20
+_TEXT = "a text file with one id a line"
 
 AUTOMATIC = ("train", "val", "all")
 """The splits of a dataset that comes without any; see `split_by_hash`."""
 
 _SAME_SPLIT = ("val", "valid", "validation")
+_YEAR = re.compile(r"20\d\d")
 
 FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\:*?"<>|]')
-"""What no id may hold. It becomes part of a path: nothing in it may leave the folder, on any system. Lone surrogates are
-bytes of a file name that are not UTF-8."""
+"""What no id may hold. An id becomes part of a path: nothing in it may leave the folder, on any system. Lone surrogates
+are bytes of a file name that are not UTF-8."""
 _PLAIN = re.compile(r"\w+")  # most ids are, and need no closer look
 
 
@@ -26,8 +28,8 @@ def read_list(path: Path) -> tuple[str, ...]:
     """Read a split list: one id a line. CRLF, a byte order mark, blank lines and surrounding spaces are all fine.
 
     Raises:
-        SourceMissingError: there is no such file.
-        ListError: no text, no id, an id twice, or a line that is no id; the line is named.
+        SourceMissingError: if there is no such file.
+        ListError: if it is not text, has no id, an id twice, or a line that is not an id; the line is named.
     """
     return parse_list(_read(path), path)
 
@@ -37,7 +39,7 @@ def parse_list(data: bytes, where: Path | str) -> tuple[str, ...]:
 
     Args:
         data: the list.
-        where: what it is called in an error.
+        where: its name in an error.
 
     >>> parse_list(b"2007_000032\r\n2007_000039\r\n", "train.txt")
     ('2007_000032', '2007_000039')
@@ -54,8 +56,8 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     """Read the lines of a list that are not blank: (line number, line without surrounding spaces).
 
     Raises:
-        SourceMissingError: there is no such file.
-        ListError: no text, or no line.
+        SourceMissingError: if there is no such file.
+        ListError: if it is not text, or has no line.
     """
     return _lines(_read(path), path)
 
@@ -65,37 +67,40 @@ def _lines(data: bytes, where: Path | str) -> list[tuple[int, str]]:
     lines = enumerate(re.split(r"\r\n|\n|\r", _text(data, where)), 1)
     entries = [(number, entry) for number, line in lines if (entry := line.strip(" \t"))]
     if not entries:
-        raise ListError(f"{where}: the list is empty; expected one id a line.")
+        raise ListError(str(where), found="the list is empty", expected="one id a line")
     return entries
 
 
 def refuse_repeated(ids: Sequence[str], path: Path | str) -> None:
-    """Raise ListError where a list names an id twice."""
+    """Raise ListError if a list names an id twice."""
     twice, times = Counter(ids).most_common(1)[0]
     if times > 1:
-        raise ListError(f"{path}: id {twice!r} is listed {times} times; expected each id once; remove the repetitions.")
+        found = f"id {twice!r} is listed {times} times"
+        raise ListError(str(path), found=found, expected="each id once", remedy="remove the repetitions")
 
 
 def ids_of_files(stems: Iterable[str], root: Path) -> tuple[str, ...]:
-    """Make ids of the stems of files that no list names, in the order of their characters.
+    """Return the stems of files that no list names as ids, in the order of their characters.
 
     Raises:
-        SourceError: a stem holds characters that no id may have, or there is none at all.
+        SourceError: if a stem holds characters that no id may have, or if there is no stem.
     """
     ids = tuple(sorted(set(stems)))
     if not ids:
-        raise SourceError(f"{root}: no picture; expected photos and masks; check the path.")
+        raise SourceError(str(root), found="no picture", expected="photos and masks", remedy="check the path")
     for entry in ids:
         if FORBIDDEN.search(entry):
             raise SourceError(
-                f"{root}: file name {entry!r} holds characters no id may have (control characters, separators, "
-                'or one of :*?"<>|); rename photo and mask.'
+                str(root),
+                found=f"file name {entry!r} holds characters no id may have (control characters, separators, "
+                'or one of :*?"<>|)',
+                remedy="rename photo and mask",
             )
     return ids
 
 
 def split_by_hash(ids: Sequence[str], split: str, root: Path) -> tuple[str, ...]:
-    """Take one split of ids that no list splits: a fifth is "val", the rest is "train", and "all" is all of them.
+    """Return one split of ids that no list splits: a fifth is "val", the rest is "train", and "all" is all of them.
 
     The split of an id depends on the id alone, so samples that are added later move no others.
 
@@ -105,7 +110,7 @@ def split_by_hash(ids: Sequence[str], split: str, root: Path) -> tuple[str, ...]
         root: for the error.
 
     Raises:
-        SourceError: the split is empty, which happens to few samples.
+        SourceError: if the split is empty, which happens to few samples.
 
     >>> split_by_hash(["a", "b", "c", "d", "e", "f"], "val", Path("photos"))
     ('b', 'd')
@@ -113,8 +118,9 @@ def split_by_hash(ids: Sequence[str], split: str, root: Path) -> tuple[str, ...]
     chosen = tuple(entry for entry in ids if split == "all" or _is_val(entry) == (split == "val"))
     if not chosen:
         raise SourceError(
-            f"{root}: the hash of the ids puts none of the {len(ids)} samples into {split!r}; "
-            'pass the split "all", or write lists of your own.'
+            str(root),
+            found=f"the hash of the ids puts none of the {len(ids)} samples into {split!r}",
+            remedy='pass the split "all", or write lists of your own',
         )
     return chosen
 
@@ -126,56 +132,72 @@ def _is_val(entry: str) -> bool:
 
 
 def choose_split(split: str, names: Sequence[str], root: Path) -> str:
-    """Find a split by its name; "val", "valid" and "validation" are one, unless several of them are there.
+    """Find the split that a name means, of those that a dataset has.
+
+    "val", "valid" and "validation" are one split, and "train" may mean "train2017", unless several of these are there.
 
     Raises:
-        SourceMissingError: there is no such split; those that exist are named.
+        SourceMissingError: if there is no such split; those that exist are named.
 
-    >>> choose_split("val", ["train", "valid"], Path("export"))
-    'valid'
+    >>> choose_split("val", ["train", "valid"], Path("export")), choose_split("train", ["train2017"], Path("coco"))
+    ('valid', 'train2017')
     """
-    same = [name for name in names if name in _SAME_SPLIT] if split in _SAME_SPLIT else []
     if split in names:
         return split
-    if len(same) == 1:
-        return same[0]
-    raise SourceMissingError(f"{root}: no split {split!r}; it has {', '.join(names) or 'none'}; pass one of these.")
+    same = [name for name in names if split in _SAME_SPLIT and name in _SAME_SPLIT]
+    of_years = [name for name in names if name.startswith(split) and _YEAR.fullmatch(name.removeprefix(split))]
+    for candidates in (same, of_years):
+        if len(candidates) == 1:
+            return candidates[0]
+    raise SourceMissingError(
+        str(root),
+        found=f"no split {split!r}",
+        expected=f"one of {', '.join(names)}" if names else "",
+        remedy="" if names else "check the path: there is no split at all",
+    )
 
 
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_LIST_BYTES:
             raise ListError(
-                f"{path}: {path.stat().st_size:,} bytes; expected a list of at most {MAX_LIST_BYTES:,}; is this the right file?"
+                str(path),
+                found=f"{path.stat().st_size:,} bytes",
+                expected=f"a list of at most {MAX_LIST_BYTES:,} bytes",
+                remedy="check that this is the right file",
             )
         return path.read_bytes()
     except FileNotFoundError:
-        raise SourceMissingError(f"{path}: no such list.") from None
+        raise SourceMissingError(str(path), found="no such list", remedy="check the path") from None
     except OSError as error:
-        raise ListError(f"{path}: the list cannot be read ({error.strerror}); check its permissions.") from error
+        found = f"the list cannot be read ({error.strerror})"
+        raise ListError(str(path), found=found, remedy="check its permissions") from error
 
 
 def _text(data: bytes, where: Path | str) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ListError(
-            f"{where}: byte {error.start} is not UTF-8; expected a text file with one id a line; save it as UTF-8."
-        ) from None
+        found = f"byte {error.start} is not UTF-8"
+        raise ListError(str(where), found=found, expected=_TEXT, remedy="save it as UTF-8") from None
     if "\0" in text:
-        raise ListError(f"{where}: a binary file; expected a text file with one id a line.")
+        raise ListError(str(where), found="a binary file", expected=_TEXT)
     return text
 
 
-def _check_id(entry: str, path: Path | str, number: int) -> None:
+def _check_id(entry: str, where: Path | str, number: int) -> None:
     if _PLAIN.fullmatch(entry):
         return
-    where = f"{path}, line {number}: {entry!r}"
     if re.fullmatch(r"\S+\s+-?[01]", entry):
         raise ListError(
-            f"{where} has two columns, as the lists of single classes do; expected one id; use the list of the whole split."
+            str(where),
+            found=f"line {number}: {entry!r} has two columns, as the lists of single classes do",
+            expected="one id",
+            remedy="use the list of the whole split",
         )
     if entry.startswith(("/", "\\", "~")) or ".." in entry or re.match(r"[A-Za-z]:", entry) or FORBIDDEN.search(entry):
         raise ListError(
-            f"{where} is a path or holds characters no id may have; expected the plain name of a photo without its suffix."
+            str(where),
+            found=f"line {number}: {entry!r} is a path or holds characters no id may have",
+            expected="the plain name of a photo without its suffix",
         )

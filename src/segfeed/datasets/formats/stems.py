@@ -1,7 +1,7 @@
-"""Stems: photos and masks matched by their names, where those of the masks have something more.
+"""Stems: photos and masks matched by their names, if those of the masks have something more.
 
-All masks of a folder may be named ID_mask.png or gt_ID.png; photos may be named image_ID.jpg. Which it is is read off
-the names: the way that fits most files counts, and two that fit equally well are an error.
+All masks of a folder may be named ID_mask.png or gt_ID.png; photos may be named image_ID.jpg. The way that
+fits most files counts, and two that fit equally well are an error.
 """
 
 from collections.abc import Iterable
@@ -37,22 +37,22 @@ class _Way(NamedTuple):
     named: str
 
 
-def match_stems(photos: Files, masks: Files, place: Path) -> tuple[Files, Files]:
-    """Give photos and masks the keys under which they fit.
+def match_stems(photos: Files, masks: Files, folder: Path) -> tuple[Files, Files]:
+    """Return photos and masks by the keys under which they fit.
 
     A photo that is not named like the others keeps its whole stem, so that its mask is missed and it is not lost
     silently; a mask that is not, such as a preview, is left out.
 
     Args:
         photos: by stem, as `find_files` lists them.
-        masks: by stem; where there are none, photos keep their stems.
-        place: the folder of the masks, for errors.
+        masks: by stem; if there are none, photos keep their stems.
+        folder: of the masks, for errors.
 
     Returns:
         photos: by key. masks: by key.
 
     Raises:
-        SourceError: nothing fits, or two ways fit equally well.
+        SourceError: if nothing fits, or two ways fit equally well.
 
     >>> match_stems({"1": ["1.jpg"]}, {"1_mask": ["1_mask.png"]}, Path("masks"))
     ({'1': ['1.jpg']}, {'1': ['1_mask.png']})
@@ -69,13 +69,18 @@ def match_stems(photos: Files, masks: Files, place: Path) -> tuple[Files, Files]
     best, *others = (way for way in ways if way.pairs == most)
     if not most:
         raise SourceError(
-            f"{place}: no mask is named like a photo: {_first(masks)} beside {_first(photos)}; expected equal stems, or masks "
-            f"that end in {', '.join(_MASK_ENDINGS)} or begin with {', '.join(_MASK_BEGINNINGS)}; rename them."
+            str(folder),
+            found=f"no mask is named like a photo: {_first(masks)} beside {_first(photos)}",
+            expected=f"equal stems, or masks that end in {', '.join(_MASK_ENDINGS)} or begin with "
+            f"{', '.join(_MASK_BEGINNINGS)}",
+            remedy="rename them",
         )
     if others:
         raise SourceError(
-            f"{place}: {most} pairs fit as photo {best.named}, and as many as photo {others[0].named}; expected one way; "
-            "move the masks that are not meant elsewhere."
+            str(folder),
+            found=f"{most} pairs fit as photo {best.named}, and as many as photo {others[0].named}",
+            expected="one way",
+            remedy="move the masks that are not meant elsewhere",
         )
     return best.photos, best.masks
 

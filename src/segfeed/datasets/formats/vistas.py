@@ -1,10 +1,10 @@
 """Mapillary Vistas: street scenes of the world, with classes that a file of the dataset names.
 
-config_v1.2.json, config_v2.0.json, or config.json      classes: name, colour, and whether they count in scores
-{training,validation,testing}/images/ID.jpg              or train, val, test
-{training,validation}/{v1.2,v2.0}/labels/ID.png          palette or gray: places in that file; before v1.2: labels/ID.png
+config_v1.2.json, config_v2.0.json, or config.json    classes: name, colour, and whether they count in scores
+{training,validation,testing}/images/ID.jpg            or train, val, test
+{training,validation}/{v1.2,v2.0}/labels/ID.png        palette or gray: indices of that file; before v1.2: labels/ID.png
 
-Both sets of classes come with the same photos; where both are there, the path of one of the files says which is meant.
+Both sets of classes come with the same photos; if both are there, the path of one of the files says which is meant.
 
 Source: README.md of the Mapillary Vistas Dataset, research edition.
 """
@@ -12,17 +12,10 @@ Source: README.md of the Mapillary Vistas Dataset, research edition.
 import json
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import (
-    MASK_SUFFIXES,
-    PHOTO_SUFFIXES,
-    find_files,
-    masks_of_split,
-    pair_files,
-    refuse_objects,
-)
-from segfeed.datasets.formats.lists import choose_split, ids_of_files
-from segfeed.datasets.source import Recognised, Source, Task
-from segfeed.errors import LegendError, SourceError
+from segfeed.datasets.formats.folders import MASK_SUFFIXES, PHOTO_SUFFIXES, find_files, pair_split
+from segfeed.datasets.formats.legend_files import legend_errors
+from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.errors import SourceError
 from segfeed.pixels.legend import Legend
 
 _FOLDERS = {"train": ("training", "train"), "val": ("validation", "val"), "test": ("testing", "test")}
@@ -32,36 +25,30 @@ def recognise(path: Path) -> Recognised | None:
     """Find config*.json beside a split with images and labels; the root is that file.
 
     Raises:
-        SourceError: there are several such files, each with labels of its own.
+        SourceError: if there are several such files, each with labels of its own.
     """
     files = [path] if path.is_file() else sorted(path.glob("config*.json"))
     roots = [file for file in files if file.match("config*.json") and _has_labels(file)]
     if len(roots) > 1:
-        raise SourceError(
-            f"{path}: several sets of classes ({', '.join(root.name for root in roots)}); pass the path of one of these files."
-        )
-    return Recognised(roots[0], f"{roots[0].name} lies beside images and {_labels_of(roots[0])}") if roots else None
-
-
-def scan(
-    root: Path, split: str, *, task: Task = "semantic", legend: Legend | None = None, unknown: str = "error"
-) -> Source:
-    """List the samples of "train", "val" or "test": the files in its folder, by name; the root is config*.json."""
-    refuse_objects(task, "vistas")
-    split = choose_split(split, split_names(root), root.parent)
-    folder = _find_split(root, split)
-    photos, masks = folder / "images", folder / _labels_of(root)
-    photo_files, mask_files = find_files(photos, PHOTO_SUFFIXES), find_files(masks, MASK_SUFFIXES)
-    keys = ids_of_files((*photo_files, *mask_files), photos)
-    samples, missing = pair_files(keys, (photos, photo_files), masks_of_split(split, keys, (masks, mask_files)))
-    legend = legend or _read_classes(root)
-    legend.unknown_label(unknown)
-    return Source(root.parent, "vistas", split, task, samples, legend, unknown, missing=missing)
+        found = f"several sets of classes ({', '.join(root.name for root in roots)})"
+        raise SourceError(str(path), found=found, remedy="pass the path of one of these files")
+    if not roots:
+        return None
+    root = roots[0]
+    return Recognised(root, f"{root.name} lies beside images and {_labels_of(root)}", folder=root.parent)
 
 
 def split_names(root: Path) -> list[str]:
     """List the splits that have photos."""
     return [split for split in _FOLDERS if (_find_split(root, split) / "images").is_dir()]
+
+
+def list_split(root: Path, split: str) -> SplitFiles:
+    """List the files of "train", "val" or "test": those in its folder, by name."""
+    folder = _find_split(root, split)
+    photos, masks = folder / "images", folder / _labels_of(root)
+    photo_files, mask_files = find_files(photos, PHOTO_SUFFIXES), find_files(masks, MASK_SUFFIXES)
+    return pair_split(split, (photos, photo_files), (masks, mask_files), lambda: _read_classes(root))
 
 
 def _has_labels(config: Path) -> bool:
@@ -79,7 +66,7 @@ def _labels_of(config: Path) -> str:
 
 
 def _read_classes(config: Path) -> Legend:
-    try:
+    with legend_errors(config, "`labels`, a list of name, color and evaluate"):
         rows = [
             (index, str(row["name"]), tuple(row["color"]), bool(row["evaluate"]))
             for index, row in enumerate(json.loads(config.read_bytes())["labels"])
@@ -93,7 +80,3 @@ def _read_classes(config: Path) -> Legend:
             void_indices=tuple(index for index, *_ in void),
             title=f"vistas {config.stem}",
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise LegendError(
-            f"{config}: malformed ({error}); expected `labels`, a list of name, color and evaluate."
-        ) from None
