@@ -110,7 +110,7 @@ def _print_findings(findings: Sequence[Finding]) -> None:
         same = list(group)
         for finding in same[:_SHOWN]:
             where = " ".join(word for word in (split, finding.key, f"({finding.file})" if finding.file else "") if word)
-            found = f"{finding.found}; expected {finding.expected}"
+            found = "; expected ".join(clause for clause in (finding.found, finding.expected) if clause)
             table.add_row(*(escape(clean(cell)) for cell in (rule, where, found, finding.remedy)))
         if len(same) > _SHOWN:
             more = f"{len(same) - _SHOWN:,} more of these; --json lists them all"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from segfeed.audit.stats import Statistics, count
+from segfeed.audit.stats import Statistics, count_split
 from segfeed.cli.options import (
     AsJson,
     CacheDir,
@@ -69,7 +69,7 @@ def stats(
     """Count pixels and images of each class, void, sizes, mean and std, class weights, and what a crop keeps."""
     size = crop_size(crop)
     source = scan(data, split, task=task, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)  # type: ignore[arg-type]  # scan checks
-    counted = count(source, threads=threads)
+    counted = count_split(source, threads=threads)
     if as_json:
         print_json({"name": source.name, "split": split, **counted.to_json(size)})
     else:

@@ -40,8 +40,8 @@ def report(
     from segfeed.pictures.report.page import write_report  # noqa: PLC0415 - the template engine takes a fifth of a second to load
 
     path = write_report(
-        to or Path(f"{Path(data).absolute().name}-report.html"),
         data,
+        to or Path(f"{Path(data).absolute().name}-report.html"),
         crop_size=crop_size(crop),
         count=count,
         overwrite=force,

@@ -47,9 +47,9 @@ def score(
     source = scan(data, split, legend=legend, unknown=unknown, format=format_name, cache_dir=cache_dir)
     scored = score_folder(predictions, source, threads=threads)
     if picture is not None:
-        from segfeed.pictures.figures.confusion import draw_confusion  # noqa: PLC0415 - matplotlib takes half a second to load
+        from segfeed.pictures.figures.confusion import show_confusion  # noqa: PLC0415 - matplotlib takes half a second to load
 
-        draw_confusion(scored, title=f"{source.name} · {split}", path=picture)
+        show_confusion(scored, title=f"{source.name} · {split}", path=picture)
     if as_json:
         described = {"name": source.name, "split": split, "images": len(source), **scored.to_json()}
         print_json(described | ({} if picture is None else {"picture": str(picture)}))

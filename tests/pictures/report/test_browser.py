@@ -150,13 +150,13 @@ def report(folder):
     put_mask(root, "unknown", unknown)
     (root / "SegmentationClass" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
     put_photo(root, "val_1", a_photo("val_0", (96, 128)))
-    return write_report(folder / "report.html", root, crop_size=(64, 80))
+    return write_report(root, folder / "report.html", crop_size=(64, 80))
 
 
 @pytest.fixture(scope="module")
 def clean(folder):
     """Write the report of a folder without a fault."""
-    return write_report(folder / "clean.html", make_voc(folder / "clean", {"train": ["a", "b"]}), crop_size=CROP)
+    return write_report(make_voc(folder / "clean", {"train": ["a", "b"]}), folder / "clean.html", crop_size=CROP)
 
 
 def focused(page):
@@ -370,7 +370,7 @@ def test_classes_are_sorted_by_click_and_by_key(open_page, report):
 
 def test_hostile_names_are_words_and_nothing_else(open_page, folder):
     path = folder / "hostile.html"
-    write_report(path, make_source(folder, hostile), crop_size=CROP)
+    write_report(make_source(folder, hostile), path, crop_size=CROP)
     page = open_page(path, width=360)
     assert page.evaluate("window.hacked") is None
     assert visible(PAYLOAD) in page.locator("h3").first.inner_text()

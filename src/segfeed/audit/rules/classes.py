@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from segfeed.audit.class_counts import ClassCounts
 from segfeed.audit.findings import Finding
-from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit, DatasetRule, role_of, shown_pixels, some
+from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule, role_of, shown_pixels, some
 from segfeed.pixels.legend import Legend
+from segfeed.pixels.lookup import Encoder
 
 _FEW = 5
 
@@ -15,9 +17,9 @@ _FEW = 5
 def classes_absent(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report classes that never occur, and classes that only one side of training and scoring has."""
     legend, labelled = dataset.source.legend, [split for split in dataset.splits if split.source.has_masks]
-    if not isinstance(legend, Legend) or not labelled:
+    if not legend.names or not labelled:
         return
-    pixels = {split.name: count_pixels(split, legend) for split in labelled}
+    pixels = {split.name: ClassCounts.of_facts(split.facts, legend).pixels for split in labelled}
     total = np.sum(list(pixels.values()), axis=0)
     never = _names(legend, total == 0)
     if never and total.any():
@@ -25,9 +27,9 @@ def classes_absent(dataset: AuditedDataset) -> Iterator[Finding]:
             "",
             "warning",
             "class-never-occurs",
-            f"{len(never)} of {len(legend)} classes never occur: {some(never)}",
+            f"{len(never)} of {len(legend.names)} classes never occur: {some(never)}",
             "pixels of every class",
-            "look whether the legend fits these masks",
+            "check whether the legend fits these masks",
         )
     trained = [counts for name, counts in pixels.items() if role_of(name) in ("train", "trainval")]
     for name, counts in pixels.items():
@@ -36,7 +38,7 @@ def classes_absent(dataset: AuditedDataset) -> Iterator[Finding]:
 
 
 def _compare(
-    legend: Legend, split: str, scored: npt.NDArray[np.int64], trained: npt.NDArray[np.int64]
+    legend: Encoder, split: str, scored: npt.NDArray[np.int64], trained: npt.NDArray[np.int64]
 ) -> Iterator[Finding]:
     if only := _names(legend, (scored > 0) & (trained == 0)):
         yield _about(
@@ -58,17 +60,8 @@ def _compare(
         )
 
 
-def count_pixels(split: AuditedSplit, legend: Legend) -> npt.NDArray[np.int64]:
-    """Count a split's pixels of each class: int64 (classes,)."""
-    pixels = np.zeros(legend.void + 1, np.int64)
-    for facts in split.facts:
-        if facts.mask is not None:
-            np.add.at(pixels, facts.mask.labels, facts.mask.counts)
-    return pixels[: len(legend)]
-
-
 def legend_shifted(dataset: AuditedDataset) -> Iterator[Finding]:
-    """Report bare indices that run from 1, or one too far: a legend that is off by one."""
+    """Report bare indices that run from 1, or one too far: a sign that the legend is off by one."""
     legend = dataset.source.legend
     masks = [facts.mask for facts in dataset.facts if facts.mask is not None and facts.mask.kind == "gray"]
     if not isinstance(legend, Legend) or legend.indices != tuple(range(len(legend))):
@@ -94,7 +87,7 @@ def legend_shifted(dataset: AuditedDataset) -> Iterator[Finding]:
             "legend-off-by-one",
             f"stored indices are 0 to {last + 1}, one more than the legend's {len(legend)} classes",
             f"0 to {last}",
-            f"add the class that is missing, or, if 0 means unlabelled, give indices 1 to {last + 1} and void_indices 0",
+            f"add the missing class, or, if 0 means unlabelled, give indices 1 to {last + 1} and void_indices 0",
         )
     elif 0 not in known and len(known) > 1:
         yield _about(
@@ -108,7 +101,7 @@ def legend_shifted(dataset: AuditedDataset) -> Iterator[Finding]:
 
 
 def masks_mostly_empty(dataset: AuditedDataset) -> Iterator[Finding]:
-    """Report splits most of whose masks show nothing but void and background."""
+    """Report splits of which most masks show nothing but void and background."""
     for split in dataset.splits:
         shown = [shown_pixels(facts) for facts in split.facts]
         empty = sum(pixels == 0 for pixels in shown)
@@ -118,13 +111,13 @@ def masks_mostly_empty(dataset: AuditedDataset) -> Iterator[Finding]:
                 "masks-mostly-empty",
                 f"{empty:,} of {len(shown):,} masks are all void or all background",
                 "labels in most of them",
-                "look whether the export lost its labels, or the legend fits",
+                "check whether the export lost its labels, or the legend fits",
                 keys=split.keys_where(lambda facts: shown_pixels(facts) == 0),
             )
 
 
-def _names(legend: Legend, chosen: npt.NDArray[np.bool_]) -> list[str]:
-    return [legend.names[place] for place in np.flatnonzero(chosen)]
+def _names(legend: Encoder, chosen: npt.NDArray[np.bool_]) -> list[str]:
+    return [legend.names[label] for label in np.flatnonzero(chosen)]
 
 
 def _about(split: str, *words: str) -> Finding:

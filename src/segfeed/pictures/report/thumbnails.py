@@ -1,7 +1,8 @@
-"""Pictures: a sample as a report shows it, whatever is wrong with it. No byte of a file gets through: all is encoded anew."""
+"""Thumbnails: a sample as a report shows it. No byte of a file gets into the report: all is encoded anew."""
 
 import base64
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ _NO_COLOUR = (255, 0, 255)  # of an index beyond a file's palette
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Hold a photo or a mask as it is shown.
+    """A photo or a mask as it is shown.
 
     Attributes:
         uri: `data:` with the picture, which may be smaller than what is stored.
@@ -42,13 +43,13 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """Hold a sample as it is shown.
+class Thumbnail:
+    """A sample as it is shown.
 
     Attributes:
-        photo: None where it cannot be decoded.
-        mask: painted labels; stored colours where the legend does not know them; None where there is none to be shown.
-        shares: label -> share of the mask's pixels, 0..1, largest first; empty where there are no labels.
+        photo: None if it cannot be decoded.
+        mask: painted labels; stored colours if the legend does not know them; None if there is none to be shown.
+        shares: label -> share of the mask's pixels, 0..1, largest first; empty without labels.
     """
 
     photo: Layer | None
@@ -57,7 +58,7 @@ class Picture:
 
     @property
     def mask_left(self) -> int:
-        """Give where the mask's left side lies, in px: on the photo, or right of it where the two differ in size."""
+        """The x of the mask's left side in px: on the photo, or right of it if the two differ in size."""
         if self.photo is None or self.mask is None:
             return 0
         fits = (self.photo.height, self.photo.width) == (self.mask.height, self.mask.width)
@@ -65,24 +66,31 @@ class Picture:
 
     @property
     def height(self) -> int:
-        """Give the height of all, in px; 0 where nothing can be shown."""
+        """The height of all, in px; 0 if nothing can be shown."""
         return max((layer.height for layer in (self.photo, self.mask) if layer), default=0)
 
     @property
     def width(self) -> int:
-        """Give the width of all, in px; 0 where nothing can be shown."""
+        """The width of all, in px; 0 if nothing can be shown."""
         mask = self.mask_left + self.mask.width if self.mask else 0
         return max(mask, self.photo.width if self.photo else 0)
 
 
-def draw_picture(source: Source, index: int, edge_px: int, legend: Encoder | None) -> Picture:
-    """Draw a sample, its longer side at most `edge_px`; what cannot be decoded is left out.
+def make_thumbnail(
+    source: Source,
+    index: int,
+    edge_px: int,
+    legend: Encoder | None,
+    read: Callable[[Blob], bytes] | None = None,
+) -> Thumbnail:
+    """Shrink a sample to a longer side of at most `edge_px`; what cannot be decoded is left out.
 
     Args:
         source: a split.
         index: of the sample.
-        edge_px: the longest side of what is drawn.
-        legend: what masks mean; None where nobody knows, and they are shown in the colours that they store.
+        edge_px: the longest side of what is shown.
+        legend: what masks mean; None if that is not known: they are then shown in the colours that they store.
+        read: reads the mask's bytes in place of the blob itself.
     """
     sample = source.samples[index]
     photo, mask, shares = None, None, {}
@@ -92,23 +100,25 @@ def draw_picture(source: Source, index: int, edge_px: int, legend: Encoder | Non
         pass
     else:
         photo = _layer(_jpeg_uri(_smaller(image, edge_px)), image)
-    found = None if sample.mask is None else _read_mask(sample.mask, legend, source.unknown)
+    found = None if sample.mask is None else _read_mask(sample.mask, legend, source.unknown, read)
     if found is not None and found.ndim == 2:
         assert legend is not None
         mask, shares = _layer(_flat_uri(paint_labels(_nearest(found, edge_px), legend)), found), _shares(found)
     elif found is not None:
         mask = _layer(_flat_uri(_nearest(found, edge_px)), found)
-    return Picture(photo, mask, shares)
+    return Thumbnail(photo, mask, shares)
 
 
 def _layer(uri: str, stored: npt.NDArray[Any]) -> Layer:
     return Layer(uri, stored.shape[0], stored.shape[1])
 
 
-def _read_mask(blob: Blob, legend: Encoder | None, unknown: str) -> npt.NDArray[Any] | None:
-    """Read labels (H, W) or, where the legend does not know them, colours (H, W, 3); None where the file is damaged."""
+def _read_mask(
+    blob: Blob, legend: Encoder | None, unknown: str, read: Callable[[Blob], bytes] | None
+) -> npt.NDArray[Any] | None:
+    """Read labels (H, W) or, if the legend does not know them, colours (H, W, 3); None if the file is damaged."""
     try:
-        data = blob.read()
+        data = blob.read() if read is None else read(blob)
     except SegfeedError:
         return None
     try:
@@ -132,7 +142,7 @@ def _read_as_photo(data: bytes, name: str) -> Pixels | None:
 def _stored_colours(stored: StoredMask) -> Pixels:
     if stored.pixels.ndim == 3:
         return stored.pixels
-    if stored.palette is None:  # bare indices have no colours: VOC's tell them apart
+    if stored.palette is None:  # bare indices have no colours, so VOC's colours tell them apart
         return paint_labels(VOC.encode(stored.pixels, unknown="void"), VOC)
     palette = np.full((256, 3), _NO_COLOUR, np.uint8)
     palette[: len(stored.palette)] = stored.palette
@@ -147,7 +157,7 @@ def _shares(labels: Labels) -> dict[int, float]:
 
 
 def _fit(height: int, width: int, edge_px: int) -> tuple[int, int]:
-    scale = min(1.0, edge_px / max(height, width))
+    scale = min(1.0, edge_px / max(height, width))  # never enlarged: browsers do that
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 
@@ -173,7 +183,7 @@ def _jpeg_uri(picture: Image.Image) -> str:
 
 
 def _flat_uri(colours: Pixels) -> str:
-    """Encode the few colours of labels exactly, in a palette PNG; more than 256 come from a mask that is none."""
+    """Encode the few colours of labels exactly, in a palette PNG; more than 256 are not labels: encode them as JPEG."""
     codes = colour_codes(colours)
     known, _ = count_values(codes)
     if len(known) > 256:
