@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from PIL import Image
-from segfeed.audit.appearancealikes import can_compare
 
 import segfeed
 from little_voc import COLOURS, SIZE, make_voc, put_mask, some_labels
 from segfeed.audit.facts import count_values, read_facts
+from segfeed.audit.lookalikes import can_compare
 
 
 @pytest.fixture

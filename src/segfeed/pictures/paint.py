@@ -110,6 +110,7 @@ def hatch(height: int, width: int) -> Pixels:
 def paint_labels(labels: Labels, legend: Encoder) -> Pixels:
     """Paint labels (H, W) in the legend's colours, uint8 (H, W, 3); void is hatched, whatever its stored colour.
 
+    >>> from segfeed.pixels.legend import Legend
     >>> paint_labels(np.array([[1]], np.uint8), Legend(("background", "cat")))[0, 0].tolist()
     [128, 0, 0]
     """
@@ -193,6 +194,7 @@ def swatches(legend: Encoder, counts: npt.NDArray[np.int64], seen: set[int]) -> 
 def absent(legend: Encoder, counts: npt.NDArray[np.int64], limit: int = 140) -> str:
     """List the classes without a pixel, in about `limit` characters; return "" if there are none.
 
+    >>> from segfeed.pixels.legend import Legend
     >>> absent(Legend(("background", "cat", "dog")), np.array([7, 0, 0, 0]))
     'absent: cat, dog'
     """
