@@ -1,4 +1,4 @@
-"""The audit: read every pair of a dataset once, and hold what was read against all rules."""
+"""The audit: read every pair of a dataset once, and ask every rule about it."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -119,7 +119,7 @@ def read_dataset(
 
 
 def judge(facts: DatasetFacts, crop_size: tuple[int, int]) -> Audit:
-    """Hold the facts of a dataset against all rules; crop_size is (height, width) in px."""
+    """Ask every rule about the facts of a dataset; crop_size is (height, width) in px."""
     listing = facts.listing
     of_samples = list(_judge_samples(facts))
     of_dataset = list(_judge_dataset(facts, crop_size))
@@ -165,7 +165,7 @@ def _judge_dataset(facts: DatasetFacts, crop_size: tuple[int, int]) -> Iterator[
 
 
 def _broken(listing: DatasetListing, of_samples: list[Finding], of_dataset: list[Finding]) -> set[SampleId]:
-    """List what has an error: a pair's breaks it in every split that lists it, a leak only where it is to be mended."""
+    """List the samples with an error: a pair's own breaks it in every split, a leak in the split to be mended."""
     broken = {(source.split, gap.key) for source in listing.sources for gap in source.missing}
     for finding in of_samples:
         if finding.severity == "error":

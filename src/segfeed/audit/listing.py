@@ -117,12 +117,12 @@ def _severity_of(split: str, names: list[str]) -> Severity:
 
 
 def _finding_of(error: SegfeedError, root: Path, rule: str, split: str = "", severity: Severity = "error") -> Finding:
-    """Make a finding of the error that kept a split from being listed; its file is where the error is."""
+    """Make a finding of the error that kept a split from being listed."""
     file = below(root, error.where)
-    finding = Finding.of(error, severity, rule, split=split)
     if file != error.where:
-        return replace(finding, file=file)
-    # What is not a file of the dataset, such as a legend by its name, has no field of its own.
+        return Finding.of(error, severity, rule, split, file=file)
+    finding = Finding.of(error, severity, rule, split)
+    # A thing that is not a file of the dataset, such as a legend by its name, has no field of its own.
     return finding if error.where == str(root) else replace(finding, found=f"{error.where}: {error.found}")
 
 
@@ -137,7 +137,7 @@ def joined_splits(sources: Iterable[Source]) -> dict[str, tuple[str, ...]]:
         for source in sources
     }
     joined: dict[str, tuple[str, ...]] = {}
-    for split in sorted(held, key=lambda name: len(held[name])):  # small ones first: a joined split is no part itself
+    for split in sorted(held, key=lambda name: len(held[name])):  # a joined split comes before those that hold it
         if role_of(split) not in ("", "trainval"):
             continue
         parts = tuple(name for name, other in held.items() if name not in joined and other < held[split])

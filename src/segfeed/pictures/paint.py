@@ -85,15 +85,29 @@ def shrink(pair: Pair, height: int, width: int) -> Pair:
     >>> shrink(Pair(np.zeros((4, 4, 3), np.uint8), np.eye(4, dtype=np.uint8)), 2, 2).labels.tolist()
     [[1, 0], [0, 1]]
     """
-    old_height, old_width = pair.labels.shape
-    if (old_height, old_width) == (height, width):
+    if pair.labels.shape == (height, width):
         return pair
-    rows = (2 * np.arange(height) + 1) * old_height // (2 * height)
-    columns = (2 * np.arange(width) + 1) * old_width // (2 * width)
-    few = height > 3 * old_height  # show so few pixels as squares
+    few = height > 3 * len(pair.labels)  # show so few pixels as squares
     picture = Image.fromarray(np.ascontiguousarray(pair.image))
     resized = picture.resize((width, height), Image.Resampling.NEAREST if few else Image.Resampling.HAMMING)
-    return Pair(np.asarray(resized), pair.labels[np.ix_(rows, columns)])
+    return Pair(np.asarray(resized), nearest(pair.labels, height, width))
+
+
+def nearest(pixels: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
+    """Resize pixels (H, W) or (H, W, 3) by taking the nearest, so that no label and no colour is invented."""
+    rows = (2 * np.arange(height) + 1) * pixels.shape[0] // (2 * height)
+    columns = (2 * np.arange(width) + 1) * pixels.shape[1] // (2 * width)
+    return np.asarray(pixels[rows[:, None], columns])
+
+
+def evenly(total: int, count: int) -> list[int]:
+    """Choose at most `count` of the indices 0 .. total - 1, spread evenly.
+
+    >>> evenly(9, 3)
+    [0, 4, 8]
+    """
+    indices: list[int] = np.linspace(0, total - 1, min(count, total)).round().astype(int).tolist()
+    return indices
 
 
 def _striped(height: int, width: int) -> npt.NDArray[np.bool_]:

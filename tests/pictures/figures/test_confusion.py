@@ -36,7 +36,7 @@ def matrix(figure):
 
 
 def cells(figure):
-    """Take the colour of the middle of each cell, as a user sees it."""
+    """Return the colour of the middle of each cell, as a user sees it."""
     pixels = np.asarray(Image.open(io.BytesIO(figure._repr_png_())))
     axes = matrix(figure)
     box, count = axes.get_position(), round(axes.get_xlim()[1] + 0.5)

@@ -38,7 +38,7 @@ CROP = (32, 40)
 
 
 class Parsed(HTMLParser):
-    """Take a page apart: its tags with their attributes, its text by the tag around it, in order."""
+    """A parsed page: its tags with their attributes, its text by the tag around it, in order."""
 
     def __init__(self, html):
         super().__init__(convert_charrefs=True)
@@ -85,7 +85,7 @@ def colours_of(uri):
 
 @pytest.fixture(scope="module")
 def little(tmp_path_factory):
-    """Give a VOC folder without a fault: 5 train pairs, 3 val pairs, trainval joining them."""
+    """A VOC folder without a fault: 5 train pairs, 3 val pairs, trainval joining them."""
     keys = [f"{split}_{number}" for split, count in (("train", 5), ("val", 3)) for number in range(count)]
     splits = {"train": keys[:5], "val": keys[5:], "trainval": keys}
     return make_voc(tmp_path_factory.mktemp("little") / "VOC", splits)
@@ -93,7 +93,7 @@ def little(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(little, tmp_path_factory):
-    """Give the report of the folder without a fault."""
+    """The report of the folder without a fault."""
     return report(tmp_path_factory.mktemp("page"), little)
 
 
@@ -231,7 +231,7 @@ def test_many_pictures_are_drawn_smaller(tmp_path):
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory):
-    """Give a VOC folder in which each pair of train has a fault of its own."""
+    """A VOC folder in which each pair of train has a fault of its own."""
     keys = ["blended", "damaged", "gone", "jpeg", "photo", "sound", "transposed", "unknown"]
     root = make_voc(tmp_path_factory.mktemp("broken") / "VOC", {"train": keys, "val": ["other"]})
     masks, photos = root / "SegmentationClass", root / "JPEGImages"

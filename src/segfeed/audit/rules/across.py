@@ -50,14 +50,9 @@ def ids_in_two_splits(dataset: AuditedDataset) -> Iterator[Finding]:
             yield from (_leak(one, two, key, is_same=ours[key] == theirs[key]) for key in both)
         else:
             severity: Severity = "note" if must_part(one.name, two.name) is False else "warning"
-            yield one.about(
-                severity,
-                "id-in-two-splits",
-                f"samples shared with {two.name!r}: {some(both)}",
-                "each sample in one split",
-                "do nothing if one split is meant to hold part of the other",
-                keys=tuple(both),
-            )
+            found, expected = f"samples shared with {two.name!r}: {some(both)}", "each sample in one split"
+            remedy = "do nothing if one split is meant to hold part of the other"
+            yield one.about(severity, "id-in-two-splits", found, expected, remedy, keys=tuple(both))
 
 
 def _listed(split: AuditedSplit) -> dict[str, str]:
@@ -158,17 +153,11 @@ def _about(entry: _Entry, others: list[_Entry], words: _Words, severity: Severit
     one, two = entry.facts.mask, first.facts.mask
     if words is _EXACT and one is not None and two is not None and one.digest != two.digest:
         found += ", but with another mask"
-    return Finding(
-        severity,
-        words.rule + ("-across-splits" if across else ""),
-        entry.split,
-        entry.key,
-        entry.facts.photo.file,
-        found,
-        "each photo in one split" if across else "each photo once",
-        "keep one of them" + (", unless frames of one scene are meant" if severity == "note" else ""),
-        also=tuple(other.id for other in others),
-    )
+    rule = words.rule + ("-across-splits" if across else "")
+    expected = "each photo in one split" if across else "each photo once"
+    remedy = "keep one of them" + (", unless frames of one scene are meant" if severity == "note" else "")
+    file, also = entry.facts.photo.file, tuple(other.id for other in others)
+    return Finding(severity, rule, entry.split, entry.key, file, found, expected, remedy, also=also)
 
 
 RULES: tuple[DatasetRule, ...] = (ids_in_two_splits, photos_repeated, photos_alike)

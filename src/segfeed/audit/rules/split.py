@@ -29,15 +29,10 @@ def photos_small(split: AuditedSplit) -> Iterator[Finding]:
     height, width = split.crop_size
     small = split.keys_where(lambda facts: _is_smaller(facts, split.crop_size))
     if small and role_of(split.name) not in ("val", "test"):
-        yield split.about(
-            "note",
-            "photo-smaller-than-crop",
-            f"{len(small):,} of {len(split.facts):,} photos are smaller than a crop of {height} x {width} px "
-            "(height x width)",
-            "photos that hold a crop",
-            'choose small="pad" (the default), "drop" or "error", or a smaller crop',
-            keys=small,
-        )
+        crop = f"a crop of {height} x {width} px (height x width)"
+        found = f"{len(small):,} of {len(split.facts):,} photos are smaller than {crop}"
+        remedy = 'choose small="pad" (the default), "drop" or "error", or a smaller crop'
+        yield split.about("note", "photo-smaller-than-crop", found, "photos that hold a crop", remedy, keys=small)
 
 
 def _is_smaller(facts: Facts, crop_size: tuple[int, int]) -> bool:
@@ -72,14 +67,10 @@ def palettes_differ(split: AuditedSplit) -> Iterator[Finding]:
         other = [(index, colour) for index, colour in pairs if usual[index] != colour]
         if other:
             index, colour = other[0]
-            yield facts.about(
-                "mask",
-                "warning",
-                "palette-differs",
-                f"palette index {index} is colour {_rgb(colour)} here",
-                f"{_rgb(usual[index])}, as in {meanings[index][usual[index]]} other masks",
-                "give all masks one palette: segfeed reads each by its own, but other tools may mix up classes",
-            )
+            found = f"palette index {index} is colour {_rgb(colour)} here"
+            expected = f"{_rgb(usual[index])}, as in {meanings[index][usual[index]]} other masks"
+            remedy = "give all masks one palette: segfeed reads each by its own, but other tools may mix up classes"
+            yield facts.about("mask", "warning", "palette-differs", found, expected, remedy)
 
 
 def _rgb(code: int) -> str:
@@ -95,14 +86,10 @@ def encodings_mixed(split: AuditedSplit) -> Iterator[Finding]:
     usual = kinds.most_common(1)[0][0]
     keys = split.keys_where(lambda facts: _has_other_encoding(facts, usual))
     others = " or ".join(_ENCODINGS[kind] for kind in sorted(kinds) if kind != usual)
-    yield split.about(
-        "warning",
-        "mask-encodings-mixed",
-        f"{len(keys):,} of {kinds.total():,} masks hold {others}, the others {_ENCODINGS[usual]}: {some(keys)}",
-        "one encoding for all masks of a split",
-        "check whether all come from the same tool, and mean the same",
-        keys=keys,
-    )
+    found = f"{len(keys):,} of {kinds.total():,} masks hold {others}, the others {_ENCODINGS[usual]}: {some(keys)}"
+    remedy = "check whether all come from the same tool, and mean the same"
+    expected = "one encoding for all masks of a split"
+    yield split.about("warning", "mask-encodings-mixed", found, expected, remedy, keys=keys)
 
 
 def _has_other_encoding(facts: Facts, usual: str) -> bool:

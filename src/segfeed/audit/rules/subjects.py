@@ -44,14 +44,7 @@ class AuditedSplit:
         return self.source.split
 
     def about(
-        self,
-        severity: Severity,
-        rule: str,
-        found: str,
-        expected: str,
-        remedy: str,
-        *,
-        keys: tuple[str, ...] = (),
+        self, severity: Severity, rule: str, found: str, expected: str, remedy: str, *, keys: tuple[str, ...] = ()
     ) -> Finding:
         """Make a finding about this split, and the samples of it that it concerns."""
         also = tuple((self.name, key) for key in keys)

@@ -15,7 +15,7 @@ from segfeed.datasets.source import Source
 from segfeed.packs.pack import Pack
 from segfeed.pictures.figures.canvas import HEADER_PX, INNER_PX, MARGIN_PX, Canvas, check_path
 from segfeed.pictures.figures.panels import CAPTION_PX, GAP_PX, PathLike, caption, with_legend
-from segfeed.pictures.paint import Pixels, Thumb, fit, mark_padding, outside, paint_labels, shrink
+from segfeed.pictures.paint import Pixels, Thumb, evenly, fit, mark_padding, outside, paint_labels, shrink
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.pair import Pair
 from segfeed.plans.plan import Draw, Plan
@@ -138,7 +138,7 @@ def _choose(reader: Source | Pack, crop_size: tuple[int, int]) -> int:
     """Choose a sample that is larger than the crop and shows several classes: of 16 such, the first with the most."""
     slack = (reader.sizes.astype(np.int64) - crop_size).min(axis=1)
     fitting = np.flatnonzero(slack > 0) if (slack > 0).any() else np.flatnonzero(slack == slack.max())
-    some = fitting[np.linspace(0, len(fitting) - 1, min(16, len(fitting))).round().astype(int)].tolist()
+    some = fitting[evenly(len(fitting), 16)].tolist()
 
     def richness(index: int) -> tuple[int, int]:
         labels, counts = np.unique(reader.read(index).labels, return_counts=True)

@@ -14,7 +14,7 @@ from segfeed.datasets.source import Source
 from segfeed.errors import OptionError
 from segfeed.packs.pack import Pack
 from segfeed.pictures.figures.canvas import MARGIN_PX, PALE_INK, WIDTH_PX, Canvas, legend_height
-from segfeed.pictures.paint import Pixels, Swatch, Thumb, absent, swatches
+from segfeed.pictures.paint import Pixels, Swatch, Thumb, absent, evenly, swatches
 from segfeed.pixels.lookup import Encoder
 from segfeed.system.options import whole_number
 
@@ -111,13 +111,12 @@ def spread(reader: Source | Pack, count: int) -> list[int]:
     Raises:
         OptionError: count is not a whole number of at least 1, or there are no samples.
     """
-    count = min(whole_number("count", count, 1, 10_000), len(reader))
-    if not count:
+    count = whole_number("count", count, 1, 10_000)
+    if not len(reader):
         raise OptionError(
             f"split {reader.split!r} of {reader.name!r}", found="no samples to show", expected="at least one"
         )
-    indices: list[int] = np.linspace(0, len(reader) - 1, count).round().astype(int).tolist()
-    return indices
+    return evenly(len(reader), count)
 
 
 def title_of(reader: Source | Pack) -> str:

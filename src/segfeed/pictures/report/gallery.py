@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.audit.rules.subjects import role_of
+from segfeed.pictures.paint import evenly
 from segfeed.plans.plan import Draw, Plan
 
 SEED = 0
@@ -84,8 +85,7 @@ def choose_samples(split: str, sizes: npt.NDArray[np.int32], crop_size: tuple[in
     """
     readable = np.flatnonzero(sizes.all(axis=1))
     if role_of(split) in ("val", "test") or not len(readable):
-        spread = np.linspace(0, len(sizes) - 1, min(count, len(sizes))).round().astype(int)
-        return Selection(split, tuple(Choice(index) for index in spread.tolist()), 0)
+        return Selection(split, tuple(Choice(index) for index in evenly(len(sizes), count)), 0)
     # One batch as large as the epoch: its rows are the epoch's, in order.
     plan = Plan(sizes[readable], len(readable), Draw(crop_size, "pad", flip=True), seed=SEED)
     choices = []

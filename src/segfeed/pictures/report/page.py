@@ -12,13 +12,7 @@ from segfeed.audit.findings import Audit
 from segfeed.audit.listing import joined_splits, list_dataset
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError, StorageError
-from segfeed.pictures.report.contents import (
-    Contents,
-    choose_findings,
-    describe_pictures,
-    list_findings,
-    list_galleries,
-)
+from segfeed.pictures.report.contents import Contents, choose_findings, describe_pictures, list_findings, list_galleries
 from segfeed.pictures.report.counts import SplitCounts, chart_sizes, list_classes, list_splits
 from segfeed.pictures.report.gallery import choose_samples, reading_order
 from segfeed.pictures.report.pictures import KeptMasks, make_pictures

@@ -14,7 +14,7 @@ from segfeed.audit.facts import count_values
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.source import Source
 from segfeed.errors import SegfeedError
-from segfeed.pictures.paint import Pixels, paint_labels
+from segfeed.pictures.paint import Pixels, fit, nearest, paint_labels
 from segfeed.pixels.codec import StoredMask, decode_mask, decode_photo, read_labels
 from segfeed.pixels.legend import VOC
 from segfeed.pixels.lookup import Encoder, Labels, count_labels, look_up_codes
@@ -77,11 +77,7 @@ class Thumbnail:
 
 
 def make_thumbnail(
-    source: Source,
-    index: int,
-    edge_px: int,
-    legend: Encoder | None,
-    read: Callable[[Blob], bytes] | None = None,
+    source: Source, index: int, edge_px: int, legend: Encoder | None, read: Callable[[Blob], bytes] | None = None
 ) -> Thumbnail:
     """Shrink a sample to a longer side of at most `edge_px`; what cannot be decoded is left out.
 
@@ -99,13 +95,17 @@ def make_thumbnail(
     except SegfeedError:
         pass
     else:
-        photo = _layer(_jpeg_uri(_smaller(image, edge_px)), image)
+        picture = Image.fromarray(np.ascontiguousarray(image))
+        height, width = _fit(image, edge_px)
+        smaller = picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        photo = _layer(_jpeg_uri(smaller), image)
     found = None if sample.mask is None else _read_mask(sample.mask, legend, source.unknown, read)
     if found is not None and found.ndim == 2:
         assert legend is not None
-        mask, shares = _layer(_flat_uri(paint_labels(_nearest(found, edge_px), legend)), found), _shares(found)
+        small = nearest(found, *_fit(found, edge_px))
+        mask, shares = _layer(_flat_uri(paint_labels(small, legend)), found), _shares(found)
     elif found is not None:
-        mask = _layer(_flat_uri(_nearest(found, edge_px)), found)
+        mask = _layer(_flat_uri(nearest(found, *_fit(found, edge_px))), found)
     return Thumbnail(photo, mask, shares)
 
 
@@ -156,24 +156,10 @@ def _shares(labels: Labels) -> dict[int, float]:
     return {int(label): float(counts[label] / labels.size) for label in order}
 
 
-def _fit(height: int, width: int, edge_px: int) -> tuple[int, int]:
-    scale = min(1.0, edge_px / max(height, width))  # never enlarged: browsers do that
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _smaller(image: Pixels, edge_px: int) -> Image.Image:
-    height, width = _fit(image.shape[0], image.shape[1], edge_px)
-    picture = Image.fromarray(np.ascontiguousarray(image))
-    return picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
-
-
-def _nearest(pixels: npt.NDArray[Any], edge_px: int) -> npt.NDArray[Any]:
-    """Shrink by taking the nearest pixel, so that no colour is invented."""
-    old_height, old_width = pixels.shape[:2]
-    height, width = _fit(old_height, old_width, edge_px)
-    rows = (2 * np.arange(height) + 1) * old_height // (2 * height)
-    columns = (2 * np.arange(width) + 1) * old_width // (2 * width)
-    return np.asarray(pixels[rows[:, None], columns])
+def _fit(stored: npt.NDArray[Any], edge_px: int) -> tuple[int, int]:
+    """Return the (height, width) at which a picture's longer side is `edge_px`, if it is larger."""
+    box = min(edge_px, max(stored.shape[:2]))
+    return fit(stored.shape[0], stored.shape[1], box, box)
 
 
 def _jpeg_uri(picture: Image.Image) -> str:
