@@ -33,7 +33,7 @@ mutants: .venv/dev  ## break the code on purpose, one promise at a time: a test 
 	$(BIN)/python tests/mutants.py
 
 docs: .venv/dev  ## draw the pictures of README and docs/ again
-	$(BIN)/python docs/make_pictures.py
+	$(BIN)/python docs/draw_pictures.py
 
 bench: .venv/installed  ## segfeed beside its peers on the same files: a table and a chart in benchmarks/results/
 	$(BIN)/python benchmarks/run.py

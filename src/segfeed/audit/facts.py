@@ -267,8 +267,8 @@ def count_values(stored: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArra
         counts = np.bincount(flat[ends], lengths, minlength=256).astype(np.int64)
         values = np.flatnonzero(counts)
         return values.astype(np.uint8), counts[values]
-    values, places = np.unique(flat[ends], return_inverse=True)
-    return values, np.bincount(places, lengths).astype(np.int64)
+    values, inverse = np.unique(flat[ends], return_inverse=True)
+    return values, np.bincount(inverse, lengths).astype(np.int64)
 
 
 def below(root: Path, path: str) -> str:

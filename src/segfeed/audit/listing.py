@@ -68,15 +68,16 @@ def list_dataset(
             )
         return DatasetListing(data.root, data.format, data.why, (data,))
     dataset = open_dataset(data, **scan_options)
-    names, root = dataset.split_names, dataset.layout.root
+    names, root, why = dataset.split_names, dataset.layout.root, dataset.layout.why
     if not names:
         raise SourceMissingError(str(root), found="no split", expected="at least one list or folder of samples")
     wanted = names if splits is None else list(dict.fromkeys(choose_split(name, names, root) for name in splits))
-    return _list_splits(dataset, wanted, names)
+    listing = _list_splits(dataset, root, wanted, names)
+    return listing if listing.sources else replace(listing, why=why)
 
 
-def _list_splits(dataset: Dataset, wanted: list[str], names: list[str]) -> DatasetListing:
-    layout, sources, findings, unlisted, has_legend = dataset.layout, [], [], [], True
+def _list_splits(dataset: Dataset, root: Path, wanted: list[str], names: list[str]) -> DatasetListing:
+    sources, findings, unlisted, has_legend = [], [], [], True
     for name in wanted:
         try:
             try:
@@ -85,17 +86,17 @@ def _list_splits(dataset: Dataset, wanted: list[str], names: list[str]) -> Datas
                 if dataset.legend or dataset.groups:
                     raise
                 # Nothing says what the masks mean, but photos, masks and their sizes can be checked.
-                findings.append(_legend_unusable(layout.root, error))
+                findings.append(_legend_unusable(root, error))
                 has_legend, dataset = False, replace(dataset, legend=VOC, unknown="error")
                 source = dataset.scan(name)
             sources.append(source)
         except SourceError as error:
             rule = "list-malformed" if isinstance(error, ListError) else "split-unreadable"
-            findings.append(_finding_of(error, layout.root, rule, name, _severity_of(name, names)))
+            findings.append(_finding_of(error, root, rule, name, _severity_of(name, names)))
             unlisted.append(name)
     is_whole = set(wanted) == set(names) and not any(finding.severity == "error" for finding in findings)
-    root, format_name = (sources[0].root, sources[0].format) if sources else (layout.root, "")
-    why = "; ".join(dict.fromkeys(source.why for source in sources)) or layout.why
+    root, format_name = (sources[0].root, sources[0].format) if sources else (root, "")
+    why = "; ".join(dict.fromkeys(source.why for source in sources))
     return DatasetListing(
         root, format_name, why, tuple(sources), tuple(findings), tuple(unlisted), has_legend, is_whole
     )
@@ -106,9 +107,8 @@ def _legend_unusable(root: Path, error: SegfeedError) -> Finding:
         finding = _finding_of(error, root, "legend-unusable")
         return replace(finding, expected="a legend that says what the masks mean")
     found = f"no file says what the masks mean, and {error.where} cannot show it"
-    return Finding(
-        "error", "legend-unusable", "", "", "", found, "a legend", "add a legend file, or pass legend="
-    )  # fmt: skip
+    remedy = "add a legend file, or pass legend="
+    return Finding("error", "legend-unusable", "", "", "", found, "a legend", remedy)
 
 
 def _severity_of(split: str, names: list[str]) -> Severity:

@@ -1,4 +1,4 @@
-"""Photograph the report for README, light and dark side by side; a chromium must be on the PATH."""
+"""Draw the picture of the report for README, light and dark side by side; it takes a chromium on the PATH."""
 
 import io
 import shutil
@@ -13,7 +13,7 @@ from segfeed.pictures.report.page import write_report
 GAP_PX, LEFT_PX, RIGHT_PX = 24, 900, 676
 
 
-def photograph_report(path: Path) -> None:
+def draw_report(path: Path) -> None:
     """Write the report of the sample and photograph it: the page, a photo opened, and the classes."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as started:
         # The report names the dataset's folder: this one is nobody's.
