@@ -17,7 +17,7 @@ def draw_report(path: Path) -> None:
     """Write the report of the sample and photograph it: the page, a photo opened, and the classes."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as started:
         # The report names the dataset's folder: this one is nobody's.
-        report = write_report(Path(folder) / "report.html", "sample", cache_dir="/tmp/segfeed")  # noqa: S108 - as said
+        report = write_report("sample", Path(folder) / "report.html", cache_dir="/tmp/segfeed")  # noqa: S108 - as said
         browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
 
         def open_page(scheme: str, height: int) -> Page:

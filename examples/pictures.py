@@ -17,11 +17,11 @@ from segfeed.pictures.figures.canvas import (
     PALE_INK,
     PAPER,
     WIDTH_PX,
-    Page,
+    Canvas,
     legend_height,
     percent,
 )
-from segfeed.pictures.figures.panels import CAPTION_PX, GAP_PX, Grid, caption, place, spread, title_of
+from segfeed.pictures.figures.panels import CAPTION_PX, GAP_PX, Grid, caption, show_thumb, spread, title_of
 from segfeed.pictures.paint import Swatch, Thumb, paint_labels
 from segfeed.scoring.predictions import read_prediction, score_folder
 
@@ -40,7 +40,7 @@ def draw_curves(loss: Sequence[float], miou: Sequence[float], path: Path) -> Non
         path: a .png file.
     """
     epochs = len(miou)
-    page = Page(HEADER_PX + _PLOT_PX[1] + 110)
+    page = Canvas(HEADER_PX + _PLOT_PX[1] + 110)
     page.head(
         "learning curve", f"{len(loss):,} batches in {epochs} epochs, val scored after each, whole and without void"
     )
@@ -71,7 +71,7 @@ def draw_predictions(reader: Source | Pack, folder: Path, path: Path) -> None:
     tops = [HEADER_PX + CAPTION_PX + row * (cell[1] + GAP_PX) for row in range(4)]
     swatches = _by_iou(score)
 
-    page = Page(tops[3] + legend_height(swatches, "") + 36)
+    page = Canvas(tops[3] + legend_height(swatches, "") + 36)
     page.head(
         f"{title_of(reader)}, predicted",
         f"{len(columns)} of {len(reader)} photos, spread evenly, none of which was learned from; mIoU of all: {percent(score.miou)}",
@@ -86,7 +86,7 @@ def draw_predictions(reader: Source | Pack, folder: Path, path: Path) -> None:
         ids = predicted.fitted(*cell[::-1]).labels
         panels = image, paint_labels(labels, score.legend), paint_labels(ids, score.legend)
         for top, pixels in zip(tops, panels, strict=False):
-            place(page, (x, top), cell, pixels, labelled.key, labelled)
+            show_thumb(page, (x, top), cell, pixels, labelled.key, labelled)
     page.done(path)
 
 
@@ -107,7 +107,7 @@ def _by_iou(score: Score) -> list[Swatch]:
     return sorted(known, key=lambda swatch: -(swatch.share or 0))
 
 
-def _plot(page: Page, left_px: int, epochs: int, title: str) -> Axes:
+def _plot(page: Canvas, left_px: int, epochs: int, title: str) -> Axes:
     """Give axes over the epochs of a training, under a title."""
     width, height = _PLOT_PX
     top = HEADER_PX + 34

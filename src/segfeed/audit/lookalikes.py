@@ -1,6 +1,6 @@
 """Lookalikes: photos that show nearly the same, found by a perceptual hash and confirmed on thumbnails.
 
-The hash is that of the library ImageHash, an extra (`pip install segfeed[check]`); without it nothing is looked for.
+The hash is that of the library ImageHash, an extra (`pip install segfeed[check]`); without it photos are not compared.
 """
 
 import importlib.util
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-_ROWS = 48  # about how many rows of a photo are looked at
+_ROWS = 48  # about how many rows of a photo are hashed
 _SIDE = 32
 _BITS = 64
 MAX_BITS = 10
@@ -24,59 +24,56 @@ _SET_BITS = np.array([byte.bit_count() for byte in range(256)], np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """Hold what a photo looks like: a perceptual hash of 64 bits, and a gray thumbnail uint8 (16, 16)."""
+class Appearance:
+    """What a photo looks like: a perceptual hash of 64 bits, and a gray thumbnail uint8 (16, 16)."""
 
     bits: int
     thumb: npt.NDArray[np.uint8]
 
 
-def can_look() -> bool:
-    """Tell whether ImageHash is installed; load it if so, since threads would wait for each other's import."""
+def can_compare() -> bool:
+    """Check whether ImageHash is installed; load it if so, since threads would wait for each other's import."""
     if importlib.util.find_spec("imagehash") is None:
         return False
     importlib.import_module("imagehash")
     return True
 
 
-def look_at(image: npt.NDArray[np.uint8]) -> Look:
-    """Look at a photo.
-
-    Args:
-        image: uint8 (H, W, 3).
-    """
+def measure_appearance(image: npt.NDArray[np.uint8]) -> Appearance:
+    """Hash and shrink a photo, uint8 (H, W, 3)."""
     import imagehash  # noqa: PLC0415 - an extra
 
-    # Green comes close to brightness, and some rows of it to all: averaging every pixel would take half as long as decoding.
+    # Green comes close to brightness, and some of its rows to all of them: to average every pixel would take half as
+    # long as decoding.
     rows = np.ascontiguousarray(image[:: max(image.shape[0] // _ROWS, 1), :, 1])
     small = Image.fromarray(rows).resize((_SIDE, _SIDE), Image.Resampling.BOX)
     bits = np.packbits(imagehash.dhash(small).hash)
-    return Look(int.from_bytes(bits.tobytes(), "big"), np.array(small.reduce(2)))
+    return Appearance(int.from_bytes(bits.tobytes(), "big"), np.array(small.reduce(2)))
 
 
-def group_lookalikes(looks: list[Look]) -> list[list[int]]:
+def group_lookalikes(appearances: list[Appearance]) -> list[list[int]]:
     """Group photos that show nearly the same; in a group each photo is like at least one other.
 
     Two hashes that differ in at most 10 bits agree entirely in at least one of 11 bands of bits, so only photos that
     share a band are compared, all of a band's neighbours at once.
 
     Returns:
-        groups: of two or more places in `looks`, each sorted.
+        groups: of two or more indices into `appearances`, each sorted.
     """
-    if len(looks) < 2:
+    if len(appearances) < 2:
         return []
-    bits = np.array([look.bits for look in looks], np.uint64)
-    thumbs = np.stack([look.thumb for look in looks])
-    found = np.arange(len(looks))  # the first member of each photo's group, as far as it is known
-    # Equal hashes come first, each photo beside the one most like it in brightness: thousands of equal frames become one.
+    bits = np.array([one.bits for one in appearances], np.uint64)
+    thumbs = np.stack([one.thumb for one in appearances])
+    found = np.arange(len(appearances))  # the first member of each photo's group, as far as it is known
+    # Compare equal hashes first, each photo with the one nearest in brightness: thousands of equal frames become one.
     order = np.lexsort((thumbs.mean(axis=(1, 2)), bits))
     equal = bits[order[:-1]] == bits[order[1:]]
     _join(found, *_alike(bits, thumbs, order[:-1][equal], order[1:][equal]))
-    asked = np.flatnonzero(found == np.arange(len(looks)))
+    asked = np.flatnonzero(found == np.arange(len(appearances)))
     for shift, mask in _bands():
         keys = bits >> shift & mask
         order = asked[np.argsort(keys[asked], kind="stable")]
-        for step in range(1, len(asked)):
+        for step in range(1, len(asked)):  # neighbours in the band, then next but one, until none share its bits
             one, two = order[:-step], order[step:]
             near = keys[one] == keys[two]
             if not near.any():
@@ -84,8 +81,8 @@ def group_lookalikes(looks: list[Look]) -> list[list[int]]:
             near &= found[one] != found[two]
             _join(found, *_alike(bits, thumbs, one[near], two[near]))
     groups: dict[int, list[int]] = {}
-    for place, first in enumerate(found.tolist()):
-        groups.setdefault(first, []).append(place)
+    for index, first in enumerate(found.tolist()):
+        groups.setdefault(first, []).append(index)
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -97,7 +94,7 @@ def _bands() -> list[tuple[np.uint64, np.uint64]]:
 def _alike(
     bits: npt.NDArray[np.uint64], thumbs: npt.NDArray[np.uint8], one: npt.NDArray[Any], two: npt.NDArray[Any]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Keep the pairs of places whose hashes and thumbnails are alike."""
+    """Keep the pairs of indices whose hashes and thumbnails are alike."""
     differing = np.ascontiguousarray(bits[one] ^ bits[two]).view(np.uint8).reshape(-1, 8)
     near = _SET_BITS[differing].sum(axis=1) <= MAX_BITS
     one, two = one[near], two[near]

@@ -12,14 +12,14 @@ from segfeed.system.storage import write_over
 
 @dataclass(frozen=True, slots=True)
 class FixedList:
-    """Hold what became of a split's list.
+    """What became of a split's list.
 
     Attributes:
         split: the split's name.
-        path: the list that was written; None where nothing could be listed, or nothing would be left.
+        path: the list that was written; None if nothing could be listed, or nothing would be left.
         kept: how many samples it names.
         left_out: the samples that it leaves out.
-        readable: False where the split could not be listed.
+        readable: False if the split could not be listed.
     """
 
     split: str
@@ -54,22 +54,26 @@ def write_fixed_lists(audit: Audit, to: str | os.PathLike[str], *, overwrite: bo
         OptionError: a list exists, or one file is to take several splits; nothing was written.
         StorageError: a list cannot be written.
     """
-    place = Path(to).expanduser()
-    is_folder = place.is_dir() or str(to).endswith(os.sep) or (len(audit.splits) > 1 and not place.suffix)
+    target = Path(to).expanduser()
+    is_folder = target.is_dir() or str(to).endswith(os.sep) or (len(audit.splits) > 1 and not target.suffix)
     if len(audit.splits) > 1 and not is_folder:
         names = ", ".join(checked.split for checked in audit.splits)
-        raise OptionError(f"{to} is one file, but {names} were checked; pass a folder, or check one split.")
-    fixed = [_fix(checked, place / f"{checked.split}.txt" if is_folder else place) for checked in audit.splits]
+        raise OptionError(
+            str(to), found=f"one file, but {names} were checked", remedy="pass a folder, or check one split"
+        )
+    fixed = [_fix(checked, target / f"{checked.split}.txt" if is_folder else target) for checked in audit.splits]
     written = [(one.path, kept) for one, kept in fixed if one.path is not None]
     for path, _ in written:
         if path.exists() and not overwrite:
-            raise OptionError(f"{path} exists; pass --force to overwrite it, or another place.")
+            raise OptionError(
+                str(path), found="the file exists", remedy="pass --force to overwrite it, or another folder"
+            )
     for path, kept in written:
         try:
             write_over(path, "".join(f"{key}\n" for key in kept).encode())
         except OSError as error:
             raise StorageError(
-                f"{path}: the list cannot be written ({error.strerror}); choose another place."
+                str(path), found=f"the list cannot be written ({error.strerror})", remedy="choose another folder"
             ) from error
     return [one for one, _ in fixed]
 

@@ -16,15 +16,15 @@ Likely = Literal["plain", "blended", "lossy", "photo"]
 Points = npt.NDArray[np.int64]
 
 _ANCHORS = 16  # known values between which blends are looked for, the most frequent ones
-_EXAMINED = 4096  # unknown values that are looked at, the most frequent ones
+_EXAMINED = 4096  # unknown values that are examined, the most frequent ones
 _VOID = "void"
-_NOWHERE = -1000  # where a palette index without a colour stands: far from every colour
+_NOWHERE = -1000  # coordinate of a palette index without a colour: far from every colour
 
 # What objects know: VOC's colours, and the indices beside them.
 _OBJECTS = Legend(tuple(f"object {n}" for n in range(254)))
 
-# Measured on 15 VOC masks, as colours, as indices and with two values, each saved as JPEG of quality 60 to 95 and resized
-# to 0.3 to 4 times its size by bilinear, bicubic, box and Lanczos filters, and on 47 photos:
+# Measured on 15 VOC masks, as colours, as indices and with two values, each saved as JPEG of quality 60 to 95 and
+# resized to 0.3 to 4 times its size by bilinear, bicubic, box and Lanczos filters, and on 47 photos:
 # the values that fill a hundredth each fill 67 to 99 % of such masks together, and at most 30 % of a photo in colours;
 # of the unknown pixels at least 7 % of a resized mask lie on the middle of a line between two known values, and at most
 # 4 % of a JPEG's.
@@ -39,7 +39,7 @@ _NOISE_VALUES = 256  # so many are noise, flat or not: in a JPEG whole blocks ma
 
 @dataclass(frozen=True, slots=True)
 class Unknowns:
-    """Hold what was measured of the unknown values of a mask.
+    """What was measured of the unknown values of a mask.
 
     Attributes:
         likely: "blended" as if resized with interpolation, "lossy" as if saved as JPEG, "photo" as if it were one, or
@@ -53,7 +53,7 @@ class Unknowns:
         example: the most frequent unknown value, such as "colour (12, 200, 7)".
         example_pixels: how many pixels hold it.
         nearest: the known value nearest to it, such as "bird (0, 128, 128)".
-        box: what the unknown pixels lie in.
+        box: around the unknown pixels.
         indices: the unknown values of a mask of bare indices, sorted.
     """
 
@@ -73,7 +73,7 @@ class Unknowns:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Known:
-    """Hold what an encoder knows: points (K, 3) of colours or (K, 1) of indices, and the name of each; void after the classes."""
+    """What an encoder knows: points (K, 3) of colours or (K, 1) of indices, classes before void, and their names."""
 
     points: Points
     names: tuple[str, ...]
@@ -81,7 +81,7 @@ class _Known:
 
 
 def measure_unknowns(stored: StoredMask, encoder: Encoder) -> Unknowns | None:
-    """Measure the unknown values of a mask; None where every value is known.
+    """Measure the unknown values of a mask; return None if every value is known.
 
     >>> mask = StoredMask(np.array([[0, 0, 7], [0, 0, 7]], np.uint8), None)
     >>> found = measure_unknowns(mask, Legend(("background", "cat")))
@@ -89,12 +89,12 @@ def measure_unknowns(stored: StoredMask, encoder: Encoder) -> Unknowns | None:
     ('index 7', 2, 'cat (1)', (0, 2, 2, 1))
     """
     codes = stored.pixels if stored.pixels.ndim == 2 else colour_codes(stored.pixels)
-    values, places, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    values, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
     points, known = _points(values, stored), _known(stored, encoder)
     strange = ~known_values(values, stored, encoder)
     if not strange.any():
         return None
-    where = strange[places].reshape(codes.shape)
+    where = strange[inverse].reshape(codes.shape)
     rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
     example = int(np.argmax(np.where(strange, counts, 0)))
     filling = counts >= _FILL_SHARE * codes.size
@@ -115,7 +115,7 @@ def measure_unknowns(stored: StoredMask, encoder: Encoder) -> Unknowns | None:
 
 
 def known_values(values: npt.NDArray[Any], stored: StoredMask, encoder: Encoder) -> npt.NDArray[np.bool_]:
-    """Tell which of a mask's values, indices or codes of colours, a legend knows.
+    """Find which of a mask's values, indices or codes of colours, a legend knows: bool (N,).
 
     >>> mask = StoredMask(np.array([[0, 7, 255]], np.uint8), None)
     >>> known_values(mask.pixels[0], mask, Legend(("background", "cat")))
@@ -133,6 +133,7 @@ def _likely(
     known: _Known,
 ) -> Likely:
     unknown = int(strange.sum())
+    # A pixel is flat if it equals the ones above and left of it.
     equal = (codes[1:, 1:] == codes[:-1, 1:]) & (codes[1:, 1:] == codes[1:, :-1])
     flat = (equal & where[1:, 1:]).sum() / where.sum()
     if unknown < 2 or (flat >= _FLAT_SHARE and unknown < _NOISE_VALUES):
@@ -146,7 +147,7 @@ def _likely(
 
 
 def _between(points: Points, counts: npt.NDArray[np.int64], strange: npt.NDArray[np.bool_], known: _Known) -> float:
-    """Measure which share of the unknown pixels lies on the middle of a line between two known values."""
+    """Measure which share of the unknown pixels lies near the middle of a line between two known values."""
     present = np.flatnonzero(~strange & (counts >= counts.sum() / 1000))
     anchors = points[present[np.argsort(-counts[present])][:_ANCHORS]]
     # Thin void borders may survive nowhere unblended, so void is always one end of a line.
@@ -156,6 +157,7 @@ def _between(points: Points, counts: npt.NDArray[np.int64], strange: npt.NDArray
     middle = np.zeros(len(asked), np.bool_)
     for number, start in enumerate(anchors):
         for end in anchors[:number]:
+            # How far along the line from start (0) to end (1) each value lies, and how far off the line.
             along = (points[asked] - start) @ (end - start) / ((end - start) @ (end - start))
             off = np.abs(points[asked] - start - along[:, None] * (end - start)).max(axis=1)
             middle |= (off <= 2) & (along > 0.2) & (along < 0.8)  # 2 for rounding
@@ -163,7 +165,7 @@ def _between(points: Points, counts: npt.NDArray[np.int64], strange: npt.NDArray
 
 
 def _points(values: npt.NDArray[Any], stored: StoredMask) -> Points:
-    """Place stored values: indices on a line (N, 1), colours in space (N, 3)."""
+    """Return stored values as points: indices on a line (N, 1), colours in space (N, 3)."""
     if stored.pixels.ndim != 2:
         return np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1).astype(np.int64)
     if stored.palette is None:
@@ -175,7 +177,7 @@ def _points(values: npt.NDArray[Any], stored: StoredMask) -> Points:
 
 
 def _number(points: Points) -> Points:
-    """Give every point a number of its own."""
+    """Return a number of its own for every point."""
     numbers: Points = points @ (1 << 8 * np.arange(points.shape[1]))
     return numbers
 
@@ -186,7 +188,7 @@ def _is_bare(stored: StoredMask) -> bool:
 
 def _known(stored: StoredMask, encoder: Encoder) -> _Known:
     """List what an encoder knows of a mask's kind: its colours, or its bare indices."""
-    legend = encoder if isinstance(encoder, Legend) else _OBJECTS
+    legend = encoder if isinstance(encoder, Legend) else _OBJECTS  # needs its indices, which encoders need not have
     if _is_bare(stored):
         points = np.array(legend.indices + legend.void_indices, np.int64)[:, None]
         spelled = [f"({index})" for index in legend.indices + legend.void_indices]

@@ -1,16 +1,15 @@
-"""Verification: read everything again, and compare it with what was recorded. Nothing is taken on trust, no stamp, no name."""
+"""Verification: read everything again and compare it with what was recorded; no stamp and no name is trusted."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from segfeed.audit.class_counts import count_classes
 from segfeed.audit.findings import Finding
 from segfeed.datasets.source import Source
 from segfeed.packs.fingerprints import FileHashes, fingerprint_of, hash_files, hash_record, settings_digest
 from segfeed.packs.manifest import peek_manifest
 from segfeed.packs.pack import Pack, find_pack, find_packs, last_used_s
-from segfeed.pixels.legend import Legend
-from segfeed.pixels.lookup import count_labels
 from segfeed.system.work import in_order, show_progress
 
 _AGAIN = "remove {folder} and pack again"
@@ -21,13 +20,13 @@ def verify_pack(pack: Pack, *, threads: int | None = None) -> list[Finding]:
     """Hash and count every stored pair again, and compare with what the pack recorded of it.
 
     Args:
-        pack: what `segfeed.make_pack` gave.
-        threads: how many pairs are read at once; all cores where it is None.
+        pack: from `segfeed.make_pack`.
+        threads: how many pairs are read at once; None for all cores.
 
     Returns:
         findings: one for each pair that is not what was stored; none for a sound pack.
     """
-    classes = len(pack.legend) if isinstance(pack.legend, Legend) else None
+    has_classes = bool(pack.legend.names)
     remedy = _AGAIN.format(folder=pack.folder)
     file = pack.rows.path.name
 
@@ -36,10 +35,7 @@ def verify_pack(pack: Pack, *, threads: int | None = None) -> list[Finding]:
         found = None
         if hash_record(pair) != pack.rows.checksums[index]:
             found = "the stored pixels do not fit their checksum"
-        elif (
-            classes is not None
-            and not (count_labels(pair.labels)[[*range(classes), pack.legend.void]] == pack.pixels[index]).all()
-        ):
+        elif has_classes and not (count_classes(pair.labels, pack.legend) == pack.pixels[index]).all():
             found = "the recorded pixel counts are not those of the stored labels"
         if found is None:
             return None
@@ -59,7 +55,7 @@ def verify_pack(pack: Pack, *, threads: int | None = None) -> list[Finding]:
 def verify_source(
     source: Source, *, cache_dir: str | os.PathLike[str] | None = None, threads: int | None = None
 ) -> list[Finding]:
-    """Hash every file of a source again, and compare with what was packed; the findings of `match_pack`."""
+    """Hash every file of a source again and compare with what was packed; return the findings of `match_pack`."""
     return match_pack(source, cache_dir=cache_dir, threads=threads)[1]
 
 
@@ -69,13 +65,13 @@ def match_pack(
     """Hash every file of a source again, and compare with the pack that would be used for it, or was made last.
 
     Args:
-        source: what `segfeed.scan` found.
-        cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder where it is None.
-        threads: how many files are read at once; all cores where it is None.
+        source: from `segfeed.scan`.
+        cache_dir: where packs lie; None for $SEGFEED_CACHE or the user's cache folder.
+        threads: how many files are read at once; None for all cores.
 
     Returns:
-        pack: the one that would be used; None where the next run makes one.
-        findings: an error for each file that is not the one in the pack that would be used; where there is no such pack, a
+        pack: the one that would be used; None if the next run makes one.
+        findings: an error for each file that is not the one in the pack that would be used; if there is no such pack, a
             warning for each file that changed since this split was packed, or a note that it never was.
     """
     if (pack := find_pack(source, cache_dir=cache_dir)) is not None:
@@ -94,13 +90,13 @@ def match_pack(
 
 def _packed_before(source: Source, cache_dir: str | os.PathLike[str] | None) -> tuple[list[Path], Path | None]:
     """List the packs of equal settings, whatever files they were made of; and find the last one made of this split."""
-    settings, place = settings_digest(source), (str(source.root), source.split, source.task)
+    settings, split_of = settings_digest(source), (str(source.root), source.split, source.task)
     manifests = {folder: peek_manifest(folder) or {} for folder in find_packs(cache_dir)}
     known = [folder for folder, manifest in manifests.items() if manifest.get("settings") == settings]
     made = [
         (str(manifest.get("created")), last_used_s(folder), folder)
         for folder, manifest in manifests.items()
-        if tuple(manifest.get(word) for word in ("root", "split", "task")) == place
+        if tuple(manifest.get(word) for word in ("root", "split", "task")) == split_of
     ]
     return known, max(made)[2] if made else None
 
@@ -113,7 +109,7 @@ def _absent(source: Source) -> Finding:
 
 
 def _stale(source: Source, pack: Pack, hashes: FileHashes) -> list[Finding]:
-    """Blame the files that are not those of the pack that would be used for them."""
+    """List the files that are not those of the pack that would be used for them."""
     remedy = f"{_RESTORE}, else {_AGAIN.format(folder=pack.folder)}"
     found = "other bytes than were packed, though size and times are the same"
     return [
@@ -128,7 +124,7 @@ def _stale(source: Source, pack: Pack, hashes: FileHashes) -> list[Finding]:
 
 
 def _changed(source: Source, pack: Pack, hashes: FileHashes) -> list[Finding]:
-    """Name the files that are no longer those of the last pack, which will not be used for them."""
+    """List the files that are no longer those of the last pack, which will not be used for them."""
     found = f"other bytes than were packed at {pack.manifest['created']}"
     remedy = f"{_RESTORE}, else run `segfeed pack`, which makes a new pack"
     return [
@@ -138,7 +134,7 @@ def _changed(source: Source, pack: Pack, hashes: FileHashes) -> list[Finding]:
 
 
 def _differences(source: Source, pack: Pack, hashes: FileHashes) -> Iterator[tuple[str, str]]:
-    """Compare the files of all samples that were packed: key and name of each that differs."""
+    """Compare the files of all samples that were packed: yield key and name of each that differs."""
     columns = (pack.rows.table[column].to_pylist() for column in ("photo_sha256", "mask_sha256"))
     packed = dict(zip(pack.keys, zip(*columns, strict=True), strict=True))
     for sample, now in zip(source.samples, hashes, strict=True):

@@ -9,8 +9,7 @@ from rich.columns import Columns
 from rich.console import Console
 from rich.text import Text
 
-from segfeed.audit.stats import Statistics
-from segfeed.audit.stats import count as count_pixels
+from segfeed.audit.stats import Statistics, count_split
 from segfeed.cli.options import (
     AsJson,
     Crop,
@@ -117,7 +116,7 @@ def stats(
     """Count pixels and images of each class, void, sizes, mean and std, class weights, and what a crop keeps."""
     size = crop_size(crop)
     samples = source.scan(split)
-    counted = count_pixels(samples, threads=threads)
+    counted = count_split(samples, threads=threads)
     if as_json:
         print_json({"name": samples.name, "split": split, **counted.to_json(size)})
     else:

@@ -41,9 +41,9 @@ def score(
     labelled = source.scan(split)
     scored = score_folder(predictions, labelled, threads=threads)
     if picture is not None:
-        from segfeed.pictures.figures.confusion import draw_confusion  # noqa: PLC0415 - the same
+        from segfeed.pictures.figures.confusion import show_confusion  # noqa: PLC0415 - the same
 
-        draw_confusion(scored, title=f"{labelled.name} · {split}", path=picture)
+        show_confusion(scored, title=f"{labelled.name} · {split}", path=picture)
     if as_json:
         described = {"name": labelled.name, "split": split, "images": len(labelled), **scored.to_json()}
         print_json(described | ({} if picture is None else {"picture": str(picture)}))

@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from segfeed.pixels.legend import Legend
-from segfeed.pixels.lookup import Encoder, Labels, count_labels
+from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.pair import Pair
 from segfeed.pixels.palette import Colour
 from segfeed.plans.rows import intersect
@@ -22,16 +21,16 @@ _PERIOD_PX, _STRIPE_PX = 9, 2
 _MAX_TALL = 1.5  # a thumbnail is at most this much taller than its box is wide
 
 MAX_SWATCHES = 20
-"""How many classes a picture names; the rest is summed up."""
+"""How many classes a legend lists; the rest is summed up."""
 
 
 class Swatch(NamedTuple):
-    """Hold one line of a drawn legend.
+    """One line of the legend below a picture.
 
     Attributes:
         name: of a class, of an object, of void, or of what is summed up.
         colour: red, green, blue; None for void.
-        share: of all pixels, 0..1; None where nothing was counted.
+        share: of all pixels, 0..1; None if nothing was counted.
         summed: whether the line stands for several classes, which have no colour and no bar of their own.
     """
 
@@ -43,7 +42,7 @@ class Swatch(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Thumb:
-    """Hold a pair at the size at which it is shown.
+    """A pair at the size at which it is shown.
 
     Attributes:
         key: the sample's key.
@@ -71,7 +70,7 @@ class Thumb:
 
 
 def fit(height: int, width: int, box_height: int, box_width: int) -> tuple[int, int]:
-    """Give the (height, width) in px that fill a box and keep the proportions.
+    """Return the (height, width) in px that fill a box and keep the proportions.
 
     >>> fit(375, 500, 300, 240)
     (180, 240)
@@ -86,15 +85,29 @@ def shrink(pair: Pair, height: int, width: int) -> Pair:
     >>> shrink(Pair(np.zeros((4, 4, 3), np.uint8), np.eye(4, dtype=np.uint8)), 2, 2).labels.tolist()
     [[1, 0], [0, 1]]
     """
-    old_height, old_width = pair.labels.shape
-    if (old_height, old_width) == (height, width):
+    if pair.labels.shape == (height, width):
         return pair
-    rows = (2 * np.arange(height) + 1) * old_height // (2 * height)
-    columns = (2 * np.arange(width) + 1) * old_width // (2 * width)
-    few = height > 3 * old_height  # so few pixels are shown as the squares that they are
+    few = height > 3 * len(pair.labels)  # show so few pixels as squares
     picture = Image.fromarray(np.ascontiguousarray(pair.image))
     resized = picture.resize((width, height), Image.Resampling.NEAREST if few else Image.Resampling.HAMMING)
-    return Pair(np.asarray(resized), pair.labels[np.ix_(rows, columns)])
+    return Pair(np.asarray(resized), nearest(pair.labels, height, width))
+
+
+def nearest(pixels: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
+    """Resize pixels (H, W) or (H, W, 3) by taking the nearest, so that no label and no colour is invented."""
+    rows = (2 * np.arange(height) + 1) * pixels.shape[0] // (2 * height)
+    columns = (2 * np.arange(width) + 1) * pixels.shape[1] // (2 * width)
+    return np.asarray(pixels[rows[:, None], columns])
+
+
+def evenly(total: int, count: int) -> list[int]:
+    """Choose at most `count` of the indices 0 .. total - 1, spread evenly.
+
+    >>> evenly(9, 3)
+    [0, 4, 8]
+    """
+    indices: list[int] = np.linspace(0, total - 1, min(count, total)).round().astype(int).tolist()
+    return indices
 
 
 def _striped(height: int, width: int) -> npt.NDArray[np.bool_]:
@@ -111,6 +124,7 @@ def hatch(height: int, width: int) -> Pixels:
 def paint_labels(labels: Labels, legend: Encoder) -> Pixels:
     """Paint labels (H, W) in the legend's colours, uint8 (H, W, 3); void is hatched, whatever its stored colour.
 
+    >>> from segfeed.pixels.legend import Legend
     >>> paint_labels(np.array([[1]], np.uint8), Legend(("background", "cat")))[0, 0].tolist()
     [128, 0, 0]
     """
@@ -123,13 +137,14 @@ def paint_labels(labels: Labels, legend: Encoder) -> Pixels:
 def overlay(pair: Pair, legend: Encoder) -> Pixels:
     """Lay translucent labels over their image, with a light line where classes meet; uint8 (H, W, 3).
 
-    Black, which is the background's colour in most legends, only dims. Where all is void, the image is left as it is.
+    Black, which is the background's colour in most legends, only dims. If all is void, the image stays as it is.
     """
     image, labels = pair
     void = labels == legend.void
     if void.all():
         return np.array(image)
     colours = paint_labels(labels, legend)
+    # How much of the label's colour: void hides most, black (background) only dims.
     weight = np.where(void, 0.7, np.where(colours.any(axis=-1), 0.55, 0.3))[..., None]
     mixed = image * (1 - weight) + colours * weight
     line = _borders(labels, void)
@@ -139,7 +154,7 @@ def overlay(pair: Pair, legend: Encoder) -> Pixels:
 
 
 def _borders(labels: Labels, void: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Mark the pixels right above or left of another class; void draws its own line."""
+    """Mark the pixels right above or left of another class; void needs no line."""
     line = np.zeros(labels.shape, np.bool_)
     for here, there in (
         ((slice(None, -1), slice(None)), (slice(1, None), slice(None))),
@@ -157,54 +172,47 @@ def outside(row: Any, height: int, width: int) -> npt.NDArray[np.bool_]:
 
 
 def mark_padding(image: Pixels, mask: npt.NDArray[np.bool_]) -> Pixels:
-    """Draw thin stripes over the padding of an image uint8 (H, W, 3), which otherwise stays as it is."""
+    """Paint thin stripes over the padding of an image uint8 (H, W, 3); all other pixels stay as they are."""
     striped = mask & _striped(*mask.shape)
     return np.where(striped[..., None], np.array(_PADDING_STRIPE, np.uint8), image)
 
 
-def count_pixels(labels: Labels, legend: Encoder) -> npt.NDArray[np.int64]:
-    """Count pixels: int64 (classes + 1,), of each class, then of void; (0,) for object ids."""
-    if not isinstance(legend, Legend):
-        return np.zeros(0, np.int64)
-    return count_labels(labels)[[*range(len(legend)), legend.void]]
-
-
 def swatches(legend: Encoder, counts: npt.NDArray[np.int64], seen: set[int]) -> list[Swatch]:
-    """List what a drawn legend names: the most frequent classes first, further ones in one line, void last.
+    """List the lines of a legend: the most frequent classes first, further ones in one line, void last.
 
     Args:
         legend: the classes, or objects.
-        counts: pixels of each class, then of void; empty for objects.
+        counts: int64 (classes + 1,), pixels of each class, then of void.
         seen: the ids that are shown, for objects.
     """
     rest: float | None = None
     void: float | None = None
-    if isinstance(legend, Legend):
+    if legend.names:
         shares = counts / max(int(counts.sum()), 1)
-        order = [i for i in np.argsort(-shares[:-1], kind="stable").tolist() if counts[i]]
-        listed = [Swatch(legend.names[i], legend.colours[i], float(shares[i])) for i in order[:MAX_SWATCHES]]
-        rest, void = float(shares[order[MAX_SWATCHES:]].sum()), float(shares[-1])
+        ids = [i for i in np.argsort(-shares[:-1], kind="stable").tolist() if counts[i]]
+        rest, void = float(shares[ids[MAX_SWATCHES:]].sum()), float(shares[-1])
     else:
-        order = sorted(seen - {legend.void})
-        colours = legend.paint(np.array([order[:MAX_SWATCHES]], legend.dtype))[0].tolist()
-        names = [f"object {i}" if i else "background" for i in order]
-        listed = [Swatch(name, (c[0], c[1], c[2]), None) for name, c in zip(names, colours, strict=False)]
-    if len(order) > MAX_SWATCHES:
-        listed.append(Swatch(f"+ {len(order) - MAX_SWATCHES} more", (255, 255, 255), rest, summed=True))
+        ids = sorted(seen - {legend.void})
+    shown = ids[:MAX_SWATCHES]
+    listed = []
+    for i, (red, green, blue) in zip(shown, legend.paint(np.array([shown], legend.dtype))[0].tolist(), strict=True):
+        if legend.names:
+            listed.append(Swatch(legend.names[i], (red, green, blue), float(shares[i])))
+        else:
+            listed.append(Swatch(f"object {i}" if i else "background", (red, green, blue), None))
+    if len(ids) > MAX_SWATCHES:
+        listed.append(Swatch(f"+ {len(ids) - MAX_SWATCHES} more", (255, 255, 255), rest, summed=True))
     return [*listed, Swatch("void", None, void)]
 
 
 def absent(legend: Encoder, counts: npt.NDArray[np.int64], limit: int = 140) -> str:
-    """Name the classes without a pixel, in about `limit` characters; "" where there are none.
+    """List the classes without a pixel, in about `limit` characters; return "" if there are none.
 
+    >>> from segfeed.pixels.legend import Legend
     >>> absent(Legend(("background", "cat", "dog")), np.array([7, 0, 0, 0]))
     'absent: cat, dog'
     """
-    names = (
-        [name for name, count in zip(legend.names, counts, strict=False) if not count]
-        if isinstance(legend, Legend)
-        else []
-    )
+    names = [name for name, count in zip(legend.names, counts, strict=False) if not count]
     told: list[str] = []
     for name in names:
         if sum(map(len, told)) + 2 * len(told) + len(name) > limit:

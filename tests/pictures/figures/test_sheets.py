@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from PIL import Image
 import segfeed
 from segfeed import Batch, BatchFormat, Draw, Legend, Loader, Plan
 from segfeed.batches.batch_format import IMAGENET
-from segfeed.errors import OptionError, StorageError
+from segfeed.errors import OptionError, SourceMissingError, StorageError
 from segfeed.pictures.figures.canvas import WIDTH_PX, percent
 from segfeed.pictures.figures.sheets import show, show_batch, show_crops, show_pairs, show_sheet
 from segfeed.pictures.paint import VOID_GROUND, VOID_STRIPE, Thumb, absent, fit, overlay, paint_labels, shrink, swatches
@@ -321,14 +322,16 @@ def test_an_object_batch_is_drawn(figures_root):
 def test_a_batch_of_another_format_or_legend_is_refused(source):
     loader = Loader(source, Plan(source.sizes, 4, Draw((20, 20))), threads=0)
     batch = next(iter(loader))
-    with pytest.raises(OptionError, match=r"images float32 \(4, 20, 20, 3\), but format says uint8 NHWC"):
-        show_batch(batch, LEGEND, format=BatchFormat(dtype="uint8"))
-    with pytest.raises(OptionError, match="format says float32 NCHW"):
-        show_batch(batch, LEGEND, format=BatchFormat(layout="NCHW"))
-    with pytest.raises(OptionError, match=r"labels hold 255, which is neither .* nor void \(-100\)"):
-        show_batch(batch, LEGEND, format=BatchFormat(void=-100))
-    with pytest.raises(OptionError, match="labels hold 1, "):
-        show_batch(batch, Legend(("ground",)), format=BatchFormat())
+    held = "but the batch holds images float32 (4, 20, 20, 3)"
+    for legend, batch_format, where, found in (
+        (LEGEND, BatchFormat(dtype="uint8"), "format", f"uint8 NHWC, {held}"),
+        (LEGEND, BatchFormat(layout="NCHW"), "format", f"float32 NCHW, {held}"),
+        (LEGEND, BatchFormat(void=-100), "batch", "label 255, which is neither a class of the legend nor void (-100)"),
+        (Legend(("ground",)), BatchFormat(), "batch", "label 1, which is neither a class of the legend nor void (255)"),
+    ):
+        with pytest.raises(OptionError) as caught:
+            show_batch(batch, legend, format=batch_format)
+        assert (caught.value.where, caught.value.found) == (where, found)
 
 
 def test_showing_a_loader_leaves_it_where_it_stands(source):
@@ -345,17 +348,34 @@ def test_showing_a_loader_leaves_it_where_it_stands(source):
     assert [axes.get_label() for axes in figure.axes[1::2]] == [f"image {n} {key}" for n, key in enumerate(first.keys)]
 
 
-def test_show_draws_a_sheet_of_a_source_and_of_a_pack(source, pack):
-    for reader in (source, pack):
-        labels = [axes.get_label() for axes in show(reader).axes]
+def test_show_makes_a_sheet_of_a_source_a_pack_and_a_path(source, pack, figures_root):
+    for data, how in (
+        (source, {}),
+        (pack, {}),
+        (figures_root, {"legend": LEGEND}),
+        (str(figures_root), {"legend": LEGEND}),
+    ):
+        labels = [axes.get_label() for axes in show(data, **how).axes]
         assert labels == ["page", *(f"overlay {key}" for key in source.keys)]
     assert len(segfeed.show(source, count=3).axes) == 4
+    assert len(segfeed.show("sample", "test", count=2).axes) == 3
 
 
-@pytest.mark.parametrize("other", [None, "sample", Path(), np.zeros((3, 3)), (1, 2)], ids=repr)
+@pytest.mark.parametrize("other", [None, np.zeros((3, 3)), (1, 2), 7], ids=repr)
 def test_show_names_what_it_accepts(other):
-    with pytest.raises(OptionError, match=r"give a Source .* a Pack .* or a Loader"):
+    with pytest.raises(OptionError) as caught:
         show(other)
+    assert (caught.value.where, caught.value.found) == ("data", type(other).__name__)
+    assert all(word in caught.value.expected for word in ("path", "Source", "Pack", "Loader"))
+
+
+@pytest.mark.parametrize("how", [{"split": "train"}, {"legend": ["a"]}])
+def test_show_takes_options_of_scan_with_a_path_only(source, how):
+    with pytest.raises(OptionError) as caught:
+        show(source, **how)
+    assert caught.value.where == "data"
+    with pytest.raises(SourceMissingError):
+        show("no such folder", **how)
 
 
 @pytest.mark.parametrize("draw", [show, show_pairs, show_sheet, show_crops])
@@ -375,20 +395,25 @@ def test_other_paths_are_refused_before_anything_is_drawn(source, path, tmp_path
     batch = next(iter(Loader(source, Plan(source.sizes, 2, Draw((20, 20))), threads=0)))
     calls = [lambda draw=draw: draw(source, path=path) for draw in (show, show_pairs, show_sheet, show_crops)]
     for call in (*calls, lambda: show_batch(batch, LEGEND, format=BatchFormat(), path=path)):
-        with pytest.raises(OptionError, match="png"):
+        with pytest.raises(OptionError) as caught:
             call()
+        assert (caught.value.where, caught.value.found) == ("path", repr(path if path == 7 else os.fspath(path)))
+        assert ".png" in caught.value.expected
     assert not list(tmp_path.iterdir())
 
 
 def test_a_path_that_cannot_be_written_is_named(source, tmp_path):
-    with pytest.raises(StorageError, match=r"nowhere.*picture\.png.*folder"):
-        show_sheet(source, count=1, path=tmp_path / "nowhere" / "picture.png")
+    path = tmp_path / "nowhere" / "picture.png"
+    with pytest.raises(StorageError) as caught:
+        show_sheet(source, count=1, path=path)
+    assert caught.value.where == str(path)
+    assert "folder" in caught.value.remedy
 
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, True, "6"])
 def test_a_count_that_is_no_count_is_refused(source, count):
     for draw in (show, show_pairs, show_sheet, show_crops):
-        with pytest.raises(OptionError, match="count="):
+        with pytest.raises(OptionError, match="count"):
             draw(source, count=count)
 
 

@@ -25,7 +25,7 @@ document.addEventListener("securitypolicyviolation", (event) => window.violation
 for (const name of ["alert", "confirm", "prompt"]) window[name] = () => window.violations.push(name);
 """
 
-# Every text that is seen, against the ground that it stands on: (ratio, words). Colours may come as rgb() or color(srgb).
+# Every text that is seen, against its background: (ratio, words). Colours may come as rgb() or color(srgb).
 CONTRASTS = """
 () => {
   const parse = (text) => {
@@ -44,7 +44,8 @@ CONTRASTS = """
     return layers.reverse().reduce((ground, layer) => over(layer, ground), [255, 255, 255]);
   };
   const light = (colour) => {
-    const [r, g, b] = colour.map((part) => part / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = colour.map((channel) => linear(channel / 255));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const found = [];
@@ -72,7 +73,8 @@ ATTACKS = """
   const attempts = [
     () => { document.body.innerHTML += "<img src=x onerror='window.hacked = 1'>"; },
     () => { document.createElement("a").setAttribute("onclick", "window.hacked = 1"); },
-    () => document.body.append(Object.assign(document.createElement("style"), { textContent: "body { display: none }" })),
+    () =>
+      document.body.append(Object.assign(document.createElement("style"), { textContent: "body { display: none }" })),
     () => document.body.append(Object.assign(document.createElement("img"), { src: "http://127.0.0.1:9/x.png" })),
     () => { fetch("http://127.0.0.1:9/").catch(() => {}); },
     () => {
@@ -150,13 +152,13 @@ def report(folder):
     put_mask(root, "unknown", unknown)
     (root / "SegmentationClass" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno")
     put_photo(root, "val_1", a_photo("val_0", (96, 128)))
-    return write_report(folder / "report.html", root, crop_size=(64, 80))
+    return write_report(root, folder / "report.html", crop_size=(64, 80))
 
 
 @pytest.fixture(scope="module")
 def clean(folder):
     """Write the report of a folder without a fault."""
-    return write_report(folder / "clean.html", make_voc(folder / "clean", {"train": ["a", "b"]}), crop_size=CROP)
+    return write_report(make_voc(folder / "clean", {"train": ["a", "b"]}), folder / "clean.html", crop_size=CROP)
 
 
 def focused(page):
@@ -295,7 +297,7 @@ def test_photo_overlay_and_labels_are_one_setting_for_all(open_page, report):
 
 
 def stage_of(page):
-    """Take the picture of the stage apart: its pixels, and how many of them a px of the photo is long."""
+    """Return the picture of the stage: its pixels, and how many of them a px of the photo is long."""
     box = page.locator(".stage .picture").bounding_box()
     shot = np.array(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
     return shot, box
@@ -370,7 +372,7 @@ def test_classes_are_sorted_by_click_and_by_key(open_page, report):
 
 def test_hostile_names_are_words_and_nothing_else(open_page, folder):
     path = folder / "hostile.html"
-    write_report(path, make_source(folder, hostile), crop_size=CROP)
+    write_report(make_source(folder, hostile), path, crop_size=CROP)
     page = open_page(path, width=360)
     assert page.evaluate("window.hacked") is None
     assert visible(PAYLOAD) in page.locator("h3").first.inner_text()

@@ -18,25 +18,27 @@ import segfeed
 from hostile_names import FILE_PAYLOAD, PAYLOAD, harmless, hostile, make_folder, make_source
 from little_voc import COLOURS, a_photo, make_voc, put_mask, put_photo, some_labels
 from segfeed import Draw, Plan, scan
+from segfeed.audit.checking import check
+from segfeed.audit.class_counts import ClassCounts
+from segfeed.audit.facts import read_facts
 from segfeed.audit.findings import Audit, Checked, Finding
 from segfeed.cli import reporting
 from segfeed.datasets.blobs import File
 from segfeed.datasets.source import Sample, Source
 from segfeed.errors import OptionError, SourceMissingError, StorageError
-from segfeed.pictures.report.album import fill_album
-from segfeed.pictures.report.charts import draw_sizes
-from segfeed.pictures.report.contents import list_findings, listed_findings
+from segfeed.pictures.report.charts import plot_sizes
+from segfeed.pictures.report.contents import choose_findings, list_findings
 from segfeed.pictures.report.gallery import choose_samples
 from segfeed.pictures.report.page import write_report
-from segfeed.pictures.report.tallies import joined_splits, tally_splits
+from segfeed.pictures.report.pictures import KeptMasks, make_pictures
 from segfeed.pictures.report.template import visible
-from segfeed.pictures.report.thumbnails import draw_picture
+from segfeed.pictures.report.thumbnails import make_thumbnail
 
 CROP = (32, 40)
 
 
 class Parsed(HTMLParser):
-    """Take a page apart: its tags with their attributes, its text by the tag around it, in order."""
+    """A parsed page: its tags with their attributes, its text by the tag around it, in order."""
 
     def __init__(self, html):
         super().__init__(convert_charrefs=True)
@@ -67,7 +69,7 @@ class Parsed(HTMLParser):
 
 
 def report(tmp_path, data, **options):
-    html = write_report(tmp_path / "report.html", data, crop_size=CROP, overwrite=True, **options).read_text("utf-8")
+    html = write_report(data, tmp_path / "report.html", crop_size=CROP, overwrite=True, **options).read_text("utf-8")
     return Parsed(html)
 
 
@@ -83,7 +85,7 @@ def colours_of(uri):
 
 @pytest.fixture(scope="module")
 def little(tmp_path_factory):
-    """Give a VOC folder without a fault: 5 train pairs, 3 val pairs, trainval joining them."""
+    """A VOC folder without a fault: 5 train pairs, 3 val pairs, trainval joining them."""
     keys = [f"{split}_{number}" for split, count in (("train", 5), ("val", 3)) for number in range(count)]
     splits = {"train": keys[:5], "val": keys[5:], "trainval": keys}
     return make_voc(tmp_path_factory.mktemp("little") / "VOC", splits)
@@ -91,7 +93,7 @@ def little(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(little, tmp_path_factory):
-    """Give the report of the folder without a fault."""
+    """The report of the folder without a fault."""
     return report(tmp_path_factory.mktemp("page"), little)
 
 
@@ -134,7 +136,7 @@ def test_splits_that_only_join_others_are_counted_and_shown_once(page):
 
 
 def test_the_policy_allows_this_style_and_this_script_and_nothing_else(tmp_path, little):
-    html = write_report(tmp_path / "report.html", little).read_text("utf-8")
+    html = write_report(little, tmp_path / "report.html").read_text("utf-8")
     (meta,) = Parsed(html).having("meta", **{"http-equiv": "Content-Security-Policy"})
     policy = dict(rule.strip().split(" ", 1) for rule in meta["content"].split(";"))
     assert policy["default-src"] == "'none'"
@@ -175,7 +177,7 @@ def test_crops_are_the_rows_of_the_plans_epoch_0(page, little):
 
 
 def test_a_crop_larger_than_its_photo_is_shown_whole(tmp_path, little):
-    parsed = Parsed(write_report(tmp_path / "report.html", little, crop_size=(60, 100)).read_text("utf-8"))
+    parsed = Parsed(write_report(little, tmp_path / "report.html", crop_size=(60, 100)).read_text("utf-8"))
     views = [found["viewbox"] for found in parsed.having("svg", **{"class": "picture"})]
     frames = parsed.having("rect", **{"class": "crop line"})
     for view, frame in zip(views[:5], frames, strict=True):
@@ -190,7 +192,7 @@ def test_a_crop_larger_than_its_photo_is_shown_whole(tmp_path, little):
 
 def test_pictures_hold_the_labels_exactly_and_the_photo_nearly(little):
     source = scan(little, "train")
-    picture = draw_picture(source, 0, 512, source.legend)
+    picture = make_thumbnail(source, 0, 512, source.legend)
     pair = source.read(0)
     mask = pixels(picture.mask.uri)
     assert mask.mode == "P"
@@ -208,7 +210,7 @@ def test_pictures_hold_the_labels_exactly_and_the_photo_nearly(little):
 def test_large_pictures_shrink_without_inventing_colours(tmp_path):
     root = make_voc(tmp_path / "VOC", {"train": ["a"]}, size=(480, 640))
     source = scan(root)
-    picture = draw_picture(source, 0, 100, source.legend)
+    picture = make_thumbnail(source, 0, 100, source.legend)
     assert (picture.photo.height, picture.photo.width) == (480, 640)
     assert pixels(picture.photo.uri).size == pixels(picture.mask.uri).size == (100, 75)
     found = {tuple(colour) for colour in colours_of(picture.mask.uri).reshape(-1, 3).tolist()}
@@ -219,19 +221,17 @@ def test_many_pictures_are_drawn_smaller(tmp_path):
     keys = [f"k{number}" for number in range(160)]
     root = make_voc(tmp_path / "VOC", {"train": keys}, size=(8, 1000))
     source = scan(root)
-    (tally,) = tally_splits((source,), source.legend)
-    widths = [
-        pixels(
-            fill_album([source], [choose_samples(tally, (8, 8), count)], [], source.legend).entries[0].picture.photo.uri
-        ).width
-        for count in (8, 160)
-    ]
+    widths = []
+    for count in (8, 160):
+        selection = choose_samples("train", source.sizes, (8, 8), count)
+        pictures = make_pictures([source], [selection], [], source.legend).pictures
+        widths.append(pixels(pictures[0].thumbnail.photo.uri).width)
     assert widths == [512, round(512 * (72 / 160) ** 0.5)]
 
 
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory):
-    """Give a VOC folder in which each pair of train has a fault of its own."""
+    """A VOC folder in which each pair of train has a fault of its own."""
     keys = ["blended", "damaged", "gone", "jpeg", "photo", "sound", "transposed", "unknown"]
     root = make_voc(tmp_path_factory.mktemp("broken") / "VOC", {"train": keys, "val": ["other"]})
     masks, photos = root / "SegmentationClass", root / "JPEGImages"
@@ -267,7 +267,7 @@ def findings_of(parsed):
 
 def test_every_finding_about_a_sample_is_shown_on_its_picture(tmp_path, broken):
     shown = findings_of(report(tmp_path, broken))
-    audit = segfeed.audit.checking.check(broken, crop_size=CROP)
+    audit = check(broken, crop_size=CROP)
     assert [rule for rule, _, _ in shown] == [finding.rule for finding in audit]
     for finding, (_, keys, _) in zip(audit, shown, strict=True):
         assert keys[:1] == ([finding.key] if finding.key else keys[:1]), finding
@@ -292,7 +292,7 @@ def test_photo_and_mask_of_different_sizes_stand_side_by_side(tmp_path, broken):
     photo = source.samples[0].photo
     mask = File.of(str(broken / "SegmentationClass" / "transposed.png"))
     sample = Sample("transposed", photo, mask)
-    picture = draw_picture(Source(broken, "voc", "val", "semantic", (sample,), source.legend), 0, 512, source.legend)
+    picture = make_thumbnail(Source(broken, "voc", "val", "semantic", (sample,), source.legend), 0, 512, source.legend)
     assert picture.mask_left > 64
     assert (picture.height, picture.width) == (64, picture.mask_left + 48)
 
@@ -301,7 +301,7 @@ def test_what_the_legend_does_not_know_is_shown_in_its_stored_colour(broken):
     whole = scan(broken, "val")
     mask = File.of(str(broken / "SegmentationClass" / "unknown.png"))
     source = Source(broken, "voc", "v", "semantic", (Sample("u", whole.samples[0].photo, mask),), whole.legend)
-    picture = draw_picture(source, 0, 512, source.legend)
+    picture = make_thumbnail(source, 0, 512, source.legend)
     assert colours_of(picture.mask.uri)[2, 3].tolist() == COLOURS[77].tolist()
     assert picture.shares == {}
 
@@ -317,13 +317,14 @@ def test_unknown_pixels_count_as_what_they_become(broken):
     sample = Sample("u", whole.samples[0].photo, File.of(str(broken / "SegmentationClass" / "unknown.png")))
     for unknown, place in (("error", None), ("cat", 1), ("void", 255)):
         source = Source(broken, "voc", "v", "semantic", (sample,), whole.legend, unknown)
-        (tally,) = tally_splits((source,), whole.legend)
+        facts = read_facts(source, sample, (("v", "u"),), compared=False)
+        counted = ClassCounts.of_facts([facts], whole.legend)
         expected = np.bincount(some_labels().ravel(), minlength=256)
         expected[0] -= 1
         if place is not None:
             expected[place] += 1
-        assert tally.pixels.tolist() == expected[:3].tolist()
-        assert tally.void_pixels == expected[255]
+        assert counted.pixels.tolist() == expected[:3].tolist()
+        assert counted.void_pixels == expected[255]
 
 
 def test_nothing_but_findings_is_left_of_a_dataset_that_cannot_be_listed(tmp_path, little):
@@ -383,7 +384,7 @@ def test_hostile_names_change_no_tag_and_no_attribute(tmp_path, make):
         folder = tmp_path / name.__name__
         folder.mkdir()
         # The same windows in both: a plan knows sizes, not names.
-        path = write_report(folder / "report.html", make(folder, name), crop_size=CROP)
+        path = write_report(make(folder, name), folder / "report.html", crop_size=CROP)
         pages.append(path.read_text("utf-8"))
     plain, attacked = pages
     assert structure(attacked) == structure(plain)
@@ -416,24 +417,70 @@ def many_findings(count):
 
 
 def test_of_many_findings_of_a_kind_the_first_are_listed_and_the_rest_counted():
-    listed, left_out = listed_findings(many_findings(100))
+    listed, left_out = choose_findings(many_findings(100))
     assert [finding.key for finding in listed] == [f"k{n}" for n in range(40)]
-    lines = list_findings(listed, left_out, fill_album([], [], listed, None))
+    lines = list_findings(listed, left_out, make_pictures([], [], listed, None))
     assert [line.left_out for line in lines] == [0] * 39 + [60]
-    assert [
-        line.left_out for line in list_findings(*listed_findings(many_findings(3)), fill_album([], [], [], None))
-    ] == [0, 0, 0]
+    lines = list_findings(*choose_findings(many_findings(3)), make_pictures([], [], [], None))
+    assert [line.left_out for line in lines] == [0, 0, 0]
 
 
-def test_joined_splits_are_those_that_hold_nothing_of_their_own(little):
-    parts = {name: scan(little, name) for name in ("train", "val", "trainval")}
-    assert joined_splits(tuple(parts.values())) == {"trainval": ["train", "val"]}
-    assert joined_splits((parts["train"], parts["trainval"])) == {}
-    assert joined_splits((parts["train"], scan(little, "train"))) == {}
+def test_a_split_to_train_on_that_holds_others_is_shown_and_judged_as_one_of_its_own(tmp_path):
+    """Such as VOC's trainaug: its name says that it is trained on, so it does not merely join others."""
+    root = make_voc(tmp_path / "VOC", {"train": ["a", "b"], "extra": ["c"], "trainaug": ["a", "b", "c"], "val": ["v"]})
+    parsed = report(tmp_path, root)
+    assert len(parsed.having("section", **{"class": "split"})) == 4
+    assert "trainaug The first 3 of 3 crops" in parsed.text()
+    assert "joins" not in parsed.text()
+    shared = {(finding.rule, finding.split, finding.found) for finding in check(root, crop_size=CROP)}
+    assert shared == {
+        ("id-in-two-splits", "train", "samples shared with 'trainaug': a, b"),
+        ("id-in-two-splits", "trainaug", "samples shared with 'extra': c"),
+    }
+
+
+@pytest.fixture
+def mask_reads(monkeypatch):
+    """The names of the masks that are read, in order; photos of the same name lie in another folder."""
+    read, names = File.read, []
+
+    def count(blob, limit_bytes=-1):
+        if "SegmentationClass" in blob.address:
+            names.append(blob.name)
+        return read(blob, limit_bytes)
+
+    monkeypatch.setattr(File, "read", count)
+    return names
+
+
+def test_each_mask_is_read_once(tmp_path, little, mask_reads):
+    report(tmp_path, little)
+    assert sorted(mask_reads) == sorted(f"{key}.png" for key in scan(little, "trainval").keys)
+
+
+def test_each_mask_of_a_damaged_dataset_is_read_once(tmp_path, broken, mask_reads):
+    parsed = report(tmp_path, broken)
+    assert len(parsed.having("li", **{"class": "finding"})) > 5
+    assert sorted(mask_reads) == sorted(path.name for path in (broken / "SegmentationClass").iterdir())
+
+
+def test_masks_beyond_the_limit_are_read_again(little):
+    masks = [sample.mask for sample in scan(little, "train").samples[:2]]
+    sizes = [os.path.getsize(mask.path) for mask in masks]
+    reads = []
+
+    class Counted:
+        def __init__(self, mask):
+            self.address, self.read = mask.address, lambda: reads.append(mask.name) or mask.read()
+
+    kept = KeptMasks(sizes[0])
+    for mask in (*masks, *masks):
+        assert kept.read(Counted(mask)) == mask.read()
+    assert reads == [masks[0].name, masks[1].name, masks[1].name]
 
 
 def test_the_chart_stands_the_crop_among_the_sizes():
-    chart = draw_sizes(np.array([[300, 400]] * 9 + [[600, 200]], np.int32), (320, 480))
+    chart = plot_sizes(np.array([[300, 400]] * 9 + [[600, 200]], np.int32), (320, 480))
     scale = chart.crop_x / 480
     assert chart.height - chart.crop_y == pytest.approx(320 * scale, abs=0.2)  # a px is equally long on both sides
     many, one = chart.dots
@@ -446,7 +493,7 @@ def test_the_chart_stands_the_crop_among_the_sizes():
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 20000), (4096, 3)])
 def test_any_size_has_a_chart(size):
-    chart = draw_sizes(np.array([size], np.int32), (1, 1))
+    chart = plot_sizes(np.array([size], np.int32), (1, 1))
     assert 0 < chart.width <= 560
     assert 0 < chart.height <= 400
     assert chart.ticks_x[0].px == 0
@@ -455,36 +502,41 @@ def test_any_size_has_a_chart(size):
 def test_a_file_that_exists_is_never_overwritten_unasked(tmp_path, little):
     path = tmp_path / "report.html"
     path.write_text("mine")
-    with pytest.raises(OptionError, match=r"report\.html exists; pass --force"):
-        write_report(path, little)
+    with pytest.raises(OptionError) as caught:
+        write_report(little, path)
+    assert (caught.value.where, caught.value.found) == (str(path), "the file exists")
+    assert "--force" in caught.value.remedy
     assert path.read_text() == "mine"
-    assert write_report(path, little, overwrite=True) == path
+    assert write_report(little, path, overwrite=True) == path
     assert path.read_text().startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"count": 0}, "count=0"),
-        ({"count": 1001}, "count=1001"),
-        ({"crop_size": (0, 4)}, "crop height"),
-        ({"unknown": "nothing"}, "unknown='nothing'"),
+        ({"count": 0}, "count"),
+        ({"count": 1001}, "1001"),
+        ({"crop_size": (0, 4)}, "height"),
+        ({"unknown": "nothing"}, "'nothing'"),
     ],
 )
 def test_options_without_meaning_are_refused_and_nothing_is_written(tmp_path, little, options, words):
-    with pytest.raises(OptionError, match=words):
-        write_report(tmp_path / "report.html", little, **options)
+    with pytest.raises(OptionError) as caught:
+        write_report(little, tmp_path / "report.html", **options)
+    assert words in str(caught.value)
     assert os.listdir(tmp_path) == []
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path, little):
-    with pytest.raises(OptionError, match="is a folder"):
-        write_report(tmp_path, little)
+    with pytest.raises(OptionError) as caught:
+        write_report(little, tmp_path)
+    assert (caught.value.where, caught.value.found) == (str(tmp_path), "a folder")
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="cannot be written"):
-        write_report(tmp_path / "file" / "report.html", little)
-    with pytest.raises(SourceMissingError, match="no such"):
-        write_report(tmp_path / "report.html", tmp_path / "nowhere")
+    with pytest.raises(StorageError) as caught:
+        write_report(little, tmp_path / "file" / "report.html")
+    assert caught.value.where == str(tmp_path / "file" / "report.html")
+    with pytest.raises(SourceMissingError):
+        write_report(tmp_path / "nowhere", tmp_path / "report.html")
 
 
 def test_a_report_that_fails_leaves_nothing_behind(tmp_path, little, monkeypatch):
@@ -492,13 +544,14 @@ def test_a_report_that_fails_leaves_nothing_behind(tmp_path, little, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.replace", fail)
-    with pytest.raises(StorageError, match="No space left"):
-        write_report(tmp_path / "report.html", little)
+    with pytest.raises(StorageError) as caught:
+        write_report(little, tmp_path / "report.html")
+    assert "No space left" in caught.value.found
     assert os.listdir(tmp_path) == []
 
 
 def test_the_sample_makes_a_file_of_less_than_6_mb(tmp_path):
-    path = write_report(tmp_path / "report.html", "sample")
+    path = write_report("sample", tmp_path / "report.html")
     parsed = Parsed(path.read_text("utf-8"))
     assert path.stat().st_size < 6e6
     assert len(parsed.having("button", **{"class": "shot"})) == 24 + 24 + 6 + 3
@@ -506,7 +559,7 @@ def test_the_sample_makes_a_file_of_less_than_6_mb(tmp_path):
 
 
 def test_real_pairs_are_shown(tmp_path, voc2012_part):
-    path = write_report(tmp_path / "report.html", voc2012_part)
+    path = write_report(voc2012_part, tmp_path / "report.html")
     assert path.stat().st_size < 6e6
     text = Parsed(path.read_text("utf-8")).text()
     assert "VOC2012" in text

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations, islice
 
 from segfeed.audit.facts import Facts
-from segfeed.audit.findings import Finding, Severity
+from segfeed.audit.findings import Finding, SampleId, Severity
 from segfeed.audit.lookalikes import group_lookalikes
 from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit, DatasetRule, must_part, role_of, some
 
@@ -15,20 +15,20 @@ _SHOWN = 10
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Entry:
-    """Name one sample of one split."""
+    """One sample of one split."""
 
     split: str
     key: str
     facts: Facts
 
     @property
-    def address(self) -> tuple[str, str]:
+    def id(self) -> SampleId:
         return self.split, self.key
 
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """Say how findings of one kind of likeness are named and how bad they are: across splits, where unclear, within one."""
+    """How findings of one kind of likeness are named, and their severities: across splits, if unclear, within one."""
 
     rule: str
     alike: str
@@ -40,46 +40,34 @@ _NEAR = _Words("photo-lookalike", "looks nearly like", ("warning", "note", "note
 
 
 def ids_in_two_splits(dataset: AuditedDataset) -> Iterator[Finding]:
-    """Report samples that are in two splits, each one where a score would be falsified."""
+    """Report samples that are in two splits; one by one if they falsify a score."""
     for one, two in combinations(sorted(dataset.splits, key=lambda split: _ORDER.index(role_of(split.name))), 2):
         ours, theirs = _listed(one), _listed(two)
         both = [key for key in ours if key in theirs]
         if not both:
             continue
         if must_part(one.name, two.name):
-            yield from (_leak(one, two, key, is_one=ours[key] == theirs[key]) for key in both)
+            yield from (_leak(one, two, key, is_same=ours[key] == theirs[key]) for key in both)
         else:
             severity: Severity = "note" if must_part(one.name, two.name) is False else "warning"
-            yield one.about(
-                severity,
-                "id-in-two-splits",
-                f"samples shared with {two.name!r}: {some(both)}",
-                "each sample in one split",
-                "do nothing if one split is meant to hold part of the other",
-                keys=tuple(both),
-            )
+            found, expected = f"samples shared with {two.name!r}: {some(both)}", "each sample in one split"
+            remedy = "do nothing if one split is meant to hold part of the other"
+            yield one.about(severity, "id-in-two-splits", found, expected, remedy, keys=tuple(both))
 
 
 def _listed(split: AuditedSplit) -> dict[str, str]:
-    """List the photo's place of each sample; empty where it is missing."""
-    missing = dict.fromkeys((lack.key for lack in split.source.missing), "")
+    """Return the address of each sample's photo by key; "" if a file of the sample is missing."""
+    missing = dict.fromkeys((gap.key for gap in split.source.missing), "")
     return {sample.key: sample.photo.address for sample in split.source.samples} | missing
 
 
-def _leak(one: AuditedSplit, two: AuditedSplit, key: str, *, is_one: bool) -> Finding:
-    found = f"the sample is in {two.name!r}, too" if is_one else f"a sample of {two.name!r} bears the same id"
-    remedy = f"take it off {one.name!r}, as a score on seen photos means nothing" if is_one else "rename one of them"
+def _leak(one: AuditedSplit, two: AuditedSplit, key: str, *, is_same: bool) -> Finding:
+    found = f"the sample is in {two.name!r}, too" if is_same else f"a sample of {two.name!r} bears the same id"
+    remedy = f"take it off {one.name!r}, as a score on seen photos means nothing" if is_same else "rename one of them"
+    also = ((two.name, key),)
     return Finding(
-        "error",
-        "id-in-two-splits",
-        one.name,
-        key,
-        "",
-        found,
-        "each sample in one split",
-        remedy,
-        also=((two.name, key),),
-    )
+        "error", "id-in-two-splits", one.name, key, "", found, "each sample in one split", remedy, also=also
+    )  # fmt: skip
 
 
 def photos_repeated(dataset: AuditedDataset) -> Iterator[Finding]:
@@ -94,31 +82,20 @@ def photos_repeated(dataset: AuditedDataset) -> Iterator[Finding]:
 
 def photos_alike(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report photos that show nearly the same as another sample's."""
-    if not dataset.looked:
-        yield _not_looked()
+    if not dataset.compared:
+        found = "photos were not compared by what they show, only by their bytes"
+        remedy = 'install it by `pip install "segfeed[check]"`'
+        yield Finding("note", "photo-lookalike", "", "", "", found, "the library ImageHash", remedy)
         return
     kinds: dict[bytes, list[_Entry]] = {}
     for entry in _entries(dataset):
-        if entry.facts.photo is not None and entry.facts.photo.look is not None:
+        if entry.facts.photo is not None and entry.facts.photo.appearance is not None:
             kinds.setdefault(entry.facts.photo.digest, []).append(entry)
-    firsts = [entries[0] for entries in kinds.values()]
-    looks = [first.facts.photo.look for first in firsts if first.facts.photo and first.facts.photo.look]
-    members = list(kinds.values())
-    for group in group_lookalikes(looks):
-        yield from _report([entry for place in group for entry in members[place]], _NEAR)
-
-
-def _not_looked() -> Finding:
-    return Finding(
-        "note",
-        "photo-lookalike",
-        "",
-        "",
-        "",
-        "photos were not compared by what they show, only by their bytes",
-        "the library ImageHash",
-        'install it by `pip install "segfeed[check]"`',
-    )
+    members = list(kinds.values())  # photos of the same bytes are compared once
+    firsts = [entries[0].facts.photo for entries in members]
+    appearances = [photo.appearance for photo in firsts if photo and photo.appearance]
+    for group in group_lookalikes(appearances):
+        yield from _report([entry for index in group for entry in members[index]], _NEAR)
 
 
 def _entries(dataset: AuditedDataset) -> Iterator[_Entry]:
@@ -130,7 +107,7 @@ def _entries(dataset: AuditedDataset) -> Iterator[_Entry]:
 def _report(group: Sequence[_Entry], words: _Words) -> Iterator[Finding]:
     """Report each sample of a group of like photos that should not be beside another of it.
 
-    Where splits must share nothing, that is every sample on the training side; else every sample but the first.
+    If splits must share nothing, that is every sample on the training side; else every sample but the first.
     """
     if len(group) < 2:
         return
@@ -158,7 +135,7 @@ def _comes_first(one: str, two: str) -> bool:
 
 
 def _differ(one: _Entry, two: _Entry, words: _Words) -> bool:
-    """Tell two samples apart; equal ids and equal bytes are reported as such already."""
+    """Check whether two samples are to be reported as alike; equal ids and equal bytes are reported as such already."""
     if one.key == two.key:
         return False
     assert one.facts.photo is not None
@@ -176,17 +153,11 @@ def _about(entry: _Entry, others: list[_Entry], words: _Words, severity: Severit
     one, two = entry.facts.mask, first.facts.mask
     if words is _EXACT and one is not None and two is not None and one.digest != two.digest:
         found += ", but with another mask"
-    return Finding(
-        severity,
-        words.rule + ("-across-splits" if across else ""),
-        entry.split,
-        entry.key,
-        entry.facts.photo.file,
-        found,
-        "each photo in one split" if across else "each photo once",
-        "keep one of them" + (", unless frames of one scene are meant" if severity == "note" else ""),
-        also=tuple(other.address for other in others),
-    )
+    rule = words.rule + ("-across-splits" if across else "")
+    expected = "each photo in one split" if across else "each photo once"
+    remedy = "keep one of them" + (", unless frames of one scene are meant" if severity == "note" else "")
+    file, also = entry.facts.photo.file, tuple(other.id for other in others)
+    return Finding(severity, rule, entry.split, entry.key, file, found, expected, remedy, also=also)
 
 
 RULES: tuple[DatasetRule, ...] = (ids_in_two_splits, photos_repeated, photos_alike)

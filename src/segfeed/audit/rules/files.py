@@ -15,18 +15,18 @@ _STRAYS = _PICTURES | {".gif", ".tif", ".tiff", ".npy", ".json", ".xml", ".heic"
 
 
 def find_strays(source: Source) -> dict[Missing, File]:
-    """Find the files that bear the name of a missing one, in other letters or of another kind."""
+    """Find the files that bear the name of a missing one, but in other letters or of another kind."""
     photos = {os.path.dirname(sample.photo.address) for sample in source.samples}
     folders: dict[str, dict[str, str]] = {}
     strays = {}
-    for lack in source.missing:
-        if lack.what == "mask" and lack.folder in photos:
-            continue  # what bears the name there is the photo
-        if lack.folder not in folders:
-            folders[lack.folder] = {stem.casefold(): name for name, stem in _list(Path(lack.folder), _STRAYS)}
-        name = folders[lack.folder].get(lack.key.casefold())
+    for gap in source.missing:
+        if gap.what == "mask" and gap.folder in photos:
+            continue  # the file of that name is the photo
+        if gap.folder not in folders:
+            folders[gap.folder] = {stem.casefold(): name for name, stem in _list(Path(gap.folder), _STRAYS)}
+        name = folders[gap.folder].get(gap.key.casefold())
         if name is not None:
-            strays[lack] = File.of(f"{lack.folder}/{name}")
+            strays[gap] = File.of(f"{gap.folder}/{name}")
     return strays
 
 
@@ -42,29 +42,22 @@ def files_unlisted(dataset: AuditedDataset) -> Iterator[Finding]:
     if not dataset.is_whole:
         return
     root = dataset.source.root
-    used = {part.file for facts in dataset.facts for part in (facts.photo, facts.mask) if part is not None}
-    listed = {lack.key.casefold() for split in dataset.splits for lack in split.source.missing}
+    used = {file.file for facts in dataset.facts for file in (facts.photo, facts.mask) if file is not None}
+    listed = {gap.key.casefold() for split in dataset.splits for gap in split.source.missing}
     for folder in sorted({os.path.dirname(file) for file in used}):
         yield from _unlisted(root / folder, folder, used, listed)
 
 
 def _unlisted(path: Path, folder: str, used: set[str], listed: set[str]) -> Iterator[Finding]:
-    """Look at one folder: a picture is on a list where a sample uses it, or would if its partner were there."""
+    """Check one folder: a picture is listed if a sample uses it, or would if its partner were there."""
     pictures = _list(path, _PICTURES)
     others = [
         name for name, stem in pictures if f"{folder}/{name}".lstrip("/") not in used and stem.casefold() not in listed
     ]
     if others:
-        yield Finding(
-            "note",
-            "file-unlisted",
-            "",
-            "",
-            folder or ".",
-            f"{len(others):,} of {len(pictures):,} pictures are in no split, such as {others[0]}",
-            "every picture in a split",
-            "do nothing if they are left out on purpose",
-        )
+        found = f"{len(others):,} of {len(pictures):,} pictures are in no split, such as {others[0]}"
+        remedy = "do nothing if they are left out on purpose"
+        yield Finding("note", "file-unlisted", "", "", folder or ".", found, "every picture in a split", remedy)
 
 
 RULES: tuple[DatasetRule, ...] = (files_unlisted,)

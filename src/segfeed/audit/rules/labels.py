@@ -27,7 +27,7 @@ def mask_unknown(facts: Facts) -> Iterator[Finding]:
 
 
 def _diagnose(found: Unknowns) -> tuple[str, str, str]:
-    """Give the rule, what was found, and the remedy."""
+    """Return the rule, what was found, and the remedy."""
     where = f"first at row {found.first[0]}, column {found.first[1]}"
     values = f"{found.values:,} colours where {found.filling} were expected"
     if found.likely == "lossy":
@@ -38,7 +38,7 @@ def _diagnose(found: Unknowns) -> tuple[str, str, str]:
         return "mask-blended", words, "resize masks by nearest neighbour only, from their origin"
     if found.likely == "photo":
         words = f"{found.values:,} colours, few of which fill much of it: a photo, or a mask with soft borders?"
-        return "mask-photo", words, "put the mask in its place"
+        return "mask-photo", words, "put the mask there instead"
     words = (
         f"{found.example} is not in the legend, {found.example_pixels:,} px, {where}, the nearest is {found.nearest}"
     )
@@ -53,12 +53,14 @@ def mask_empty(facts: Facts) -> Iterator[Finding]:
     if mask is None or shown is None:
         return
     if (mask.labels == legend.void).all():
-        yield facts.about("mask", "warning", "mask-all-void", "all void", "at least one class", "label it, or take it off the list, since nothing is learnt from it")  # fmt: skip
+        remedy = "label it, or take it off the list, since nothing is learnt from it"
+        yield facts.about("mask", "warning", "mask-all-void", "all void", "at least one class", remedy)
     elif shown == 0:
-        yield facts.about("mask", "note", "mask-all-background", "all background", "another class, too", "do nothing if the photo shows none")  # fmt: skip
+        remedy = "do nothing if the photo shows none"
+        yield facts.about("mask", "note", "mask-all-background", "all background", "another class, too", remedy)
     elif shown < _TINY_SHARE * mask.pixels:
         found = f"{shown} of {mask.pixels:,} pixels are neither background nor void"
-        yield facts.about("mask", "note", "mask-tiny", found, "an object", "look whether a stray stroke was labelled")
+        yield facts.about("mask", "note", "mask-tiny", found, "an object", "check whether a stray stroke was labelled")
 
 
 RULES: tuple[SampleRule, ...] = (mask_unknown, mask_empty)

@@ -1,13 +1,15 @@
-"""What one mask shows, whatever its legend."""
+"""What one mask shows, whatever its legend, and whether it fits its photo."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from segfeed.audit.facts import Facts, MaskFacts
 from segfeed.audit.findings import Finding
-from segfeed.audit.rules.subjects import SampleRule, words_of
+from segfeed.audit.rules.subjects import SampleRule
 from segfeed.audit.unknowns import Unknowns
 from segfeed.errors import SourceError, SourceMissingError
 
+# What to expect if the decoder does not say.
 _EXPECTED = {"mask-1-bit": "indices of 8 bits", "mask-transparent": "opaque pixels"}
 
 
@@ -17,10 +19,10 @@ def mask_unreadable(facts: Facts) -> Iterator[Finding]:
     if mask is None or mask.error is None:
         return
     rule = _rule_of(mask)
-    found, expected, remedy = words_of(str(mask.error), mask.name, _EXPECTED.get(rule, "a whole, readable file"))
+    finding = facts.unreadable("mask", rule, mask.error, _EXPECTED.get(rule, "a whole, readable file"))
     if mask.kind == "a JPEG" and mask.unknowns is not None and mask.unknowns.values > mask.unknowns.filling:
-        found = _describe_jpeg(mask.unknowns)
-    yield facts.about("mask", "error", rule, found, expected, remedy)
+        finding = replace(finding, found=_describe_jpeg(mask.unknowns))
+    yield finding
 
 
 def _describe_jpeg(measured: Unknowns) -> str:
@@ -51,14 +53,32 @@ def mask_turned(facts: Facts) -> Iterator[Finding]:
     mask, photo = facts.mask, facts.photo
     if mask is not None and mask.orientation != 1 and photo is not None and photo.orientation == 1:
         found = f"EXIF orientation {mask.orientation} turns the mask on screens, but not its photo"
-        yield facts.about("mask", "warning", "exif-orientation", found, "an upright mask", "remove the tag if the mask fits the stored pixels of its photo")  # fmt: skip
+        remedy = "remove the tag if the mask fits the stored pixels of its photo"
+        yield facts.about("mask", "warning", "exif-orientation", found, "an upright mask", remedy)
 
 
 def mask_alpha(facts: Facts) -> Iterator[Finding]:
     """Report an alpha channel that hides nothing."""
     mask = facts.mask
     if mask is not None and mask.kind == "alpha" and mask.error is None:
-        yield facts.about("mask", "note", "mask-alpha", "an alpha channel, opaque everywhere", "colours or indices alone", "do nothing, it is left out")  # fmt: skip
+        found, expected = "an alpha channel, opaque everywhere", "colours or indices alone"
+        yield facts.about("mask", "note", "mask-alpha", found, expected, "do nothing, it is left out")
 
 
-RULES: tuple[SampleRule, ...] = (mask_unreadable, mask_turned, mask_alpha)
+def size_mismatch(facts: Facts) -> Iterator[Finding]:
+    """Report a mask of another size than its photo's; transposed ones most likely come from an EXIF orientation."""
+    photo, mask = facts.photo, facts.mask
+    if photo is None or mask is None or photo.size is None or mask.size is None or photo.size == mask.size:
+        return
+    found = f"a mask of {mask.size[1]} x {mask.size[0]} px (width x height)"
+    expected = f"the photo's {photo.size[1]} x {photo.size[0]}"
+    rule, remedy = "size-mismatch", "export the mask again at the photo's size"
+    if photo.size == mask.size[::-1]:
+        tag = photo.orientation if photo.orientation != 1 else mask.orientation
+        cause = "most likely by its EXIF orientation" if tag == 1 else f"and the EXIF orientation is {tag}"
+        found += f", the photo's transposed, {cause}"
+        rule, remedy = "size-transposed", "turn the pixels of one of them and remove the tag"
+    yield facts.about("mask", "error", rule, found, expected, remedy)
+
+
+RULES: tuple[SampleRule, ...] = (mask_unreadable, mask_turned, mask_alpha, size_mismatch)

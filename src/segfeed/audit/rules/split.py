@@ -5,30 +5,23 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from segfeed.audit.facts import Facts
+from segfeed.audit.facts import Facts, below
 from segfeed.audit.findings import Finding
 from segfeed.audit.rules.subjects import AuditedSplit, SplitRule, role_of, some
 
-_FAR = 16  # how many times the median area, or what part of it
+_FAR = 16  # how many times the median area, or its fraction
 _FEW = 5
 _ENCODINGS = {"gray": "bare indices", "palette": "palette indices", "colour": "RGB colours"}
 
 
 def partner_missing(split: AuditedSplit) -> Iterator[Finding]:
     """Report listed samples that lack a file."""
-    for lack in split.source.missing:
-        stray = split.strays.get(lack)
-        found = f"no {lack.what}" + (f", but {stray} lies there" if stray else "")
-        yield Finding(
-            "error",
-            f"{lack.what}-missing",
-            split.name,
-            lack.key,
-            lack.folder.removeprefix(f"{split.source.root}/"),
-            found,
-            f"a {'PNG' if lack.what == 'mask' else 'JPEG, PNG, BMP or WebP'} of this name",
-            "save it in that form" if stray else "add the file, or take the sample off the list",
-        )
+    for gap in split.source.missing:
+        stray, folder = split.strays.get(gap), below(split.source.root, gap.folder)
+        found = f"no {gap.what}" + (f", but {stray} lies there" if stray else "")
+        expected = f"a {'PNG' if gap.what == 'mask' else 'JPEG, PNG, BMP or WebP'} of this name"
+        remedy = "save it in that form" if stray else "add the file, or take the sample off the list"
+        yield Finding("error", f"{gap.what}-missing", split.name, gap.key, folder, found, expected, remedy)
 
 
 def photos_small(split: AuditedSplit) -> Iterator[Finding]:
@@ -36,14 +29,10 @@ def photos_small(split: AuditedSplit) -> Iterator[Finding]:
     height, width = split.crop_size
     small = split.keys_where(lambda facts: _is_smaller(facts, split.crop_size))
     if small and role_of(split.name) not in ("val", "test"):
-        yield split.about(
-            "note",
-            "photo-smaller-than-crop",
-            f"{len(small):,} of {len(split.facts):,} photos are smaller than a crop of {height} x {width} px (height x width)",
-            "photos that hold a crop",
-            'choose small="pad" (the default), "drop" or "error", or a smaller crop',
-            keys=small,
-        )
+        crop = f"a crop of {height} x {width} px (height x width)"
+        found = f"{len(small):,} of {len(split.facts):,} photos are smaller than {crop}"
+        remedy = 'choose small="pad" (the default), "drop" or "error", or a smaller crop'
+        yield split.about("note", "photo-smaller-than-crop", found, "photos that hold a crop", remedy, keys=small)
 
 
 def _is_smaller(facts: Facts, crop_size: tuple[int, int]) -> bool:
@@ -61,7 +50,8 @@ def sizes_unusual(split: AuditedSplit) -> Iterator[Finding]:
         size = facts.photo.size if facts.photo else None
         if size and not middle / _FAR <= size[0] * size[1] <= middle * _FAR:
             found = f"a photo of {size[1]} x {size[0]} px (width x height), more than {_FAR} times off the median area"
-            yield facts.about("photo", "note", "photo-size-unusual", found, "a size like the others'", "look whether it belongs here")  # fmt: skip
+            remedy = "check whether it belongs here"
+            yield facts.about("photo", "note", "photo-size-unusual", found, "a size like the others'", remedy)
 
 
 def palettes_differ(split: AuditedSplit) -> Iterator[Finding]:
@@ -77,14 +67,10 @@ def palettes_differ(split: AuditedSplit) -> Iterator[Finding]:
         other = [(index, colour) for index, colour in pairs if usual[index] != colour]
         if other:
             index, colour = other[0]
-            yield facts.about(
-                "mask",
-                "warning",
-                "palette-differs",
-                f"palette index {index} is colour {_rgb(colour)} here",
-                f"{_rgb(usual[index])}, as in {meanings[index][usual[index]]} other masks",
-                "give all masks one palette: segfeed reads each by its own, but what reads bare indices mixes up classes",
-            )
+            found = f"palette index {index} is colour {_rgb(colour)} here"
+            expected = f"{_rgb(usual[index])}, as in {meanings[index][usual[index]]} other masks"
+            remedy = "give all masks one palette: segfeed reads each by its own, but other tools may mix up classes"
+            yield facts.about("mask", "warning", "palette-differs", found, expected, remedy)
 
 
 def _rgb(code: int) -> str:
@@ -100,14 +86,10 @@ def encodings_mixed(split: AuditedSplit) -> Iterator[Finding]:
     usual = kinds.most_common(1)[0][0]
     keys = split.keys_where(lambda facts: _has_other_encoding(facts, usual))
     others = " or ".join(_ENCODINGS[kind] for kind in sorted(kinds) if kind != usual)
-    yield split.about(
-        "warning",
-        "mask-encodings-mixed",
-        f"{len(keys):,} of {kinds.total():,} masks hold {others}, the others {_ENCODINGS[usual]}: {some(keys)}",
-        "one encoding for all masks of a split",
-        "look whether all come from the same tool, and mean the same",
-        keys=keys,
-    )
+    found = f"{len(keys):,} of {kinds.total():,} masks hold {others}, the others {_ENCODINGS[usual]}: {some(keys)}"
+    remedy = "check whether all come from the same tool, and mean the same"
+    expected = "one encoding for all masks of a split"
+    yield split.about("warning", "mask-encodings-mixed", found, expected, remedy, keys=keys)
 
 
 def _has_other_encoding(facts: Facts, usual: str) -> bool:
@@ -115,10 +97,4 @@ def _has_other_encoding(facts: Facts, usual: str) -> bool:
     return mask is not None and mask.error is None and mask.kind in _ENCODINGS and mask.kind != usual
 
 
-RULES: tuple[SplitRule, ...] = (
-    partner_missing,
-    photos_small,
-    sizes_unusual,
-    palettes_differ,
-    encodings_mixed,
-)
+RULES: tuple[SplitRule, ...] = (partner_missing, photos_small, sizes_unusual, palettes_differ, encodings_mixed)

@@ -1,8 +1,8 @@
-"""Checks: the rules of an audit, each a function from facts to findings. This door holds the nouns that rules share.
+"""What the rules of an audit share: their types, and what a split's name says. A rule is a function: facts to findings.
 
 A new rule is a function in one of the modules beside this, and one more name in the `RULES` at that module's end:
 
-    photo, mask, pair, labels    rules of one sample, which take `Facts`
+    photo, mask, labels          rules of one sample, which take `Facts`
     split                        rules of one split, which take `AuditedSplit`
     across, classes, files       rules of the whole dataset, which take `AuditedDataset`
 
@@ -16,7 +16,6 @@ from typing import Literal
 from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding, Severity
 from segfeed.datasets.source import Missing, Source
-from segfeed.pixels.legend import Legend
 
 Role = Literal["train", "trainval", "val", "test", ""]
 
@@ -25,7 +24,7 @@ _BACKGROUND = ("background", "_background_", "bg", "unlabelled", "unlabeled")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AuditedSplit:
-    """Hold what reading one split showed.
+    """What reading one split showed.
 
     Attributes:
         source: the split as it was scanned.
@@ -41,18 +40,11 @@ class AuditedSplit:
 
     @property
     def name(self) -> str:
-        """Give the split's name."""
+        """The split's name."""
         return self.source.split
 
     def about(
-        self,
-        severity: Severity,
-        rule: str,
-        found: str,
-        expected: str,
-        remedy: str,
-        *,
-        keys: tuple[str, ...] = (),
+        self, severity: Severity, rule: str, found: str, expected: str, remedy: str, *, keys: tuple[str, ...] = ()
     ) -> Finding:
         """Make a finding about this split, and the samples of it that it concerns."""
         also = tuple((self.name, key) for key in keys)
@@ -65,23 +57,23 @@ class AuditedSplit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AuditedDataset:
-    """Hold what reading a dataset showed.
+    """What reading a dataset showed.
 
     Attributes:
-        splits: that were checked, without those that only join others, such as trainval.
+        splits: those that were checked, without those that merely join others, such as trainval.
         facts: of all different pairs.
         is_whole: whether every sample of the dataset was checked.
-        looked: whether photos were compared by what they show.
+        compared: whether photos can be compared by what they show.
     """
 
     splits: tuple[AuditedSplit, ...]
     facts: tuple[Facts, ...]
     is_whole: bool
-    looked: bool
+    compared: bool
 
     @property
     def source(self) -> Source:
-        """Give the first split, for what all splits share: root, legend, task."""
+        """The first split, for what all splits share: root, legend, task."""
         return self.splits[0].source
 
 
@@ -90,30 +82,18 @@ SplitRule = Callable[[AuditedSplit], Iterator[Finding]]
 DatasetRule = Callable[[AuditedDataset], Iterator[Finding]]
 
 
-def words_of(message: str, name: str, otherwise: str = "a whole, readable file") -> tuple[str, str, str]:
-    """Take an error's sentence apart: what was found, what was expected or `otherwise`, and the remedy.
-
-    >>> words_of("a.png: an animated PNG; expected one picture; save the frame you mean.", "a.png")
-    ('an animated PNG', 'one picture', 'save the frame you mean')
-    """
-    found, *clauses = ((name and message.partition(f"{name}: ")[2]) or message).rstrip(".").split("; ")
-    expected = [clause for clause in clauses if clause.startswith("expected ")]
-    remedy = [clause for clause in clauses if clause not in expected]
-    wanted = expected[0].removeprefix("expected ") if expected else otherwise
-    return found, wanted, "; ".join(remedy) or "replace the file"
-
-
 def shown_pixels(facts: Facts) -> int | None:
-    """Count the pixels of a whole, known mask that are neither void nor background; None where it has no such mask."""
+    """Count the pixels of a whole, known mask that are neither void nor background; return None without such a mask."""
     mask, legend = facts.mask, facts.source.legend
     if mask is None or not mask.counts.size or mask.unknowns is not None:
         return None
-    left_over = isinstance(legend, Legend) and legend.names[0].strip().casefold() not in _BACKGROUND
-    return int(mask.counts[(mask.labels != legend.void) & ((mask.labels != 0) | left_over)].sum())
+    # Label 0 of objects is background; of classes it is if its name says so.
+    shows_0 = bool(legend.names) and legend.names[0].strip().casefold() not in _BACKGROUND
+    return int(mask.counts[(mask.labels != legend.void) & ((mask.labels != 0) | shows_0)].sum())
 
 
 def role_of(split: str) -> Role:
-    """Tell what a split is for, by its name.
+    """Return what a split is for, by its name.
 
     >>> role_of("trainaug"), role_of("val"), role_of("trainval"), role_of("fold 1")
     ('train', 'val', 'trainval', '')
@@ -125,7 +105,7 @@ def role_of(split: str) -> Role:
 
 
 def must_part(one: str, two: str) -> bool | None:
-    """Tell whether two splits must share no sample, by their names; None where the names do not say.
+    """Decide by the names of two splits whether they must share no sample; return None if the names do not say.
 
     >>> must_part("train", "val"), must_part("train", "trainaug"), must_part("fold 1", "fold 2")
     (True, False, None)
@@ -137,7 +117,7 @@ def must_part(one: str, two: str) -> bool | None:
 
 
 def some(names: tuple[str, ...] | list[str], most: int = 10) -> str:
-    """Name the first few.
+    """Write the first few names, and how many more there are.
 
     >>> some(["a", "b", "c"], 2)
     'a, b and 1 more'

@@ -1,4 +1,4 @@
-"""Page: one picture, laid out in whole pixels from the top left, so that panels are shown pixel for pixel."""
+"""Canvas: one picture, laid out in whole pixels from the top left, so that panels are shown pixel for pixel."""
 
 import io
 import os
@@ -33,8 +33,8 @@ _HEADING_PX, _LINE_PX = 44, 30
 _SWATCH_PX, _SWATCH_EDGE = (24, 16), "#8b8a85"
 
 
-class Page(Figure):
-    """Be a figure of fixed width that is drawn in pixels and shows itself in a notebook."""
+class Canvas(Figure):
+    """A figure of fixed width that is laid out in pixels and shows itself in a notebook."""
 
     def __init__(self, height_px: int) -> None:
         super().__init__((WIDTH_PX / _DPI, height_px / _DPI), dpi=_DPI, facecolor=PAPER, edgecolor=PAPER, frameon=True)
@@ -47,8 +47,8 @@ class Page(Figure):
         self._ground.set_ylim(height_px, 0)
 
     def _repr_png_(self) -> bytes:
-        """Give the picture to a notebook that has not set up matplotlib."""
-        canvas = _canvas(self)
+        """Return the picture as PNG, for a notebook that has not set up matplotlib."""
+        canvas = _renderer(self)
         canvas.draw()
         # Without the alpha channel, which is opaque everywhere, the file is smaller and quicker to write.
         pixels = np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
@@ -68,7 +68,7 @@ class Page(Figure):
         axes: Axes | None = None,
         **how: Any,
     ) -> Text:
-        """Write a line with its top left at (x, y) px; what is wider than `width_px` loses its middle."""
+        """Write a line with its top left at (x, y) px; a line wider than `width_px` loses its middle."""
         how = dict[str, Any](ha="left", va="top", antialiased=True) | how
         # DejaVu comes with matplotlib, so that pictures agree everywhere; the user's own fonts fill its gaps.
         families = ("DejaVu Sans", *mpl.rcParams["font.family"])
@@ -87,7 +87,7 @@ class Page(Figure):
         self.write(MARGIN_PX, 69, subtitle, 16, colour=PALE_INK, width_px=INNER_PX)
 
     def box(self, x: float, y: float, width: float, height: float, **how: Any) -> None:
-        """Draw a rectangle with its top left at (x, y) px."""
+        """Add a rectangle with its top left at (x, y) px."""
         how = dict[str, Any](linewidth=0, edgecolor="none", antialiased=False, fill=True) | how
         self._ground.add_patch(Rectangle((x, y), width, height, **how))
 
@@ -96,7 +96,7 @@ class Page(Figure):
     ) -> Axes:
         """Show pixels uint8 (H, W, 3) as they are, top left at (x, y) px, in a thin frame.
 
-        The axes' coordinates are `window`, (left, right, bottom, top), so that one can draw in the photo's own pixels.
+        The axes' coordinates are `window`, (left, right, bottom, top), such as the photo's own pixels.
         """
         height, width = pixels.shape[:2]
         self.box(x - 1, y - 1, width + 2, height + 2, facecolor=HAIRLINE)
@@ -114,15 +114,15 @@ class Page(Figure):
         return axes
 
     def legend_at(self, y: int, swatches: Sequence[Swatch], heading: str, footing: str) -> None:
-        """Draw swatches, names and, where they were counted, shares of pixels; in columns from the top."""
+        """Add swatches, names and, if they were counted, shares of pixels; in columns from the top."""
         columns, lines = _legend_grid(swatches)
         self.box(MARGIN_PX, y, INNER_PX, 1, facecolor=HAIRLINE)
         self.write(MARGIN_PX, y + 14, heading, 16, colour=PALE_INK, width_px=INNER_PX)
         pitch = (INNER_PX + 36) // columns
         largest = max((s.share or 0 for s in swatches if not s.summed), default=0)
-        for place, swatch in enumerate(swatches):
-            x = MARGIN_PX + place // lines * pitch
-            top = y + _HEADING_PX + place % lines * _LINE_PX
+        for number, swatch in enumerate(swatches):
+            x = MARGIN_PX + number // lines * pitch
+            top = y + _HEADING_PX + number % lines * _LINE_PX
             self._swatch(x, top, pitch - 36, swatch, largest)
         self.write(MARGIN_PX, y + _HEADING_PX + lines * _LINE_PX + 10, footing, 15, colour=PALE_INK, width_px=INNER_PX)
 
@@ -134,10 +134,10 @@ class Page(Figure):
             extent = (x + 1, x + wide - 1, middle + high / 2 - 1, middle - high / 2 + 1)
             void = hatch(high - 2, wide - 2)
             self._ground.imshow(void, extent=extent, interpolation="nearest", origin="upper", aspect="auto", zorder=2)
-            self._ground.set(xlim=(0, WIDTH_PX), ylim=(self.height_px, 0))
+            self._ground.set(xlim=(0, WIDTH_PX), ylim=(self.height_px, 0))  # which imshow has changed
         elif not swatch.summed:
             self.box(x, middle - high / 2, wide, high, facecolor=_SWATCH_EDGE)
-            colour = tuple(part / 255 for part in swatch.colour)
+            colour = tuple(channel / 255 for channel in swatch.colour)
             self.box(x + 1, middle - high / 2 + 1, wide - 2, high - 2, facecolor=colour)
         counted = swatch.share is not None
         name_px = 132 if counted else width - wide - 12
@@ -151,7 +151,7 @@ class Page(Figure):
             self.write(x + width, middle, percent(swatch.share), colour=PALE_INK, va="center_baseline", ha="right")
 
     def done(self, path: str | os.PathLike[str] | None) -> Self:
-        """Write the picture as a PNG file, if there is a path, and give it back.
+        """Write the picture as a PNG file if there is a path, and return it.
 
         Raises:
             StorageError: the file cannot be written.
@@ -162,19 +162,21 @@ class Page(Figure):
             Path(path).write_bytes(self._repr_png_())
         except OSError as error:
             raise StorageError(
-                f"{path}: the picture cannot be written ({error.strerror or error}); give a path in a folder that exists and is yours."
+                str(path),
+                found=f"the picture cannot be written ({error.strerror or error})",
+                remedy="pass a path in a folder that exists and that you may write to",
             ) from error
         return self
 
 
-def _canvas(page: Figure) -> Any:
-    """Give a canvas that has pixels; matplotlib leaves its calls untyped."""
-    canvas = page.canvas
-    return canvas if isinstance(canvas, FigureCanvasAgg) else FigureCanvasAgg(page)
+def _renderer(figure: Figure) -> Any:
+    """Return matplotlib's canvas with pixels of a figure; matplotlib leaves its calls untyped."""
+    canvas = figure.canvas
+    return canvas if isinstance(canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
 
 
 def _printable(text: str, families: tuple[str, ...]) -> str:
-    """Put a box in place of each character that no font has, which matplotlib would warn of, and drop line breaks."""
+    """Replace each character that no font has, of which matplotlib would warn, by a box, and drop line breaks."""
     text = " ".join(text.split())
     if text.isascii() and text.isprintable():
         return text
@@ -191,9 +193,10 @@ def _elide(line: Text, width_px: float) -> None:
     """Take characters out of a line's middle until it is narrow enough."""
     figure = line.get_figure(root=True)
     assert figure is not None
-    renderer = _canvas(figure).get_renderer()
+    renderer = _renderer(figure).get_renderer()
     text = line.get_text()
     found_px = line.get_window_extent(renderer).width
+    # Begin with what would fit if all characters were equally wide.
     kept = len(text) if found_px <= width_px else min(int(len(text) * width_px / found_px) + 2, len(text) - 1)
     while kept > 1 and found_px > width_px:
         line.set_text(text[: -(-kept // 2)].rstrip() + "…" + text[len(text) - kept // 2 :].lstrip())
@@ -220,12 +223,12 @@ def _legend_grid(swatches: Sequence[Swatch]) -> tuple[int, int]:
 
 
 def legend_height(swatches: Sequence[Swatch], footing: str) -> int:
-    """Give the height in px that `Page.legend_at` takes."""
+    """Return the height in px that `Canvas.legend_at` takes."""
     return _HEADING_PX + _legend_grid(swatches)[1] * _LINE_PX + (_LINE_PX + 4 if footing else 0)
 
 
 def check_path(path: str | os.PathLike[str] | None) -> None:
-    """Refuse, before anything is drawn, a path that asks for another kind of file.
+    """Check, before anything is read or painted, that a path is None or names a PNG.
 
     Raises:
         OptionError: the path does not end in .png.
@@ -233,9 +236,6 @@ def check_path(path: str | os.PathLike[str] | None) -> None:
     if path is None:
         return
     if not isinstance(path, str | os.PathLike):
-        raise OptionError(f"path={path!r} is not a path; give the name of a .png file, or None.")
-    suffix = Path(path).suffix
-    if suffix.lower() != ".png":
-        raise OptionError(
-            f"path={os.fspath(path)!r} ends in {suffix!r}; pictures are written as PNG: end it in '.png'."
-        )
+        raise OptionError("path", found=repr(path), expected="the name of a .png file, or None")
+    if Path(path).suffix.lower() != ".png":
+        raise OptionError("path", found=repr(os.fspath(path)), expected="a name that ends in .png")

@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from segfeed.audit.class_counts import count_classes
 from segfeed.batches.batch_format import IMAGENET
 from segfeed.datasets.source import Source
 from segfeed.packs.pack import Pack
-from segfeed.pictures.figures.canvas import HEADER_PX, INNER_PX, MARGIN_PX, Page, check_path
-from segfeed.pictures.figures.panels import CAPTION_PX, GAP_PX, PathLike, caption, gather
-from segfeed.pictures.paint import Pixels, Thumb, count_pixels, fit, mark_padding, outside, paint_labels, shrink
+from segfeed.pictures.figures.canvas import HEADER_PX, INNER_PX, MARGIN_PX, Canvas, check_path
+from segfeed.pictures.figures.panels import CAPTION_PX, GAP_PX, PathLike, caption, with_legend
+from segfeed.pictures.paint import Pixels, Thumb, evenly, fit, mark_padding, outside, paint_labels, shrink
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.pair import Pair
 from segfeed.plans.plan import Draw, Plan
@@ -36,11 +37,11 @@ def show_crops(
     seed: int = 0,
     path: PathLike | None = None,
 ) -> Figure:
-    """Draw random crops of one photo over their labels, and where on the photo they were cut.
+    """Show random crops of one photo above their labels, and where on the photo they were cut.
 
     Args:
         reader: a source or a pack.
-        sample: which one; where it is None, one that is larger than the crop and has several classes.
+        sample: which one; None for one that is larger than the crop and has several classes.
         count: how many crops.
         crop_size: (height, width) of a crop in px.
         seed: of the plan that draws the windows.
@@ -68,24 +69,27 @@ def show_crops(
     sizes = np.repeat([pair.labels.shape], count, axis=0)
     rows = Plan(sizes, count, draw, shuffle=False, seed=seed).rows(epoch=0, step=0)
     whole = _around(rows, pair)
-    layout = _Layout.of(int(whole["height"]), int(whole["width"]), draw.crop_size, count)
-    shown = gather(
-        [Thumb.of(pair, key, layout.photo_px)], [count_pixels(pair.labels, reader.legend)], reader.legend, "this photo"
+    geometry = _Geometry.of(int(whole["height"]), int(whole["width"]), draw.crop_size, count)
+    shown = with_legend(
+        [Thumb.of(pair, key, geometry.photo_px)],
+        [count_classes(pair.labels, reader.legend)],
+        reader.legend,
+        "this photo",
     )
     (height, width), (tall, wide) = draw.crop_size, pair.labels.shape
     described = (
         f"photo {tall} × {wide} px, crops {height} × {width} px (height × width), seed {seed}; "
         "over each crop: its number, top and left in px"
     )
-    page = shown.page(HEADER_PX + layout.height_px + GAP_PX + 8, f"crops of {key}", described)
-    _draw_windows(page, layout, pair, rows, whole, key)
+    canvas = shown.canvas(HEADER_PX + geometry.height_px + GAP_PX + 8, f"crops of {key}", described)
+    _show_windows(canvas, geometry, pair, rows, whole, key)
     for n, row in enumerate(rows):
-        _draw_crop(page, layout, n, pair, row, reader.legend)
-    return page.done(path)
+        _show_crop(canvas, geometry, n, pair, row, reader.legend)
+    return canvas.done(path)
 
 
-class _Layout(NamedTuple):
-    """Hold where photo and crops lie; both are about equally high, and together as wide as the page."""
+class _Geometry(NamedTuple):
+    """Position of photo and crops; both are about equally high, and together as wide as the canvas."""
 
     photo_px: int
     photo_height_px: int
@@ -96,14 +100,15 @@ class _Layout(NamedTuple):
     blocks: int
 
     @classmethod
-    def of(cls, height: int, width: int, crop_size: tuple[int, int], count: int) -> "_Layout":
-        """Share the page's width between a photo (height, width) and `count` crops beside it, in at most 5 columns."""
+    def of(cls, height: int, width: int, crop_size: tuple[int, int], count: int) -> "_Geometry":
+        """Share the width between a photo (height, width) and `count` crops beside it, in at most 5 columns."""
         blocks = -(-count // 5)
         columns = -(-count // blocks)
         photo, crop = height / width, crop_size[0] / crop_size[1]
         spare = INNER_PX - (columns + 1) * GAP_PX
         fixed = blocks * (CAPTION_PX + _SLIT_PX + GAP_PX) - GAP_PX - CAPTION_PX
-        # Equally high: photo * photo_px = 2 * blocks * crop * column_px + fixed, where photo_px + columns * column_px = spare.
+        # Equally high: photo * photo_px = 2 * blocks * crop * column_px + fixed,
+        # where photo_px + columns * column_px = spare.
         column_px = int((spare * photo - fixed) / (columns * photo + 2 * blocks * crop))
         column_px = min(max(column_px, _MIN_COLUMN_PX), (spare - _MIN_PHOTO_PX) // columns)
         crop_height, crop_px = fit(*crop_size, _MAX_HEIGHT_PX // (2 * blocks), column_px)
@@ -114,16 +119,16 @@ class _Layout(NamedTuple):
 
     @property
     def pitch_px(self) -> int:
-        """Give the height of a crop, its labels, caption and gap."""
+        """The height of a crop, its labels, caption and gap."""
         return CAPTION_PX + 2 * self.crop_height_px + _SLIT_PX + GAP_PX
 
     @property
     def height_px(self) -> int:
-        """Give the height of all."""
+        """The height of all."""
         return max(self.blocks * self.pitch_px - GAP_PX, CAPTION_PX + self.photo_height_px)
 
     def corner(self, n: int) -> tuple[int, int]:
-        """Give x and y of the n-th crop's caption."""
+        """Return x and y of the n-th crop's caption."""
         row, column = divmod(n, self.columns)
         left = MARGIN_PX + self.photo_px + 2 * GAP_PX
         return left + column * (self.column_px + GAP_PX), HEADER_PX + row * self.pitch_px
@@ -133,7 +138,7 @@ def _choose(reader: Source | Pack, crop_size: tuple[int, int]) -> int:
     """Choose a sample that is larger than the crop and shows several classes: of 16 such, the first with the most."""
     slack = (reader.sizes.astype(np.int64) - crop_size).min(axis=1)
     fitting = np.flatnonzero(slack > 0) if (slack > 0).any() else np.flatnonzero(slack == slack.max())
-    some = fitting[np.linspace(0, len(fitting) - 1, min(16, len(fitting))).round().astype(int)].tolist()
+    some = fitting[evenly(len(fitting), 16)].tolist()
 
     def richness(index: int) -> tuple[int, int]:
         labels, counts = np.unique(reader.read(index).labels, return_counts=True)
@@ -144,12 +149,14 @@ def _choose(reader: Source | Pack, crop_size: tuple[int, int]) -> int:
 
 
 def _around(rows: Rows, pair: Pair) -> Any:
-    """Give the smallest window that holds the photo and all rows' windows, as a row."""
+    """Return the smallest window that holds the photo and all rows' windows, as a row."""
     height, width = pair.labels.shape
     top, left = min(0, int(rows["top"].min())), min(0, int(rows["left"].min()))
     bottom = max(height, int((rows["top"] + rows["height"]).max()))
     right = max(width, int((rows["left"] + rows["width"]).max()))
-    return np.array((0, top, left, bottom - top, right - left, False), ROW)
+    whole = np.zeros((), ROW)
+    whole["top"], whole["left"], whole["height"], whole["width"] = top, left, bottom - top, right - left
+    return whole
 
 
 def _cut(pair: Pair, row: Any, size: tuple[int, int], void: int) -> tuple[Pixels, Pair]:
@@ -160,13 +167,13 @@ def _cut(pair: Pair, row: Any, size: tuple[int, int], void: int) -> tuple[Pixels
     return mark_padding(small.image, beyond), small
 
 
-def _draw_windows(page: Page, layout: _Layout, pair: Pair, rows: Rows, whole: Any, key: str) -> None:
-    """Draw the whole photo and the numbered windows on it, in the photo's own pixels."""
-    pixels, _ = _cut(pair, whole, (layout.photo_height_px, layout.photo_px), 0)
+def _show_windows(canvas: Canvas, geometry: _Geometry, pair: Pair, rows: Rows, whole: Any, key: str) -> None:
+    """Show the whole photo and the numbered windows on it, in the photo's own pixels."""
+    pixels, _ = _cut(pair, whole, (geometry.photo_height_px, geometry.photo_px), 0)
     top, left = int(whole["top"]) - 0.5, int(whole["left"]) - 0.5
     window = (left, left + int(whole["width"]), top + int(whole["height"]), top)
-    axes = page.panel(MARGIN_PX, HEADER_PX + CAPTION_PX, pixels, f"windows {key}", window)
-    caption(page, MARGIN_PX, HEADER_PX, layout.photo_px, "photo and windows")
+    axes = canvas.panel(MARGIN_PX, HEADER_PX + CAPTION_PX, pixels, f"windows {key}", window)
+    caption(canvas, MARGIN_PX, HEADER_PX, geometry.photo_px, "photo and windows")
     for n, row in enumerate(rows):
         axes.add_patch(
             Rectangle(
@@ -176,39 +183,43 @@ def _draw_windows(page: Page, layout: _Layout, pair: Pair, rows: Rows, whole: An
             )
         )  # fmt: skip
     taken: list[tuple[float, float]] = []
-    scale = layout.photo_px / int(whole["width"])
+    scale = geometry.photo_px / int(whole["width"])
     for n, row in enumerate(rows):
-        places = list(_badge_places(row, n, len(rows)))
-        free = (p for p in places if all(max(abs(p[0] - q[0]), abs(p[1] - q[1])) * scale > 24 for q in taken))
-        taken.append(next(free, places[0]))
-        _badge(page, axes, n, taken[-1])
+        positions = list(_badge_positions(row, n, len(rows)))
+        free = (p for p in positions if all(max(abs(p[0] - q[0]), abs(p[1] - q[1])) * scale > 24 for q in taken))
+        taken.append(next(free, positions[0]))
+        _badge(canvas, axes, n, taken[-1])
 
 
-def _badge_places(row: Any, n: int, count: int) -> Iterator[tuple[float, float]]:
-    """List places for a window's number, along its upper and then its lower side, each window beginning elsewhere."""
+def _badge_positions(row: Any, n: int, count: int) -> Iterator[tuple[float, float]]:
+    """Yield positions for a window's number along its upper, then its lower side; each window begins elsewhere."""
     for side in (0, int(row["height"])):
         for step in range(count):
             share = ((n + step) % count + 0.5) / count
             yield int(row["left"]) + share * int(row["width"]), int(row["top"]) + side
 
 
-def _badge(page: Page, axes: Axes, n: int, place: tuple[float, float]) -> None:
+def _badge(canvas: Canvas, axes: Axes, n: int, position: tuple[float, float]) -> None:
     how = {"boxstyle": "circle,pad=0.25", "facecolor": _colour(n), "edgecolor": "#000000b0", "linewidth": 0.8}
-    page.write(*place, str(n + 1), 13, axes=axes, weight="bold", ha="center", va="center", bbox=how, zorder=4)
+    canvas.write(*position, str(n + 1), 13, axes=axes, weight="bold", ha="center", va="center", bbox=how, zorder=4)
 
 
-def _draw_crop(page: Page, layout: _Layout, n: int, pair: Pair, row: Any, legend: Encoder) -> None:
-    """Draw a crop over its labels, framed in its window's colour."""
-    x, top = layout.corner(n)
+def _show_crop(canvas: Canvas, geometry: _Geometry, n: int, pair: Pair, row: Any, legend: Encoder) -> None:
+    """Show a crop above its labels, framed in its window's colour."""
+    x, top = geometry.corner(n)
     y = top + CAPTION_PX
-    image, small = _cut(pair, row, (layout.crop_height_px, layout.crop_px), legend.void)
-    both = 2 * layout.crop_height_px + _SLIT_PX
-    page.box(x - _FRAME_PX, y - _FRAME_PX, layout.crop_px + 2 * _FRAME_PX, both + 2 * _FRAME_PX, facecolor=_colour(n))
+    image, small = _cut(pair, row, (geometry.crop_height_px, geometry.crop_px), legend.void)
+    both = 2 * geometry.crop_height_px + _SLIT_PX
+    canvas.box(
+        x - _FRAME_PX, y - _FRAME_PX, geometry.crop_px + 2 * _FRAME_PX, both + 2 * _FRAME_PX, facecolor=_colour(n)
+    )
     height, width = int(row["height"]), int(row["width"])
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-    page.panel(x, y, image, f"crop {n + 1}", extent)
-    page.panel(x, y + layout.crop_height_px + _SLIT_PX, paint_labels(small.labels, legend), f"labels {n + 1}", extent)
-    caption(page, x, top, layout.column_px, f"{n + 1}", f"{row['top']}, {row['left']}")
+    canvas.panel(x, y, image, f"crop {n + 1}", extent)
+    canvas.panel(
+        x, y + geometry.crop_height_px + _SLIT_PX, paint_labels(small.labels, legend), f"labels {n + 1}", extent
+    )
+    caption(canvas, x, top, geometry.column_px, f"{n + 1}", f"{row['top']}, {row['left']}")
 
 
 def _colour(n: int) -> str:

@@ -1,18 +1,21 @@
-"""Figures: what a dataset, a crop and a batch look like, as pictures for a notebook, a report or a file.
+"""Sheets: what a dataset and a batch look like, as pictures for a notebook or a file.
 
 Nothing here touches pyplot or matplotlib's settings; the same input gives the same picture.
 """
 
+import os
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from segfeed.audit.class_counts import count_classes
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Batch, Loader
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError
+from segfeed.feed import scan
 from segfeed.packs.pack import Pack
 from segfeed.pictures.figures.canvas import HEADER_PX, MARGIN_PX, PALE_INK, check_path
 from segfeed.pictures.figures.crops import show_crops
@@ -23,15 +26,14 @@ from segfeed.pictures.figures.panels import (
     PathLike,
     caption,
     columns_for,
-    describe,
-    gather,
-    look,
-    place,
+    read_panels,
+    show_thumb,
     spread,
+    subtitle_of,
     title_of,
+    with_legend,
 )
-from segfeed.pictures.paint import Pixels, Thumb, count_pixels, mark_padding, overlay, paint_labels, shrink
-from segfeed.pixels.legend import Legend
+from segfeed.pictures.paint import Pixels, Thumb, mark_padding, overlay, paint_labels, shrink
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.pair import Pair
 from segfeed.system.options import whole_number
@@ -43,36 +45,55 @@ _GUTTER_PX = 28
 _SLIT_PX = 6  # between an image and its labels
 
 
-def show(what: Source | Pack | Loader, *, count: int | None = None, path: PathLike | None = None) -> Figure:
-    """Draw a dataset, or the first batch that a loader makes; a loader stays where it stands.
+def show(
+    data: str | os.PathLike[str] | Source | Pack | Loader,
+    split: str | None = None,
+    *,
+    count: int | None = None,
+    path: PathLike | None = None,
+    **scan_options: Any,
+) -> Figure:
+    """Show a dataset as a contact sheet, or the first batch of a loader's epoch 0; the loader's own state is kept.
 
     Args:
-        what: a source or a pack (a contact sheet), or a loader (the first batch of its epoch 0).
-        count: how many samples at most; 24 of a dataset, 12 of a batch where it is None.
+        data: a path, a dataset's name such as "sample", a source, a pack or a loader.
+        split: of a path or a name; None for "train".
+        count: how many samples at most; None for 24 of a dataset, 12 of a batch.
         path: a .png file to write, too.
+        **scan_options: of a path or a name: task, legend, unknown, format and cache_dir, as in `segfeed.scan`.
 
     Raises:
-        OptionError: `what` is something else, or count or path is no use.
+        OptionError: data is something else, or an option has no meaning here.
+        SourceError: no known dataset, or no such split.
         StorageError: the file cannot be written.
 
-    >>> import segfeed
-    >>> [axes.get_label() for axes in show(segfeed.scan("sample", "val"), count=2).axes]
+    >>> [axes.get_label() for axes in show("sample", "val", count=2).axes]
     ['page', 'overlay 2026_000005', 'overlay 2026_000200']
     """
-    if isinstance(what, Source | Pack):
-        return show_sheet(what, count=24 if count is None else count, path=path)
-    if isinstance(what, Loader):
-        batch = next(iter(Loader(what.reader, what.plan, format=what.format, threads=0)))
+    check_path(path)
+    if isinstance(data, str | os.PathLike):
+        data = scan(data, split or "train", **scan_options)
+    elif split is not None or scan_options:
+        raise OptionError(
+            "data",
+            found=f"a {type(data).__name__}, together with a split or options of scan",
+            expected="a path with these options, or a Source, Pack or Loader without them",
+        )
+    if isinstance(data, Source | Pack):
+        return show_sheet(data, count=24 if count is None else count, path=path)
+    if isinstance(data, Loader):
+        batch = next(iter(Loader(data.reader, data.plan, format=data.format, threads=0)))
         wanted = 12 if count is None else count
-        return show_batch(batch, what.reader.legend, format=what.format, count=wanted, path=path)
+        return show_batch(batch, data.reader.legend, format=data.format, count=wanted, path=path)
     raise OptionError(
-        f"show cannot draw {type(what).__name__!r}; give a Source (segfeed.scan), a Pack (segfeed.make_pack) "
-        "or a Loader (segfeed.load returns two)."
+        "data",
+        found=type(data).__name__,
+        expected="a path, a name, a Source (segfeed.scan), a Pack (segfeed.make_pack) or a Loader (segfeed.load)",
     )
 
 
 def show_pairs(reader: Source | Pack, *, count: int = 6, path: PathLike | None = None) -> Figure:
-    """Draw photo, labels and overlay of samples spread evenly over a split, and the legend with each class's share.
+    """Show photo, labels and overlay of samples spread evenly over a split, and the legend with each class's share.
 
     Args:
         reader: a source or a pack.
@@ -83,7 +104,7 @@ def show_pairs(reader: Source | Pack, *, count: int = 6, path: PathLike | None =
         figure: one axes a panel, labelled "photo KEY", "labels KEY" or "overlay KEY", in the sample's own pixels.
 
     Raises:
-        OptionError: count or path is no use.
+        OptionError: count is not a number of at least 1, or the path does not end in .png.
         StorageError: the file cannot be written.
 
     >>> import segfeed
@@ -95,12 +116,12 @@ def show_pairs(reader: Source | Pack, *, count: int = 6, path: PathLike | None =
     indices = spread(reader, count)
     few = len(indices) <= 3  # a row each, rather than a column each
     grid = Grid(3) if few else Grid(columns_for(len(indices)), MARGIN_PX + _GUTTER_PX)
-    shown = look(reader, indices, grid.width_px)
+    shown = read_panels(reader, indices, grid.width_px)
     cell = grid.width_px, grid.cell_height(shown.thumbs)
     strips = len(indices) if few else -(-len(indices) // grid.columns)
     pitch = CAPTION_PX + (1 if few else 3) * (cell[1] + GAP_PX) + GAP_PX // 2
-    described = describe(reader, shown, "sizes are height × width in px")
-    page = shown.page(HEADER_PX + strips * pitch, title_of(reader), described)
+    described = subtitle_of(reader, shown, "sizes are height × width in px")
+    canvas = shown.canvas(HEADER_PX + strips * pitch, title_of(reader), described)
     for n, thumb in enumerate(shown.thumbs):
         pair = thumb.fitted(*cell[::-1])
         remark = f"{thumb.height} × {thumb.width}" + _void_remark(pair, reader.legend)
@@ -109,18 +130,18 @@ def show_pairs(reader: Source | Pack, *, count: int = 6, path: PathLike | None =
             row, column = (n, k) if few else divmod(n, grid.columns)
             x, top = grid.x(column), HEADER_PX + row * pitch
             y = top + CAPTION_PX + (0 if few else k * (cell[1] + GAP_PX))
-            place(page, (x, y), cell, pixels, f"{kind} {thumb.key}", thumb)
+            show_thumb(canvas, (x, y), cell, pixels, f"{kind} {thumb.key}", thumb)
             if k == 0:
-                caption(page, x, top, cell[0], thumb.key, remark)
+                caption(canvas, x, top, cell[0], thumb.key, remark)
             elif few:
-                caption(page, x, top, cell[0], "", kind)
+                caption(canvas, x, top, cell[0], "", kind)
             if not few and column == 0:
-                page.write(MARGIN_PX, y + cell[1] / 2, kind, 15, colour=PALE_INK, rotation=90, va="center")
-    return page.done(path)
+                canvas.write(MARGIN_PX, y + cell[1] / 2, kind, 15, colour=PALE_INK, rotation=90, va="center")
+    return canvas.done(path)
 
 
 def show_sheet(reader: Source | Pack, *, count: int = 24, path: PathLike | None = None) -> Figure:
-    """Draw a contact sheet: samples spread evenly over a split, under their labels, and the legend.
+    """Show a contact sheet: samples spread evenly over a split, under their labels, and the legend.
 
     Args:
         reader: a source or a pack.
@@ -131,7 +152,7 @@ def show_sheet(reader: Source | Pack, *, count: int = 24, path: PathLike | None 
         figure: one axes a sample, labelled "overlay KEY", in the sample's own pixels.
 
     Raises:
-        OptionError: count or path is no use.
+        OptionError: count is not a number of at least 1, or the path does not end in .png.
         StorageError: the file cannot be written.
 
     >>> import segfeed
@@ -141,19 +162,19 @@ def show_sheet(reader: Source | Pack, *, count: int = 24, path: PathLike | None 
     check_path(path)
     indices = spread(reader, count)
     grid = Grid(columns_for(len(indices)))
-    shown = look(reader, indices, grid.width_px)
+    shown = read_panels(reader, indices, grid.width_px)
     cell = grid.width_px, grid.cell_height(shown.thumbs)
     pitch = CAPTION_PX + cell[1] + GAP_PX
     rows = -(-len(indices) // grid.columns)
-    described = describe(reader, shown, "photos under their labels")
-    page = shown.page(HEADER_PX + rows * pitch + GAP_PX // 2, title_of(reader), described)
+    described = subtitle_of(reader, shown, "photos under their labels")
+    canvas = shown.canvas(HEADER_PX + rows * pitch + GAP_PX // 2, title_of(reader), described)
     for n, thumb in enumerate(shown.thumbs):
         row, column = divmod(n, grid.columns)
         x, top = grid.x(column), HEADER_PX + row * pitch
         pair = thumb.fitted(*cell[::-1])
-        place(page, (x, top + CAPTION_PX), cell, overlay(pair, reader.legend), f"overlay {thumb.key}", thumb)
-        caption(page, x, top, cell[0], thumb.key, _void_remark(pair, reader.legend).removeprefix(", "))
-    return page.done(path)
+        show_thumb(canvas, (x, top + CAPTION_PX), cell, overlay(pair, reader.legend), f"overlay {thumb.key}", thumb)
+        caption(canvas, x, top, cell[0], thumb.key, _void_remark(pair, reader.legend).removeprefix(", "))
+    return canvas.done(path)
 
 
 def show_batch(
@@ -164,12 +185,12 @@ def show_batch(
     count: int = 12,
     path: PathLike | None = None,
 ) -> Figure:
-    """Draw a batch as the network sees it: images with normalisation undone, over their labels; padding is striped.
+    """Show a batch as the network sees it: images with normalisation undone, above their labels; padding is striped.
 
     Args:
-        batch: what a loader delivered.
+        batch: from a loader.
         legend: the reader's legend.
-        format: the format the batch was made with; what it leaves open is NHWC, int32 and the legend's own void.
+        format: the format the batch was made with; NHWC, int32 and the legend's own void if it leaves them open.
         count: how many rows of the batch at most, from its first.
         path: a .png file to write, too.
 
@@ -177,7 +198,7 @@ def show_batch(
         figure: two axes a row, labelled "image N KEY" and "labels N KEY".
 
     Raises:
-        OptionError: the batch is not of this format or legend, or count or path is no use.
+        OptionError: the batch is not of this format or legend, or as for `show_pairs`.
         StorageError: the file cannot be written.
 
     >>> import segfeed
@@ -195,12 +216,14 @@ def show_batch(
     ]
     grid = Grid(columns_for(count))
     thumbs = [Thumb.of(pair, key, grid.width_px) for pair, key in zip(pairs, batch.keys, strict=False)]
-    shown = gather(thumbs, [count_pixels(pair.labels, legend) for pair in pairs], legend, f"the {count} crops shown")
+    shown = with_legend(
+        thumbs, [count_classes(pair.labels, legend) for pair in pairs], legend, f"the {count} crops shown"
+    )
     cell = grid.width_px, grid.cell_height(thumbs)
     pitch = CAPTION_PX + 2 * cell[1] + _SLIT_PX + GAP_PX
     title = f"batch of {len(batch.crops)}" + (f", the first {count}" if count < len(batch.crops) else "")
-    page = shown.page(
-        HEADER_PX + -(-count // grid.columns) * pitch + GAP_PX // 2, title, _describe_batch(batch, wanted)
+    canvas = shown.canvas(
+        HEADER_PX + -(-count // grid.columns) * pitch + GAP_PX // 2, title, _batch_subtitle(batch, wanted)
     )
     for n, (pair, row, thumb) in enumerate(zip(pairs, batch.crops, thumbs, strict=False)):
         strip, column = divmod(n, grid.columns)
@@ -208,17 +231,17 @@ def show_batch(
         small = thumb.fitted(*cell[::-1])
         padding = shrink(Pair(pair.image, _padding(pair, row, wanted, legend.void)), *small.labels.shape).labels
         upper, lower = (x, top + CAPTION_PX), (x, top + CAPTION_PX + cell[1] + _SLIT_PX)
-        place(page, upper, cell, mark_padding(small.image, padding), f"image {n} {thumb.key}", thumb)
-        place(page, lower, cell, paint_labels(small.labels, legend), f"labels {n} {thumb.key}", thumb)
-        caption(page, x, top, cell[0], thumb.key or "padding only", "flipped" if row["flip"] else "")
-    return page.done(path)
+        show_thumb(canvas, upper, cell, mark_padding(small.image, padding), f"image {n} {thumb.key}", thumb)
+        show_thumb(canvas, lower, cell, paint_labels(small.labels, legend), f"labels {n} {thumb.key}", thumb)
+        caption(canvas, x, top, cell[0], thumb.key or "padding only", "flipped" if row["flip"] else "")
+    return canvas.done(path)
 
 
 def _void_remark(pair: Pair, legend: Encoder) -> str:
     return ", all void" if (pair.labels == legend.void).all() else ""
 
 
-def _describe_batch(batch: Batch, wanted: BatchFormat) -> str:
+def _batch_subtitle(batch: Batch, wanted: BatchFormat) -> str:
     height, width = np.shape(batch.labels)[1:]
     return (
         f"images {wanted.dtype} {wanted.layout}, labels {wanted.label_dtype}, {height} × {width} px (height × width), "
@@ -236,8 +259,9 @@ def _pixels(batch: Batch, wanted: BatchFormat, count: int) -> Pixels:
     axis = 1 if wanted.layout == "NCHW" else 3
     if images.dtype != wanted.dtype or images.ndim != 4 or images.shape[axis] != 3:
         raise OptionError(
-            f"the batch holds images {images.dtype} {images.shape}, but format says {wanted.dtype} {wanted.layout}; "
-            "pass the format that the batch was made with."
+            "format",
+            found=f"{wanted.dtype} {wanted.layout}, but the batch holds images {images.dtype} {images.shape}",
+            expected="the format that the batch was made with",
         )
     images = np.moveaxis(images, axis, 3)
     if wanted.dtype == "uint8":
@@ -255,17 +279,18 @@ def _labels(batch: Batch, wanted: BatchFormat, legend: Encoder, count: int) -> n
     """
     labels = np.asarray(batch.labels[:count])
     void = labels == wanted.void
-    wrong = ~void & ((labels < 0) | (labels >= (len(legend) if isinstance(legend, Legend) else legend.void)))
+    wrong = ~void & ((labels < 0) | (labels >= (len(legend.names) or legend.void)))
     if wrong.any():
         raise OptionError(
-            f"the batch's labels hold {int(labels[wrong][0])}, which is neither a class of the legend nor void "
-            f"({wanted.void}); pass the legend and the format that the batch was made with."
+            "batch",
+            found=f"label {int(labels[wrong][0])}, which is neither a class of the legend nor void ({wanted.void})",
+            remedy="pass the legend and the format that the batch was made with",
         )
     return np.where(void, legend.void, labels).astype(legend.dtype)
 
 
 def _padding(pair: Pair, row: Any, wanted: BatchFormat, void: int) -> npt.NDArray[np.bool_]:
-    """Mark what of a crop lies outside its image; the image's size is not known, but what padding looks like is."""
+    """Mark what of a crop lies outside its image: the image's size is not known, but the colour of padding is."""
     mask = np.ones(pair.labels.shape, np.bool_)
     if row["sample"] < 0:
         return mask

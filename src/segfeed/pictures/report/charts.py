@@ -14,7 +14,7 @@ _TICKS = 5
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """Hold one dot: photos of one size, or of nearly one."""
+    """A dot: photos of one size, or of nearly one."""
 
     x: float
     y: float
@@ -26,7 +26,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Hold one mark of an axis: where it stands, and how many px it means."""
+    """A mark of an axis: its position, and how many px it means."""
 
     at: float
     px: int
@@ -34,13 +34,13 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class SizeChart:
-    """Hold a plot of widths (right) and heights (up).
+    """A plot of widths (right) and heights (up).
 
     Attributes:
         width: of the plot.
         height: of the plot.
         crop_x: how far the crop reaches to the right.
-        crop_y: where its upper side lies, from the plot's top.
+        crop_y: its upper side, from the plot's top.
         dots: the larger ones first, so that none hides another.
         ticks_x: along the width.
         ticks_y: along the height.
@@ -55,13 +55,14 @@ class SizeChart:
     ticks_y: tuple[Tick, ...]
 
 
-def draw_sizes(sizes: npt.NDArray[np.int32], crop_size: tuple[int, int]) -> SizeChart:
+def plot_sizes(sizes: npt.NDArray[np.int32], crop_size: tuple[int, int]) -> SizeChart:
     """Plot photo sizes, integer (N, 2) of (height, width) in px, N > 0, around the crop's size.
 
-    >>> chart = draw_sizes(np.array([[375, 500], [375, 500], [500, 375]], np.int32), (320, 480))
+    >>> chart = plot_sizes(np.array([[375, 500], [375, 500], [500, 375]], np.int32), (320, 480))
     >>> [(dot.width, dot.height, dot.photos) for dot in chart.dots]
     [(500, 375, 2), (375, 500, 1)]
     """
+    # One scale for both sides, with 8 % of margin beyond the largest photo or the crop.
     largest_height, largest_width = 1.08 * np.maximum(sizes.max(axis=0), crop_size)
     scale = float(min(_WIDTH / largest_width, _HEIGHT / largest_height))
     width, height = max(float(largest_width) * scale, _LEAST), max(float(largest_height) * scale, _LEAST)
@@ -77,14 +78,15 @@ def draw_sizes(sizes: npt.NDArray[np.int32], crop_size: tuple[int, int]) -> Size
 
 
 def _dots(sizes: npt.NDArray[np.int32], scale: float, height: float) -> tuple[Dot, ...]:
+    # Photos whose dots would fall into one cell of the plot share a dot.
     cells = np.round(sizes * (scale / _CELL)).astype(np.int64)
     _, first, photos = np.unique(cells, axis=0, return_index=True, return_counts=True)
     dots = []
-    for place in np.argsort(-photos, kind="stable").tolist():
-        tall, wide = sizes[first[place]].tolist()
-        radius = _SMALLEST_DOT + _DOT_GROWTH * float(np.sqrt(photos[place] / len(sizes)))
+    for index in np.argsort(-photos, kind="stable").tolist():
+        tall, wide = sizes[first[index]].tolist()
+        radius = _SMALLEST_DOT + _DOT_GROWTH * float(np.sqrt(photos[index] / len(sizes)))  # areas compare
         x, y = round(wide * scale, 1), round(height - tall * scale, 1)
-        dots.append(Dot(x, y, round(radius, 1), tall, wide, int(photos[place])))
+        dots.append(Dot(x, y, round(radius, 1), tall, wide, int(photos[index])))
     return tuple(dots)
 
 

@@ -1,25 +1,66 @@
 """Counts: what each split holds and what it shows of each class, as lines of tables; and the chart of all sizes."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from segfeed.audit.class_counts import ClassCounts
+from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Audit, Checked
-from segfeed.pictures.report.charts import SizeChart, draw_sizes
+from segfeed.datasets.source import Source
+from segfeed.pictures.report.charts import SizeChart, plot_sizes
 from segfeed.pictures.report.gallery import reading_order
-from segfeed.pictures.report.tallies import Tally
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
 
 _MANY = 24  # classes; a longer table scrolls in a frame of its own
 
+Joined = Mapping[str, Sequence[str]]
+"""Splits that merely join others, with those that they join."""
+
+
+@dataclass(frozen=True, eq=False)
+class SplitCounts:
+    """What was counted over a split.
+
+    Attributes:
+        split: the split's name.
+        sizes: int32 (N, 2), (height, width) of each photo in px; (0, 0) if it cannot be read.
+        has_masks: whether its samples have masks at all.
+        classes: what its masks show; None if there are no classes, or it is not known which.
+    """
+
+    split: str
+    sizes: npt.NDArray[np.int32]
+    has_masks: bool
+    classes: ClassCounts | None
+
+    @classmethod
+    def of(cls, source: Source, facts: Sequence[Facts], legend: Legend | None) -> "SplitCounts":
+        """Count a split from the facts of its samples, so that a damaged dataset can be counted, too."""
+        sizes = [one.photo.size if one.photo and one.photo.size else (0, 0) for one in facts]
+        classes = None if legend is None else ClassCounts.of_facts(facts, legend)
+        return cls(source.split, np.array(sizes, np.int32).reshape(-1, 2), source.has_masks, classes)
+
+    @property
+    def known_sizes(self) -> npt.NDArray[np.int32]:
+        """The sizes of the photos that can be read, int32 (N, 2)."""
+        return self.sizes[self.sizes.all(axis=1)]
+
+    @property
+    def void_share(self) -> float | None:
+        """The share of void among the pixels of all masks, 0..1; None if no pixel was counted."""
+        if self.classes is None or not self.classes.all_pixels:
+            return None
+        return self.classes.void_pixels / self.classes.all_pixels
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Hold the smallest, the median and the largest of some sides, in px."""
+    """The smallest, the median and the largest of some sides, in px."""
 
     least: int
     median: int
@@ -33,15 +74,15 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class SplitLine:
-    """Say what a split holds.
+    """A line about what a split holds.
 
     Attributes:
         name: the split's.
         samples: that it lists.
-        height: of the photos; None where none can be read.
+        height: of the photos; None if none can be read.
         width: likewise.
         small: photos smaller than the crop.
-        void_share: of all mask pixels, 0..1; None where there are none.
+        void_share: of all mask pixels, 0..1; None if there are none.
         remarks: what else is to be known, a few words each.
     """
 
@@ -56,7 +97,7 @@ class SplitLine:
 
 @dataclass(frozen=True, slots=True)
 class ClassCell:
-    """Hold what one split shows of one class: pixels, their share of all, and images."""
+    """What one split shows of one class: pixels, their share of all, and images."""
 
     pixels: int
     share: float
@@ -64,13 +105,13 @@ class ClassCell:
 
     @property
     def bar(self) -> float:
-        """Give the length of its bar, 0..100: it grows with the square root, so that rare classes can be seen."""
+        """The length of its bar, 0..100: it grows with the square root, so that rare classes can be seen."""
         return round(100 * math.sqrt(self.share), 2)
 
 
 @dataclass(frozen=True, slots=True)
 class ClassLine:
-    """Hold one class, or void, whose id is None: its colour as #rrggbb, and a cell for each split."""
+    """One class, or void, whose id is None: its colour as #rrggbb, and a cell for each split."""
 
     id: int | None
     name: str
@@ -80,41 +121,36 @@ class ClassLine:
 
 @dataclass(frozen=True, slots=True)
 class ClassTable:
-    """Hold a line for each class, the splits that were counted, and whether there are so many that the table scrolls."""
+    """A line for each class, and the splits that were counted."""
 
     splits: tuple[str, ...]
     lines: tuple[ClassLine, ...]
 
     @property
     def is_long(self) -> bool:
-        """Tell whether the table needs a frame to scroll in."""
+        """Whether the table needs a frame to scroll in."""
         return len(self.lines) > _MANY
 
 
 def list_splits(
-    audit: Audit, tallies: list[Tally], joined: dict[str, list[str]], crop_size: tuple[int, int]
+    audit: Audit, counts: Sequence[SplitCounts], joined: Joined, crop_size: tuple[int, int]
 ) -> tuple[SplitLine, ...]:
-    """Say what each split holds."""
-    counted = {tally.split: tally for tally in tallies}
+    """List what each split holds; crop_size is (height, width) in px."""
+    by_split = {counted.split: counted for counted in counts}
     lines = []
     for checked in sorted(audit.splits, key=lambda checked: reading_order(checked.split)):
-        tally = counted.get(checked.split)
-        remarks = tuple(_remarks(checked, tally, joined.get(checked.split, [])))
-        if tally is None or not len(tally.known_sizes):
-            lines.append(SplitLine(checked.split, _listed(checked), None, None, 0, None, remarks))
+        counted = by_split.get(checked.split)
+        remarks = tuple(_remarks(checked, counted, joined.get(checked.split, ())))
+        if counted is None or not len(counted.known_sizes):
+            lines.append(SplitLine(checked.split, checked.listed, None, None, 0, None, remarks))
             continue
-        height, width = (Spread.of(sides) for sides in tally.known_sizes.T)
-        void_share = tally.void_pixels / tally.all_pixels if tally.all_pixels else None
-        small = tally.count_small(crop_size)
-        lines.append(SplitLine(checked.split, _listed(checked), height, width, small, void_share, remarks))
+        height, width = (Spread.of(sides) for sides in counted.known_sizes.T)
+        small = int((counted.known_sizes < crop_size).any(axis=1).sum())
+        lines.append(SplitLine(checked.split, checked.listed, height, width, small, counted.void_share, remarks))
     return tuple(lines)
 
 
-def _listed(checked: Checked) -> int:
-    return len(checked.keys) + len(checked.missing)
-
-
-def _remarks(checked: Checked, tally: Tally | None, joins: list[str]) -> Iterator[str]:
+def _remarks(checked: Checked, counted: SplitCounts | None, joins: Sequence[str]) -> Iterator[str]:
     if not checked.readable:
         yield "could not be listed"
     if joins:
@@ -123,31 +159,31 @@ def _remarks(checked: Checked, tally: Tally | None, joins: list[str]) -> Iterato
         yield f"{len(checked.missing):,} without a file"
     if wrong := len(set(checked.broken) - set(checked.missing)):
         yield f"{wrong:,} with an error"
-    if tally is not None and not tally.has_masks:
+    if counted is not None and not counted.has_masks:
         yield "no masks"
 
 
-def list_classes(legend: Legend | None, tallies: list[Tally], joined: dict[str, list[str]]) -> ClassTable | None:
-    """Put each class beside what every split shows of it; splits that only join others, or have no masks, are left out."""
+def list_classes(legend: Legend | None, counts: Sequence[SplitCounts], joined: Container[str]) -> ClassTable | None:
+    """List what every split shows of each class; splits that merely join others, or have no masks, are left out."""
     if legend is None:
         return None
-    counted = [tally for tally in tallies if tally.masks and tally.split not in joined]
+    shown = {one.split: one.classes for one in counts if one.classes and one.classes.masks and one.split not in joined}
     lines = [
         ClassLine(
             label,
             name,
             hex_of(colour),
-            tuple(_cell(tally, int(tally.pixels[label]), int(tally.images[label])) for tally in counted),
+            tuple(_cell(one, int(one.pixels[label]), int(one.images[label])) for one in shown.values()),
         )
         for label, (name, colour) in enumerate(zip(legend.names, legend.colours, strict=True))
     ]
     void = legend.void_colours[0] if legend.void_colours else VOID_COLOUR
-    lines.append(ClassLine(None, "void", hex_of(void), tuple(_cell(tally, tally.void_pixels, 0) for tally in counted)))
-    return ClassTable(tuple(tally.split for tally in counted), tuple(lines))
+    cells = tuple(_cell(one, one.void_pixels, 0) for one in shown.values())
+    return ClassTable(tuple(shown), (*lines, ClassLine(None, "void", hex_of(void), cells)))
 
 
-def _cell(tally: Tally, pixels: int, images: int) -> ClassCell:
-    return ClassCell(pixels, pixels / max(tally.all_pixels, 1), images)
+def _cell(counted: ClassCounts, pixels: int, images: int) -> ClassCell:
+    return ClassCell(pixels, pixels / max(counted.all_pixels, 1), images)
 
 
 def hex_of(colour: Colour) -> str:
@@ -159,8 +195,8 @@ def hex_of(colour: Colour) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
-def plot_sizes(tallies: list[Tally], joined: dict[str, list[str]], crop_size: tuple[int, int]) -> SizeChart | None:
-    """Plot the sizes of all photos that can be read, each once."""
-    sizes = [tally.known_sizes for tally in tallies if tally.split not in joined]
+def chart_sizes(counts: Sequence[SplitCounts], joined: Container[str], crop_size: tuple[int, int]) -> SizeChart | None:
+    """Plot the sizes of all photos that can be read, each once; return None if there are none."""
+    sizes = [counted.known_sizes for counted in counts if counted.split not in joined]
     every = np.concatenate(sizes) if sizes else np.empty((0, 2), np.int32)
-    return draw_sizes(every, crop_size) if len(every) else None
+    return plot_sizes(every, crop_size) if len(every) else None

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from segfeed.audit.rules.subjects import role_of
-from segfeed.pictures.report.tallies import Tally
+from segfeed.pictures.paint import evenly
 from segfeed.plans.plan import Draw, Plan
 
 SEED = 0
@@ -14,7 +15,7 @@ _ORDER = ("train", "trainval", "", "val", "test")
 
 
 def reading_order(split: str) -> int:
-    """Give the place of a split in a report: those to train on first, those to test on last.
+    """Return the rank of a split in a report: those to train on first, those to test on last.
 
     >>> sorted(["test", "train", "val"], key=reading_order)
     ['train', 'val', 'test']
@@ -24,14 +25,14 @@ def reading_order(split: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """Hold a row of a plan.
+    """The window of a row of a plan.
 
     Attributes:
-        top: of the window, in px of the photo; negative where the window begins above it.
+        top: in px of the photo; negative if the window begins above it.
         left: likewise.
-        height: of the window, in px.
-        width: likewise.
-        is_flipped: whether the crop is mirrored, where the plan flips at all.
+        height: in px.
+        width: in px.
+        is_flipped: whether the crop is mirrored if the plan flips at all.
         position: 1, 2, ...: when the crop comes in the epoch.
     """
 
@@ -44,47 +45,52 @@ class Crop:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """Name a sample that is shown, and its crop where its split is cut into crops."""
+class Choice:
+    """A sample that is shown, by its index, and its crop if its split is cut into crops."""
 
     index: int
     crop: Crop | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Wall:
-    """Hold what is shown of a split.
+class Selection:
+    """The samples of a split that are shown.
 
     Attributes:
         split: the split's name.
-        shown: in the order in which it is shown.
-        planned: how many samples an epoch of crops draws from; 0 where every image comes whole.
+        choices: in the order in which they are shown.
+        planned: how many samples an epoch of crops draws from; 0 if every image comes whole.
     """
 
     split: str
-    shown: tuple[Shown, ...]
+    choices: tuple[Choice, ...]
     planned: int
 
 
-def choose_samples(tally: Tally, crop_size: tuple[int, int], count: int) -> Wall:
-    """Choose what is shown of a split: the first crops of epoch 0 or, where images come whole, samples evenly spread.
+def choose_samples(split: str, sizes: npt.NDArray[np.int32], crop_size: tuple[int, int], count: int) -> Selection:
+    """Choose what is shown of a split: the first crops of epoch 0 or, if images come whole, samples evenly spread.
 
     Windows depend neither on the batch size nor on whether crops are flipped, so these are the windows of any plan with
     this crop size and seed 0 over the same samples.
 
-    >>> sizes = np.full((9, 2), 400, np.int32)
-    >>> tally = Tally("val", sizes, False, 0, np.zeros(0, np.int64), np.zeros(0, np.int64), 0)
-    >>> [shown.index for shown in choose_samples(tally, (320, 320), 3).shown]
+    Args:
+        split: the split's name.
+        sizes: int32 (N, 2), (height, width) of each photo in px; (0, 0) if it cannot be read.
+        crop_size: (height, width) in px.
+        count: how many samples at most.
+
+    >>> selection = choose_samples("val", np.full((9, 2), 400, np.int32), (320, 320), 3)
+    >>> [choice.index for choice in selection.choices]
     [0, 4, 8]
     """
-    readable = np.flatnonzero(tally.sizes.all(axis=1))
-    if role_of(tally.split) in ("val", "test") or not len(readable):
-        spread = np.linspace(0, len(tally.sizes) - 1, min(count, len(tally.sizes))).round().astype(int)
-        return Wall(tally.split, tuple(Shown(index) for index in spread.tolist()), 0)
-    plan = Plan(tally.known_sizes, len(readable), Draw(crop_size, "pad", flip=True), seed=SEED)
-    crops = enumerate(plan.rows(epoch=0, step=0)[:count].tolist(), start=1)
-    shown = tuple(
-        Shown(int(readable[sample]), Crop(top, left, height, width, is_flipped, position))
-        for position, (sample, top, left, height, width, is_flipped) in crops
-    )
-    return Wall(tally.split, shown, len(readable))
+    readable = np.flatnonzero(sizes.all(axis=1))
+    if role_of(split) in ("val", "test") or not len(readable):
+        return Selection(split, tuple(Choice(index) for index in evenly(len(sizes), count)), 0)
+    # One batch as large as the epoch: its rows are the epoch's, in order.
+    plan = Plan(sizes[readable], len(readable), Draw(crop_size, "pad", flip=True), seed=SEED)
+    choices = []
+    for position, row in enumerate(plan.rows(epoch=0, step=0)[:count], start=1):
+        top, left, height, width = (int(row[side]) for side in ("top", "left", "height", "width"))
+        crop = Crop(top, left, height, width, bool(row["flip"]), position)
+        choices.append(Choice(int(readable[row["sample"]]), crop))
+    return Selection(split, tuple(choices), len(readable))

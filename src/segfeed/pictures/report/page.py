@@ -1,4 +1,4 @@
-"""Pages: a dataset as one HTML file, to be looked through, mailed or kept beside a training run."""
+"""The report: a dataset as one HTML file, to be looked through, mailed or kept beside a training run."""
 
 import os
 import platform
@@ -7,18 +7,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from segfeed.audit.checking import check
+from segfeed.audit.checking import DatasetFacts, judge, read_dataset
 from segfeed.audit.findings import Audit
-from segfeed.audit.listing import DatasetListing, list_dataset
-from segfeed.datasets.recognition import find_format
+from segfeed.audit.listing import joined_splits, list_dataset
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError, StorageError
-from segfeed.pictures.report.album import fill_album
-from segfeed.pictures.report.contents import Contents, describe_pictures, furnish, list_findings, listed_findings
-from segfeed.pictures.report.counts import list_classes, list_splits, plot_sizes
+from segfeed.pictures.report.contents import Contents, choose_findings, describe_pictures, list_findings, list_galleries
+from segfeed.pictures.report.counts import SplitCounts, chart_sizes, list_classes, list_splits
 from segfeed.pictures.report.gallery import choose_samples, reading_order
-from segfeed.pictures.report.remains import with_remains
-from segfeed.pictures.report.tallies import joined_splits, tally_splits
+from segfeed.pictures.report.pictures import KeptMasks, make_pictures
 from segfeed.pictures.report.template import render
 from segfeed.pixels.codec import decoder_versions
 from segfeed.pixels.legend import Legend
@@ -27,11 +24,12 @@ from segfeed.system.options import whole_number
 from segfeed.system.storage import write_over
 
 MOST_SAMPLES = 1000
+_KEPT_BYTES = 256 << 20  # of masks, which take a few KB each; further ones are read again if they are shown
 
 
 def write_report(
-    path: str | os.PathLike[str],
     data: str | os.PathLike[str] | Source,
+    path: str | os.PathLike[str],
     *,
     crop_size: tuple[int, int] = (320, 480),
     count: int = 24,
@@ -41,16 +39,16 @@ def write_report(
 ) -> Path:
     """Write a report about a dataset: one HTML file that holds its pictures and fetches nothing.
 
-    It shows splits, samples under their labels and the crops that epoch 0 cuts from them, classes, photo sizes, and what
-    `segfeed.check` finds, each finding on its picture. A damaged dataset is shown as far as it can be read.
+    It shows splits, samples under their labels and the crops that epoch 0 cuts from them, classes, photo sizes, and
+    what `segfeed.check` finds, each finding on its picture. A damaged dataset is shown as far as it can be read.
 
     Args:
+        data: a path, a dataset's name such as "sample", or a source that was scanned already.
         path: the .html file to write.
-        data: a folder, "sample" for the embedded dataset, or a source that was scanned already.
         crop_size: (height, width) in px of the crops that are to be trained on.
         count: how many samples of each split are shown, 1 .. 1000.
         overwrite: whether a file that exists may be replaced.
-        threads: how many samples are read at once; all cores where it is None.
+        threads: how many samples are read at once; None for all cores.
         **scan_options: task, legend, unknown, format and cache_dir, as in `segfeed.scan`.
 
     Returns:
@@ -63,71 +61,71 @@ def write_report(
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_report(Path(folder) / "report.html", "sample", count=2).name
+    ...     write_report("sample", Path(folder) / "report.html", count=2).name
     'report.html'
     """
-    place = _free_place(path, overwrite=overwrite)
+    path = _check_free(path, overwrite=overwrite)
     count = whole_number("count", count, 1, MOST_SAMPLES)
     crop_size = Draw(crop_size).crop_size
-    audit = check(data, crop_size=crop_size, threads=threads, **scan_options)
-    if isinstance(data, Source):
-        listing, why = DatasetListing(data.root, data.format, (data,)), data.why
-    else:
-        listing = list_dataset(data, **scan_options)
-        layout, _ = find_format(listing.root, listing.format or None)
-        why = "; ".join(dict.fromkeys([layout.why, *(source.why for source in listing.sources if source.why)]))
-    contents, described = _gather(audit, listing, why, crop_size, count, threads)
+    masks = KeptMasks(_KEPT_BYTES)
+    facts = read_dataset(list_dataset(data, **scan_options), threads, masks.read)
+    contents, described = _gather(facts, masks, crop_size, count, threads)
     written = datetime.now(UTC)
     page = render(contents=contents, values=described, version=version("segfeed"), written=written)
-    _free_place(place, overwrite=overwrite)  # someone may have written it in the meantime
+    _check_free(path, overwrite=overwrite)  # it may have been written in the meantime
     try:
-        write_over(place, page.encode())
+        write_over(path, page.encode())
     except OSError as error:
         raise StorageError(
-            f"{place}: the report cannot be written ({error.strerror}); choose another place."
+            str(path), found=f"the report cannot be written ({error.strerror})", remedy="choose another folder"
         ) from error
-    return place
+    return path
 
 
-def _free_place(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
-    place = Path(path).expanduser().absolute()
-    if place.is_dir():
-        raise OptionError(f"{place} is a folder; pass the name of a file, such as report.html.")
-    if place.exists() and not overwrite:
-        raise OptionError(f"{place} exists; pass --force to overwrite it, or another name.")
-    return place
+def _check_free(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
+    """Return the path, absolute, if a file may be written there."""
+    path = Path(path).expanduser().absolute()
+    if path.is_dir():
+        raise OptionError(str(path), found="a folder", expected="the name of a file, such as report.html")
+    if path.exists() and not overwrite:
+        raise OptionError(
+            str(path), found="the file exists", remedy="pass --force (overwrite=True) to replace it, or another name"
+        )
+    return path
 
 
 def _gather(
-    audit: Audit, listing: DatasetListing, why: str, crop_size: tuple[int, int], count: int, threads: int | None
+    facts: DatasetFacts, masks: KeptMasks, crop_size: tuple[int, int], count: int, threads: int | None
 ) -> tuple[Contents, dict[str, Any]]:
-    """Count, choose and draw: all that the page says, and what its script must know."""
-    sources = tuple(sorted(listing.sources, key=lambda source: reading_order(source.split)))
+    """Count, choose and make pictures: return all that the page says, and what its script must know."""
+    listing, of_split, audit = facts.listing, facts.by_split(), judge(facts, crop_size)
+    sources = sorted(listing.sources, key=lambda source: reading_order(source.split))
     encoder = sources[0].legend if sources and listing.has_legend else None
     legend = encoder if isinstance(encoder, Legend) else None
-    tallies, joined = tally_splits(sources, legend, threads), joined_splits(sources)
-    walls = [choose_samples(tally, crop_size, count) for tally in tallies if tally.split not in joined]
-    listed, left_out = listed_findings(audit)
-    album = fill_album([with_remains(source) for source in sources], walls, listed, encoder, threads)
+    counts = [SplitCounts.of(source, of_split[source.split], legend) for source in sources]
+    joined = joined_splits(sources)
+    selections = [choose_samples(one.split, one.sizes, crop_size, count) for one in counts if one.split not in joined]
+    listed, left_out = choose_findings(audit)
+    pictures = make_pictures(sources, selections, listed, encoder, threads, masks.read)
     contents = Contents(
         audit,
-        why,
+        listing.why,
         sources[0].task if sources else "semantic",
         crop_size,
-        list_splits(audit, tallies, joined, crop_size),
-        list_classes(legend, tallies, joined),
-        plot_sizes(tallies, joined, crop_size),
-        furnish(walls, album, {source.split: source.keys for source in sources}),
-        list_findings(listed, left_out, album),
-        album,
-        _facts(audit, legend, crop_size),
+        list_splits(audit, counts, joined, crop_size),
+        list_classes(legend, counts, joined),
+        chart_sizes(counts, joined, crop_size),
+        list_galleries(selections, pictures, {source.split: source.keys for source in sources}),
+        list_findings(listed, left_out, pictures),
+        pictures,
+        _details(audit, legend, crop_size),
     )
-    return contents, {"pictures": describe_pictures(album, encoder)}
+    return contents, {"pictures": describe_pictures(pictures, encoder)}
 
 
-def _facts(audit: Audit, legend: Legend | None, crop_size: tuple[int, int]) -> dict[str, str]:
-    facts = {"Folder": audit.root, "Crop": f"{crop_size[0]} × {crop_size[1]} px (height × width)"}
+def _details(audit: Audit, legend: Legend | None, crop_size: tuple[int, int]) -> dict[str, str]:
+    details = {"Folder": audit.root, "Crop": f"{crop_size[0]} × {crop_size[1]} px (height × width)"}
     if legend is not None:
-        facts["Legend"] = f"{legend.title}, {len(legend)} classes"
+        details["Legend"] = f"{legend.title}, {len(legend)} classes"
     versions = {"segfeed": version("segfeed"), "Python": platform.python_version(), **decoder_versions()}
-    return facts | {"Versions": ", ".join(f"{name} {number}" for name, number in versions.items())}
+    return details | {"Versions": ", ".join(f"{name} {number}" for name, number in versions.items())}

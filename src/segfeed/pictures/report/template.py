@@ -1,4 +1,4 @@
-"""The template: contents to one HTML file that needs nothing else, runs nothing but its own script, and trusts no name."""
+"""The template: contents to one HTML file that needs nothing else, runs only its own script, and trusts no name."""
 
 import base64
 import hashlib
@@ -14,8 +14,8 @@ _SOURCES = ("report.html.jinja", "parts.html.jinja", "report.css", "report.js")
 def render(**values: Any) -> str:
     r"""Fill the template.
 
-    Every value is escaped for where it stands: as text, in an attribute, or as JSON whose `<`, `>`, `&` and `'` are written
-    as `\u003c` and so on. The policy allows the style and the script of the template alone, by their hashes.
+    Every value is escaped for where it stands: as text, in an attribute, or as JSON whose `<`, `>`, `&` and `'` are
+    written as `\u003c` and so on. The policy allows the style and the script of the template alone, by their hashes.
     """
     sources = _read_sources()
     style, script = sources["report.css"], sources["report.js"]
@@ -42,7 +42,7 @@ def visible(text: str) -> str:
 
 
 def _finish(value: Any) -> Any:
-    return visible(value) if type(value) is str else value  # markup, which is no plain str, was finished already
+    return visible(value) if type(value) is str else value  # markup, a subclass of str, was finished already
 
 
 @cache

@@ -1,7 +1,8 @@
-"""Pictures: a sample as a report shows it, whatever is wrong with it. No byte of a file gets through: all is encoded anew."""
+"""Thumbnails: a sample as a report shows it. No byte of a file gets into the report: all is encoded anew."""
 
 import base64
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from segfeed.audit.facts import count_values
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.source import Source
 from segfeed.errors import SegfeedError
-from segfeed.pictures.paint import Pixels, paint_labels
+from segfeed.pictures.paint import Pixels, fit, nearest, paint_labels
 from segfeed.pixels.codec import StoredMask, decode_mask, decode_photo, read_labels
 from segfeed.pixels.legend import VOC
 from segfeed.pixels.lookup import Encoder, Labels, count_labels, look_up_codes
@@ -28,7 +29,7 @@ _NO_COLOUR = (255, 0, 255)  # of an index beyond a file's palette
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Hold a photo or a mask as it is shown.
+    """A photo or a mask as it is shown.
 
     Attributes:
         uri: `data:` with the picture, which may be smaller than what is stored.
@@ -42,13 +43,13 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """Hold a sample as it is shown.
+class Thumbnail:
+    """A sample as it is shown.
 
     Attributes:
-        photo: None where it cannot be decoded.
-        mask: painted labels; stored colours where the legend does not know them; None where there is none to be shown.
-        shares: label -> share of the mask's pixels, 0..1, largest first; empty where there are no labels.
+        photo: None if it cannot be decoded.
+        mask: painted labels; stored colours if the legend does not know them; None if there is none to be shown.
+        shares: label -> share of the mask's pixels, 0..1, largest first; empty without labels.
     """
 
     photo: Layer | None
@@ -57,7 +58,7 @@ class Picture:
 
     @property
     def mask_left(self) -> int:
-        """Give where the mask's left side lies, in px: on the photo, or right of it where the two differ in size."""
+        """The x of the mask's left side in px: on the photo, or right of it if the two differ in size."""
         if self.photo is None or self.mask is None:
             return 0
         fits = (self.photo.height, self.photo.width) == (self.mask.height, self.mask.width)
@@ -65,24 +66,27 @@ class Picture:
 
     @property
     def height(self) -> int:
-        """Give the height of all, in px; 0 where nothing can be shown."""
+        """The height of all, in px; 0 if nothing can be shown."""
         return max((layer.height for layer in (self.photo, self.mask) if layer), default=0)
 
     @property
     def width(self) -> int:
-        """Give the width of all, in px; 0 where nothing can be shown."""
+        """The width of all, in px; 0 if nothing can be shown."""
         mask = self.mask_left + self.mask.width if self.mask else 0
         return max(mask, self.photo.width if self.photo else 0)
 
 
-def draw_picture(source: Source, index: int, edge_px: int, legend: Encoder | None) -> Picture:
-    """Draw a sample, its longer side at most `edge_px`; what cannot be decoded is left out.
+def make_thumbnail(
+    source: Source, index: int, edge_px: int, legend: Encoder | None, read: Callable[[Blob], bytes] | None = None
+) -> Thumbnail:
+    """Shrink a sample to a longer side of at most `edge_px`; what cannot be decoded is left out.
 
     Args:
         source: a split.
         index: of the sample.
-        edge_px: the longest side of what is drawn.
-        legend: what masks mean; None where nobody knows, and they are shown in the colours that they store.
+        edge_px: the longest side of what is shown.
+        legend: what masks mean; None if that is not known: they are then shown in the colours that they store.
+        read: reads the mask's bytes in place of the blob itself.
     """
     sample = source.samples[index]
     photo, mask, shares = None, None, {}
@@ -91,24 +95,30 @@ def draw_picture(source: Source, index: int, edge_px: int, legend: Encoder | Non
     except SegfeedError:
         pass
     else:
-        photo = _layer(_jpeg_uri(_smaller(image, edge_px)), image)
-    found = None if sample.mask is None else _read_mask(sample.mask, legend, source.unknown)
+        picture = Image.fromarray(np.ascontiguousarray(image))
+        height, width = _fit(image, edge_px)
+        smaller = picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        photo = _layer(_jpeg_uri(smaller), image)
+    found = None if sample.mask is None else _read_mask(sample.mask, legend, source.unknown, read)
     if found is not None and found.ndim == 2:
         assert legend is not None
-        mask, shares = _layer(_flat_uri(paint_labels(_nearest(found, edge_px), legend)), found), _shares(found)
+        small = nearest(found, *_fit(found, edge_px))
+        mask, shares = _layer(_flat_uri(paint_labels(small, legend)), found), _shares(found)
     elif found is not None:
-        mask = _layer(_flat_uri(_nearest(found, edge_px)), found)
-    return Picture(photo, mask, shares)
+        mask = _layer(_flat_uri(nearest(found, *_fit(found, edge_px))), found)
+    return Thumbnail(photo, mask, shares)
 
 
 def _layer(uri: str, stored: npt.NDArray[Any]) -> Layer:
     return Layer(uri, stored.shape[0], stored.shape[1])
 
 
-def _read_mask(blob: Blob, legend: Encoder | None, unknown: str) -> npt.NDArray[Any] | None:
-    """Read labels (H, W) or, where the legend does not know them, colours (H, W, 3); None where the file is damaged."""
+def _read_mask(
+    blob: Blob, legend: Encoder | None, unknown: str, read: Callable[[Blob], bytes] | None
+) -> npt.NDArray[Any] | None:
+    """Read labels (H, W) or, if the legend does not know them, colours (H, W, 3); None if the file is damaged."""
     try:
-        data = blob.read()
+        data = blob.read() if read is None else read(blob)
     except SegfeedError:
         return None
     try:
@@ -132,7 +142,7 @@ def _read_as_photo(data: bytes, name: str) -> Pixels | None:
 def _stored_colours(stored: StoredMask) -> Pixels:
     if stored.pixels.ndim == 3:
         return stored.pixels
-    if stored.palette is None:  # bare indices have no colours: VOC's tell them apart
+    if stored.palette is None:  # bare indices have no colours, so VOC's colours tell them apart
         return paint_labels(VOC.encode(stored.pixels, unknown="void"), VOC)
     palette = np.full((256, 3), _NO_COLOUR, np.uint8)
     palette[: len(stored.palette)] = stored.palette
@@ -146,24 +156,10 @@ def _shares(labels: Labels) -> dict[int, float]:
     return {int(label): float(counts[label] / labels.size) for label in order}
 
 
-def _fit(height: int, width: int, edge_px: int) -> tuple[int, int]:
-    scale = min(1.0, edge_px / max(height, width))
-    return max(1, round(height * scale)), max(1, round(width * scale))
-
-
-def _smaller(image: Pixels, edge_px: int) -> Image.Image:
-    height, width = _fit(image.shape[0], image.shape[1], edge_px)
-    picture = Image.fromarray(np.ascontiguousarray(image))
-    return picture.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
-
-
-def _nearest(pixels: npt.NDArray[Any], edge_px: int) -> npt.NDArray[Any]:
-    """Shrink by taking the nearest pixel, so that no colour is invented."""
-    old_height, old_width = pixels.shape[:2]
-    height, width = _fit(old_height, old_width, edge_px)
-    rows = (2 * np.arange(height) + 1) * old_height // (2 * height)
-    columns = (2 * np.arange(width) + 1) * old_width // (2 * width)
-    return np.asarray(pixels[rows[:, None], columns])
+def _fit(stored: npt.NDArray[Any], edge_px: int) -> tuple[int, int]:
+    """Return the (height, width) at which a picture's longer side is `edge_px`, if it is larger."""
+    box = min(edge_px, max(stored.shape[:2]))
+    return fit(stored.shape[0], stored.shape[1], box, box)
 
 
 def _jpeg_uri(picture: Image.Image) -> str:
@@ -173,7 +169,7 @@ def _jpeg_uri(picture: Image.Image) -> str:
 
 
 def _flat_uri(colours: Pixels) -> str:
-    """Encode the few colours of labels exactly, in a palette PNG; more than 256 come from a mask that is none."""
+    """Encode the few colours of labels exactly, in a palette PNG; more than 256 are not labels: encode them as JPEG."""
     codes = colour_codes(colours)
     known, _ = count_values(codes)
     if len(known) > 256:
