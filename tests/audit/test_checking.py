@@ -61,7 +61,7 @@ def test_each_odd_file_gets_exactly_its_finding(tmp_path, shared_data, name, par
     expected = ODD[name][part == "mask"]
     assert [(finding.severity, finding.rule) for finding in found] == ([] if expected is None else [expected])
     assert {finding.key for finding in found} <= {"a"}
-    assert all(finding.expected and finding.remedy for finding in found)
+    assert all(finding.found and finding.expected and finding.remedy for finding in found)
 
 
 @pytest.mark.parametrize("part", ["photo", "mask"])

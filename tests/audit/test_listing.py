@@ -42,13 +42,25 @@ def test_some_splits_are_listed(root):
     assert not listing.is_whole
 
 
-@pytest.mark.parametrize("text", [b"a\nb\na\n", b"", b"a 1\nb -1\n", b"../secret\n", b"\xff\xfe\x00"])
-def test_a_malformed_list_is_a_finding_that_names_it_and_the_others_are_listed(root, text):
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (b"a\nb\na\n", "id 'a' is listed 2 times"),
+        (b"", "the list is empty"),
+        (b"a 1\nb -1\n", "line 1: 'a 1' has two columns, as the lists of single classes do"),
+        (b"../secret\n", "line 1: '../secret' is a path or holds characters no id may have"),
+        (b"\xff\xfe\x00", "byte 0 is not UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("folder", ["VOC", "my: set"])
+def test_a_malformed_list_is_a_finding_that_names_it_and_the_others_are_listed(tmp_path, folder, text, found):
+    root = make_voc(tmp_path / folder, {"train": ["a", "b"], "val": ["v"]})
     write_list(root, "train", text)
     listing = list_dataset(root)
     (finding,) = listing.findings
     assert (finding.severity, finding.rule, finding.split) == ("error", "list-malformed", "train")
-    assert "ImageSets/Segmentation/train.txt" in str(finding)
+    assert (finding.file, finding.found) == ("ImageSets/Segmentation/train.txt", found)
+    assert finding.expected or finding.remedy
     assert [source.split for source in listing.sources] == ["val"]
     assert listing.unlisted == ("train",)
     assert not listing.is_whole
@@ -65,14 +77,14 @@ def test_two_photos_of_one_id_are_a_finding(root):
     Image.fromarray(a_photo("a")).save(root / "JPEGImages" / "a.jpg")
     (finding,) = list_dataset(root).findings
     assert (finding.rule, finding.split) == ("split-unreadable", "train")
-    assert all(word in str(finding) for word in ("JPEGImages", "a.jpg", "a.png"))
+    assert (finding.file, finding.found) == ("JPEGImages", "sample a has 2 photos (a.jpg, a.png)")
 
 
 def test_without_a_legend_files_can_be_listed_all_the_same(tmp_path):
     listing = list_dataset(two_folders(tmp_path / "pets"))
     (finding,) = listing.findings
     assert (finding.severity, finding.rule) == ("error", "legend-unusable")
-    assert "what the masks mean" in str(finding)
+    assert "nothing says what the masks mean" in finding.found
     assert not listing.has_legend
     assert sum(len(source) for source in listing.sources if source.split == "all") == 6
 
@@ -81,8 +93,7 @@ def test_masks_that_are_no_masks_do_not_hide_each_other(tmp_path):
     listing = list_dataset(two_folders(tmp_path / "pets", ".jpg"))
     (finding,) = listing.findings
     assert finding.rule == "legend-unusable"
-    assert finding.found.startswith("no file says what the masks mean, and a.jpg")
-    assert finding.found.endswith("cannot show it")
+    assert finding.found == "no file says what the masks mean, and a.jpg cannot show it"
     assert {source.split for source in listing.sources} >= {"all"}
 
 
@@ -91,7 +102,7 @@ def test_a_list_without_meaning_and_a_bad_legend_are_both_told(root):
     write_list(root, "val", b"v\nv\n")
     listing = list_dataset(root)
     assert [finding.rule for finding in listing.findings] == ["legend-unusable", "list-malformed"]
-    assert "labelmap.txt" in str(listing.findings[0])
+    assert listing.findings[0].file == "labelmap.txt"
     assert [source.split for source in listing.sources] == ["train"]
     assert not listing.has_legend
 

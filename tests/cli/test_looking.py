@@ -59,7 +59,7 @@ def test_one_problem_of_all_splits_is_said_once(root):
     for split in ("train", "val"):
         pq.write_table(pa.table({"image": [photo], "mask": [mask]}), root.parent / f"{split}.parquet")
     text = run(root.parent, "--format", "columns")
-    assert text.count("nothing says what its masks mean") == 1
+    assert text.count("nothing says what the masks mean") == 1
     assert "\ntrain, val: " in text
     assert "\nclasses: the dataset does not say which\n" in text
 

@@ -22,7 +22,7 @@ def test_a_jpeg_says_how_many_colours_it_has_and_should_have(tmp_path):
     root = make_voc(tmp_path / "VOC", {"train": ["a", "b"]}, size=size)
     Image.fromarray(COLOURS[some_labels(size)]).save(mask(root), "JPEG", quality=95)
     finding = only(audit(root))
-    assert (finding.severity, finding.rule) == ("error", "mask-jpeg")
+    assert (finding.severity, finding.rule, finding.expected) == ("error", "mask-jpeg", "a PNG")
     with Image.open(mask(root)) as picture:
         colours = len(np.unique(np.array(picture).reshape(-1, 3), axis=0))
     assert f"a JPEG: {colours:,} colours where " in finding.found
@@ -32,7 +32,7 @@ def test_a_damaged_jpeg_is_still_called_a_jpeg(root):
     Image.fromarray(COLOURS[some_labels()]).save(mask(root), "JPEG")
     mask(root).write_bytes(mask(root).read_bytes()[:-300])
     finding = only(audit(root))
-    assert finding.rule == "mask-jpeg"
+    assert (finding.rule, finding.found) == ("mask-jpeg", "a JPEG")
 
 
 @pytest.mark.parametrize("where", [0.3, 0.6, 0.9])
@@ -42,12 +42,14 @@ def test_a_damaged_checksum_is_named(root, where):
     mask(root).write_bytes(data)
     finding = only(audit(root))
     assert (finding.severity, finding.rule) == ("error", "mask-damaged")
+    assert "checksum of chunk" in finding.found
 
 
 def test_a_truncated_mask_is_damaged(root):
     mask(root).write_bytes(mask(root).read_bytes()[:-40])
     finding = only(audit(root))
     assert finding.rule == "mask-damaged"
+    assert "cut off after" in finding.found
 
 
 def test_a_finding_has_the_fields_of_the_decoders_error(root, monkeypatch):

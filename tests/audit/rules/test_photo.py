@@ -35,6 +35,8 @@ def test_a_truncated_photo_is_damaged(root):
     finding = only(audit(root))
     assert (finding.severity, finding.rule, finding.split, finding.key) == ("error", "photo-damaged", "train", "a")
     assert finding.file == "JPEGImages/a.jpg"
+    assert finding.found.startswith("damaged JPEG (")
+    assert finding.remedy == "restore the file from its origin"
 
 
 def test_a_photo_with_a_wrong_checksum_is_damaged(root):
@@ -46,11 +48,18 @@ def test_a_photo_with_a_wrong_checksum_is_damaged(root):
     assert finding.rule == "photo-damaged"
 
 
-@pytest.mark.parametrize(("data", "rule"), [(b"", "photo-damaged"), (b"<html>not found</html>", "photo-unsupported")])
-def test_what_is_no_photo_is_named(root, data, rule):
+@pytest.mark.parametrize(
+    ("data", "rule", "found"),
+    [
+        (b"", "photo-damaged", "empty (0 bytes)"),
+        (b"<html>not found</html>", "photo-unsupported", "an HTML or XML page"),
+    ],
+)
+def test_what_is_no_photo_is_named(root, data, rule, found):
     (root / "JPEGImages" / "a.png").write_bytes(data)
     finding = only(audit(root))
-    assert (finding.severity, finding.rule) == ("error", rule)
+    assert (finding.severity, finding.rule, finding.found) == ("error", rule, found)
+    assert finding.expected == "a PNG, as the name says"
 
 
 @pytest.mark.parametrize("is_damage", [True, False])
@@ -77,7 +86,7 @@ def test_fields_that_the_error_leaves_empty_have_defaults(root, monkeypatch):
 def test_a_photo_of_16_bits_is_unsupported(root):
     Image.fromarray(np.arange(48 * 64, dtype=np.uint16).reshape(48, 64)).save(root / "JPEGImages" / "a.png")
     finding = only(audit(root))
-    assert finding.rule == "photo-unsupported"
+    assert (finding.rule, finding.expected) == ("photo-unsupported", "8 bits a channel")
 
 
 def test_a_photo_that_goes_after_the_scan_is_gone(root, monkeypatch):

@@ -22,7 +22,8 @@ from segfeed.audit.checking import check
 from segfeed.audit.class_counts import ClassCounts
 from segfeed.audit.facts import read_facts
 from segfeed.audit.findings import Audit, Checked, Finding
-from segfeed.cli import reporting
+from segfeed.cli import auditing
+from segfeed.cli.options import as_command
 from segfeed.datasets.blobs import File
 from segfeed.datasets.source import Sample, Source
 from segfeed.errors import OptionError, SourceMissingError, StorageError
@@ -572,7 +573,7 @@ def run(monkeypatch, tmp_path):
     """Run the command in a folder of its own."""
     monkeypatch.chdir(tmp_path)
     app = typer.Typer()
-    app.command()(reporting.report)
+    app.command()(as_command(auditing.report))
     return lambda *words: CliRunner().invoke(app, list(map(str, words)))
 
 
