@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from installed import SEGFEED
+from installed import SEGFEED, interruptible
 from segfeed.cli import app as cli
 from segfeed.datasets.catalogue.fetching import DATASETS, fetch_dataset
 from segfeed.errors import SourceMissingError
@@ -93,7 +93,7 @@ def server(monkeypatch):
 
 
 @pytest.fixture
-def address(room, request):
+def place(room, request):
     """Give a folder to fetch to."""
     folder = room / request.node.name.partition("[")[0]
     folder.mkdir()
@@ -253,9 +253,9 @@ def test_failure_of_all_mirrors_is_one_line(run, server, tmp_path, always, found
 def test_rate_and_time_left_are_shown_on_a_terminal_and_an_interruption_is_one_line(voc, server, place):
     url = server.serve("voc.tar", voc.path.read_bytes(), always=Answer(piece_bytes=1 << 22, pause_s=0.2))
     ours, theirs = pty.openpty()
-    words = [SEGFEED, "fetch", "voc2012", "--to", place, "--from", url, "--sha1", voc.sha1]
+    command = interruptible(SEGFEED, "fetch", "voc2012", "--to", place, "--from", url, "--sha1", voc.sha1)
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
-    with subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
         os.close(theirs)
         shown = b""
         while b"unpacking" not in shown and (chunk := read_terminal(ours)):

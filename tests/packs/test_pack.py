@@ -18,7 +18,7 @@ import xxhash
 from PIL import Image
 
 import segfeed
-from installed import SEGFEED
+from installed import SEGFEED, interruptible
 from segfeed import Pack, make_pack, scan
 from segfeed.datasets.source import Source
 from segfeed.errors import PackError, PhotoError, SourceChangedError, StorageError, UnknownColourError
@@ -448,7 +448,7 @@ def large_root(tmp_path):
 
 
 def test_interrupted_packing_exits_130_with_one_line_and_leaves_nothing(large_root, cache):
-    command = [SEGFEED, "pack", str(large_root), "--splits", "train"]
+    command = interruptible(SEGFEED, "pack", large_root, "--splits", "train")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 30
         while not list(cache.glob("packs/.*")) and time.monotonic() < deadline:
