@@ -1,4 +1,4 @@
-"""What tests and doctests share: a cache of their own, tiny datasets, and the way to real data."""
+"""What tests and doctests share: a cache of their own, tiny datasets, and paths of real data."""
 
 import importlib.util
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ PALETTE = np.array(voc_colours(256), np.uint8).tobytes()
 
 WriteVoc = Callable[..., Path]
 
-# How long an example takes is no property of the code: the first one may compile, on a machine that does other things.
+# No deadline: the first example may compile kernels, and the machine may be busy.
 hypothesis.settings.register_profile("segfeed", deadline=None)
 hypothesis.settings.load_profile("segfeed")
 
@@ -38,7 +38,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a test an empty cache folder of its own."""
+    """Return an empty cache folder for one test."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("SEGFEED_CACHE", str(folder))
     return folder
@@ -46,7 +46,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Give the folder of real data beside the checkout, or skip."""
+    """Return the folder of real data beside the checkout, or skip."""
     if not SHARED.is_dir():
         pytest.skip(f"no real data at {SHARED}")
     return SHARED
@@ -54,7 +54,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def voc2012_part(shared_data: Path) -> Path:
-    """Give the VOC root of 80 train and 60 val real pairs, or skip."""
+    """Return the VOC root of 80 train and 60 val real pairs, or skip."""
     return shared_data / "voc2012-part" / "VOCdevkit" / "VOC2012"
 
 
@@ -89,6 +89,6 @@ def _write_voc() -> WriteVoc:
 
 @pytest.fixture(scope="session")
 def voc_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a tiny VOC folder: 5 train pairs and 3 val pairs, one of each smaller than 32 x 48."""
+    """Return a tiny VOC folder: 5 train pairs and 3 val pairs, one of each smaller than 32 x 48."""
     root = tmp_path_factory.mktemp("voc") / "VOC2012"
     return write_voc(root, {"train": [(40, 60)] * 4 + [(20, 60)], "val": [(40, 60), (33, 50), (40, 30)]})

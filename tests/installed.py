@@ -1,7 +1,7 @@
 """The command as it is installed, for tests that run it in a process of its own.
 
-`python -m` would not do: if Ctrl-C strikes code that Python runs from a string, as every dataclass and named tuple is made,
-Python remembers it and ends a module run by `-m` by that signal, whatever exit code the module asks for.
+`python -m` would not do: Python makes dataclasses and named tuples by running code from a string. If Ctrl-C strikes
+there, Python ends a module run by `-m` by that signal, whatever exit code the module asks for.
 """
 
 import sys
@@ -20,8 +20,8 @@ os.execv(sys.argv[1], sys.argv[1:])
 def interruptible(program: str, *words: object) -> list[str]:
     """Return a command that runs a program with SIGINT at its default.
 
-    A process inherits ignored signals, and a shell starts background jobs (`nohup make test &`) with SIGINT ignored: a test
-    that interrupts a child would wait for ever.
+    A shell starts background jobs (`nohup make test &`) with SIGINT ignored, and children inherit that: a test that
+    interrupts a child would wait for ever.
 
     Args:
         program: its full path.

@@ -56,7 +56,7 @@ def imports_of(name: str) -> set[str]:
 
 
 def full(module: str, name: str) -> str:
-    """Return the module that is imported: `from segfeed import errors` names one, `from segfeed.errors import X` a part."""
+    """Return the imported module: `from segfeed import errors` names one, `from segfeed.errors import X` none."""
     longer = f"{module}.{name}".removeprefix("segfeed.")
     return f"{module}.{name}" if longer in MODULES else module
 
