@@ -1,6 +1,7 @@
 """The package as a whole: which module may import which, how long a file may be, which names are banned."""
 
 import ast
+import functools
 import graphlib
 import inspect
 from pathlib import Path
@@ -38,10 +39,12 @@ ERRORS = {name for name, kind in inspect.getmembers(errors, inspect.isclass) if 
 BANNED = {"utils", "util", "common", "base", "helpers", "helper", "manager", "data", "item", "info", "target", "core"}
 
 
+@functools.cache
 def parse(name: str) -> ast.Module:
     return ast.parse(MODULES[name].read_text())
 
 
+@functools.cache
 def imports_of(name: str) -> set[str]:
     """List the modules of segfeed that a module imports, at its top or inside a function."""
     found = set()

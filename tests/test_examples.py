@@ -16,6 +16,8 @@ from PIL import Image
 import segfeed
 from segfeed.scoring.predictions import score_folder
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FRAMEWORKS = {"fcn_torch.py": "torch", "fcn_keras.py": "tensorflow", "fcn_jax.py": "jax"}
 TINY = ("--batch-size", 2, "--crop", 32, 48)

@@ -9,6 +9,8 @@ from segfeed import d2l
 from segfeed.pixels.codec import decode_mask, read_labels
 from segfeed.pixels.legend import VOC
 
+pytestmark = pytest.mark.slow
+
 # What the book prints for the first training mask, rows 105..114, columns 130..139; void is shown as 0.
 BOOK = (
     "0000000001", "0000000111", "0000001111", "0000011111", "0000011111", "0000111111", "0000011111", "0000011111",

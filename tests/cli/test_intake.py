@@ -22,6 +22,8 @@ from segfeed.feed import load, scan
 from stand_ins import ROOT, SBD_ROOT, memory_folder, sbd_members, tar, voc_members
 from web_server import HTML, NOT_THERE, Answer, running_server, wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class StandIn:

@@ -406,6 +406,7 @@ def test_full_disk_while_packing_is_a_storage_error_and_leaves_nothing(root, cac
     assert everything_in(cache) == []
 
 
+@pytest.mark.slow
 def test_processes_that_pack_the_same_dataset_at_once_all_succeed_with_one_pack(root, cache, tmp_path):
     code = (
         "import os, sys, time, segfeed\n"
@@ -447,6 +448,7 @@ def large_root(tmp_path):
     return root
 
 
+@pytest.mark.slow
 def test_interrupted_packing_exits_130_with_one_line_and_leaves_nothing(large_root, cache):
     command = interruptible(SEGFEED, "pack", large_root, "--splits", "train")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
