@@ -29,8 +29,9 @@ if ABSENT:
     collect_ignore_glob.append("src/segfeed/adapters.py")
 
 
-def pytest_collection_finish() -> None:
-    """Exempt all that was collected from garbage collection: many tests call gc.collect(), which then takes 1 ms."""
+@pytest.fixture(autouse=True, scope="module")
+def _light_garbage_collection() -> None:
+    """Exempt what other modules left (pytest's reports, numba, matplotlib): many tests call gc.collect()."""
     gc.collect()
     gc.freeze()
 

@@ -12,6 +12,8 @@ from fuzz.probes import PROBES
 from fuzz.replay import CRASHES, replay
 from segfeed.pixels.codec import StoredMask, decode_mask
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 
 

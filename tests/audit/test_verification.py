@@ -224,6 +224,7 @@ def test_command_says_that_files_have_changed_until_they_are_packed(source, pack
     assert run_cli(*words)[0] == 0
 
 
+@pytest.mark.slow
 def test_command_without_a_pack_is_done_with_a_note(source, run_cli):
     code, out, _ = run_cli("verify", source.root, "--splits", "train")
     assert code == 0

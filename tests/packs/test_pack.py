@@ -148,6 +148,7 @@ def test_manifest_tells_what_was_packed(root, cache):
     assert segfeed.Legend.from_json(manifest["legend"]) == pack.legend
 
 
+@pytest.mark.slow
 def test_packing_and_loading_look_for_no_pandas(root, cache):
     # Arrow loads it for half a second as soon as it makes an array of Python values, wherever it is installed.
     code = """
