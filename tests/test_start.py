@@ -20,9 +20,8 @@ print("on", flush=True)
 sys.argv[0] = "segfeed"
 main()
 """
-    command = interruptible(
-        sys.executable, "-c", code, "bench", "sample", "--seconds", 600
-    )  # not done before the signal
+    # 600 seconds: the signal must end it.
+    command = interruptible(sys.executable, "-c", code, "bench", "sample", "--seconds", 600)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "on\n"
