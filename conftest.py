@@ -26,7 +26,7 @@ FRAMEWORKS = ("torch", "tensorflow", "jax")
 ABSENT = [name for name in FRAMEWORKS if importlib.util.find_spec(name) is None]
 collect_ignore_glob = [f"src/segfeed/frameworks/{name}*" for name in ABSENT]
 if ABSENT:
-    collect_ignore_glob.append("src/segfeed/adapters.py")
+    collect_ignore_glob.append("src/segfeed/frameworks/adapters.py")
 
 
 @pytest.fixture(autouse=True, scope="module")
