@@ -2,22 +2,27 @@
 PYTHON ?= python3
 SECONDS ?= 60
 BIN := .venv/bin
-# Tests of one file share what they made, so each file stays with one process.
-PARALLEL := -n auto --maxprocesses 4 --dist loadfile
+# The tests of a file share what their fixtures made, so each file stays with one process.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+# No framework, no injected faults, no test that is marked slow.
+FAST := -m "not slow" --ignore=tests/faults --ignore=tests/frameworks --ignore=src/segfeed/frameworks
 
-.PHONY: demo test check train faults fuzz mutants docs bench bench-gpu clean
+.PHONY: demo test test-fast check train faults fuzz mutants docs bench bench-gpu clean
 
 demo: .venv/installed  ## the embedded sample, from nothing to batches and three pictures in demo/
 	$(BIN)/segfeed demo --to demo --force
 
-test: .venv/dev  ## the whole test suite, doctests included
-	$(BIN)/python -m pytest $(PARALLEL)
+test: .venv/dev  ## the whole test suite, doctests included, and which ten tests were the slowest
+	$(PYTEST) --durations=10
+
+test-fast: .venv/test  ## most of the tests, in under a minute, with the extra [test] alone
+	$(PYTEST) $(FAST)
 
 check: .venv/dev  ## format, lint, types, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(PYTEST) --durations=10
 
 train: .venv/dev  ## the PyTorch example, trained whole on the embedded sample: four to five minutes on 2 cores
 	$(BIN)/python examples/fcn_torch.py sample --to train-run --resume
@@ -29,11 +34,11 @@ fuzz: .venv/dev  ## fuzz every parser for SECONDS each (Linux); crashes become f
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(SECONDS)
 
-mutants: .venv/dev  ## break the code on purpose, one promise at a time: a test must turn red
+mutants: .venv/dev  ## break the code on purpose, one promise at a time: a test must fail
 	$(BIN)/python tests/mutants.py
 
-docs: .venv/dev  ## draw the pictures of README and docs/ again
-	$(BIN)/python docs/draw_pictures.py
+docs: .venv/dev  ## paint the pictures of README and docs/ again
+	$(BIN)/python docs/paint_pictures.py
 
 bench: .venv/installed  ## segfeed beside its peers on the same files: a table and a chart in benchmarks/results/
 	$(BIN)/python benchmarks/run.py
@@ -49,9 +54,13 @@ bench-gpu: .venv/dev  ## training on a CUDA device beside torchvision's DataLoad
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
+.venv/test: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch .venv/installed $@
+
 .venv/dev: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch .venv/installed $@
+	@touch .venv/installed .venv/test $@
 
 clean:  ## remove what make made
 	rm -rf .venv .venv-bench demo train-run .mypy_cache .pytest_cache .ruff_cache .hypothesis

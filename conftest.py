@@ -1,5 +1,6 @@
-"""What tests and doctests share: a cache of their own, tiny datasets, and the way to real data."""
+"""What tests and doctests share: a cache of their own, tiny datasets, and paths of real data."""
 
+import gc
 import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ PALETTE = np.array(voc_colours(256), np.uint8).tobytes()
 
 WriteVoc = Callable[..., Path]
 
-# How long an example takes is no property of the code: the first one may compile, on a machine that does other things.
+# No deadline: the first example may compile kernels, and the machine may be busy.
 hypothesis.settings.register_profile("segfeed", deadline=None)
 hypothesis.settings.load_profile("segfeed")
 
@@ -26,6 +27,13 @@ ABSENT = [name for name in FRAMEWORKS if importlib.util.find_spec(name) is None]
 collect_ignore_glob = [f"src/segfeed/frameworks/{name}*" for name in ABSENT]
 if ABSENT:
     collect_ignore_glob.append("src/segfeed/frameworks/adapters.py")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _light_garbage_collection() -> None:
+    """Exempt what other modules left (pytest's reports, numba, matplotlib): many tests call gc.collect()."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -38,7 +46,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give a test an empty cache folder of its own."""
+    """Return an empty cache folder for one test."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("SEGFEED_CACHE", str(folder))
     return folder
@@ -46,7 +54,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Give the folder of real data beside the checkout, or skip."""
+    """Return the folder of real data beside the checkout, or skip."""
     if not SHARED.is_dir():
         pytest.skip(f"no real data at {SHARED}")
     return SHARED
@@ -54,7 +62,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def voc2012_part(shared_data: Path) -> Path:
-    """Give the VOC root of 80 train and 60 val real pairs, or skip."""
+    """Return the VOC root of 80 train and 60 val real pairs, or skip."""
     return shared_data / "voc2012-part" / "VOCdevkit" / "VOC2012"
 
 
@@ -89,6 +97,6 @@ def _write_voc() -> WriteVoc:
 
 @pytest.fixture(scope="session")
 def voc_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a tiny VOC folder: 5 train pairs and 3 val pairs, one of each smaller than 32 x 48."""
+    """Return a tiny VOC folder: 5 train pairs and 3 val pairs, one of each smaller than 32 x 48."""
     root = tmp_path_factory.mktemp("voc") / "VOC2012"
     return write_voc(root, {"train": [(40, 60)] * 4 + [(20, 60)], "val": [(40, 60), (33, 50), (40, 30)]})

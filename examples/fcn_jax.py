@@ -19,7 +19,7 @@ import typer
 from jax import Array, lax
 
 import segfeed
-from pictures import draw_curves, draw_predictions
+from pictures import paint_predictions, plot_curves
 from segfeed.scoring.predictions import write_predictions
 from segfeed.system.work import show_progress
 
@@ -32,7 +32,7 @@ Tree = Any  # nested lists and dicts of arrays
 
 
 class State(NamedTuple):
-    """Hold everything that a step changes."""
+    """Everything that a step changes."""
 
     parameters: Tree
     statistics: Tree  # running (mean, variance) before each normalisation
@@ -42,9 +42,9 @@ class State(NamedTuple):
 
 
 def initial_state(seed: int, classes: int) -> State:
-    """Draw kernels as PyTorch does, but for the doublings, which begin bilinear.
+    """Draw kernels as PyTorch does, except for the doublings, which begin bilinear.
 
-    In NumPy: compiling what runs once would take longer than all of it.
+    In NumPy: compiling code that runs once would take longer than running it.
     """
     random = np.random.default_rng(seed)
     ones, zeros = (partial(make, dtype=np.float32) for make in (np.ones, np.zeros))
@@ -70,7 +70,7 @@ def initial_state(seed: int, classes: int) -> State:
 def forward(parameters: Tree, images: Array, statistics: Tree | None = None) -> tuple[Array, Tree]:
     """Score images (N, H, W, 3) of any size: logits (N, H, W, classes), and the statistics that normalised them.
 
-    Without statistics, those of the batch are taken, as in training.
+    Without statistics, those of the batch are used, as in training.
     """
     features, skips, found = images, [], []
     layers, known = iter(parameters["layers"]), iter(statistics or [])
@@ -86,8 +86,8 @@ def forward(parameters: Tree, images: Array, statistics: Tree | None = None) -> 
 
 
 def convolve(features: Array, layer: Tree, stride: int, known: Tree | None) -> tuple[Array, Tree]:
-    """Convolve, normalise each channel, and cut off below zero; give the mean and the variance of each channel, too."""
-    # Not "SAME", which pads even sizes on one side only: whole images, of any size, would be shifted beside the crops.
+    """Convolve, normalise each channel, cut off below zero; return each channel's mean and variance, too."""
+    # Not "SAME": it pads even sizes on one side only, so whole images would be shifted against the crops.
     sides, axes = ((1, 1), (1, 1)), ("NHWC", "HWIO", "NHWC")
     features = lax.conv_general_dilated(features, layer["kernel"], (stride, stride), sides, dimension_numbers=axes)
     mean, variance = known or (features.mean((0, 1, 2)), features.var((0, 1, 2)))
@@ -96,13 +96,13 @@ def convolve(features: Array, layer: Tree, stride: int, known: Tree | None) -> t
 
 
 def double(scores: Array, kernel: Array, like: Array) -> Array:
-    """Double height and width, and cut off what is too much where a size was rounded up."""
+    """Double height and width, and cut off what exceeds a size that was rounded up."""
     doubled = lax.conv_transpose(scores, kernel, (2, 2), "SAME")
     return doubled[:, : like.shape[1], : like.shape[2]]
 
 
 def loss_of(parameters: Tree, images: Array, labels: Array) -> tuple[Array, Tree]:
-    """Give the mean cross-entropy of the pixels that are not void, and the batch's statistics."""
+    """Return the mean cross-entropy of the pixels that are not void, and the batch's statistics."""
     known = labels != VOID
     logits, statistics = forward(parameters, images)
     own = jnp.take_along_axis(jax.nn.log_softmax(logits), jnp.where(known, labels, 0)[..., None], axis=-1)[..., 0]
@@ -123,13 +123,13 @@ def learn(state: State, images: Array, labels: Array, rate: float) -> tuple[Stat
 
 
 def pace(step: int, steps: int) -> float:
-    """Give the share of the peak learning rate: up in a line over the first fifth, then down in half a cosine."""
+    """Return the share of the peak learning rate: linear up over the first fifth, then half a cosine down."""
     return min((step + 1) / (0.2 * steps), 0.5 + 0.5 * cos(pi * step / steps))
 
 
 @jax.jit
 def predict(state: State, images: Array) -> Array:
-    """Give the likeliest class of each pixel: ids (N, H, W)."""
+    """Return the likeliest class of each pixel: ids (N, H, W)."""
     logits, _ = forward(state.parameters, images, state.statistics)
     return logits.argmax(axis=-1)
 
@@ -154,7 +154,7 @@ def main(
     crop: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = (256, 384),
     seed: int = 0,
 ) -> None:
-    """Train a small FCN, score it on whole images, and draw what it learned."""
+    """Train a small FCN, score it on whole images, and paint its predictions."""
     to.mkdir(parents=True, exist_ok=True)
     train, val = segfeed.load(path, batch_size, crop, flip=True, seed=seed, val_batch_size=8)
     state = initial_state(seed, len(train.reader.legend))
@@ -171,8 +171,8 @@ def main(
         typer.echo(f"epoch {epoch}: loss {mean:.3f}, val mIoU {mious[-1]:.3f}")
     np.savez(to / "weights.npz", *jax.tree.leaves((state.parameters, state.statistics)))
     evaluate(state, val, to / "predictions")
-    draw_curves(losses, mious, to / "learning_curve.png")
-    draw_predictions(val.reader, to / "predictions", to / "predictions.png")
+    plot_curves(losses, mious, to / "learning_curve.png")
+    paint_predictions(val.reader, to / "predictions", to / "predictions.png")
     typer.echo(f"pictures in {to}")
 
 

@@ -15,7 +15,7 @@ import typer
 from keras import layers
 
 import segfeed
-from pictures import draw_predictions
+from pictures import paint_predictions
 from segfeed.scoring.predictions import write_predictions
 
 STAGES = ((16, 1), (32, 2), (64, 2), (128, 3), (192, 3))
@@ -23,7 +23,7 @@ STAGES = ((16, 1), (32, 2), (64, 2), (128, 3), (192, 3))
 
 
 def fcn(classes: int) -> keras.Model:
-    """Make a network that scores images (N, H, W, 3) of any size: logits (N, H, W, classes)."""
+    """Return a network that scores images (N, H, W, 3) of any size: logits (N, H, W, classes)."""
     images = keras.Input((None, None, 3))
     features, skips = images, []
     for channels, depth in STAGES:
@@ -38,25 +38,25 @@ def fcn(classes: int) -> keras.Model:
 
 def convolution(features: Any, channels: int, strides: int) -> Any:
     """Apply a 3 x 3 convolution, batch normalisation and ReLU; with strides of 2, odd sizes are rounded up."""
-    # Not padding="same", which pads even sizes on one side only: whole images, of any size, would be shifted beside the crops.
+    # Not padding="same": it pads even sizes on one side only, so whole images would be shifted against the crops.
     features = layers.Conv2D(channels, 3, strides, use_bias=False)(layers.ZeroPadding2D(1)(features))
     return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(features))
 
 
 def double(scores: Any, classes: int, like: Any) -> Any:
-    """Double height and width, bilinearly until training changes it; cut off what is too much for a rounded size."""
+    """Double height and width, bilinearly until training changes it; cut off the excess of rounded sizes."""
     doubled = layers.Conv2DTranspose(classes, 4, 2, padding="same", use_bias=False, kernel_initializer=bilinear)(scores)
     return Cut()(doubled, like)
 
 
 def bilinear(shape: tuple[int, ...], dtype: str | None = None) -> Any:
-    """Give the kernel (4, 4, classes, classes) that doubles each class's scores by itself."""
+    """Return the kernel (4, 4, classes, classes) that doubles each class's scores separately."""
     tent = np.array([0.25, 0.75, 0.75, 0.25])
     return keras.ops.convert_to_tensor(np.outer(tent, tent)[..., None, None] * np.eye(shape[-1]), dtype)
 
 
 class Cut(layers.Layer):
-    """Cut scores at the bottom and on the right to the size of others."""
+    """A layer that cuts scores at the bottom and on the right to the size of others."""
 
     def call(self, scores: Any, like: Any) -> Any:
         """Cut (N, H, W, classes)."""
@@ -84,7 +84,7 @@ def main(
     crop: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = (256, 384),
     seed: int = 0,
 ) -> None:
-    """Train a small FCN, score it on whole images, and draw what it learned."""
+    """Train a small FCN, score it on whole images, and paint its predictions."""
     to.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(seed)
     train, val = segfeed.load(path, batch_size, crop, flip=True, seed=seed, val_batch_size=8)
@@ -99,7 +99,7 @@ def main(
     model.fit(segfeed.to_tf(train), epochs=epochs, shuffle=False, callbacks=[log])  # the plan has shuffled already
     model.save_weights(to / "fcn.weights.h5")
     score = evaluate(model, val, to / "predictions")
-    draw_predictions(val.reader, to / "predictions", to / "predictions.png")
+    paint_predictions(val.reader, to / "predictions", to / "predictions.png")
     typer.echo(f"val mIoU {score.miou:.3f}; pictures in {to}")
 
 

@@ -2,12 +2,12 @@
 
 pip install 'segfeed[torch]'
 python fcn_torch.py sample --to train-run            # from scratch, in four to five minutes on 2 cores
-python fcn_torch.py sample --to train-run --resume   # goes on where it was killed, to the same weights
+python fcn_torch.py sample --to train-run --resume   # continues after an interruption, to the same weights
 python fcn_torch.py VOCdevkit/VOC2012 --to voc-run   # the same on a dataset of your own
 
-The network is that of Long, Shelhamer & Darrell, "Fully Convolutional Networks for Semantic Segmentation" (CVPR 2015), made
-small: a convolutional encoder, class scores by 1 x 1 convolutions of every stage, and transposed convolutions, bilinear at
-first, that carry coarse scores up to where those of the next finer stage are added.
+The network is that of Long, Shelhamer & Darrell, "Fully Convolutional Networks for Semantic Segmentation" (CVPR 2015),
+made small: a convolutional encoder, class scores by 1 x 1 convolutions of every stage, and transposed convolutions,
+bilinear at first, that double coarse scores until those of the next finer stage can be added.
 """
 
 import os
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import segfeed
-from pictures import draw_curves, draw_predictions
+from pictures import paint_predictions, plot_curves
 from segfeed.scoring.predictions import write_predictions
 from segfeed.system.work import show_progress
 
@@ -56,13 +56,13 @@ class FCN(nn.Module):
 
 
 def convolution(before: int, after: int, stride: int = 1) -> nn.Sequential:
-    """Make a 3 x 3 convolution, batch normalisation and ReLU; with a stride of 2, odd sizes are rounded up."""
+    """Return a 3 x 3 convolution, batch normalisation and ReLU; with a stride of 2, odd sizes are rounded up."""
     layer = nn.Conv2d(before, after, 3, stride, padding=1, bias=False)
     return nn.Sequential(layer, nn.BatchNorm2d(after), nn.ReLU(inplace=True))
 
 
 def doubling(classes: int) -> nn.ConvTranspose2d:
-    """Make a transposed convolution that doubles each class's scores bilinearly, until training changes it."""
+    """Return a transposed convolution that doubles each class's scores bilinearly, until training changes it."""
     layer = nn.ConvTranspose2d(classes, classes, 4, stride=2, padding=1, bias=False)
     tent = torch.tensor([0.25, 0.75, 0.75, 0.25])
     layer.weight = nn.Parameter(torch.eye(classes)[:, :, None, None] * torch.outer(tent, tent))
@@ -70,17 +70,17 @@ def doubling(classes: int) -> nn.ConvTranspose2d:
 
 
 def cut(scores: Tensor, like: Tensor) -> Tensor:
-    """Cut off the row and the column that doubling makes too many where a size was rounded up."""
+    """Cut off the row and the column that doubling adds if a size was rounded up."""
     return scores[..., : like.shape[-2], : like.shape[-1]]
 
 
 def pace(step: int, steps: int) -> float:
-    """Give the share of the peak learning rate: up in a line over the first fifth, then down in half a cosine."""
+    """Return the share of the peak learning rate: linear up over the first fifth, then half a cosine down."""
     return min((step + 1) / (0.2 * steps), 0.5 + 0.5 * cos(pi * step / steps))
 
 
 class Training:
-    """Hold everything that a step changes, so that all of it is saved together and restored together."""
+    """Everything that a step changes, so that all of it is saved together and restored together."""
 
     def __init__(self, train: Any, epochs: int, device: torch.device) -> None:
         self.train = train
@@ -94,7 +94,7 @@ class Training:
 
     @property
     def seconds(self) -> float:
-        """Tell how long the training has run, before an interruption and after it."""
+        """How long the training has run, before an interruption and after it."""
         return time.perf_counter() - self.began
 
     @property
@@ -103,7 +103,7 @@ class Training:
         return {"train": self.train, "model": self.model, "optimizer": self.optimizer, "schedule": self.schedule}
 
     def save(self, path: Path) -> None:
-        """Replace the checkpoint in one step: after a kill or a power failure the old or the new one is there, whole."""
+        """Replace the checkpoint in one step: after a kill or a power failure, the old or the new one is complete."""
         checkpoint = {name: part.state_dict() for name, part in self._parts.items()}
         new = path.with_suffix(".new")
         with new.open("wb") as file:
@@ -114,11 +114,12 @@ class Training:
         os.replace(new, path)
 
     def restore(self, path: Path) -> None:
-        """Go on where a checkpoint was saved."""
+        """Continue from a checkpoint."""
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)  # runs no code that the file may hold
         if checkpoint["steps"] != self.steps:
             raise typer.BadParameter(
-                f"{path} is of a training of {checkpoint['steps']} batches, this one has {self.steps}; pass the same --epochs."
+                f"{path} is of a training of {checkpoint['steps']} batches, this one has {self.steps}; "
+                "pass the same --epochs."
             )
         for name, part in self._parts.items():
             part.load_state_dict(checkpoint[name])
@@ -127,7 +128,7 @@ class Training:
 
     def step(self, images: Tensor, labels: Tensor) -> None:
         """Learn from one batch."""
-        loss = cross_entropy(self.model(images), labels)  # void is -100 in labels, which it leaves out
+        loss = cross_entropy(self.model(images), labels)  # it leaves out void, which is -100 in labels
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -158,12 +159,12 @@ def main(  # noqa: PLR0913 - each is an option of the command line
     crop: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = (256, 384),
     seed: int = 0,
     save_every: Annotated[int, typer.Option(min=1, help="Batches from checkpoint to checkpoint.")] = 20,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint, if there is one.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint, if there is one.")] = False,
 ) -> None:
-    """Train a small FCN, score it on whole images, and draw what it learned."""
+    """Train a small FCN, score it on whole images, and paint its predictions."""
     checkpoint = to / "checkpoint.pt"
     if checkpoint.exists() and not resume:
-        raise typer.BadParameter(f"{checkpoint} exists; pass --resume to go on from it, or --to another folder.")
+        raise typer.BadParameter(f"{checkpoint} exists; pass --resume to continue from it, or --to another folder.")
     to.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     train, val = (
@@ -189,8 +190,8 @@ def main(  # noqa: PLR0913 - each is an option of the command line
         typer.echo(f"epoch {epoch + 1}: loss {mean:.3f}, val mIoU {training.miou[-1]:.3f}, {training.seconds:.0f} s")
 
     evaluate(training.model, val, to / "predictions")
-    draw_curves(training.loss, training.miou, to / "learning_curve.png")
-    draw_predictions(val.dataset, to / "predictions", to / "predictions.png")
+    plot_curves(training.loss, training.miou, to / "learning_curve.png")
+    paint_predictions(val.dataset, to / "predictions", to / "predictions.png")
     typer.echo(f"pictures in {to}")
 
 

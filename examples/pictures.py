@@ -1,4 +1,4 @@
-"""Pictures of a training: its curves, and what the network sees in photos that it never learned from."""
+"""Pictures of a training: its curves, and the predictions for photos that it was not trained on."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,8 +31,8 @@ _GUTTER_PX = 28
 _PLOT_PX = 640, 400  # width, height
 
 
-def draw_curves(loss: Sequence[float], miou: Sequence[float], path: Path) -> None:
-    """Draw how a training went.
+def plot_curves(loss: Sequence[float], miou: Sequence[float], path: Path) -> None:
+    """Plot loss and mIoU over the epochs.
 
     Args:
         loss: of each batch.
@@ -56,8 +56,8 @@ def draw_curves(loss: Sequence[float], miou: Sequence[float], path: Path) -> Non
     page.done(path)
 
 
-def draw_predictions(reader: Source | Pack, folder: Path, path: Path) -> None:
-    """Draw photos, labels and predictions one below the other, and the IoU of each class over all samples.
+def paint_predictions(reader: Source | Pack, folder: Path, path: Path) -> None:
+    """Paint photos, labels and predictions one below the other, and the IoU of each class over all samples.
 
     Args:
         reader: of photos and labels.
@@ -74,7 +74,8 @@ def draw_predictions(reader: Source | Pack, folder: Path, path: Path) -> None:
     page = Canvas(tops[3] + legend_height(swatches, "") + 36)
     page.head(
         f"{title_of(reader)}, predicted",
-        f"{len(columns)} of {len(reader)} photos, spread evenly, none of which was learned from; mIoU of all: {percent(score.miou)}",
+        f"{len(columns)} of {len(reader)} photos, spread evenly, not used in training; "
+        f"mIoU of all: {percent(score.miou)}",
     )
     page.legend_at(tops[3] + 8, swatches, f"IoU of each class over all {len(reader)} photos", "")
     for top, kind in zip(tops, ("photo", "labels", "prediction"), strict=False):
@@ -91,7 +92,7 @@ def draw_predictions(reader: Source | Pack, folder: Path, path: Path) -> None:
 
 
 def _column(reader: Source | Pack, index: int, folder: Path, width_px: int) -> tuple[Thumb, Thumb, float]:
-    """Give a sample as labelled, as predicted, and the share of its pixels that are right."""
+    """Return a sample as labelled, as predicted, and the share of its pixels that are right."""
     image, labels = reader.read(index)
     ids = read_prediction(folder / f"{reader.keys[index]}.png", reader.legend)
     score = Score(reader.legend)
@@ -108,7 +109,7 @@ def _by_iou(score: Score) -> list[Swatch]:
 
 
 def _plot(page: Canvas, left_px: int, epochs: int, title: str) -> Axes:
-    """Give axes over the epochs of a training, under a title."""
+    """Return axes over the epochs of a training, under a title."""
     width, height = _PLOT_PX
     top = HEADER_PX + 34
     page.write(left_px, HEADER_PX, title, 16)

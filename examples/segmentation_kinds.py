@@ -16,8 +16,8 @@ import segfeed
 KEY = "2026_000016"
 
 
-def draw(path: str) -> None:
-    """Draw the four panels."""
+def paint(path: str) -> None:
+    """Paint the four panels."""
     semantic = segfeed.scan("sample", "train")
     instance = segfeed.scan("sample", "train", task="instance")
     index = semantic.keys.index(KEY)
@@ -43,4 +43,4 @@ def draw(path: str) -> None:
 
 
 if __name__ == "__main__":
-    draw(sys.argv[1] if len(sys.argv) > 1 else "kinds.png")
+    paint(sys.argv[1] if len(sys.argv) > 1 else "kinds.png")

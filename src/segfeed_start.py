@@ -1,13 +1,26 @@
-"""The first step of the command line, outside the package, so that Ctrl-C ends in one line even while that loads."""
+"""The command line's first step: while segfeed loads, Ctrl-C already ends in one line."""
 
+import os
+import signal
 import sys
 
 
 def main() -> None:
     """Run `segfeed`."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler:  # otherwise the signal is ignored, as in a shell's background job
+        signal.signal(signal.SIGINT, _end)
+    from segfeed.cli.app import main as run  # noqa: PLC0415 - loading takes a third of a second
+
     try:
-        from segfeed.cli.app import main as run  # noqa: PLC0415 - a third of a second, in which Ctrl-C may come
-    except KeyboardInterrupt:
-        sys.stderr.write("segfeed: interrupted; nothing half-made is taken for whole\n")
-        sys.exit(130)
-    run()
+        signal.signal(signal.SIGINT, handler)
+        run()
+    except KeyboardInterrupt:  # before `run` could catch it
+        _end()
+
+
+def _end(*_: object) -> None:
+    # Not a KeyboardInterrupt: NumPy's C code would turn it into an ImportError. Nothing has begun that needs an end.
+    sys.stderr.write("segfeed: interrupted; nothing half-made is taken for whole\n")
+    sys.stderr.flush()
+    os._exit(130)

@@ -1,4 +1,4 @@
-"""A dataset whose every name is an attack on the page that shows it, and its harmless twin."""
+"""A dataset in which every name attacks the page that shows it, and the same dataset with harmless names."""
 
 from collections.abc import Callable
 from pathlib import Path

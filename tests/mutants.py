@@ -1,7 +1,7 @@
-"""Break the code on purpose, one promise at a time: each mutant must turn a test red. Run by `make mutants`.
+"""Break the code on purpose, one promise at a time: a test must fail for each mutant. Run by `make mutants`.
 
 Each mutant is one replacement in a copy of the package; the tests named beside it run against that copy. A mutant that
-survives is a promise that nothing watches.
+survives is a promise that no test checks.
 """
 
 import os
@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Mutant:
-    """Replace `old` by `new` in a module; `tests` are pytest's words."""
+    """A replacement of `old` by `new` in a module; `tests` are arguments of pytest."""
 
     what: str
     module: str
@@ -132,14 +132,14 @@ def main() -> None:
 
 
 def _try(mutant: Mutant) -> str | None:
-    """Give the first test that fails against a mutant; None where all pass."""
+    """Return the first test that fails against a mutant; None if all pass."""
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "segfeed"
         shutil.copytree(REPOSITORY / "src/segfeed", package, ignore=shutil.ignore_patterns("__pycache__"))
         path = package / f"{mutant.module}.py"
         text = path.read_text()
         if mutant.old not in text:
-            raise SystemExit(f"{mutant.what}: {mutant.module} does not hold {mutant.old!r}; mend the mutant.")
+            raise SystemExit(f"{mutant.what}: {mutant.module} does not hold {mutant.old!r}; update the mutant.")
         path.write_text(text.replace(mutant.old, mutant.new))
         command = [
             sys.executable,

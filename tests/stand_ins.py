@@ -24,14 +24,14 @@ Size = tuple[int, int]
 
 @contextlib.contextmanager
 def memory_folder() -> Iterator[Path]:
-    """Give a folder for many small files: in memory where the system has a place for that, since fsync is free there."""
-    place = "/dev/shm"  # noqa: S108 - a folder with a random name in it
-    with tempfile.TemporaryDirectory(prefix="segfeed-test-", dir=place if os.path.isdir(place) else None) as folder:
+    """Create a folder for many small files: in memory if the system has /dev/shm, since fsync is free there."""
+    memory = "/dev/shm"  # noqa: S108 - a folder with a random name in it
+    with tempfile.TemporaryDirectory(prefix="segfeed-test-", dir=memory if os.path.isdir(memory) else None) as folder:
         yield Path(folder)
 
 
 def photo(number: int, size: Size = (6, 8)) -> bytes:
-    """Make one of 16 JPEGs of a size in px, (height, width)."""
+    """Return one of 16 JPEGs of a size in px, (height, width)."""
     return _photo(number % 16, size)
 
 
@@ -44,7 +44,7 @@ def _photo(number: int, size: Size) -> bytes:
 
 @cache
 def mask(class_id: int, size: Size = (6, 8)) -> bytes:
-    """Make a palette PNG of a size in px, (height, width): a class, a row of void first."""
+    """Return a palette PNG of a size in px, (height, width): one class, below a row of void."""
     labels = np.full(size, class_id, np.uint8)
     labels[0] = 255
     picture = Image.fromarray(labels)
@@ -56,7 +56,7 @@ def mask(class_id: int, size: Size = (6, 8)) -> bytes:
 
 @cache
 def mat(class_id: int, *, is_packed: bool = True) -> bytes:
-    """Make a mask as SBD stores it: 6 x 8 px, background above, the class below."""
+    """Return a mask as SBD stores it: 6 x 8 px, background above, the class below."""
     labels = np.zeros((6, 8), np.uint8)
     labels[3:] = class_id
     file = io.BytesIO()
@@ -67,7 +67,7 @@ def mat(class_id: int, *, is_packed: bool = True) -> bytes:
 
 
 def voc_members(lists: Lists, others: Iterable[str] = ()) -> dict[str, bytes]:
-    """Lay a VOC 2012 out as its archive does, with photos of other tasks and their boxes."""
+    """Return the members of VOC 2012's archive, with photos of other tasks and their boxes."""
     keys = sorted({*lists["trainval"], *others})
     members = {f"{ROOT}Annotations/{key}.xml": b"<annotation/>" for key in keys}
     members |= {f"{ROOT}ImageSets/Main/cat_train.txt": b"2008_000001 -1\n"}
@@ -76,15 +76,15 @@ def voc_members(lists: Lists, others: Iterable[str] = ()) -> dict[str, bytes]:
         for split, ids in lists.items()
     }
     members |= {f"{ROOT}JPEGImages/{key}.jpg": photo(number) for number, key in enumerate(keys)}
-    for place, shift in (("SegmentationClass", 0), ("SegmentationObject", 7)):
+    for folder, shift in (("SegmentationClass", 0), ("SegmentationObject", 7)):
         members |= {
-            f"{ROOT}{place}/{key}.png": mask((n + shift) % 21) for n, key in enumerate(sorted(lists["trainval"]))
+            f"{ROOT}{folder}/{key}.png": mask((n + shift) % 21) for n, key in enumerate(sorted(lists["trainval"]))
         }
     return members
 
 
 def sbd_members(lists: Lists) -> dict[str, bytes]:
-    """Lay SBD out as its archive does, with the demo that looks like a second dataset."""
+    """Return the members of SBD's archive, with the demo that looks like a second dataset."""
     demo = "benchmark_RELEASE/benchmark_code_RELEASE/demo/datadir/"
     members = {f"{demo}cls/2008_000051.mat": mat(3), f"{demo}train.txt": b"2008_000051\n", f"{demo}val.txt": b""}
     keys = sorted({key for ids in lists.values() for key in ids})
@@ -97,7 +97,7 @@ def sbd_members(lists: Lists) -> dict[str, bytes]:
 
 
 def small_voc(train: int = 3, val: int = 2) -> dict[str, list[str]]:
-    """Make up lists of a VOC with few ids."""
+    """Return lists of a VOC with few ids."""
     keys = [f"2007_{number:06d}" for number in range(train + val)]
     return {"train": keys[:train], "val": keys[train:], "trainval": keys}
 
@@ -116,14 +116,14 @@ def tar(members: Mapping[str, bytes]) -> bytes:
 
 
 def tar_header(name: str | bytes, size: int, kind: bytes = b"0", *, linked: bytes = b"") -> bytes:
-    """Make a header of GNU tar."""
+    """Return a header of GNU tar."""
     block = bytearray(512)
     stored = name.encode() if isinstance(name, str) else name
     block[: len(stored)] = stored
-    for place, number in ((100, 0o644), (108, 1000), (116, 1000)):  # mode, user, group
-        block[place : place + 8] = b"%07o\0" % number
-    for place, number in ((124, size), (136, 1336694400)):
-        block[place : place + 12] = b"%011o\0" % number
+    for offset, number in ((100, 0o644), (108, 1000), (116, 1000)):  # mode, user, group
+        block[offset : offset + 8] = b"%07o\0" % number
+    for offset, number in ((124, size), (136, 1336694400)):  # size, time
+        block[offset : offset + 12] = b"%011o\0" % number
     block[156:157] = kind
     block[157 : 157 + len(linked)] = linked
     block[257:265] = b"ustar  \0"
@@ -131,7 +131,7 @@ def tar_header(name: str | bytes, size: int, kind: bytes = b"0", *, linked: byte
 
 
 def tar_checked(block: bytes | bytearray) -> bytes:
-    """Give a header the checksum that fits it."""
+    """Return a header with the checksum that fits it."""
     block = bytearray(block)
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(block)

@@ -1,21 +1,24 @@
-"""The house: who may import whom, how long a file may be, and what nothing may be called."""
+"""The package as a whole: which module may import which, how long a file may be, which names are banned."""
 
 import ast
+import functools
 import graphlib
+import inspect
 from pathlib import Path
 
 import pytest
 
 import segfeed
+from segfeed import errors
 
-HOUSE = Path(segfeed.__file__).parent
+PACKAGE = Path(segfeed.__file__).parent
 MODULES = {
-    ".".join(path.relative_to(HOUSE).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted(HOUSE.rglob("*.py"))
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
 }
 
-# From the ground up. A family imports only from families above its own in this list, and never from one beside it. The
-# package's own `__init__` hands on the public names; only the command line stands behind it.
+# In the order in which data flows. A family imports only from families above its own in this list, and never from one
+# beside it. The package's own `__init__` hands on the public names; only the command line may import it.
 FAMILIES = (
     ("errors",),
     ("system",),
@@ -32,17 +35,25 @@ FAMILIES = (
     ("cli",),
 )
 RANKS = {family: rank for rank, families in enumerate(FAMILIES) for family in families}
+ERRORS = {name for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.SegfeedError)}
 BANNED = {"utils", "util", "common", "base", "helpers", "helper", "manager", "data", "item", "info", "target", "core"}
 
 
+@functools.cache
 def parse(name: str) -> ast.Module:
     return ast.parse(MODULES[name].read_text())
 
 
+@functools.cache
+def nodes_of(name: str) -> list[ast.AST]:
+    return list(ast.walk(parse(name)))
+
+
+@functools.cache
 def imports_of(name: str) -> set[str]:
-    """List the modules of the house that a module imports, at its top or inside a function."""
+    """List the modules of segfeed that a module imports, at its top or inside a function."""
     found = set()
-    for node in ast.walk(parse(name)):
+    for node in nodes_of(name):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names if alias.name.split(".")[0] == "segfeed"}
         elif isinstance(node, ast.ImportFrom):
@@ -53,20 +64,20 @@ def imports_of(name: str) -> set[str]:
 
 
 def full(module: str, name: str) -> str:
-    """Tell `from segfeed import errors`, which names a module, from `from segfeed.errors import OptionError`."""
+    """Return the imported module: `from segfeed import errors` names one, `from segfeed.errors import X` none."""
     longer = f"{module}.{name}".removeprefix("segfeed.")
     return f"{module}.{name}" if longer in MODULES else module
 
 
 def functions_of(name: str) -> list[ast.FunctionDef]:
-    return [node for node in ast.walk(parse(name)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [node for node in nodes_of(name) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def family_of(name: str) -> str:
     return name.partition(".")[0]
 
 
-def test_the_house_was_found():
+def test_the_modules_were_found():
     assert {"errors", "feed", "datasets.source", "datasets.formats.voc", "__init__"} <= set(MODULES)
     assert imports_of("pixels.palette") == set()
     assert {"errors", "pixels.palette"} <= imports_of("pixels.lookup")
@@ -88,7 +99,7 @@ def test_no_cycle_inside_a_family(family):
 
 
 @pytest.mark.parametrize("name", [name for name, path in MODULES.items() if path.name == "__init__.py"])
-def test_a_family_s_door_is_its_docstring(name):
+def test_an_init_module_is_a_docstring_and_names_that_it_hands_on(name):
     if name == "__init__":
         return
     first, *rest = parse(name).body
@@ -104,7 +115,7 @@ def test_formats_do_not_import_each_other():
         assert not imports_of(name) & (formats - {name}), name
 
 
-def test_the_map_shows_every_family_and_module():
+def test_the_tree_in_contributing_shows_every_family_and_module():
     text = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text()
     tree = text.split("    src/segfeed/\n")[1].split("\n\n")[0].splitlines()
     shown, folders = [], []
@@ -113,9 +124,9 @@ def test_the_map_shows_every_family_and_module():
         depth = (len(line) - len(line.lstrip())) // 2 - 3
         folders[depth:] = [name.rstrip("/")]
         shown.append("/".join(folders) + ("/" if name.endswith("/") else ""))
-    files = {str(path.relative_to(HOUSE)) for path in MODULES.values() if path.name != "__init__.py"}
-    rooms = {f"{path.parent.relative_to(HOUSE)}/" for path in MODULES.values()} - {"./"}
-    assert sorted(shown) == sorted(files | rooms)
+    files = {str(path.relative_to(PACKAGE)) for path in MODULES.values() if path.name != "__init__.py"}
+    folders_there = {f"{path.parent.relative_to(PACKAGE)}/" for path in MODULES.values()} - {"./"}
+    assert sorted(shown) == sorted(files | folders_there)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -149,6 +160,28 @@ def test_constructors_take_at_most_7_arguments(name):
 
 
 @pytest.mark.parametrize("name", MODULES)
+def test_every_error_is_made_of_fields(name):
+    """It says what was found and what was expected or what to do, in clauses: their full stop is set with the text."""
+    for call in (node for node in nodes_of(name) if isinstance(node, ast.Call)):
+        # `error_type` is a parameter by which the decoders of photos and masks share code.
+        called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        if called not in ERRORS | {"error_type"}:
+            continue
+        here = f"{name}, line {call.lineno}"
+        fields = dict(zip(("where", "found", "expected", "remedy"), call.args, strict=False))
+        fields |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
+        handed_on = any(isinstance(value, ast.Starred) for value in call.args) or any(
+            keyword.arg is None for keyword in call.keywords
+        )
+        assert handed_on or {"where", "found"} <= fields.keys(), f"{here}: say what was found"
+        assert handed_on or fields.keys() & {"expected", "remedy"}, f"{here}: say what was expected, or what to do"
+        for field in fields.values():
+            last = field.values[-1] if isinstance(field, ast.JoinedStr) and field.values else field
+            if isinstance(last, ast.Constant) and isinstance(last.value, str):
+                assert last.value.endswith("...") or not last.value.endswith("."), f"{here}: a clause has no full stop"
+
+
+@pytest.mark.parametrize("name", MODULES)
 def test_every_module_and_public_definition_is_documented(name):
     tree = parse(name)
     assert ast.get_docstring(tree), name
@@ -159,22 +192,15 @@ def test_every_module_and_public_definition_is_documented(name):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_no_pickle_eval_or_hash_decides_anything(name):
-    called = {
-        node.func.id for node in ast.walk(parse(name)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
+    called = {node.func.id for node in nodes_of(name) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert not called & {"eval", "exec", "hash"}
     imported = {
-        alias.name.split(".")[0]
-        for node in ast.walk(parse(name))
-        if isinstance(node, ast.Import)
-        for alias in node.names
+        alias.name.split(".")[0] for node in nodes_of(name) if isinstance(node, ast.Import) for alias in node.names
     }
     assert not imported & {"pickle", "random", "marshal", "shelve"}
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if family_of(name) in ("pixels", "plans")])
-def test_what_only_knows_arrays_and_bytes_opens_no_file(name):
-    called = {
-        node.func.id for node in ast.walk(parse(name)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
+def test_families_that_know_only_arrays_and_bytes_open_no_file(name):
+    called = {node.func.id for node in nodes_of(name) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert "open" not in called

@@ -61,7 +61,7 @@ def chapter_examples(root: Path, split: str, height: int, width: int) -> list[tu
     return examples
 
 
-@pytest.fixture(params=["tiny", "real"])
+@pytest.fixture(params=["tiny", pytest.param("real", marks=pytest.mark.slow)])
 def case(request):
     """Return a VOC root and a crop that some of its photos are too small for."""
     if request.param == "tiny":

@@ -13,6 +13,8 @@ from segfeed.errors import ArchiveError, DownloadError, OptionError
 from stand_ins import ROOT, mask, memory_folder, photo, tar, voc_members
 from web_server import NOT_THERE, Answer, running_server
 
+pytestmark = pytest.mark.slow
+
 # The cells of the chapter; sizes in px are a tenth of the book's.
 CELLS = """
 d2l.DATA_HUB['voc2012'] = (d2l.DATA_URL + 'VOCtrainval_11-May-2012.tar', sha1)

@@ -112,6 +112,7 @@ def test_threads_and_ranks_change_nothing(readers, expected, kind, threads, worl
     assert Run(readers[kind], threads, world).deliver(len(expected))[0] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["cold", "warm"])
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("threads", THREADS)

@@ -1,4 +1,4 @@
-"""The examples: each learns, scores whole images and draws; the PyTorch one survives a kill at any moment."""
+"""The examples: each trains, scores whole images and writes pictures; the PyTorch one survives a kill at any moment."""
 
 import importlib.util
 import os
@@ -16,13 +16,15 @@ from PIL import Image
 import segfeed
 from segfeed.scoring.predictions import score_folder
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 FRAMEWORKS = {"fcn_torch.py": "torch", "fcn_keras.py": "tensorflow", "fcn_jax.py": "jax"}
 TINY = ("--batch-size", 2, "--crop", 32, 48)
 
 
 def start(name: str, *words: object) -> subprocess.Popen[str]:
-    # On crops this small, threads that wait for each other cost more than they bring.
+    # On crops this small, threads that wait for each other cost more than they save.
     alone = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, EXAMPLES / name, *map(str, words)]
     return subprocess.Popen(command, env=alone, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -41,7 +43,7 @@ def is_installed(framework: str) -> bool:
 
 @pytest.fixture(scope="module")
 def run(voc_folder, tmp_path_factory):
-    """Start every example that can run, all at once, for most of their time goes into loading and compiling."""
+    """Start every example that can run, all at once: most of their time goes into loading and compiling."""
     folders = {
         name: tmp_path_factory.mktemp("run") for name, framework in FRAMEWORKS.items() if is_installed(framework)
     }

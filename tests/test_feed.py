@@ -479,6 +479,7 @@ def test_missing_dataset_writes_nothing(tmp_path, cache):
     assert not cache.exists()
 
 
+@pytest.mark.slow
 def test_real_voc_loads_at_the_books_settings(voc2012_part):
     train, val = load(voc2012_part, 64, (320, 480))
     images, labels = first(train)

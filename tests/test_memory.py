@@ -12,9 +12,13 @@ from PIL import Image
 
 from segfeed.pixels.palette import voc_colours
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/smaps_rollup").exists(), reason="private memory is read from /proc (Linux)"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not Path("/proc/self/smaps_rollup").exists(),
+        reason="private memory is read from /proc (Linux)",
+    ),
+]
 
 MIB = 1 << 20
 FEW, MANY = 200, 4000

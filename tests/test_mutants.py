@@ -1,4 +1,4 @@
-"""Mutants: the code that each of them breaks is still there, and so are the tests that are to notice."""
+"""Mutants: the code that each of them breaks is still there, and so are the tests that must fail."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import mutants
 
 
 @pytest.mark.parametrize("mutant", mutants.MUTANTS, ids=lambda mutant: mutant.what)
-def test_what_a_mutant_breaks_and_who_must_notice_are_there(mutant):
+def test_the_code_and_the_tests_of_a_mutant_are_there(mutant):
     text = (mutants.REPOSITORY / "src/segfeed" / f"{mutant.module}.py").read_text()
     assert mutant.old in text
     assert mutant.old != mutant.new

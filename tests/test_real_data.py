@@ -1,4 +1,4 @@
-"""Real data: batches of real VOC pairs equal what Pillow sees through the batch's own crops."""
+"""Real data: batches of real VOC pairs equal Pillow's pixels, cut by the batch's own crops."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,8 @@ import segfeed
 from segfeed import d2l
 from segfeed.pixels.codec import decode_mask, read_labels
 from segfeed.pixels.legend import VOC
+
+pytestmark = pytest.mark.slow
 
 # What the book prints for the first training mask, rows 105..114, columns 130..139; void is shown as 0.
 BOOK = (
@@ -29,7 +31,7 @@ def book_mask(shared_data):
 
 
 def crop_of(pixels, crop, outside):
-    """Cut a crop with plain slices out of pixels with a wide border of what lies outside."""
+    """Cut a crop with plain slices out of pixels with a wide border of padding."""
     top, left, height, width = (int(crop[name]) for name in ("top", "left", "height", "width"))
     border = 600
     shape = (pixels.shape[0] + 2 * border, pixels.shape[1] + 2 * border, *pixels.shape[2:])

@@ -1,4 +1,4 @@
-"""The table of docs/reliability.md: every case has a number and a test that is there."""
+"""The table of docs/reliability.md: every case has a number and a test that exists."""
 
 import ast
 import re

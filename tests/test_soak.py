@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/smaps_rollup").exists(), reason="private memory is read from /proc/self/smaps_rollup (Linux)"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not Path("/proc/self/smaps_rollup").exists(),
+        reason="private memory is read from /proc/self/smaps_rollup (Linux)",
+    ),
+]
 
 MIB = 1 << 20
 # A leaked batch is 0.3 MiB, so 195 of them would be 59 MiB: a few MiB of the allocator's own moods hide none.

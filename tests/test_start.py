@@ -7,12 +7,21 @@ import time
 
 import pytest
 
+from installed import interruptible
+
 
 @pytest.mark.parametrize("delay_s", [0.1, 0.2, 0.4])
 def test_interrupt_while_segfeed_loads_is_one_line_and_exit_code_130(delay_s):
     # The child says when its own first line runs; before that, Python itself is starting.
-    code = "import sys; from segfeed_start import main; print('on', flush=True); sys.argv = ['segfeed', *sys.argv[1:]]; main()"
-    command = [sys.executable, "-c", code, "bench", "sample", "--seconds", "600"]  # it will not be done before
+    code = """
+import sys
+from segfeed_start import main
+print("on", flush=True)
+sys.argv[0] = "segfeed"
+main()
+"""
+    # 600 seconds: the signal must end it.
+    command = interruptible(sys.executable, "-c", code, "bench", "sample", "--seconds", 600)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "on\n"

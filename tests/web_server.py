@@ -14,7 +14,7 @@ PAGE = b"<!DOCTYPE html><html><title>Sign in</title><p>This network asks you to 
 
 @dataclass(frozen=True)
 class Answer:
-    """Say how one request is answered; without anything, as a good server does."""
+    """How one request is answered; the defaults are those of a good server."""
 
     status: int = 0  # send this and no body
     cut_after: int | None = None  # close the connection after so many bytes of the body
@@ -38,7 +38,7 @@ HTML = Answer(content=PAGE)
 
 
 class WebServer:
-    """Serve `files`; answers queued for a path are used up one by one, its `always` answer after them."""
+    """A server of `files`; answers queued for a path are used one by one, its `always` answer after them."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -59,14 +59,14 @@ class WebServer:
         self._thread.start()
 
     def serve(self, path: str, content: bytes, *answers: Answer, always: Answer = GOOD) -> str:
-        """Serve bytes under a path; give its URL."""
+        """Serve bytes under a path; return its URL."""
         self.files[path] = content
         self.queued[path].extend(answers)
         self.always[path] = always
         return f"{self.address}/{path}"
 
     def ranges(self) -> list[str | None]:
-        """List what range each request asked for."""
+        """List the range that each request asked for."""
         return [headers.get("range") for _, headers in self.requests]
 
     def stop(self) -> None:
@@ -122,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
 
     def _start(self, answer: Answer) -> int:
-        """Give the first byte that is wanted, as far as ranges are honoured and the version is still the same."""
+        """Return the first byte that is wanted: 0 if ranges are not honoured or the version has changed."""
         found = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         condition = self.headers.get("If-Range")
         same = condition is None or condition in (answer.tag, answer.changed)

@@ -194,6 +194,7 @@ def test_a_crop_without_meaning_is_refused(voc_folder, crop):
         check(voc_folder, crop_size=crop)
 
 
+@pytest.mark.slow
 def test_the_sample_is_without_fault():
     found = check("sample", crop_size=(8, 8))
     assert found.count()["error"] == found.count()["warning"] == 0

@@ -82,6 +82,7 @@ def test_equal_hashes_of_photos_that_differ_do_not_make_them_alike():
     assert group_lookalikes([]) == group_lookalikes([Appearance(5, FLAT)]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["different", "equal", "a slow film"])
 def test_twelve_thousand_photos_are_compared_within_seconds(kind):
     draws = np.random.default_rng(0)

@@ -35,6 +35,7 @@ def tiny():
     return count_split(Pairs([labelled([0, 0, 0, 1], [1, 0, 255, 255]), labelled([0, 0], [0, 2])]))
 
 
+@pytest.mark.slow
 def test_counts_of_a_real_split_are_those_of_numpy(voc2012_part):
     source = scan(voc2012_part, "val")
     found = count_split(source, threads=2)

@@ -208,6 +208,7 @@ def test_a_longer_list_is_another_pack_but_its_files_are_compared_all_the_same(s
     assert (finding.rule, finding.key) == ("file-changed", "train_1")
 
 
+@pytest.mark.slow
 def test_command_says_that_files_have_changed_until_they_are_packed(source, packed, run_cli):
     words = ("verify", source.root, "--splits", "train")
     code, out, _ = run_cli(*words)
@@ -224,12 +225,14 @@ def test_command_says_that_files_have_changed_until_they_are_packed(source, pack
     assert run_cli(*words)[0] == 0
 
 
+@pytest.mark.slow
 def test_command_without_a_pack_is_done_with_a_note(source, run_cli):
     code, out, _ = run_cli("verify", source.root, "--splits", "train")
     assert code == 0
     assert "no pack of these files" in out
 
 
+@pytest.mark.slow
 def test_command_verifies_a_dataset_and_its_packs(source, recorded, run_cli):
     code, out, _ = run_cli("verify", source.root, "--splits", "train")
     assert code == 0
@@ -240,6 +243,7 @@ def test_command_verifies_a_dataset_and_its_packs(source, recorded, run_cli):
     assert "train train_1 (pairs.arrow): the stored pixels do not fit their checksum" in out
 
 
+@pytest.mark.slow
 def test_command_verifies_every_pack_of_the_cache(source, run_cli):
     assert run_cli("verify")[:2] == (0, "the cache holds no pack\n")
     pack = make_pack(source)

@@ -197,6 +197,7 @@ def test_cache_dir_is_heeded_before_and_after_prune(run, voc_folder, tmp_path):
     assert out.splitlines()[-1] == "1 folder removed"
 
 
+@pytest.mark.slow
 def test_demo_draws_packs_runs_and_paints(tmp_path):
     pictures = tmp_path / "demo"
     done = start("demo", "--to", pictures, "--json")
@@ -518,6 +519,7 @@ def test_piped_output_holds_neither_colours_nor_bars(run, voc_folder, words, cac
         assert "━" not in out
 
 
+@pytest.mark.slow
 def test_whole_program_exits_like_its_main(voc_folder, tmp_path, cache):
     done = start("load", voc_folder, *SMALL, "--json")
     assert (done.returncode, done.stderr) == (0, "")
@@ -535,6 +537,7 @@ def test_console_script_is_installed():
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{segfeed.__version__}\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [("version",), ("stats", "--json"), ("stats",)])
 def test_broken_pipe_is_quiet(voc_folder, words):
     reading, writing = os.pipe()

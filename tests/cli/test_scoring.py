@@ -56,6 +56,7 @@ def test_json_holds_the_whole_score(score, folder, voc_folder):
     assert score.confusion[1, 2] == score.confusion[1].sum() > 0
 
 
+@pytest.mark.slow
 def test_picture_is_drawn_and_never_overwritten_unasked(score, folder, voc_folder, tmp_path):
     path = tmp_path / "confusion.png"
     code, out, _ = score(folder, voc_folder, "--picture", path)

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from installed import SEGFEED
+from installed import SEGFEED, interruptible
 from segfeed.datasets.catalogue.fetching import DATASETS, fetch_dataset
 from segfeed.errors import SourceMissingError
 from segfeed.feed import load, scan
 from stand_ins import ROOT, SBD_ROOT, memory_folder, sbd_members, tar, voc_members
 from web_server import HTML, NOT_THERE, Answer, running_server, wait_until
+
+pytestmark = pytest.mark.slow
 
 
 @dataclass(frozen=True)
@@ -244,9 +246,9 @@ def test_failure_of_all_mirrors_is_one_line(fetch, server, tmp_path, always, fou
 def test_rate_and_time_left_are_shown_on_a_terminal_and_an_interruption_is_one_line(voc, server, place):
     url = server.serve("voc.tar", voc.path.read_bytes(), always=Answer(piece_bytes=1 << 22, pause_s=0.2))
     ours, theirs = pty.openpty()
-    words = [SEGFEED, "fetch", "voc2012", "--to", place, "--from", url, "--sha1", voc.sha1]
+    command = interruptible(SEGFEED, "fetch", "voc2012", "--to", place, "--from", url, "--sha1", voc.sha1)
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
-    with subprocess.Popen(list(map(str, words)), stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, env=environment) as process:
         os.close(theirs)
         shown = b""
         while b"unpacking" not in shown and (chunk := read_terminal(ours)):

@@ -18,7 +18,7 @@ import xxhash
 from PIL import Image
 
 import segfeed
-from installed import SEGFEED
+from installed import SEGFEED, interruptible
 from segfeed import Pack, make_pack, scan
 from segfeed.datasets.source import Source
 from segfeed.errors import PackError, PhotoError, SourceChangedError, StorageError, UnknownColourError
@@ -148,6 +148,7 @@ def test_manifest_tells_what_was_packed(root, cache):
     assert segfeed.Legend.from_json(manifest["legend"]) == pack.legend
 
 
+@pytest.mark.slow
 def test_packing_and_loading_look_for_no_pandas(root, cache):
     # Arrow loads it for half a second as soon as it makes an array of Python values, wherever it is installed.
     code = """
@@ -406,6 +407,7 @@ def test_full_disk_while_packing_is_a_storage_error_and_leaves_nothing(root, cac
     assert everything_in(cache) == []
 
 
+@pytest.mark.slow
 def test_processes_that_pack_the_same_dataset_at_once_all_succeed_with_one_pack(root, cache, tmp_path):
     code = (
         "import os, sys, time, segfeed\n"
@@ -447,8 +449,9 @@ def large_root(tmp_path):
     return root
 
 
+@pytest.mark.slow
 def test_interrupted_packing_exits_130_with_one_line_and_leaves_nothing(large_root, cache):
-    command = [SEGFEED, "pack", str(large_root), "--splits", "train"]
+    command = interruptible(SEGFEED, "pack", large_root, "--splits", "train")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 30
         while not list(cache.glob("packs/.*")) and time.monotonic() < deadline:

@@ -281,6 +281,7 @@ def test_file_cut_off_anywhere_is_refused(path):
             map_rows(path, U8)
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_kills_the_process_or_surfaces_as_anything_but_a_pack_error(path):
     write(path, [make_row(number) for number in range(3)])
     command = [sys.executable, "-c", FLIP_EVERY_BYTE, str(path)]

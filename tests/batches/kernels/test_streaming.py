@@ -17,6 +17,8 @@ from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, mak
 from segfeed.pixels.pair import StoredPairs
 from segfeed.plans.rows import ROW
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("numba")
 
 # Layout, image dtype, label dtype, stored void: together every image kernel and every kind of label.

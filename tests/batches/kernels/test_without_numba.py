@@ -10,6 +10,8 @@ import pytest
 
 import segfeed
 
+pytestmark = pytest.mark.slow
+
 FORMATS = (
     ("NHWC", "float32", "int32", 255), ("NCHW", "float32", "int64", -100), ("NHWC", "uint8", "uint8", 255),
     ("NCHW", "uint8", "int32", 7000), ("NHWC", "float16", "int64", -100), ("NCHW", "float16", "uint8", 77),

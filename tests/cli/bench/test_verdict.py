@@ -101,6 +101,7 @@ def test_slow_decoders_are_seen_as_decoding(source, monkeypatch):
     assert judge(result)[0] == "decoding"
 
 
+@pytest.mark.slow
 def test_training_step_is_what_the_feed_then_waits_for(source):
     result = measure(source, 2, CROP, threads=2, seconds=0.3, step_ms=50)
     training = result.training

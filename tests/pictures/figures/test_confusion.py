@@ -91,6 +91,7 @@ def test_score_without_a_mistake_lists_none():
     assert "most pixels lost to" not in texts(show_confusion(scored(np.diag([3, 4]))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 7, 21, 60, 150, 300])
 def test_nothing_overlaps_and_nothing_leaves_the_page(classes):
     names = [f"a name that is long, {n}" for n in range(classes)]

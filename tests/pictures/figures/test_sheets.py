@@ -28,6 +28,8 @@ from segfeed.pictures.paint import VOID_GROUND, VOID_STRIPE, Thumb, absent, fit,
 from segfeed.pixels.pair import Pair
 from segfeed.plans.rows import ROW, cut
 
+pytestmark = pytest.mark.slow
+
 LEGEND = Legend(("ground", "cat", "dog"), colours=((0, 0, 0), (200, 30, 40), (10, 120, 240)))
 SIZES = ((30, 40), (60, 40), (48, 64), (54, 96), (20, 20), (40, 30), (70, 90), (30, 40))
 VOID_COLOURS = {VOID_GROUND, VOID_STRIPE}

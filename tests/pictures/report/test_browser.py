@@ -12,6 +12,8 @@ from little_voc import COLOURS, a_photo, make_voc, put_mask, put_photo, some_lab
 from segfeed.pictures.report.page import write_report
 from segfeed.pictures.report.template import visible
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

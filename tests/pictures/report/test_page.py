@@ -218,6 +218,7 @@ def test_large_pictures_shrink_without_inventing_colours(tmp_path):
     assert found == {*source.legend.colours, (240, 238, 230), (178, 174, 162)}  # and void, hatched
 
 
+@pytest.mark.slow
 def test_many_pictures_are_drawn_smaller(tmp_path):
     keys = [f"k{number}" for number in range(160)]
     root = make_voc(tmp_path / "VOC", {"train": keys}, size=(8, 1000))
@@ -551,6 +552,7 @@ def test_a_report_that_fails_leaves_nothing_behind(tmp_path, little, monkeypatch
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_the_sample_makes_a_file_of_less_than_6_mb(tmp_path):
     path = write_report("sample", tmp_path / "report.html")
     parsed = Parsed(path.read_text("utf-8"))
@@ -559,6 +561,7 @@ def test_the_sample_makes_a_file_of_less_than_6_mb(tmp_path):
     assert "58 of 160 photos are smaller than a crop" in parsed.text()
 
 
+@pytest.mark.slow
 def test_real_pairs_are_shown(tmp_path, voc2012_part):
     path = write_report(voc2012_part, tmp_path / "report.html")
     assert path.stat().st_size < 6e6

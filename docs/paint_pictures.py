@@ -1,11 +1,11 @@
-"""Draw the pictures of README and docs/ again: `make docs`."""
+"""Paint the pictures of README and docs/ again: `make docs`."""
 
 import runpy
 import shutil
 import sys
 from pathlib import Path
 
-from draw_report import draw_report
+from paint_report import paint_report
 from PIL import Image
 
 import segfeed
@@ -16,7 +16,7 @@ HERE = Path(__file__).parent / "pictures"
 
 
 def main() -> None:
-    """Draw everything, with at most 256 colours a picture so that the repository stays small."""
+    """Paint everything, with at most 256 colours a picture so that the repository stays small."""
     HERE.mkdir(exist_ok=True)
     train, _ = segfeed.load("sample", batch_size=64, crop_size=(320, 480))
     assert isinstance(train.reader, Pack)
@@ -26,7 +26,7 @@ def main() -> None:
     sys.argv[1:] = [str(HERE / "kinds.png")]
     runpy.run_path(str(HERE.parents[1] / "examples" / "segmentation_kinds.py"), run_name="__main__")
     if shutil.which("chromium"):
-        draw_report(HERE / "report.png")
+        paint_report(HERE / "report.png")
     for path in sorted(HERE.glob("*.png")):
         Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
         print(f"{path}: {path.stat().st_size / 1024:.0f} KiB")

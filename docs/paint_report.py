@@ -1,4 +1,4 @@
-"""Draw the picture of the report for README, light and dark side by side; it takes a chromium on the PATH."""
+"""Make the picture of the report for README, light and dark side by side; it needs chromium on the PATH."""
 
 import io
 import shutil
@@ -13,10 +13,10 @@ from segfeed.pictures.report.page import write_report
 GAP_PX, LEFT_PX, RIGHT_PX = 24, 900, 676
 
 
-def draw_report(path: Path) -> None:
+def paint_report(path: Path) -> None:
     """Write the report of the sample and photograph it: the page, a photo opened, and the classes."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as started:
-        # The report names the dataset's folder: this one is nobody's.
+        # The report shows the path of the dataset's folder, so it must not be one of a user.
         report = write_report("sample", Path(folder) / "report.html", cache_dir="/tmp/segfeed")  # noqa: S108 - as said
         browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
 
