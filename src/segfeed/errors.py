@@ -6,6 +6,7 @@
     ├── SourceError (ValueError)             the dataset as it lies on disk is wrong
     │   ├── SourceMissingError (FileNotFoundError)   a folder, list, photo or mask is not there
     │   ├── ListError                        a split list is malformed
+    │   ├── DescriptionError                 a description of a dataset (segfeed.toml) is malformed
     │   ├── PhotoError                       a photo cannot be read exactly
     │   ├── MaskError                        a mask cannot be read exactly
     │   │   └── UnknownColourError           a mask holds a colour or index the legend does not
@@ -98,6 +99,10 @@ class SourceMissingError(SourceError, FileNotFoundError):
 
 class ListError(SourceError):
     """A split list is malformed; the line is named."""
+
+
+class DescriptionError(SourceError):
+    """A description of a dataset, such as its segfeed.toml, is malformed; the line is named."""
 
 
 class PhotoError(SourceError):

@@ -1,0 +1,155 @@
+"""Patterns: where files lie, such as "images/{split}/{key}.jpg", matched against the files that are there.
+
+{key}      the sample's name, any characters; may span folders
+{split}    the name of a folder, or of a part of one
+*          any characters inside one name
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from segfeed.errors import SourceError
+
+_TOKEN = re.compile(r"\{(\w+)\}|(\*+)|([^{}*]+|[{}])")
+_NAMES = {"key": r".+", "split": r"[^/]+"}
+_DEEPEST = 32  # folders below one another; a real dataset has a handful
+
+
+class Match(NamedTuple):
+    """A file that fits a pattern: the split and key that its path spells, and the path below the root."""
+
+    split: str
+    key: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A path below a dataset's root with placeholders.
+
+    Attributes:
+        text: as it was written, with "/" between folders.
+
+    Raises:
+        SourceError: if the text is not a relative path, or has a placeholder that is not known, or no {key}.
+
+    >>> Pattern("images/{split}/{key}.jpg").regex.fullmatch("images/train/a/1.JPG").groupdict()
+    {'split': 'train', 'key': 'a/1'}
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        known = ", ".join(f"{{{name}}}" for name in _NAMES)
+        found = {name for name, _, _ in _TOKEN.findall(self.text) if name}
+        if not self.text or self.text.startswith(("/", "~")) or "\\" in self.text:
+            raise _refused(self.text, "a path below the dataset's folder, with / between folders")
+        if {"..", ".", ""} & set(self.text.split("/")):
+            raise _refused(self.text, "a path without '..', '.' and empty names")
+        if found - set(_NAMES) or any(plain in ("{", "}") for _, _, plain in _TOKEN.findall(self.text)):
+            raise _refused(self.text, f"no placeholders but {known}")
+        if "key" not in found or "**" in self.text:
+            raise _refused(self.text, "{key} in it, which may span folders, and no '**'")
+
+    @property
+    def has_split(self) -> bool:
+        """Whether {split} is in it."""
+        return "{split}" in self.text
+
+    @cached_property
+    def folder(self) -> str:
+        """The folders before the first one with a placeholder, such as "images"; "" for the root itself."""
+        parts = self.text.split("/")[:-1]
+        fixed = next((n for n, part in enumerate(parts) if re.search(r"[{*]", part)), len(parts))
+        return "/".join(parts[:fixed])
+
+    @cached_property
+    def regex(self) -> re.Pattern[str]:
+        """The pattern as a regular expression; the suffix fits in upper and in lower case."""
+        return re.compile(_regex(self.text))
+
+    @cached_property
+    def _folders(self) -> tuple[re.Pattern[str], ...]:
+        """Expressions of the folders before {key}: what doesn't fit them is not searched."""
+        parts = self.text.split("/")
+        until = next(n for n, part in enumerate(parts) if "{key}" in part)
+        return tuple(re.compile(_regex("/".join(parts[: n + 1]))) for n in range(until))
+
+    def find(self, root: Path) -> Iterator[Match]:
+        """List the files that fit, by name, folder by folder.
+
+        Raises:
+            SourceError: if a folder cannot be read, or folders lie in one another without end.
+        """
+        for path in self._walk(root, self.folder, ()):
+            if match := self.regex.fullmatch(path):
+                named = match.groupdict()
+                yield Match(named.get("split") or "", named["key"], path)
+
+    def is_there(self, root: Path) -> bool:
+        """Tell whether any file fits; few folders are looked at if none does."""
+        return os.path.isdir(root / self.folder) and any(True for _ in self.find(root))
+
+    def _walk(self, root: Path, folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+        depth = folder.count("/") + 1 if folder else 0
+        try:
+            place = os.stat(root / folder)
+            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            raise SourceError(
+                str(root / folder),
+                found=f"the folder cannot be read ({error.strerror})",
+                remedy="check its permissions",
+            ) from error
+        this = (place.st_dev, place.st_ino)
+        if this in above or depth > _DEEPEST:  # a link that leads back up: its files were listed already
+            return
+        for entry in entries:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if entry.name.startswith("."):
+                continue
+            if not entry.is_dir():
+                yield path
+            elif depth >= len(self._folders) or self._folders[depth].fullmatch(path):
+                yield from self._walk(root, path, (*above, this))
+
+
+def parse_patterns(wanted: str | Iterable[str]) -> tuple[Pattern, ...]:
+    """Read one pattern or a list of alternatives.
+
+    Raises:
+        SourceError: as `Pattern`.
+
+    >>> [pattern.text for pattern in parse_patterns("a/{key}.jpg")]
+    ['a/{key}.jpg']
+    """
+    return tuple(Pattern(text) for text in ([wanted] if isinstance(wanted, str) else wanted))
+
+
+def _regex(text: str) -> str:
+    """Translate a pattern; what a placeholder was at its first place it must be at the next."""
+    stem, dot, suffix = text.rpartition(".")
+    if not dot or "/" in suffix:
+        stem, suffix = text, ""
+    parts, seen = [], set()
+    for name, star, plain in _TOKEN.findall(stem):
+        if name:
+            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>{_NAMES[name]})")
+            seen.add(name)
+        else:
+            parts.append("[^/]*" if star else re.escape(plain))
+    ending = re.escape(f"{dot}{suffix}").replace(r"\*", r"[^./]*") if suffix else ""
+    return "".join(parts) + (f"(?i:{ending})" if ending else "")
+
+
+def _refused(text: str, expected: str) -> SourceError:
+    return SourceError(
+        f"pattern {text!r}", found="it cannot be used", expected=expected, remedy="such as 'images/{split}/{key}.jpg'"
+    )

@@ -1,0 +1,151 @@
+"""Descriptions: read strictly, with the line of what is wrong; written so that they read back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segfeed.datasets.description import (
+    Description,
+    GroupRule,
+    SplitRule,
+    parse_description,
+    read_description,
+    write_description,
+)
+from segfeed.datasets.patterns import parse_patterns
+from segfeed.errors import DescriptionError
+
+WHOLE = """title = "Roads"
+source = "https://example.org"
+photos = ["images/{split}/{key}.jpg", "images/{split}/{key}.png"]
+masks = "labels/{split}/{key}_mask.png"
+objects = "objects/{split}/{key}.png"
+
+[splits]
+folders = { train = "training", val = "validation" }
+group = "{key:before last _}"
+
+[classes]
+0 = "background"
+255 = "road"
+"#804080" = "car"
+1 = "road"
+void = [7, "#000000"]
+"""
+
+
+def test_everything_that_a_description_may_say():
+    found = parse_description(WHOLE, "segfeed.toml")
+    assert found == Description(
+        "segfeed.toml",
+        parse_patterns(["images/{split}/{key}.jpg", "images/{split}/{key}.png"]),
+        parse_patterns("labels/{split}/{key}_mask.png"),
+        parse_patterns("objects/{split}/{key}.png"),
+        SplitRule({"train": "training", "val": "validation"}, group=GroupRule("_", last=True)),
+        {0: "background", 255: "road", (128, 64, 128): "car", 1: "road"},
+        (7, (0, 0, 0)),
+        title="Roads",
+        source="https://example.org",
+    )
+
+
+@pytest.mark.parametrize(
+    ("group", "key", "wanted"),
+    [
+        ("{key:before _}", "a_b_c", "a"),
+        ("{key:before last _}", "a_b_c", "a_b"),
+        ("{key:after _}", "a_b_c", "b_c"),
+        ("{key:after last _}", "a_b_c", "c"),
+        ("{key:before _}", "abc", "abc"),
+        ("{folder}", "video/frame1", "video"),
+    ],
+)
+def test_groups_by_the_key_s_text(group, key, wanted):
+    rule = parse_description(f'photos = "{{key}}.jpg"\n[splits]\ngroup = "{group}"\n', "x").splits.group
+    assert rule.group_of(key) == wanted
+
+
+def test_groups_by_a_file():
+    said = 'photos = "{key}.jpg"\n[splits]\ngroup = { file = "p.csv", key = "image", column = "patient" }\n'
+    assert parse_description(said, "x").splits.group == GroupRule(file="p.csv", key_column="image", column="patient")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("photos = 3", "line 1: photos = 3"),
+        ('masks = "a/{key}.png"', "does not say where photos lie"),
+        ('\nphoto = "a/{key}.jpg"', "line 2: the key 'photo'"),
+        ('photos = "a/{kay}.jpg"', "line 1: pattern 'a/{kay}.jpg'"),
+        ('photos = "a/{key}.jpg"\nphotos = "b/{key}.jpg"', "line 2: this is not TOML"),
+        ("photos = [", "line 1: this is not TOML"),
+        ('photos = "a/{key}.jpg"\nlegend = "l.txt"\n[classes]\n0 = "a"', "line 2: both legend and [classes]"),
+        ('photos = "a/{key}.jpg"\n[splits]\nlists = "a.txt"', "line 3: lists = 'a.txt'"),
+        ('photos = "a/{key}.jpg"\n[splits]\nhash = { train = 80 }', "line 3: shares of 80 percent"),
+        ('photos = "a/{key}.jpg"\n[splits]\nhash = { train = true }', "line 3: train = True"),
+        ('photos = "a/{key}.jpg"\n[splits.folders]\ntrain = 1', "line 2: train = 1"),
+        (
+            'photos = "a/{key}.jpg"\n[splits]\nhash = { train = 100 }\nlists = "{split}.txt"',
+            "splits by lists and by hash",
+        ),
+        ('photos = "a/{key}.jpg"\n[splits]\ngroup = "patient"', "line 3: group = 'patient'"),
+        ('photos = "a/{key}.jpg"\n[classes]\n\n0 = 3', "line 4: 0 = 3"),
+        ('photos = "a/{key}.jpg"\n[classes]\n"road" = "road"', "line 3: 'road' is not a stored value"),
+        ('photos = "a/{key}.jpg"\n[classes]\n65536 = "road"', "line 3: '65536' is not a stored value"),
+        ('photos = "a/{key}.jpg"\n[classes]\n0 = "a"\n00 = "b"', "line 4: 00 stands for 'a' and for 'b'"),
+        ('photos = "a/{key}.jpg"\n[classes]\n0 = "a"\nvoid = [0]', "line 4: 0 is void and 'a'"),
+        ('photos = "a/{key}.jpg"\n[classes]\nvoid = 0', "line 3: void = 0"),
+        ('photos = "a/{key}.jpg"\n[clases]\n0 = "a"', "line 2: the key 'clases'"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(text, found):
+    with pytest.raises(DescriptionError) as caught:
+        parse_description(text, "segfeed.toml")
+    assert caught.value.where == "segfeed.toml"
+    assert found in caught.value.found
+    assert caught.value.expected
+
+
+def test_a_near_key_is_offered():
+    with pytest.raises(DescriptionError) as caught:
+        parse_description('photo = "a/{key}.jpg"', "segfeed.toml")
+    assert caught.value.expected.startswith("'photos'")
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"photos = '\xe9'"])
+def test_a_file_that_is_not_utf8_is_named(tmp_path, data):
+    path = tmp_path / "segfeed.toml"
+    path.write_bytes(data)
+    with pytest.raises(DescriptionError) as caught:
+        read_description(path)
+    assert caught.value.where == str(path)
+    assert "UTF-8" in caught.value.found
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(DescriptionError) as caught:
+        read_description(tmp_path / "segfeed.toml")
+    assert caught.value.where == str(tmp_path / "segfeed.toml")
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=12)
+VALUES = st.integers(0, 65535) | st.tuples(*[st.integers(0, 255)] * 3)
+
+
+@given(
+    classes=st.dictionaries(VALUES, NAMES, max_size=6),
+    void=st.lists(VALUES, max_size=3, unique=True),
+    folders=st.dictionaries(NAMES, NAMES, max_size=3),
+    title=st.text(st.characters(codec="utf-8"), max_size=20),
+)
+def test_what_is_written_reads_back_as_the_same(classes, void, folders, title):
+    description = Description(
+        "x",
+        parse_patterns("a/{split}/{key}.jpg"),
+        parse_patterns(["b/{key}.png", "c/{key}.png"]),
+        splits=SplitRule(folders),
+        classes=classes,
+        void=tuple(value for value in void if value not in classes),
+        title=title,
+    )
+    assert parse_description(write_description(description), "x") == description
