@@ -7,7 +7,7 @@ from PIL import Image
 import segfeed
 from segfeed import d2l
 from segfeed.pixels.codec import decode_mask, read_labels
-from segfeed.pixels.legend import VOC
+from segfeed.pixels.public_legends import VOC
 
 pytestmark = pytest.mark.slow
 

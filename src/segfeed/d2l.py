@@ -34,8 +34,9 @@ from segfeed.errors import OptionError
 from segfeed.feed import scan
 from segfeed.packs.pack import Pack, make_pack
 from segfeed.pixels.codec import decode_mask, decode_photo
-from segfeed.pixels.legend import VOC, Legend
+from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import colour_codes, voc_colours
+from segfeed.pixels.public_legends import VOC
 from segfeed.plans.plan import Draw, Plan
 from segfeed.system.storage import cache_folder
 

@@ -9,8 +9,9 @@ from PIL import Image
 from little_voc import COLOURS, some_labels
 from segfeed.audit.unknowns import known_values, measure_unknowns
 from segfeed.pixels.codec import StoredMask
-from segfeed.pixels.legend import VOC, Legend
+from segfeed.pixels.legend import Legend
 from segfeed.pixels.objects import Objects
+from segfeed.pixels.public_legends import VOC
 
 LABELS = some_labels((240, 320))
 FILTERS = [Image.Resampling[name] for name in ("BILINEAR", "BICUBIC", "LANCZOS")]

@@ -18,7 +18,8 @@ from segfeed.batches.loader import Loader
 from segfeed.errors import OptionError, PhotoError, StateError
 from segfeed.feed import scan
 from segfeed.packs.pack import make_pack
-from segfeed.pixels.legend import VOC, Legend
+from segfeed.pixels.legend import Legend
+from segfeed.pixels.public_legends import VOC
 from segfeed.plans.plan import Draw, Plan, Shard
 
 BYTES = BatchFormat(dtype="uint8", label_dtype="uint8", normalize=None)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from segfeed.datasets.source import Source
 from segfeed.feed import scan
-from segfeed.pixels.legend import VOC
+from segfeed.pixels.public_legends import VOC
 
 Mutate = Callable[[bytes], bytes]
 

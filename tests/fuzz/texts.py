@@ -12,7 +12,8 @@ from segfeed.datasets.formats.legend_files import read_legend
 from segfeed.datasets.formats.lists import read_list
 from segfeed.datasets.splits import parse_split
 from segfeed.errors import LegendError, OptionError, SegfeedError, StateError, UnknownColourError
-from segfeed.pixels.legend import VOC, Legend
+from segfeed.pixels.legend import Legend
+from segfeed.pixels.public_legends import VOC
 from segfeed.plans.plan import Plan
 
 _SUFFIXES = (".txt", ".csv", ".json")

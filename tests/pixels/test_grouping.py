@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from segfeed import Legend, load, make_pack, scan
 from segfeed.errors import LegendError, OptionError
 from segfeed.pixels.grouping import regroup
-from segfeed.pixels.legend import VOC
+from segfeed.pixels.public_legends import VOC
 
 PETS = {"cat": "animal", "dog": "animal", "person": "person", "*": None}
 

@@ -1,6 +1,7 @@
 """Legends: stored masks to class ids and back, strictly."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from segfeed.errors import LegendError, OptionError, UnknownColourError
-from segfeed.pixels.legend import VOC, Legend
+from segfeed.errors import LegendError, MaskError, OptionError, UnknownColourError
+from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import voc_colours
+from segfeed.pixels.public_legends import VOC
 
 SMALL = Legend(("background", "cat", "dog"), title="pets")
 COLOURS = st.tuples(*[st.integers(0, 255)] * 3)
@@ -144,7 +146,8 @@ def test_the_unknown_becomes_what_the_caller_says(unknown, label):
     palette = np.array([(9, 9, 9), (128, 0, 0)], np.uint8)
     assert [[label, 1]] == SMALL.encode(colours, unknown=unknown).tolist()
     assert [[label, 1]] == SMALL.encode(np.array([[77, 1]], np.uint8), unknown=unknown).tolist()
-    assert [[label, 1]] == SMALL.encode_palette(np.array([[0, 1]], np.uint8), palette, unknown=unknown).tolist()
+    by_colour = replace(SMALL, reading="colour")
+    assert [[label, 1]] == by_colour.encode_palette(np.array([[0, 1]], np.uint8), palette, unknown=unknown).tolist()
 
 
 @pytest.mark.parametrize("unknown", ["ignore", "Cat", "", "0"])
@@ -315,59 +318,65 @@ def test_the_digest_tells_legends_apart_but_not_their_titles():
     assert len({legend.digest, *(other.digest for other in others)}) == 6
 
 
-@pytest.mark.parametrize(
-    ("text", "names", "colours"),
-    [
-        ("sky\nroad\n", ("sky", "road"), ((0, 0, 0), (128, 0, 0))),
-        ("\ufeffsky\r\n\r\n  road  \r\n# no class\r\n", ("sky", "road"), ((0, 0, 0), (128, 0, 0))),
-        ("sky,1,2,3\nroad, 4, 5, 6", ("sky", "road"), ((1, 2, 3), (4, 5, 6))),
-        (
-            "# label:color_rgb:parts:actions\nsky:1,2,3::\ncat:4,5,6:head,tail:sits\n",
-            ("sky", "cat"),
-            ((1, 2, 3), (4, 5, 6)),
-        ),
-        ("a:::\nb:::", ("a", "b"), ((0, 0, 0), (128, 0, 0))),
-    ],
-)
-def test_text_is_read(text, names, colours):
-    legend = Legend.from_text(text)
-    assert (names, colours) == (legend.names, legend.colours)
+OWN = np.array([(0, 0, 0), (0, 128, 0), (128, 0, 0)], np.uint8)  # VOC's colours 0, 2 and 1
+NAMED = Legend(("ground", "grass", "brick"))
+PADDED = np.zeros((256, 3), np.uint8)
+PADDED[:21] = voc_colours(21)
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("", "0 classes"),
-        ("# only a comment\n", "0 classes"),
-        ("sky,1,2", "line 'sky,1,2' is malformed"),
-        ("sky,1,2,3,4", "malformed"),
-        ("sky:red::", "line 'sky:red::' is malformed"),
-        ("sky,1,2,300", "outside 0..255"),
-        ("sky,1,2,3\nroad", "class 'road' has no colour, but others have"),
-        ("sky\nsky", "name 'sky' occurs twice"),
-        ("sky,1,2,3\nroad,1,2,3", "colour (1, 2, 3) occurs twice"),
-        (":1,2,3::", "class 0 has an empty name"),
-    ],
-)
-def test_malformed_text_is_refused(text, found):
-    with pytest.raises(LegendError) as error:
-        Legend.from_text(text, "mine")
-    assert error.value.where == "legend 'mine'"
-    assert found in error.value.found
+def read(legend, indices, palette):
+    return legend.encode_palette(np.array([indices], np.uint8), palette)[0].tolist()
 
 
-def test_a_palette_colours_the_classes_in_order():
-    palette = np.array([(0, 0, 0), (9, 8, 7), (1, 1, 1)], np.uint8)
-    assert Legend.from_palette(palette, ["a", "b"]).colours == ((0, 0, 0), (9, 8, 7))
+def test_colours_that_nobody_named_leave_the_indices_to_count():
+    strange = np.array([(0, 0, 0), (9, 9, 9), (7, 7, 7)], np.uint8)
+    assert read(NAMED, [0, 1, 2], strange) == [0, 1, 2]
+    assert read(NAMED, [0, 0], OWN) == [0, 0]
 
 
-def test_a_palette_with_fewer_colours_than_names_is_refused():
-    with pytest.raises(LegendError) as error:
-        Legend.from_palette(np.zeros((1, 3), np.uint8), ["a", "b"])
-    assert (error.value.where, error.value.found) == ("palette", "1 colours for 2 classes")
+def test_a_palette_in_another_order_that_only_colours_explain_is_read_by_colours():
+    shuffled = np.array([(0, 0, 0)] * 7 + [(128, 0, 0)], np.uint8)
+    assert read(NAMED, [0, 7], shuffled) == [0, 1]
 
 
-def test_a_palette_with_a_colour_twice_is_refused():
-    with pytest.raises(LegendError) as error:
-        Legend.from_palette(np.zeros((2, 3), np.uint8), ["a", "b"])
-    assert error.value.found == "colour (0, 0, 0) occurs twice"
+@pytest.mark.parametrize(("indices", "palette"), [([0, 1, 2], OWN), ([0, 2], OWN), ([0, 1, 255], PADDED)])
+def test_two_readings_that_differ_are_an_error_that_names_both(indices, palette):
+    with pytest.raises(MaskError) as caught:
+        read(NAMED, indices, palette)
+    assert "by its number and" in caught.value.found
+    assert "by index" in caught.value.remedy
+    assert "by colour" in caught.value.remedy
+
+
+def test_both_ways_out_of_two_readings_work():
+    assert read(Legend.of_values({0: "ground", 1: "grass", 2: "brick"}), [0, 1, 2], OWN) == [0, 1, 2]
+    by_colour = Legend.of_values({(0, 0, 0): "ground", (128, 0, 0): "brick", (0, 128, 0): "grass"})
+    assert [by_colour.names[label] for label in read(by_colour, [0, 1, 2], OWN)] == ["ground", "grass", "brick"]
+
+
+def test_two_indices_in_use_of_one_colour_are_an_error_if_they_mean_two_things():
+    with pytest.raises(MaskError) as caught:
+        read(VOC, [0, 1, 255], PADDED)
+    assert caught.value.found.startswith("indices 0 and 255 are both used")
+    assert read(VOC, [0, 1, 2], PADDED) == [0, 1, 2]  # what no pixel uses decides nothing
+
+
+def test_values_know_what_they_name_and_nothing_else():
+    legend = Legend.of_values({0: "ground", 255: "road", 3: "road", 7: None})
+    assert legend.names == ("ground", "road")
+    assert legend.encode(np.array([[0, 255, 3, 7]], np.uint8))[0].tolist() == [0, 1, 1, 255]
+    for stored in (np.array([[1]], np.uint8), np.zeros((1, 1, 3), np.uint8)):
+        with pytest.raises(UnknownColourError):
+            legend.encode(stored)
+
+
+def test_colours_and_indices_may_name_the_same_class():
+    legend = Legend.of_values({0: "ground", (0, 0, 0): "ground", (1, 2, 3): "road", 9: "road", (5, 5, 5): None})
+    assert legend.encode(np.array([[0, 9]], np.uint8))[0].tolist() == [0, 1]
+    assert legend.encode(np.array([[(0, 0, 0), (1, 2, 3), (5, 5, 5)]], np.uint8))[0].tolist() == [0, 1, 255]
+
+
+@pytest.mark.parametrize("legend", [NAMED, VOC, Legend.of_values({0: "a", 3: "a", (1, 2, 3): "b", 9: None})])
+def test_a_legend_comes_back_from_json_with_its_reading(legend):
+    again = Legend.from_json(json.loads(json.dumps(legend.to_json())))
+    assert (again, again.reading, again.digest) == (legend, legend.reading, legend.digest)

@@ -13,8 +13,8 @@ from PIL import Image
 from segfeed import BatchFormat, Draw, Legend, Loader, Plan, Shard, make_pack, scan
 from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, StorageError
 from segfeed.pixels.codec import decode_mask, read_labels
-from segfeed.pixels.legend import VOC
 from segfeed.pixels.palette import voc_colours
+from segfeed.pixels.public_legends import VOC
 from segfeed.plans.rows import ROW
 from segfeed.scoring.predictions import read_prediction, score_folder, whole_images, write_predictions
 from segfeed.scoring.score import Score

@@ -13,7 +13,7 @@ from segfeed.datasets.formats.lists import AUTOMATIC, choose_split
 from segfeed.datasets.opening import Dataset, open_dataset
 from segfeed.datasets.source import Source
 from segfeed.errors import LegendError, ListError, MaskError, OptionError, SegfeedError, SourceError, SourceMissingError
-from segfeed.pixels.legend import VOC
+from segfeed.pixels.public_legends import VOC
 
 
 @dataclass(frozen=True, slots=True, eq=False)

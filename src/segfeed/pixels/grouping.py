@@ -41,11 +41,12 @@ def regroup(legend: Legend, groups: Mapping[str, str | None]) -> Legend:
     firsts, void = [codes_of[name][0] for name in names], codes_of[None]
     return Legend(
         names,
-        tuple(colour for _, colour, _ in firsts),
-        void_colours=(*legend.void_colours, *(colour for _, colour, _ in void)),
-        indices=tuple(index for _, _, index in firsts),
-        void_indices=(*legend.void_indices, *(index for _, _, index in void)),
+        tuple(legend.colours[label] for label, _, _ in firsts),
+        void_colours=(*legend.void_colours, *(colour for _, colour, _ in void if colour is not None)),
+        indices=tuple(legend.indices[label] for label, _, _ in firsts),
+        void_indices=(*legend.void_indices, *(index for _, _, index in void if index is not None)),
         title=legend.title,
+        reading=legend.reading,
         merged=tuple((new, *code[1:]) for new, name in enumerate(names) for code in codes_of[name][1:]),
     )
 

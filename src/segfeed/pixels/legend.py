@@ -8,10 +8,10 @@ know is an error unless the caller said what it shall become.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,11 +29,15 @@ from segfeed.pixels.lookup import (
     resolve_unknown,
 )
 from segfeed.pixels.palette import VOID_COLOUR, Codes, Colour, as_colours, colour_codes, voc_colours
+from segfeed.pixels.readings import PaletteTable, Reading
 
 _MAX_PALETTES = 64  # how many palettes' tables are kept, as a dataset may have a palette of its own in every file
 
-ClassCode = tuple[int, Colour, int]
-"""A class id, and the colour and the index that masks store for it."""
+Value = int | Colour
+"""A stored value: an index, or a colour."""
+
+ClassCode = tuple[int, Colour | None, int | None]
+"""A class id, and the colour and the index that masks store for it; None if masks never store it so."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,9 @@ class Legend:
         void_indices: stored values of a gray index mask that mean void; above 254 classes 65535 instead of 255.
         title: what the legend is called in messages.
         merged: (class id, stored colour, stored index) of further stored classes that mean one of these, for example if
-            "cat" and "dog" were merged into "animal".
+            "cat" and "dog" were merged into "animal"; None for a colour or index that masks never store.
+        reading: what counts in a palette mask: "colour", "index" (colours then mean nothing in any mask), or "either";
+            if "", "colour" if colours are given, else "either".
 
     Raises:
         LegendError: if there is no class, a name or colour occurs twice, a colour is both a class and void, or a value
@@ -66,6 +72,7 @@ class Legend:
     void_indices: tuple[int, ...] = (255,)
     title: str = field(default="custom", compare=False)
     merged: tuple[ClassCode, ...] = ()
+    reading: Reading | Literal[""] = ""
 
     def __post_init__(self) -> None:
         if isinstance(self.names, str):
@@ -75,13 +82,14 @@ class Legend:
             object.__setattr__(self, name, value)  # frozen: set once, here
 
         put("names", tuple(str(name) for name in self.names))
+        put("reading", self.reading or ("colour" if self.colours else "either"))
         if len(self.names) > 254 and not self.indices and self.void_indices == (255,):
             put("void_indices", (65535,))  # 255 is a class there
         put("colours", as_colours(self.colours) or _free_colours(len(self.names), self.void_colours))
         put("void_colours", as_colours(self.void_colours))
         put("indices", tuple(int(i) for i in self.indices) or _free_indices(len(self.names), self.void_indices))
         put("void_indices", tuple(int(i) for i in self.void_indices))
-        put("merged", tuple((int(n), as_colours((colour,))[0], int(i)) for n, colour, i in self.merged))
+        put("merged", tuple(_class_code(*code) for code in self.merged))
         _check(self)
 
     def __len__(self) -> int:
@@ -150,7 +158,11 @@ class Legend:
         >>> Legend(("background", "cat")).encode_palette(np.array([[0, 1, 2]], np.uint8), palette)
         array([[  0, 255,   1]], dtype=uint8)
         """
-        labels, first = look_up_indices(indices, self._palette_table(palette.tobytes()))
+        known, is_plain = self._palette_table(palette.tobytes())
+        if self.reading == "index":
+            return self.encode(indices, unknown=unknown, name=name)
+        table = known.by_colour if is_plain else known.choose(indices, name, self._call)
+        labels, first = look_up_indices(indices, table)
         if first is None:
             return labels
         index = int(indices[first])
@@ -207,7 +219,8 @@ class Legend:
             "void_colours": [list(c) for c in self.void_colours],
             "indices": list(self.indices),
             "void_indices": list(self.void_indices),
-            "merged": [[n, list(colour), index] for n, colour, index in self.merged],
+            "merged": [[n, colour and list(colour), index] for n, colour, index in self.merged],
+            "reading": self.reading,
         }
 
     @classmethod
@@ -226,40 +239,43 @@ class Legend:
             raise LegendError("legend", found=found, expected="names and, if wanted, colours") from error
 
     @classmethod
-    def from_palette(cls, palette: npt.NDArray[np.uint8], names: Sequence[str]) -> "Legend":
-        """Take the first colours of a file's palette, one for each name, in order.
+    def of_values(cls, values: Mapping[Value, str | None], *, title: str = "custom") -> "Legend":
+        """Make a legend of stored values, each with what it means.
+
+        Args:
+            values: an index 0..65535 or a colour (red, green, blue) -> a class name, or None for void. Classes are
+                numbered in the order in which the mapping first names them; several values may mean one class.
+            title: what the legend is called in messages.
+
+        Returns:
+            legend: that knows these values and no others. If they are all indices, palettes count for nothing.
 
         Raises:
-            LegendError: if the palette has fewer colours than there are names.
+            LegendError: as `Legend`.
 
-        >>> Legend.from_palette(np.array([(0, 0, 0), (9, 9, 9)], np.uint8), ["sky", "road"]).colours
-        ((0, 0, 0), (9, 9, 9))
+        >>> Legend.of_values({0: "background", 255: "road", 7: None}).encode(np.array([[0, 255, 7]], np.uint8))
+        array([[  0,   1, 255]], dtype=uint8)
         """
-        if len(palette) < len(names):
-            found = f"{len(palette)} colours for {len(names)} classes"
-            raise LegendError("palette", found=found, expected="at least one colour a class", remedy="give fewer names")
-        return cls(tuple(names), tuple(as_colours(palette[: len(names)])), title="palette")
 
-    @classmethod
-    def from_text(cls, text: str, title: str = "custom") -> "Legend":
-        r"""Read one class a line: `name`, `name,r,g,b` or CVAT's `name:r,g,b:parts:actions`; `#` starts a comment.
+        def stored(name: str | None, kind: type) -> list[Any]:
+            return [value for value, called in values.items() if called == name and isinstance(value, kind)]
 
-        If no line has a colour, the classes get VOC's palette; otherwise every line must have one.
-
-        Raises:
-            LegendError: if a line is malformed.
-
-        >>> Legend.from_text("sky\nroad").names
-        ('sky', 'road')
-        """
-        lines = [line for raw in text.lstrip("\ufeff").splitlines() if (line := raw.strip()) and line[0] != "#"]
-        classes = [_parse_line(line, title) for line in lines]
-        colours = [colour for _, colour in classes if colour is not None]
-        if colours and len(colours) != len(classes):
-            plain = next(name for name, colour in classes if colour is None)
-            found = f"class {plain!r} has no colour, but others have"
-            raise LegendError(f"legend {title!r}", found=found, remedy="give a colour to every class or to none")
-        return cls(tuple(name for name, _ in classes), tuple(colours), title=title)
+        names = tuple(dict.fromkeys(name for name in values.values() if name is not None))
+        indices, colours = ([stored(name, kind) for name in names] for kind in (int, tuple))
+        # A class that masks store as an index only still needs a colour to be painted in, and the other way round.
+        spare_colours = (colour for colour in voc_colours(256 + len(values)) if colour not in values)
+        spare_indices = (index for index in range(65536) if index not in values)
+        further = [(n, None, index) for n, found in enumerate(indices) for index in found[1:]]
+        return cls(
+            names,
+            tuple(found[0] if found else next(spare_colours) for found in colours),
+            tuple(stored(None, tuple)),
+            tuple(found[0] if found else next(spare_indices) for found in indices),
+            tuple(stored(None, int)),
+            title,
+            (*further, *((n, colour, None) for n, found in enumerate(colours) for colour in found[1:])),
+            "index" if not any(colours) else "either" if any(indices) else "colour",
+        )
 
     @cached_property
     def digest(self) -> str:
@@ -284,10 +300,16 @@ class Legend:
     @cached_property
     def _known_codes(self) -> tuple[Codes, Labels]:
         """The codes of all known colours, sorted, and the label of each."""
-        merged = tuple(colour for _, colour, _ in self.merged)
-        codes = colour_codes(np.array(self.colours + self.void_colours + merged, np.uint8).reshape(-1, 3))
-        ids = [*range(len(self)), *[self.void] * len(self.void_colours), *(n for n, _, _ in self.merged)]
-        labels = np.array(ids, self.dtype)
+        merged = [(colour, label) for label, colour, _ in self.merged if colour is not None]
+        known = [
+            *zip(self.colours, range(len(self)), strict=True),
+            *((c, self.void) for c in self.void_colours),
+            *merged,
+        ]
+        if self.reading == "index":  # its colours are for painting only
+            known = []
+        codes = colour_codes(np.array([colour for colour, _ in known], np.uint8).reshape(-1, 3))
+        labels = np.array([label for _, label in known], self.dtype)
         order = np.argsort(codes)
         return codes[order], labels[order]
 
@@ -298,23 +320,33 @@ class Legend:
         table[list(self.indices)] = np.arange(len(self))
         table[list(self.void_indices)] = self.void
         for label, _, index in self.merged:
-            table[index] = label
+            if index is not None:
+                table[index] = label
         return table
 
-    def _palette_table(self, palette: bytes) -> Labels:
-        """Return the label of every index of a palette, (256,); kept, as most masks of a dataset share one palette."""
-        table = self._palette_tables.get(palette)
-        if table is None:
-            table = np.full(256, poison_of(self.dtype), self.dtype)
+    def _palette_table(self, palette: bytes) -> tuple[PaletteTable, bool]:
+        """Return what the indices of a palette mean, and whether that holds for every mask of this palette.
+
+        It is kept, as most masks of a dataset share one palette.
+        """
+        found = self._palette_tables.get(palette)
+        if found is None:
             colours = np.frombuffer(palette, np.uint8).reshape(-1, 3)[:256]
-            table[: len(colours)], _ = look_up_codes(colour_codes(colours)[None], *self._known_codes)
+            by_colour = np.full(256, poison_of(self.dtype), self.dtype)
+            by_colour[: len(colours)], _ = look_up_codes(colour_codes(colours)[None], *self._known_codes)
+            reading: Reading = self.reading or "colour"
+            table = PaletteTable(colours, by_colour, self._known_indices[:256], reading)
+            found = table, table.is_plain
             if len(self._palette_tables) < _MAX_PALETTES:
-                self._palette_tables[palette] = table
-        return table
+                self._palette_tables[palette] = found
+        return found
 
     @cached_property
-    def _palette_tables(self) -> dict[bytes, Labels]:
+    def _palette_tables(self) -> dict[bytes, tuple[PaletteTable, bool]]:
         return {}
+
+    def _call(self, label: int) -> str:
+        return "None" if label == self.void else repr(self.names[label])
 
     def _expect(self, kind: str) -> str:
         return f"{'an' if kind == 'index' else 'a'} {kind} of legend {self.title!r} ({len(self)} classes)"
@@ -336,17 +368,8 @@ def _free_indices(count: int, void: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(i for i in range(count + len(void)) if i not in void)[:count]
 
 
-def _parse_line(line: str, title: str) -> tuple[str, Colour | None]:
-    name, separator, rest = line.partition(":" if ":" in line else ",")
-    colour = rest.split(":")[0].strip()
-    if not separator or not colour:
-        return name.strip(), None
-    try:
-        red, green, blue = (int(part) for part in colour.split(","))
-    except ValueError:
-        expected = "'name', 'name,r,g,b' or 'name:r,g,b::'"
-        raise LegendError(f"legend {title!r}", found=f"line {line!r} is malformed", expected=expected) from None
-    return name.strip(), (red, green, blue)
+def _class_code(label: int, colour: Colour | None, index: int | None) -> ClassCode:
+    return int(label), None if colour is None else as_colours((colour,))[0], None if index is None else int(index)
 
 
 def _check(legend: Legend) -> None:
@@ -365,8 +388,8 @@ def _check(legend: Legend) -> None:
         refuse(f"class {folded.index('')} has an empty name", "a name for every class")
     groups: dict[str, Sequence[Any]] = {
         "name": folded,
-        "colour": legend.colours + legend.void_colours + tuple(colour for _, colour, _ in legend.merged),
-        "index": legend.indices + legend.void_indices + tuple(index for _, _, index in legend.merged),
+        "colour": legend.colours + legend.void_colours + tuple(c for _, c, _ in legend.merged if c is not None),
+        "index": legend.indices + legend.void_indices + tuple(i for _, _, i in legend.merged if i is not None),
     }
     for kind, items in groups.items():
         item, times = Counter(items).most_common(1)[0]
@@ -380,13 +403,3 @@ def _check(legend: Legend) -> None:
     for what, numbers, largest in limits:
         if not all(0 <= value <= largest for value in numbers):
             refuse(f"{what} lies outside 0..{largest}", "integers within")
-
-
-VOC = Legend(
-    (
-        "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
-        "diningtable", "dog", "horse", "motorbike", "person", "potted plant", "sheep", "sofa", "train", "tv/monitor",
-    ),
-    title="voc2012",
-)  # fmt: skip
-"""The 21 classes of PASCAL VOC with their palette; colour (224, 224, 192), index 255, is void."""

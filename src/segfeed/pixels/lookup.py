@@ -81,8 +81,10 @@ def look_up_codes(codes: Codes, known: Codes, labels: Labels) -> tuple[Labels, P
     starts = np.flatnonzero(np.r_[True, flat[1:] != flat[:-1]][: flat.size])
     runs = flat[starts]
     # Bisection finds where a code would stand; it is known if it stands there. One above all would stand at the end.
-    nearest = np.minimum(np.searchsorted(known, runs), len(known) - 1)
-    found = np.where(known[nearest] == runs, labels[nearest], np.asarray(poison_of(labels.dtype), labels.dtype))
+    found = np.full(len(runs), poison_of(labels.dtype), labels.dtype)
+    if len(known):
+        nearest = np.minimum(np.searchsorted(known, runs), len(known) - 1)
+        found = np.where(known[nearest] == runs, labels[nearest], found)
     poisoned = np.flatnonzero(found == poison_of(labels.dtype))
     unknown = divmod(int(starts[poisoned[0]]), codes.shape[1]) if len(poisoned) else None
     return np.repeat(found, np.diff(np.r_[starts, flat.size])).reshape(codes.shape), unknown

@@ -25,7 +25,9 @@ class Objects:
     """
 
     _ids: Legend = field(
-        default=Legend(tuple(f"object {n}" for n in range(254)), title="VOC objects"), repr=False, init=False
+        default=Legend(tuple(f"object {n}" for n in range(254)), title="VOC objects", reading="colour"),
+        repr=False,
+        init=False,
     )
     names: tuple[str, ...] = field(default=(), init=False, repr=False)
     dtype: np.dtype[Any] = field(default=np.dtype(np.uint8), init=False, repr=False)

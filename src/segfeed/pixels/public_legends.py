@@ -17,6 +17,16 @@ def _colours(text: str) -> tuple[tuple[int, int, int], ...]:
     return tuple((int(code[:2], 16), int(code[2:4], 16), int(code[4:], 16)) for code in text.split())
 
 
+VOC = Legend(
+    (
+        "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
+        "diningtable", "dog", "horse", "motorbike", "person", "potted plant", "sheep", "sofa", "train", "tv/monitor",
+    ),
+    title="voc2012",
+    reading="colour",
+)  # fmt: skip
+"""The 21 classes of PASCAL VOC with their palette; colour (224, 224, 192), index 255, is void."""
+
 _ADE20K_NAMES = """
     wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, cabinet, sidewalk, person, earth, door,
     table, mountain, plant, curtain, chair, car, water, painting, sofa, shelf, house, sea, mirror, rug, field,
@@ -131,3 +141,6 @@ Eleven of its 182 labels have no annotation anywhere and are left out. It has no
 
 Source: labels.txt and README.md ("Caffe-compatible stuff-thing maps", "Labels") of github.com/nightrome/cocostuff.
 """
+
+PUBLIC_LEGENDS = {legend.title: legend for legend in (VOC, ADE20K, CITYSCAPES, CITYSCAPES_TRAIN_IDS, COCO_STUFF)}
+"""The legends that a description may name by their titles."""

@@ -97,12 +97,14 @@ class DescribedFormat:
                 expected=f"photos in {self.description.photos[0].text}",
                 remedy="check the path and the description",
             )
-        return pair_split(split, (root, found_photos), (root, found_masks), lambda: self._legend(root), ids=ids, why=why)
+        return pair_split(
+            split, (root, found_photos), (root, found_masks), lambda: self._legend(root), ids=ids, why=why
+        )
 
     def _legend(self, root: Path) -> Legend | None:
         said = self.description
         if said.classes:
-            return Legend.of_values(said.classes, said.void, title=said.title or root.name)
+            return Legend.of_values({**said.classes, **dict.fromkeys(said.void)}, title=said.title or root.name)
         if said.legend in PUBLIC_LEGENDS:
             return PUBLIC_LEGENDS[said.legend]
         if not said.legend:
@@ -174,7 +176,9 @@ def _groups(root: Path, rule: GroupRule | None, keys: Sequence[str]) -> dict[str
         with open(root / rule.file, encoding="utf-8-sig", newline="") as file:
             rows = {row[rule.key_column]: row[rule.column] for row in csv.DictReader(file)}
     except OSError as error:
-        raise ListError(str(root / rule.file), found=f"it cannot be read ({error.strerror})", remedy="check it") from error
+        raise ListError(
+            str(root / rule.file), found=f"it cannot be read ({error.strerror})", remedy="check it"
+        ) from error
     except (KeyError, UnicodeDecodeError, csv.Error) as error:
         raise ListError(
             str(root / rule.file),

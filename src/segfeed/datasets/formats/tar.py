@@ -14,7 +14,8 @@ from segfeed.datasets.formats.folders import MASK_SUFFIXES, PHOTO_SUFFIXES, is_t
 from segfeed.datasets.formats.lists import parse_list
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import LegendError, SourceError
-from segfeed.pixels.legend import VOC, Legend
+from segfeed.pixels.legend import Legend
+from segfeed.pixels.public_legends import VOC
 
 if TYPE_CHECKING:
     from segfeed.datasets.archives.members import Member

@@ -16,7 +16,7 @@ from segfeed.datasets.formats.legend_files import find_legend
 from segfeed.datasets.formats.lists import AUTOMATIC, read_list, split_by_hash
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import SourceError
-from segfeed.pixels.legend import VOC
+from segfeed.pixels.public_legends import VOC
 
 _LISTS = "ImageSets/Segmentation"
 _LEGENDS = ("labelmap.txt", "class_names.txt", "dataset_meta.json")

@@ -16,9 +16,9 @@ from segfeed.datasets.source import Source
 from segfeed.errors import SegfeedError
 from segfeed.pictures.paint import Pixels, fit, nearest, paint_labels
 from segfeed.pixels.codec import StoredMask, decode_mask, decode_photo, read_labels
-from segfeed.pixels.legend import VOC
 from segfeed.pixels.lookup import Encoder, Labels, count_labels, look_up_codes
 from segfeed.pixels.palette import colour_codes
+from segfeed.pixels.public_legends import VOC
 
 JPEG_QUALITY = 82
 
