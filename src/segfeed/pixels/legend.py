@@ -33,9 +33,7 @@ from segfeed.pixels.readings import PaletteTable, Reading
 
 _MAX_PALETTES = 64  # how many palettes' tables are kept, as a dataset may have a palette of its own in every file
 
-Value = int | Colour
-"""A stored value: an index, or a colour."""
-
+Value = int | Colour  # a stored value: an index, or a colour
 ClassCode = tuple[int, Colour | None, int | None]
 """A class id, and the colour and the index that masks store for it; None if masks never store it so."""
 
@@ -151,8 +149,7 @@ class Legend:
             labels: as in `encode`.
 
         Raises:
-            UnknownColourError: if a colour in use is not in the legend or an index lies beyond the palette, and
-                unknown="error".
+            UnknownColourError: if a value in use is unknown and unknown="error". MaskError: if it has two readings.
 
         >>> palette = np.array([(0, 0, 0), (224, 224, 192), (128, 0, 0)], np.uint8)
         >>> Legend(("background", "cat")).encode_palette(np.array([[0, 1, 2]], np.uint8), palette)
@@ -249,9 +246,6 @@ class Legend:
 
         Returns:
             legend: that knows these values and no others. If they are all indices, palettes count for nothing.
-
-        Raises:
-            LegendError: as `Legend`.
 
         >>> Legend.of_values({0: "background", 255: "road", 7: None}).encode(np.array([[0, 255, 7]], np.uint8))
         array([[  0,   1, 255]], dtype=uint8)

@@ -6,7 +6,7 @@ The description says where to look; what lies there decides. Photos and masks ar
 import csv
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
@@ -134,7 +134,7 @@ def _by_key(matches: Iterable[Match], folder: str) -> Files:
     return found
 
 
-def _list_files(root: Path, lists: dict[str, str]) -> dict[str, Path]:
+def _list_files(root: Path, lists: Mapping[str, str]) -> dict[str, Path]:
     """Find the list file of each split."""
     if "" not in lists:
         return {split: root / name for split, name in lists.items()}
@@ -194,7 +194,7 @@ def _groups(root: Path, rule: GroupRule | None, keys: Sequence[str]) -> dict[str
     return {key: rows[key] for key in keys}
 
 
-def _is_in(split: str, group: str, shares: dict[str, int]) -> bool:
+def _is_in(split: str, group: str, shares: Mapping[str, int]) -> bool:
     """Tell whether a group belongs to a split; the hash of its name alone decides, so new samples move no others."""
     if split == "all":
         return True
