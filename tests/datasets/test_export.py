@@ -91,7 +91,9 @@ def test_webdataset_shows_pairs(sources, tmp_path):
             np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(row["seg.png"]))), pair.labels)
         del shards
     gc.collect()
-    assert Legend.from_json(json.loads((folder / "legend.json").read_text())) == Legend(sources[0].legend.names)
+    assert Legend.from_json(json.loads((folder / "legend.json").read_text())) == Legend(
+        sources[0].legend.names, reading="colour"
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
