@@ -258,7 +258,7 @@ def _read_archive(data: bytes) -> bool:
         with open(path, "rb") as file:
             archive = list_archive(file, "a.zip")
             contents = dict(archive.read(archive.members))
-            archive.require_settled()
+            archive.require_unchanged()
     except SegfeedError:
         return False
     if archive.kind != "zip":

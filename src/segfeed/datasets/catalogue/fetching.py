@@ -189,7 +189,7 @@ def _unpack(dataset: PublicDataset, remote: Remote, path: Path, root: Path, exte
 
         def fill(folder: Path) -> None:
             unpacking.write(folder)
-            archive.require_settled()
+            archive.require_unchanged()
 
         publish(root, fill, needed_bytes=unpacking.needed_bytes, remedy=_REMEDY)
 
