@@ -89,7 +89,7 @@ def read_packed(archive: str, name: str, packed: Packed) -> bytes:
 
 
 def _check_end(file: BinaryIO, archive: str, count: int | None) -> int:
-    """Check what `zipfile` does not: one end mark, which ends the file and counts the members. Return the file's bytes."""
+    """Check that one end mark ends the file and counts the members, and return the file's bytes."""
     size_bytes = file.seek(0, 2)
     start = file.seek(max(size_bytes - _MAX_COMMENT_BYTES - _END_BYTES - _END64_BYTES, 0))
     tail = file.read()
