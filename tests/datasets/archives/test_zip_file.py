@@ -251,7 +251,7 @@ def test_damaged_contents_are_an_error():
         assert refusal(bytes(data)).found.startswith("member 'voc/1.jpg': contents that")
 
 
-@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a\\b", "C:x", "a//b", "x\n", "a" * 300])
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a\\b", "C:x", "a//b", "x\n", "a" * 300, ""])
 def test_names_are_judged(name):
     assert refusal(made({name: b"x"})).remedy.startswith("if you trust the archive, unpack it yourself")
 
@@ -259,3 +259,17 @@ def test_names_are_judged(name):
 def test_zip_of_a_folder_is_listed_in_the_order_in_which_it_lies(tmp_path: Path):
     data = made({f"{n}.jpg": b"x" for n in (3, 1, 2)})
     assert list(contents(data)) == ["3.jpg", "1.jpg", "2.jpg"]
+
+
+def test_offsets_beyond_any_file_are_an_error():
+    """Let the second and third of three members lie at 2^63 and 2^64 - 1, as the large format can say."""
+    data = made({"a": b"x", "b": b"x", "c": b"x"}, zipfile.ZIP_STORED)
+    first, end = data.index(CENTRAL), data.index(END)
+    entries = [bytearray(CENTRAL + entry) for entry in data[first:end].split(CENTRAL)[1:]]
+    for entry, offset in zip(entries[1:], (1 << 63, (1 << 64) - 1), strict=True):
+        struct.pack_into("<H", entry, 30, 12)
+        struct.pack_into("<L", entry, 42, 0xFFFFFFFF)
+        entry.extend(struct.pack("<HHQ", 1, 8, offset))
+    mark = bytearray(data[end:])
+    struct.pack_into("<L", mark, 12, sum(map(len, entries)))
+    refusal(data[:first] + b"".join(entries) + mark)

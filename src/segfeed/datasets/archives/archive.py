@@ -47,7 +47,7 @@ class Archive:
     Attributes:
         name: for messages.
         kind: "tar", "tar.gz" or "zip".
-        members: the files in it: name -> place, in the order in which they lie there.
+        members: the files in it: name -> where it lies, in their order.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Members: what an archive holds, by name and place. Every name is checked before a byte is written anywhere.
+"""Members: what an archive holds, by name and position. Every name is checked before a byte is written anywhere.
 
 An archive of pictures needs plain files and folders. Nearly all ways to break out of the folder that it is unpacked
 into, or to overwrite a file while doing so, need something else: links, odd names, two members of one name.
@@ -25,7 +25,7 @@ _MAX_RATIO = 200
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """The place of a file's contents in an archive.
+    """Where a file's contents lie in an archive.
 
     Attributes:
         offset: of the first byte, in bytes from the archive's beginning, once a tar.gz is uncompressed.

@@ -53,7 +53,7 @@ def index_tar_stream(stream: BinaryIO, archive: str, limit_bytes: int) -> dict[s
         limit_bytes: more than that in the stream is a bomb.
 
     Returns:
-        members: name -> place in the stream.
+        members: name -> where it lies in the stream.
 
     Raises:
         ArchiveError: if a header is damaged, the tar is cut off, or a member is not allowed.
@@ -101,9 +101,9 @@ class _Headers:
     def tell(self) -> int:
         return self.stream.tell()
 
-    def seek(self, place: int) -> None:
-        self._require_room(place)
-        self.stream.seek(place)
+    def seek(self, position: int) -> None:
+        self._require_room(position)
+        self.stream.seek(position)
 
     def read(self, count: int) -> bytes:
         if not 0 <= count <= _MAX_EXTENSION_BYTES:
@@ -122,8 +122,8 @@ class _Headers:
     def require_end(self) -> None:
         """Check the end mark, the first block of which is the header that `tarfile` stopped at, and what follows it."""
         if self._block != _ZEROS:
-            place = self.tell() - BLOCK_BYTES
-            raise self.broken(f"the header at byte {place:,} is damaged", "one that fits its checksum")
+            position = self.tell() - BLOCK_BYTES
+            raise self.broken(f"the header at byte {position:,} is damaged", "one that fits its checksum")
         if self.read(BLOCK_BYTES) != _ZEROS:
             raise self.broken("a block of zeros and then more", "two blocks of zeros at the end, and none before")
         while rest := self.stream.read(_CHUNK_BYTES):
@@ -161,8 +161,8 @@ class _Headers:
                 found = f"an extended header with {key.decode('utf-8', 'backslashreplace')!r}"
                 raise self.broken(found, "a name and times at most", DISTRUSTED)
 
-    def _require_room(self, place: int) -> None:
+    def _require_room(self, position: int) -> None:
         """Stop at a bomb by what comes out of the stream, whatever its headers declare."""
-        if place > self.limit_bytes:
+        if position > self.limit_bytes:
             found = f"more than {self.limit_bytes:,} bytes"
             raise self.broken(found, "no more from so few packed ones", DISTRUSTED)

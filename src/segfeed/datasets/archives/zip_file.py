@@ -58,14 +58,15 @@ def index_zip(file: BinaryIO, archive: str) -> dict[str, Packed]:
     if starts[0]:
         raise fault(archive, "", f"{starts[0]:,} bytes before the first member", "none", DISTRUSTED)
     for info, limit in zip(infos, starts[1:], strict=True):
-        name = listing.enter(info.orig_filename.encode(), info.file_size, is_folder=info.is_dir())
+        is_folder = info.orig_filename.endswith("/")
+        name = listing.enter(info.orig_filename.encode(), info.file_size, is_folder=is_folder)
         _check_kind(info, archive, name)
-        member = Member(_check_local(file, info, archive, name, limit), info.file_size)
+        member = Member(_check_local(file, info, archive, name, min(limit, opened.start_dir)), info.file_size)
         counted += info.file_size
         if counted > most_bytes(packed_bytes):
             found = f"{counted:,} bytes up to here"
             raise fault(archive, name, found, f"at most {most_bytes(packed_bytes):,} from so few", DISTRUSTED)
-        if not info.is_dir():
+        if not is_folder:
             listed[name] = Packed(member, info, opened)
     return listed
 
@@ -110,9 +111,9 @@ def _check_end(file: BinaryIO, archive: str, count: int | None) -> int:
     return start + len(tail)
 
 
-def _ends(tail: bytes, place: int) -> bool:
+def _ends(tail: bytes, start: int) -> bool:
     """Check whether an end mark and its comment reach exactly to the end of the file."""
-    return place + _END_BYTES + int.from_bytes(tail[place + 20 : place + 22], "little") == len(tail)
+    return start + _END_BYTES + int.from_bytes(tail[start + 20 : start + 22], "little") == len(tail)
 
 
 def _check_kind(info: zipfile.ZipInfo, archive: str, name: str) -> None:
@@ -126,10 +127,10 @@ def _check_kind(info: zipfile.ZipInfo, archive: str, name: str) -> None:
         found = f"method {info.compress_type} with flags {info.flag_bits:#x}"
     elif info.compress_type == zipfile.ZIP_STORED and info.compress_size != info.file_size:
         found = f"{info.compress_size:,} bytes stored for {info.file_size:,}"
-    elif info.is_dir() and info.file_size:
+    elif info.orig_filename.endswith("/") and info.file_size:
         found = f"a folder of {info.file_size:,} bytes"
     elif info.volume:
-        found = f"a place in part {info.volume}"
+        found = f"contents in part {info.volume}"
     if found:
         raise fault(archive, name, found, "plain files, stored or deflated", DISTRUSTED)
 
@@ -139,10 +140,12 @@ def _check_local(file: BinaryIO, info: zipfile.ZipInfo, archive: str, name: str,
 
     `zipfile` compares the names alone, and refuses members that overlap only from Python 3.11.8 and 3.12.2 on.
     """
-    place = file.seek(info.header_offset)
-    header = file.read(30) if place + 30 <= limit else b""
+    start, header = info.header_offset, b""
+    if start + 30 <= limit:
+        file.seek(start)
+        header = file.read(30)
     if not header.startswith(_LOCAL):
-        raise fault(archive, name, f"no header at byte {place:,}", "one that nothing overlaps", DISTRUSTED)
+        raise fault(archive, name, f"no header at byte {start:,}", "one that nothing overlaps", DISTRUSTED)
     _, flags, method, _, _, crc, packed, size, length, extra = struct.unpack_from("<5H3L2H", header, 4)
     pairs = [(file.read(length), info.orig_filename.encode()), (flags, info.flag_bits), (method, info.compress_type)]
     if not flags & _DESCRIPTOR_FLAG:
@@ -152,7 +155,7 @@ def _check_local(file: BinaryIO, info: zipfile.ZipInfo, archive: str, name: str,
     if any(here != there for here, there in pairs):
         here, there = ([*column] for column in zip(*pairs, strict=True))
         raise fault(archive, name, f"a header that says {here}", f"{there}, as the directory says", DISTRUSTED)
-    offset: int = place + 30 + length + extra
+    offset: int = start + 30 + length + extra
     if offset + info.compress_size > limit:
         raise fault(archive, name, "contents that reach into what follows", "an end before it", DISTRUSTED)
     return offset

@@ -158,7 +158,7 @@ def want_members(archive: Archive, names: Sequence[str]) -> dict[str, Member]:
 def wanted_files(lists: Lists) -> list[str]:
     """List what segmentation needs of a VOC dataset with these lists, as names below its folder."""
     names = [f"{LISTS}/{split}.txt" for split in lists]
-    return names + [f"{place}/{key}{suffix}" for place, suffix in (PHOTOS, *MASKS) for key in lists["trainval"]]
+    return names + [f"{folder}/{key}{suffix}" for folder, suffix in (PHOTOS, *MASKS) for key in lists["trainval"]]
 
 
 def check_folder(root: Path, counts: Mapping[str, int] = VOC2012_COUNTS) -> Lists:

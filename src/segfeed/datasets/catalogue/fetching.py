@@ -19,7 +19,7 @@ from segfeed.datasets.catalogue.sbd import check_sbd_folder, prepare_sbd
 from segfeed.errors import OptionError, SourceMissingError
 from segfeed.system.storage import cache_folder, publish, sync
 
-_PLACE = Path("VOCdevkit", "VOC2012")
+_ROOT = Path("VOCdevkit", "VOC2012")
 _REMEDY = "or choose another folder to fetch to"
 
 
@@ -84,7 +84,7 @@ def find_dataset(name: str, cache_dir: str | os.PathLike[str] | None = None) -> 
         SourceMissingError: if it was not fetched yet.
     """
     _known(name)
-    root = _folder_of(name, cache_dir) / _PLACE
+    root = _folder_of(name, cache_dir) / _ROOT
     if not root.is_dir():
         raise SourceMissingError(
             str(root),
@@ -109,7 +109,7 @@ def fetch_dataset(
     Args:
         name: "voc2012", or "sbd" for VOC 2012 with the train list `trainaug`.
         to: the folder that gets VOCdevkit/VOC2012; one in the cache if None.
-        archive: a copy of the archive: its path, or a URL that is asked first. A file is used in place and kept.
+        archive: a copy of the archive: its path, or a URL that is asked first. A file is used in folder and kept.
         sha1: the archive's SHA-1, if it is not the published one but is to be trusted all the same.
         voc: for "sbd", the folder of VOC 2012; if None the one in the cache, fetched if it is missing.
         keep_archive: keep the downloaded archive, beside VOCdevkit.
@@ -122,13 +122,13 @@ def fetch_dataset(
         OptionError: if there is no such dataset, or options have no meaning together.
         NotInstalledError: if a package is missing: "sbd" needs SciPy.
         DownloadError: if no mirror gave the archive.
-        SourceError: if the archive, or what lies in the place of the dataset already, is not what it must be.
+        SourceError: if the archive, or what lies there already, is not what it must be.
         StorageError: if there is no room, or no permission to write.
     """
     dataset = _known(name)
-    place = Path(to).expanduser().absolute() if to else _folder_of(name, cache_dir)
-    root = place / _PLACE
-    remote, path = _choose_archive(dataset.remote, archive, None if sha1 is None else _check_sha1(sha1), place)
+    folder = Path(to).expanduser().absolute() if to else _folder_of(name, cache_dir)
+    root = folder / _ROOT
+    remote, path = _choose_archive(dataset.remote, archive, None if sha1 is None else _check_sha1(sha1), folder)
     if archive is not None and path is not None and keep_archive:
         found = f"True, but {path} is there already, and such an archive is always kept"
         raise OptionError("keep_archive", found=found, remedy="leave it out")
@@ -136,18 +136,18 @@ def fetch_dataset(
         raise OptionError("voc", found=f"a folder for {name!r}, which extends nothing", remedy="leave it out")
     if root.exists():
         dataset.check(root)
-        sweep_remains(remote.key, place)
+        sweep_remains(remote.key, folder)
         return root
     dataset.require()
     extended = _find_extended(dataset, voc, cache_dir) if dataset.extends else Path()
     if path is not None:
         _unpack(dataset, remote, path, root, extended)
         return root
-    with open_remote(remote, place) as path:
+    with open_remote(remote, folder) as path:
         _unpack(dataset, remote, path, root, extended)
         if keep_archive:
-            path.rename(place / remote.name)
-            sync(place)
+            path.rename(folder / remote.name)
+            sync(folder)
     return root
 
 
@@ -187,7 +187,7 @@ def _find_extended(
     if voc is None:
         return fetch_dataset(dataset.extends, cache_dir=cache_dir)
     given = Path(voc).expanduser()
-    root = given / _PLACE if (given / _PLACE).is_dir() else given
+    root = given / _ROOT if (given / _ROOT).is_dir() else given
     DATASETS[dataset.extends].check(root)
     return root
 
@@ -205,14 +205,14 @@ def _unpack(dataset: PublicDataset, remote: Remote, path: Path, root: Path, exte
 
 
 def _choose_archive(
-    remote: Remote, archive: str | os.PathLike[str] | None, sha1: str | None, place: Path
+    remote: Remote, archive: str | os.PathLike[str] | None, sha1: str | None, folder: Path
 ) -> tuple[Remote, Path | None]:
     """Return what the archive must be, and its path, if it is there."""
     official = remote.mirrors if sha1 in (None, remote.sha1) else ()
     if sha1 not in (None, remote.sha1):
         remote = replace(remote, sha1=sha1, size_bytes=None)
     if archive is None:
-        kept = place / remote.name
+        kept = folder / remote.name
         if not official and not kept.is_file():
             raise OptionError("sha1", found="a digest without its archive", remedy="pass the archive, too")
         return remote, kept if kept.is_file() else None

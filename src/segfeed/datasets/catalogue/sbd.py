@@ -1,7 +1,7 @@
 """SBD: the masks of the Semantic Boundaries Dataset beside those of VOC 2012, as the train list `trainaug`.
 
-The dataset's own lists divide photos otherwise than VOC does: its train list holds photos of VOC's val list. `trainaug` is
-everything in both datasets but VOC's val list, 10,582 ids. Where VOC has a mask, VOC's is taken: it has void borders.
+The dataset's own lists divide photos otherwise than VOC does: its train list holds photos of VOC's val list. `trainaug`
+is everything in both datasets but VOC's val list, 10,582 ids. If VOC has a mask, VOC's is taken: it has void borders.
 
 benchmark_RELEASE/dataset/{train,val}.txt
 benchmark_RELEASE/dataset/img/ID.jpg
@@ -139,9 +139,7 @@ def prepare_sbd(archive: Archive, voc_root: Path, numbers: Numbers = OFFICIAL) -
     root, lists = read_sbd_lists(archive, numbers.sbd)
     trainaug = merge_lists(lists, voc, numbers.trainaug)
     added = sorted(set(trainaug) - set(voc["train"]))
-    members = want_members(
-        archive, [f"{root}{place}" for key in added for place in (f"img/{key}.jpg", f"cls/{key}.mat")]
-    )
+    members = want_members(archive, [f"{root}{name}" for key in added for name in (f"img/{key}.jpg", f"cls/{key}.mat")])
     copied = {name: voc_root / name for name in wanted_files(voc)}
     copied |= {f"{AUGMENTED}/{key}.png": voc_root / "SegmentationClass" / f"{key}.png" for key in voc["trainval"]}
     sizes = _Sizes({}, {})
@@ -183,7 +181,7 @@ def check_sbd_folder(root: Path, numbers: Numbers = OFFICIAL) -> Lists:
     check_lists(str(root), lists, {"trainaug": numbers.trainaug})
     check_leak(str(root), lists)
     keys = [*lists["trainaug"], *lists["val"]]
-    require_files(root, [f"{place}/{key}{suffix}" for place, suffix in (PHOTOS, (AUGMENTED, ".png")) for key in keys])
+    require_files(root, [f"{folder}/{key}{suffix}" for folder, suffix in (PHOTOS, (AUGMENTED, ".png")) for key in keys])
     return lists
 
 
