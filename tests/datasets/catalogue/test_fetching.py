@@ -13,9 +13,17 @@ import pytest
 
 from segfeed.datasets.catalogue.devkit import check_folder, prepare_devkit
 from segfeed.datasets.catalogue.download import Remote
-from segfeed.datasets.catalogue.fetching import DATASETS, Dataset, count_ids, fetch_dataset, find_dataset
+from segfeed.datasets.catalogue.fetching import DATASETS, PublicDataset, count_ids, fetch_dataset, find_dataset
 from segfeed.datasets.catalogue.sbd import Numbers, check_sbd_folder, prepare_sbd
-from segfeed.errors import ArchiveError, DownloadError, OptionError, SourceError, SourceMissingError, StorageError
+from segfeed.errors import (
+    ArchiveError,
+    DownloadError,
+    NotInstalledError,
+    OptionError,
+    SourceError,
+    SourceMissingError,
+    StorageError,
+)
 from stand_ins import ROOT, memory_folder, sbd_members, small_voc, tar, voc_members
 from web_server import HTML, NOT_THERE, Answer, running_server
 
@@ -43,7 +51,7 @@ def server(monkeypatch):
 def mirrors(server, monkeypatch):
     """Let "voc2012" be a small one that two mirrors have, the first of which can be made to fail."""
     urls = tuple(server.serve(f"{number}/voc.tar", ARCHIVE) for number in range(2))
-    small = Dataset(
+    small = PublicDataset(
         replace(REMOTE, mirrors=urls),
         lambda archive, _: prepare_devkit(archive, COUNTS),
         partial(check_folder, counts=COUNTS),
@@ -118,10 +126,10 @@ def test_without_a_good_mirror_nothing_is_there_and_the_error_says_why(mirrors, 
     with pytest.raises(DownloadError, match=r"voc\.tar: no mirror gave the file \(.*404 Not Found; .*a web page"):
         fetch_dataset("voc2012")
     assert tree(cache) == {}
-    with pytest.raises(
-        SourceMissingError, match=r"voc2012 was not fetched yet; run `segfeed fetch voc2012`, pass download=True"
-    ):
+    with pytest.raises(SourceMissingError) as caught:
         find_dataset("voc2012")
+    assert caught.value.found == "voc2012 was not fetched yet"
+    assert caught.value.remedy.startswith("run `segfeed fetch voc2012`, pass download=True")
 
 
 def test_downloaded_archive_is_kept_on_demand_and_used_the_next_time(mirrors, server, tmp_path):
@@ -157,8 +165,9 @@ def test_archive_of_other_bytes_is_refused_with_both_digests(mirrors, file, tmp_
     with pytest.raises(ArchiveError) as caught:
         fetch_dataset("voc2012", tmp_path / "out", archive=file)
     found = hashlib.sha1(other).hexdigest()  # noqa: S324
-    assert f"my copy.tar: SHA-1 {found} in {len(other):,} bytes" in str(caught.value)
-    assert f"expected {SHA1}" in str(caught.value)
+    assert caught.value.where == str(file)
+    assert caught.value.found.startswith(f"SHA-1 {found} in {len(other):,} bytes")
+    assert caught.value.expected.startswith(SHA1)
     assert not (tmp_path / "out").exists()
 
 
@@ -174,10 +183,11 @@ def test_archive_of_other_bytes_is_taken_with_its_own_digest(mirrors, server, fi
 def test_wrong_dataset_is_refused_though_its_digest_was_given(mirrors, file, tmp_path):
     other = tar(voc_members(small_voc(4, 2)))
     file.write_bytes(other)
-    with pytest.raises(
-        SourceError, match=r"\(train 4, trainval 6\); expected train 3, trainval 5; is it another year's\?"
-    ):
+    with pytest.raises(SourceError) as caught:
         fetch_dataset("voc2012", tmp_path / "out", archive=file, sha1=hashlib.sha1(other).hexdigest())  # noqa: S324
+    assert caught.value.found.endswith("(train 4, trainval 6)")
+    assert caught.value.expected == "train 3, trainval 5"
+    assert "another year's" in caught.value.remedy
     assert not (tmp_path / "out").exists()
 
 
@@ -220,10 +230,10 @@ def test_dataset_that_is_not_whole_is_an_error_and_not_touched(mirrors, tmp_path
     root = fetch_dataset("voc2012", tmp_path)
     (root / "JPEGImages" / "2007_000001.jpg").unlink()
     before = tree(tmp_path)
-    with pytest.raises(
-        SourceMissingError, match=r"1 of 18 files are missing \(JPEGImages/2007_000001.jpg\); expected all; fetch it"
-    ):
+    with pytest.raises(SourceMissingError) as caught:
         fetch_dataset("voc2012", tmp_path)
+    assert caught.value.found == "1 of 18 files are missing (JPEGImages/2007_000001.jpg)"
+    assert (caught.value.expected, caught.value.remedy) == ("all", "fetch it to another folder")
     assert tree(tmp_path) == before
 
 
@@ -254,42 +264,57 @@ def test_sbd_extends_the_voc_of_the_cache_which_is_fetched_where_it_is_missing(m
     assert root == cache / "datasets" / "sbd" / ROOT
     for number, voc in enumerate((find_dataset("voc2012"), cache / "datasets" / "voc2012")):
         assert tree(fetch_dataset("sbd", cache / f"{number}", voc=voc)) == tree(root)
-    with pytest.raises(SourceError, match=r"\(trainaug 0\); expected trainaug 5"):
+    with pytest.raises(SourceError) as caught:
         fetch_dataset("sbd", cache / "datasets" / "voc2012")
+    assert caught.value.found.endswith("(trainaug 0)")
+    assert caught.value.expected == "trainaug 5"
 
 
 def test_voc_that_is_not_whole_is_told_before_sbd_is_downloaded(mirrors, cache, tmp_path, monkeypatch):
     monkeypatch.setattr("segfeed.datasets.catalogue.fetching.open_remote", lambda *_: pytest.fail("it was downloaded"))
-    with pytest.raises(
-        SourceError, match=r"nowhere: its lists hold other numbers of ids \(train 0, val 0, trainval 0\)"
-    ):
+    with pytest.raises(SourceError) as caught:
         fetch_dataset("sbd", voc=tmp_path / "nowhere")
+    assert caught.value.where == str(tmp_path / "nowhere")
+    assert caught.value.found == "lists with other numbers of ids (train 0, val 0, trainval 0)"
+
+
+def test_without_scipy_sbd_is_refused_before_anything_is_downloaded(mirrors, cache, monkeypatch):
+    monkeypatch.setattr("segfeed.datasets.catalogue.fetching.open_remote", lambda *_: pytest.fail("it was downloaded"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(NotInstalledError) as caught:
+        fetch_dataset("sbd")
+    assert (caught.value.where, caught.value.found) == ("scipy", "not installed")
+    assert caught.value.remedy == "install it with: pip install 'segfeed[sbd]'"
 
 
 # ---- options
 
 
 @pytest.mark.parametrize(
-    ("options", "found"),
+    ("options", "where", "found", "expected"),
     [
-        ({"name": "voc2007"}, "'voc2007' is no dataset that can be fetched; use one of voc2012, sbd"),
-        ({"sha1": "123"}, "sha1='123' is not a SHA-1, 40 hexadecimal digits"),
-        ({"sha1": "z" * 40}, "is not a SHA-1"),
-        ({"sha1": "0" * 40}, "sha1 needs the archive that it belongs to"),
-        ({"voc": "/data"}, "voc has no meaning for 'voc2012', which extends nothing"),
-        ({"archive": "/data/voc.tar", "keep_archive": True}, "keep_archive has no meaning with /data/voc.tar"),
-        ({"archive": "ftp://host/voc.tar"}, "'ftp://host/voc.tar' is not an http or https URL"),
+        ({"name": "voc2007"}, "dataset", "'voc2007'", "one that can be fetched: voc2012, sbd"),
+        ({"sha1": "123"}, "sha1", "'123'", "40 hexadecimal digits"),
+        ({"sha1": "z" * 40}, "sha1", "'zzz", "40 hexadecimal digits"),
+        ({"sha1": "0" * 40}, "sha1", "a digest without its archive", ""),
+        ({"voc": "/data"}, "voc", "a folder for 'voc2012', which extends nothing", ""),
+        ({"archive": "/data/voc.tar", "keep_archive": True}, "keep_archive", "True, but /data/voc.tar is there", ""),
+        ({"archive": "ftp://host/voc.tar"}, "ftp://host/voc.tar", "not the address of a file", "an http or https URL"),
     ],
 )
-def test_options_without_meaning_are_refused(mirrors, cache, options, found):
-    with pytest.raises(OptionError, match=found):
+def test_options_without_meaning_are_refused(mirrors, cache, options, where, found, expected):
+    with pytest.raises(OptionError) as caught:
         fetch_dataset(**{"name": "voc2012", **options})
+    assert caught.value.where == where
+    assert caught.value.found.startswith(found)
+    assert caught.value.expected == expected
     assert tree(cache) == {}
 
 
 def test_unknown_name_cannot_be_found(cache):
-    with pytest.raises(OptionError, match="'voc' is no dataset"):
+    with pytest.raises(OptionError) as caught:
         find_dataset("voc")
+    assert (caught.value.where, caught.value.found) == ("dataset", "'voc'")
 
 
 # ---- in a crowd, and killed
@@ -314,7 +339,7 @@ from segfeed.datasets.catalogue.download import Remote
 
 url, sha1, size, to = sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])
 counts = {"train": 3, "val": 2, "trainval": 5}
-catalogue.DATASETS["voc2012"] = catalogue.Dataset(
+catalogue.DATASETS["voc2012"] = catalogue.PublicDataset(
     Remote("voc.tar", (url,), sha1, size), lambda archive, _: prepare_devkit(archive, counts), partial(check_folder, counts=counts)
 )
 EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate")

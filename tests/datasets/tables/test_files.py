@@ -75,22 +75,28 @@ def test_state_of_something_else_is_left_alone(tmp_path):
 
 def test_missing_numbered_table_is_noticed(tmp_path):
     touch(tmp_path, "train-00000-of-00003.parquet", "train-00002-of-00003.parquet")
-    with pytest.raises(SourceMissingError, match="2 of 3 tables of split 'train' are there"):
+    with pytest.raises(SourceMissingError) as caught:
         find_tables(tmp_path)
+    assert caught.value.where == str(tmp_path)
+    assert caught.value.found == "2 of 3 tables of split 'train' are there"
 
 
 def test_tables_of_one_split_in_several_folders_are_refused(tmp_path):
     touch(tmp_path, "full/train-00000-of-00001.parquet", "mini/train-00000-of-00001.parquet")
-    with pytest.raises(SourceError, match=r"in several folders.*full.*mini"):
+    with pytest.raises(SourceError) as caught:
         find_tables(tmp_path)
+    assert caught.value.where == str(tmp_path)
+    assert caught.value.found.endswith(f"in several folders ({tmp_path}/full, {tmp_path}/mini)")
     assert list(find_tables(tmp_path / "mini")) == ["train"]
 
 
 def test_saved_table_that_is_missing_is_named(tmp_path):
     save(tmp_path)
     (tmp_path / "data-00000-of-00001.arrow").unlink()
-    with pytest.raises(SourceMissingError, match=r"no data-00000-of-00001\.arrow, which state\.json lists"):
+    with pytest.raises(SourceMissingError) as caught:
         find_tables(tmp_path)
+    assert caught.value.where == str(tmp_path)
+    assert caught.value.found == "no data-00000-of-00001.arrow, which state.json lists"
 
 
 def test_names_in_a_description_cannot_leave_the_folder(tmp_path):
@@ -104,13 +110,25 @@ def test_names_in_a_description_cannot_leave_the_folder(tmp_path):
 
 def test_chosen_rows_are_refused(tmp_path):
     save(tmp_path, _indices_data_files=[{"filename": "indices.arrow"}])
-    with pytest.raises(SourceError, match="flatten_indices"):
+    with pytest.raises(SourceError) as caught:
         find_tables(tmp_path)
+    assert "flatten_indices" in caught.value.remedy
+
+
+def test_huge_description_is_refused(tmp_path, monkeypatch):
+    save(tmp_path)
+    monkeypatch.setattr("segfeed.datasets.tables.files._MAX_JSON_BYTES", 10)
+    with pytest.raises(SourceError) as caught:
+        find_tables(tmp_path)
+    assert caught.value.found.endswith(" bytes")
+    assert caught.value.expected == "a short description of a dataset"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[1]", '{"_data_files": 3}', '{"_data_files": [{}]}'])
 def test_malformed_description_is_refused(tmp_path, text):
     save(tmp_path)
     (tmp_path / "state.json").write_text(text)
-    with pytest.raises(SourceError, match=r"state\.json: malformed"):
+    with pytest.raises(SourceError) as caught:
         find_tables(tmp_path)
+    assert caught.value.where == str(tmp_path / "state.json")
+    assert caught.value.found.startswith("malformed (")

@@ -1,7 +1,7 @@
-"""Archives: tar, tar.gz and zip, recognised by their bytes, listed strictly, and unpacked by our own hands.
+"""Archives: tar, tar.gz and zip, recognised by their bytes, listed strictly, and unpacked file by file.
 
-An archive is listed to its last byte before anything is taken out of it. Whatever is taken out becomes a new file, with
-the mode and owner that any new file gets.
+An archive is listed to its last byte before anything is taken out of it. What is taken out becomes a new file, with the
+mode and owner that any new file gets.
 """
 
 import gzip
@@ -42,12 +42,12 @@ Stamp = tuple[int, int]  # size in bytes, mtime_ns
 
 @dataclass(frozen=True)
 class Archive:
-    """Hold the listing of an open archive.
+    """An open archive and its listing.
 
     Attributes:
         name: for messages.
         kind: "tar", "tar.gz" or "zip".
-        members: the files in it: name -> place, in the order in which they lie there.
+        members: the files in it: name -> where it lies, in their order.
     """
 
     name: str
@@ -61,21 +61,24 @@ class Archive:
         """Yield (name, contents) of some members, in the order in which they lie in the archive.
 
         Raises:
-            ArchiveError: a member is damaged, as far as its archive's kind can tell; a tar has no checksum of contents.
+            ArchiveError: if a member is damaged, as far as that can be told; a tar has no checksum of contents.
         """
         chosen = set(wanted)
         for name in [name for name in self.members if name in chosen]:
             yield name, self._read(name)
 
-    def require_settled(self) -> None:
-        """Make sure that nobody wrote to the archive since it was opened.
+    def require_unchanged(self) -> None:
+        """Check that nobody wrote to the archive since it was opened.
 
         Raises:
-            SourceChangedError: somebody did.
+            SourceChangedError: if somebody did.
         """
         if _stamp(self._file) != self._stamp:
             raise SourceChangedError(
-                f"{self.name}: the archive changed while it was read; expected the same bytes; try again when it is whole."
+                self.name,
+                found="the archive changed while it was read",
+                expected="the same bytes",
+                remedy="try again when it is whole",
             )
 
 
@@ -87,7 +90,7 @@ def list_archive(file: BinaryIO, name: str) -> Archive:
         name: of the archive, for messages.
 
     Raises:
-        ArchiveError: no tar, tar.gz or zip; damaged; or it holds what must not be unpacked.
+        ArchiveError: if it is not a tar, tar.gz or zip, is damaged, or holds what must not be unpacked.
 
     >>> import zipfile
     >>> path = getfixture("tmp_path") / "a.zip"
@@ -109,7 +112,7 @@ def _list(file: BinaryIO, name: str, stamp: Stamp) -> Archive:
     if block.startswith(_ZIPS):
         found = index_zip(file, name)
         members = {key: packed.member for key, packed in found.items()}
-        return Archive(name, "zip", members, lambda key: read_packed(file, name, key, found[key]), file, stamp)
+        return Archive(name, "zip", members, lambda key: read_packed(name, key, found[key]), file, stamp)
     if block.startswith(_GZIP):
         stream = cast(BinaryIO, gzip.GzipFile(fileobj=file, mode="rb"))
         with _explained(name):
@@ -128,8 +131,8 @@ def index_tar(path: str | os.PathLike[str]) -> dict[str, Member]:
     """List the files of an uncompressed tar: name -> offset and size (bytes), for reading them where they lie.
 
     Raises:
-        SourceMissingError: no such file.
-        ArchiveError: compressed, no tar, damaged, or it holds what must not be unpacked.
+        SourceMissingError: if there is no such file.
+        ArchiveError: if it is not an uncompressed tar, is damaged, or holds what must not be unpacked.
 
     >>> import io, tarfile
     >>> path = getfixture("tmp_path") / "a.tar"
@@ -156,11 +159,11 @@ def open_archive(path: Path, *, sha1: str, size_bytes: int | None = None) -> Ite
     Args:
         path: of the archive.
         sha1: that its bytes must have, in hexadecimal.
-        size_bytes: that it must have, where that is known.
+        size_bytes: that it must have, if that is known.
 
     Raises:
-        SourceMissingError: no such file.
-        ArchiveError: another size or digest; no archive; damaged; or it holds what must not be unpacked.
+        SourceMissingError: if there is no such file.
+        ArchiveError: if size or digest differ, or `list_archive` refuses it.
     """
     with _open(path) as file:
         stamp = _stamp(file)
@@ -199,7 +202,7 @@ def unpack(archive: Archive, folder: Path, wanted: Collection[str] | None = None
     Args:
         archive: is only read from.
         folder: gets them.
-        wanted: names of members; all where it is None.
+        wanted: names of members; all if None.
         root: the beginning of names that is left out of the files' names.
     """
     names = archive.members if wanted is None else wanted
@@ -209,7 +212,7 @@ def unpack(archive: Archive, folder: Path, wanted: Collection[str] | None = None
 
 
 def describe_page(start: bytes) -> str:
-    """Say that a file is a web page, if its first bytes look like one; else nothing.
+    """Describe a file whose first bytes look like a web page; return "" for any other.
 
     >>> describe_page(b"<!DOCTYPE html><title>Not found")
     "a web page that starts with '<!DOCTYPE html><title>No'"
@@ -240,7 +243,7 @@ def _read_at(stream: BinaryIO, archive: str, name: str, member: Member) -> bytes
 
 @contextmanager
 def _explained(archive: str) -> Iterator[None]:
-    """Turn what gzip says of damaged bytes into an error of ours."""
+    """Raise an `ArchiveError` in place of gzip's errors about damaged bytes."""
     try:
         yield
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -251,10 +254,11 @@ def _open(path: Path) -> BinaryIO:
     try:
         return open(path, "rb")
     except FileNotFoundError:
-        raise SourceMissingError(f"{path}: no such archive; check the path.") from None
+        raise SourceMissingError(str(path), found="no such archive", remedy="check the path") from None
     except OSError as error:
+        found = f"the archive cannot be read ({error.strerror})"
         raise ArchiveError(
-            f"{path}: the archive cannot be read ({error.strerror}); expected a file; check path and permissions."
+            str(path), found=found, expected="a file", remedy="check the path and its permissions"
         ) from error
 
 
@@ -272,9 +276,10 @@ def _check_digest(file: BinaryIO, name: str, sha1: str, size_bytes: int | None) 
             digest.update(chunk)
             show(file.tell())
     if digest.hexdigest() != sha1 or size_bytes not in (None, found_bytes):
-        size = "" if size_bytes in (None, found_bytes) else f" in {size_bytes:,} bytes"
         page = f", {describe_page(start)}" if describe_page(start) else ""
         raise ArchiveError(
-            f"{name}: SHA-1 {digest.hexdigest()} in {found_bytes:,} bytes{page}; expected {sha1}{size}; "
-            "get the archive again, or, if you trust this one, pass its own SHA-1."
+            name,
+            found=f"SHA-1 {digest.hexdigest()} in {found_bytes:,} bytes{page}",
+            expected=sha1 if size_bytes in (None, found_bytes) else f"{sha1} in {size_bytes:,} bytes",
+            remedy="get the archive again, or, if you trust this one, pass its own SHA-1",
         )

@@ -1,4 +1,4 @@
-"""Members: what an archive holds, by name and place. Every name is judged before a byte is written anywhere.
+"""Members: what an archive holds, by name and position. Every name is checked before a byte is written anywhere.
 
 An archive of pictures needs plain files and folders. Nearly all ways to break out of the folder that it is unpacked
 into, or to overwrite a file while doing so, need something else: links, odd names, two members of one name.
@@ -25,7 +25,7 @@ _MAX_RATIO = 200
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Say where the contents of a file lie in an archive.
+    """Where a file's contents lie in an archive.
 
     Attributes:
         offset: of the first byte, in bytes from the archive's beginning, once a tar.gz is uncompressed.
@@ -37,22 +37,22 @@ class Member:
 
 
 def fault(archive: str, member: str, found: str, expected: str, remedy: str = DAMAGED) -> ArchiveError:
-    """Make the error that names archive and member, what was found, what was expected, and the remedy.
+    """Create the error about a member of an archive, or with an empty `member` about the archive itself.
 
     >>> print(fault("a.tar", "x/b.png", "a symbolic link", "files and folders"))
-    a.tar, member 'x/b.png': a symbolic link; expected files and folders; the archive is damaged; get it again.
+    a.tar: member 'x/b.png': a symbolic link; expected files and folders; the archive is damaged; get it again.
     """
-    place = f"{archive}, member {member!r}" if member else archive
-    return ArchiveError(f"{place}: {found}; expected {expected}; {remedy}.")
+    found = f"member {member!r}: {found}" if member else found
+    return ArchiveError(archive, found=found, expected=expected, remedy=remedy)
 
 
 def most_bytes(packed_bytes: int) -> int:
-    """Say how many bytes an archive of so many may unpack to before it counts as a bomb."""
+    """Return how many bytes an archive of `packed_bytes` may unpack to; more is a bomb."""
     return _FREE_BYTES + _MAX_RATIO * packed_bytes
 
 
 class Listing:
-    """Enter the members of an archive one by one; whatever must not be unpacked is refused with an `ArchiveError`.
+    """The members of an archive, entered one by one; what must not be unpacked is refused with an `ArchiveError`.
 
     Args:
         archive: the archive's name, for messages.
@@ -63,7 +63,7 @@ class Listing:
     >>> listing.enter(b"../1.jpg", 5)
     Traceback (most recent call last):
     ...
-    segfeed.errors.ArchiveError: a.tar, member '../1.jpg': the name leaves its folder; expected a name below it; ...
+    segfeed.errors.ArchiveError: a.tar: member '../1.jpg': the name leaves its folder; expected a name below it; ...
     """
 
     def __init__(self, archive: str) -> None:
@@ -73,27 +73,27 @@ class Listing:
         self._count = 0
 
     def enter(self, stored: bytes, size: int, *, is_folder: bool = False) -> str:
-        """Judge a member by its stored name and its size in bytes.
+        """Check a member by its stored name and its size in bytes.
 
         Returns:
             name: of a file, without "./"; empty for the folder that everything lies in.
 
         Raises:
-            ArchiveError: the name is unsafe or was there before, the size absurd, or there are too many members.
+            ArchiveError: if the name is unsafe or was there before, the size absurd, or there are too many members.
         """
-        name = self._judge_name(stored)
+        name = self._check_name(stored)
         self._count += 1
         if self._count > MAX_MEMBERS:
             raise fault(self.archive, name, f"member number {self._count:,}", f"at most {MAX_MEMBERS:,}", DISTRUSTED)
         if not 0 <= size <= MAX_MEMBER_BYTES:
             raise fault(self.archive, name, f"{size:,} bytes", f"0 to {MAX_MEMBER_BYTES:,} for one file", DISTRUSTED)
         if name:
-            self._judge_neighbours(name, is_folder=is_folder)
+            self._check_neighbours(name, is_folder=is_folder)
         elif not is_folder:
             raise fault(self.archive, name, "a file without a name", "a name", DISTRUSTED)
         return name
 
-    def _judge_name(self, stored: bytes) -> str:
+    def _check_name(self, stored: bytes) -> str:
         shown = stored.decode("utf-8", "backslashreplace")
         if len(stored) > MAX_NAME_BYTES:
             found = f"a name of {len(stored):,} bytes"
@@ -112,8 +112,8 @@ class Listing:
             raise fault(self.archive, name, "an empty part in the name", "a plain relative name", DISTRUSTED)
         return "/".join(part for part in parts if part != ".")
 
-    def _judge_neighbours(self, name: str, *, is_folder: bool) -> None:
-        """Refuse what some system would write onto another member: names are compared as the least strict one does."""
+    def _check_neighbours(self, name: str, *, is_folder: bool) -> None:
+        """Refuse a name that some system takes for another member's, compared as the least strict system does."""
         folded = _fold(name)
         if (twin := self._files.get(folded)) is not None:
             found = "the same name twice" if twin == name else f"a name that some systems take for {twin!r}"

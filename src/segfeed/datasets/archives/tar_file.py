@@ -1,39 +1,47 @@
-"""Tar: where the files of a tar lie, found by reading every header and the end mark strictly.
+"""Tar: where the files of a tar lie, listed by `tarfile` and checked to the last byte.
 
-Python's `tarfile` takes a damaged header, a block of zeros in the middle and an archive that was cut off between two
-members for the archive's end, and says nothing.
+`tarfile` takes a damaged header, a block of zeros in the middle and a cut between two members for the archive's end,
+and raises nothing. So it must have stopped at the end mark, two blocks of zeros, and nothing but zeros may follow.
 
 Source: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Header Block"; GNU tar manual, "Basic Tar Format".
 """
 
 import re
-from typing import BinaryIO
+import tarfile
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
 
 from segfeed.datasets.archives.members import DISTRUSTED, Listing, Member, fault
+from segfeed.errors import ArchiveError
 
-BLOCK_BYTES = 512
+BLOCK_BYTES = tarfile.BLOCKSIZE
 _ZEROS = bytes(BLOCK_BYTES)
 _CHUNK_BYTES = 1 << 20
 _MAX_EXTENSION_BYTES = 64 << 10
 
-_FILE, _FOLDER = (b"0", b"\0"), b"5"
-_LONG_NAME, _PAX, _PAX_GLOBAL = b"L", b"x", b"g"
 _KINDS = {
-    b"1": "a hard link",
-    b"2": "a symbolic link",
-    b"3": "a device",
-    b"4": "a device",
-    b"6": "a FIFO",
-    b"7": "a contiguous file",
-    b"K": "a long link",
-    b"S": "a sparse file",
+    tarfile.LNKTYPE: "a hard link",
+    tarfile.SYMTYPE: "a symbolic link",
+    tarfile.CHRTYPE: "a device",
+    tarfile.BLKTYPE: "a device",
+    tarfile.FIFOTYPE: "a FIFO",
+    tarfile.CONTTYPE: "a contiguous file",
+    tarfile.GNUTYPE_LONGLINK: "a long link",
+    tarfile.GNUTYPE_SPARSE: "a sparse file",
 }
+_PAX, _PAX_GLOBAL = tarfile.XHDTYPE, tarfile.XGLTYPE
+_EXTENSIONS = (tarfile.GNUTYPE_LONGNAME, _PAX, _PAX_GLOBAL)
+_ALLOWED = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE, *_EXTENSIONS)
 _PAX_RECORD = re.compile(rb"(\d{1,6}) ([^=]+)=")
 
 
 def is_tar(block: bytes) -> bool:
-    """Tell whether a file that begins with this block is a tar: its first header's checksum is right."""
-    return len(block) == BLOCK_BYTES and block != _ZEROS and _number(block[148:156]) == _checksum(block)
+    """Check whether a file that begins with this block is a tar: its first header's checksum is right."""
+    try:
+        tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.TarError:
+        return False
+    return True
 
 
 def index_tar_stream(stream: BinaryIO, archive: str, limit_bytes: int) -> dict[str, Member]:
@@ -45,138 +53,116 @@ def index_tar_stream(stream: BinaryIO, archive: str, limit_bytes: int) -> dict[s
         limit_bytes: more than that in the stream is a bomb.
 
     Returns:
-        members: name -> place in the stream.
+        members: name -> where it lies in the stream.
 
     Raises:
-        ArchiveError: a header is damaged, the tar is cut off, or a member is not allowed.
+        ArchiveError: if a header is damaged, the tar is cut off, or a member is not allowed.
     """
-    return _Walk(stream, archive, limit_bytes).index()
+    members: dict[str, Member] = {}
+    listing = Listing(archive)
+    headers = _Headers(stream, archive, limit_bytes)
+    for found in _walk(headers):
+        is_folder = found.isdir() or found.name.endswith("/")
+        name = listing.enter(found.name.encode("utf-8", "surrogateescape"), found.size, is_folder=is_folder)
+        headers.last = name or headers.last
+        if is_folder and found.size:
+            raise fault(archive, name, f"a folder of {found.size:,} bytes", "0")
+        if not is_folder:
+            members[name] = Member(found.offset_data, found.size)
+    headers.require_end()
+    return members
 
 
-class _Walk:
-    """Walk through a tar once."""
+def _walk(headers: "_Headers") -> Iterator[tarfile.TarInfo]:
+    try:
+        tar: Any = tarfile.TarFile(fileobj=cast(Any, headers), encoding="utf-8", errors="surrogateescape")
+        while (found := tar.next()) is not None:
+            tar.members = []  # tarfile keeps all of them, about 1 KB each
+            yield found
+    except (tarfile.TarError, RecursionError) as error:  # recursion: a header that a thousand extensions precede
+        raise headers.broken(f"damage before byte {headers.tell():,} ({error})", "an undamaged header") from None
+
+
+class _Headers:
+    """A tar as the file that `tarfile` reads headers from; each is checked before `tarfile` sees it.
+
+    `tarfile` by itself follows headers of any size into memory, reads past damaged records of a pax header (Python
+    before 3.11.10 and 3.12.6), passes over long links, and fails with other errors than its own in sparse files.
+    It reads a header, then, if that says so, its extension, then the next header; before each member's header it
+    seeks to the last byte of the contents before, and reads that byte.
+    """
 
     def __init__(self, stream: BinaryIO, archive: str, limit_bytes: int) -> None:
         self.stream, self.archive, self.limit_bytes = stream, archive, limit_bytes
-        self.listing = Listing(archive)
         self.last = ""  # the member before, for messages
+        self._block = b""  # the header that was read last
+        self._extension = b""  # its kind, if an extension follows it
 
-    def index(self) -> dict[str, Member]:
-        members: dict[str, Member] = {}
-        name: bytes | None = None  # from an extension before the header that it replaces the name of
-        while (block := self._read(BLOCK_BYTES)) != _ZEROS:
-            size, kind = self._judge_header(block)
-            if kind in (_LONG_NAME, _PAX, _PAX_GLOBAL):
-                name = self._extended_name(kind, size) or name
-                continue
-            stored, name = name or _stored_name(block), None
-            is_folder = kind == _FOLDER or stored.endswith(b"/")
-            entered = self.listing.enter(stored, size, is_folder=is_folder)
-            self.last = entered or self.last
-            if kind not in _FILE and kind != _FOLDER:
-                found = _KINDS.get(kind, f"a member of type {kind!r}")
-                raise fault(self.archive, entered, found, "plain files and folders only", DISTRUSTED)
-            if is_folder and size:
-                raise fault(self.archive, entered, f"a folder of {size:,} bytes", "0")
-            if not is_folder:
-                members[entered] = Member(self.stream.tell(), size)
-                self._skip(size + -size % BLOCK_BYTES)
-        if name is not None:
-            raise self._broken("a long name without its member", "a member")
-        self._judge_end()
-        return members
+    def tell(self) -> int:
+        return self.stream.tell()
 
-    def _judge_header(self, block: bytes) -> tuple[int, bytes]:
-        if _number(block[148:156]) != _checksum(block):
-            place = self.stream.tell() - BLOCK_BYTES
-            raise self._broken(f"the header at byte {place:,} does not fit its checksum", "an undamaged header")
-        size = _number(block[124:136])
-        if size is None:
-            raise self._broken(f"a size of {bytes(block[124:136])!r}", "a number of bytes")
-        return size, block[156:157]
+    def seek(self, position: int) -> None:
+        self._require_room(position)
+        self.stream.seek(position)
 
-    def _extended_name(self, kind: bytes, size: int) -> bytes | None:
-        """Read an extension; give the name that it holds for the next member."""
-        if size > _MAX_EXTENSION_BYTES:
-            raise self._broken(f"an extended header of {size:,} bytes", f"at most {_MAX_EXTENSION_BYTES:,}", DISTRUSTED)
-        body = self._read(size + -size % BLOCK_BYTES)[:size]
-        if kind == _LONG_NAME:
-            return _text(body)
-        records = self._pax_records(body)
-        odd = [key for key in records if key in (b"size", b"linkpath", b"hdrcharset") or key.startswith(b"GNU.sparse")]
-        if kind == _PAX_GLOBAL and b"path" in records:
-            odd.append(b"path")
-        if odd:
-            found = f"an extended header with {odd[0].decode('utf-8', 'backslashreplace')!r}"
-            raise self._broken(found, "a name and times at most", DISTRUSTED)
-        return records.get(b"path")
+    def read(self, count: int) -> bytes:
+        if not 0 <= count <= _MAX_EXTENSION_BYTES:
+            raise self.broken(f"an extended header of {count:,} bytes", f"at most {_MAX_EXTENSION_BYTES:,}", DISTRUSTED)
+        self._require_room(self.tell() + count)
+        found = self.stream.read(count)
+        if len(found) != count:
+            raise self.broken(f"cut off before byte {self.tell():,}", "two blocks of zeros at the end")
+        kind, self._extension = self._extension, b""
+        if kind in (_PAX, _PAX_GLOBAL):
+            self._check_records(found.rstrip(b"\0"), kind)
+        elif not kind and count == BLOCK_BYTES:
+            self._check_header(found)
+        return found
 
-    def _pax_records(self, body: bytes) -> dict[bytes, bytes]:
-        records, at = {}, 0
+    def require_end(self) -> None:
+        """Check the end mark, the first block of which is the header that `tarfile` stopped at, and what follows it."""
+        if self._block != _ZEROS:
+            position = self.tell() - BLOCK_BYTES
+            raise self.broken(f"the header at byte {position:,} is damaged", "one that fits its checksum")
+        if self.read(BLOCK_BYTES) != _ZEROS:
+            raise self.broken("a block of zeros and then more", "two blocks of zeros at the end, and none before")
+        while rest := self.stream.read(_CHUNK_BYTES):
+            if rest.count(0) != len(rest):
+                raise self.broken("bytes after the end mark", "nothing but zeros there")
+            self._require_room(self.tell())
+
+    def broken(self, found: str, expected: str, *remedy: str) -> ArchiveError:
+        """Create an error about the tar as a whole."""
+        return fault(
+            self.archive, "", f"{found}, after member {self.last!r}" if self.last else found, expected, *remedy
+        )
+
+    def _check_header(self, block: bytes) -> None:
+        self._block = block
+        kind = block[156:157]
+        if kind in _EXTENSIONS:
+            self._extension = kind
+        elif kind not in _ALLOWED and is_tar(block):
+            name = tarfile.TarInfo.frombuf(block, "utf-8", "backslashreplace").name
+            found = _KINDS.get(kind, f"a member of type {kind!r}")
+            raise fault(self.archive, name, found, "plain files and folders only", DISTRUSTED)
+
+    def _check_records(self, body: bytes, kind: bytes) -> None:
+        """Check that a pax header is nothing but records, none of which changes more than a member's name or times."""
+        at = 0
         while at < len(body):
             match = _PAX_RECORD.match(body, at)
             end = at + int(match[1]) if match else 0
             if match is None or end > len(body) or end <= match.end() or body[end - 1 : end] != b"\n":
-                raise self._broken("a malformed extended header", "records of `LENGTH KEY=VALUE`")
-            records[match[2]] = body[match.end() : end - 1]
-            at = end
-        return records
+                raise self.broken("a malformed extended header", "records of `LENGTH KEY=VALUE`")
+            key, at = match[2], end
+            is_odd = key in (b"size", b"linkpath", b"hdrcharset") or key.startswith(b"GNU.sparse")
+            if is_odd or (kind == _PAX_GLOBAL and key == b"path"):
+                found = f"an extended header with {key.decode('utf-8', 'backslashreplace')!r}"
+                raise self.broken(found, "a name and times at most", DISTRUSTED)
 
-    def _judge_end(self) -> None:
-        if self._read(BLOCK_BYTES) != _ZEROS:
-            raise self._broken("a block of zeros and then more", "two blocks of zeros at the end, and none before")
-        while rest := self.stream.read(_CHUNK_BYTES):
-            if rest.count(0) != len(rest):
-                raise self._broken("bytes after the end mark", "nothing but zeros there")
-            self._judge_length(0)
-
-    def _read(self, count: int) -> bytes:
-        self._judge_length(count)
-        found = self.stream.read(count)
-        if len(found) != count:
-            raise self._cut_off()
-        return found
-
-    def _skip(self, count: int) -> None:
-        """Go over contents; their last byte is read, since seeking succeeds beyond the end of a file, too."""
-        self._judge_length(count)
-        if count:
-            self.stream.seek(count - 1, 1)
-            if len(self.stream.read(1)) != 1:
-                raise self._cut_off()
-
-    def _judge_length(self, more: int) -> None:
-        """Stop at a bomb by what came out of the stream, whatever its headers declare."""
-        if self.stream.tell() + more > self.limit_bytes:
+    def _require_room(self, position: int) -> None:
+        """Stop at a bomb by what comes out of the stream, whatever its headers declare."""
+        if position > self.limit_bytes:
             found = f"more than {self.limit_bytes:,} bytes"
-            raise self._broken(found, "no more from so few packed ones", DISTRUSTED)
-
-    def _cut_off(self) -> Exception:
-        return self._broken(f"cut off before byte {self.stream.tell():,}", "two blocks of zeros at the end")
-
-    def _broken(self, found: str, expected: str, *remedy: str) -> Exception:
-        return fault(
-            self.archive, "", f"{found}{f', after member {self.last!r}' if self.last else ''}", expected, *remedy
-        )
-
-
-def _stored_name(block: bytes) -> bytes:
-    name, prefix = _text(block[0:100]), _text(block[345:500])
-    # GNU's own headers keep times where POSIX keeps the first part of a long name.
-    return prefix + b"/" + name if prefix and block[257:263] == b"ustar\0" else name
-
-
-def _text(field: bytes) -> bytes:
-    return field.partition(b"\0")[0]
-
-
-def _number(field: bytes) -> int | None:
-    """Read a header's number: octal digits, or big-endian with its highest bit set; None where it is neither."""
-    if field[0] == 0x80:
-        return int.from_bytes(field[1:], "big")
-    digits = field.strip(b" \0")
-    return int(digits or b"0", 8) if re.fullmatch(rb"[0-7]*", digits) else None
-
-
-def _checksum(block: bytes) -> int:
-    return sum(block) - sum(block[148:156]) + 8 * ord(" ")
+            raise self.broken(found, "no more from so few packed ones", DISTRUSTED)

@@ -1,7 +1,8 @@
-"""Zip: where the files of a zip lie, after both of its listings were compared.
+"""Zip: where the files of a zip lie, read by `zipfile` after both of the zip's listings were compared.
 
 A zip names every member twice, before its contents and in a directory at the end. Readers that trust one or the other
-see different files in a forged archive; here they must agree, lie one after the other, and end where they say.
+see different files in a forged archive; `zipfile` trusts the directory. Here both must agree, members must lie one
+after the other from the first byte on, and the end mark must be the only one and end the file.
 
 Source: PKWARE, APPNOTE.TXT, .ZIP File Format Specification 6.3.10, sections 4.3 and 4.4.
 """
@@ -9,228 +10,152 @@ Source: PKWARE, APPNOTE.TXT, .ZIP File Format Specification 6.3.10, sections 4.3
 import re
 import stat
 import struct
+import zipfile
 import zlib
+from copy import copy
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from segfeed.datasets.archives.members import DISTRUSTED, Listing, Member, fault, most_bytes
 
-_END, _END64, _LOCATOR64 = b"PK\5\6", b"PK\6\6", b"PK\6\7"
-_CENTRAL, _LOCAL = b"PK\1\2", b"PK\3\4"
+_END, _END_BYTES, _LOCAL = b"PK\5\6", 22, b"PK\3\4"
+_END64, _END64_BYTES = b"PK\6\6", 56 + 20  # with the locator behind it
 _MAX_COMMENT_BYTES = 0xFFFF
 _IN_EXTRA = 0xFFFFFFFF
-_STORED, _DEFLATED = 0, 8
+_ENCRYPTED_FLAG = 1
 _DESCRIPTOR_FLAG = 8  # sizes and checksum follow the contents
 _ALLOWED_FLAGS = 0x080E  # descriptor, UTF-8 names, and how hard the packer tried
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNIX = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """Hold what the directory says of a member: stored name, flags, method, checksum, sizes (bytes), local header's place."""
-
-    name: bytes
-    flags: int
-    method: int
-    crc: int
-    packed: int
-    size: int
-    place: int
-
-
-@dataclass(frozen=True, slots=True)
 class Packed:
-    """Say how to unpack a member: its place in the archive, its packed size (bytes), whether it is deflated, its CRC-32."""
+    """A member of a zip, and the open zip that unpacks it."""
 
     member: Member
-    packed: int
-    is_deflated: bool
-    crc: int
+    info: zipfile.ZipInfo
+    opened: zipfile.ZipFile
 
 
 def index_zip(file: BinaryIO, archive: str) -> dict[str, Packed]:
     """List the files of a zip in the order in which they lie in it.
 
     Raises:
-        ArchiveError: the listings disagree, are damaged, or hold a member that is not allowed.
+        ArchiveError: if the listings disagree or are damaged, or a member is not allowed.
     """
-    return _Zip(file, archive).index()
+    try:
+        opened = zipfile.ZipFile(file, metadata_encoding="utf-8")
+    except UnicodeDecodeError:
+        raise fault(archive, "", "a name that is not UTF-8", "UTF-8", DISTRUSTED) from None
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
+        _check_end(file, archive, None)
+        raise fault(archive, "", f"damage in the directory ({error})", "one entry for each member") from None
+    infos = sorted(opened.infolist(), key=lambda info: info.header_offset)
+    packed_bytes = _check_end(file, archive, len(infos))
+    listing, listed, counted = Listing(archive), {}, 0
+    starts = [*(info.header_offset for info in infos), opened.start_dir]
+    if starts[0]:
+        raise fault(archive, "", f"{starts[0]:,} bytes before the first member", "none", DISTRUSTED)
+    for info, limit in zip(infos, starts[1:], strict=True):
+        is_folder = info.orig_filename.endswith("/")
+        name = listing.enter(info.orig_filename.encode(), info.file_size, is_folder=is_folder)
+        _check_kind(info, archive, name)
+        member = Member(_check_local(file, info, archive, name, min(limit, opened.start_dir)), info.file_size)
+        counted += info.file_size
+        if counted > most_bytes(packed_bytes):
+            found = f"{counted:,} bytes up to here"
+            raise fault(archive, name, found, f"at most {most_bytes(packed_bytes):,} from so few", DISTRUSTED)
+        if not is_folder:
+            listed[name] = Packed(member, info, opened)
+    return listed
 
 
-def read_packed(file: BinaryIO, archive: str, name: str, packed: Packed) -> bytes:
+def read_packed(archive: str, name: str, packed: Packed) -> bytes:
     """Unpack a member, counting what comes out instead of trusting what was declared.
 
     Raises:
-        ArchiveError: size or checksum differ.
+        ArchiveError: if size or checksum differ.
     """
-    file.seek(packed.member.offset)
-    content, size = file.read(packed.packed), packed.member.size
-    if packed.is_deflated:
-        inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-        try:
-            content = inflate.decompress(content, size + 1)
-        except zlib.error as error:
-            raise fault(archive, name, f"contents that cannot be unpacked ({error})", "deflated bytes") from None
-        if inflate.unused_data or not inflate.eof:
-            raise fault(archive, name, "contents of another size than declared", f"{size:,} bytes")
-    if len(content) != size or zlib.crc32(content) != packed.crc:
-        raise fault(archive, name, "contents that do not fit their checksum", f"CRC-32 {packed.crc:08x}")
+    info, size = copy(packed.info), packed.member.size
+    info.file_size = size + 1  # zipfile would cut longer contents to the declared size
+    try:
+        with packed.opened.open(info) as member:
+            content = member.read(size + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise fault(archive, name, f"contents that cannot be unpacked ({error})", f"CRC-32 {info.CRC:08x}") from None
+    if len(content) != size:
+        raise fault(archive, name, "contents of another size than declared", f"{size:,} bytes")
     return content
 
 
-class _Zip:
-    """Read the listings of a zip."""
-
-    def __init__(self, file: BinaryIO, archive: str) -> None:
-        self.file, self.archive = file, archive
-        self.bytes = file.seek(0, 2)
-
-    def index(self) -> dict[str, Packed]:
-        directory, count, start = self._directory()
-        entries = sorted(self._entries(directory, count), key=lambda entry: entry.place)
-        listing, listed, counted = Listing(self.archive), {}, 0
-        limits = [*(entry.place for entry in entries), start]
-        for entry, limit in zip(entries, limits[1:], strict=True):
-            is_folder = entry.name.endswith(b"/")
-            name = listing.enter(entry.name, entry.size, is_folder=is_folder)
-            offset = self._judge_local(entry, name, limit)
-            counted += entry.size
-            if counted > most_bytes(self.bytes):
-                found = f"{counted:,} bytes up to here"
-                raise fault(self.archive, name, found, f"at most {most_bytes(self.bytes):,} from so few", DISTRUSTED)
-            if not is_folder:
-                listed[name] = Packed(Member(offset, entry.size), entry.packed, entry.method == _DEFLATED, entry.crc)
-        if entries and entries[0].place:
-            raise self._broken(f"{entries[0].place:,} bytes before the first member", "none", DISTRUSTED)
-        return listed
-
-    def _directory(self) -> tuple[bytes, int, int]:
-        """Find the directory: its bytes, its number of members, where it starts."""
-        start = max(self.bytes - _MAX_COMMENT_BYTES - 22, 0)
-        tail = self._at(start, self.bytes - start)
-        places = [found.start() for found in re.finditer(re.escape(_END), tail) if _ends(tail, found.start())]
-        if len(places) != 1:
-            raise self._broken(
-                f"{len(places)} end marks" if places else "cut off before its end mark", "one at its end"
-            )
-        place = start + places[0]
-        disk, first, here, count, size, offset, _ = struct.unpack_from("<4H2LH", tail, places[0] + 4)
-        if place >= 20 and (locator := self._at(place - 20, 20)).startswith(_LOCATOR64):
-            place, count, size, offset = self._end64(locator, place - 20)
-        elif here != count:
-            raise self._broken("several parts", "one file", DISTRUSTED)
-        if disk or first:
-            raise self._broken("several parts", "one file", DISTRUSTED)
-        if offset + size != place:
-            raise self._broken(
-                f"a directory that ends at byte {offset + size:,}", f"its end mark there, not at {place:,}"
-            )
-        return self._at(offset, size), count, offset
-
-    def _end64(self, locator: bytes, place: int) -> tuple[int, int, int, int]:
-        """Read the larger end mark, which must lie right before its locator."""
-        disk, where, disks = struct.unpack_from("<LQL", locator, 4)
-        if disk or disks > 1 or where != place - 56:
-            raise self._broken(f"a large end mark said to be at byte {where:,}", f"it at {place - 56:,}", DISTRUSTED)
-        mark = self._at(where, 56)
-        if not mark.startswith(_END64) or struct.unpack_from("<Q", mark, 4) != (44,):
-            raise self._broken("a malformed large end mark", "one of 56 bytes")
-        count, size, offset = struct.unpack_from("<QQQ", mark, 32)
-        return where, count, size, offset
-
-    def _entries(self, directory: bytes, count: int) -> list[_Entry]:
-        entries: list[_Entry] = []
-        at = 0
-        while at < len(directory):
-            if len(directory) - at < 46 or not directory.startswith(_CENTRAL, at):
-                raise self._broken(f"damage in the directory, at entry {len(entries) + 1:,}", "an entry")
-            fields = struct.unpack_from("<2B5H3L5H2L", directory, at + 4)
-            (_, system, _, flags, method, _, _, crc, packed, size, *lengths, disk, _, attributes, place) = fields
-            ends = [at + 46]
-            for length in lengths:  # name, extra, comment
-                ends.append(ends[-1] + length)
-            if ends[-1] > len(directory) or disk:
-                raise self._broken(f"damage in the directory, at entry {len(entries) + 1:,}", "an entry")
-            name, extra = directory[ends[0] : ends[1]], directory[ends[1] : ends[2]]
-            size, packed, place = self._large(name, extra, [size, packed, place])
-            entries.append(_Entry(name, flags, method, crc, packed, size, place))
-            self._judge_kind(entries[-1], attributes >> 16 if system == _UNIX else 0)
-            at = ends[-1]
-        if len(entries) != count:
-            raise self._broken(f"{len(entries):,} members", f"{count:,}, as the end mark says")
-        return entries
-
-    def _large(self, name: bytes, extra: bytes, values: list[int]) -> list[int]:
-        """Replace those of the values that did not fit 32 bits by what the extra field says."""
-        if _IN_EXTRA not in values:
-            return values
-        at = 0
-        while at + 4 <= len(extra):
-            kind, length = struct.unpack_from("<HH", extra, at)
-            missing = values.count(_IN_EXTRA)
-            if kind == 1 and length >= 8 * missing and at + 4 + length <= len(extra):
-                found = iter(struct.unpack_from(f"<{missing}Q", extra, at + 4))
-                return [next(found) if value == _IN_EXTRA else value for value in values]
-            at += 4 + length
-        raise fault(self.archive, _shown(name), "no size", "one in its extra field")
-
-    def _judge_kind(self, entry: _Entry, mode: int) -> None:
-        kind = stat.S_IFMT(mode)
-        found = ""
-        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            found = "a symbolic link" if kind == stat.S_IFLNK else "a device or pipe"
-        elif entry.flags & 1:
-            found = "encrypted contents"
-        elif entry.flags & ~_ALLOWED_FLAGS or entry.method not in (_STORED, _DEFLATED):
-            found = f"method {entry.method} with flags {entry.flags:#x}"
-        elif entry.method == _STORED and entry.packed != entry.size:
-            found = f"{entry.packed:,} bytes stored for {entry.size:,}"
-        elif entry.name.endswith(b"/") and entry.size:
-            found = f"a folder of {entry.size:,} bytes"
-        if found:
-            raise fault(self.archive, _shown(entry.name), found, "plain files, stored or deflated", DISTRUSTED)
-
-    def _judge_local(self, entry: _Entry, name: str, limit: int) -> int:
-        """Compare a member's own header with the directory; give where its contents begin."""
-        header = self._at(entry.place, 30) if entry.place + 30 <= limit else b""
-        if not header.startswith(_LOCAL):
-            raise fault(
-                self.archive, name, f"no header at byte {entry.place:,}", "one that nothing overlaps", DISTRUSTED
-            )
-        _, flags, method, _, _, crc, packed, size, length, extra = struct.unpack_from("<5H3L2H", header, 4)
-        offset = int(entry.place + 30 + length + extra)
-        if offset + entry.packed > limit:
-            raise fault(self.archive, name, "contents that reach into what follows", "an end before it", DISTRUSTED)
-        found = [self._at(entry.place + 30, length), flags, method]
-        expected = [entry.name, entry.flags, entry.method]
-        if not flags & _DESCRIPTOR_FLAG:
-            found.append(crc)
-            expected.append(entry.crc)
-            for here, there in ((packed, entry.packed), (size, entry.size)):
-                if here != _IN_EXTRA:
-                    found.append(here)
-                    expected.append(there)
-        if found != expected:
-            raise fault(
-                self.archive, name, f"a header that says {found}", f"{expected}, as the directory says", DISTRUSTED
-            )
-        return offset
-
-    def _at(self, place: int, count: int) -> bytes:
-        self.file.seek(place)
-        found = self.file.read(count)
-        if len(found) != count:
-            raise self._broken(f"cut off at byte {self.bytes:,}", f"at least {place + count:,}")
-        return found
-
-    def _broken(self, found: str, expected: str, *remedy: str) -> Exception:
-        return fault(self.archive, "", found, expected, *remedy)
+def _check_end(file: BinaryIO, archive: str, count: int | None) -> int:
+    """Check that one end mark ends the file and counts the members, and return the file's bytes."""
+    size_bytes = file.seek(0, 2)
+    start = file.seek(max(size_bytes - _MAX_COMMENT_BYTES - _END_BYTES - _END64_BYTES, 0))
+    tail = file.read()
+    marks = [mark.start() for mark in re.finditer(re.escape(_END), tail) if _ends(tail, mark.start())]
+    if marks != [tail.rfind(_END)]:
+        found = f"{max(len(marks), 2)} end marks" if marks else "cut off before its end mark"
+        raise fault(archive, "", found, "one at its end")
+    disk, first, here, told = struct.unpack_from("<4H", tail, marks[0] + 4)
+    large = marks[0] - _END64_BYTES
+    if large >= 0 and tail.startswith(_END64, large):
+        (told,) = struct.unpack_from("<Q", tail, large + 32)
+    elif here != told:
+        disk = 1
+    if disk or first:
+        raise fault(archive, "", "several parts", "one file", DISTRUSTED)
+    if count not in (None, told):
+        raise fault(archive, "", f"{count:,} members", f"{told:,}, as the end mark says")
+    return start + len(tail)
 
 
-def _ends(tail: bytes, place: int) -> bool:
-    """Tell whether an end mark and its comment reach exactly to the end of the file."""
-    return place + 22 + int.from_bytes(tail[place + 20 : place + 22], "little") == len(tail)
+def _ends(tail: bytes, start: int) -> bool:
+    """Check whether an end mark and its comment reach exactly to the end of the file."""
+    return start + _END_BYTES + int.from_bytes(tail[start + 20 : start + 22], "little") == len(tail)
 
 
-def _shown(name: bytes) -> str:
-    return name.decode("utf-8", "backslashreplace")
+def _check_kind(info: zipfile.ZipInfo, archive: str, name: str) -> None:
+    kind = stat.S_IFMT(info.external_attr >> 16) if info.create_system == _UNIX else 0
+    found = ""
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        found = "a symbolic link" if kind == stat.S_IFLNK else "a device or pipe"
+    elif info.flag_bits & _ENCRYPTED_FLAG:
+        found = "encrypted contents"
+    elif info.flag_bits & ~_ALLOWED_FLAGS or info.compress_type not in _METHODS:
+        found = f"method {info.compress_type} with flags {info.flag_bits:#x}"
+    elif info.compress_type == zipfile.ZIP_STORED and info.compress_size != info.file_size:
+        found = f"{info.compress_size:,} bytes stored for {info.file_size:,}"
+    elif info.orig_filename.endswith("/") and info.file_size:
+        found = f"a folder of {info.file_size:,} bytes"
+    elif info.volume:
+        found = f"contents in part {info.volume}"
+    if found:
+        raise fault(archive, name, found, "plain files, stored or deflated", DISTRUSTED)
+
+
+def _check_local(file: BinaryIO, info: zipfile.ZipInfo, archive: str, name: str, limit: int) -> int:
+    """Compare a member's own header with the directory; return where its contents begin, in bytes.
+
+    `zipfile` compares the names alone, and refuses members that overlap only from Python 3.11.8 and 3.12.2 on.
+    """
+    start, header = info.header_offset, b""
+    if start + 30 <= limit:
+        file.seek(start)
+        header = file.read(30)
+    if not header.startswith(_LOCAL):
+        raise fault(archive, name, f"no header at byte {start:,}", "one that nothing overlaps", DISTRUSTED)
+    _, flags, method, _, _, crc, packed, size, length, extra = struct.unpack_from("<5H3L2H", header, 4)
+    pairs = [(file.read(length), info.orig_filename.encode()), (flags, info.flag_bits), (method, info.compress_type)]
+    if not flags & _DESCRIPTOR_FLAG:
+        pairs.append((crc, info.CRC))
+        # A size that does not fit 32 bits lies in the extra field.
+        pairs += [pair for pair in ((packed, info.compress_size), (size, info.file_size)) if pair[0] != _IN_EXTRA]
+    if any(here != there for here, there in pairs):
+        here, there = ([*column] for column in zip(*pairs, strict=True))
+        raise fault(archive, name, f"a header that says {here}", f"{there}, as the directory says", DISTRUSTED)
+    offset: int = start + 30 + length + extra
+    if offset + info.compress_size > limit:
+        raise fault(archive, name, "contents that reach into what follows", "an end before it", DISTRUSTED)
+    return offset

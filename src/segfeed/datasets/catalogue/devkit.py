@@ -30,7 +30,7 @@ Lists = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Unpacking:
-    """Say what is to be taken out of an archive, after all of it was found.
+    """What is to be taken out of an archive, after all of it was found.
 
     Attributes:
         needed_bytes: about how much will be written.
@@ -52,14 +52,15 @@ def read_lists(archive: Archive, counts: Mapping[str, int] = VOC2012_COUNTS) -> 
         root: the folder that holds JPEGImages, with a slash at its end. lists: split -> ids.
 
     Raises:
-        ArchiveError: no dataset, or several.
-        SourceError: its lists are malformed, or those of another year.
+        ArchiveError: if there is no dataset, or several.
+        SourceError: if its lists are malformed, or those of another year.
     """
     ending = f"{LISTS}/trainval.txt"
     roots = [name.removesuffix(ending) for name in archive.members if name.endswith(ending)]
     if len(roots) != 1:
         found = f"several VOC datasets ({', '.join(roots)})" if roots else f"no {ending}"
-        raise ArchiveError(f"{archive.name}: {found}; expected one VOC dataset with its lists; pass another archive.")
+        expected = "one VOC dataset with its lists"
+        raise ArchiveError(archive.name, found=found, expected=expected, remedy="pass another archive")
     names = {f"{roots[0]}{LISTS}/{split}.txt": split for split in counts}
     texts = {names[name]: text for name, text in archive.read(names)}
     lists = {split: parse_ids(f"{archive.name}, {split}.txt", texts.get(split, b"")) for split in counts}
@@ -76,7 +77,7 @@ def parse_ids(name: str, text: bytes) -> tuple[str, ...]:
         text: its bytes.
 
     Raises:
-        ListError: a line is no id, or an id is there twice.
+        ListError: if a line is not an id, or an id is there twice.
 
     >>> parse_ids("train.txt", b"2007_000032\r\n2007_000039\n")
     ('2007_000032', '2007_000039')
@@ -84,13 +85,11 @@ def parse_ids(name: str, text: bytes) -> tuple[str, ...]:
     ids = tuple(text.decode("ascii", "replace").split())
     odd = next((entry for entry in ids if not _ID.fullmatch(entry)), None)
     if odd is not None:
-        raise ListError(
-            f"{name}: {odd[:40]!r} is no id of VOC; expected ids such as 2007_000032; get the archive again."
-        )
+        expected = "ids of VOC, such as 2007_000032"
+        raise ListError(name, found=f"the id {odd[:40]!r}", expected=expected, remedy="get the archive again")
     if len(set(ids)) != len(ids):
-        raise ListError(
-            f"{name}: {len(ids) - len(set(ids))} ids are there twice; expected each once; get the archive again."
-        )
+        found = f"{len(ids) - len(set(ids))} ids that are there twice"
+        raise ListError(name, found=found, expected="each once", remedy="get the archive again")
     return ids
 
 
@@ -98,7 +97,7 @@ def check_lists(name: str, lists: Lists, counts: Mapping[str, int]) -> None:
     """Compare the lengths of lists with what they must be.
 
     Raises:
-        SourceError: a list has another length.
+        SourceError: if a list has another length.
     """
     wrong = [split for split, count in counts.items() if len(lists[split]) != count]
     if wrong:
@@ -106,16 +105,15 @@ def check_lists(name: str, lists: Lists, counts: Mapping[str, int]) -> None:
             ", ".join(f"{split} {count:,}" for split, count in pairs)
             for pairs in ([(split, len(lists[split])) for split in wrong], [(split, counts[split]) for split in wrong])
         )
-        raise SourceError(
-            f"{name}: its lists hold other numbers of ids ({found}); expected {expected}; is it another year's?"
-        )
+        found = f"lists with other numbers of ids ({found})"
+        raise SourceError(name, found=found, expected=expected, remedy="check whether it is another year's")
 
 
 def check_splits(name: str, lists: Lists) -> None:
-    """Make sure that train and val share no id, and that trainval is both.
+    """Check that train and val share no id, and that trainval is both.
 
     Raises:
-        SourceError: they do, or it is not.
+        SourceError: if they do, or it is not.
     """
     both = set(lists["train"]) & set(lists["val"])
     if both or {*lists["train"], *lists["val"]} != set(lists["trainval"]):
@@ -124,7 +122,7 @@ def check_splits(name: str, lists: Lists) -> None:
             if both
             else "trainval is not train and val"
         )
-        raise SourceError(f"{name}: {found}; expected splits that share nothing; pass the right archive.")
+        raise SourceError(name, found=found, expected="splits that share nothing", remedy="pass the right archive")
 
 
 def prepare_devkit(archive: Archive, counts: Mapping[str, int] = VOC2012_COUNTS) -> Unpacking:
@@ -135,8 +133,8 @@ def prepare_devkit(archive: Archive, counts: Mapping[str, int] = VOC2012_COUNTS)
         counts: how many ids each list must have.
 
     Raises:
-        ArchiveError: no dataset, several, or a listed photo or mask is missing.
-        SourceError: its lists are malformed, or those of another year.
+        ArchiveError: if there is no dataset, several, or a listed photo or mask is missing.
+        SourceError: if its lists are malformed, or those of another year.
     """
     root, lists = read_lists(archive, counts)
     members = want_members(archive, [f"{root}{name}" for name in wanted_files(lists)])
@@ -145,29 +143,30 @@ def prepare_devkit(archive: Archive, counts: Mapping[str, int] = VOC2012_COUNTS)
 
 
 def want_members(archive: Archive, names: Sequence[str]) -> dict[str, Member]:
-    """Look up members that must all be there.
+    """Return members that must all be there, by name.
 
     Raises:
-        ArchiveError: some are missing; the first ten are named.
+        ArchiveError: if some are missing; the first ten are named.
     """
     missing = [name for name in names if name not in archive.members]
     if missing:
-        raise ArchiveError(f"{archive.name}: {say_missing(missing, len(names))}; expected all; get the archive again.")
+        found = say_missing(missing, len(names))
+        raise ArchiveError(archive.name, found=found, expected="all", remedy="get the archive again")
     return {name: archive.members[name] for name in names}
 
 
 def wanted_files(lists: Lists) -> list[str]:
     """List what segmentation needs of a VOC dataset with these lists, as names below its folder."""
     names = [f"{LISTS}/{split}.txt" for split in lists]
-    return names + [f"{place}/{key}{suffix}" for place, suffix in (PHOTOS, *MASKS) for key in lists["trainval"]]
+    return names + [f"{folder}/{key}{suffix}" for folder, suffix in (PHOTOS, *MASKS) for key in lists["trainval"]]
 
 
 def check_folder(root: Path, counts: Mapping[str, int] = VOC2012_COUNTS) -> Lists:
-    """Check that a folder holds VOC's lists and everything that they list; give the lists.
+    """Check that a folder holds VOC's lists and everything that they list; return the lists.
 
     Raises:
-        SourceMissingError: a photo or mask is missing.
-        SourceError: a list is missing, malformed or another one.
+        SourceMissingError: if a photo or mask is missing.
+        SourceError: if a list is missing, malformed or another one.
     """
     lists = {}
     for split in counts:
@@ -180,19 +179,18 @@ def check_folder(root: Path, counts: Mapping[str, int] = VOC2012_COUNTS) -> List
 
 
 def require_files(root: Path, names: Sequence[str]) -> None:
-    """Make sure that files exist below a folder.
+    """Check that files exist below a folder.
 
     Raises:
-        SourceMissingError: some do not; the first ten are named.
+        SourceMissingError: if some do not; the first ten are named.
     """
     missing = [name for name in names if not (root / name).is_file()]
     if missing:
-        raise SourceMissingError(
-            f"{root}: {say_missing(missing, len(names))}; expected all; fetch it to another folder."
-        )
+        found = say_missing(missing, len(names))
+        raise SourceMissingError(str(root), found=found, expected="all", remedy="fetch it to another folder")
 
 
 def say_missing(missing: Sequence[str], count: int) -> str:
-    """Say how many of `count` files are missing, and name the first ten."""
+    """Return a clause that says how many of `count` files are missing, and names the first ten."""
     shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
     return f"{len(missing):,} of {count:,} files are missing ({shown})"

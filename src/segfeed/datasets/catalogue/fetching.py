@@ -1,4 +1,4 @@
-"""Catalogue: datasets that segfeed knows by name: where their archives are, what their bytes must be, what is taken out.
+"""Catalogue: datasets that segfeed knows by name: where their archives are, their digests, what is taken out.
 
 DIR/VOCdevkit/VOC2012 appears complete or not at all. Until then, what has arrived of an archive lies in a hidden folder
 in DIR, for the next attempt to go on with.
@@ -12,30 +12,34 @@ from pathlib import Path
 
 from segfeed.datasets.archives.archive import Archive, open_archive, unpack
 from segfeed.datasets.catalogue.devkit import Lists, Unpacking, check_folder, prepare_devkit
-from segfeed.datasets.catalogue.download import Remote, open_remote, sweep_remains
+from segfeed.datasets.catalogue.download import Remote, open_remote
+from segfeed.datasets.catalogue.mat_file import require_scipy
+from segfeed.datasets.catalogue.remains import sweep_remains
 from segfeed.datasets.catalogue.sbd import check_sbd_folder, prepare_sbd
 from segfeed.errors import OptionError, SourceMissingError
 from segfeed.system.storage import cache_folder, publish, sync
 
-_PLACE = Path("VOCdevkit", "VOC2012")
+_ROOT = Path("VOCdevkit", "VOC2012")
 _REMEDY = "or choose another folder to fetch to"
 
 
 @dataclass(frozen=True)
 class PublicDataset:
-    """Say how a dataset is had.
+    """A dataset that can be fetched by its name.
 
     Attributes:
         remote: its archive.
         prepare: finds what is needed in the archive; the path is that of VOC 2012, for a dataset that extends it.
-        check: makes sure that a folder holds the whole dataset, and gives its lists.
+        check: checks that a folder holds the whole dataset, and returns its lists.
         extends: the name of the dataset that it extends.
+        require: raises `NotInstalledError` if a package that `prepare` needs is missing.
     """
 
     remote: Remote
     prepare: Callable[[Archive, Path], Unpacking]
     check: Callable[[Path], Lists]
     extends: str = ""
+    require: Callable[[], None] = lambda: None
 
 
 DATASETS = {
@@ -63,6 +67,7 @@ DATASETS = {
         prepare_sbd,
         check_sbd_folder,
         extends="voc2012",
+        require=require_scipy,
     ),
 }
 """The datasets that `fetch_dataset` knows.
@@ -72,17 +77,19 @@ Sources: the sizes and SHA-1 of the archives as GluonCV and TorchVision publish 
 
 
 def find_dataset(name: str, cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Give the folder of a dataset that was fetched into the cache.
+    """Return the folder of a dataset that was fetched into the cache.
 
     Raises:
-        OptionError: no dataset of that name.
-        SourceMissingError: it was not fetched yet.
+        OptionError: if there is no dataset of that name.
+        SourceMissingError: if it was not fetched yet.
     """
     _known(name)
-    root = _room(name, cache_dir) / _PLACE
+    root = _folder_of(name, cache_dir) / _ROOT
     if not root.is_dir():
         raise SourceMissingError(
-            f"{root}: {name} was not fetched yet; run `segfeed fetch {name}`, pass download=True, or pass the path of a copy."
+            str(root),
+            found=f"{name} was not fetched yet",
+            remedy=f"run `segfeed fetch {name}`, pass download=True, or pass the path of a copy",
         )
     return root
 
@@ -101,62 +108,65 @@ def fetch_dataset(
 
     Args:
         name: "voc2012", or "sbd" for VOC 2012 with the train list `trainaug`.
-        to: the folder that gets VOCdevkit/VOC2012; one in the cache where it is None.
-        archive: a copy of the archive: its path, or a URL that is asked first. A file is used in place and kept.
-        sha1: the archive's SHA-1, where it is not the published one but is to be trusted all the same.
-        voc: for "sbd", the folder of VOC 2012; the one in the cache, fetched where it is missing, where it is None.
+        to: the folder that gets VOCdevkit/VOC2012; one in the cache if None.
+        archive: a copy of the archive: its path, or a URL that is asked first. A file is used in folder and kept.
+        sha1: the archive's SHA-1, if it is not the published one but is to be trusted all the same.
+        voc: for "sbd", the folder of VOC 2012; if None the one in the cache, fetched if it is missing.
         keep_archive: keep the downloaded archive, beside VOCdevkit.
-        cache_dir: the cache; $SEGFEED_CACHE or the user's cache folder where it is None.
+        cache_dir: the cache; $SEGFEED_CACHE or the user's cache folder if None.
 
     Returns:
         root: the folder that holds JPEGImages and the others.
 
     Raises:
-        OptionError: no such dataset, or options that have no meaning together.
-        DownloadError: no mirror gave the archive.
-        SourceError: the archive, or what lies in the place of the dataset already, is not what it must be.
-        StorageError: no room, or no permission to write.
+        OptionError: if there is no such dataset, or options have no meaning together.
+        NotInstalledError: if a package is missing: "sbd" needs SciPy.
+        DownloadError: if no mirror gave the archive.
+        SourceError: if the archive, or what lies there already, is not what it must be.
+        StorageError: if there is no room, or no permission to write.
     """
     dataset = _known(name)
-    place = Path(to).expanduser().absolute() if to else _room(name, cache_dir)
-    root = place / _PLACE
-    remote, path = _choose_archive(dataset.remote, archive, None if sha1 is None else _judge_sha1(sha1), place)
+    folder = Path(to).expanduser().absolute() if to else _folder_of(name, cache_dir)
+    root = folder / _ROOT
+    remote, path = _choose_archive(dataset.remote, archive, None if sha1 is None else _check_sha1(sha1), folder)
     if archive is not None and path is not None and keep_archive:
-        raise OptionError(f"keep_archive has no meaning with {path}: an archive that is there already is always kept.")
+        found = f"True, but {path} is there already, and such an archive is always kept"
+        raise OptionError("keep_archive", found=found, remedy="leave it out")
     if voc is not None and not dataset.extends:
-        raise OptionError(f"voc has no meaning for {name!r}, which extends nothing; leave it out.")
+        raise OptionError("voc", found=f"a folder for {name!r}, which extends nothing", remedy="leave it out")
     if root.exists():
         dataset.check(root)
-        sweep_remains(remote, place)
+        sweep_remains(remote.key, folder)
         return root
+    dataset.require()
     extended = _find_extended(dataset, voc, cache_dir) if dataset.extends else Path()
     if path is not None:
         _unpack(dataset, remote, path, root, extended)
         return root
-    with open_remote(remote, place) as path:
+    with open_remote(remote, folder) as path:
         _unpack(dataset, remote, path, root, extended)
         if keep_archive:
-            path.rename(place / remote.name)
-            sync(place)
+            path.rename(folder / remote.name)
+            sync(folder)
     return root
 
 
 def fetch_archive(url: str, sha1: str, cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Download an archive of whatever holds pictures and unpack all of it into the cache; do nothing if that was done before.
+    """Download an archive and unpack all of it into the cache; do nothing if that was done before.
 
     Returns:
         folder: what the archive holds lies in it.
 
     Raises:
-        OptionError: no http or https URL, or no SHA-1.
-        DownloadError: the server did not give the archive.
-        ArchiveError: no tar, tar.gz or zip; damaged; or it holds what must not be unpacked.
-        StorageError: no room, or no permission to write.
+        OptionError: if `url` is not an http or https URL, or `sha1` is not a SHA-1.
+        DownloadError: if the server did not give the archive.
+        ArchiveError: if it is not a tar, tar.gz or zip, is damaged, or holds what must not be unpacked.
+        StorageError: if there is no room, or no permission to write.
     """
-    remote = Remote(url.rpartition("/")[2], (url,), _judge_sha1(sha1))
-    folder = _room(f"{remote.name}-{remote.sha1[:12]}", cache_dir)
+    remote = Remote(url.rpartition("/")[2], (url,), _check_sha1(sha1))
+    folder = _folder_of(f"{remote.name}-{remote.sha1[:12]}", cache_dir)
     if folder.is_dir():
-        sweep_remains(remote, folder.parent)
+        sweep_remains(remote.key, folder.parent)
         return folder
     with open_remote(remote, folder.parent) as path, open_archive(path, sha1=remote.sha1) as archive:
         needed_bytes = sum(member.size for member in archive.members.values())
@@ -173,11 +183,11 @@ def count_ids(name: str, root: Path) -> dict[str, int]:
 def _find_extended(
     dataset: PublicDataset, voc: str | os.PathLike[str] | None, cache_dir: str | os.PathLike[str] | None
 ) -> Path:
-    """Give the folder of the dataset that another one extends, after making sure that it is whole."""
+    """Return the folder of the dataset that another one extends, after checking that it is whole."""
     if voc is None:
         return fetch_dataset(dataset.extends, cache_dir=cache_dir)
     given = Path(voc).expanduser()
-    root = given / _PLACE if (given / _PLACE).is_dir() else given
+    root = given / _ROOT if (given / _ROOT).is_dir() else given
     DATASETS[dataset.extends].check(root)
     return root
 
@@ -189,39 +199,39 @@ def _unpack(dataset: PublicDataset, remote: Remote, path: Path, root: Path, exte
 
         def fill(folder: Path) -> None:
             unpacking.write(folder)
-            archive.require_settled()
+            archive.require_unchanged()
 
         publish(root, fill, needed_bytes=unpacking.needed_bytes, remedy=_REMEDY)
 
 
 def _choose_archive(
-    remote: Remote, archive: str | os.PathLike[str] | None, sha1: str | None, place: Path
+    remote: Remote, archive: str | os.PathLike[str] | None, sha1: str | None, folder: Path
 ) -> tuple[Remote, Path | None]:
-    """Say what the archive must be, and where it is, if it is there."""
+    """Return what the archive must be, and its path, if it is there."""
     official = remote.mirrors if sha1 in (None, remote.sha1) else ()
     if sha1 not in (None, remote.sha1):
         remote = replace(remote, sha1=sha1, size_bytes=None)
     if archive is None:
-        kept = place / remote.name
+        kept = folder / remote.name
         if not official and not kept.is_file():
-            raise OptionError("sha1 needs the archive that it belongs to; pass that, too.")
+            raise OptionError("sha1", found="a digest without its archive", remedy="pass the archive, too")
         return remote, kept if kept.is_file() else None
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", str(archive)):
         return replace(remote, mirrors=tuple(dict.fromkeys((str(archive), *official)))), None
     return remote, Path(archive).expanduser()
 
 
-def _judge_sha1(sha1: str) -> str:
+def _check_sha1(sha1: str) -> str:
     if not re.fullmatch(r"[0-9A-Fa-f]{40}", sha1):
-        raise OptionError(f"sha1={sha1!r} is not a SHA-1, 40 hexadecimal digits.")
+        raise OptionError("sha1", found=repr(sha1), expected="40 hexadecimal digits")
     return sha1.lower()
 
 
 def _known(name: str) -> PublicDataset:
     if name not in DATASETS:
-        raise OptionError(f"{name!r} is no dataset that can be fetched; use one of {', '.join(DATASETS)}.")
+        raise OptionError("dataset", found=repr(name), expected=f"one that can be fetched: {', '.join(DATASETS)}")
     return DATASETS[name]
 
 
-def _room(name: str, cache_dir: str | os.PathLike[str] | None) -> Path:
+def _folder_of(name: str, cache_dir: str | os.PathLike[str] | None) -> Path:
     return cache_folder(cache_dir) / "datasets" / name

@@ -1,37 +1,43 @@
-"""MAT-files: the one matrix of class ids that a mask of the Semantic Boundaries PublicDataset holds, read without SciPy.
+"""MAT-files: the one matrix of class ids that a mask of the Semantic Boundaries Dataset holds, read by SciPy.
+
+SciPy trusts types, counts and the indices of sparse arrays, so that damaged files end the whole process. It therefore
+gets a file with nothing but structs of plain numbers, every element of which was checked; the rest is left out unread.
 
 Source: The MathWorks, MAT-File Format, "Level 5 MAT-File Format".
 """
 
+import importlib.util
+import io
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.errors import MaskError
+from segfeed.errors import MaskError, NotInstalledError
 
 _HEADER_BYTES = 128
 _MAX_BYTES = 256 << 20  # of one variable, unpacked
-_INT8, _UINT8, _INT32, _UINT32, _MATRIX, _COMPRESSED = 1, 2, 5, 6, 14, 15
-_STRUCT_CLASS, _UINT8_CLASS = 2, 9
-_NAME_TYPES = (_INT8, _UINT8, 16)  # 16: UTF-8
+_INT8, _INT32, _UINT32, _MATRIX, _COMPRESSED = 1, 5, 6, 14, 15
+_PLAIN_TYPES = (*range(1, 8), 9, 12, 13)
+_HEAD = [_UINT32, _INT32, _INT8, _INT32, _INT8]  # flags, shape, name, length of a field's name, their names
+_CLASS_BITS = 0x8FF  # with the bit for complex numbers
+_STRUCT_CLASS, _PLAIN_CLASSES = 2, range(6, 16)  # double to uint64
 
 
 class _DamageError(Exception):
-    """Say what is wrong with a MAT-file, as a clause."""
+    """What is wrong with a MAT-file, as a clause."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Matrix:
-    """Hold an array as it is stored: class, dimensions, name, and the elements that follow."""
+def require_scipy() -> None:
+    """Check that SciPy is installed, without importing it.
 
-    kind: int
-    shape: tuple[int, ...]
-    name: str
-    rest: Iterator[tuple[int, bytes]]
+    Raises:
+        NotInstalledError: if it is not.
+    """
+    if importlib.util.find_spec("scipy") is None:
+        raise NotInstalledError("scipy", found="not installed", remedy="install it with: pip install 'segfeed[sbd]'")
 
 
 def read_mat_field(data: bytes, name: str, *, variable: str, field: str) -> npt.NDArray[np.uint8]:
@@ -47,31 +53,72 @@ def read_mat_field(data: bytes, name: str, *, variable: str, field: str) -> npt.
         matrix: uint8 (rows, columns).
 
     Raises:
-        MaskError: the file is damaged, of another version, or holds no such matrix.
+        MaskError: if the file is damaged, of another version, or holds no such matrix.
+        NotInstalledError: if SciPy is not installed.
     """
+    require_scipy()
+    from scipy.io import loadmat  # noqa: PLC0415 - an extra
+
     try:
-        return _read(data, variable, field)
-    except _DamageError as damage:
-        raise MaskError(
-            f"{name}: {damage}; expected a MAT-file of MATLAB 5 to 7.2 with a uint8 matrix {variable}.{field}; get it again."
-        ) from None
+        # mat_dtype: MATLAB stores doubles that are whole numbers as uint8, too.
+        found = loadmat(io.BytesIO(_checked(data)), variable_names=[variable], mat_dtype=True)
+        return _matrix(found, variable, field)
+    except Exception as error:  # noqa: BLE001 - SciPy has no error class of its own
+        damage = str(error) if isinstance(error, _DamageError) else f"damage ({' '.join(str(error).split())})"
+        expected = f"a MAT-file of MATLAB 5 to 7.2 with a uint8 matrix {variable}.{field}"
+        raise MaskError(name, found=damage, expected=expected, remedy="get it again") from None
 
 
-def _read(data: bytes, variable: str, field: str) -> npt.NDArray[np.uint8]:
+def _matrix(found: dict[str, npt.NDArray[np.void]], variable: str, field: str) -> npt.NDArray[np.uint8]:
+    if variable not in found:
+        raise _DamageError(f"no single struct {variable}")
+    value = found[variable]
+    if field not in (value.dtype.names or ()):
+        raise _DamageError(f"no field {field}")
+    matrix: npt.NDArray[np.uint8] = value[field][0, 0]
+    if matrix.dtype != np.uint8 or matrix.ndim != 2 or not matrix.size:
+        raise _DamageError(f"an array of {matrix.dtype.name} and shape {matrix.shape}")
+    return np.ascontiguousarray(matrix)
+
+
+def _checked(data: bytes) -> bytes:
+    """Return the part of a MAT-file that SciPy reads safely: its single structs, uncompressed."""
     order = {b"IM": "<", b"MI": ">"}.get(data[126:_HEADER_BYTES])
     if order is None or data[124:126] not in (b"\x00\x01", b"\x01\x00"):
         raise _DamageError(f"it starts with {data[:8]!r}")
-    for kind, stored in _elements(data[_HEADER_BYTES:], order):
-        body = _inflate(stored, order) if kind == _COMPRESSED else stored if kind == _MATRIX else None
-        if body is None:
+    single, structs = struct.pack(f"{order}2i", 1, 1), [data[:_HEADER_BYTES]]
+    for stored in _elements(memoryview(data)[_HEADER_BYTES:], order):
+        is_packed = stored[0] == _COMPRESSED
+        kind, body = next(_elements(_inflate(stored[1]), order), (0, stored[1])) if is_packed else stored
+        if kind != _MATRIX:
             raise _DamageError(f"an element of type {kind}")
-        found = _matrix(body, order)
-        if found.name == variable:
-            return _pixels(_field(found, field, order))
-    raise _DamageError(f"no variable {variable}")
+        head, parts = (elements := [*_elements(body, order)])[:5], elements[5:]
+        if _class_of(head, order) == _STRUCT_CLASS and [kind for kind, _ in head] == _HEAD and head[1][1] == single:
+            # SciPy reads an element without contents as an empty array.
+            parts = [(_MATRIX, part if _is_plain(part, order) else memoryview(b"")) for _, part in parts]
+            joined = b"".join(_store(*element, order) for element in (*head, *parts))
+            structs.append(_store(_MATRIX, joined, order))
+    return b"".join(structs)
 
 
-def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
+def _is_plain(array: memoryview, order: str) -> bool:
+    """Check whether an array holds plain numbers, and nothing else, behind its head."""
+    elements = [*_elements(array, order)]
+    kinds = [kind for kind, _ in elements]
+    return _class_of(elements, order) in _PLAIN_CLASSES and kinds[:-1] == _HEAD[:3] and kinds[-1] in _PLAIN_TYPES
+
+
+def _class_of(elements: list[tuple[int, memoryview]], order: str) -> int:
+    """Return an array's class, the lowest byte of its first element; another number if complex or malformed."""
+    kind, flags = elements[0] if elements else (0, b"")
+    return struct.unpack_from(f"{order}I", flags)[0] & _CLASS_BITS if kind == _UINT32 and len(flags) == 8 else 0
+
+
+def _store(kind: int, contents: bytes | memoryview, order: str) -> bytes:
+    return struct.pack(f"{order}II", kind, len(contents)) + bytes(contents) + bytes(-len(contents) % 8)
+
+
+def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
     """Yield (type, contents) of the elements that follow each other in `data`."""
     at = 0
     while at < len(data):
@@ -89,7 +136,7 @@ def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
         at = start + size + (0 if kind == _COMPRESSED else -(start + size - at) % 8)
 
 
-def _inflate(stored: bytes, order: str) -> bytes:
+def _inflate(stored: memoryview) -> memoryview:
     inflate = zlib.decompressobj()
     try:
         data = inflate.decompress(stored, _MAX_BYTES)
@@ -97,51 +144,4 @@ def _inflate(stored: bytes, order: str) -> bytes:
         raise _DamageError(f"damage in the compressed variable ({error})") from None
     if not inflate.eof:
         raise _DamageError("a compressed variable that is cut off or too large")
-    kind, body = next(_elements(data, order), (0, b""))
-    if kind != _MATRIX:
-        raise _DamageError(f"a compressed element of type {kind}")
-    return body
-
-
-def _matrix(body: bytes, order: str) -> _Matrix:
-    rest = _elements(body, order)
-    flags, shape, name = _next(rest, _UINT32), _next(rest, _INT32), _next(rest, *_NAME_TYPES)
-    if len(flags) != 8 or len(shape) % 4:
-        raise _DamageError("a malformed array")
-    (first,) = struct.unpack_from(order + "I", flags)
-    return _Matrix(first & 0xFF, struct.unpack(f"{order}{len(shape) // 4}i", shape), _text(name), rest)
-
-
-def _field(found: _Matrix, field: str, order: str) -> _Matrix:
-    if found.kind != _STRUCT_CLASS or found.shape != (1, 1):
-        raise _DamageError(f"{found.name} is not a single struct")
-    size, names = _next(found.rest, _INT32), _next(found.rest, *_NAME_TYPES)
-    (length,) = struct.unpack(order + "i", size) if len(size) == 4 else (0,)
-    if length <= 0 or len(names) % length:
-        raise _DamageError("a malformed struct")
-    for start in range(0, len(names), length):
-        body = _next(found.rest, _MATRIX)
-        if _text(names[start : start + length].partition(b"\0")[0]) == field:
-            return _matrix(body, order)
-    raise _DamageError(f"no field {field}")
-
-
-def _pixels(found: _Matrix) -> npt.NDArray[np.uint8]:
-    if found.kind != _UINT8_CLASS or len(found.shape) != 2 or min(found.shape) <= 0:
-        raise _DamageError(f"an array of class {found.kind} and shape {found.shape}")
-    stored = _next(found.rest, _UINT8)
-    rows, columns = found.shape
-    if len(stored) != rows * columns:
-        raise _DamageError(f"{len(stored):,} values for {rows} x {columns}")
-    return np.ascontiguousarray(np.frombuffer(stored, np.uint8).reshape(columns, rows).T)  # stored column by column
-
-
-def _next(elements: Iterator[tuple[int, bytes]], *kinds: int) -> bytes:
-    kind, contents = next(elements, (0, b""))
-    if kind not in kinds:
-        raise _DamageError("a malformed array")
-    return contents
-
-
-def _text(stored: bytes) -> str:
-    return stored.decode("utf-8", "backslashreplace")
+    return memoryview(data)

@@ -1,7 +1,7 @@
-"""SBD: the masks of the Semantic Boundaries PublicDataset beside those of VOC 2012, as the train list `trainaug`.
+"""SBD: the masks of the Semantic Boundaries Dataset beside those of VOC 2012, as the train list `trainaug`.
 
-The dataset's own lists divide photos otherwise than VOC does: its train list holds photos of VOC's val list. `trainaug` is
-everything in both datasets but VOC's val list, 10,582 ids. Where VOC has a mask, VOC's is taken: it has void borders.
+The dataset's own lists divide photos otherwise than VOC does: its train list holds photos of VOC's val list. `trainaug`
+is everything in both datasets but VOC's val list, 10,582 ids. If VOC has a mask, VOC's is taken: it has void borders.
 
 benchmark_RELEASE/dataset/{train,val}.txt
 benchmark_RELEASE/dataset/img/ID.jpg
@@ -48,7 +48,7 @@ Size = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Numbers:
-    """Say how many ids the lists of VOC, those of SBD, and `trainaug` must have."""
+    """How many ids the lists of VOC, those of SBD, and `trainaug` must have."""
 
     voc: Mapping[str, int]
     sbd: Mapping[str, int]
@@ -67,17 +67,21 @@ def read_sbd_lists(archive: Archive, counts: Mapping[str, int]) -> tuple[str, Li
         counts: how many ids each list must have.
 
     Returns:
-        root: the folder that holds img and cls, with a slash at its end. lists: split -> ids, by the dataset's own division.
+        root: the folder that holds img and cls, with a slash at its end.
+        lists: split -> ids, by the dataset's own division.
 
     Raises:
-        ArchiveError: no dataset, or several.
-        SourceError: its lists are malformed, or other ones.
+        ArchiveError: if there is no dataset, or several.
+        SourceError: if its lists are malformed, or other ones.
     """
     ending = "dataset/train.txt"  # the demo of the benchmark's code has lists of its own
     roots = [name.removesuffix("train.txt") for name in archive.members if name.endswith(ending)]
     if len(roots) != 1:
         raise ArchiveError(
-            f"{archive.name}: {len(roots)} times {ending}; expected the lists of SBD once; pass another archive."
+            archive.name,
+            found=f"{len(roots)} times {ending}",
+            expected="the lists of SBD once",
+            remedy="pass another archive",
         )
     names = {f"{roots[0]}{split}.txt": split for split in counts}
     texts = {names[name]: text for name, text in archive.read(names)}
@@ -90,7 +94,7 @@ def merge_lists(sbd: Lists, voc: Lists, count: int) -> tuple[str, ...]:
     """Make `trainaug`: all ids of both datasets but those of VOC's val list, sorted.
 
     Raises:
-        SourceError: there are more or fewer than `count`.
+        SourceError: if there are more or fewer than `count`.
 
     >>> voc = {"train": ("2007_000032",), "val": ("2007_000033",)}
     >>> merge_lists({"train": ("2007_000033",), "val": ("2008_000002",)}, voc, 2)
@@ -98,23 +102,21 @@ def merge_lists(sbd: Lists, voc: Lists, count: int) -> tuple[str, ...]:
     """
     ids = set(voc["train"]).union(*sbd.values()) - set(voc["val"])
     if len(ids) != count:
-        raise SourceError(
-            f"trainaug: {len(ids):,} ids outside of VOC's val list; expected {count:,}; get both archives again."
-        )
+        found = f"{len(ids):,} ids outside of VOC's val list"
+        raise SourceError("trainaug", found=found, expected=f"{count:,}", remedy="get both archives again")
     return tuple(sorted(ids))
 
 
 def check_leak(name: str, lists: Lists) -> None:
-    """Make sure that no photo of val is trained on.
+    """Check that no photo of val is trained on.
 
     Raises:
-        SourceError: one is.
+        SourceError: if one is.
     """
     both = set(lists["trainaug"]) & set(lists["val"])
     if both:
-        raise SourceError(
-            f"{name}: {len(both)} ids of val are in trainaug, the first is {min(both)}; expected none; fetch it to another folder."
-        )
+        found = f"{len(both)} ids of val are in trainaug, the first is {min(both)}"
+        raise SourceError(name, found=found, expected="none", remedy="fetch it to another folder")
 
 
 def prepare_sbd(archive: Archive, voc_root: Path, numbers: Numbers = OFFICIAL) -> Unpacking:
@@ -128,18 +130,16 @@ def prepare_sbd(archive: Archive, voc_root: Path, numbers: Numbers = OFFICIAL) -
         numbers: of ids that the lists must have.
 
     Raises:
-        ArchiveError: no dataset, several, or a listed photo or mask is missing.
-        SourceError: lists are malformed or other ones, or `voc_root` is not whole.
-        MaskError: when it is written: a mask is damaged or holds no class ids.
-        SizeMismatchError: when it is written: a photo and its mask differ in size.
+        ArchiveError: if there is no dataset, several, or a listed photo or mask is missing.
+        SourceError: if lists are malformed or other ones, or `voc_root` is not whole.
+        MaskError: when it is written, if a mask is damaged or holds other numbers than class ids.
+        SizeMismatchError: when it is written, if a photo and its mask differ in size.
     """
     voc = check_folder(voc_root, numbers.voc)
     root, lists = read_sbd_lists(archive, numbers.sbd)
     trainaug = merge_lists(lists, voc, numbers.trainaug)
     added = sorted(set(trainaug) - set(voc["train"]))
-    members = want_members(
-        archive, [f"{root}{place}" for key in added for place in (f"img/{key}.jpg", f"cls/{key}.mat")]
-    )
+    members = want_members(archive, [f"{root}{name}" for key in added for name in (f"img/{key}.jpg", f"cls/{key}.mat")])
     copied = {name: voc_root / name for name in wanted_files(voc)}
     copied |= {f"{AUGMENTED}/{key}.png": voc_root / "SegmentationClass" / f"{key}.png" for key in voc["trainval"]}
     sizes = _Sizes({}, {})
@@ -169,11 +169,11 @@ def prepare_sbd(archive: Archive, voc_root: Path, numbers: Numbers = OFFICIAL) -
 
 
 def check_sbd_folder(root: Path, numbers: Numbers = OFFICIAL) -> Lists:
-    """Check that a folder holds VOC 2012, the list `trainaug`, and everything that it lists; give the lists.
+    """Check that a folder holds VOC 2012, the list `trainaug`, and everything that it lists; return the lists.
 
     Raises:
-        SourceMissingError: a photo or mask is missing.
-        SourceError: a list is missing, malformed or another one.
+        SourceMissingError: if a photo or mask is missing.
+        SourceError: if a list is missing, malformed or another one.
     """
     lists = dict(check_folder(root, numbers.voc))
     path = root / LISTS / "trainaug.txt"
@@ -181,13 +181,13 @@ def check_sbd_folder(root: Path, numbers: Numbers = OFFICIAL) -> Lists:
     check_lists(str(root), lists, {"trainaug": numbers.trainaug})
     check_leak(str(root), lists)
     keys = [*lists["trainaug"], *lists["val"]]
-    require_files(root, [f"{place}/{key}{suffix}" for place, suffix in (PHOTOS, (AUGMENTED, ".png")) for key in keys])
+    require_files(root, [f"{folder}/{key}{suffix}" for folder, suffix in (PHOTOS, (AUGMENTED, ".png")) for key in keys])
     return lists
 
 
 @dataclass(frozen=True)
 class _Sizes:
-    """Hold the (height, width) of photos and masks in px, by key."""
+    """The (height, width) of photos and masks in px, by key."""
 
     photos: dict[str, Size]
     masks: dict[str, Size]
@@ -198,8 +198,10 @@ def _check_sizes(archive: str, sizes: _Sizes) -> None:
         if photo != sizes.masks[key]:
             found, mask = (" x ".join(map(str, size)) for size in (photo, sizes.masks[key]))
             raise SizeMismatchError(
-                f"{archive}, sample {key}: the photo is {found} px but its mask {mask} (height x width); "
-                "expected equal sizes; get the archive again."
+                archive,
+                found=f"sample {key}: the photo is {found} px but its mask {mask} (height x width)",
+                expected="equal sizes",
+                remedy="get the archive again",
             )
 
 
@@ -207,7 +209,10 @@ def _paint(content: bytes, key: str, sizes: dict[str, Size]) -> bytes:
     """Turn a mask of SBD into a palette PNG, and note its size."""
     labels = read_mat_field(content, f"{key}.mat", variable="GTcls", field="Segmentation")
     if labels.max() >= _CLASSES:
-        raise MaskError(f"{key}.mat: class id {labels.max()}; expected ids 0 to {_CLASSES - 1}; get the archive again.")
+        expected = f"ids 0 to {_CLASSES - 1}"
+        raise MaskError(
+            f"{key}.mat", found=f"class id {labels.max()}", expected=expected, remedy="get the archive again"
+        )
     sizes[key] = labels.shape
     mask = Image.fromarray(labels)
     mask.putpalette(_PALETTE)

@@ -1,1 +1,1 @@
-"""Sample: a small dataset that segfeed draws itself."""
+"""Sample: a small dataset that segfeed makes by code."""

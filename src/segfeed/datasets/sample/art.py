@@ -24,7 +24,7 @@ class Inks:
 
 @dataclass(frozen=True)
 class Grid:
-    """Where to draw: `u`, `v` float32 (H, W), right and down, a thing fits -1..1; `unit_px` pixels a unit."""
+    """Where to paint: `u`, `v` float32 (H, W), right and down, a thing fits -1..1; `unit_px` pixels a unit."""
 
     u: Plane
     v: Plane
@@ -42,13 +42,13 @@ class Grid:
 
 @dataclass(frozen=True)
 class Figure:
-    """A drawn thing: `distance` float32 (H, W), units, below 0 inside; `paint` float32 (3, H, W), 0..1."""
+    """A painted thing: `distance` float32 (H, W), units, below 0 inside; `paint` float32 (3, H, W), 0..1."""
 
     distance: Plane
     paint: Plane
 
 
-Draw = Callable[[Grid, Inks, float], Figure]
+Painter = Callable[[Grid, Inks, float], Figure]
 
 
 def lay(paint: Plane, ink: Ink, weight: Plane) -> None:
@@ -136,7 +136,7 @@ def _eye(paint: Plane, grid: Grid, inks: Inks, radius: float) -> None:
 
 
 def balloon(grid: Grid, inks: Inks, quirk: float) -> Figure:
-    """Draw a hot-air balloon: a drop of upright gores over a basket."""
+    """Paint a hot-air balloon: a drop of upright gores over a basket."""
     top, foot, height = 0.64, 0.16, 0.74
     lean = (top - foot) / height
     side = math.sqrt(1 - lean * lean)
@@ -165,7 +165,7 @@ def balloon(grid: Grid, inks: Inks, quirk: float) -> Figure:
 
 
 def butterfly(grid: Grid, inks: Inks, quirk: float) -> Figure:
-    """Draw a butterfly: four wings with ringed eyes and a dotted margin."""
+    """Paint a butterfly: four wings with ringed eyes and a dotted margin."""
     half = Grid(np.abs(grid.u), grid.v, grid.unit_px)
     upper = _turned(half, 0.48, -0.36, -0.62, (0.58, 0.35))
     lower = _turned(half, 0.36, 0.38, 0.75, (0.44, 0.33))
@@ -203,7 +203,7 @@ def _scales(u: Plane, v: Plane, size: float) -> Plane:
 
 
 def fish(grid: Grid, inks: Inks, quirk: float) -> Figure:
-    """Draw a fish: a coat of scales, rayed fins, facing left."""
+    """Paint a fish: a coat of scales, rayed fins, facing left."""
     body = _ellipse(grid.u + 0.14, grid.v, 0.76, 0.46)
     tail = _convex(grid.u, -np.abs(grid.v), [(0.42, 0.0), (0.93, -0.44), (0.8, 0.0)], closed=False)
     back = _convex(grid.u, grid.v, [(-0.38, -0.38), (0.02, -0.7), (0.34, -0.56), (0.34, -0.2)])
@@ -230,7 +230,7 @@ def fish(grid: Grid, inks: Inks, quirk: float) -> Figure:
 
 
 def kite(grid: Grid, inks: Inks, quirk: float) -> Figure:
-    """Draw a kite: a chequered diamond with bows on its tail."""
+    """Paint a kite: a chequered diamond with bows on its tail."""
     cloth = _convex(np.abs(grid.u), grid.v, [(0.0, -0.96), (0.62, -0.3), (0.0, 0.56)], closed=False)
     sway = 0.07 * np.sin((grid.v - 0.56) * 13)
     cord = np.maximum(np.abs(grid.u - sway) - 0.022, np.abs(grid.v - 0.76) - 0.22)
@@ -253,7 +253,7 @@ def kite(grid: Grid, inks: Inks, quirk: float) -> Figure:
 
 
 def leaf(grid: Grid, inks: Inks, quirk: float) -> Figure:
-    """Draw a leaf: pointed, broad below, with a herringbone of veins."""
+    """Paint a leaf: pointed, broad below, with a herringbone of veins."""
     radius, inset, tip = 1.12, 0.66, 0.905
     width = np.abs(grid.u) / (1 + 0.32 * grid.v)
     x, y = width, np.abs(grid.v + 0.08)
@@ -273,7 +273,7 @@ def leaf(grid: Grid, inks: Inks, quirk: float) -> Figure:
 
 
 def mushroom(grid: Grid, inks: Inks, quirk: float) -> Figure:
-    """Draw a mushroom: a dotted cap, gills below it, a plain stem."""
+    """Paint a mushroom: a dotted cap, gills below it, a plain stem."""
     dome = _ellipse(grid.u, grid.v - 0.1, 0.93, 0.92)
     rim = grid.v - (0.1 + 0.1 * np.sqrt(np.maximum(1 - grid.u * grid.u, 0)))
     cap = np.maximum(dome, rim)
@@ -299,7 +299,7 @@ def mushroom(grid: Grid, inks: Inks, quirk: float) -> Figure:
 
 
 def snail(grid: Grid, inks: Inks, quirk: float) -> Figure:
-    """Draw a snail: a spiral shell on a low foot, facing left."""
+    """Paint a snail: a spiral shell on a low foot, facing left."""
     shell = _disc(grid, 0.16, -0.16, 0.66)
     foot = np.maximum(_ellipse(grid.u - 0.06, grid.v - 0.62, 0.92, 0.3), grid.v - 0.68)
     neck = _stick(grid, (-0.6, 0.5), (-0.76, 0.06), 0.15)
@@ -328,7 +328,7 @@ def snail(grid: Grid, inks: Inks, quirk: float) -> Figure:
 
 
 def star(grid: Grid, inks: Inks, quirk: float) -> Figure:
-    """Draw a star: five folded arms, light and dark, with bands along the outline."""
+    """Paint a star: five folded arms, light and dark, with bands along the outline."""
     # One half of one arm stands for all ten, so the plane is folded onto it.
     around = np.arctan2(grid.u, -grid.v)
     arm = np.abs(around - np.round(around * (2.5 / math.pi)) * (0.4 * math.pi))
@@ -349,12 +349,12 @@ def star(grid: Grid, inks: Inks, quirk: float) -> Figure:
 
 @dataclass(frozen=True)
 class Kind:
-    """A class: how it is drawn, its `box` (left, top, right, bottom) in units, and how it is placed.
+    """A class: how it is painted, its `box` (left, top, right, bottom) in units, and how it is placed.
 
     `lean` radians it may tilt either way, `size` relative to the others, `share` how often it is drawn.
     """
 
-    draw: Draw
+    paint: Painter
     box: tuple[float, float, float, float]
     lean: float
     size: float

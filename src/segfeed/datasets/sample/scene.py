@@ -190,7 +190,7 @@ def _lay_sheet(sky: Plane, edge: Plane, last: int, colour: Ink) -> None:
 
 
 def _inks(chance: Chance, hue: float) -> Inks:
-    """Draw a thing's colours; the class has no say, so that colour alone tells nothing."""
+    """Choose a thing's colours; the class has no say, so that colour alone tells nothing."""
     hue += chance.between(-0.05, 0.05)
     light = chance.likely(0.5)
     tone = chance.between(0.62, 0.78) if light else chance.between(0.42, 0.56)
@@ -210,7 +210,7 @@ CROWD = {1: 1.12, 2: 1.0, 3: 1.0, 4: 0.86, 5: 0.86}  # things in a picture: thei
 
 
 def _things(chance: Chance, number: int, height: int, width: int, hue: float) -> list[Thing]:
-    """Draw one to five things, the later in front; each takes the freest of a few places."""
+    """Choose one to five things, the later in front; each takes the freest of a few places."""
     count = 1 + chance.weighted((0.08, 0.22, 0.32, 0.24, 0.14))
     spread = math.sqrt(height * width / (375 * 500))
     crowd = CROWD[count]
@@ -251,14 +251,14 @@ def _place(thing: Thing, height: int, width: int) -> tuple[slice, slice]:
 
 
 def _paste(picture: Plane, classes: Labels, objects: Labels, thing: Thing, number: int) -> None:
-    """Draw one thing with its shadow, and write its inside and its void border over both masks."""
+    """Paint one thing with its shadow, and write its inside and its void border over both masks."""
     height, width = classes.shape
     rows, columns = _place(thing, height, width)
     x = (np.arange(columns.start, columns.stop, dtype=np.float32)[None, :] - thing.x_px) * (1 / thing.unit_px)
     y = (np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] - thing.y_px) * (1 / thing.unit_px)
     cos, sin = math.cos(thing.turn), math.sin(thing.turn)
     u, v = x * cos + y * sin, y * cos - x * sin
-    figure = thing.kind.draw(Grid(-u if thing.mirror else u, v, thing.unit_px), thing.inks, thing.quirk)
+    figure = thing.kind.paint(Grid(-u if thing.mirror else u, v, thing.unit_px), thing.inks, thing.quirk)
     away_px, paint = figure.distance * thing.unit_px, figure.paint
     down, across = _slopes(away_px)
     slope = length(down, across)

@@ -1,4 +1,4 @@
-"""The embedded sample: a small VOC 2012 look-alike, drawn by code, so that a first try needs no download.
+"""The embedded sample: a small VOC 2012 look-alike, made by code, so that a first try needs no download.
 
 Its classes share all their colours: what tells them apart is outline and surface.
 """
@@ -41,9 +41,9 @@ def _save_mask(path: Path, labels: Labels, palette: tuple[Colour, ...]) -> None:
 
 
 def _write_picture(root: Path, number: int, palette: tuple[Colour, ...]) -> None:
-    """Draw one picture and write its photo and, outside test, its two masks."""
-    drawn = Chance(2025, number).weighted([share for _, share in SHAPES])
-    (height, width), _ = SHAPES[drawn]
+    """Make one picture and write its photo and, outside test, its two masks."""
+    chosen = Chance(2025, number).weighted([share for _, share in SHAPES])
+    (height, width), _ = SHAPES[chosen]
     scene = compose(number, height, width)
     key = _key(number)
     photo = Image.merge("RGB", [Image.fromarray(plane) for plane in scene.image])

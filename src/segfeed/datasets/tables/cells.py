@@ -36,7 +36,7 @@ _ARROW_MAGIC = b"ARROW1"
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Be a blob that lies in a cell of a Parquet file.
+    """A blob that lies in a cell of a Parquet file.
 
     Attributes:
         path: the Parquet file.
@@ -52,35 +52,36 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Give the file's name, row and column."""
+        """The file's name, row and column."""
         return _call_cell(self.path, self.column, self.row)
 
     @property
     def address(self) -> str:
-        """Give the file's path, the column and the row."""
+        """The file's path, the column and the row."""
         return f"{self.path}:{self.column}:{self.row}"
 
     def is_unchanged(self) -> bool:
-        """Tell whether the file still bears its stamp."""
+        """Check whether the file still bears its stamp."""
         return stamp_of(self.path) == self.stamp
 
     def read(self, limit_bytes: int = -1) -> bytes:
         """Read the cell's bytes, or its first ones.
 
         Raises:
-            SourceMissingError: the file is gone.
-            SourceError: the file is damaged, or the cell empty.
+            SourceMissingError: if the file is gone.
+            SourceError: if the file is damaged, or the cell empty.
         """
         # A process that was forked must not share the reader, nor the lock, of its parent.
         value = _open_rows(self.path, self.column, self.stamp, os.getpid()).read(self.row)
         if value is None:
-            raise SourceError(f"{self.name}: an empty cell; expected the bytes of a picture; write the table again.")
+            expected = "the bytes of a picture"
+            raise SourceError(self.name, found="an empty cell", expected=expected, remedy="write the table again")
         return value[:limit_bytes] if limit_bytes >= 0 else value
 
 
 @dataclass(frozen=True)
 class Table:
-    """Hold a Parquet or Arrow file's schema, and where its cells lie.
+    """A Parquet or Arrow file: its schema, and where its cells lie.
 
     Attributes:
         path: the file.
@@ -93,7 +94,7 @@ class Table:
     count: int
 
     def has(self, column: str) -> bool:
-        """Tell whether there is a column, or with a dot a part of a struct."""
+        """Check whether there is a column, or with a dot a part of a struct."""
         name, dot, part = column.partition(".")
         if name not in self.schema.names:
             return False
@@ -107,7 +108,7 @@ class Table:
         return [None if value is None else str(value) for value in values]
 
     def blobs(self, column: str) -> list[Blob | None]:
-        """Locate the cells of a column of bytes; None where a cell is empty."""
+        """Locate the cells of a column of bytes; None for an empty cell."""
         stamp = stamp_of(self.path)
         with _explained(self.path):
             if self.path.endswith(".parquet"):
@@ -121,7 +122,7 @@ class Table:
 
     def _empty_rows(self, column: str) -> set[int]:
         """Find the rows without bytes; most files count them in their statistics, so that nothing has to be read."""
-        counts: list[int] = []  # of empty cells in each row group; -1 where the file does not count them
+        counts: list[int] = []  # of empty cells in each row group; -1 if the file does not count them
         with _open_parquet(self.path) as file:
             for number in range(file.metadata.num_row_groups):
                 group = file.metadata.row_group(number)
@@ -144,11 +145,11 @@ class Table:
 
 
 def open_table(path: str) -> Table:
-    """Read what a Parquet or Arrow file says of itself.
+    """Read the schema and number of rows of a Parquet or Arrow file.
 
     Raises:
-        SourceMissingError: no such file.
-        SourceError: it is damaged, or something else.
+        SourceMissingError: if there is no such file.
+        SourceError: if it is damaged, or something else.
     """
     with _explained(path):
         if path.endswith(".parquet"):
@@ -160,7 +161,7 @@ def open_table(path: str) -> Table:
 
 
 class _Rows:
-    """Read a Parquet column forward, a few rows at a time, and keep the last ones."""
+    """A Parquet column, read forward a few rows at a time; the last ones are kept."""
 
     def __init__(self, path: str, column: str) -> None:
         self._path, self._column = path, column
@@ -173,7 +174,7 @@ class _Rows:
         self._kept: deque[tuple[int, Any]] = deque(maxlen=_KEPT_BATCHES)
 
     def read(self, row: int) -> bytes | None:
-        """Read one row's bytes; None where it has none."""
+        """Read one row's bytes; None if it has none."""
         with self._lock, _explained(self._path):
             for first, values in self._kept:
                 if first <= row < first + len(values):
@@ -183,7 +184,10 @@ class _Rows:
                 batch = next(self._batches, None)
                 if batch is None:
                     raise SourceError(
-                        f"{self._path}: no row {row}; the file changed since it was scanned; scan it again."
+                        self._path,
+                        found=f"row {row}: the file ends before it",
+                        expected="the file as it was scanned",
+                        remedy="scan it again",
                     )
                 values = _part_of(batch, self._column)
                 self._kept.append((self._next, values))
@@ -192,7 +196,7 @@ class _Rows:
             return cast(bytes | None, values[row - first].as_py())
 
     def _go_to(self, row: int) -> None:
-        """Begin again at a row's own row group, where the row lies behind, or beyond the current row group."""
+        """Begin again at a row's own row group if the row lies behind, or beyond the current row group."""
         group = bisect_right(self._starts, row) - 1
         if not self._starts[group] <= self._next <= row:
             groups = range(group, len(self._starts) - 1)
@@ -228,7 +232,7 @@ def _read_arrow(source: Any) -> tuple[pa.Schema, Iterator[Any]]:
 
 
 def _locate(path: str, column: str) -> list[tuple[int, int]]:
-    """List (offset, length) in bytes of each cell of an Arrow file; (0, -1) where a cell is empty."""
+    """List (offset, length) in bytes of each cell of an Arrow file; (0, -1) for an empty cell."""
     found: list[tuple[int, int]] = []
     size_bytes = os.path.getsize(path)
     with pa.memory_map(path) as source:
@@ -243,8 +247,10 @@ def _locate(path: str, column: str) -> list[tuple[int, int]]:
             first = content.address - begin if content is not None and content.size else 0
             if not 0 <= first <= size_bytes:
                 raise SourceError(
-                    f"{path}: its record batches are compressed, so that no cell lies in the file as it is; expected plain "
-                    "ones; write the table again without compression, or as Parquet."
+                    path,
+                    found="compressed record batches, so that no cell lies in the file as it is",
+                    expected="plain ones",
+                    remedy="write the table again without compression, or as Parquet",
                 )
             nulls = values.is_null().to_numpy(zero_copy_only=False)
             found += [
@@ -255,7 +261,7 @@ def _locate(path: str, column: str) -> list[tuple[int, int]]:
 
 
 def _part_of(batch: Any, column: str) -> Any:
-    """Take a column, or with a dot a part of a struct, empty where the struct is."""
+    """Return a column, or with a dot a part of a struct, which is empty if the struct is."""
     name, dot, part = column.partition(".")
     values = batch.column(name)
     return values.flatten()[values.type.get_field_index(part)] if dot else values
@@ -267,13 +273,14 @@ def _call_cell(path: str, column: str, row: int) -> str:
 
 @contextmanager
 def _explained(path: str) -> Iterator[None]:
-    """Turn what Arrow says of damaged files into errors of ours."""
+    """Raise segfeed's errors in place of Arrow's errors about damaged files."""
     try:
         yield
     except SourceError:
         raise
     except FileNotFoundError:
-        raise SourceMissingError(f"{path}: no such file; scan the dataset again.") from None
+        raise SourceMissingError(path, found="no such file", remedy="scan the dataset again") from None
     except (pa.ArrowException, OSError) as error:
         said = " ".join(str(error).split())
-        raise SourceError(f"{path}: unreadable ({said}); restore the file from its origin.", is_damage=True) from error
+        remedy = "restore the file from its origin"
+        raise SourceError(path, found=f"unreadable ({said})", remedy=remedy, is_damage=True) from error

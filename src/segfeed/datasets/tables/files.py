@@ -25,8 +25,8 @@ def find_tables(root: Path) -> dict[str, list[str]]:
         root: a table, or a folder that holds tables, itself or in folders of it.
 
     Raises:
-        SourceError: a description is malformed, or tables of one split lie in several folders.
-        SourceMissingError: one of the numbered tables of a split is not there.
+        SourceError: if a description is malformed, or tables of one split lie in several folders.
+        SourceMissingError: if one of the numbered tables of a split is not there.
 
     >>> find_tables(Path("no/such/folder"))
     {}
@@ -56,7 +56,7 @@ def _list_tables(root: Path) -> list[Path]:
 
 
 def _split_of(path: Path) -> str | None:
-    """Read a split off a table's name; None where the name says none."""
+    """Return the split that a table's name says; None if it says none."""
     match = _NUMBERED.fullmatch(path.stem)
     word = match["split"] if match else path.stem.rpartition("-")[2]
     return word if word in _WORDS or (match and word != "data") else None
@@ -66,14 +66,19 @@ def _check_whole(split: str, paths: list[Path]) -> list[str]:
     folders = sorted({str(path.parent) for path in paths})
     if len(folders) > 1:
         raise SourceError(
-            f"{os.path.commonpath(folders)}: tables of split {split!r} lie in several folders ({', '.join(folders)}); "
-            "expected one; pass the path of one."
+            os.path.commonpath(folders),
+            found=f"tables of split {split!r} in several folders ({', '.join(folders)})",
+            expected="one folder",
+            remedy="pass the path of one",
         )
     matches = [match for path in paths if (match := _NUMBERED.fullmatch(path.stem))]
     counts = {int(match["count"]) for match in matches}
     if counts and {int(match["number"]) for match in matches} != set(range(max(counts))):
         raise SourceMissingError(
-            f"{folders[0]}: {len(matches)} of {max(counts)} tables of split {split!r} are there; expected all; add the others."
+            folders[0],
+            found=f"{len(matches)} of {max(counts)} tables of split {split!r} are there",
+            expected="all",
+            remedy="add the others",
         )
     return [str(path) for path in paths]
 
@@ -82,26 +87,33 @@ def _saved(folder: Path) -> list[str]:
     """List the tables that `save_to_disk` wrote into a folder."""
     if indices := _read_json(folder / "state.json", "_indices_data_files"):
         raise SourceError(
-            f"{folder}: its rows are chosen by another table ({indices}); expected plain rows; save it again after flatten_indices()."
+            str(folder),
+            found=f"rows that another table chooses ({indices})",
+            expected="plain rows",
+            remedy="save it again after flatten_indices()",
         )
     try:
         names = [Path(str(row["filename"])).name for row in _read_json(folder / "state.json", "_data_files")]
     except (TypeError, KeyError) as error:
-        raise SourceError(f"{folder / 'state.json'}: malformed ({error!r}); save the dataset again.") from None
+        found, remedy = f"malformed ({error!r})", "save the dataset again"
+        raise SourceError(str(folder / "state.json"), found=found, remedy=remedy) from None
     if lacking := [name for name in names if not (folder / name).is_file()]:
         raise SourceMissingError(
-            f"{folder}: no {lacking[0]}, which state.json lists; add it, or save the dataset again."
+            str(folder),
+            found=f"no {lacking[0]}, which state.json lists",
+            remedy="add it, or save the dataset again",
         )
     return [str(folder / name) for name in names]
 
 
 def _read_json(path: Path, key: str) -> Any:
-    """Read one entry of a JSON file; None where it is not there."""
+    """Read one entry of a JSON file; None if it is not there."""
     try:
-        if path.stat().st_size > _MAX_JSON_BYTES:
-            raise SourceError(f"{path}: {path.stat().st_size:,} bytes; expected a short description of a dataset.")
-        return json.loads(path.read_bytes()).get(key)
+        size_bytes = path.stat().st_size
+        if size_bytes <= _MAX_JSON_BYTES:
+            return json.loads(path.read_bytes()).get(key)
     except FileNotFoundError:
-        raise SourceMissingError(f"{path}: no such file; save the dataset again.") from None
+        raise SourceMissingError(str(path), found="no such file", remedy="save the dataset again") from None
     except (OSError, ValueError, AttributeError) as error:
-        raise SourceError(f"{path}: malformed ({error}); save the dataset again.") from None
+        raise SourceError(str(path), found=f"malformed ({error})", remedy="save the dataset again") from None
+    raise SourceError(str(path), found=f"{size_bytes:,} bytes", expected="a short description of a dataset")
