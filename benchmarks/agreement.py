@@ -14,7 +14,7 @@ import numpy.typing as npt
 from turns import MEAN, STD
 
 import segfeed
-from segfeed.batches.kernels.filling import fill_plain, make_recipe
+from segfeed.batches.kernels.filling import fill_plain, make_conversion
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.pair import StoredPairs
 from segfeed.plans.rows import ROW
@@ -48,7 +48,7 @@ class Referee:
         self._size, self._batch = crop_size, batch_size
         assert isinstance(source.legend, Legend)
         wanted = segfeed.Format().resolve("NHWC", "int32", source.legend.void)
-        self._recipe = make_recipe(wanted, crop_size[1], len(source.legend), source.legend.void)
+        self._conversion = make_conversion(wanted, crop_size[1], len(source.legend), source.legend.void)
 
     def check(self, shown: Path) -> str:
         """Say in a sentence how the rows agree.
@@ -102,5 +102,5 @@ class Referee:
         height, width = self._size
         row = np.array([(0, found.top, found.left, height, width, False)], ROW)
         images, labels = np.empty((1, height, width, 3), np.float32), np.empty((1, height, width), np.int32)
-        fill_plain(self._recipe, StoredPairs.of(self._pairs[found.sample]), row, images, labels)
+        fill_plain(self._conversion, StoredPairs.of(self._pairs[found.sample]), row, images, labels)
         return images[0], labels[0]

@@ -60,7 +60,7 @@ ITERATE = """
 reader = Pack(Path(sys.argv[3])) if sys.argv[3:] else source
 plan = Plan(reader.sizes, 20, Draw((64, 64), flip=True))
 loader = Loader(reader, plan, threads=2)
-load_compiled(loader._recipe)  # or the kernels' own memory would count where the epoch is long enough for them
+load_compiled(loader._conversion)  # or the kernels' own memory would count where the epoch is long enough for them
 with Watch() as watch:
     for images, labels in loader:
         pass

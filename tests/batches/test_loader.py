@@ -604,7 +604,7 @@ def test_kernels_are_loaded_when_the_first_batch_is_there_and_once(readers, thre
         return real(index, *parts)
 
     monkeypatch.setattr(type(readers["source"]), "decode", decode)
-    monkeypatch.setattr("segfeed.batches.loader.load_compiled", lambda _recipe: done.append("kernels"))
+    monkeypatch.setattr("segfeed.batches.loader.load_compiled", lambda _conversion: done.append("kernels"))
     list(loader_of(readers["source"], threads=threads))
     wait_for_kernels()
     assert done.index("kernels") >= 6

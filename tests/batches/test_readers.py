@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segfeed import BatchFormat, Draw, Plan, make_pack, scan
-from segfeed.batches.readers import _Memory, fill_rows, recipe_for
+from segfeed.batches.readers import _Memory, fill_rows, conversion_for
 from segfeed.errors import PhotoError
 from segfeed.pixels.pair import Pair
 from segfeed.plans.rows import ROW
@@ -23,7 +23,7 @@ def _source(request, tmp_path, write_voc):
 
 def filled(reader, rows):
     images, labels = np.full((len(rows), *CANVAS, 3), 7, np.float32), np.full((len(rows), *CANVAS), 7, np.int32)
-    fill_rows(reader, recipe_for(BatchFormat(), reader.legend, CANVAS[1]), rows, images, labels)
+    fill_rows(reader, conversion_for(BatchFormat(), reader.legend, CANVAS[1]), rows, images, labels)
     return images.tobytes(), labels.tobytes()
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import load_compiled
-from segfeed.batches.readers import Reader, fill_rows, recipe_for
+from segfeed.batches.readers import Reader, fill_rows, conversion_for
 from segfeed.batches.state import STATE_VERSION, Position, read_state
 from segfeed.errors import OptionError, StateError
 from segfeed.packs.pack import Pack
@@ -97,10 +97,10 @@ class Loader:
         self.reader, self.plan, self.format = reader, plan, format
         self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
         self._allocate = allocate
-        self._recipe = recipe_for(format, reader.legend, plan.canvas[1])
+        self._conversion = conversion_for(format, reader.legend, plan.canvas[1])
         height, width = plan.canvas
         self._shapes = (
-            (plan.rows_per_step, *self._recipe.image_shape(height, width)),
+            (plan.rows_per_step, *self._conversion.image_shape(height, width)),
             (plan.rows_per_step, height, width),
         )
         sizes = (
@@ -130,7 +130,7 @@ class Loader:
 
     @property
     def _dtypes(self) -> tuple[np.dtype[Any], np.dtype[Any]]:
-        return self._recipe.dtype, self._recipe.label_dtype
+        return self._conversion.dtype, self._conversion.label_dtype
 
     def __enter__(self) -> Self:
         return self
@@ -236,21 +236,21 @@ class Loader:
         """Fill rows first .. last - 1 of a batch."""
         rows, images, labels = batch.crops[first:last], batch.images[first:last], batch.labels[first:last]
         before = disk_faults()
-        fill_rows(self.reader, self._recipe, rows, images, labels)
+        fill_rows(self.reader, self._conversion, rows, images, labels)
         self._from_disk = disk_faults() > before  # in memory, asking ahead would only cost time
 
     def warm_up(self) -> None:
         """Load the compiled kernels now (a second or two the first time), instead of beside the first batches."""
         with self._warming:
             self._warmed = True
-        load_compiled(self._recipe)
+        load_compiled(self._conversion)
 
     def _warm_up_beside(self) -> None:
         """Load the compiled kernels beside the epoch, once its first batch is there: importing them would delay it."""
         with self._warming:
             if not self._warmed:
                 self._warmed = True
-                threading.Thread(target=load_compiled, args=(self._recipe,), name="segfeed-kernels").start()
+                threading.Thread(target=load_compiled, args=(self._conversion,), name="segfeed-kernels").start()
 
     def state_dict(self, epoch: int | None = None, step: int | None = None) -> dict[str, Any]:
         """Describe where the loader stands, in JSON values: what was delivered, never what was prefetched.

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.batches.batch_format import BatchFormat
-from segfeed.batches.kernels.filling import Recipe, fill, make_recipe
+from segfeed.batches.kernels.filling import Conversion, fill, make_conversion
 from segfeed.packs.pack import Pack
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
@@ -55,16 +55,16 @@ class Decoder(Protocol):
 Reader = Pack | Decoder
 
 
-def fill_rows(reader: Reader, recipe: Recipe, rows: Rows, images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> None:
+def fill_rows(reader: Reader, conversion: Conversion, rows: Rows, images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> None:
     """Write rows of a plan from a reader's pairs into their places in a batch; arrays as in `kernels.fill`."""
     if isinstance(reader, Pack):
-        fill(recipe, reader.stored(rows["sample"]), rows, images, labels)
+        fill(conversion, reader.stored(rows["sample"]), rows, images, labels)
         reader.rows.check_whole()  # what was cut under way reads as zeros to the end of its page
         return
-    memory = _Memory.fit(reader.sizes[rows["sample"]], recipe.stored_dtype)
+    memory = _Memory.fit(reader.sizes[rows["sample"]], conversion.stored_dtype)
     for first in range(0, len(rows), len(memory)):
         part = slice(first, first + len(memory))
-        fill(recipe, memory.decode(reader, rows["sample"][part]), rows[part], images[part], labels[part])
+        fill(conversion, memory.decode(reader, rows["sample"][part]), rows[part], images[part], labels[part])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,11 +111,11 @@ class _Memory:
         )
 
 
-def recipe_for(wanted: BatchFormat, legend: Encoder, width: int) -> Recipe:
+def conversion_for(wanted: BatchFormat, legend: Encoder, width: int) -> Conversion:
     """Turn a format into numbers, for crops `width` px wide; what it leaves open is NumPy's choice.
 
     Raises:
         OptionError: the format does not fit the legend.
     """
     classes = len(legend) if isinstance(legend, Legend) else 0
-    return make_recipe(wanted.resolve("NHWC", "int32", legend.void), width, classes, legend.void)
+    return make_conversion(wanted.resolve("NHWC", "int32", legend.void), width, classes, legend.void)

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from segfeed.batches.loader import Batch, Loader
-from segfeed.batches.readers import recipe_for
+from segfeed.batches.readers import conversion_for
 from segfeed.errors import OptionError
 from segfeed.frameworks.framework_loader import FrameworkLoader, require
 from segfeed.plans.plan import Shard
@@ -123,8 +123,8 @@ def to_jax(loader: Loader, sharding: Sharding | None = None) -> FrameworkLoader[
 def _whole_shapes(loader: Loader) -> Shapes:
     """Give the shapes of a batch's images and labels over all ranks."""
     height, width = loader.plan.canvas
-    recipe = recipe_for(loader.format, loader.reader.legend, width)
-    return (loader.batch_size, *recipe.image_shape(height, width)), (loader.batch_size, height, width)
+    conversion = conversion_for(loader.format, loader.reader.legend, width)
+    return (loader.batch_size, *conversion.image_shape(height, width)), (loader.batch_size, height, width)
 
 
 def _follow(given: Shard, sharding: Sharding, shapes: Shapes) -> Shard:
