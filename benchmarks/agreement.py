@@ -1,7 +1,8 @@
 """Agreement: does a contender deliver what segfeed delivers? Some rows of its first batch are found in the files.
 
-A peer draws its own windows, so for each of its crops the photo and the window are looked for by the pixels. segfeed then
-makes the same window, and both are compared: the labels must be equal, the pixels nearly (decoders differ by a few levels).
+A peer draws its own windows, so for each of its crops the photo and the window are looked for by the pixels. segfeed
+then makes the same window, and both are compared: the labels must be equal, the pixels nearly (decoders differ by a
+few levels).
 """
 
 import json
@@ -75,9 +76,9 @@ class Referee:
         if np.mean(levels) > _MEAN_LEVELS:
             raise ValueError(f"pixels differ by {np.mean(levels):.1f} levels of 255 on average")
         return (
-            f"{len(rows)} crops of a batch found in the files ({len({row[1:] for row in rows})} different windows): labels "
-            f"equal to segfeed's, pixels within {np.max(levels):.2f} levels of 255 (mean {np.mean(levels):.4f}); "
-            f"{facts['image_dtype']} and {facts['label_dtype']}"
+            f"{len(rows)} crops of a batch found in the files ({len({row[1:] for row in rows})} different windows): "
+            f"labels equal to segfeed's, pixels within {np.max(levels):.2f} levels of 255 (mean "
+            f"{np.mean(levels):.4f}); {facts['image_dtype']} and {facts['label_dtype']}"
         )
 
     def _find(self, image: npt.NDArray[np.float32]) -> Found:

@@ -144,8 +144,8 @@ def _as_installed() -> dict[str, str]:
 def run_once(module: str, job: Job, python: str) -> dict[str, Any]:
     """Run a module to its end in a fresh process, and read the JSON that it prints last."""
     done = subprocess.run(  # noqa: S603 - a module of this folder
-        [python, "-m", module, job.to_json()], cwd=HERE, env=_as_installed(), capture_output=True, text=True, check=False,
-        timeout=_READY_S,
+        [python, "-m", module, job.to_json()], cwd=HERE, env=_as_installed(), capture_output=True, text=True,
+        check=False, timeout=_READY_S,
     )  # fmt: skip
     if done.returncode:
         raise ContenderError((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:300])

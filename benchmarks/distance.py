@@ -1,8 +1,8 @@
 """The distance of two cores: how long a message from one to the other takes, beside what memory takes meanwhile.
 
-Cores of one chiplet share its way to memory, which is narrower than both of their own. A hypervisor moves virtual cores about, from
-one chiplet to two and back within seconds, and tells nobody; but messages between them then take several times as long.
-Short turns are sorted by that, so that what is compared met the same machine.
+Cores of one chiplet share its way to memory, which is narrower than both of their own. A hypervisor moves virtual
+cores about, from one chiplet to two and back within seconds, and tells nobody; but messages between them then take
+several times as long. Short turns are sorted by that, so that what is compared met the same machine.
 """
 
 import os

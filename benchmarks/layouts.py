@@ -27,7 +27,8 @@ def pack_bytes(source: segfeed.Source, chosen: Sequence[int], at_least: int) -> 
 def repeat(source: segfeed.Source, chosen: Sequence[int], at_least: int, parent: Path) -> Path:
     """Lay out the chosen samples again and again, as ID_r000, ID_r001, ..., until there are enough.
 
-    Each file is copied once, and linked again and again: plain files, as a dataset has, of which few fill the page cache.
+    Each file is copied once, and linked again and again: plain files, as a dataset has, of which few fill the page
+    cache.
 
     Args:
         source: where the files lie.

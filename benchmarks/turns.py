@@ -1,7 +1,8 @@
 """Turns: what runs in a contender's own process, and how it is timed. Needs NumPy alone.
 
 A contender gets a job (JSON) as its only argument, warms up, and says that it is ready. Each line on its standard input
-is then a turn, and says how long at least: it runs, and answers with pairs and seconds. What frameworks print goes to standard error.
+is then a turn, and says how long at least: it runs, and answers with pairs and seconds. What frameworks print goes to
+standard error.
 """
 
 import json

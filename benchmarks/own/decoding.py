@@ -1,4 +1,4 @@
-"""From files: bare parallel decoding, the same written to the disk, photos alone, segfeed without a pack, the making of a pack."""
+"""From files: bare parallel decoding, also written to the disk, photos alone, segfeed without a pack, packing."""
 
 import os
 import shutil

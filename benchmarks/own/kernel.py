@@ -1,4 +1,4 @@
-"""segfeed's kernel alone: threads that fill batches of their own from a pack. Nothing is planned, shared out or handed over."""
+"""segfeed's kernel alone: threads that fill batches of their own from a pack, without plan, sharing or hand-over."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from own.warm import open_train
 from turns import Job, serve_turn
 
 import segfeed
-from segfeed.batches.readers import fill_rows, conversion_for
+from segfeed.batches.readers import conversion_for, fill_rows
 from segfeed.plans.rows import Rows
 from segfeed.system.slots import Pool
 

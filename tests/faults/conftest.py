@@ -1,4 +1,4 @@
-"""What the fault tests share: a process that forks, a folder in memory, and a tally of the faults that were injected."""
+"""What the fault tests share: a process that forks, a folder in memory, a tally of injected faults."""
 
 import os
 import shutil

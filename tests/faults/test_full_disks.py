@@ -1,4 +1,4 @@
-"""The disk is full, refuses or fails: one clear sentence, nothing half-made published, nothing left; the next run works."""
+"""The disk is full, refuses or fails: one clear sentence, nothing half-made, nothing left; the next run works."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""The power fails: whatever was not synced is dropped, zeroed or shortened. What is found then is the old state or the new one.
+"""The power fails: what was not synced is dropped, zeroed or shortened; what is left is the old state or the new one.
 
 A kill cannot show this: what a process wrote before it was killed is safe in the system's memory.
 """

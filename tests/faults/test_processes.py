@@ -1,4 +1,4 @@
-"""Processes that are interrupted, killed, forked or short of something: an end within seconds, and nothing left behind."""
+"""Processes that are interrupted, killed, forked or short of something end within seconds and leave nothing behind."""
 
 import contextlib
 import os

@@ -154,6 +154,7 @@ def test_batches_are_the_loaders_own_to_the_last_bit(readers, kind, name, channe
         assert np.array_equal(batch.labels.numpy(), numpy.labels)
         assert batch.keys == numpy.keys
         assert np.array_equal(batch.crops, numpy.crops)
+        assert np.array_equal(batch.sizes, numpy.sizes)
         assert not channels_last or batch.images.is_contiguous(memory_format=torch.channels_last)
 
 

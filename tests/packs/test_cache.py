@@ -25,7 +25,7 @@ DAY_S = 86_400
 def cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("SEGFEED_CACHE", str(folder))
-    monkeypatch.setattr(packs, "_SETTLED_NS", -(10**18))
+    monkeypatch.setattr(packs, "_RECENT_NS", -(10**18))
     return folder
 
 
@@ -102,8 +102,9 @@ def test_dry_run_says_what_would_go_and_removes_nothing(folders, cache):
 
 @pytest.mark.parametrize("days", [-1, 1.5, True, "3", None])
 def test_days_that_are_no_whole_number_are_refused_and_nothing_is_removed(folders, days):
-    with pytest.raises(OptionError, match="older_than"):
+    with pytest.raises(OptionError) as caught:
         prune_packs(days)
+    assert "older_than" in caught.value.where
     assert all(folder.is_dir() for folder in folders)
 
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 
 from segfeed.batches.loader import Batch, Loader
 from segfeed.batches.readers import conversion_for
@@ -21,7 +22,7 @@ from jax.sharding import Sharding  # noqa: E402
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 
-_NO_CROPS = np.zeros(0, ROW)
+_NO_CROPS, _NO_SIZES = np.zeros(0, ROW), np.zeros((0, 2), np.int32)
 
 
 class JaxBatch(tuple[jax.Array, jax.Array]):  # noqa: SLOT001 - Python allows a tuple no slots of its own
@@ -30,6 +31,7 @@ class JaxBatch(tuple[jax.Array, jax.Array]):  # noqa: SLOT001 - Python allows a 
     Attributes:
         crops: (N,) of dtype `crop.ROW`, the rows that this process contributed; sample -1 marks a row of padding.
         all_keys: the keys of the whole split.
+        sizes: int32 (N, 2), (height, width) in px of each row's stored photo; (0, 0) for a row of padding.
 
     >>> batch = JaxBatch((jax.numpy.zeros((1, 4, 5, 3)), jax.numpy.zeros((1, 4, 5))), np.zeros(1, ROW), ("cat",))
     >>> images, labels = batch
@@ -39,11 +41,18 @@ class JaxBatch(tuple[jax.Array, jax.Array]):  # noqa: SLOT001 - Python allows a 
 
     crops: Rows
     all_keys: tuple[str, ...]
+    sizes: npt.NDArray[np.int32]
 
-    def __new__(cls, pair: Iterable[jax.Array], crops: Rows = _NO_CROPS, all_keys: tuple[str, ...] = ()) -> Self:
+    def __new__(
+        cls,
+        pair: Iterable[jax.Array],
+        crops: Rows = _NO_CROPS,
+        all_keys: tuple[str, ...] = (),
+        sizes: npt.NDArray[np.int32] = _NO_SIZES,
+    ) -> Self:
         """Take a pair alone, too: what a transformation returns came from nowhere."""
         batch = super().__new__(cls, pair)
-        batch.crops, batch.all_keys = crops, all_keys
+        batch.crops, batch.all_keys, batch.sizes = crops, all_keys, sizes
         return batch
 
     @property
@@ -115,7 +124,7 @@ def to_jax(loader: Loader, sharding: Sharding | None = None) -> FrameworkLoader[
             else jax.make_array_from_process_local_data(sharding, array, whole)  # type: ignore[no-untyped-call]  # the same
             for array, whole in zip(batch, shapes, strict=True)
         )
-        return JaxBatch(pair, batch.crops, batch.all_keys)
+        return JaxBatch(pair, batch.crops, batch.all_keys, batch.sizes)
 
     return FrameworkLoader(loader.derive(plan=plan), partial(_one_ahead, put))
 

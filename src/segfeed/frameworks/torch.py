@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Batch, Loader
-from segfeed.batches.readers import fill_rows, conversion_for
+from segfeed.batches.readers import conversion_for, fill_rows
 from segfeed.errors import OptionError
 from segfeed.frameworks.framework_loader import FrameworkLoader, require
 from segfeed.packs.pack import Pack
@@ -29,7 +30,7 @@ from segfeed.frameworks.torch_cuda import Bus, Finish, Tensors, bus_format, one_
 
 Wrap = Callable[[torch.Tensor, torch.Tensor], Tensors]
 
-_NO_CROPS = np.zeros(0, ROW)
+_NO_CROPS, _NO_SIZES = np.zeros(0, ROW), np.zeros((0, 2), np.int32)
 
 
 class TorchBatch(tuple[torch.Tensor, torch.Tensor]):  # noqa: SLOT001 - Python allows a tuple no slots of its own
@@ -38,6 +39,7 @@ class TorchBatch(tuple[torch.Tensor, torch.Tensor]):  # noqa: SLOT001 - Python a
     Attributes:
         crops: (N,) of dtype `crop.ROW`; sample -1 marks a row of padding.
         all_keys: the keys of the whole split.
+        sizes: int32 (N, 2), (height, width) in px of each row's stored photo; (0, 0) for a row of padding.
 
     >>> batch = TorchBatch((torch.zeros(1, 3, 4, 5), torch.zeros(1, 4, 5)), np.zeros(1, ROW), ("cat",))
     >>> images, labels = batch
@@ -47,11 +49,18 @@ class TorchBatch(tuple[torch.Tensor, torch.Tensor]):  # noqa: SLOT001 - Python a
 
     crops: Rows
     all_keys: tuple[str, ...]
+    sizes: npt.NDArray[np.int32]
 
-    def __new__(cls, pair: Iterable[torch.Tensor], crops: Rows = _NO_CROPS, all_keys: tuple[str, ...] = ()) -> Self:
+    def __new__(
+        cls,
+        pair: Iterable[torch.Tensor],
+        crops: Rows = _NO_CROPS,
+        all_keys: tuple[str, ...] = (),
+        sizes: npt.NDArray[np.int32] = _NO_SIZES,
+    ) -> Self:
         """Take a pair alone, too: that is how trainers rebuild a tuple."""
         batch = super().__new__(cls, pair)
-        batch.crops, batch.all_keys = crops, all_keys
+        batch.crops, batch.all_keys, batch.sizes = crops, all_keys, sizes
         return batch
 
     @property
@@ -72,7 +81,7 @@ class TorchBatch(tuple[torch.Tensor, torch.Tensor]):  # noqa: SLOT001 - Python a
     def to(self, device: torch.device | str | int, *, non_blocking: bool = False) -> "TorchBatch":
         """Move both to a device."""
         pair = (tensor.to(device, non_blocking=non_blocking) for tensor in self)
-        return TorchBatch(pair, self.crops, self.all_keys)
+        return TorchBatch(pair, self.crops, self.all_keys, self.sizes)
 
 
 def to_torch(
@@ -207,7 +216,7 @@ def _share(
     def share(batch: Batch) -> TorchBatch:
         images, labels = torch.from_numpy(batch.images), torch.from_numpy(batch.labels)
         images = images.permute(0, 3, 1, 2) if channels_last else images
-        return TorchBatch(wrap(images.to(place), labels.to(place)), batch.crops, batch.all_keys)
+        return TorchBatch(wrap(images.to(place), labels.to(place)), batch.crops, batch.all_keys, batch.sizes)
 
     loader = loader.with_format(replace(wanted, layout="NHWC") if channels_last else wanted)
     return FrameworkLoader(loader, partial(map, share), _follow_ranks)
@@ -221,7 +230,7 @@ def _cross(
 
     def cross(batches: Iterator[Batch]) -> Iterator[TorchBatch]:
         for sent in one_ahead(batches, Bus(place, Finish(conversion, place, memory))):
-            yield TorchBatch(wrap(sent.images, sent.labels), sent.crops, sent.all_keys)
+            yield TorchBatch(wrap(sent.images, sent.labels), sent.crops, sent.all_keys, sent.sizes)
 
     loader = loader.derive(format=bus_format(wanted, conversion.stored_void), allocate=pin)
     return FrameworkLoader(loader, cross, _follow_ranks)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from segfeed.batches.batch_format import BatchFormat, LabelType
 from segfeed.batches.kernels.filling import Conversion
@@ -95,6 +96,7 @@ class Sent(NamedTuple):
     labels: torch.Tensor
     crops: Rows
     all_keys: tuple[str, ...]
+    sizes: npt.NDArray[np.int32]
     read: Event
     ready: Event
 
@@ -118,7 +120,7 @@ class Bus:
             images, labels = (torch.from_numpy(array).to(self._device, non_blocking=True) for array in batch)
             read = self._stream.record_event()
             images, labels = self._finish(images, labels)
-            return Sent(images, labels, batch.crops, batch.all_keys, read, self._stream.record_event())
+            return Sent(images, labels, batch.crops, batch.all_keys, batch.sizes, read, self._stream.record_event())
 
     def receive(self, sent: Sent) -> Sent:
         """Let the consumer's stream wait for a batch; the processor does not."""

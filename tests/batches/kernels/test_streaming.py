@@ -33,7 +33,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map
 
 
 def classes_of(kind):
-    """Give as many classes as the labels can hold beside void, up to 1000."""
+    """Return as many classes as the labels can hold beside void, up to 1000."""
     return 1000 if kind[2] != "uint8" and kind[3] == 65535 else 200
 
 
@@ -164,7 +164,10 @@ def test_sources_may_start_anywhere_in_memory(kind):
     conversion = conversion_of(kind, 36, voids_of(kind)[0])
     assert len(set((stored.image_starts % 64).tolist())) == len(set((stored.label_starts % 64).tolist())) == 64
     found, expected = (
-        (np.full((128, *conversion.image_shape(1, 36)), n, conversion.dtype), np.full((128, 1, 36), n, conversion.label_dtype))
+        (
+            np.full((128, *conversion.image_shape(1, 36)), n, conversion.dtype),
+            np.full((128, 1, 36), n, conversion.label_dtype),
+        )
         for n in (3, 4)
     )
     fill(conversion, stored, rows, *found)
@@ -176,7 +179,8 @@ def test_sources_may_start_anywhere_in_memory(kind):
 @each_kind
 def test_no_rows_are_filled_without_complaint(kind):
     conversion = conversion_of(kind, 40, voids_of(kind)[0])
-    images, labels = np.empty((0, *conversion.image_shape(2, 40)), conversion.dtype), np.empty((0, 2, 40), conversion.label_dtype)
+    images = np.empty((0, *conversion.image_shape(2, 40)), conversion.dtype)
+    labels = np.empty((0, 2, 40), conversion.label_dtype)
     nothing = of_rows(store((BIG,), kind), np.zeros(0, np.int64))
     for way in (fill_plain, fill):
         way(conversion, nothing, np.zeros(0, ROW), images, labels)
@@ -287,13 +291,15 @@ from segfeed.packs.pack import Pack
 
 pack = Pack(Path(sys.argv[1]))
 height, width = pack.sizes[-1].tolist()
-for layout, dtype, label_dtype in (("NHWC", "float32", "int32"), ("NCHW", "float32", "int64"), ("NHWC", "uint8", "uint8")):
+KINDS = (("NHWC", "float32", "int32"), ("NCHW", "float32", "int64"), ("NHWC", "uint8", "uint8"))
+for layout, dtype, label_dtype in KINDS:
     conversion = make_conversion(BatchFormat(layout, dtype, label_dtype, void=255), width, len(pack.legend), 255)
     assert load_compiled(conversion)
     for flip in (False, True):
         rows = np.array([(len(pack) - 1, height - 2, 0, 2, width, flip)], ROW)
         found, expected = (
-            (np.full((1, *conversion.image_shape(2, width)), n, dtype), np.full((1, 2, width), n, label_dtype)) for n in (3, 4)
+            (np.full((1, *conversion.image_shape(2, width)), n, dtype), np.full((1, 2, width), n, label_dtype))
+            for n in (3, 4)
         )
         fill(conversion, pack.stored(rows["sample"]), rows, *found)
         fill_plain(conversion, pack.stored(rows["sample"]), rows, *expected)

@@ -15,7 +15,8 @@ FORMATS = (
     ("NCHW", "uint8", "int32", 7000), ("NHWC", "float16", "int64", -100), ("NCHW", "float16", "uint8", 77),
 )  # fmt: skip
 
-# argv: the dataset, "pack" or "source", how many formats, what load_compiled must say ("": is not asked). Prints a digest of all bytes.
+# argv: the dataset, "pack" or "source", how many formats, what load_compiled must return ("": it is not
+# called). Prints a digest of all bytes.
 ITERATE = """
 import hashlib, sys
 import numpy as np

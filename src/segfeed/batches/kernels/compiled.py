@@ -2,8 +2,8 @@
 
 Each line of a crop passes three stages. It is *fetched*: a pointer into the stored bytes, or a mirrored copy. It is
 *coloured*: nothing today. It is *stored*: normalised, in the batch's layout and dtype, past the caches. Each stage is
-written once, and numba specialises it by the types of its arguments: `out` is (N, H, W * 3), (N, 3, H, W) or, for labels,
-(N, H, W); `rule` says how values are converted (see `streaming`).
+written once, and numba specialises it by the types of its arguments: `out` is (N, H, W * 3), (N, 3, H, W) or, for
+labels, (N, H, W); `rule` says how values are converted (see `streaming`).
 
 The bits are those of plain NumPy (`filling`): the same arithmetic in the same order, without fused multiply-add.
 Importing this module loads numba; `filling` does so beside the first batches.
@@ -20,7 +20,8 @@ from numba.extending import overload
 
 from segfeed.batches.kernels.streaming import fetch_line, order_stores, pointer_to, store_line
 
-# numba keeps compiled kernels by the name and the date of this file alone, but they hold the code of its neighbours, too.
+# numba keeps compiled kernels by the name and the date of this file alone, but they hold the code of its neighbours,
+# too.
 _SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
 
 
@@ -45,12 +46,12 @@ def _span(row: Any, height: Any, width: Any, lines: Any, columns: Any) -> Any:
     return y0, y1, x0, x1
 
 
-def _planes(out: Any, n: Any) -> None:
+def _planes(out: Any, n: Any) -> Any:
     """Return the addresses of crop n's planes, as `store_line` takes them."""
 
 
 @overload(_planes)
-def _planes_by_layout(out: Any, n: Any) -> Any:
+def _planes_by_layout(out: Any, n: Any) -> Any:  # noqa: ARG001 - the signature of `_planes`
     def one(out: Any, n: Any) -> Any:
         return (pointer_to(out, n * out.shape[1] * out.shape[2]),)
 
@@ -62,19 +63,19 @@ def _planes_by_layout(out: Any, n: Any) -> Any:
 
 
 @_compile
-def fill(memory: Any, starts: Any, sizes: Any, rows: Any, rule: Any, outside: Any, scratch: Any, out: Any) -> None:
+def fill(stored: Any, rows: Any, rule: Any, outside: Any, scratch: Any, out: Any) -> None:
     """Write the images, or the labels, of some rows; every byte of `out` is written once.
 
     Args:
-        memory: stored pixels, uint8 (bytes,), or labels, uint8 or uint16 (pixels,).
-        starts: int64 (N,), where each row's pair starts in `memory`.
-        sizes: int32 (N, 2), each row's (height, width) in px.
+        stored: memory, starts and sizes: pixels, uint8, or labels, uint8 or uint16; int64 (N,), where each row's pair
+            starts there; int32 (N, 2), each row's (height, width) in px.
         rows: (N,) of dtype `ROW`.
         rule: how stored values become those of `out`; see `streaming`.
         outside: a line of what lies outside the image, of `out`'s dtype: (W * 3,), or (W,) for labels.
         scratch: memory for a line of stored pixels, (W, 3), or (W,) for labels.
         out: (N, H, W * 3), (N, 3, H, W) or (N, H, W), contiguous.
     """
+    memory, starts, sizes = stored
     lines, columns = out.shape[-2], scratch.shape[0]
     channels, padding = scratch.size // columns, pointer_to(outside, 0)
     for n in range(rows.shape[0]):
@@ -83,8 +84,9 @@ def fill(memory: Any, starts: Any, sizes: Any, rows: Any, rule: Any, outside: An
         left = columns - x1 if row.flip else x0
         step = channels // len(planes)  # values of a pixel that lie side by side in a plane
         for y in range(lines):
-            # In this loop, arrays go to intrinsics only. A function that is inlined would count its references to them, by
-            # locked instructions: they wait for the streamed stores, which makes a line two to three times as slow.
+            # In this loop, arrays go to intrinsics only. A function that is inlined would count its references to
+            # them, by locked instructions: they wait for the streamed stores, which makes a line two to three times as
+            # slow.
             before, count = (left, x1 - x0) if y0 <= y < y1 else (columns, 0)
             place, end = y * columns, before + count
             if count < columns:

@@ -1,8 +1,8 @@
 """Rows of a plan, from decoded pairs into a batch: cut, flipped, normalised, laid out and translated in one pass.
 
-Only the bytes that are wanted are read. Pixels are normalised as `float32(x) * scale + bias` with scale = 1 / (255 * std)
-and bias = -mean / std, in float32, without fused multiply-add. Two paths give the same bits: plain NumPy here, which needs
-nothing and is there at once, and the compiled kernel, which takes over when it is loaded.
+Only the bytes that are wanted are read. Pixels are normalised as `float32(x) * scale + bias` with scale = 1 / (255 *
+std) and bias = -mean / std, in float32, without fused multiply-add. Two paths give the same bits: plain NumPy here,
+which needs nothing and is there at once, and the compiled kernel, which takes over when it is loaded.
 """
 
 import importlib
@@ -178,8 +178,8 @@ class _Compiled:
 def load_compiled(conversion: Conversion) -> bool:
     """Load and warm up the compiled kernel for a conversion, so that `fill` uses it from then on.
 
-    It is used only if it gives the same bits as plain NumPy here and now: what numba kept on disk from an earlier run may
-    be damaged, or another process may have been writing it at the same time.
+    It is used only if it gives the same bits as plain NumPy here and now: what numba kept on disk from an earlier run
+    may be damaged, or another process may have been writing it at the same time.
 
     Returns:
         loaded: False if numba is not installed, or its code cannot be trusted.
@@ -248,14 +248,16 @@ def _fill_compiled(
     width = labels.shape[2]
     out = images if conversion.channels_first else images.reshape(*images.shape[:2], 3 * width)
     # numba has no 16-bit floats: the kernel writes their bits.
-    outside, out = (array.view(np.uint16) if array.dtype == np.float16 else array for array in (conversion.padding, out))
+    outside, out = (
+        array.view(np.uint16) if array.dtype == np.float16 else array for array in (conversion.padding, out)
+    )
     affine = None if conversion.dtype == np.uint8 else conversion.affine
     scratch = np.empty((width, 3), np.uint8)
-    compiled.fill(pixels, stored.image_starts, stored.sizes, rows, affine, outside, scratch, out)
+    compiled.fill((pixels, stored.image_starts, stored.sizes), rows, affine, outside, scratch, out)
 
     voids = conversion.stored_dtype.type(conversion.stored_void), conversion.label_dtype.type(conversion.void)
     outside, scratch = np.full(width, voids[1]), np.empty(width, conversion.stored_dtype)
-    compiled.fill(ids, stored.label_starts, stored.sizes, rows, voids, outside, scratch, labels)
+    compiled.fill((ids, stored.label_starts, stored.sizes), rows, voids, outside, scratch, labels)
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

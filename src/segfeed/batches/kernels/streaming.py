@@ -23,6 +23,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.types.containers import BaseTuple
+from numba.core.types.misc import CPointer, NoneType
 from numba.extending import intrinsic
 
 # Values in a vector: up to four registers of AVX2, so that loads are under way side by side.
@@ -46,12 +48,12 @@ def pointer_to(_: Any, array: Any, index: Any) -> Emit:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.gep(_data(context, builder, signature, args, 0), [args[1]])
 
-    return types.CPointer(array.dtype)(array, index), emit
+    return CPointer(array.dtype)(array, index), emit
 
 
 @intrinsic
 def fetch_line(_: Any, memory: Any, start: Any, count: Any, flip: Any, scratch: Any) -> Emit:
-    """Return the address of `count` stored pixels from memory[start] on, or, if `flip`, of a mirrored copy in `scratch`.
+    """Return the address of `count` pixels from memory[start] on, or, if `flip`, of a mirrored copy in `scratch`.
 
     `scratch` is (W, 3), or (W,) for labels.
     """
@@ -63,7 +65,7 @@ def fetch_line(_: Any, memory: Any, start: Any, count: Any, flip: Any, scratch: 
             _mirror(builder, copy, line, args[2], 3 if scratch.ndim == 2 else 1)
         return builder.select(args[3], copy, line)
 
-    return types.CPointer(memory.dtype)(memory, start, count, flip, scratch), emit
+    return CPointer(memory.dtype)(memory, start, count, flip, scratch), emit
 
 
 @intrinsic
@@ -112,13 +114,14 @@ def order_stores(_: Any) -> Emit:
 def _converter(context: Any, builder: Any, signature: Any, args: Any, channel: int | None) -> Convert:
     """Choose a conversion by the types of `out` and `rule`; channel is None if the channels of a line alternate."""
     out, rule = signature.args[0].dtype.dtype, signature.args[4]
-    if isinstance(rule, types.NoneType):
+    if isinstance(rule, NoneType):
         return lambda stored, _at: stored
-    if isinstance(rule, types.BaseTuple):
+    if isinstance(rule, BaseTuple):
         return _label_converter(builder, context.get_data_type(out), args[4])
     affine = context.make_array(rule)(context, builder, args[4])
     rows = affine.data, builder.gep(affine.data, [builder.extract_value(affine.shape, 1)])
-    # One channel's factor and summand are loaded here, before the loop: LLVM cannot know that the stores leave them alone.
+    # One channel's factor and summand are loaded here, before the loop: LLVM cannot know that the stores leave them
+    # alone.
     constants = None if channel is None else [builder.load(builder.gep(row, [_word(channel)])) for row in rows]
 
     def convert(stored: Any, at: Any) -> Any:
@@ -162,8 +165,8 @@ def _half_bits(builder: Any, values: Any) -> Any:
 
     bits = builder.bitcast(values, words)
     magnitude = builder.and_(bits, each(0x7FFFFFFF))
-    # Normal: the exponent's bias falls from 127 to 15, 13 bits of the fraction are cut. Added before the cut: just under
-    # half of the last bit that stays, and that bit itself, so that a tie goes up to an even one only.
+    # Normal: the exponent's bias falls from 127 to 15, 13 bits of the fraction are cut. Added before the cut: just
+    # under half of the last bit that stays, and that bit itself, so that a tie goes up to an even one only.
     odd = builder.and_(builder.lshr(magnitude, each(13)), each(1))
     shifted = builder.add(builder.add(magnitude, each(((15 - 127) << 23) + 0xFFF & 0xFFFFFFFF)), odd)
     normal = builder.lshr(shifted, each(13))
@@ -172,7 +175,8 @@ def _half_bits(builder: Any, values: Any) -> Any:
     fraction = builder.and_(builder.lshr(magnitude, each(13)), each(0x3FF))
     is_nan = builder.icmp_unsigned(">", magnitude, each(0x7F800000))
     normal = builder.select(is_nan, builder.or_(fraction, each(0x7E00)), normal)
-    # Below 2**-14: float16 counts in steps of 2**-24, which is the last bit of a float32 in 0.5..1. So the processor rounds.
+    # Below 2**-14: float16 counts in steps of 2**-24, which is the last bit of a float32 in 0.5..1. So the processor
+    # rounds.
     raised = builder.fadd(builder.bitcast(magnitude, floats), builder.bitcast(each(0x3F000000), floats))
     subnormal = builder.sub(builder.bitcast(raised, words), each(0x3F000000))
     rounded = builder.select(builder.icmp_unsigned("<", magnitude, each(0x38800000)), subnormal, normal)
