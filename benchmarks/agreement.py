@@ -26,7 +26,7 @@ _MEAN_LEVELS = 2.0  # how far decoders may differ on average, of 255
 
 @dataclass(frozen=True)
 class Found:
-    """Hold where a crop comes from, and how well it fits."""
+    """Where a crop comes from, and how well it fits."""
 
     sample: int
     top: int
@@ -52,7 +52,7 @@ class Referee:
         self._conversion = make_conversion(wanted, crop_size[1], len(source.legend), source.legend.void)
 
     def check(self, shown: Path) -> str:
-        """Say in a sentence how the rows agree.
+        """Describe in a sentence how the rows agree.
 
         Raises:
             ValueError: they don't.

@@ -1,6 +1,7 @@
 """Contenders: processes that wait for their turn, so that rounds can alternate without warming up again.
 
-Who waits is stopped: threads that poll, and prefetching that goes on, would take time from whoever has the turn.
+A process that waits is stopped: threads that poll, and prefetching that goes on, would take time from the one that has
+the turn.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ class ContenderError(RuntimeError):
 
 @dataclass
 class Row:
-    """Hold one line of the table.
+    """One line of the table.
 
     Attributes:
         key: its name in results.json.
@@ -106,7 +107,7 @@ class Contender:
             self._process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):  # it has died: whoever reads its answer will say why
+        with contextlib.suppress(ProcessLookupError):  # it has died: the reader of its answer will say why
             os.killpg(self._process.pid, number)
 
     def _answer(self, within_s: float) -> dict[str, Any]:
@@ -137,7 +138,7 @@ class Contender:
 
 
 def _as_installed() -> dict[str, str]:
-    """Give the environment in which Python keeps what it compiled, as pip does for whoever installs a package."""
+    """Return the environment in which Python keeps what it compiled, as pip does for a user who installs a package."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 

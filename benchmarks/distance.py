@@ -29,7 +29,7 @@ _LEAST_TURNS = 3  # fewer are not shown
 
 @dataclass(frozen=True)
 class ShortTurn:
-    """Hold one short turn: whose, its pairs per second, and the cores' distance in ns before and after it."""
+    """One short turn: whose, its pairs per second, and the cores' distance in ns before and after it."""
 
     key: str
     pairs_per_s: float
@@ -38,7 +38,7 @@ class ShortTurn:
 
     @property
     def where(self) -> str:
-        """Tell where the cores were: "near", "far", or "moved" where the distance changed meanwhile."""
+        """Where the cores were: "near", "far", or "moved" if the distance changed meanwhile."""
         near = [ns < NEAR_NS for ns in (self.before_ns, self.after_ns)]
         return "near" if all(near) else "moved" if any(near) else "far"
 
@@ -56,7 +56,7 @@ def take_turns(turns: dict[str, Callable[[float], float]], rounds: int) -> list[
 
 
 def can_measure() -> bool:
-    """Tell whether a distance means anything here: threads can be bound to cores, and there are just two of them."""
+    """Return whether a distance means anything here: threads can be bound to cores, and there are just two of them."""
     return hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) == 2
 
 

@@ -37,7 +37,7 @@ _SKIPPED = 5  # batches before the clock starts: kernels are chosen, and prefetc
 
 
 class Turn(NamedTuple):
-    """Hold what a turn of training gave: images per second, and the share of time in which the device waited."""
+    """What a turn of training gave: images per second, and the share of time in which the device waited."""
 
     images_per_s: float
     waiting: float
@@ -141,7 +141,7 @@ def _normed(before: int, after: int, size: int, stride: int) -> list[nn.Module]:
 
 
 def _learner(model: nn.Module, device: torch.device) -> Callable[[Tensor, Tensor], None]:
-    """Give a function that learns from one batch on the device, in bfloat16."""
+    """Return a function that learns from one batch on the device, in bfloat16."""
     model = model.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
 
@@ -205,7 +205,7 @@ def _mark(device: torch.device) -> Any:
 
 
 def _between(first: Any, second: Any) -> float:
-    """Give the seconds between two marks."""
+    """Return the seconds between two marks."""
     return float(second - first) if isinstance(first, float) else float(first.elapsed_time(second)) / 1e3
 
 
@@ -239,7 +239,7 @@ def _bus(feed: Any, job: Job, device: torch.device) -> dict[str, float]:
 
 
 def _collect(turns: dict[str, list[Turn]]) -> dict[str, Any]:
-    """Give medians over the rounds, and ratios to the batch that stays on the device, each within its round."""
+    """Return medians over the rounds, and ratios to the batch that stays on the device, each within its round."""
     ceiling = next(iter(turns.values()))
     rows = {
         name: {

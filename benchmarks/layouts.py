@@ -34,7 +34,7 @@ def repeat(source: segfeed.Source, chosen: Sequence[int], at_least: int, parent:
         source: where the files lie.
         chosen: which samples.
         at_least: how many pairs there shall be.
-        parent: where VOCdevkit/VOC2012 is made; left as it is where it exists.
+        parent: where VOCdevkit/VOC2012 is made; left as it is if it exists.
 
     Returns:
         root: the VOC2012 folder.
@@ -64,7 +64,7 @@ def repeat(source: segfeed.Source, chosen: Sequence[int], at_least: int, parent:
 
 
 def shrink(source: segfeed.Source, chosen: Sequence[int], factor: int, parent: Path) -> segfeed.Source:
-    """Write smaller pictures of the chosen samples, for a disk with too little room for full ones."""
+    """Write smaller pictures of the chosen samples, for a disk with too little space for full ones."""
     root = parent / "VOC2012"
     for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (root / folder).mkdir(parents=True, exist_ok=True)

@@ -29,7 +29,7 @@ Results = dict[str, Any]
 
 
 def median(row: Row) -> float:
-    """Give a row's median pairs per second."""
+    """Return a row's median pairs per second."""
     return statistics.median(row.rounds)
 
 
@@ -154,7 +154,7 @@ def _markdown(results: Results) -> str:
 
 
 def _task(job: dict[str, Any]) -> str:
-    """Say what everybody had to do, and how it was timed."""
+    """Describe what every row had to do, and how it was timed."""
     height, width = job["crop_size"]
     return (
         f"Data: {job['data']}: {job['distinct']} pairs at least as large as the crop, repeated to {job['pairs']:,}; "

@@ -27,7 +27,7 @@ STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 @dataclass(frozen=True)
 class Job:
-    """Hold what every contender has to do.
+    """What every contender has to do.
 
     Attributes:
         root: a VOC dataset's folder (JPEGImages, SegmentationClass, ImageSets/Segmentation/train.txt).
@@ -70,17 +70,17 @@ class Job:
         return (Path(self.root) / "ImageSets/Segmentation/train.txt").read_text().split()
 
     def photo(self, key: str) -> str:
-        """Give a photo's path."""
+        """Return a photo's path."""
         return f"{self.root}/JPEGImages/{key}.jpg"
 
     def mask(self, key: str) -> str:
-        """Give a mask's path."""
+        """Return a mask's path."""
         return f"{self.root}/SegmentationClass/{key}.png"
 
 
 @dataclass(frozen=True)
 class Feed:
-    """Hold a peer's pipeline.
+    """A peer's pipeline.
 
     Attributes:
         batches: begins to iterate; ends with an epoch, or never.

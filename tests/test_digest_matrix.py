@@ -70,7 +70,7 @@ def expected(readers):
 
 
 class Run:
-    """Be a run on some threads and ranks: it delivers, stops, and goes on elsewhere."""
+    """A run on some threads and ranks: it delivers, stops, and goes on elsewhere."""
 
     def __init__(self, reader, threads, world, state=None):
         self.loaders = [

@@ -1,4 +1,4 @@
-"""Keeping: whoever keeps batches, or views of them, keeps their bytes, while the loader goes on and reuses the rest."""
+"""Batches that are kept, or views of them, keep their bytes while the loader goes on and reuses the rest."""
 
 import gc
 import hashlib
@@ -91,7 +91,7 @@ def digest_of(batch):
 
 
 def places_of(batch):
-    """Give the addresses of a batch's images and labels."""
+    """Return the addresses of a batch's images and labels."""
     return batch.images.ctypes.data, batch.labels.ctypes.data
 
 

@@ -77,7 +77,7 @@ print(json.dumps([watch.most, str(pack.folder)]))
 
 @pytest.fixture(scope="module", name="roots")
 def _roots(tmp_path_factory):
-    """Give the same 20 pairs of noise under 200 and under 4,000 names."""
+    """Return the same 20 pairs of noise under 200 and under 4,000 names."""
     folder, random = tmp_path_factory.mktemp("many"), np.random.default_rng(0)
     for n in range(20):
         photo = random.integers(0, 256, (SIDE // 8, SIDE // 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)

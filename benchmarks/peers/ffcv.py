@@ -34,7 +34,7 @@ def main() -> None:
 
 
 class _Pairs:
-    """Give record n: height, width, image bytes, label bytes, and zeros up to the largest pair's size."""
+    """Return record n: height, width, image bytes, label bytes, and zeros up to the largest pair's size."""
 
     def __init__(self, job: Job) -> None:
         self._job, self._ids = job, job.ids

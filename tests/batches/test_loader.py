@@ -28,13 +28,13 @@ DRAW = Draw((16, 16), flip=True)
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory, write_voc):
-    """Give a source of photos that encode where each pixel is, of all shapes."""
+    """Return a source of photos that encode where each pixel is, of all shapes."""
     return scan(write_voc(tmp_path_factory.mktemp("mixed") / "VOC2012", {"train": MIXED, "val": MIXED[:5]}), "train")
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory, write_voc):
-    """Give a source of 26 tiny pairs, some smaller than 16 x 16."""
+    """Return a source of 26 tiny pairs, some smaller than 16 x 16."""
     sizes = [(14 + i % 5, 15 + i % 4) for i in range(26)]
     root = write_voc(tmp_path_factory.mktemp("tiny") / "VOC2012", {"train": sizes, "val": sizes[:7]})
     return scan(root, "train")
@@ -81,7 +81,7 @@ def all_loader_threads():
 
 @pytest.fixture
 def loader_threads():
-    """Give a function that lists the loaders' threads that this test started and that still run."""
+    """Return a function that lists the loaders' threads that this test started and that still run."""
     before = all_loader_threads()
     return lambda: sorted(thread.name for thread in all_loader_threads() - before)
 

@@ -18,7 +18,7 @@ Tree = dict[str, bytes | None]
 
 @dataclass(eq=False)
 class File:
-    """Hold a file's bytes as a process sees them, and as the disk is sure to have them."""
+    """A file's bytes as a process sees them, and as the disk is sure to have them."""
 
     now: bytes = b""
     disk: bytes = b""
@@ -26,7 +26,7 @@ class File:
 
 @dataclass(eq=False)
 class Folder:
-    """Hold a folder's names, in the same two ways."""
+    """A folder's names, in the same two ways."""
 
     now: "dict[str, File | Folder]" = field(default_factory=dict)
     disk: "dict[str, File | Folder]" = field(default_factory=dict)

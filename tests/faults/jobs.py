@@ -148,7 +148,7 @@ def files(folder: str) -> dict[str, Any]:
 
 
 def remove(path: str) -> dict[str, Any]:
-    """Remove a file or folder that only this process sees, where it is there."""
+    """Remove a file or folder that only this process sees, if it exists."""
     if os.path.isdir(path):
         shutil.rmtree(path)
     else:

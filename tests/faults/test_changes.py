@@ -59,7 +59,7 @@ def rename_class(root: Path) -> None:
 
 
 def swap_colours(root: Path) -> None:
-    """Give two classes each other's colour: photos and masks stay, labels do not."""
+    """Swap the colours of two classes: photos and masks stay, labels do not."""
     path = root / "labelmap.txt"
     path.write_text(
         path.read_text().replace("class d", "class _").replace("class e", "class d").replace("class _", "class e")

@@ -23,7 +23,7 @@ def _work(request):
 
 @pytest.fixture(name="undisturbed")
 def _undisturbed(forks, tiny_root, room, work):
-    """Give what a run without faults left, the calls it made, and its folder."""
+    """Return what a run without faults left, the calls it made, and its folder."""
     forks.succeed(work.task(tiny_root, room / "work", to=room / "calls"))
     calls = json.loads((room / "calls").read_text())
     return files_of(room / "work"), calls, room / "work"

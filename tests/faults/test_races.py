@@ -21,7 +21,7 @@ ROUNDS = 200 if EXHAUSTIVE else 50
 
 @pytest.fixture(scope="module", name="others")
 def _others():
-    """Give forks beside the usual ones."""
+    """Return forks beside the usual ones."""
     running = Forks()
     yield running
     running.close()

@@ -18,7 +18,7 @@ from segfeed.system.storage import write_over
 
 @pytest.fixture(name="packed")
 def _packed(forks, tiny_root, room):
-    """Give the folder of a pack of two record batches."""
+    """Return the folder of a pack of two record batches."""
     return room / "packs" / forks.succeed(task("pack", tiny_root, room)).answer["folder"]
 
 

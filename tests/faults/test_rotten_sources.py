@@ -71,7 +71,7 @@ def test_damage_of_a_jpeg_is_a_named_error_or_another_picture_of_its_size(forks,
 
 
 def another_picture(path: Path, source) -> bytes:
-    """Give a photo's bytes with one bit flipped that decodes without a word to other pixels."""
+    """Return a photo's bytes with one bit flipped that decodes without a word to other pixels."""
     sound, pixels = path.read_bytes(), source.read(0).image
     for byte in range(len(sound) - 60, 0, -7):
         path.write_bytes(sound[:byte] + bytes([sound[byte] ^ 4]) + sound[byte + 1 :])

@@ -31,7 +31,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def folders(cache, tmp_path, write_voc):
-    """Give two packs: train, last used 10 days ago, and val, used just now."""
+    """Return two packs: train, last used 10 days ago, and val, used just now."""
     root = write_voc(tmp_path / "VOC2012", {"train": [(6, 8), (5, 9)], "val": [(6, 8)]})
     train, val = (make_pack(scan(root, split)).folder for split in ("train", "val"))
     use(train, days_ago=10)

@@ -441,7 +441,7 @@ def test_processes_that_pack_the_same_dataset_at_once_all_succeed_with_one_pack(
 
 @pytest.fixture
 def large_root(tmp_path):
-    """Give a VOC folder that takes seconds to pack: one photo and one mask under many names."""
+    """Return a VOC folder that takes seconds to pack: one photo and one mask under many names."""
     root = tmp_path / "large"
     for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (root / folder).mkdir(parents=True)

@@ -76,12 +76,8 @@ class MappedRows:
         """
         size = self.mapping.size()
         if size < len(self.memory):
-            raise PackError(
-                str(self.path),
-                found=f"cut to {size} bytes while it was in use",
-                expected=f"{len(self.memory)} bytes",
-                remedy=_REMEDY,
-            )
+            found = f"cut to {size} of {len(self.memory)} bytes while it was in use"
+            raise PackError(str(self.path), found=found, remedy=_REMEDY)
 
     def stored(self, samples: npt.NDArray[np.int64]) -> StoredPairs:
         """Return where some rows lie; rows -1 (no sample) point at the first one."""

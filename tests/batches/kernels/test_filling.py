@@ -28,7 +28,7 @@ WINDOWS = (
 
 @pytest.fixture(params=["plain", "compiled"], name="filler")
 def _filler(request):
-    """Give each of the two paths in turn: (conversion, stored, rows, images, labels) -> None."""
+    """Return each of the two paths in turn: (conversion, stored, rows, images, labels) -> None."""
     if request.param == "plain":
         return fill_plain
     pytest.importorskip("numba")

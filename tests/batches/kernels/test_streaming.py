@@ -83,14 +83,14 @@ def rows_of(height, width, seed=0):
 
 
 def of_rows(stored, pairs):
-    """Say of each row where its pair lies."""
+    """Return where each row's pair lies."""
     return StoredPairs(
         stored.images, stored.image_starts[pairs], stored.labels, stored.label_starts[pairs], stored.sizes[pairs]
     )
 
 
 def guarded(shape, dtype):
-    """Give a page-aligned buffer, and a function that views an array in it, `offset` bytes past an aligned address."""
+    """Return a page-aligned buffer and a function that views an array in it, `offset` bytes past an aligned address."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     buffer = np.frombuffer(mmap.mmap(-1, size + 3 * BOUNDARY), np.uint8)
     assert buffer.ctypes.data % BOUNDARY == 0

@@ -48,7 +48,7 @@ class Blocker:
 sys.meta_path.insert(0, Blocker())
 """
 WAYS = {
-    "numba is no module": MISSING,
+    "numba is not a module": MISSING,
     "numba is not found": BLOCKED.replace("NAMES", "('numba',)"),
     "llvmlite is not found": BLOCKED.replace("NAMES", "('llvmlite',)"),
     "numba refuses this NumPy": BLOCKED.replace("NAMES", "('numba',)").replace(
@@ -80,12 +80,12 @@ def _root(tmp_path_factory, write_voc):
 
 @pytest.fixture(scope="module", name="compiled")
 def _compiled(root):
-    """Give the digests that compiled kernels lead to, of (formats, kind)."""
+    """Return the digests that compiled kernels lead to, of (formats, kind)."""
     pytest.importorskip("numba")
     return {words: printed(iterate("", root, words[1], words[0], True)) for words in ((6, "pack"), (1, "pack"))}
 
 
-@pytest.mark.parametrize(("way", "kind"), [*((way, "pack") for way in WAYS), ("numba is no module", "source")])
+@pytest.mark.parametrize(("way", "kind"), [*((way, "pack") for way in WAYS), ("numba is not a module", "source")])
 def test_without_numba_every_byte_is_the_same(root, compiled, way, kind):
     assert compiled[6, "pack"] == printed(iterate(WAYS[way], root, kind, 6, False))
 
@@ -110,7 +110,7 @@ assert "numba" not in sys.modules
 
 @pytest.fixture(name="nowhere")
 def _nowhere(tmp_path):
-    """Give an environment in which every folder that numba tries lies below a plain file, also for a root user."""
+    """Return an environment in which every folder that numba tries lies below a plain file, also for a root user."""
     pytest.importorskip("numba")
     file = tmp_path / "file"
     file.write_bytes(b"")
