@@ -20,8 +20,7 @@ from numba.extending import overload
 
 from segfeed.batches.kernels.streaming import fetch_line, order_stores, pointer_to, store_line
 
-# numba keeps compiled kernels by the name and the date of this file alone, but they hold the code of its neighbours,
-# too.
+# numba keeps a compiled kernel by the name and the date of this file alone, but it holds the code of its neighbours, too.
 _SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
 
 
@@ -84,9 +83,8 @@ def fill(stored: Any, rows: Any, rule: Any, outside: Any, scratch: Any, out: Any
         left = columns - x1 if row.flip else x0
         step = channels // len(planes)  # values of a pixel that lie side by side in a plane
         for y in range(lines):
-            # In this loop, arrays go to intrinsics only. A function that is inlined would count its references to
-            # them, by locked instructions: they wait for the streamed stores, which makes a line two to three times as
-            # slow.
+            # In this loop, arrays go to intrinsics only. An inlined function would count its references to them by
+            # locked instructions, which wait for the streamed stores: a line would take up to three times as long.
             before, count = (left, x1 - x0) if y0 <= y < y1 else (columns, 0)
             place, end = y * columns, before + count
             if count < columns:
