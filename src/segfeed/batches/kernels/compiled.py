@@ -20,7 +20,7 @@ from numba.extending import overload
 
 from segfeed.batches.kernels.streaming import fetch_line, order_stores, pointer_to, store_line
 
-# numba keeps a compiled kernel by the name and the date of this file alone, but it holds the code of its neighbours, too.
+# numba keeps a compiled kernel by the name and date of this file alone, but it holds the code of its neighbours, too.
 _SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
 
 
