@@ -1,7 +1,8 @@
 """Agreement: does a contender deliver what segfeed delivers? Some rows of its first batch are found in the files.
 
-A peer draws its own windows, so for each of its crops the photo and the window are looked for by the pixels. segfeed then
-makes the same window, and both are compared: the labels must be equal, the pixels nearly (decoders differ by a few levels).
+A peer draws its own windows, so for each of its crops the photo and the window are looked for by the pixels. segfeed
+then makes the same window, and both are compared: the labels must be equal, the pixels nearly (decoders differ by a
+few levels).
 """
 
 import json
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from turns import MEAN, STD
 
 import segfeed
-from segfeed.batches.kernels.filling import fill_plain, make_recipe
+from segfeed.batches.kernels.filling import fill_plain, make_conversion
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.pair import StoredPairs
 from segfeed.plans.rows import ROW
@@ -25,7 +26,7 @@ _MEAN_LEVELS = 2.0  # how far decoders may differ on average, of 255
 
 @dataclass(frozen=True)
 class Found:
-    """Hold where a crop comes from, and how well it fits."""
+    """Where a crop comes from, and how well it fits."""
 
     sample: int
     top: int
@@ -48,10 +49,10 @@ class Referee:
         self._size, self._batch = crop_size, batch_size
         assert isinstance(source.legend, Legend)
         wanted = segfeed.Format().resolve("NHWC", "int32", source.legend.void)
-        self._recipe = make_recipe(wanted, crop_size[1], len(source.legend), source.legend.void)
+        self._conversion = make_conversion(wanted, crop_size[1], len(source.legend), source.legend.void)
 
     def check(self, shown: Path) -> str:
-        """Say in a sentence how the rows agree.
+        """Describe in a sentence how the rows agree.
 
         Raises:
             ValueError: they don't.
@@ -75,9 +76,9 @@ class Referee:
         if np.mean(levels) > _MEAN_LEVELS:
             raise ValueError(f"pixels differ by {np.mean(levels):.1f} levels of 255 on average")
         return (
-            f"{len(rows)} crops of a batch found in the files ({len({row[1:] for row in rows})} different windows): labels "
-            f"equal to segfeed's, pixels within {np.max(levels):.2f} levels of 255 (mean {np.mean(levels):.4f}); "
-            f"{facts['image_dtype']} and {facts['label_dtype']}"
+            f"{len(rows)} crops of a batch found in the files ({len({row[1:] for row in rows})} different windows): "
+            f"labels equal to segfeed's, pixels within {np.max(levels):.2f} levels of 255 (mean "
+            f"{np.mean(levels):.4f}); {facts['image_dtype']} and {facts['label_dtype']}"
         )
 
     def _find(self, image: npt.NDArray[np.float32]) -> Found:
@@ -102,5 +103,5 @@ class Referee:
         height, width = self._size
         row = np.array([(0, found.top, found.left, height, width, False)], ROW)
         images, labels = np.empty((1, height, width, 3), np.float32), np.empty((1, height, width), np.int32)
-        fill_plain(self._recipe, StoredPairs.of(self._pairs[found.sample]), row, images, labels)
+        fill_plain(self._conversion, StoredPairs.of(self._pairs[found.sample]), row, images, labels)
         return images[0], labels[0]

@@ -1,4 +1,4 @@
-"""The chart: pairs per second as horizontal bars, on a ground of its own, so that it reads in light and dark viewers."""
+"""The chart: pairs per second as horizontal bars, on a background of its own for light and dark viewers."""
 
 from pathlib import Path
 from typing import Any

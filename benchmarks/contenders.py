@@ -1,6 +1,7 @@
 """Contenders: processes that wait for their turn, so that rounds can alternate without warming up again.
 
-Who waits is stopped: threads that poll, and prefetching that goes on, would take time from whoever has the turn.
+A process that waits is stopped: threads that poll, and prefetching that goes on, would take time from the one that has
+the turn.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ class ContenderError(RuntimeError):
 
 @dataclass
 class Row:
-    """Hold one line of the table.
+    """One line of the table.
 
     Attributes:
         key: its name in results.json.
@@ -106,7 +107,7 @@ class Contender:
             self._process.wait()
 
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):  # it has died: whoever reads its answer will say why
+        with contextlib.suppress(ProcessLookupError):  # it has died: the reader of its answer will say why
             os.killpg(self._process.pid, number)
 
     def _answer(self, within_s: float) -> dict[str, Any]:
@@ -137,15 +138,15 @@ class Contender:
 
 
 def _as_installed() -> dict[str, str]:
-    """Give the environment in which Python keeps what it compiled, as pip does for whoever installs a package."""
+    """Return the environment in which Python keeps what it compiled, as pip does for a user who installs a package."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def run_once(module: str, job: Job, python: str) -> dict[str, Any]:
     """Run a module to its end in a fresh process, and read the JSON that it prints last."""
     done = subprocess.run(  # noqa: S603 - a module of this folder
-        [python, "-m", module, job.to_json()], cwd=HERE, env=_as_installed(), capture_output=True, text=True, check=False,
-        timeout=_READY_S,
+        [python, "-m", module, job.to_json()], cwd=HERE, env=_as_installed(), capture_output=True, text=True,
+        check=False, timeout=_READY_S,
     )  # fmt: skip
     if done.returncode:
         raise ContenderError((done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1][:300])

@@ -21,7 +21,7 @@ _SPARE_BYTES = 4 << 30
 
 
 def start(source: segfeed.Source, chosen: list[int], job: Job, work: Path, processes: int = 9) -> dict[str, Any]:
-    """Time `load` on an existing pack to the first batch, in fresh processes; one more comes first, so that all is in memory."""
+    """Time `load` on an existing pack to the first batch, in fresh processes, after one that warms the page cache."""
     root = layouts.repeat(source, chosen, START_PAIRS, work / "start")
     pairs = _pack(root, job)
     here = replace(job, root=str(root), options={})

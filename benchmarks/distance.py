@@ -1,8 +1,8 @@
 """The distance of two cores: how long a message from one to the other takes, beside what memory takes meanwhile.
 
-Cores of one chiplet share its way to memory, which is narrower than both of their own. A hypervisor moves virtual cores about, from
-one chiplet to two and back within seconds, and tells nobody; but messages between them then take several times as long.
-Short turns are sorted by that, so that what is compared met the same machine.
+Cores of one chiplet share its way to memory, which is narrower than both of their own. A hypervisor moves virtual
+cores about, from one chiplet to two and back within seconds, and tells nobody; but messages between them then take
+several times as long. Short turns are sorted by that, so that what is compared met the same machine.
 """
 
 import os
@@ -29,7 +29,7 @@ _LEAST_TURNS = 3  # fewer are not shown
 
 @dataclass(frozen=True)
 class ShortTurn:
-    """Hold one short turn: whose, its pairs per second, and the cores' distance in ns before and after it."""
+    """One short turn: whose, its pairs per second, and the cores' distance in ns before and after it."""
 
     key: str
     pairs_per_s: float
@@ -38,7 +38,7 @@ class ShortTurn:
 
     @property
     def where(self) -> str:
-        """Tell where the cores were: "near", "far", or "moved" where the distance changed meanwhile."""
+        """Where the cores were: "near", "far", or "moved" if the distance changed meanwhile."""
         near = [ns < NEAR_NS for ns in (self.before_ns, self.after_ns)]
         return "near" if all(near) else "moved" if any(near) else "far"
 
@@ -56,7 +56,7 @@ def take_turns(turns: dict[str, Callable[[float], float]], rounds: int) -> list[
 
 
 def can_measure() -> bool:
-    """Tell whether a distance means anything here: threads can be bound to cores, and there are just two of them."""
+    """Return whether a distance means anything here: threads can be bound to cores, and there are just two of them."""
     return hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) == 2
 
 

@@ -16,7 +16,7 @@ class InstallError(RuntimeError):
 
 
 def python_of(name: str, requirements: Sequence[Sequence[str]], needs: str = "") -> str:
-    """Give the interpreter of a peer's environment, making the environment first where it is missing or outdated.
+    """Return the interpreter of a peer's environment, making the environment first if it is missing or outdated.
 
     Args:
         name: the peer.

@@ -1,11 +1,11 @@
-"""Train on a GPU beside torchvision's DataLoader on the same files: images per second, and how long the GPU waits for data.
+"""Train on a GPU beside torchvision's DataLoader on the same files: images per second, and the GPU's waits for data.
 
     .venv/bin/python benchmarks/gpu.py [--data PATH] [--rounds 3] [--seconds 10] [--device cuda]
 
 A fully convolutional network over a ResNet-50 learns in bfloat16 from three feeds that take turns: one batch that never
-leaves the device, which is as fast as the network can learn; segfeed; torchvision and DataLoader, with the best number of
-workers and pinned memory. The GPU waits from the end of a step to the beginning of the next one, as its own events tell.
-The bus is measured without a network: bytes per second of segfeed's batches, beside copies of one pinned batch.
+leaves the device, which is as fast as the network can learn; segfeed; torchvision and DataLoader, with the best number
+of workers and pinned memory. The GPU waits from the end of a step to the beginning of the next one, as its own events
+tell. The bus is measured without a network: bytes per second of segfeed's batches, beside copies of one pinned batch.
 """
 
 import argparse
@@ -37,7 +37,7 @@ _SKIPPED = 5  # batches before the clock starts: kernels are chosen, and prefetc
 
 
 class Turn(NamedTuple):
-    """Hold what a turn of training gave: images per second, and the share of time in which the device waited."""
+    """What a turn of training gave: images per second, and the share of time in which the device waited."""
 
     images_per_s: float
     waiting: float
@@ -106,8 +106,8 @@ class Bottleneck(nn.Module):
         super().__init__()
         after = 4 * inner
         self.path = nn.Sequential(
-            *_normed(before, inner, 1, 1), nn.ReLU(inplace=True), *_normed(inner, inner, 3, stride), nn.ReLU(inplace=True),
-            *_normed(inner, after, 1, 1),
+            *_normed(before, inner, 1, 1), nn.ReLU(inplace=True),
+            *_normed(inner, inner, 3, stride), nn.ReLU(inplace=True), *_normed(inner, after, 1, 1),
         )  # fmt: skip
         self.shortcut = (
             nn.Sequential(*_normed(before, after, 1, stride)) if (before, stride) != (after, 1) else nn.Identity()
@@ -119,7 +119,7 @@ class Bottleneck(nn.Module):
 
 
 class FCN(nn.Module):
-    """Score images (N, 3, H, W) by a ResNet-50 and a 1 x 1 convolution, enlarged bilinearly: logits (N, classes, H, W)."""
+    """Logits (N, classes, H, W) of images (N, 3, H, W): a ResNet-50, a 1 x 1 convolution, bilinear enlargement."""
 
     def __init__(self, classes: int, width: int) -> None:
         super().__init__()
@@ -141,7 +141,7 @@ def _normed(before: int, after: int, size: int, stride: int) -> list[nn.Module]:
 
 
 def _learner(model: nn.Module, device: torch.device) -> Callable[[Tensor, Tensor], None]:
-    """Give a function that learns from one batch on the device, in bfloat16."""
+    """Return a function that learns from one batch on the device, in bfloat16."""
     model = model.to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
 
@@ -161,7 +161,7 @@ def _endless(feed: Any) -> Batches:
 
 
 def _torchvision(job: Job, workers: int, device: torch.device) -> Batches:
-    """Give batches as a careful user would: pinned, copied beside the computation, channels last, void as the loss wants it."""
+    """Yield batches as a careful user would: pinned, copied beside the computation, channels last, the loss's void."""
     for images, labels in open_loader(job, workers, pin_memory=device.type == "cuda"):
         there = images.to(device, non_blocking=True, memory_format=torch.channels_last)
         ids = labels.squeeze(1).to(device, non_blocking=True)
@@ -205,7 +205,7 @@ def _mark(device: torch.device) -> Any:
 
 
 def _between(first: Any, second: Any) -> float:
-    """Give the seconds between two marks."""
+    """Return the seconds between two marks."""
     return float(second - first) if isinstance(first, float) else float(first.elapsed_time(second)) / 1e3
 
 
@@ -215,7 +215,7 @@ def _wait(device: torch.device) -> None:
 
 
 def _bus(feed: Any, job: Job, device: torch.device) -> dict[str, float]:
-    """Measure the bus without a network: segfeed's batches to the end, and copies of one pinned batch; GB/s of bytes that cross."""
+    """Measure the bus without a network, in GB/s: segfeed's batches to the end, and copies of one pinned batch."""
     crossing = job.batch_size * job.crop_size[0] * job.crop_size[1] * 4  # images and labels, a byte each value
     pinned = torch.from_numpy(pin(crossing)) if device.type == "cuda" else torch.empty(crossing, dtype=torch.uint8)
 
@@ -239,7 +239,7 @@ def _bus(feed: Any, job: Job, device: torch.device) -> dict[str, float]:
 
 
 def _collect(turns: dict[str, list[Turn]]) -> dict[str, Any]:
-    """Give medians over the rounds, and ratios to the batch that stays on the device, each within its round."""
+    """Return medians over the rounds, and ratios to the batch that stays on the device, each within its round."""
     ceiling = next(iter(turns.values()))
     rows = {
         name: {

@@ -27,13 +27,14 @@ def pack_bytes(source: segfeed.Source, chosen: Sequence[int], at_least: int) -> 
 def repeat(source: segfeed.Source, chosen: Sequence[int], at_least: int, parent: Path) -> Path:
     """Lay out the chosen samples again and again, as ID_r000, ID_r001, ..., until there are enough.
 
-    Each file is copied once, and linked again and again: plain files, as a dataset has, of which few fill the page cache.
+    Each file is copied once, and linked again and again: plain files, as a dataset has, of which few fill the page
+    cache.
 
     Args:
         source: where the files lie.
         chosen: which samples.
         at_least: how many pairs there shall be.
-        parent: where VOCdevkit/VOC2012 is made; left as it is where it exists.
+        parent: where VOCdevkit/VOC2012 is made; left as it is if it exists.
 
     Returns:
         root: the VOC2012 folder.
@@ -63,7 +64,7 @@ def repeat(source: segfeed.Source, chosen: Sequence[int], at_least: int, parent:
 
 
 def shrink(source: segfeed.Source, chosen: Sequence[int], factor: int, parent: Path) -> segfeed.Source:
-    """Write smaller pictures of the chosen samples, for a disk with too little room for full ones."""
+    """Write smaller pictures of the chosen samples, for a disk with too little space for full ones."""
     root = parent / "VOC2012"
     for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (root / folder).mkdir(parents=True, exist_ok=True)

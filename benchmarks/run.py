@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/run.py [--data PATH] [--rounds 5] [--out DIR] [--peers a,b,...]
 
-Peers run in environments of their own (`.venv-bench/`), made when they are first needed. A peer that cannot be installed
-is named in the table with the reason.
+Peers run in environments of their own (`.venv-bench/`), made when they are first needed. A peer that cannot be
+installed is named in the table with the reason.
 """
 
 import argparse
@@ -111,7 +111,7 @@ def _own_rows(pack_bytes: int) -> list[Row]:
         ),
         Row(
             "stream", "streaming stores, float32 + int32", "floor", "own.floor", {"kind": "stream"},
-            about="Threads that write as many bytes past the caches, out of one line that stays in cache: what memory takes.",
+            about="Threads that write as many bytes past the caches, from one line in cache: what memory takes.",
         ),
         Row(
             "copy", "copy, uint8 + uint8", "floor", "own.floor", {"kind": "copy", "pack_bytes": pack_bytes},
@@ -119,16 +119,20 @@ def _own_rows(pack_bytes: int) -> list[Row]:
         ),
         Row(
             "kernel", "segfeed's kernel, nothing else", "floor", "own.kernel", {}, ("stream",),
-            "Threads that fill batches of their own from the pack: nothing is planned, shared out, waited for or handed over.",
+            "Threads that fill batches of their own from the pack: nothing is planned, shared out, waited for or "
+            "handed over.",
         ),
         Row(
             "warm", "segfeed", "segfeed", "own.warm", {}, ("fill", "stream", "kernel"),
             "`segfeed.load` on an existing pack, iterated to the end; compiled kernels, slots and page cache warm.",
         ),
-        Row("warm-nchw", "segfeed, NCHW", "segfeed", "own.warm", {"layout": "NCHW"}, ("fill", "stream"), 'The same with layout="NCHW".'),
         Row(
-            "warm-uint8", "segfeed, uint8", "segfeed", "own.warm", {"dtype": "uint8", "label_dtype": "uint8"}, ("copy",),
-            'The same with dtype="uint8", label_dtype="uint8": nothing is normalised.',
+            "warm-nchw", "segfeed, NCHW", "segfeed", "own.warm", {"layout": "NCHW"}, ("fill", "stream"),
+            'The same with layout="NCHW".',
+        ),
+        Row(
+            "warm-uint8", "segfeed, uint8", "segfeed", "own.warm", {"dtype": "uint8", "label_dtype": "uint8"},
+            ("copy",), 'The same with dtype="uint8", label_dtype="uint8": nothing is normalised.',
         ),
         Row(
             "decode", "decode, nothing else", "files", "own.decoding", {"kind": "bare"},
@@ -136,18 +140,21 @@ def _own_rows(pack_bytes: int) -> list[Row]:
         ),
         Row(
             "disk", "write, nothing else", "files", "own.decoding", {"kind": "disk"}, ("decode",),
-            "One decoded pair, written as often as there are pairs and brought to the disk: no pack can be made faster on this disk. "
-            "Here and in the two other rows that write, a turn does it twice and counts the second time: in the first, a virtual "
-            "machine takes the page cache's memory back from its host, which can cost more than all the writing.",
+            "One decoded pair, written as often as there are pairs and brought to the disk: no pack can be made faster "
+            "on this disk. Here and in the two other rows that write, a turn does it twice and counts the second time: "
+            "in the first, a virtual machine takes the page cache's memory back from its host, which can cost more "
+            "than all the writing.",
         ),
         Row(
             "written", "decode and write, nothing else", "files", "own.decoding", {"kind": "written"}, ("decode",),
-            "Both at once: threads decode and write the pixels, which are brought to the disk meanwhile; nothing is hashed, checked or counted.",
+            "Both at once: threads decode and write the pixels, which are brought to the disk meanwhile; nothing is "
+            "hashed, checked or counted.",
         ),
         Row(
             "photos", "photos decoded and cut, no masks", "files", "own.decoding", {"kind": "photos"}, ("decode",),
-            "Threads that read and decode the photos alone (simplejpeg) and fill crops of them, float32, with constant labels: "
-            "nothing is planned, unpacked, looked up or handed over. What this JPEG decoder leaves to any exact loader.",
+            "Threads that read and decode the photos alone (simplejpeg) and fill crops of them, float32, with constant "
+            "labels: nothing is planned, unpacked, looked up or handed over. What this JPEG decoder leaves to any "
+            "exact loader.",
         ),
         Row(
             "cold", "segfeed without a pack", "files", "own.decoding", {"kind": "cold"}, ("decode", "photos"),
@@ -175,7 +182,7 @@ def _peer_row(name: str) -> Row:
 
 
 def _take_turns(rows: dict[str, Row], job: Job, referee: Referee, work: Path, rounds: int) -> list[distance.ShortTurn]:
-    """Start everybody, then let them take turns: A B C, A B C, ...; then some take short ones, where cores may move about."""
+    """Start all, then let them take turns: A B C, A B C, ...; then some take short ones, in which cores may move."""
     running: dict[str, Contender] = {}
     try:
         for row in rows.values():

@@ -21,15 +21,15 @@ GROUPS = {
     "peer": "Peers",
 }
 _SHORT_TURNS = (
-    "Short turns, sorted by how long a message from one core to the other takes right before and right after them. Near cores "
-    "share a chiplet, and its way to memory; where the hypervisor has put them apart, each has its own. Turns during which "
-    "they moved are left out. A ratio is of two medians."
+    "Short turns, sorted by how long a message from one core to the other takes right before and right after them. "
+    "Near cores share a chiplet, and its way to memory; where the hypervisor has put them apart, each has its own. "
+    "Turns during which they moved are left out. A ratio is of two medians."
 )
 Results = dict[str, Any]
 
 
 def median(row: Row) -> float:
-    """Give a row's median pairs per second."""
+    """Return a row's median pairs per second."""
     return statistics.median(row.rounds)
 
 
@@ -37,8 +37,8 @@ def ratios(row: Row, rows: dict[str, Row]) -> dict[str, float]:
     """Compare a row with others: the median over rounds, each compared within itself.
 
     Returns:
-        ratios: by the other's key; for a peer, how many times as fast segfeed is; for the others, which part of that row is
-            reached.
+        ratios: by the other's key; for a peer, how many times as fast segfeed is; for the others, which part of that
+            row is reached.
     """
     measured = [rows[key] for key in row.against if key in rows and rows[key].rounds] if row.rounds else []
     return {other.key: round(_ratio(row, other), 2) for other in measured}
@@ -131,8 +131,8 @@ def _markdown(results: Results) -> str:
         "# segfeed beside its peers",
         "",
         (
-            f"{found['cpu']}, {found['cores']} cores, {found['memory_gib']} GiB, {found['system']}, Python {found['python']}; {versions}. "
-            f"Load when it began: {found['load_at_start']}."
+            f"{found['cpu']}, {found['cores']} cores, {found['memory_gib']} GiB, {found['system']}, Python "
+            f"{found['python']}; {versions}. Load when it began: {found['load_at_start']}."
         ),
         f"Command: `{found['command']}`.",
         "",
@@ -154,15 +154,15 @@ def _markdown(results: Results) -> str:
 
 
 def _task(job: dict[str, Any]) -> str:
-    """Say what everybody had to do, and how it was timed."""
+    """Describe what every row had to do, and how it was timed."""
     height, width = job["crop_size"]
     return (
-        f"Data: {job['data']}: {job['distinct']} pairs at least as large as the crop, repeated to {job['pairs']:,}; random "
-        f"crops of {height} x {width}, batches of {job['batch_size']}, float32 normalised NHWC and int32 labels unless a "
-        f"row says otherwise, {job['workers']} threads or workers. {job['rounds']} rounds; in each, every row had one turn of "
-        f"at least {job['seconds']:g} s, in this order. Medians; ratios are taken within a round. All files are in the page "
-        f"cache. Who has no turn is stopped (SIGSTOP). segfeed's turns are whole epochs, begin and end included; peers are timed while they run, after their "
-        f"first batches."
+        f"Data: {job['data']}: {job['distinct']} pairs at least as large as the crop, repeated to {job['pairs']:,}; "
+        f"random crops of {height} x {width}, batches of {job['batch_size']}, float32 normalised NHWC and int32 labels "
+        f"unless a row says otherwise, {job['workers']} threads or workers. {job['rounds']} rounds; in each, every row "
+        f"had one turn of at least {job['seconds']:g} s, in this order. Medians; ratios are taken within a round. All "
+        "files are in the page cache. Who has no turn is stopped (SIGSTOP). segfeed's turns are whole epochs, begin "
+        f"and end included; peers are timed while they run, after their first batches."
     )
 
 
@@ -211,15 +211,15 @@ def _cost_lines(costs: dict[str, Any]) -> list[str]:
     lines = []
     if (start := costs.get("start")) is not None:
         lines.append(
-            f"start: {start['median_s']:.2f} s from `load` on an existing pack of {start['pairs']:,} pairs to the first "
-            f"batch, in a fresh process after `import segfeed` (median of {start['processes']} processes, the slowest "
-            f"{max(start['all_s']):.2f} s; one before them, not counted: {start['uncounted_s']:.2f} s)"
+            f"start: {start['median_s']:.2f} s from `load` on an existing pack of {start['pairs']:,} pairs to the "
+            f"first batch, in a fresh process after `import segfeed` (median of {start['processes']} processes, the "
+            f"slowest {max(start['all_s']):.2f} s; one before them, not counted: {start['uncounted_s']:.2f} s)"
         )
     for each in costs.get("memory", ()):
         note = f" ({each['note']})" if each.get("note") else ""
         lines.append(
-            f"memory: {each['private_mib']:.0f} MiB private (anonymous) while iterating over {each['pairs']:,} pairs{note}, "
-            f"above the {each['interpreter_mib']:.0f} MiB of the interpreter after import, and besides "
+            f"memory: {each['private_mib']:.0f} MiB private (anonymous) while iterating over {each['pairs']:,} "
+            f"pairs{note}, above the {each['interpreter_mib']:.0f} MiB of the interpreter after import, and besides "
             f"{each['slots_mib']:.0f} MiB of slots"
         )
     if (plan := costs.get("plan_rows")) is not None:

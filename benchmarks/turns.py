@@ -1,7 +1,8 @@
 """Turns: what runs in a contender's own process, and how it is timed. Needs NumPy alone.
 
 A contender gets a job (JSON) as its only argument, warms up, and says that it is ready. Each line on its standard input
-is then a turn, and says how long at least: it runs, and answers with pairs and seconds. What frameworks print goes to standard error.
+is then a turn, and says how long at least: it runs, and answers with pairs and seconds. What frameworks print goes to
+standard error.
 """
 
 import json
@@ -26,7 +27,7 @@ STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 @dataclass(frozen=True)
 class Job:
-    """Hold what every contender has to do.
+    """What every contender has to do.
 
     Attributes:
         root: a VOC dataset's folder (JPEGImages, SegmentationClass, ImageSets/Segmentation/train.txt).
@@ -69,17 +70,17 @@ class Job:
         return (Path(self.root) / "ImageSets/Segmentation/train.txt").read_text().split()
 
     def photo(self, key: str) -> str:
-        """Give a photo's path."""
+        """Return a photo's path."""
         return f"{self.root}/JPEGImages/{key}.jpg"
 
     def mask(self, key: str) -> str:
-        """Give a mask's path."""
+        """Return a mask's path."""
         return f"{self.root}/SegmentationClass/{key}.png"
 
 
 @dataclass(frozen=True)
 class Feed:
-    """Hold a peer's pipeline.
+    """A peer's pipeline.
 
     Attributes:
         batches: begins to iterate; ends with an epoch, or never.

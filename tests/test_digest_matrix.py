@@ -1,7 +1,7 @@
-"""One run, however it is cut: threads x ranks x a resume at every batch x cold and warm give the same bytes in the same order.
+"""One run, however it is cut: threads x ranks x a resume at every batch x cold and warm give the same bytes in order.
 
-Digests are compared in order and never sorted: the right samples in another order are another run. What is expected comes
-from the plan's rows and five lines of NumPy, not from a loader.
+Digests are compared in order and never sorted: the right samples in another order are another run. What is expected
+comes from the plan's rows and five lines of NumPy, not from a loader.
 """
 
 import hashlib
@@ -70,7 +70,7 @@ def expected(readers):
 
 
 class Run:
-    """Be a run on some threads and ranks: it delivers, stops, and goes on elsewhere."""
+    """A run on some threads and ranks: it delivers, stops, and goes on elsewhere."""
 
     def __init__(self, reader, threads, world, state=None):
         self.loaders = [
@@ -81,7 +81,7 @@ class Run:
                 loader.load_state_dict(json.loads(state))
 
     def deliver(self, count):
-        """Give the digests of the next `count` batches, the ranks' slices joined in the order of ranks; and the state."""
+        """Return the digests of the next `count` batches, the ranks' slices joined in order; and the state."""
         found, epochs = [], []
         while len(found) < count:
             epochs = epochs or [iter(loader) for loader in self.loaders]

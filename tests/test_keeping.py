@@ -1,4 +1,4 @@
-"""Keeping: whoever keeps batches, or views of them, keeps their bytes, while the loader goes on and reuses the rest."""
+"""Batches that are kept, or views of them, keep their bytes while the loader goes on and reuses the rest."""
 
 import gc
 import hashlib
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from segfeed.batches.batch_format import BatchFormat
-from segfeed.batches.kernels.filling import load_compiled, make_recipe
+from segfeed.batches.kernels.filling import load_compiled, make_conversion
 from segfeed.batches.loader import Loader
 from segfeed.feed import scan
 from segfeed.packs.pack import make_pack
@@ -66,7 +66,7 @@ def _readers(tmp_path_factory, write_voc):
     sizes = [(20 + n % 9, 22 + n % 7) for n in range(40)]
     source = scan(write_voc(tmp_path_factory.mktemp("kept") / "VOC2012", {"train": sizes}))
     for wanted in FORMATS.values():
-        load_compiled(make_recipe(wanted, SIDE, len(source.legend), 255))
+        load_compiled(make_conversion(wanted, SIDE, len(source.legend), 255))
     return {"source": source, "pack": make_pack(source)}
 
 
@@ -91,7 +91,7 @@ def digest_of(batch):
 
 
 def places_of(batch):
-    """Give the addresses of a batch's images and labels."""
+    """Return the addresses of a batch's images and labels."""
     return batch.images.ctypes.data, batch.labels.ctypes.data
 
 

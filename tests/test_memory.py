@@ -64,7 +64,7 @@ ITERATE = """
 reader = Pack(Path(sys.argv[3])) if sys.argv[3:] else source
 plan = Plan(reader.sizes, 20, Draw((64, 64), flip=True))
 loader = Loader(reader, plan, threads=2)
-load_compiled(loader._recipe)  # or the kernels' own memory would count where the epoch is long enough for them
+load_compiled(loader._conversion)  # or the kernels' own memory would count where the epoch is long enough for them
 with Watch() as watch:
     for images, labels in loader:
         pass
@@ -81,7 +81,7 @@ print(json.dumps([watch.most, str(pack.folder)]))
 
 @pytest.fixture(scope="module", name="roots")
 def _roots(tmp_path_factory):
-    """Give the same 20 pairs of noise under 200 and under 4,000 names."""
+    """Return the same 20 pairs of noise under 200 and under 4,000 names."""
     folder, random = tmp_path_factory.mktemp("many"), np.random.default_rng(0)
     for n in range(20):
         photo = random.integers(0, 256, (SIDE // 8, SIDE // 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)

@@ -1,4 +1,4 @@
-"""From files: bare parallel decoding, the same written to the disk, photos alone, segfeed without a pack, the making of a pack."""
+"""From files: bare parallel decoding, also written to the disk, photos alone, segfeed without a pack, packing."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from turns import Job, Turn, serve_turn
 
 import segfeed
 from segfeed.batches.batch_format import BatchFormat
-from segfeed.batches.kernels.filling import fill, load_compiled, make_recipe
+from segfeed.batches.kernels.filling import fill, load_compiled, make_conversion
 from segfeed.pixels.pair import Pair, StoredPairs
 from segfeed.plans.rows import ROW
 
@@ -113,8 +113,8 @@ def _photos(job: Job) -> Turn:
     photos = [Path(job.photo(key)) for key in job.ids]
     sizes = np.array([simplejpeg.decode_jpeg_header(path.read_bytes())[:2] for path in photos])
     places = np.random.default_rng(0).integers(0, sizes - job.crop_size + 1)
-    recipe = make_recipe(BatchFormat(layout="NHWC", label_dtype="int32", void=255), width, 21, 255)
-    load_compiled(recipe)
+    conversion = make_conversion(BatchFormat(layout="NHWC", label_dtype="int32", void=255), width, 21, 255)
+    load_compiled(conversion)
 
     def part(mine: npt.NDArray[np.int64]) -> Callable[[], None]:
         memory = np.zeros(4 * int(sizes.prod(axis=1).max()), np.uint8)
@@ -129,7 +129,7 @@ def _photos(job: Job) -> Turn:
                 simplejpeg.decode_jpeg(photos[photo].read_bytes(), "RGB", strict=True, buffer=pair.image)
                 row = np.array([(photo, *places[photo], height, width, False)], ROW)
                 place = slice(n % job.batch_size, n % job.batch_size + 1)
-                fill(recipe, StoredPairs.of(pair), row, images[place], labels[place])
+                fill(conversion, StoredPairs.of(pair), row, images[place], labels[place])
 
         return work
 

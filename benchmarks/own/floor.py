@@ -9,7 +9,7 @@ import numpy.typing as npt
 from numba import njit
 from turns import Job, serve_turn
 
-from segfeed.batches.kernels.streaming import settle, stream_bytes
+from segfeed.batches.kernels.streaming import order_stores, pointer_to, store_line
 from segfeed.system.slots import Pool
 
 Batch = Callable[[], None]
@@ -74,8 +74,8 @@ def _streamer(pixels: int) -> Batch:
 @njit(nogil=True)
 def _stream(line: npt.NDArray[np.uint8], target: npt.NDArray[np.uint8]) -> None:
     for place in range(0, len(target), len(line)):
-        stream_bytes(target, place, line, 0, len(line))
-    settle()
+        store_line((pointer_to(target, place),), 0, pointer_to(line, 0), len(line), None)
+    order_stores()
 
 
 def _copier(source: npt.NDArray[np.uint8], size: int) -> Batch:

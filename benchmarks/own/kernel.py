@@ -1,4 +1,4 @@
-"""segfeed's kernel alone: threads that fill batches of their own from a pack. Nothing is planned, shared out or handed over."""
+"""segfeed's kernel alone: threads that fill batches of their own from a pack, without plan, sharing or hand-over."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from own.warm import open_train
 from turns import Job, serve_turn
 
 import segfeed
-from segfeed.batches.readers import fill_rows, recipe_for
+from segfeed.batches.readers import conversion_for, fill_rows
 from segfeed.plans.rows import Rows
 from segfeed.system.slots import Pool
 
@@ -41,8 +41,8 @@ def _filler(train: segfeed.Loader, steps: Sequence[Rows]) -> Batch:
         )
         for _ in range(_SLOTS)
     )
-    recipe, batches = recipe_for(train.format, train.reader.legend, width), cycle(steps)
-    return lambda: fill_rows(train.reader, recipe, next(batches), *next(slots))
+    conversion, batches = conversion_for(train.format, train.reader.legend, width), cycle(steps)
+    return lambda: fill_rows(train.reader, conversion, next(batches), *next(slots))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Private memory while iterating: anonymous memory above the interpreter's own after `import segfeed`, less the slots."""
+"""Private memory while iterating: anonymous memory above that after `import segfeed`, less the slots."""
 
 import json
 from pathlib import Path

@@ -44,7 +44,7 @@ def open_train(job: Job) -> segfeed.Loader:
 
 
 def warm_up(train: segfeed.Loader, epochs: int = 3) -> None:
-    """Wait until the compiled kernels serve this format, then run some epochs: slots, page cache and mapping get warm."""
+    """Load the compiled kernel for this format, then run some epochs: slots, page cache and mapping get warm."""
     train.warm_up()
     for _ in range(epochs):
         for _batch in train:

@@ -18,11 +18,11 @@ REQUIREMENTS = [
 ]
 NEEDS = "it is built from source and needs a C++ compiler, pkg-config and the headers of OpenCV and libturbojpeg"
 ABOUT = (
-    "Photo and labels decoded into one .beton beforehand, not charged; os_cache; random order. FFCV has no crop for pairs, "
-    "so two compiled parallel operations were written for it: one that crops and normalises while reading the mapped file "
-    "(cut=reading), one that follows FFCV's own decoder (cut=decoded). Operations share no draw: a window's place depends "
-    "on the sample alone and is the same in every epoch. NHWC float32, int32, left as NumPy arrays; batch memory is "
-    "overwritten while the consumer may hold it."
+    "Photo and labels decoded into one .beton beforehand, not charged; os_cache; random order. FFCV has no crop for "
+    "pairs, so two compiled parallel operations were written for it: one that crops and normalises while reading the "
+    "mapped file (cut=reading), one that follows FFCV's own decoder (cut=decoded). Operations share no draw: a "
+    "window's place depends on the sample alone and is the same in every epoch. NHWC float32, int32, left as NumPy "
+    "arrays; batch memory is overwritten while the consumer may hold it."
 )
 _HEAD_BYTES = 4  # height and width, big-endian
 VARIANTS = ({"cut": "reading"}, {"cut": "decoded"})
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 class _Pairs:
-    """Give record n: height, width, image bytes, label bytes, and zeros up to the largest pair's size."""
+    """Return record n: height, width, image bytes, label bytes, and zeros up to the largest pair's size."""
 
     def __init__(self, job: Job) -> None:
         self._job, self._ids = job, job.ids

@@ -26,7 +26,7 @@ class PairReader:
         self._size = height, width
 
     def read(self, key: str) -> tuple[Any, Any]:
-        """Give a random crop: float32 (H, W, 3) and int32 (H, W), or both uint8."""
+        """Return a random crop: float32 (H, W, 3) and int32 (H, W), or both uint8."""
         image = simplejpeg.decode_jpeg(Path(self._job.photo(key)).read_bytes())
         labels = np.array(Image.open(self._job.mask(key)))
         (height, width), (tall, wide) = self._size, labels.shape

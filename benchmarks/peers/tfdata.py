@@ -12,8 +12,9 @@ AGAINST = ("warm", "cold", "stream")
 REQUIREMENTS = [["tensorflow-cpu", "pillow", "numpy"]]
 ABOUT = (
     "Photos as float32 and labels as int32 in memory before the clock starts; shuffle, crop, batch(drop_remainder), "
-    "prefetch, all AUTOTUNE, endless. Tried: tf.image.random_crop of both concatenated (the book's), a paired crop of dataset "
-    "elements, and a paired crop straight out of the preloaded tensor. NHWC float32, int32; tensors are not converted."
+    "prefetch, all AUTOTUNE, endless. Tried: tf.image.random_crop of both concatenated (the book's), a paired crop of "
+    "dataset elements, and a paired crop straight out of the preloaded tensor. NHWC float32, int32; tensors are not "
+    "converted."
 )
 VARIANTS = ({"crop": "concat"}, {"crop": "element"}, {"crop": "tensor"})
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from segfeed import BatchFormat, Draw, Plan, make_pack, scan
-from segfeed.batches.readers import _Memory, fill_rows, recipe_for
+from segfeed.batches.readers import _Memory, conversion_for, fill_rows
 from segfeed.errors import PhotoError
 from segfeed.pixels.pair import Pair
 from segfeed.plans.rows import ROW
@@ -23,7 +23,7 @@ def _source(request, tmp_path, write_voc):
 
 def filled(reader, rows):
     images, labels = np.full((len(rows), *CANVAS, 3), 7, np.float32), np.full((len(rows), *CANVAS), 7, np.int32)
-    fill_rows(reader, recipe_for(BatchFormat(), reader.legend, CANVAS[1]), rows, images, labels)
+    fill_rows(reader, conversion_for(BatchFormat(), reader.legend, CANVAS[1]), rows, images, labels)
     return images.tobytes(), labels.tobytes()
 
 
@@ -74,5 +74,6 @@ def test_a_photo_of_another_size_than_when_it_was_scanned_is_refused(source, tmp
     photo = Path(source.samples[0].photo.path)
     other = write_voc(tmp_path / "other", {"train": [(21, 30)]}, suffix=photo.suffix)
     photo.write_bytes((other / "JPEGImages" / photo.name).read_bytes())
-    with pytest.raises(PhotoError, match=r"30 x 21 px .* where 30 x 20 were expected"):
+    with pytest.raises(PhotoError) as caught:
         filled(source, np.array([(0, 0, 0, *CANVAS, False)], ROW))
+    assert all(size in str(caught.value) for size in ("30 x 21 px", "30 x 20"))

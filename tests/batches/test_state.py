@@ -1,4 +1,4 @@
-"""States: what fits a loader stands where it says; whatever does not is refused by name."""
+"""States: one that fits a loader says where it stands; one that does not is refused, and each difference is named."""
 
 import json
 
@@ -27,33 +27,57 @@ def test_every_step_of_any_epoch_comes_back(step):
     assert read(epoch=2**62, position=step * BATCH_SIZE) == Position(2**62, step)
 
 
+EXPECTED = "what state_dict() of this version returns"
+
+
+def refusal(state: object) -> StateError:
+    with pytest.raises(StateError) as caught:
+        read_state(state, OWN, BATCH_SIZE, STEPS)
+    assert caught.value.where == "state"
+    return caught.value
+
+
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "found"),
     [
-        ({"samples": "c"}, rf"samples \(saved c, here {'a' * 64}\)"),
-        ({"plan": "c", "plan_options": {"seed": 1, "shuffle": True}}, r"run: seed \(saved 1, here 0\); resume"),
-        ({"plan_options": [1]}, r"seed \(saved None, here 0\); shuffle \(saved None, here True\)"),
-        ({"plan": "c"}, r"plan \(its digest does not fit its own options: the state is damaged\)"),
-        ({"version": 2}, r"version \(saved 2, here 1\)"),
-        ({"samples": "c" * 300}, r"samples \(saved c{12}, here"),
-        ({"position": 20}, "position 20 is not the start of one of 5 batches of 4"),
-        ({"position": 3}, "position 3 is not the start"),
-        *(({"position": wrong}, "position is .*; expected a whole number") for wrong in (-4, 4.0, True, None, "4")),
-        *(({"epoch": wrong}, "epoch is .*; expected a whole number") for wrong in (-1, 1.0, False, None, 2**62 + 1)),
+        ({"samples": "c"}, f"samples (saved c, here {'a' * 64})"),
+        ({"plan": "c", "plan_options": {"seed": 1, "shuffle": True}}, "seed (saved 1, here 0)"),
+        ({"plan_options": [1]}, "seed (saved None, here 0); shuffle (saved None, here True)"),
+        ({"plan": "c"}, "plan (its digest does not fit its own options: the state is damaged)"),
+        ({"version": 2}, "version (saved 2, here 1)"),
+        ({"samples": "c" * 300}, f"samples (saved {'c' * 12}, here {'a' * 64})"),
     ],
 )
-def test_what_differs_is_named(changed, said):
-    with pytest.raises(StateError, match=said):
-        read(**changed)
+def test_what_differs_is_named(changed, found):
+    error = refusal(OWN | changed)
+    assert (error.found, error.remedy) == (f"taken from another run: {found}", "resume with the same data and options")
+
+
+@pytest.mark.parametrize("position", [20, 3])
+def test_a_position_between_batches_is_refused(position):
+    error = refusal(OWN | {"position": position})
+    assert (error.found, error.expected) == (f"position {position}", "the start of one of 5 batches of 4")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        *(("position", wrong) for wrong in (-4, 4.0, True, None, "4")),
+        *(("epoch", wrong) for wrong in (-1, 1.0, False, None, 2**62 + 1)),
+    ],
+)
+def test_an_epoch_or_position_that_is_not_a_whole_number_is_refused(name, wrong):
+    error = refusal(OWN | {name: wrong})
+    assert (error.found, error.expected) == (f"{name} {wrong!r}", "a whole number from 0 to 2**62")
 
 
 @pytest.mark.parametrize("name", OWN)
 def test_what_is_lacking_is_named(name):
-    with pytest.raises(StateError, match=f"lacks {name};"):
-        read_state({field: value for field, value in OWN.items() if field != name}, OWN, BATCH_SIZE, STEPS)
+    error = refusal({field: value for field, value in OWN.items() if field != name})
+    assert (error.found, error.expected) == (f"no {name}", EXPECTED)
 
 
 @pytest.mark.parametrize("state", [None, [], "state", 3], ids=repr)
-def test_what_is_no_state_is_refused(state):
-    with pytest.raises(StateError, match="is no state"):
-        read_state(state, OWN, BATCH_SIZE, STEPS)
+def test_what_is_not_a_state_is_refused(state):
+    error = refusal(state)
+    assert (error.found, error.expected) == (repr(state), EXPECTED)

@@ -7,5 +7,5 @@ EXHAUSTIVE = os.environ.get("SEGFEED_EXHAUSTIVE") == "1"
 
 
 def every(nth: int) -> int:
-    """Give the step of a sweep: 1 where it shall be exhaustive."""
+    """Return the step of a sweep: 1 if it is to be exhaustive."""
     return 1 if EXHAUSTIVE else nth

@@ -1,4 +1,4 @@
-"""What the fault tests share: a process that forks, a folder in memory, and a tally of the faults that were injected."""
+"""What the fault tests share: a process that forks, a folder in memory, a tally of injected faults."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def tally():
-    """Give a function that counts faults: tally(what, how many)."""
+    """Return a function that counts faults: tally(what, how many)."""
 
     def count(what: str, number: int) -> None:
         assert number > 0, f"no fault of this kind was injected: {what}"
@@ -52,7 +52,7 @@ def forks() -> Iterator[Forks]:
 
 @pytest.fixture
 def room() -> Iterator[Path]:
-    """Give an empty folder, in memory where the system has room there: thousands of syncs need no disk."""
+    """Return an empty folder, in memory if the system has space there: thousands of syncs need no disk."""
     memory = Path("/dev/shm")  # noqa: S108 - only the place
     folder = Path(tempfile.mkdtemp(prefix="segfeed-faults-", dir=memory if os.access(memory, os.W_OK) else None))
     folder.chmod(0o755)
@@ -62,7 +62,7 @@ def room() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def tiny_root(tmp_path_factory: pytest.TempPathFactory, write_voc) -> Path:
-    """Give a VOC folder of 3 train pairs, two record batches of them in these tests, and 2 val pairs."""
+    """Return a VOC folder of 3 train pairs, two record batches of them in these tests, and 2 val pairs."""
     return write_voc(
         tmp_path_factory.mktemp("tiny") / "VOC2012", {"train": [(6, 8), (5, 9), (7, 4)], "val": [(6, 8), (3, 3)]}
     )

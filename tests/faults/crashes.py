@@ -1,9 +1,10 @@
-"""What a disk may hold after a crash: everything that was written since the last fsync may be lost, in any of several ways.
+"""What a disk may hold after a crash: all that was written since the last fsync may be lost, in one of several ways.
 
 The calls of one undisturbed run, as `faults.layer` records them, are replayed on a model of a disk: a file's bytes are
 safe once the file was synced, a name in a folder once that folder was. After each call the power may fail.
 
-Source: "Atomic Commit In SQLite", section on testing; Pillai et al., "All File Systems Are Not Created Equal" (OSDI 2014).
+Source: "Atomic Commit In SQLite", section on testing; Pillai et al., "All File Systems Are Not Created Equal" (OSDI
+2014).
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ Tree = dict[str, bytes | None]
 
 @dataclass(eq=False)
 class File:
-    """Hold a file's bytes as a process sees them, and as the disk is sure to have them."""
+    """A file's bytes as a process sees them, and as the disk is sure to have them."""
 
     now: bytes = b""
     disk: bytes = b""
@@ -25,7 +26,7 @@ class File:
 
 @dataclass(eq=False)
 class Folder:
-    """Hold a folder's names, in the same two ways."""
+    """A folder's names, in the same two ways."""
 
     now: "dict[str, File | Folder]" = field(default_factory=dict)
     disk: "dict[str, File | Folder]" = field(default_factory=dict)

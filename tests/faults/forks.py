@@ -24,7 +24,7 @@ PATIENCE_S = 600 if EXHAUSTIVE else 60
 
 @dataclass(frozen=True)
 class Outcome:
-    """Hold what became of a job.
+    """What became of a job.
 
     Attributes:
         status: exit status; -9 where the child was killed.
@@ -36,12 +36,12 @@ class Outcome:
 
     @property
     def error(self) -> str:
-        """Give the name of the exception, "" where there was none."""
+        """Return the name of the exception, "" if there was none."""
         return str(self.answer.get("error", ""))
 
     @property
     def message(self) -> str:
-        """Give the exception's message."""
+        """Return the exception's message."""
         return str(self.answer.get("message", ""))
 
 

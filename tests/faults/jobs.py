@@ -40,7 +40,7 @@ OPTIONS: dict[str, Any] = {"batch_size": 2, "crop_size": (8, 8), "splits": ("tra
 def prepare() -> None:
     """Set up a process for tiny datasets, and import now what every job would import by itself."""
     writer.BATCH_PAIRS = 2  # several record batches of a few pairs
-    packs._SETTLED_NS = -(10**18)  # files that were written just now count as settled, so that stamps are recorded
+    packs._RECENT_NS = -(10**18)  # files that were written just now count as settled, so that stamps are recorded
     storage.check_space = lambda *_: None  # a full disk is found by writing, not by looking
     sample.PAIRS, sample.TEST_PHOTOS, sample.SHAPES = 1, 1, (((20, 30), 100),)
     for module in FORMATS.values():
@@ -148,7 +148,7 @@ def files(folder: str) -> dict[str, Any]:
 
 
 def remove(path: str) -> dict[str, Any]:
-    """Remove a file or folder that only this process sees, where it is there."""
+    """Remove a file or folder that only this process sees, if it exists."""
     if os.path.isdir(path):
         shutil.rmtree(path)
     else:
@@ -169,7 +169,7 @@ def pack_with_few_files(root: str, cache: str, limit: int) -> dict[str, Any]:
 
 
 def fail_often(root: str, cache: str, times: int) -> dict[str, Any]:
-    """Fail to pack again and again, by a mask and by the disk; give (files, threads) held after two times and after all."""
+    """Fail to pack again and again, by mask and by disk; return (files, threads) held after two times and after all."""
     sound = scan(root, "train", format="voc")
     masks_of_photos = replace(sound, samples=tuple(replace(one, mask=one.photo) for one in sound.samples))
 

@@ -22,7 +22,7 @@ WRITERS = ("open", "write", "pwrite", "fsync", "close", "rename", "mkdir", "utim
 
 @dataclass
 class Fault:
-    """Say what shall happen, and at which call.
+    """What is to happen, and at which call.
 
     Attributes:
         kind: "none", "kill" (before the call), "tear" (half a write is done, then killed), "fail" (the call fails),
@@ -131,12 +131,12 @@ class Layer:
             raise OSError(fault.code, os.strerror(fault.code), path)
 
     def is_torn(self) -> bool:
-        """Tell whether the write that comes is to be killed half way: the first one from the numbered call on."""
+        """Return whether the next write is to be killed half way: the first one from the numbered call on."""
         return self.fault.kind == "tear" and len(self.kinds) >= self.fault.at
 
 
 class Watched:
-    """Be a file that is written through the layer."""
+    """A file that is written through the layer."""
 
     def __init__(self, file: Any, path: str, layer: Layer) -> None:
         self._file, self._path, self._layer = file, path, layer
@@ -176,7 +176,7 @@ class Watched:
 
 
 def _place(path: Any, folder: int | None) -> str:
-    """Give the absolute path of a path, a handle, or a name in an open folder."""
+    """Return the absolute path of a path, a handle, or a name in an open folder."""
     if isinstance(path, int):
         return os.readlink(f"/proc/self/fd/{path}")
     inside = os.readlink(f"/proc/self/fd/{folder}") if folder is not None else os.getcwd()

@@ -59,7 +59,7 @@ def rot_stamp(root: str, cache: str, flips: int, cuts: int) -> dict[str, Any]:
 
 
 def rot_state(root: str, path: str, flips: int, cuts: int) -> dict[str, Any]:
-    """Damage a saved state in every way, and load it into a loader of the same run: what is served is the state itself."""
+    """Damage a saved state in every way, and load it into a loader of the same run."""
     source = scan(root, "train", format="voc")
     plan = Plan(source.sizes, 1, Draw((8, 8)), seed=3)
     Path(path).write_text(json.dumps(Loader(source, plan, format=BatchFormat(), threads=0).state_dict(7, 2)))
@@ -69,7 +69,7 @@ def rot_state(root: str, path: str, flips: int, cuts: int) -> dict[str, Any]:
         try:
             state = json.loads(Path(path).read_bytes())
         except ValueError as error:
-            raise StateError("Python's own reader refuses it") from error
+            raise StateError("state", found="Python's own reader refuses it") from error
         loader.load_state_dict(state)
         return loader.state_dict()
 

@@ -19,7 +19,7 @@ PALETTE = np.array(voc_colours(256), np.uint8).tobytes()
 
 @pytest.fixture(name="root")
 def _root(room, write_voc):
-    """Give a VOC folder of 3 pairs with its own legend; masks are not compressed, so that equal sizes give equal lengths."""
+    """A VOC folder of 3 pairs with its own legend; masks are not compressed, so that equal sizes give equal lengths."""
     root = write_voc(room / "VOC2012", {"train": [(6, 8), (5, 9), (7, 4)], "val": [(6, 8), (3, 3)]})
     names = [f"class {chr(97 + number)}" for number in range(21)]
     lines = (f"{name}:{r},{g},{b}::\n" for name, (r, g, b) in zip(names, voc_colours(21), strict=True))
@@ -59,7 +59,7 @@ def rename_class(root: Path) -> None:
 
 
 def swap_colours(root: Path) -> None:
-    """Give two classes each other's colour: photos and masks stay, labels do not."""
+    """Swap the colours of two classes: photos and masks stay, labels do not."""
     path = root / "labelmap.txt"
     path.write_text(
         path.read_text().replace("class d", "class _").replace("class e", "class d").replace("class _", "class e")

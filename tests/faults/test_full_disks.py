@@ -1,4 +1,4 @@
-"""The disk is full, refuses or fails: one clear sentence, nothing half-made published, nothing left; the next run works."""
+"""The disk is full, refuses or fails: one clear sentence, nothing half-made, nothing left; the next run works."""
 
 import errno
 import os
@@ -106,7 +106,7 @@ def test_a_file_size_limit_anywhere_leaves_nothing(forks, tiny_root, room, tally
 
 @pytest.fixture(scope="module", name="small_disk")
 def _small_disk(tmp_path_factory):
-    """Give (forks that see it, a disk of a megabyte of their own), or skip where the system refuses."""
+    """Return (forks that see it, a disk of a megabyte of their own), or skip if the system refuses."""
     disk = tmp_path_factory.mktemp("disk")
     prefix = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
     script = f'mount -t tmpfs -o size=1m,mode=755 segfeed "{disk}" && exec "$@"'

@@ -1,4 +1,4 @@
-"""The power fails: whatever was not synced is dropped, zeroed or shortened. What is found then is the old state or the new one.
+"""The power fails: what was not synced is dropped, zeroed or shortened; what is left is the old state or the new one.
 
 A kill cannot show this: what a process wrote before it was killed is safe in the system's memory.
 """
@@ -23,7 +23,7 @@ def _work(request):
 
 @pytest.fixture(name="undisturbed")
 def _undisturbed(forks, tiny_root, room, work):
-    """Give what a run without faults left, the calls it made, and its folder."""
+    """Return what a run without faults left, the calls it made, and its folder."""
     forks.succeed(work.task(tiny_root, room / "work", to=room / "calls"))
     calls = json.loads((room / "calls").read_text())
     return files_of(room / "work"), calls, room / "work"

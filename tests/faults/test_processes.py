@@ -1,4 +1,4 @@
-"""Processes that are interrupted, killed, forked or short of something: an end within seconds, and nothing left behind."""
+"""Processes that are interrupted, killed, forked or short of something end within seconds and leave nothing behind."""
 
 import contextlib
 import os
@@ -42,13 +42,13 @@ while True:
 
 @pytest.fixture(scope="module", name="root")
 def _root(tmp_path_factory, write_voc):
-    """Give a VOC folder of 40 pairs."""
+    """Return a VOC folder of 40 pairs."""
     return write_voc(tmp_path_factory.mktemp("forty") / "VOC2012", {"train": [(40, 60)] * 40})
 
 
 @pytest.fixture(name="large_root")
 def _large_root(tmp_path):
-    """Give a VOC folder that takes seconds to pack: one photo and one mask under many names."""
+    """Return a VOC folder that takes seconds to pack: one photo and one mask under many names."""
     root = tmp_path / "large"
     for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (root / folder).mkdir(parents=True)
@@ -66,7 +66,7 @@ def _large_root(tmp_path):
 
 @pytest.fixture(name="train")
 def _train(tmp_path):
-    """Give a script that trains until it is stopped."""
+    """Return a script that trains until it is stopped."""
     path = tmp_path / "train.py"
     path.write_text(TRAIN)
     return path

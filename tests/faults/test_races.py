@@ -1,4 +1,4 @@
-"""Several processes at once, and no lock: all that survive succeed with the same bytes, and nothing is left in the end."""
+"""Several processes at once, and no lock: all that survive succeed with the same bytes, and nothing is left."""
 
 import ast
 import random
@@ -21,7 +21,7 @@ ROUNDS = 200 if EXHAUSTIVE else 50
 
 @pytest.fixture(scope="module", name="others")
 def _others():
-    """Give forks beside the usual ones."""
+    """Return forks beside the usual ones."""
     running = Forks()
     yield running
     running.close()
@@ -81,7 +81,7 @@ def test_a_process_reads_an_older_pack_while_others_pack_and_prune(forks, others
 
 
 def test_pruning_beside_packing_never_leaves_half_a_pack(forks, tiny_root, room, tally):
-    """Whoever comes between a pack's making and its opening may be told that it has gone; nobody is given half of it."""
+    """A process between a pack's making and its opening may find that it has gone, but never half of it."""
     reference = forks.succeed(PACK.task(tiny_root, room / "reference"))
     for _ in range(12):
         tasks = [task("pack", tiny_root, room / "cache")] * 3 + [task("prune", room / "cache")] * 2

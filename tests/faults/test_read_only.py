@@ -15,13 +15,13 @@ NOBODY = 65534 if os.geteuid() == 0 else -1
 
 @pytest.fixture(name="root")
 def _root(tiny_root, room):
-    """Give a dataset that anybody can read, in a folder that anybody can enter."""
+    """Return a dataset that anybody can read, in a folder that anybody can enter."""
     return shutil.copytree(tiny_root, room / "VOC2012")
 
 
 @pytest.fixture(name="locked")
 def _locked(room, root):
-    """Give a function that lets nobody write into the room any more, and lets everybody again in the end."""
+    """Return a function that makes the folder read-only, and writable again in the end."""
     folders = lambda: [room, *(path for path in room.rglob("*") if path.is_dir())]  # noqa: E731 - asked twice
 
     def lock():
@@ -35,7 +35,7 @@ def _locked(room, root):
 
 @pytest.fixture(scope="module", name="contained")
 def _contained():
-    """Give a function that starts forks that see a folder on a file system mounted read-only."""
+    """Return a function that starts forks that see a folder on a file system mounted read-only."""
     prefix = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
     started = []
 

@@ -376,7 +376,7 @@ def two_processes(root, rank, port):
 def local(batch):
     """Put this process's part of a batch together."""
     parts = (np.concatenate([shard.data for shard in array.addressable_shards]) for array in batch)
-    return JaxBatch(parts, batch.crops, batch.all_keys)
+    return JaxBatch(parts, batch.crops, batch.all_keys, batch.sizes)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ except RuntimeError:  # beside the processor's PyTorch, its compiled part cannot
 
 import segfeed.frameworks.torch as adapter  # noqa: E402 - only where PyTorch is
 from segfeed.batches.batch_format import IMAGENET, BatchFormat  # noqa: E402
-from segfeed.batches.loader import Loader, recipe_for  # noqa: E402
+from segfeed.batches.loader import Loader, conversion_for  # noqa: E402
 from segfeed.errors import OptionError, StateError  # noqa: E402
 from segfeed.feed import scan  # noqa: E402
 from segfeed.frameworks.framework_loader import require  # noqa: E402
@@ -154,6 +154,7 @@ def test_batches_are_the_loaders_own_to_the_last_bit(readers, kind, name, channe
         assert np.array_equal(batch.labels.numpy(), numpy.labels)
         assert batch.keys == numpy.keys
         assert np.array_equal(batch.crops, numpy.crops)
+        assert np.array_equal(batch.sizes, numpy.sizes)
         assert not channels_last or batch.images.is_contiguous(memory_format=torch.channels_last)
 
 
@@ -515,7 +516,7 @@ def test_what_is_finished_on_the_device_has_the_kernels_bits(readers, kind, name
     memory = torch.channels_last if channels_last else torch.contiguous_format
     loader = loader_of(reader)
     resolved = wanted.resolve("NCHW", "int64", 255 if wanted.label_dtype == "uint8" else -100)
-    finish = Finish(recipe_for(resolved, reader.legend, 1), torch.device("cpu"), memory)
+    finish = Finish(conversion_for(resolved, reader.legend, 1), torch.device("cpu"), memory)
     raw = loader.with_format(bus_format(resolved, reader.legend.void))
     for numpy, sent in zip(expected(loader, wanted), raw, strict=True):
         assert sent.images.dtype == np.uint8
@@ -532,10 +533,10 @@ def test_every_byte_is_normalised_to_the_kernels_bits():
         BatchFormat(normalize=None),
         BatchFormat(normalize=((0.1, 0.5, 1), (3, 0.01, 0.3))),
     ):
-        recipe = recipe_for(wanted.resolve("NHWC", "int64", -100), Legend(("a", "b")), 1)
+        conversion = conversion_for(wanted.resolve("NHWC", "int64", -100), Legend(("a", "b")), 1)
         levels = torch.arange(256, dtype=torch.uint8).reshape(1, 256, 1, 1).expand(1, 256, 1, 3)
-        images, _ = Finish(recipe, torch.device("cpu"))(levels, torch.zeros(1, 256, 1, dtype=torch.uint8))
-        assert images.numpy().reshape(256, 3).tobytes() == recipe.values.tobytes()
+        images, _ = Finish(conversion, torch.device("cpu"))(levels, torch.zeros(1, 256, 1, dtype=torch.uint8))
+        assert images.numpy().reshape(256, 3).tobytes() == conversion.values.tobytes()
 
 
 class Streams:

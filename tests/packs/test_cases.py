@@ -1,4 +1,4 @@
-"""Packs that another program wrote, or that the disk never got: refused when they are opened, not when they are read."""
+"""Packs that another program wrote, or that the disk never got: refused when opened, not when read."""
 
 from pathlib import Path
 
@@ -32,8 +32,10 @@ def write(path: Path, table: pa.Table, **options) -> Path:
 @pytest.mark.parametrize("codec", ["lz4", "zstd"])
 def test_a_pack_that_was_compressed_is_refused(pack, tmp_path, codec):
     path = write(tmp_path / "a.arrow", rows_of(pack), options=pa.ipc.IpcWriteOptions(compression=codec))
-    with pytest.raises(PackError, match="as if it were compressed; remove its folder and pack again"):
+    with pytest.raises(PackError) as caught:
         map_rows(path, U8)
+    assert "as if it were compressed" in caught.value.found
+    assert caught.value.remedy == "remove its folder and pack again"
 
 
 @pytest.mark.parametrize("size", [(-40, -60), (0, 60), (40, -60)])
@@ -41,15 +43,17 @@ def test_a_size_that_is_none_is_refused_though_its_product_fits(pack, tmp_path, 
     columns = rows_of(pack).to_pydict()
     columns["height"][1], columns["width"][1] = size
     path = write(tmp_path / "a.arrow", pa.table(columns, SCHEMA))
-    with pytest.raises(PackError, match=rf"row 1 is {size[1]} x {size[0]} px \(width x height\)"):
+    with pytest.raises(PackError) as caught:
         map_rows(path, U8)
+    assert caught.value.found == f"row 1: {size[1]} x {size[0]} px (width x height)"
 
 
 def test_a_pack_as_long_as_it_should_be_of_which_nothing_was_written_is_refused(pack):
     path = pack.rows.path
     path.write_bytes(bytes(path.stat().st_size))
-    with pytest.raises(PackError, match="no readable pack"):
+    with pytest.raises(PackError) as caught:
         Pack(pack.folder)
+    assert "no readable pack" in caught.value.found
 
 
 def test_pairs_that_were_never_written_are_no_background(pack):
@@ -60,5 +64,6 @@ def test_pairs_that_were_never_written_are_no_background(pack):
     path.write_bytes(data)
     again = Pack(pack.folder)
     assert again.read(1).labels.shape == (40, 60)
-    with pytest.raises(PackError, match="sample train_2: the stored pixels do not fit their checksum"):
+    with pytest.raises(PackError) as caught:
         again.read(2)
+    assert caught.value.found.startswith("sample train_2: the stored pixels do not fit their checksum")

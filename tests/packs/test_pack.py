@@ -41,7 +41,7 @@ def root(tmp_path, write_voc):
 @pytest.fixture
 def settled(monkeypatch):
     """Let files that were written just now count as settled, so that their stamps are recorded."""
-    monkeypatch.setattr(packs, "_SETTLED_NS", -(10**18))
+    monkeypatch.setattr(packs, "_RECENT_NS", -(10**18))
 
 
 def put_mask(path: Path, labels: np.ndarray) -> None:
@@ -169,7 +169,7 @@ print("pandas" in looked_for, "pyarrow" in looked_for)
 
 @pytest.mark.parametrize("stamped", [True, False])
 def test_second_packing_writes_nothing(root, cache, monkeypatch, stamped):
-    monkeypatch.setattr(packs, "_SETTLED_NS", -(10**18) if stamped else 10**18)
+    monkeypatch.setattr(packs, "_RECENT_NS", -(10**18) if stamped else 10**18)
     first = make_pack(scan(root))
     before = (first.folder / "pairs.arrow").stat()
     files = everything_in(cache)
@@ -328,24 +328,27 @@ def test_damaged_pack_is_refused_with_its_name_and_the_remedy(root, cache, damag
     folder = make_pack(scan(root)).folder
     damage(folder)
     for open_it in (lambda: Pack(folder), lambda: make_pack(scan(root))):
-        with pytest.raises(PackError, match=r"remove (the|its) folder and pack again") as caught:
+        with pytest.raises(PackError) as caught:
             open_it()
-        assert str(folder) in str(caught.value)
+        assert caught.value.where.startswith(str(folder))
+        assert "folder and pack again" in caught.value.remedy
 
 
 def test_version_of_another_segfeed_is_named_with_ones_own(root, cache):
     folder = make_pack(scan(root)).folder
     damage_version(folder)
-    with pytest.raises(PackError, match="pack format 99; this segfeed reads format 1"):
+    with pytest.raises(PackError) as caught:
         Pack(folder)
+    assert (caught.value.found, caught.value.expected) == ("pack format 99", "format 1, which this segfeed reads")
 
 
 def test_closed_pack_is_refused_but_its_views_live_on(root, cache):
     with make_pack(scan(root)) as pack:
         pair = pack.read(0)
         expected = pair.image.copy()
-    with pytest.raises(PackError, match="this pack was closed; open it again"):
+    with pytest.raises(PackError) as caught:
         pack.read(0)
+    assert (caught.value.found, caught.value.remedy) == ("a pack that was closed", "open it again")
     pack.close()
     np.testing.assert_array_equal(pair.image, expected)
 
@@ -360,15 +363,17 @@ def test_views_of_a_pack_are_read_only(root, cache):
 def test_damaged_photo_is_an_error_and_leaves_nothing_in_the_cache(root, cache):
     path = root / "JPEGImages" / "train_2.png"
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(PhotoError, match=r"train_2\.png"):
+    with pytest.raises(PhotoError) as caught:
         make_pack(scan(root))
+    assert "train_2.png" in caught.value.where
     assert everything_in(cache) == []
 
 
 def test_unknown_colour_is_an_error_and_leaves_nothing_in_the_cache(root, cache):
     put_mask(root / "SegmentationClass" / "train_3.png", np.full((6, 8), 77))
-    with pytest.raises(UnknownColourError, match=r"train_3\.png, row 0, column 0: colour .* 48 pixels"):
+    with pytest.raises(UnknownColourError) as caught:
         make_pack(scan(root))
+    assert all(words in str(caught.value) for words in ("train_3.png", "row 0, column 0: colour", "48 pixels"))
     assert everything_in(cache) == []
 
 
@@ -381,15 +386,18 @@ def test_file_that_changes_while_it_is_packed_is_an_error(root, cache, monkeypat
         return decode(source, index, *parts)
 
     monkeypatch.setattr(Source, "decode", decode_and_change_the_next)
-    with pytest.raises(SourceChangedError, match=r"sample train_1: train_1\.png changed since the source was scanned"):
+    with pytest.raises(SourceChangedError) as caught:
         make_pack(scan(root), threads=1)
+    assert caught.value.where == "train_1.png"
+    assert caught.value.found == "sample train_1 changed since the source was scanned"
     assert everything_in(cache) == []
 
 
 def test_too_little_space_names_the_size_of_the_pack_and_the_way_without(root, cache, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1 << 20))
-    with pytest.raises(StorageError, match=r"are needed and 1.0 MiB are free.*pass pack=False"):
+    with pytest.raises(StorageError) as caught:
         make_pack(scan(root))
+    assert all(words in str(caught.value) for words in ("needed", "1.0 MiB", "pass pack=False"))
     assert everything_in(cache) == []
 
 
@@ -435,7 +443,7 @@ def test_processes_that_pack_the_same_dataset_at_once_all_succeed_with_one_pack(
 
 @pytest.fixture
 def large_root(tmp_path):
-    """Give a VOC folder that takes seconds to pack: one photo and one mask under many names."""
+    """Return a VOC folder that takes seconds to pack: one photo and one mask under many names."""
     root = tmp_path / "large"
     for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (root / folder).mkdir(parents=True)

@@ -250,6 +250,14 @@ def test_views_outlive_the_rows_and_even_the_file(path):
     np.testing.assert_array_equal(pair.image, record.pair.image)
 
 
+def assert_refused(path, found, expected="", label_dtype=U8):
+    with pytest.raises(PackError) as caught:
+        map_rows(path, label_dtype)
+    assert (caught.value.where, caught.value.remedy) == (str(path), "remove its folder and pack again")
+    assert caught.value.found.startswith(found)
+    assert caught.value.expected == expected
+
+
 def test_file_that_was_never_finished_is_refused(path):
     rows = [make_row(number) for number in range(70)]
     writer = open_writer(path, rows)
@@ -257,28 +265,26 @@ def test_file_that_was_never_finished_is_refused(path):
     for row in rows:
         writer.write(row.record)
     writer.abandon()
-    with pytest.raises(PackError, match=r"pairs\.arrow: no readable pack.*remove its folder and pack again"):
-        map_rows(path, U8)
+    assert_refused(path, "no readable pack")
 
 
 @pytest.mark.parametrize("data", [b"", b"ARROW1", b"ARROW1\0\0" * 9, b"\x89PNG\r\n\x1a\n" * 50])
 def test_file_that_is_no_pack_is_refused(path, data):
     path.write_bytes(data)
-    with pytest.raises(PackError, match=r"no readable pack.*remove its folder and pack again"):
-        map_rows(path, U8)
+    assert_refused(path, "no readable pack")
 
 
 def test_file_that_is_missing_is_refused(path):
-    with pytest.raises(PackError, match="no readable pack"):
-        map_rows(path, U8)
+    assert_refused(path, "no readable pack")
 
 
 def test_file_cut_off_anywhere_is_refused(path):
     data = write(path, [make_row(number) for number in range(3)]).read_bytes()
     for kept in range(0, len(data), 5):
         path.write_bytes(data[:kept])
-        with pytest.raises(PackError, match=r"no readable pack|columns"):
+        with pytest.raises(PackError) as caught:
             map_rows(path, U8)
+        assert "no readable pack" in caught.value.found or "columns" in caught.value.found
 
 
 @pytest.mark.slow
@@ -293,8 +299,7 @@ def test_file_with_other_columns_is_refused(path):
     table = pa.table({"key": ["a"], "height": [1]})
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
-    with pytest.raises(PackError, match="the columns are not those of pack format 1"):
-        map_rows(path, U8)
+    assert_refused(path, "other columns", "those of pack format 1")
 
 
 @pytest.mark.parametrize("column", ["image", "labels"])
@@ -305,14 +310,13 @@ def test_row_that_is_not_as_long_as_its_size_says_is_named(path, column):
     table = pa.table(columns, schema=SCHEMA)
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, SCHEMA) as writer:
         writer.write_table(table)
-    with pytest.raises(PackError, match=r"pairs\.arrow: row 1 holds \d+ bytes where \d+ were expected"):
-        map_rows(path, U8)
+    length = len(columns[column][1])
+    assert_refused(path, f"row 1: {length} bytes", f"{length - 1} bytes")
 
 
 def test_labels_of_another_width_are_refused(path):
     write(path, [make_row(1, U8)])
-    with pytest.raises(PackError, match="row 0 holds 4 bytes where 8 were expected"):
-        map_rows(path, U16)
+    assert_refused(path, "row 0: 4 bytes", "8 bytes", U16)
 
 
 def test_writing_never_goes_over_a_file_that_exists(path):

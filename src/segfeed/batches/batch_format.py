@@ -1,4 +1,4 @@
-"""Formats: what a batch looks like when it is handed over (layout, dtypes, normalisation, the value of void)."""
+"""What a batch looks like: layout, dtypes, normalisation, the value of void."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, get_args
@@ -13,7 +13,7 @@ LabelType = Literal["int32", "int64", "uint8"]
 
 
 class Normalization(NamedTuple):
-    """Hold a mean and a standard deviation for red, green and blue, of pixels scaled to 0..1."""
+    """A mean and a standard deviation for red, green and blue, of pixels scaled to 0..1."""
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
@@ -25,7 +25,7 @@ IMAGENET = Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 @dataclass(frozen=True)
 class BatchFormat:
-    """Say what a batch looks like; `None` leaves a choice to whoever consumes the batch.
+    """What a batch looks like; `None` leaves a choice to its consumer, such as NumPy or PyTorch.
 
     Attributes:
         layout: "NHWC" or "NCHW". NumPy, TensorFlow and JAX: NHWC; PyTorch: NCHW.
@@ -36,7 +36,7 @@ class BatchFormat:
         void: the value of void in labels. NumPy, TensorFlow and JAX: 255 (65535 above 254 classes); PyTorch: -100.
 
     Raises:
-        OptionError: a value is not one of those above, or void does not fit label_dtype.
+        OptionError: if a value is not one of those above, or void does not fit label_dtype.
 
     >>> BatchFormat(layout="NCHW", dtype="uint8").layout
     'NCHW'
@@ -55,12 +55,16 @@ class BatchFormat:
         if self.normalize is not None:
             object.__setattr__(self, "normalize", _normalization(self.normalize))
         if self.void is not None and (isinstance(self.void, bool) or not isinstance(self.void, int | np.integer)):
-            raise OptionError(f"void={self.void!r} is not an integer; give the value that your loss ignores.")
+            raise OptionError(
+                "void", found=repr(self.void), expected="an integer", remedy="pass the value that your loss ignores"
+            )
         if self.label_dtype is not None and self.void is not None:
             limits = np.iinfo(self.label_dtype)
             if not limits.min <= self.void <= limits.max:
                 raise OptionError(
-                    f"void={self.void} does not fit labels of {self.label_dtype}; use {limits.min}..{limits.max}."
+                    "void",
+                    found=str(self.void),
+                    expected=f"a value in {limits.min}..{limits.max}, the range of {self.label_dtype} labels",
                 )
 
     def resolve(self, layout: Layout, label_dtype: LabelType, void: int) -> "BatchFormat":
@@ -79,7 +83,7 @@ class BatchFormat:
 
 def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
     if value not in allowed:
-        raise OptionError(f"{name}={value!r} is not allowed; use one of {', '.join(map(repr, allowed))}.")
+        raise OptionError(name, found=repr(value), expected=f"one of {', '.join(map(repr, allowed))}")
 
 
 def _normalization(given: Any) -> Normalization:
@@ -95,7 +99,9 @@ def _normalization(given: Any) -> Normalization:
         or not 0 <= min(mean) <= max(mean) <= 1
     ):
         raise OptionError(
-            f"normalize={given!r} is not ((mean r, g, b), (std r, g, b)) with means in 0..1 and std above 0; "
-            "give both for pixels scaled to 0..1, or None."
+            "normalize",
+            found=repr(given),
+            expected="((mean r, g, b), (std r, g, b)) with means in 0..1 and std above 0",
+            remedy="pass both for pixels scaled to 0..1, or None",
         )
     return Normalization((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))

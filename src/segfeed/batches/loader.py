@@ -1,4 +1,4 @@
-"""The loader: a plan says which crops, a reader has the pixels, threads fill batches, which come out in order."""
+"""The loader: a plan says which crops, a reader has the pixels, threads fill batches; batches come out in order."""
 
 import inspect
 import os
@@ -9,7 +9,6 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy.typing as npt
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import load_compiled
-from segfeed.batches.readers import Reader, fill_rows, recipe_for
+from segfeed.batches.readers import Reader, conversion_for, fill_rows
 from segfeed.batches.state import STATE_VERSION, Position, read_state
 from segfeed.errors import OptionError, StateError
 from segfeed.packs.pack import Pack
@@ -33,23 +32,25 @@ _IN_FLIGHT = 4  # batches being filled or waiting, besides the one the consumer 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Hold one batch; it unpacks as `images, labels = batch`.
+    """One batch; it unpacks as `images, labels = batch`.
 
     Attributes:
         images: (N, H, W, 3) or (N, 3, H, W) of the format's dtype.
         labels: (N, H, W) of the format's label dtype, class ids and the format's void.
-        crops: (N,) of dtype `crop.ROW`: where every pixel came from; sample -1 marks a row of padding.
+        crops: (N,) of dtype `ROW`: where every pixel came from; sample -1 marks a row of padding.
+        sizes: int32 (N, 2), (height, width) in px of each row's stored photo; (0, 0) for a row of padding.
         all_keys: the keys of the whole split.
     """
 
     images: npt.NDArray[Any]
     labels: npt.NDArray[Any]
     crops: Rows
+    sizes: npt.NDArray[np.int32]
     all_keys: tuple[str, ...]
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """List the key of each row's sample; "" for a row of padding."""
+        """The key of each row's sample; "" for a row of padding."""
         return tuple(self.all_keys[i] if i >= 0 else "" for i in self.crops["sample"].tolist())
 
     def __iter__(self) -> Iterator[npt.NDArray[Any]]:
@@ -58,20 +59,20 @@ class Batch:
 
 
 class Loader:
-    """Iterate over the batches of a plan, one epoch for each `iter()`.
+    """The batches of a plan, one epoch for each `iter()`.
 
-    The next `iter()` is always the next epoch, also after a `break`. Batch memory is reused when, and only when, nothing
-    refers to it any more: every batch may be kept.
+    The next `iter()` is always the next epoch, also after a `break`. Batch memory is reused when, and only when,
+    nothing refers to it any more: every batch may be kept.
 
     Args:
         reader: a source or a pack.
         plan: made from `reader.sizes`.
         format: what batches look like; by default NHWC float32 images and int32 labels, void 255.
-        threads: how many fill batches; all cores where it is None, the caller's own thread where it is 0.
-        allocate: gives memory for batches, as for `slots.Pool`; ordinary memory where it is None.
+        threads: how many fill batches; all cores if None, the caller's own thread if 0.
+        allocate: allocates memory for batches, as for `slots.Pool`; ordinary memory if None.
 
     Raises:
-        OptionError: the plan was made for other sizes, or the format does not fit the legend.
+        OptionError: if the plan was made for other sizes, or the format does not fit the legend.
 
     >>> import segfeed
     >>> source = segfeed.scan("sample", "val")
@@ -92,15 +93,18 @@ class Loader:
     ) -> None:
         if not np.array_equal(plan.sizes, reader.sizes):
             raise OptionError(
-                f"the plan is for {len(plan.sizes)} samples of other sizes than the reader's {len(reader.sizes)}; make it from reader.sizes."
+                "plan",
+                found=f"made for {len(plan.sizes)} samples",
+                expected=f"the sizes of the reader's {len(reader.sizes)} samples",
+                remedy="make it from reader.sizes",
             )
         self.reader, self.plan, self.format = reader, plan, format
         self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
         self._allocate = allocate
-        self._recipe = recipe_for(format, reader.legend, plan.canvas[1])
+        self._conversion = conversion_for(format, reader.legend, plan.canvas[1])
         height, width = plan.canvas
         self._shapes = (
-            (plan.rows_per_step, *self._recipe.image_shape(height, width)),
+            (plan.rows_per_step, *self._conversion.image_shape(height, width)),
             (plan.rows_per_step, height, width),
         )
         sizes = (
@@ -115,29 +119,27 @@ class Loader:
         self._epochs: weakref.WeakSet[Generator[Batch]] = weakref.WeakSet()
 
     def __len__(self) -> int:
-        """Count the batches of an epoch."""
+        """Return the number of batches in an epoch."""
         return self.plan.steps
 
     @property
     def batch_size(self) -> int:
-        """Count the pairs of a batch over all ranks."""
+        """The number of pairs in a batch, over all ranks."""
         return self.plan.batch_size
 
     @property
     def dataset(self) -> Reader:
-        """Give the reader, under the name that PyTorch's users look for."""
+        """The reader, under the name that PyTorch's users expect."""
         return self.reader
 
     @property
     def _dtypes(self) -> tuple[np.dtype[Any], np.dtype[Any]]:
-        return self._recipe.dtype, self._recipe.label_dtype
+        return self._conversion.dtype, self._conversion.label_dtype
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -149,7 +151,7 @@ class Loader:
         return [epoch for epoch in self._epochs if inspect.getgeneratorstate(epoch) != inspect.GEN_CLOSED]
 
     def with_format(self, format: BatchFormat) -> "Loader":  # noqa: A002 - the field's word
-        """Make a loader of the same batches in another format, standing at the same position."""
+        """Return a loader of the same batches in another format, at the same position."""
         return self.derive(format=format)
 
     def derive(
@@ -158,8 +160,8 @@ class Loader:
         format: BatchFormat | None = None,  # noqa: A002 - the field's word
         allocate: Callable[[int], Memory] | None = None,
     ) -> "Loader":
-        """Make a loader that differs in what is given, such as another rank's plan, standing at the same position."""
-        plan, format, allocate = plan or self.plan, format or self.format, allocate or self._allocate  # noqa: A001 - as above
+        """Return a loader that differs in what is passed, such as another rank's plan, at the same position."""
+        plan, format, allocate = plan or self.plan, format or self.format, allocate or self._allocate  # noqa: A001
         loader = Loader(self.reader, plan, format=format, threads=self.threads, allocate=allocate)
         loader._next = loader._last = replace(self._next)
         return loader
@@ -186,7 +188,11 @@ class Loader:
                 position.epoch, position.step = position.epoch + 1, 0
             yield batch
             if self.threads and os.getpid() != process:  # the threads that fill stayed there
-                raise OptionError("this epoch began in another process; iterate the loader anew after a fork.")
+                raise OptionError(
+                    "loader",
+                    found="an epoch that began in another process",
+                    remedy="iterate the loader anew after a fork",
+                )
 
     def _filled(self, epoch: int, first: int) -> Iterator[Batch]:
         steps = range(first, len(self))
@@ -196,9 +202,9 @@ class Loader:
                 self._fill(batch, 0, len(batch.crops))
                 yield batch
             return
-        # All threads share the first batch, so that it comes soon, and the last ones, so that none is idle while the epoch
-        # ends; in small shares, for one thread may meet pages that are slow to come. The others are shared only where there
-        # are more threads than batches in flight.
+        # All threads share the first batch, so that it comes soon, and the last ones, so that none is idle while the
+        # epoch ends; in small shares, for one thread may meet pages that are slow to come. The others are shared only
+        # if there are more threads than batches in flight.
         shared = {first, *steps[-2:]}
         with ThreadPoolExecutor(self.threads, "segfeed-loader") as workers:
             running: deque[tuple[Batch, list[Future[None]]]] = deque()
@@ -230,27 +236,28 @@ class Loader:
         rows = self.plan.rows(epoch, step)
         if self._from_disk and isinstance(self.reader, Pack):
             self.reader.read_ahead(rows["sample"])  # the plan knows what comes: the disk reads while threads fill
-        return Batch(images, labels, rows, self.reader.keys)
+        sizes = np.where(rows["sample"][:, None] >= 0, self.reader.sizes[rows["sample"]], np.int32(0))
+        return Batch(images, labels, rows, sizes, self.reader.keys)
 
     def _fill(self, batch: Batch, first: int, last: int) -> None:
         """Fill rows first .. last - 1 of a batch."""
         rows, images, labels = batch.crops[first:last], batch.images[first:last], batch.labels[first:last]
         before = disk_faults()
-        fill_rows(self.reader, self._recipe, rows, images, labels)
+        fill_rows(self.reader, self._conversion, rows, images, labels)
         self._from_disk = disk_faults() > before  # in memory, asking ahead would only cost time
 
     def warm_up(self) -> None:
-        """Load the compiled kernels now (a second or two the first time), instead of beside the first batches."""
+        """Load the compiled kernel now (a second or two the first time), instead of beside the first batches."""
         with self._warming:
             self._warmed = True
-        load_compiled(self._recipe)
+        load_compiled(self._conversion)
 
     def _warm_up_beside(self) -> None:
-        """Load the compiled kernels beside the epoch, once its first batch is there: importing them would delay it."""
+        """Load the compiled kernel beside the epoch, after its first batch, which the import would delay."""
         with self._warming:
             if not self._warmed:
                 self._warmed = True
-                threading.Thread(target=load_compiled, args=(self._recipe,), name="segfeed-kernels").start()
+                threading.Thread(target=load_compiled, args=(self._conversion,), name="segfeed-kernels").start()
 
     def state_dict(self, epoch: int | None = None, step: int | None = None) -> dict[str, Any]:
         """Describe where the loader stands, in JSON values: what was delivered, never what was prefetched.
@@ -260,7 +267,8 @@ class Loader:
             step: with `epoch`: after this many of its batches.
 
         Returns:
-            state: fits any loader of the same samples, legend, split, task and plan, whatever its threads, rank or world.
+            state: fits any loader of the same samples, legend, split, task and plan, whatever its threads, rank or
+                world.
         """
         position = self._last
         if epoch is not None:
@@ -268,7 +276,7 @@ class Loader:
             if position.step == len(self):
                 position = Position(position.epoch + 1, 0)
         elif step is not None:
-            raise OptionError(f"step={step} without an epoch has no meaning; pass both.")
+            raise OptionError("step", found=f"{step} without an epoch", remedy="pass both")
         return {
             "version": STATE_VERSION,
             **self.reader.digests,
@@ -282,11 +290,15 @@ class Loader:
         """Go on where `state` was taken: the next `iter()` delivers the batch after the last one delivered.
 
         Raises:
-            StateError: the state is malformed, of another version, or of other samples, legend, split, task or plan
+            StateError: if the state is malformed, of another version, or of other samples, legend, split, task or plan
                 (all differing fields are listed); or an epoch of this loader is under way.
         """
         if self._running():
-            raise StateError("an epoch of this loader is under way; close() it, or load the state before iterating.")
+            raise StateError(
+                "loader",
+                found="an epoch that is under way",
+                remedy="close() the loader, or load the state before iterating",
+            )
         position = read_state(state, self.state_dict(0), self.batch_size, len(self))
         self._next = self._last = position
 

@@ -1,4 +1,4 @@
-"""Readers: what holds the pixels of a split, and how rows of a plan are filled from it; a pack looks up, a source decodes."""
+"""How rows of a plan are filled from what holds a split's pixels: a pack, or a source that decodes its files."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.batches.batch_format import BatchFormat
-from segfeed.batches.kernels.filling import Recipe, fill, make_recipe
+from segfeed.batches.kernels.filling import Conversion, fill, make_conversion
 from segfeed.packs.pack import Pack
-from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.pair import Pair, StoredPairs
 from segfeed.plans.rows import Rows
@@ -18,58 +17,60 @@ _AT_ONCE, _AT_ONCE_BYTES = 4, 8 << 20  # what a thread decodes before it fills t
 
 
 class Decoder(Protocol):
-    """Make pairs from files, each time anew, as a source does."""
+    """What makes pairs from files, each time anew, as a source does."""
 
     @property
     def name(self) -> str:
-        """Give the dataset's name."""
+        """The dataset's name."""
 
     @property
     def split(self) -> str:
-        """Give the split's name."""
+        """The split's name."""
 
     @property
     def task(self) -> str:
-        """Give "semantic" or "instance"."""
+        """The task, "semantic" or "instance"."""
 
     @property
     def sizes(self) -> npt.NDArray[np.int32]:
-        """Give int32 (N, 2), (height, width) in px."""
+        """int32 (N, 2), (height, width) in px."""
 
     @property
     def legend(self) -> Encoder:
-        """Give what labels mean."""
+        """What labels mean."""
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """List the samples' keys in order."""
+        """The samples' keys, in order."""
 
     @property
     def digests(self) -> dict[str, str]:
-        """Give the SHA-256 of everything a saved state must fit."""
+        """The SHA-256 of everything that a saved state must fit."""
 
     def read(self, index: int, out: Pair | None = None) -> Pair:
-        """Make a pair; `out` is memory of its size that gets it, and is returned."""
+        """Decode a pair, into `out` if given, which has its size."""
 
 
 Reader = Pack | Decoder
 
 
-def fill_rows(reader: Reader, recipe: Recipe, rows: Rows, images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> None:
-    """Write rows of a plan from a reader's pairs into their places in a batch; arrays as in `kernels.fill`."""
+def fill_rows(
+    reader: Reader, conversion: Conversion, rows: Rows, images: npt.NDArray[Any], labels: npt.NDArray[Any]
+) -> None:
+    """Write rows of a plan from a reader's pairs into a batch; arrays as in `kernels.filling.fill`."""
     if isinstance(reader, Pack):
-        fill(recipe, reader.stored(rows["sample"]), rows, images, labels)
+        fill(conversion, reader.stored(rows["sample"]), rows, images, labels)
         reader.rows.check_whole()  # what was cut under way reads as zeros to the end of its page
         return
-    memory = _Memory.fit(reader.sizes[rows["sample"]], recipe.stored_dtype)
+    memory = _Memory.fit(reader.sizes[rows["sample"]], conversion.stored_dtype)
     for first in range(0, len(rows), len(memory)):
         part = slice(first, first + len(memory))
-        fill(recipe, memory.decode(reader, rows["sample"][part]), rows[part], images[part], labels[part])
+        fill(conversion, memory.decode(reader, rows["sample"][part]), rows[part], images[part], labels[part])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Memory:
-    """Hold a few decoded pairs, and then the next ones: fresh pages for each pair cost a good part of a decoder's time.
+    """Memory for a few decoded pairs, used again: fresh pages for each would cost a good part of decoding's time.
 
     Attributes:
         images: uint8 (pairs, 3 * pixels).
@@ -81,7 +82,7 @@ class _Memory:
 
     @classmethod
     def fit(cls, sizes: npt.NDArray[np.int32], label_dtype: np.dtype[Any]) -> Self:
-        """Make memory for the largest of some sizes (N, 2), (height, width) in px."""
+        """Allocate memory for the largest of some sizes (N, 2), (height, width) in px."""
         pixels = int(sizes.astype(np.int64).prod(axis=1).max())
         pairs = max(min(len(sizes), _AT_ONCE, _AT_ONCE_BYTES // (4 * pixels)), 1)
         return cls(np.empty((pairs, 3 * pixels), np.uint8), np.empty((pairs, pixels), label_dtype))
@@ -90,11 +91,11 @@ class _Memory:
         return len(self.images)
 
     def decode(self, reader: Decoder, samples: npt.NDArray[np.int64]) -> StoredPairs:
-        """Decode samples side by side; for -1, which is none, nothing is written."""
+        """Decode samples side by side; nothing is written for -1, which is no sample."""
         sizes = reader.sizes[samples]
         for n, sample in enumerate(samples.tolist()):
             if sample >= 0:
-                reader.read(sample, self._place(n, *sizes[n].tolist()))
+                reader.read(sample, self._pair(n, *sizes[n].tolist()))
         starts = np.arange(len(samples))
         return StoredPairs(
             self.images.ravel(),
@@ -104,18 +105,17 @@ class _Memory:
             sizes,
         )
 
-    def _place(self, n: int, height: int, width: int) -> Pair:
+    def _pair(self, n: int, height: int, width: int) -> Pair:
         pixels = height * width
         return Pair(
             self.images[n, : 3 * pixels].reshape(height, width, 3), self.labels[n, :pixels].reshape(height, width)
         )
 
 
-def recipe_for(wanted: BatchFormat, legend: Encoder, width: int) -> Recipe:
+def conversion_for(wanted: BatchFormat, legend: Encoder, width: int) -> Conversion:
     """Turn a format into numbers, for crops `width` px wide; what it leaves open is NumPy's choice.
 
     Raises:
-        OptionError: the format does not fit the legend.
+        OptionError: if the format does not fit the legend.
     """
-    classes = len(legend) if isinstance(legend, Legend) else 0
-    return make_recipe(wanted.resolve("NHWC", "int32", legend.void), width, classes, legend.void)
+    return make_conversion(wanted.resolve("NHWC", "int32", legend.void), width, len(legend.names), legend.void)

@@ -1,7 +1,7 @@
-"""States: where a loader stands, in JSON values, and whether a saved one fits.
+"""The state of a loader: where it stands, in JSON values, and whether a saved one fits.
 
-A state says what was delivered and of which data and plan, each by a digest of its own, so that whatever differs can be
-named. It never speaks of threads, ranks or packs: those may change from run to run.
+A state says what was delivered, and of which data and plan. Each has a digest of its own, so that every difference can
+be named. Threads, ranks and packs are not part of a state: they may change from run to run.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,12 @@ from typing import Any
 from segfeed.errors import StateError
 
 STATE_VERSION = 1
+_EXPECTED = "what state_dict() of this version returns"
 
 
 @dataclass(slots=True)
 class Position:
-    """Hold where a loader stands: how many batches of which epoch were delivered."""
+    """Where a loader stands: how many batches of which epoch were delivered."""
 
     epoch: int
     step: int
@@ -24,23 +25,23 @@ def read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, step
     """Read where a saved state stands, if it fits a loader.
 
     Args:
-        state: what a loader's `state_dict` gave, perhaps from a file.
-        own: the state of the loader that shall go on.
+        state: what a loader's `state_dict` returned, perhaps read from a file.
+        own: the state of the loader that is to go on.
         batch_size: pairs in a batch over all ranks.
         steps: batches in an epoch.
 
     Raises:
-        StateError: it is malformed, or of other data or options; all fields that differ are listed.
+        StateError: if it is malformed, or of other data or options; all fields that differ are listed.
 
     >>> read_state({"version": 1, "plan": "a", "plan_options": {}, "epoch": 2, "position": 8},
     ...            {"version": 1, "plan": "a", "plan_options": {}, "epoch": 0, "position": 0}, 4, 5)
     Position(epoch=2, step=2)
     """
     if not isinstance(state, dict):
-        raise StateError(f"{state!r:.80} is no state; expected what state_dict() of this version returns.")
+        raise StateError("state", found=f"{state!r:.80}", expected=_EXPECTED)
     missing = [name for name in own if name not in state]
     if missing:
-        raise StateError(f"the state lacks {', '.join(missing)}; expected what state_dict() of this version returns.")
+        raise StateError("state", found=f"no {', '.join(missing)}", expected=_EXPECTED)
     saved, here = (_compared(described) for described in (state, own))
     wrong = [
         f"{name} (saved {_brief(saved.get(name))}, here {_brief(here[name])})"
@@ -51,21 +52,24 @@ def read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, step
         wrong = ["plan (its digest does not fit its own options: the state is damaged)"]
     if wrong:
         raise StateError(
-            f"the state was taken from another run: {'; '.join(wrong)}; resume with the same data and options."
+            "state", found=f"taken from another run: {'; '.join(wrong)}", remedy="resume with the same data and options"
         )
     epoch, position = (state[name] for name in ("epoch", "position"))
     for name, value in (("epoch", epoch), ("position", position)):
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 2**62:
-            raise StateError(f"the state's {name} is {value!r}; expected a whole number from 0 to 2**62.")
+            raise StateError("state", found=f"{name} {value!r}", expected="a whole number from 0 to 2**62")
     if position % batch_size or position >= steps * batch_size:
         raise StateError(
-            f"the state's position {position} is not the start of one of {steps} batches of {batch_size}; is it damaged?"
+            "state",
+            found=f"position {position}",
+            expected=f"the start of one of {steps} batches of {batch_size}",
+            remedy="check whether the state is damaged",
         )
     return Position(epoch, position // batch_size)
 
 
 def _compared(state: dict[str, Any]) -> dict[str, Any]:
-    """List what must be equal, each option of the plan by itself; the plan's digest only sums them up."""
+    """Return the fields that must be equal, with each option of the plan by itself: its digest only sums them up."""
     fields = {name: value for name, value in state.items() if name not in ("epoch", "position", "plan", "plan_options")}
     options = state["plan_options"]
     return fields | (options if isinstance(options, dict) else {"plan_options": options})

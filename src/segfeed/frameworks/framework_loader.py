@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from segfeed.batches.loader import Batch, Loader
 from segfeed.batches.readers import Reader
@@ -19,7 +20,7 @@ from segfeed.plans.rows import ROW, Rows
 Translated = TypeVar("Translated")
 Array = TypeVar("Array")
 
-_NO_CROPS = np.zeros(0, ROW)
+_NO_CROPS, _NO_SIZES = np.zeros(0, ROW), np.zeros((0, 2), np.int32)
 
 
 def require(module: str, extra: str) -> None:
@@ -44,17 +45,25 @@ class FrameworkBatch(tuple[Array, Array]):  # noqa: SLOT001 - Python allows a tu
     """Images and labels, a pair, as trainers expect, that knows where its pixels came from.
 
     Attributes:
-        crops: (N,) of dtype `crop.ROW`, the rows that this process contributed; sample -1 marks a row of padding.
+        crops: (N,) of dtype `ROW`, the rows that this process contributed; sample -1 marks a row of padding.
         all_keys: the keys of the whole split.
+        sizes: int32 (N, 2), (height, width) in px of each row's stored photo; (0, 0) for a row of padding.
     """
 
     crops: Rows
     all_keys: tuple[str, ...]
+    sizes: npt.NDArray[np.int32]
 
-    def __new__(cls, pair: Iterable[Array], crops: Rows = _NO_CROPS, all_keys: tuple[str, ...] = ()) -> Self:
+    def __new__(
+        cls,
+        pair: Iterable[Array],
+        crops: Rows = _NO_CROPS,
+        all_keys: tuple[str, ...] = (),
+        sizes: npt.NDArray[np.int32] = _NO_SIZES,
+    ) -> Self:
         """Take a pair alone, too: so trainers rebuild a tuple, and what a transformation returns came from nowhere."""
         batch = super().__new__(cls, pair)
-        batch.crops, batch.all_keys = crops, all_keys
+        batch.crops, batch.all_keys, batch.sizes = crops, all_keys, sizes
         return batch
 
     @property

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from segfeed.batches.loader import Batch, Loader
-from segfeed.batches.readers import recipe_for
+from segfeed.batches.readers import conversion_for
 from segfeed.errors import OptionError
 from segfeed.frameworks.framework_loader import FrameworkBatch, FrameworkLoader, require
 from segfeed.plans.plan import Shard
@@ -63,7 +63,7 @@ def to_jax(loader: Loader, sharding: Sharding | None = None) -> FrameworkLoader[
             else jax.make_array_from_process_local_data(sharding, array, whole)  # type: ignore[no-untyped-call]  # the same
             for array, whole in zip(batch, shapes, strict=True)
         )
-        return JaxBatch(pair, batch.crops, batch.all_keys)
+        return JaxBatch(pair, batch.crops, batch.all_keys, batch.sizes)
 
     return FrameworkLoader(loader.derive(plan=plan), partial(_one_ahead, put))
 
@@ -71,8 +71,8 @@ def to_jax(loader: Loader, sharding: Sharding | None = None) -> FrameworkLoader[
 def _whole_shapes(loader: Loader) -> Shapes:
     """Return the shapes of a batch's images and labels over all ranks."""
     height, width = loader.plan.canvas
-    recipe = recipe_for(loader.format, loader.reader.legend, width)
-    return (loader.batch_size, *recipe.image_shape(height, width)), (loader.batch_size, height, width)
+    conversion = conversion_for(loader.format, loader.reader.legend, width)
+    return (loader.batch_size, *conversion.image_shape(height, width)), (loader.batch_size, height, width)
 
 
 def _follow(given: Shard, sharding: Sharding, shapes: Shapes) -> Shard:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy.typing as npt
 
 from segfeed.batches.loader import Loader
-from segfeed.batches.readers import recipe_for
+from segfeed.batches.readers import conversion_for
 from segfeed.frameworks.framework_loader import require
 
 require("tensorflow", "tensorflow")
@@ -19,11 +19,11 @@ Arrays = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 def to_tf(loader: Loader) -> tf.data.Dataset:
     """Wrap a loader's batches as a `tf.data.Dataset`; see `segfeed.to_tf`."""
     height, width = loader.plan.canvas
-    recipe = recipe_for(loader.format, loader.reader.legend, width)
+    conversion = conversion_for(loader.format, loader.reader.legend, width)
     rows = loader.plan.rows_per_step
     signature = (
-        tf.TensorSpec((rows, *recipe.image_shape(height, width)), recipe.dtype),
-        tf.TensorSpec((rows, height, width), recipe.label_dtype),
+        tf.TensorSpec((rows, *conversion.image_shape(height, width)), conversion.dtype),
+        tf.TensorSpec((rows, height, width), conversion.label_dtype),
     )
     passes = tf.data.Dataset.from_generator(_passes(loader), output_signature=signature)
     # Endless and cut to an epoch, a dataset has a known length, and may end early if an epoch was resumed; asserting

@@ -11,7 +11,7 @@ import numpy as np
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Batch, Loader
-from segfeed.batches.readers import fill_rows, recipe_for
+from segfeed.batches.readers import conversion_for, fill_rows
 from segfeed.errors import OptionError
 from segfeed.frameworks.framework_loader import FrameworkBatch, FrameworkLoader, require
 from segfeed.packs.pack import Pack
@@ -42,7 +42,7 @@ class TorchBatch(FrameworkBatch[torch.Tensor]):
     def to(self, device: torch.device | str | int, *, non_blocking: bool = False) -> "TorchBatch":
         """Move both to a device."""
         pair = (tensor.to(device, non_blocking=non_blocking) for tensor in self)
-        return TorchBatch(pair, self.crops, self.all_keys)
+        return TorchBatch(pair, self.crops, self.all_keys, self.sizes)
 
 
 def to_torch(
@@ -84,7 +84,7 @@ class TorchCrops(Dataset[Tensors]):
 
     def __init__(self, loader: Loader) -> None:
         self.reader, self.plan, self.format = loader.reader, loader.plan, _resolve(loader)
-        self._recipe = recipe_for(self.format, self.reader.legend, self.plan.canvas[1])
+        self._conversion = conversion_for(self.format, self.reader.legend, self.plan.canvas[1])
         # In shared memory: workers that outlive an epoch learn of the next one.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]  # torch gives it no types
 
@@ -100,9 +100,9 @@ class TorchCrops(Dataset[Tensors]):
         step, number = divmod(range(len(self))[index], self.plan.rows_per_step)
         row = self.plan.rows(int(self._epoch), step)[number : number + 1]
         height, width = self.plan.canvas
-        image = np.empty((1, *self._recipe.image_shape(height, width)), self._recipe.dtype)
-        labels = np.empty((1, height, width), self._recipe.label_dtype)
-        fill_rows(self.reader, self._recipe, row, image, labels)
+        image = np.empty((1, *self._conversion.image_shape(height, width)), self._conversion.dtype)
+        labels = np.empty((1, height, width), self._conversion.label_dtype)
+        fill_rows(self.reader, self._conversion, row, image, labels)
         return torch.from_numpy(image[0]), torch.from_numpy(labels[0])
 
     def __getstate__(self) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _share(
     def share(batch: Batch) -> TorchBatch:
         images, labels = torch.from_numpy(batch.images), torch.from_numpy(batch.labels)
         images = images.permute(0, 3, 1, 2) if channels_last else images
-        return TorchBatch(wrap(images.to(device), labels.to(device)), batch.crops, batch.all_keys)
+        return TorchBatch(wrap(images.to(device), labels.to(device)), batch.crops, batch.all_keys, batch.sizes)
 
     loader = loader.with_format(replace(wanted, layout="NHWC") if channels_last else wanted)
     return FrameworkLoader(loader, partial(map, share), _follow_ranks)
@@ -172,13 +172,13 @@ def _cross(
     loader: Loader, wanted: BatchFormat, device: torch.device, memory: torch.memory_format, wrap: Wrap
 ) -> FrameworkLoader[TorchBatch]:
     """Send bytes ahead, and finish them on the device."""
-    recipe = recipe_for(wanted, loader.reader.legend, 1)
+    conversion = conversion_for(wanted, loader.reader.legend, 1)
 
     def cross(batches: Iterator[Batch]) -> Iterator[TorchBatch]:
-        for sent in one_ahead(batches, Bus(device, Finish(recipe, device, memory))):
-            yield TorchBatch(wrap(sent.images, sent.labels), sent.crops, sent.all_keys)
+        for sent in one_ahead(batches, Bus(device, Finish(conversion, device, memory))):
+            yield TorchBatch(wrap(sent.images, sent.labels), sent.crops, sent.all_keys, sent.sizes)
 
-    loader = loader.derive(format=bus_format(wanted, recipe.stored_void), allocate=pin)
+    loader = loader.derive(format=bus_format(wanted, conversion.stored_void), allocate=pin)
     return FrameworkLoader(loader, cross, _follow_ranks)
 
 

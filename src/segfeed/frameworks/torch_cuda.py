@@ -1,7 +1,7 @@
 """CUDA: batches cross the bus as bytes, out of pinned slots, on a stream of their own, one batch ahead of the consumer.
 
 Bytes are a quarter of float32 and an eighth of int64, so images are normalised and labels widened on the device, by the
-recipe that the kernels follow on the CPU and to the same bits.
+conversion that the kernels follow on the CPU and to the same bits.
 """
 
 from collections import deque
@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from segfeed.batches.batch_format import BatchFormat, LabelType
-from segfeed.batches.kernels.filling import Recipe
+from segfeed.batches.kernels.filling import Conversion
 from segfeed.batches.loader import Batch
 from segfeed.frameworks.framework_loader import require
 from segfeed.plans.rows import Rows
@@ -41,39 +42,39 @@ class Finish:
     """The last step, on the device: bytes that crossed the bus become the wanted format, to the kernels' bits.
 
     Args:
-        recipe: of the wanted format.
+        conversion: of the wanted format.
         device: of the tensors.
         memory: the order of NCHW images in memory.
 
-    >>> from segfeed.batches.kernels.filling import make_recipe
-    >>> recipe = make_recipe(BatchFormat("NCHW", label_dtype="int64", void=-100), 5, 21, 255)
-    >>> finish = Finish(recipe, torch.device("cpu"))
+    >>> from segfeed.batches.kernels.filling import make_conversion
+    >>> conversion = make_conversion(BatchFormat("NCHW", label_dtype="int64", void=-100), 5, 21, 255)
+    >>> finish = Finish(conversion, torch.device("cpu"))
     >>> images, labels = finish(torch.zeros(2, 4, 5, 3, dtype=torch.uint8), torch.full((2, 4, 5), 255))
     >>> images.shape, images.dtype, labels.unique()
     (torch.Size([2, 3, 4, 5]), torch.float32, tensor([-100]))
     """
 
     def __init__(
-        self, recipe: Recipe, device: torch.device, memory: torch.memory_format = torch.contiguous_format
+        self, conversion: Conversion, device: torch.device, memory: torch.memory_format = torch.contiguous_format
     ) -> None:
-        self._recipe, self._memory = recipe, memory
+        self._conversion, self._memory = conversion, memory
         self._dtype, self._label_dtype = (
-            torch.from_numpy(np.zeros(0, dtype)).dtype for dtype in (recipe.dtype, recipe.label_dtype)
+            torch.from_numpy(np.zeros(0, dtype)).dtype for dtype in (conversion.dtype, conversion.label_dtype)
         )
-        shape = (3, 1, 1) if recipe.channels_first else (3,)
-        self._scale, self._bias = torch.tensor(recipe.affine[:, :3]).to(device).reshape(2, *shape)
+        shape = (3, 1, 1) if conversion.channels_first else (3,)
+        self._scale, self._bias = torch.tensor(conversion.affine[:, :3]).to(device).reshape(2, *shape)
 
     def __call__(self, images: torch.Tensor, labels: torch.Tensor) -> Tensors:
         """Finish images uint8 (N, H, W, 3) and labels (N, H, W) as stored."""
-        if self._recipe.channels_first:
+        if self._conversion.channels_first:
             images = images.permute(0, 3, 1, 2)
-        if self._recipe.dtype == np.uint8:
+        if self._conversion.dtype == np.uint8:
             images = images.contiguous(memory_format=self._memory)
         else:
             # Two operations, each rounded to float32, as in the kernels; one fused would round once.
             images = images.to(torch.float32, memory_format=self._memory).mul_(self._scale).add_(self._bias)
-        is_void = labels == self._recipe.stored_void
-        labels = labels.to(self._label_dtype).masked_fill_(is_void, self._recipe.void)
+        is_void = labels == self._conversion.stored_void
+        labels = labels.to(self._label_dtype).masked_fill_(is_void, self._conversion.void)
         return images.to(self._dtype), labels
 
 
@@ -94,6 +95,7 @@ class Sent(NamedTuple):
     labels: torch.Tensor
     crops: Rows
     all_keys: tuple[str, ...]
+    sizes: npt.NDArray[np.int32]
     read: Event
     ready: Event
 
@@ -117,7 +119,7 @@ class Bus:
             images, labels = (torch.from_numpy(array).to(self._device, non_blocking=True) for array in batch)
             read = self._stream.record_event()
             images, labels = self._finish(images, labels)
-            return Sent(images, labels, batch.crops, batch.all_keys, read, self._stream.record_event())
+            return Sent(images, labels, batch.crops, batch.all_keys, batch.sizes, read, self._stream.record_event())
 
     def receive(self, sent: Sent) -> Sent:
         """Let the consumer's stream wait for a batch; the processor does not."""

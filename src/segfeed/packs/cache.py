@@ -1,4 +1,4 @@
-"""The cache: which packs there are, and which may go."""
+"""The packs in the cache: list and remove them."""
 
 import datetime as dt
 import os
@@ -27,7 +27,7 @@ _UNKNOWN = {
 
 @dataclass(frozen=True)
 class CachedPack:
-    """Hold what is known of a pack in the cache.
+    """What is known of a pack in the cache.
 
     Attributes:
         folder: where it lies.
@@ -58,7 +58,7 @@ class CachedPack:
 
     @property
     def legend(self) -> str:
-        """Say what the labels mean: the legend's name and number of classes, and what unknown colours became."""
+        """What the labels mean: the legend's name and number of classes, and what unknown colours became."""
         described, unknown = self.manifest["legend"], self.manifest["unknown"]
         if "names" not in described:
             return "object ids"
@@ -66,7 +66,7 @@ class CachedPack:
         return f"{described.get('title', '?')}, {_count(len(described['names']))}{became}"
 
     def cells(self) -> tuple[str, ...]:
-        """Lay the pack out as a row: dataset, split, legend, pairs, size, age, last use."""
+        """Return the pack as a row of a table: dataset, split, legend, pairs, size, age, last use."""
         manifest = self.manifest
         size = f"{manifest['bytes'] / 2**20:,.0f} MiB"
         words = (manifest["name"], manifest["split"], self.legend, f"{manifest['count']:,}", size)
@@ -87,7 +87,7 @@ def prune_packs(
 
     Args:
         older_than_days: 0 removes every pack.
-        cache_dir: the cache; $SEGFEED_CACHE or the user's cache folder where it is None.
+        cache_dir: the cache; $SEGFEED_CACHE or the user's cache folder if None.
         dry_run: remove nothing.
 
     Returns:
@@ -97,9 +97,9 @@ def prune_packs(
     limit = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
     folders = [found.folder for found in describe_packs(cache_dir) if found.used <= limit]
     cache = cache_folder(cache_dir)
-    rooms = [cache / name for name in ("packs", "samples", "stamps", "datasets")]
-    rooms += [*cache.glob("datasets/*/"), *cache.glob("datasets/*/VOCdevkit/")]
-    folders += [path for room in rooms for path in unfinished_folders(room)]
+    parents = [cache / name for name in ("packs", "samples", "stamps", "datasets")]
+    parents += [*cache.glob("datasets/*/"), *cache.glob("datasets/*/VOCdevkit/")]
+    folders += [path for parent in parents for path in unfinished_folders(parent)]
     if not dry_run:
         for folder in folders:
             discard(folder)
@@ -110,7 +110,7 @@ def prune_packs(
 
 
 def _describe(folder: Path) -> CachedPack | None:
-    """Describe a pack; None where another process has removed it meanwhile."""
+    """Describe a pack; None if another process has removed it meanwhile."""
     manifest = {**_UNKNOWN, **(peek_manifest(folder) or {})}
     try:
         when = dt.datetime.fromtimestamp(last_used_s(folder), dt.UTC)

@@ -1,8 +1,8 @@
 """Fingerprints: what decides a pack's contents, hashed; and the stamps that save hashing it at each start.
 
-A fingerprint is taken from the files' bytes, the list, the legend, the task, the pack format and the decoders' versions. A
-stamp is taken from what the system says of the files (size, times, inode): a shortcut to a recorded fingerprint, never the
-truth itself.
+A fingerprint is taken from the files' bytes, the list, the legend, the task, the pack format and the decoders'
+versions. A stamp is taken from what the system says of the files (size, times, inode): a shortcut to a recorded
+fingerprint, never the truth itself.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ def hash_files(source: Source, threads: int | None) -> FileHashes:
 
 
 def _settings(source: Source) -> dict[str, Any]:
-    """List what decides a pack's contents besides the files' bytes."""
+    """Return what decides a pack's contents besides the files' bytes."""
     return {
         "version": FORMAT_VERSION,
         "decoders": decoder_versions(),
@@ -91,7 +91,7 @@ def stamp_of_source(source: Source) -> str:
 
 
 def newest_ns(source: Source) -> int:
-    """Tell when a file of a source last changed, in nanoseconds since the epoch."""
+    """Return when a file of a source last changed, in nanoseconds since the epoch."""
     return max(
         max(blob.stamp[1:3]) for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None
     )

@@ -1,4 +1,7 @@
-"""The manifest: what a pack says of itself, written last; a folder that has none, or one that does not fit, is no pack."""
+"""The manifest of a pack: written last, so that a folder without one, or with one that does not fit, is not a pack.
+
+It stands alone because packs of any version are listed by it, without their rows.
+"""
 
 import json
 from pathlib import Path
@@ -13,6 +16,7 @@ ROWS, MANIFEST = "pairs.arrow", "manifest.json"
 """The two files of a pack's folder."""
 
 _FORMAT = "segfeed pack"
+PACK_AGAIN = "remove the folder and pack again"
 
 
 def write_manifest(folder: Path, described: dict[str, Any]) -> None:
@@ -23,7 +27,7 @@ def write_manifest(folder: Path, described: dict[str, Any]) -> None:
 
 
 def peek_manifest(folder: Path) -> dict[str, Any] | None:
-    """Read what a pack of any format version says of itself; None where the folder is none of ours."""
+    """Read the manifest of a pack of any format version; None if the folder is not a pack of segfeed."""
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):
@@ -32,10 +36,10 @@ def peek_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read what a pack says of itself.
+    """Read the manifest of a whole pack of this format version.
 
     Raises:
-        PackError: the folder holds no whole pack of this format version.
+        PackError: if the folder does not hold one.
     """
     try:
         manifest = json.loads((folder / MANIFEST).read_bytes())
@@ -43,17 +47,21 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         version, expected = manifest["version"], manifest["bytes"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PackError(
-            f"{folder}: no whole pack ({type(error).__name__}: {error}); remove the folder and pack again."
+            str(folder), found=f"no whole pack ({type(error).__name__}: {error})", remedy=PACK_AGAIN
         ) from error
     if version != FORMAT_VERSION:
         raise PackError(
-            f"{folder}: pack format {version}; this segfeed reads format {FORMAT_VERSION}; remove the folder and pack again."
+            str(folder),
+            found=f"pack format {version}",
+            expected=f"format {FORMAT_VERSION}, which this segfeed reads",
+            remedy=PACK_AGAIN,
         )
     if hash_fields(manifest) != manifest.get("manifest_xxh3"):
         raise PackError(
-            f"{folder / MANIFEST}: its fields do not fit their checksum; the disk or a hand changed them; remove the folder and "
-            "pack again."
+            str(folder / MANIFEST),
+            found="fields that do not fit their checksum, changed by the disk or by hand",
+            remedy=PACK_AGAIN,
         )
     if size != expected:
-        raise PackError(f"{folder / ROWS}: {size} bytes; expected {expected}; remove the folder and pack again.")
+        raise PackError(str(folder / ROWS), found=f"{size} bytes", expected=f"{expected} bytes", remedy=PACK_AGAIN)
     return dict(manifest)

@@ -21,6 +21,7 @@ from segfeed.pixels.pair import Pair, StoredPairs
 FORMAT_VERSION = 1
 BATCH_PAIRS = 64
 BATCH_BYTES = 256 << 20
+_REMEDY = "remove its folder and pack again"
 
 SCHEMA = pa.schema(
     [
@@ -40,7 +41,7 @@ _IMAGE, _LABELS = SCHEMA.get_field_index("image"), SCHEMA.get_field_index("label
 
 @dataclass(frozen=True, eq=False)
 class MappedRows:
-    """Hold a mapped pack file and where in it each row's bytes lie.
+    """A mapped pack file, and where each row's bytes lie in it.
 
     Attributes:
         path: where the file lay when it was mapped.
@@ -64,31 +65,30 @@ class MappedRows:
 
     @cached_property
     def checksums(self) -> list[bytes]:
-        """List each row's checksum, as it was stored."""
+        """Each row's checksum, as it was stored."""
         return [bytes(value) for value in self.table["record_xxh3"].to_pylist()]
 
     def check_whole(self) -> None:
-        """Refuse a file that was cut short since it was mapped: to read what is gone would end the process (SIGBUS).
+        """Check that the file was not cut short since it was mapped: reading what is gone ends the process (SIGBUS).
 
         Raises:
-            PackError: the file is shorter than it was.
+            PackError: if the file is shorter than it was.
         """
         size = self.mapping.size()
         if size < len(self.memory):
-            raise PackError(
-                f"{self.path}: cut to {size} of {len(self.memory)} bytes while it was in use; remove its folder and pack again."
-            )
+            found = f"cut to {size} of {len(self.memory)} bytes while it was in use"
+            raise PackError(str(self.path), found=found, remedy=_REMEDY)
 
     def stored(self, samples: npt.NDArray[np.int64]) -> StoredPairs:
-        """Say where some rows lie; rows -1 (no sample) point at the first one."""
+        """Return where some rows lie; rows -1 (no sample) point at the first one."""
         samples = np.maximum(samples, 0)
-        # A row starts at any byte, but 16-bit labels at an even one: Arrow aligns their buffer, and each row before is even.
+        # 16-bit labels start at an even byte: Arrow aligns their buffer, and each row before has an even length.
         ids = self.memory[: len(self.memory) & -self.label_dtype.itemsize].view(self.label_dtype)
         starts = self.labels[samples] // self.label_dtype.itemsize
         return StoredPairs(self.memory, self.images[samples], ids, starts, self.sizes[samples])
 
     def read_ahead(self, samples: npt.NDArray[np.int64]) -> None:
-        """Ask the system to read rows from the disk that will be needed soon; waits for nothing, copies nothing."""
+        """Ask the system to read rows that are needed soon; return at once, and copy nothing."""
         samples = samples[samples >= 0]
         pixels = self.sizes[samples].astype(np.int64).prod(axis=1)
         for starts, lengths in (
@@ -113,7 +113,7 @@ def map_rows(path: Path, label_dtype: np.dtype[Any]) -> MappedRows:
     """Map a pack file and locate its rows.
 
     Raises:
-        PackError: no Arrow file, another schema, or a row that is not as long as its size says.
+        PackError: if it is not an Arrow file, has another schema, or a row is not as long as its size says.
     """
     try:
         with open(path, "rb") as file:
@@ -122,7 +122,7 @@ def map_rows(path: Path, label_dtype: np.dtype[Any]) -> MappedRows:
         table = pa.ipc.open_file(pa.py_buffer(memory)).read_all()
         table.validate(full=True)  # Arrow trusts the offsets that it reads: unchecked, a damaged one ends the process
         if not table.schema.equals(SCHEMA):
-            raise _refused(path, f"the columns are not those of pack format {FORMAT_VERSION}")
+            raise _refused(path, "other columns", f"those of pack format {FORMAT_VERSION}")
         sizes = np.column_stack([_numbers(table["height"]), _numbers(table["width"])])
         images, labels = (_locate(table.column(column), memory) for column in (_IMAGE, _LABELS))
     except PackError:
@@ -131,14 +131,15 @@ def map_rows(path: Path, label_dtype: np.dtype[Any]) -> MappedRows:
         raise _refused(path, f"no readable pack ({' '.join(str(error).split())})") from error
     if (sizes < 1).any():  # two negative ones would make a length that fits
         row = int(np.argmax((sizes < 1).any(axis=1)))
-        raise _refused(path, f"row {row} is {sizes[row, 1]} x {sizes[row, 0]} px (width x height)")
+        found = f"row {row}: {sizes[row, 1]} x {sizes[row, 0]} px (width x height)"
+        raise _refused(path, found, "at least 1 x 1 px")
     pixels = sizes.astype(np.int64).prod(axis=1)
     for (starts, lengths), wanted in ((images, pixels * 3), (labels, pixels * label_dtype.itemsize)):
         if not np.array_equal(lengths, wanted):
             row = int(np.argmax(lengths != wanted))
-            raise _refused(path, f"row {row} holds {lengths[row]} bytes where {wanted[row]} were expected")
+            raise _refused(path, f"row {row}: {lengths[row]} bytes", f"{wanted[row]} bytes")
         if ((starts < 0) | (starts + lengths > len(memory))).any():
-            raise _refused(path, "the pixels do not lie in the file as they are, as if it were compressed")
+            raise _refused(path, "pixels outside the file, as if it were compressed", "pixels as they are")
     return MappedRows(path, mapping, memory, images[0], labels[0], sizes, label_dtype, table)
 
 
@@ -158,12 +159,12 @@ def hash_frame(rows: MappedRows) -> str:
     return digest.hexdigest()
 
 
-def _refused(path: Path, found: str) -> PackError:
-    return PackError(f"{path}: {found}; remove its folder and pack again.")
+def _refused(path: Path, found: str, expected: str = "") -> PackError:
+    return PackError(str(path), found=found, expected=expected, remedy=_REMEDY)
 
 
 def _numbers(column: pa.ChunkedArray) -> npt.NDArray[np.int32]:
-    """Give a column of int32; `to_numpy` would load pandas where it is installed, for a third of a second."""
+    """Return a column of int32; `to_numpy` would load pandas if it is installed, which takes a third of a second."""
     parts = [np.frombuffer(chunk.buffers()[1], np.int32)[chunk.offset :][: len(chunk)] for chunk in column.chunks]
     return np.concatenate(parts)
 

@@ -1,8 +1,8 @@
-"""Writing a pack file: threads decode pairs and write them to their places, Arrow writes everything around them.
+"""Writing a pack file: threads decode pairs and write their pixels, Arrow writes everything around them.
 
 Where each row's pixels lie follows from sizes and keys, which are known before a pixel is decoded: Arrow lays a record
-batch out with blank records first, and is asked where it would have written the pixels. A thread then writes a few pairs
-while they lie in the processor's caches, and no more memory is taken than the pairs that are being decoded.
+batch out with blank records first, and is asked where it would have written the pixels. A thread then writes a few
+pairs while they lie in the processor's caches, and no more memory is taken than the pairs that are being decoded.
 """
 
 import threading
@@ -30,7 +30,7 @@ _STRETCH_PAIRS, _STRETCH_BYTES = 8, 8 << 20
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """Hold what one row of a pack says besides its pixels.
+    """One row of a pack, without its pixels.
 
     Attributes:
         key: the sample's key.
@@ -49,7 +49,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stretch:
-    """Hold memory for the pixels of a few rows, which lie side by side as they will in the file.
+    """Memory for the pixels of a few rows, which lie side by side as they will in the file.
 
     Attributes:
         first: the first row.
@@ -65,10 +65,10 @@ class Stretch:
 
 
 class RowWriter:
-    """Write pairs to an Arrow IPC file, at most 64 or 256 MiB to a record batch.
+    """Writes pairs to an Arrow IPC file; a record batch has at most 64 rows and 256 MiB.
 
-    Any thread may `lease` and `put` any stretch of rows; `write` takes what is said of the rows in their order, each after its
-    pair was put.
+    Any thread may `lease` and `put` any stretch of rows; `write` takes the records of rows in their order, each after
+    its pair was put.
 
     Attributes:
         stretches: the rows of each; together all rows in order.
@@ -78,7 +78,7 @@ class RowWriter:
         metadata: of the Arrow schema.
         sizes: int32 (N, 2), (height, width) of each row in px.
         label_dtype: uint8 or uint16.
-        outline: gives a record as long as a row's will be, before its files are read.
+        outline: returns a record as long as a row's will be, before its files are read.
         workers: how many threads put stretches, so that each finds memory to use again.
     """
 
@@ -129,26 +129,26 @@ class RowWriter:
         return Stretch(rows.start, images, labels, pairs)
 
     def put(self, stretch: Stretch) -> None:
-        """Write a stretch's pixels to their place.
+        """Write a stretch's pixels into the file.
 
         Raises:
-            OSError: the disk is full, or failed.
+            OSError: if the disk is full, or failed.
         """
         number = int(np.searchsorted(self._firsts, stretch.first, side="right")) - 1
-        images, labels = self._places(number)
+        images, labels = self._starts(number)
         before = int(self._ends[stretch.first] - self._ends[self._firsts[number]])
         self._file.write_at(stretch.images, images + 3 * before)
         self._file.write_at(stretch.labels, labels + self._label_dtype.itemsize * before)
 
     def write(self, record: Record) -> None:
-        """Say what belongs to the next row; with the last one of a record batch, the batch is written around its pixels."""
+        """Add the next row's record; with the last one of a record batch, write the batch around its pixels."""
         self._records.append(record)
         number = len(self._written.passed) // 2
         first, last = self._firsts[number : number + 2].tolist()
         if first + len(self._records) < last:
             return
         self._writer.write_batch(self._batch(first, self._records))
-        if self._written.passed[-2:] != list(self._places(number)):
+        if self._written.passed[-2:] != list(self._starts(number)):
             raise ValueError(f"rows {first} to {last - 1}: their records are not as long as their outlines")
         self._records = []
         # The disk works while threads decode on. A failure to write surfaces here, at the latest in `finish`.
@@ -168,17 +168,17 @@ class RowWriter:
         self._syncing.shutdown(cancel_futures=True)
         self._file.close()
 
-    def _places(self, number: int) -> tuple[int, int]:
-        """Tell where a record batch's images and labels start in the file."""
-        places = self._laid_out.passed
+    def _starts(self, number: int) -> tuple[int, int]:
+        """Return where a record batch's images and labels start in the file."""
+        starts = self._laid_out.passed
         with self._laying_out:
-            while len(places) < 2 * number + 2:
-                first, last = self._firsts[len(places) // 2 :][:2].tolist()
+            while len(starts) < 2 * number + 2:
+                first, last = self._firsts[len(starts) // 2 :][:2].tolist()
                 self._outliner.write_batch(self._batch(first, [self._outline(index) for index in range(first, last)]))
-        return places[2 * number], places[2 * number + 1]
+        return starts[2 * number], starts[2 * number + 1]
 
     def _batch(self, first: int, records: list[Record]) -> pa.RecordBatch:
-        """Give a record batch whose images and labels lie where a frame passes over them."""
+        """Return a record batch whose images and labels are the memory that a frame passes over."""
         last = first + len(records)
         pixels, ends = self._written.pixels, self._ends[first : last + 1] - self._ends[first]
         split, size = 3 * int(ends[-1]), self._label_dtype.itemsize
@@ -197,13 +197,13 @@ class RowWriter:
 
 
 class _Frame:
-    """Be the file that Arrow writes to: pixels are passed over, all else goes to its place in a file, or nowhere.
+    """The file that Arrow writes to: it passes over pixels and writes all else to a file, if given one.
 
     Duck-typed for `pyarrow.PythonFile`, as `WholeFile` is.
 
     Attributes:
         pixels: memory that stands for pixels and is never touched; Arrow hands parts of it over to be written.
-        passed: where it would have written them.
+        passed: where they would have been written.
         closed: False; `WholeFile` is closed by itself.
     """
 
@@ -212,7 +212,7 @@ class _Frame:
         self._file, self._position = file, 0
 
     def write(self, data: Any) -> int:
-        """Take what Arrow writes next: bytes, or one of its buffers."""
+        """Write what comes next: bytes, or one of Arrow's buffers."""
         size, first = memoryview(data).nbytes, self.pixels.ctypes.data
         if isinstance(data, pa.Buffer) and first <= data.address < first + len(self.pixels):
             self.passed.append(self._position)
@@ -222,11 +222,11 @@ class _Frame:
         return size
 
     def flush(self) -> None:
-        """Do nothing: nothing is buffered here."""
+        """Do nothing, because nothing is buffered."""
 
 
 def _split(row_bytes: npt.NDArray[np.int64], most_rows: int, most_bytes: int) -> list[int]:
-    """List where each part of some rows starts, and where the last one ends; a row that is too large is a part alone."""
+    """Return the first row of each group, and the end of the last; a row above `most_bytes` is a group of its own."""
     firsts, filled = [0], 0
     for index, size in enumerate(row_bytes.tolist()):
         if index > firsts[-1] and (index - firsts[-1] == most_rows or filled + size > most_bytes):
@@ -236,7 +236,7 @@ def _split(row_bytes: npt.NDArray[np.int64], most_rows: int, most_bytes: int) ->
     return [*firsts, len(row_bytes)]
 
 
-# Columns are made of their buffers: `pa.array` would load pandas where it is installed, for half a second.
+# Columns are made of their buffers: `pa.array` would load pandas if it is installed: half a second.
 
 
 def _numbers(values: npt.NDArray[Any]) -> pa.Array:

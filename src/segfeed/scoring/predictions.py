@@ -29,7 +29,7 @@ def whole_images(predictions: Any, crops: Rows, sizes: npt.NDArray[np.int32]) ->
 
     Args:
         predictions: ids, integer (N, H, W), of any framework: what was predicted for each crop of a batch.
-        crops: (N,) of dtype `crop.ROW`, the batch's own; each must hold its image whole, as those of an exact plan do.
+        crops: (N,) of dtype `ROW`, the batch's own; each must hold its image whole, as those of an exact plan do.
         sizes: integer (samples, 2), (height, width) in px: `reader.sizes`.
 
     Yields:

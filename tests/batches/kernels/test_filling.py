@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segfeed.batches.batch_format import IMAGENET, BatchFormat
-from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_recipe
+from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_conversion
 from segfeed.errors import OptionError
 from segfeed.pixels.pair import Pair, StoredPairs
 from segfeed.plans.rows import ROW, cut
@@ -28,14 +28,14 @@ WINDOWS = (
 
 @pytest.fixture(params=["plain", "compiled"], name="filler")
 def _filler(request):
-    """Give each of the two paths in turn: (recipe, stored, rows, images, labels) -> None."""
+    """Return each of the two paths in turn: (conversion, stored, rows, images, labels) -> None."""
     if request.param == "plain":
         return fill_plain
     pytest.importorskip("numba")
 
-    def compiled(recipe, *rest):
-        assert load_compiled(recipe)
-        fill(recipe, *rest)
+    def compiled(conversion, *rest):
+        assert load_compiled(conversion)
+        fill(conversion, *rest)
 
     return compiled
 
@@ -77,10 +77,10 @@ def fill_fresh(filler, wanted, pairs, rows, *, classes=CLASSES, stored_void=255)
     """Fill a batch that held other bytes before."""
     rows = np.array(rows, ROW)
     height, width = int(rows["height"][0]), int(rows["width"][0])
-    recipe = make_recipe(wanted, width, classes, stored_void)
-    images = np.full((len(rows), *recipe.image_shape(height, width)), 99, recipe.dtype)
-    labels = np.full((len(rows), height, width), 99, recipe.label_dtype)
-    filler(recipe, store(pairs), rows, images, labels)
+    conversion = make_conversion(wanted, width, classes, stored_void)
+    images = np.full((len(rows), *conversion.image_shape(height, width)), 99, conversion.dtype)
+    labels = np.full((len(rows), height, width), 99, conversion.label_dtype)
+    filler(conversion, store(pairs), rows, images, labels)
     return images, labels
 
 
@@ -137,18 +137,20 @@ def test_a_batch_of_many_pairs_and_rows_of_padding_equals_its_rows(filler, layou
 def test_strided_pairs_are_stored_as_their_copies(filler, layout, flip):
     wanted, pair = BatchFormat(layout, "float32", "int32", void=255), random_pair()
     view = Pair(pair.image[::-2, 1::2], pair.labels[::-2, 1::2])
-    recipe = make_recipe(wanted, 4, CLASSES, 255)
+    conversion = make_conversion(wanted, 4, CLASSES, 255)
     rows = np.array([(0, -1, 2, 5, 4, flip)], ROW)
-    images, labels = np.zeros((1, *recipe.image_shape(5, 4)), np.float32), np.zeros((1, 5, 4), np.int32)
-    filler(recipe, StoredPairs.of(view), rows, images, labels)
+    images, labels = np.zeros((1, *conversion.image_shape(5, 4)), np.float32), np.zeros((1, 5, 4), np.int32)
+    filler(conversion, StoredPairs.of(view), rows, images, labels)
     assert_same_bits(render(wanted, view, rows[0]), (images[0], labels[0]))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_nothing_beside_the_rows_is_written(filler, layout):
-    recipe = make_recipe(BatchFormat(layout, "float32", "int32", void=255), 5, CLASSES, 255)
-    images, labels = np.full((3, *recipe.image_shape(4, 5)), 99, np.float32), np.full((3, 4, 5), 99, np.int32)
-    filler(recipe, StoredPairs.of(random_pair()), np.array([(0, -1, -1, 4, 5, True)], ROW), images[1:2], labels[1:2])
+    conversion = make_conversion(BatchFormat(layout, "float32", "int32", void=255), 5, CLASSES, 255)
+    images, labels = np.full((3, *conversion.image_shape(4, 5)), 99, np.float32), np.full((3, 4, 5), 99, np.int32)
+    filler(
+        conversion, StoredPairs.of(random_pair()), np.array([(0, -1, -1, 4, 5, True)], ROW), images[1:2], labels[1:2]
+    )
     assert set(images[[0, 2]].ravel().tolist()) == {99.0}
     assert set(labels[[0, 2]].ravel().tolist()) == {99}
     assert 99 not in labels[1]
@@ -232,23 +234,42 @@ def test_a_stored_pair_is_viewed_as_it_was():
         assert np.array_equal(pair.labels, stored.pair(n).labels)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("std", [3e6, 3e5, 3e4, 255.0, 1 / 255, 3e-3, 6.1e-5, 1.5e-5])
+def test_float16_is_rounded_as_numpy_does_from_the_smallest_number_to_infinity(filler, layout, std):
+    wanted = BatchFormat(layout, "float16", "uint8", ((0.5, 0.25, 0.0), (std, std * 1.01, std * 0.99)), 255)
+    pair = Pair(np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 256, 3), np.zeros((1, 256), np.uint8))
+    assert_equals_the_rendering(filler, wanted, pair, (0, 0, 0, 1, 256, False))
+
+
 @pytest.mark.parametrize(
-    ("wanted", "classes", "stored_void", "found"),
+    ("wanted", "classes", "stored_void", "where", "found"),
     [
-        (BatchFormat("NHWC", "uint8", "int32", void=20), 21, 255, r"void=20 is also the id of a class \(0\.\.20\)"),
-        (BatchFormat("NHWC", "uint8", "int32", void=0), 21, 255, "void=0 is also the id of a class"),
-        (BatchFormat("NHWC", "uint8", "int32", void=254), 0, 255, "void=254 is also the id of a class"),
-        (BatchFormat("NHWC", "uint8", "uint8", void=255), 300, 65535, r"labels 0\.\.299 and void 255 do not fit uint8"),
-        (BatchFormat("NHWC", "uint8", None, void=255), 21, 255, "leaves a choice open"),
-        (BatchFormat(None, "uint8", "int32", void=255), 21, 255, "leaves a choice open"),
-        (BatchFormat("NHWC", "uint8", "int32"), 21, 255, "leaves a choice open"),
+        (BatchFormat("NHWC", "uint8", "int32", void=20), 21, 255, "void", "20, which is also the id of a class"),
+        (BatchFormat("NHWC", "uint8", "int32", void=0), 21, 255, "void", "0, which is also the id of a class"),
+        (BatchFormat("NHWC", "uint8", "int32", void=254), 0, 255, "void", "254, which is also the id of a class"),
+        (BatchFormat("NHWC", "uint8", "uint8", void=255), 300, 65535, "label_dtype", "labels 0..299 and void 255"),
+        (BatchFormat("NHWC", "uint8", None, void=255), 21, 255, "format", "leaves a choice open"),
+        (BatchFormat(None, "uint8", "int32", void=255), 21, 255, "format", "leaves a choice open"),
+        (BatchFormat("NHWC", "uint8", "int32"), 21, 255, "format", "leaves a choice open"),
     ],
 )
-def test_a_format_that_cannot_hold_the_labels_is_refused(wanted, classes, stored_void, found):
-    with pytest.raises(OptionError, match=found):
-        make_recipe(wanted, 8, classes, stored_void)
+def test_a_format_that_cannot_hold_the_labels_is_refused(wanted, classes, stored_void, where, found):
+    with pytest.raises(OptionError) as caught:
+        make_conversion(wanted, 8, classes, stored_void)
+    assert caught.value.where == where
+    assert found in caught.value.found
+
+
+def test_the_values_that_void_may_take_are_named():
+    with pytest.raises(OptionError) as caught:
+        make_conversion(BatchFormat("NHWC", "uint8", "int32", void=20), 8, 21, 255)
+    assert caught.value.expected == "a value outside 0..20"
 
 
 def test_a_void_outside_the_label_dtype_that_a_consumer_brings_is_refused():
-    with pytest.raises(OptionError, match=r"void=-100 does not fit labels of uint8; use 0\.\.255"):
+    with pytest.raises(OptionError) as caught:
         BatchFormat(label_dtype="uint8").resolve("NCHW", "int64", -100)
+    assert (caught.value.where, caught.value.found) == ("void", "-100")
+    assert "0..255" in caught.value.expected

@@ -13,7 +13,7 @@ import pytest
 
 import segfeed
 from segfeed.batches.batch_format import BatchFormat
-from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_recipe
+from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_conversion
 from segfeed.pixels.pair import StoredPairs
 from segfeed.plans.rows import ROW
 
@@ -35,7 +35,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map
 
 
 def classes_of(kind):
-    """Give as many classes as the labels can hold beside void, up to 1000."""
+    """Return as many classes as the labels can hold beside void, up to 1000."""
     return 1000 if kind[2] != "uint8" and kind[3] == 65535 else 200
 
 
@@ -45,10 +45,10 @@ def voids_of(kind):
     )
 
 
-def recipe_of(kind, width, void):
-    recipe = make_recipe(BatchFormat(*kind[:3], void=void), width, classes_of(kind), kind[3])
-    assert load_compiled(recipe)
-    return recipe
+def conversion_of(kind, width, void):
+    conversion = make_conversion(BatchFormat(*kind[:3], void=void), width, classes_of(kind), kind[3])
+    assert load_compiled(conversion)
+    return conversion
 
 
 def store(sizes, kind, seed=0):
@@ -85,14 +85,14 @@ def rows_of(height, width, seed=0):
 
 
 def of_rows(stored, pairs):
-    """Say of each row where its pair lies."""
+    """Return where each row's pair lies."""
     return StoredPairs(
         stored.images, stored.image_starts[pairs], stored.labels, stored.label_starts[pairs], stored.sizes[pairs]
     )
 
 
 def guarded(shape, dtype):
-    """Give a page-aligned buffer, and a function that views an array in it, `offset` bytes past an aligned address."""
+    """Return a page-aligned buffer and a function that views an array in it, `offset` bytes past an aligned address."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     buffer = np.frombuffer(mmap.mmap(-1, size + 3 * BOUNDARY), np.uint8)
     assert buffer.ctypes.data % BOUNDARY == 0
@@ -114,17 +114,17 @@ def assert_holds(buffer, offset, expected):
 
 def assert_equal_at(kind, height, width, void, offsets):
     """Fill by both paths at each (byte offset of images, byte offset of labels) past an aligned address."""
-    recipe, (rows, pairs) = recipe_of(kind, width, void), rows_of(height, width, seed=width)
+    conversion, (rows, pairs) = conversion_of(kind, width, void), rows_of(height, width, seed=width)
     stored = of_rows(store((BIG, SMALL, DOT), kind), pairs)
-    shapes = (len(rows), *recipe.image_shape(height, width)), (len(rows), height, width)
-    plain = [np.full(shape, OTHER, dtype) for shape, dtype in zip(shapes, recipe.types[1:3], strict=True)]
-    fill_plain(recipe, stored, rows, *plain)
+    shapes = (len(rows), *conversion.image_shape(height, width)), (len(rows), height, width)
+    plain = [np.full(shape, OTHER, dtype) for shape, dtype in zip(shapes, conversion.types[1:3], strict=True)]
+    fill_plain(conversion, stored, rows, *plain)
     expected = [array.tobytes() for array in plain]
-    buffers = [guarded(shape, dtype) for shape, dtype in zip(shapes, recipe.types[1:3], strict=True)]
+    buffers = [guarded(shape, dtype) for shape, dtype in zip(shapes, conversion.types[1:3], strict=True)]
     for places in offsets:
         for buffer, _ in buffers:
             buffer[:] = GUARD
-        fill(recipe, stored, rows, *(view(place) for (_, view), place in zip(buffers, places, strict=True)))
+        fill(conversion, stored, rows, *(view(place) for (_, view), place in zip(buffers, places, strict=True)))
         for (buffer, _), place, wanted in zip(buffers, places, expected, strict=True):
             assert_holds(buffer, place, wanted)
 
@@ -163,25 +163,29 @@ def test_sources_may_start_anywhere_in_memory(kind):
     """Lines of 43 pixels laid end to end: images and labels start at every place, and all are filled in one call."""
     stored = store([(1, 43)] * 128, kind, seed=1)
     rows = np.array([(n, 0, n % 7, 1, 36, n >= 64) for n in range(128)], ROW)
-    recipe = recipe_of(kind, 36, voids_of(kind)[0])
+    conversion = conversion_of(kind, 36, voids_of(kind)[0])
     assert len(set((stored.image_starts % 64).tolist())) == len(set((stored.label_starts % 64).tolist())) == 64
     found, expected = (
-        (np.full((128, *recipe.image_shape(1, 36)), n, recipe.dtype), np.full((128, 1, 36), n, recipe.label_dtype))
+        (
+            np.full((128, *conversion.image_shape(1, 36)), n, conversion.dtype),
+            np.full((128, 1, 36), n, conversion.label_dtype),
+        )
         for n in (3, 4)
     )
-    fill(recipe, stored, rows, *found)
-    fill_plain(recipe, stored, rows, *expected)
+    fill(conversion, stored, rows, *found)
+    fill_plain(conversion, stored, rows, *expected)
     for one, other in zip(found, expected, strict=True):
         assert one.tobytes() == other.tobytes()
 
 
 @each_kind
 def test_no_rows_are_filled_without_complaint(kind):
-    recipe = recipe_of(kind, 40, voids_of(kind)[0])
-    images, labels = np.empty((0, *recipe.image_shape(2, 40)), recipe.dtype), np.empty((0, 2, 40), recipe.label_dtype)
+    conversion = conversion_of(kind, 40, voids_of(kind)[0])
+    images = np.empty((0, *conversion.image_shape(2, 40)), conversion.dtype)
+    labels = np.empty((0, 2, 40), conversion.label_dtype)
     nothing = of_rows(store((BIG,), kind), np.zeros(0, np.int64))
     for way in (fill_plain, fill):
-        way(recipe, nothing, np.zeros(0, ROW), images, labels)
+        way(conversion, nothing, np.zeros(0, ROW), images, labels)
 
 
 # Pages that may not be touched, before and after sources and outputs --------------------------------------------------
@@ -191,7 +195,7 @@ import ctypes, mmap, sys
 import numpy as np
 from segfeed.plans.rows import ROW
 from segfeed.batches.batch_format import BatchFormat
-from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_recipe
+from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_conversion
 from segfeed.pixels.pair import StoredPairs
 
 PAGE = mmap.PAGESIZE
@@ -229,9 +233,9 @@ for layout, dtype, label_dtype, stored_void in KINDS:
     fences = [fence(2 * 2 * 130 * 3 * 8) for _ in range(4)]
     stored_dtype = np.uint8 if stored_void == 255 else np.uint16
     for width in range(1, 131):
-        recipe = make_recipe(BatchFormat(layout, dtype, label_dtype, void=255), width, 200, stored_void)
-        assert load_compiled(recipe)
-        shapes = (2, *recipe.image_shape(2, width)), (2, 2, width)
+        conversion = make_conversion(BatchFormat(layout, dtype, label_dtype, void=255), width, 200, stored_void)
+        assert load_compiled(conversion)
+        shapes = (2, *conversion.image_shape(2, width)), (2, 2, width)
         for place in (ending, beginning):
             image = place(fences[0], (2, width, 3), np.uint8)
             ids = place(fences[1], (2, width), stored_dtype)
@@ -244,9 +248,9 @@ for layout, dtype, label_dtype, stored_void in KINDS:
             for shift in (0, 1, -1):
                 rows = np.array([(0, shift, shift, 2, width, flip) for flip in (False, True)], ROW)
                 expected = np.empty(shapes[0], dtype), np.empty(shapes[1], label_dtype)
-                fill_plain(recipe, stored, rows, *expected)
+                fill_plain(conversion, stored, rows, *expected)
                 images[:], labels[:] = 9, 9
-                fill(recipe, stored, rows, images, labels)
+                fill(conversion, stored, rows, images, labels)
                 assert images.tobytes() == expected[0].tobytes(), (layout, dtype, width, shift)
                 assert labels.tobytes() == expected[1].tobytes(), (label_dtype, stored_dtype, width, shift)
 print("whole")
@@ -284,21 +288,23 @@ from pathlib import Path
 import numpy as np
 from segfeed.plans.rows import ROW
 from segfeed.batches.batch_format import BatchFormat
-from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_recipe
+from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_conversion
 from segfeed.packs.pack import Pack
 
 pack = Pack(Path(sys.argv[1]))
 height, width = pack.sizes[-1].tolist()
-for layout, dtype, label_dtype in (("NHWC", "float32", "int32"), ("NCHW", "float32", "int64"), ("NHWC", "uint8", "uint8")):
-    recipe = make_recipe(BatchFormat(layout, dtype, label_dtype, void=255), width, len(pack.legend), 255)
-    assert load_compiled(recipe)
+KINDS = (("NHWC", "float32", "int32"), ("NCHW", "float32", "int64"), ("NHWC", "uint8", "uint8"))
+for layout, dtype, label_dtype in KINDS:
+    conversion = make_conversion(BatchFormat(layout, dtype, label_dtype, void=255), width, len(pack.legend), 255)
+    assert load_compiled(conversion)
     for flip in (False, True):
         rows = np.array([(len(pack) - 1, height - 2, 0, 2, width, flip)], ROW)
         found, expected = (
-            (np.full((1, *recipe.image_shape(2, width)), n, dtype), np.full((1, 2, width), n, label_dtype)) for n in (3, 4)
+            (np.full((1, *conversion.image_shape(2, width)), n, dtype), np.full((1, 2, width), n, label_dtype))
+            for n in (3, 4)
         )
-        fill(recipe, pack.stored(rows["sample"]), rows, *found)
-        fill_plain(recipe, pack.stored(rows["sample"]), rows, *expected)
+        fill(conversion, pack.stored(rows["sample"]), rows, *found)
+        fill_plain(conversion, pack.stored(rows["sample"]), rows, *expected)
         assert [array.tobytes() for array in found] == [array.tobytes() for array in expected]
 print("whole")
 """
@@ -317,10 +323,10 @@ def test_the_last_line_of_a_packs_last_pair_is_read_without_harm(tmp_path, write
 HITS = """
 from segfeed.batches.kernels import compiled
 from segfeed.batches.batch_format import BatchFormat
-from segfeed.batches.kernels.filling import load_compiled, make_recipe
+from segfeed.batches.kernels.filling import load_compiled, make_conversion
 
-assert load_compiled(make_recipe(BatchFormat("NHWC", "uint8", "uint8", void=255), 7, 21, 255))
-print(sum(compiled.fill_bytes.stats.cache_hits.values()))
+assert load_compiled(make_conversion(BatchFormat("NHWC", "uint8", "uint8", void=255), 7, 21, 255))
+print(sum(compiled.fill.stats.cache_hits.values()))
 """
 
 
@@ -335,7 +341,7 @@ def test_kept_kernels_are_compiled_anew_when_the_streaming_changes(tmp_path):
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True, env=environment)
         return int(done.stdout)
 
-    assert [hits(), hits()] == [0, 1]
+    assert [hits(), hits()] == [0, 2]  # images and labels
     with open(copy / "batches" / "kernels" / "streaming.py", "a") as file:
         file.write("\n# changed\n")
     assert hits() == 0

@@ -263,7 +263,7 @@ class _TimedLoader(Loader):
         super().__init__(reader, plan, threads=threads)
         self.watch = reader.watch if isinstance(reader, _TimedSource) else Stopwatch()
         self.warm_up()
-        self.compiled = load_compiled(self._recipe)  # loaded already: says whether numba is installed
+        self.compiled = load_compiled(self._conversion)  # loaded already: says whether numba is installed
 
     def _fill(self, batch: Batch, first: int, last: int) -> None:
         # Decoding goes pair by pair anyway, and is slow: counted by batches, a short run would be off by some of them.
