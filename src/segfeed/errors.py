@@ -1,7 +1,7 @@
 """What can go wrong, by name.
 
     SegfeedError
-    ├── OptionError (ValueError)             a call's own words are off: the command line's exit code is 2, of all others 1
+    ├── OptionError (ValueError)             a call's own words are off; exit code 2, others 1
     │   └── NotInstalledError (ImportError)  what was asked for needs a package that is not there
     ├── SourceError (ValueError)             the dataset as it lies on disk is wrong
     │   ├── SourceMissingError (FileNotFoundError)   a folder, list, photo or mask is not there

@@ -1,6 +1,7 @@
 """Run every probe, or those named, for some seconds each: `python -m fuzz --seconds 60 [PROBE ...]`.
 
-Inputs that break a probe stay in crashes/PROBE/, where tests/test_fuzz.py reads them ever after. Exit code 1 if there are any.
+Inputs that break a probe stay in crashes/PROBE/, and tests/test_fuzz.py reads them from then on. Exit code 1 if there
+are any.
 """
 
 import argparse

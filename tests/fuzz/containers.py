@@ -110,7 +110,8 @@ def _manifests() -> list[bytes]:
     written = (_whole_pack() / "manifest.json").read_bytes()
     odd: list[dict[str, object]] = [
         {"version": 2}, {"bytes": 1}, {"legend": []}, {"legend": {"objects": "voc"}}, {"legend": {"names": 5}},
-        {"legend": {"names": ["a"], "colours": [[0, 0, 1e300]]}}, {"split": 5}, {"settings": "../../x"}, {"count": "many"},
+        {"legend": {"names": ["a"], "colours": [[0, 0, 1e300]]}}, {"split": 5}, {"settings": "../../x"},
+        {"count": "many"},
     ]  # fmt: skip
     return [written, b"[]", b"", b"null", *(_sealed(json.loads(written) | fields) for fields in odd)]
 
@@ -293,7 +294,8 @@ def _read_mat(data: bytes) -> bool:
         found = read_mat_field(data, "a.mat", variable="GTcls", field="Segmentation")
     except MaskError:
         return False
-    # SciPy, which read it, is no second reader, and ends the process on some of these files. Columns lie one after the other.
+    # SciPy, which read it, is not a second reader, and ends the process on some of these files. Columns lie one after
+    # the other.
     stored = found.T.tobytes()
     assert stored in data or any(
         stored in _inflated(data[place:]) for place in range(128, len(data)) if data[place] == 0x78

@@ -76,7 +76,7 @@ def _chunks(data: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _mutate_png(data: bytes, seed: int, mutate: Mutate) -> bytes:
-    """Change bytes of the file, or what is in it, with checksums that fit: a chunk, the chunks' order, the unpacked pixels."""
+    """Change bytes of the file, or a chunk, the chunks' order or the unpacked pixels, with checksums that fit."""
     chunks = _chunks(data) if data.startswith(PNG_MAGIC) else []
     how, chosen = seed % 5, seed // 5 % (len(chunks) or 1)
     if how == 0 or not chunks:

@@ -27,8 +27,8 @@ class Probe:
     Attributes:
         name: what it reads.
         seeds: makes valid inputs, and invalid ones of interest.
-        read: takes bytes; tells whether they were taken (True) or refused by an error of segfeed's own (False). Whatever it
-            raises is a bug.
+        read: takes bytes; returns whether they were taken (True) or refused by an error of segfeed's own (False). If it
+            raises, that is a bug.
         mutate: changes an input so that it gets past the first checks: (input, seed, what changes bytes) -> input.
     """
 

@@ -1,4 +1,4 @@
-"""What fuzzing found, and a little of what it does, the same at each run: `python -m fuzz.replay PROBE`, without atheris."""
+"""What fuzzing found, and a little fuzzing, equal at each run: `python -m fuzz.replay PROBE`, without atheris."""
 
 import random
 import sys

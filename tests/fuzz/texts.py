@@ -21,7 +21,8 @@ _SUFFIXES = (".txt", ".csv", ".json")
 
 def _lists() -> list[bytes]:
     return [
-        b"2007_000032\n2007_000039\n", b"\xef\xbb\xbfa\r\nb\r\n", b"a\rb", b"a \n\n\tb", b"2008_000003 -1\n", b"../a\n", b"/a.jpg /b.png",
+        b"2007_000032\n2007_000039\n", b"\xef\xbb\xbfa\r\nb\r\n", b"a\rb", b"a \n\n\tb", b"2008_000003 -1\n",
+        b"../a\n", b"/a.jpg /b.png",
         "ü-3\n".encode(), b"a\n" * 2, b"a\0b", b"\xff\xfea\0", b".\n", b"C:a", b"~root", "\u2028".encode(), b"", b"\n",
     ]  # fmt: skip
 
@@ -44,7 +45,8 @@ def _read_list(data: bytes) -> bool:
 
 def _splits() -> list[bytes]:
     return [
-        b"train", b"train+val", b"train[:10%]", b"train[100:200]", b"train[-50:]+val[:-1]", b"train[fold=0/5]", b"train[fold!=4/5]",
+        b"train", b"train+val", b"train[:10%]", b"train[100:200]", b"train[-50:]+val[:-1]", b"train[fold=0/5]",
+        b"train[fold!=4/5]",
         b"a[fold=0/0]", b"a[:101%]", b"a[1:2:3]", b"a[", b"+", b"a[ 1 : 2 ]", b"a[:" + b"9" * 5000 + b"]",
         b"a[fold=0/" + b"9" * 5000 + b"]",
     ]  # fmt: skip
@@ -71,9 +73,12 @@ def _read_split(data: bytes) -> bool:
 def _legends() -> list[bytes]:
     """Give legend files; the first byte chooses how they are read."""
     texts = [
-        "background\ncat\n", "sky:0,0,0::\ncat:128,0,0:parts:actions\n# end\n", "0 0 0 sky\n1\t2\t3 tree\n", "a,1,2,3\nvoid,4,5,6\n",
-        "name,r,g,b\nsky,1,2,3\nvoid,4,5,6\n", "Pixel Value, Class\n0, background\n7, cat\n", 'name,"r","g",b\n"a,b",1,2,3',
-        '{"label_map": {"0": "sky", "5": "void"}, "segmentation_colors": [[0, 0, 0], [1, 2, 3]]}', '{"label_map": {"0": "sky"}}',
+        "background\ncat\n", "sky:0,0,0::\ncat:128,0,0:parts:actions\n# end\n", "0 0 0 sky\n1\t2\t3 tree\n",
+        "a,1,2,3\nvoid,4,5,6\n",
+        "name,r,g,b\nsky,1,2,3\nvoid,4,5,6\n", "Pixel Value, Class\n0, background\n7, cat\n",
+        'name,"r","g",b\n"a,b",1,2,3',
+        '{"label_map": {"0": "sky", "5": "void"}, "segmentation_colors": [[0, 0, 0], [1, 2, 3]]}',
+        '{"label_map": {"0": "sky"}}',
         json.dumps(VOC.to_json()), "__ignore__\n_background_\ncat", "a:1,2,3\nb\n", "a,256,0,0",
     ]  # fmt: skip
     return [bytes([how]) + text.encode() for how, text in product(range(len(_SUFFIXES) + 2), texts)]

@@ -161,9 +161,9 @@ def read_description(path: Path) -> Description:
 
 
 def parse_description(text: str, where: str) -> Description:
-    """Read the text of a description, as `read_description` does.
+    r"""Read the text of a description, as `read_description` does.
 
-    >>> parse_description('photos = "a/{key}.jpg"\\nmasks = "b/{key}.png"', "segfeed.toml").masks[0].text
+    >>> parse_description('photos = "a/{key}.jpg"\nmasks = "b/{key}.png"', "segfeed.toml").masks[0].text
     'b/{key}.png'
     """
     return _Reader(text, where).read()
@@ -261,7 +261,8 @@ class _Reader:
         raise self._wrong(
             ("splits", "group"),
             f"group = {said!r:.60}",
-            "'{key:before _}', '{key:after last -}', '{folder}' or { file = \"...csv\", key = \"...\", column = \"...\" }",
+            "'{key:before _}', '{key:after last -}', '{folder}' or "
+            '{ file = "...csv", key = "...", column = "..." }',
         )
 
     def _classes(self, said: Mapping[str, Any]) -> tuple[dict[Value, str], tuple[Value, ...]]:

@@ -1,4 +1,4 @@
-"""Devkit: what segmentation needs of a VOC archive, wherever it lies in it, in whatever order; all of it or an error."""
+"""Devkit: all that segmentation needs of a VOC archive, in any folder and any order, or an error."""
 
 import contextlib
 import io

@@ -340,7 +340,9 @@ from segfeed.datasets.catalogue.download import Remote
 url, sha1, size, to = sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4])
 counts = {"train": 3, "val": 2, "trainval": 5}
 catalogue.DATASETS["voc2012"] = catalogue.PublicDataset(
-    Remote("voc.tar", (url,), sha1, size), lambda archive, _: prepare_devkit(archive, counts), partial(check_folder, counts=counts)
+    Remote("voc.tar", (url,), sha1, size),
+    lambda archive, _: prepare_devkit(archive, counts),
+    partial(check_folder, counts=counts),
 )
 EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate")
 
@@ -378,7 +380,8 @@ while killed:
         os._exit(0)
     killed = os.WIFSIGNALED(os.waitpid(child, 0)[1])
     if root.exists():
-        assert {name: content for name, content in tree().items() if name in whole} == whole, f"half of it, killed at {number}"
+        found = {name: content for name, content in tree().items() if name in whole}
+        assert found == whole, f"half of it, killed at {number}"
     fetch()
     assert tree() == whole, f"killed at {number}: {sorted(set(tree()) ^ set(whole))}"
 print(number)

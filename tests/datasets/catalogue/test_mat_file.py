@@ -57,7 +57,7 @@ def test_other_variables_are_passed_over(is_packed):
 
 
 def test_structs_that_matlab_itself_wrote_are_walked_through():
-    """Look for a field in real files of four releases and both byte orders; it holds doubles, which are refused by class."""
+    """Look for a field in real files of four releases and both byte orders; its doubles are refused by class."""
     spec = find_spec("scipy.io.matlab.tests")
     folder = Path(spec.submodule_search_locations[0], "data") if spec and spec.submodule_search_locations else Path()
     paths = sorted(folder.glob("teststruct_*.mat"))

@@ -108,8 +108,16 @@ def test_trainaug_of_another_length_is_an_error():
         (MEMBERS | {f"b/{SBD_ROOT}train.txt": b""}, ArchiveError, "sbd.tar: 2 times dataset/train.txt"),
         (without(MEMBERS, f"{SBD_ROOT}val.txt"), SourceError, r"\(val 0\)"),
         (MEMBERS | {f"{SBD_ROOT}val.txt": b"a\nb\n"}, ListError, "the id 'a'"),
-        (without(MEMBERS, f"{SBD_ROOT}img/{ADDED[0]}.jpg"), ArchiveError, f"1 of 4 files are missing .*img/{ADDED[0]}.jpg"),
-        (without(MEMBERS, f"{SBD_ROOT}cls/{ADDED[1]}.mat"), ArchiveError, f"1 of 4 files are missing .*cls/{ADDED[1]}.mat"),
+        (
+            without(MEMBERS, f"{SBD_ROOT}img/{ADDED[0]}.jpg"),
+            ArchiveError,
+            f"1 of 4 files are missing .*img/{ADDED[0]}.jpg",
+        ),
+        (
+            without(MEMBERS, f"{SBD_ROOT}cls/{ADDED[1]}.mat"),
+            ArchiveError,
+            f"1 of 4 files are missing .*cls/{ADDED[1]}.mat",
+        ),
         (MEMBERS | {f"{SBD_ROOT}cls/{ADDED[0]}.mat": mat(2)[:-9]}, MaskError, f"{ADDED[0]}.mat: "),
         (MEMBERS | {f"{SBD_ROOT}cls/{ADDED[0]}.mat": mat(21)}, MaskError, f"{ADDED[0]}.mat: class id 21; .* 0 to 20"),
         (MEMBERS | {f"{SBD_ROOT}img/{ADDED[0]}.jpg": b"x"}, PhotoError, f"{ADDED[0]}.jpg"),

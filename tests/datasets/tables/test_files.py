@@ -28,7 +28,10 @@ def save(folder: Path, names=("data-00000-of-00001.arrow",), split=None, **more)
     ("names", "expected"),
     [
         (["train-00000-of-00002.parquet", "train-00001-of-00002.parquet"], {"train": [0, 1]}),
-        (["data/train-00000-of-00001-0123456789abcdef.parquet", "data/val-00000-of-00001.parquet"], {"train": [0], "val": [1]}),
+        (
+            ["data/train-00000-of-00001-0123456789abcdef.parquet", "data/val-00000-of-00001.parquet"],
+            {"train": [0], "val": [1]},
+        ),
         (["train.parquet", "validation.parquet", "test.parquet"], {"test": [2], "train": [0], "validation": [1]}),
         (["train/0000.parquet", "train/0001.parquet", "test/0000.parquet"], {"test": [2], "train": [0, 1]}),
         (["train/data-00000-of-00001.arrow", "val/data-00000-of-00001.arrow"], {"train": [0], "val": [1]}),

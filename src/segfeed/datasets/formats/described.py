@@ -146,7 +146,7 @@ def _list_files(root: Path, lists: Mapping[str, str]) -> dict[str, Path]:
 
 
 def _read_list(path: Path, photos: Files, masks: Files) -> tuple[list[str], Files]:
-    """Read a list of keys, of photo paths, or of photo and mask paths, and return its keys and the masks that it names."""
+    """Read a list of keys, photo paths, or photo and mask paths; return its keys and the masks that it names."""
     key_of = {name: key for key, names in photos.items() for name in names}
     keys: list[str] = []
     named: Files = {}

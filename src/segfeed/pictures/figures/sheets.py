@@ -33,7 +33,7 @@ from segfeed.pictures.figures.panels import (
     title_of,
     with_legend,
 )
-from segfeed.pictures.paint import Pixels, Thumb, mark_padding, overlay, paint_labels, shrink
+from segfeed.pictures.paint import Pixels, Thumb, mark_padding, outside, overlay, paint_labels, shrink
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.pair import Pair
 from segfeed.system.options import whole_number
@@ -225,11 +225,11 @@ def show_batch(
     canvas = shown.canvas(
         HEADER_PX + -(-count // grid.columns) * pitch + GAP_PX // 2, title, _batch_subtitle(batch, wanted)
     )
-    for n, (pair, row, thumb) in enumerate(zip(pairs, batch.crops, thumbs, strict=False)):
+    for n, (pair, row, size, thumb) in enumerate(zip(pairs, batch.crops, batch.sizes.tolist(), thumbs, strict=False)):
         strip, column = divmod(n, grid.columns)
         x, top = grid.x(column), HEADER_PX + strip * pitch
         small = thumb.fitted(*cell[::-1])
-        padding = shrink(Pair(pair.image, _padding(pair, row, wanted, legend.void)), *small.labels.shape).labels
+        padding = shrink(Pair(pair.image, outside(row, *size)), *small.labels.shape).labels
         upper, lower = (x, top + CAPTION_PX), (x, top + CAPTION_PX + cell[1] + _SLIT_PX)
         show_thumb(canvas, upper, cell, mark_padding(small.image, padding), f"image {n} {thumb.key}", thumb)
         show_thumb(canvas, lower, cell, paint_labels(small.labels, legend), f"labels {n} {thumb.key}", thumb)
@@ -287,22 +287,3 @@ def _labels(batch: Batch, wanted: BatchFormat, legend: Encoder, count: int) -> n
             remedy="pass the legend and the format that the batch was made with",
         )
     return np.where(void, legend.void, labels).astype(legend.dtype)
-
-
-def _padding(pair: Pair, row: Any, wanted: BatchFormat, void: int) -> npt.NDArray[np.bool_]:
-    """Mark what of a crop lies outside its image: the image's size is not known, but the colour of padding is."""
-    mask = np.ones(pair.labels.shape, np.bool_)
-    if row["sample"] < 0:
-        return mask
-    colour = np.round(255 * np.array(wanted.normalize[0] if wanted.normalize else (0, 0, 0)))
-    inside = (pair.image != colour).any(axis=-1) | (pair.labels != void)
-    if row["flip"]:
-        inside = inside[:, ::-1]
-    spans = []
-    for axis, start in enumerate((int(row["top"]), int(row["left"]))):
-        lines = np.flatnonzero(inside.any(axis=1 - axis))
-        # A window that starts inside the image does not reach beyond its other side, for either kind of plan.
-        end = inside.shape[axis] if start > 0 or not lines.size else int(lines[-1]) + 1
-        spans.append(slice(max(-start, 0), end))
-    mask[tuple(spans)] = False
-    return mask[:, ::-1] if row["flip"] else mask
