@@ -49,14 +49,12 @@ class SegfeedError(Exception):
     a.png: an animated PNG; expected one picture; save the frame you mean.
     """
 
-    def __init__(self, where: str, found: str = "", expected: str = "", remedy: str = "") -> None:
+    def __init__(self, where: str, found: str, expected: str = "", remedy: str = "") -> None:
         # Not super(): OSError, from which some errors derive, would take these words for an errno and a file name.
         Exception.__init__(self, where, found, expected, remedy)
         self.where, self.found, self.expected, self.remedy = where, found, expected, remedy
 
     def __str__(self) -> str:
-        if not self.found:
-            return self.where
         return sentence(self.where, self.found, self.expected, self.remedy)
 
     def to_json(self) -> dict[str, str]:
@@ -87,7 +85,7 @@ class SourceError(SegfeedError, ValueError):
     """
 
     def __init__(
-        self, where: str, found: str = "", expected: str = "", remedy: str = "", *, is_damage: bool = False
+        self, where: str, found: str, expected: str = "", remedy: str = "", *, is_damage: bool = False
     ) -> None:
         super().__init__(where, found, expected, remedy)
         self.is_damage = is_damage
