@@ -153,7 +153,7 @@ def test_a_disk_without_room_is_refused_before_a_byte_is_written(small_disk, tin
     forks, disk = small_disk
     outcome = forks.run("pack_sparing", tiny_root, disk / "cache", folder=disk)
     assert outcome.error == "StorageError"
-    assert "are needed and 1.0 MiB are free, of which 64.0 MiB stay free for others" in outcome.message
+    assert "1.0 MiB are free, of which 64.0 MiB are left to others; expected room for" in outcome.message
     assert set(outcome.answer["kinds"]) == {"mkdir"}
 
 

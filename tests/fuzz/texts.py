@@ -91,7 +91,7 @@ def _read_legend(data: bytes) -> bool:
         if number < len(_SUFFIXES):
             legend = read_legend(file_of(text, f"labels{_SUFFIXES[number]}"))
         elif number == len(_SUFFIXES):
-            legend = Legend.from_text(text.decode("utf-8", "replace"))
+            legend = Legend(tuple(text.decode("utf-8", "replace").splitlines()))
         else:
             described = _json(text)
             if not isinstance(described, dict):

@@ -387,7 +387,7 @@ def test_file_that_exists_is_never_written_over(tmp_path):
 
 def test_error_of_a_file_in_the_making_surfaces(tmp_path):
     def fail() -> bytes:
-        raise SourceMissingError("no such mask")
+        raise SourceMissingError("a.png", found="no such mask")
 
     with pytest.raises(SourceMissingError, match="no such mask"):
         write_files([(f"{n}", fail if n == 50 else partial(bytes, 5)) for n in range(100)], tmp_path, lambda _: None)

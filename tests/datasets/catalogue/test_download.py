@@ -459,7 +459,9 @@ def test_full_disk_is_named_and_what_fits_is_kept(server, folder):
 def test_too_little_space_is_told_before_anything_is_asked(server, folder):
     url = server.serve("a.tar", CONTENT)
     with (
-        pytest.raises(StorageError, match=r"GiB are needed .* are free.*; make room, or choose another folder\."),
+        pytest.raises(
+            StorageError, match=r" are free.*; expected room for .* GiB; make room, or choose another folder\."
+        ),
         open_remote(remote_of(url, size_bytes=1 << 60), folder, HASTY),
     ):
         pytest.fail("it came through")

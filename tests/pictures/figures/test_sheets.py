@@ -26,7 +26,7 @@ from segfeed.pictures.figures.canvas import WIDTH_PX, percent
 from segfeed.pictures.figures.sheets import show, show_batch, show_crops, show_pairs, show_sheet
 from segfeed.pictures.paint import VOID_GROUND, VOID_STRIPE, Thumb, absent, fit, overlay, paint_labels, shrink, swatches
 from segfeed.pixels.pair import Pair
-from segfeed.plans.rows import ROW, cut
+from segfeed.plans.rows import cut, make_row
 
 pytestmark = pytest.mark.slow
 
@@ -294,10 +294,12 @@ def test_padding_is_striped_and_nothing_else_is(flip):
     image[:, 30:] = image[:, :, :15] = np.round(255 * np.array(IMAGENET.mean))
     labels = np.full((1, 40, 60), 1, np.int32)
     labels[:, 30:] = labels[:, :, :15] = labels[:, 10:20] = 255
-    crops = np.array([(0, 0, -15, 40, 60, flip)], ROW)
+    crops = make_row(left=-15, height=40, width=60, flip=flip)[None]
     if flip:
         image, labels = image[:, :, ::-1], labels[:, :, ::-1]
-    figure = show_batch(Batch(image, labels, crops, ("k",)), LEGEND, format=BatchFormat(dtype="uint8"))
+    figure = show_batch(
+        Batch(image, labels, crops, np.array([[30, 45]], np.int32), ("k",)), LEGEND, format=BatchFormat(dtype="uint8")
+    )
     pixels = shown(figure, "image 0 k")
     pixels = pixels[:, ::-1] if flip else pixels
     height, width = pixels.shape[:2]
