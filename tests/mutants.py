@@ -49,7 +49,7 @@ MUTANTS = (
            "zlib_ng.crc32(", "(lambda body, *_: int.from_bytes(data[end - 4 : end], 'big'))(", "tests/pixels/test_png.py tests/pixels/test_codec.py"),
     Mutant("the checksum of a PNG's pixels is not reached", "pixels/png",
            "if not unpack.eof or len(lines)", "if len(lines)", "tests/pixels/test_png.py tests/pixels/test_codec.py"),
-    Mutant("warnings of the JPEG decoder are ignored", "pixels/codec", "strict=True", "strict=False", "tests/pixels/test_codec.py"),
+    Mutant("warnings of the JPEG decoder are ignored", "pixels/jpeg_photo", "strict=True", "strict=False", "tests/pixels/test_codec.py"),
     Mutant("padding is labelled background", "batches/kernels/filling",
            "pixels[:], ids[:] = recipe.padding[:3], recipe.void", "pixels[:], ids[:] = recipe.padding[:3], 0",
            "tests/batches/kernels/test_filling.py tests/batches/test_loader.py"),
