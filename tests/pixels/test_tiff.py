@@ -153,7 +153,7 @@ def test_colours_are_those_that_were_written(options):
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
 def test_palettes_of_any_bits_give_their_indices(bits):
-    ids = IDS % (1 << bits)
+    ids = (IDS.astype(int) % (1 << bits)).astype(np.uint8)
     spread = (ids[..., None] >> np.arange(bits)[::-1]) & 1
     lines = np.packbits(spread.reshape(37, -1), axis=1)
     colours = (PALETTE[: 1 << bits].astype(np.uint16) * 257).T.ravel().tolist()
@@ -238,7 +238,7 @@ def test_several_pages_are_refused():
         (lambda: by_hand(53, 37, [IDS.tobytes()], t262=("H", [3])), "a palette TIFF without a whole palette"),
         (lambda: by_hand(53, 37, [IDS.tobytes()], t259=("H", [34887])), "a TIFF with LERC compression"),
         (lambda: by_hand(53, 37, [IDS.tobytes()], t259=("H", [4711])), "a TIFF with compression 4711"),
-        (lambda: written(np.dstack([NOISE, NOISE]), photometric="minisblack", planarconfig="contig"), "a TIFF of 6 bands"),
+        (lambda: written(np.dstack([NOISE, NOISE]), photometric=1, planarconfig=1), "a TIFF of 6 bands"),
     ],
     ids=range(17),
 )  # fmt: skip
@@ -279,7 +279,7 @@ def test_any_flipped_bit_of_deflated_pixels_is_an_error_or_changes_nothing():
         try:
             np.testing.assert_array_equal(decode_mask(data).pixels, IDS)
         except MaskError as error:
-            assert error.is_damage
+            assert error.is_damage  # noqa: PT017 - either way is right
             refused += 1
     assert refused > 0.95 * 8 * len(block)
 
@@ -349,10 +349,10 @@ def test_a_fourth_band_must_be_opaque():
     [
         (NOISE.astype(np.uint16), {}, "a 16-bit photo"),
         (NOISE[..., 0].astype(np.uint16), {}, "a 16-bit photo"),
-        (NOISE.astype(np.float32), {}, "a 32-bit photo of floats"),
-        (np.dstack([NOISE, NOISE])[..., :5], {"photometric": "minisblack", "planarconfig": "contig"}, "a TIFF of 5 bands"),
+        (NOISE.astype(np.float32), {}, "a photo of 32-bit floats"),
+        (np.dstack([NOISE, NOISE])[..., :5], {"photometric": 1, "planarconfig": 1}, "a TIFF of 5 bands"),
         (NOISE, {"photometric": "minisblack", "planarconfig": "contig"}, "a TIFF of 3 bands"),
-        (NOISE[..., 0].astype(np.int8), {}, "a 8-bit photo of signed numbers"),
+        (NOISE[..., 0].astype(np.int8), {}, "a photo of signed numbers"),
     ],
     ids=range(6),
 )  # fmt: skip
@@ -383,8 +383,13 @@ def test_real_tiffs_equal_tifffile(shared_data):
         try:
             mask = decode_mask(path.read_bytes(), path.name)
         except MaskError as error:
-            assert error.remedy, path
+            assert error.remedy, path  # noqa: PT017 - the same
             continue
-        np.testing.assert_array_equal(mask.pixels, tifffile.imread(path), str(path))
+        try:
+            seen = tifffile.imread(path)
+        except ValueError:  # it needs another package for LZW
+            with Image.open(path) as picture:
+                seen = np.array(picture)
+        np.testing.assert_array_equal(mask.pixels, seen, str(path))
         read += 1
     assert read > 0

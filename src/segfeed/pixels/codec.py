@@ -227,7 +227,7 @@ def _read_other_header(data: bytes, name: str) -> tuple[int, int, int]:
     """Read (height, width, EXIF orientation) of a photo that is neither JPEG nor PNG."""
     match kind_of(data):
         case "a BMP":
-            with open_picture(data, name, ("BMP",), PhotoError) as picture:
+            with open_picture(data, name, "BMP", PhotoError) as picture:
                 return picture.height, picture.width, 1
         case "a GIF":
             return *read_gif_size(data, name, PhotoError), 1
@@ -294,7 +294,7 @@ def _decode_png_mask(data: bytes, name: str) -> Stored:
     if (indices := inflate_indices(png, data)) is not None:
         return indices, png.palette
     check_stream(png, data, name, MaskError)
-    with open_picture(png.pixels_only(data), name, ("PNG",), MaskError) as picture:
+    with open_picture(png.pixels_only(data), name, "PNG", MaskError) as picture:
         pixels = read_pixels(picture, name, MaskError)
     pixels = drop_alpha(pixels, name)
     if png.kind == "gray" and png.bits in (2, 4):
@@ -311,7 +311,7 @@ def _decode_webp_mask(data: bytes, name: str) -> Stored:
     if not webp.is_lossless:
         found, remedy = "a lossy WebP, whose loss has blurred the colours", "export the masks again as PNG"
         raise MaskError(name, found=found, expected=_MASK_KINDS, remedy=remedy)
-    with open_picture(data, name, ("WEBP",), MaskError) as picture:
+    with open_picture(data, name, "WEBP", MaskError) as picture:
         return drop_alpha(read_pixels(picture, name, MaskError), name), None
 
 

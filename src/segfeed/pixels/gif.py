@@ -56,7 +56,7 @@ def decode_gif(data: bytes, name: str, error_type: type[SourceError]) -> tuple[n
         left, top, wide, tall = box
         found = f"a GIF whose frame of {wide} x {tall} px at ({left}, {top}) does not fill {width} x {height} px"
         raise error_type(name, found=found, expected="a frame that fills it", remedy="save it again as PNG")
-    with open_picture(data, name, ("GIF",), error_type) as picture:
+    with open_picture(data, name, "GIF", error_type) as picture:
         if picture.mode not in ("P", "L"):
             found = "PIL.GifImagePlugin.LOADING_STRATEGY was changed, so a GIF's indices cannot be read"
             raise error_type(name, found=found, remedy="set it back to RGB_AFTER_FIRST")

@@ -63,7 +63,7 @@ def _open_avif(data: bytes, name: str) -> Any:
     if importlib.util.find_spec("PIL._avif") is None:
         remedy = f"pip install --upgrade pillow (11.3 or newer), {_CONVERT}"
         raise PhotoError(name, found="an AVIF, which this Pillow cannot read", remedy=remedy)
-    return open_picture(data, name, ("AVIF",), PhotoError)
+    return open_picture(data, name, "AVIF", PhotoError)
 
 
 def _open_heic(data: bytes, name: str) -> Any:

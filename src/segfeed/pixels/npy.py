@@ -14,7 +14,7 @@ from segfeed.errors import MaskError
 from segfeed.pixels.samples import narrow_indices
 from segfeed.pixels.through_pillow import check_size, damaged
 
-_EXPECTED = "integers (H, W), or uint8 colours (H, W, 3)"
+_EXPECTED = "whole numbers (H, W) or (H, W, 1), or uint8 colours (H, W, 3)"
 
 
 def decode_npy_mask(data: bytes, name: str) -> npt.NDArray[Any]:
@@ -30,8 +30,9 @@ def decode_npy_mask(data: bytes, name: str) -> npt.NDArray[Any]:
         shape, is_column_major, dtype = read_header(file)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
         raise damaged(MaskError, name, "damaged NumPy array", error) from None
-    fits = dtype.kind in "iub" and (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3 and dtype == np.uint8))
-    if not fits:
+    is_colours = len(shape) == 3 and shape[2] == 3 and dtype == np.uint8
+    is_indices = len(shape) == 2 or (len(shape) == 3 and shape[2] == 1)
+    if dtype.kind not in "iub" or not (is_indices or is_colours):
         remedy = "save the class ids alone, as np.save(path, mask.astype(np.uint8))"
         raise MaskError(name, found=f"an array of {dtype} {shape}", expected=_EXPECTED, remedy=remedy)
     check_size(shape[0], shape[1], name, MaskError)
@@ -39,4 +40,4 @@ def decode_npy_mask(data: bytes, name: str) -> npt.NDArray[Any]:
     if size != stored:
         raise damaged(MaskError, name, "damaged NumPy array", f"{stored} bytes of pixels, but its shape needs {size}")
     pixels = np.frombuffer(data, dtype, offset=file.tell()).reshape(shape, order="F" if is_column_major else "C")
-    return narrow_indices(pixels, name)
+    return narrow_indices(pixels if is_colours else pixels.reshape(shape[:2]), name)

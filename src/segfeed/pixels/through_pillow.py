@@ -8,7 +8,6 @@ import numpy.typing as npt
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from segfeed.errors import PhotoError, SourceError
-from segfeed.pixels.kinds import is_gone, kind_of, remedy_for
 from segfeed.pixels.png import RESTORE
 
 MAX_PIXELS = 89_478_485
@@ -17,21 +16,19 @@ MAX_PIXELS = 89_478_485
 _PHOTO_MODES = ("L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "1")
 
 
-def open_picture(data: bytes, name: str, formats: tuple[str, ...], error_type: type[SourceError]) -> Image.Image:
+def open_picture(data: bytes, name: str, kind: str, error_type: type[SourceError]) -> Image.Image:
     """Open a picture of one of Pillow's formats and check its declared size; its pixels are not read yet.
 
     Raises:
-        error_type: if it is of another format, damaged or too large.
+        error_type: if it is damaged or too large.
     """
     refuse_truncating(name, error_type)
     try:
-        picture = Image.open(io.BytesIO(data), formats=formats)
+        picture = Image.open(io.BytesIO(data), formats=(kind,))
     except UnidentifiedImageError:
-        remedy = remedy_for(data, "replace the file or correct its name")
-        found, expected = kind_of(data), " or ".join(formats)
-        raise error_type(name, found=found, expected=expected, remedy=remedy, is_damage=is_gone(data)) from None
+        raise damaged(error_type, name, f"unreadable {kind}", f"no picture in {len(data)} bytes") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise damaged(error_type, name, f"unreadable {kind_of(data).partition(' ')[2]}", error) from error
+        raise damaged(error_type, name, f"unreadable {kind}", error) from error
     check_size(picture.height, picture.width, name, error_type)
     return picture
 
@@ -54,7 +51,7 @@ def read_photo(data: bytes, name: str, kind: str) -> npt.NDArray[np.uint8]:
     Raises:
         PhotoError: if it is damaged, animated or of more than 8 bits.
     """
-    with open_picture(data, name, (kind,), PhotoError) as picture:
+    with open_picture(data, name, kind, PhotoError) as picture:
         if picture.mode not in _PHOTO_MODES:
             expected = f"one of {', '.join(_PHOTO_MODES)}"
             raise PhotoError(name, found=f"pixel mode {picture.mode}", expected=expected, remedy="save it as 8-bit RGB")

@@ -164,7 +164,7 @@ def read_tiff_values(tiff: Tiff, data: bytes, name: str, error_type: type[Source
         f"predictor {predictor}": predictor not in ((1, 2) if is_wide and not is_jpeg else (1,)),
         "bits in reverse order": tiff.value(_FILL_ORDER, 1) != 1,
         f"{tiff.bands} bands": not 1 <= tiff.bands <= 4,
-        "bytes of JPEG that are not 8-bit gray or RGB": is_jpeg and (tiff.bits != 8 or tiff.bands not in (1, 3)),
+        f"JPEG compression of {tiff.bands} bands": is_jpeg and (tiff.bits != 8 or tiff.bands not in (1, 3)),
         f"tiles of {tiff.bits}-bit samples": not is_wide and _TILE_WIDTH in tiff.tags,
     }
     for reason, holds in reasons.items():
@@ -246,7 +246,7 @@ def _unpack(tiff: Tiff, data: bytes, name: str, error_type: type[SourceError]) -
     for plane in range(planes):
         own = slice(plane * blocks, (plane + 1) * blocks)
         packed = _rewrite(tiff, data, starts[own], sizes[own], (tall, wide) if is_tiled else (tall, 0), bands)
-        with open_picture(packed, name, ("TIFF",), error_type) as picture:
+        with open_picture(packed, name, "TIFF", error_type) as picture:
             values = _widen(read_pixels(picture, name, error_type), tiff, bands)
         if tiff.value(_PREDICTOR, 1) == 2:
             for left in range(0, tiff.width, wide):  # each row of a block holds differences to the pixel on the left

@@ -49,9 +49,14 @@ def decode_tiff_photo(data: bytes, name: str) -> npt.NDArray[np.uint8]:
     tiff = read_tiff(data, name, PhotoError)
     _check_pages(tiff, name, PhotoError)
     if tiff.bits > 8 or tiff.sample_format != UNSIGNED:
-        numbers = {FLOAT: " of floats", SIGNED: " of signed numbers"}.get(tiff.sample_format, "")
+        kinds = {FLOAT: f"a photo of {tiff.bits}-bit floats", SIGNED: "a photo of signed numbers"}
         remedy = "convert it to 8 bits in the way your task needs"
-        raise PhotoError(name, found=f"a {tiff.bits}-bit photo{numbers}", expected="8 bits a channel", remedy=remedy)
+        raise PhotoError(
+            name,
+            found=kinds.get(tiff.sample_format, f"a {tiff.bits}-bit photo"),
+            expected="8 bits a channel",
+            remedy=remedy,
+        )
     colours = _COLOUR_BANDS.get(tiff.photometric)
     if colours is None or tiff.bands not in (colours, colours + 1) or tiff.bands > 4:
         found, expected = _describe_bands(tiff), "gray, RGB, CMYK or a palette"
