@@ -85,12 +85,14 @@ def test_objects_are_never_unpickled():
     [
         (b"\x93NUMPY", "damaged NumPy array"),
         (b"\x93NUMPY\1\0\x10\0not a dictionary!", "damaged NumPy array"),
+        (b"\x93NUMPY\1\0\x10\0{'descr': (((\0\0\0\0", "damaged NumPy array"),
+        (b"\x93NUMPY\1\0\x10\0{'descr': '<u9'}\n", "damaged NumPy array"),
         (header_alone((5, 5)), "damaged NumPy array (0 bytes of pixels, but its shape needs 25)"),
         (as_npy(IDS) + b"\0", "damaged NumPy array (1962 bytes of pixels, but its shape needs 1961)"),
         (header_alone((60000, 60000)), "declares 60000 x 60000 pixels"),
         (header_alone((-1, -1)), "declares -1 x -1 pixels"),
     ],
-    ids=range(6),
+    ids=range(8),
 )
 def test_what_is_not_whole_is_refused_before_memory_is_taken(data, found):
     assert refusal(data).found.startswith(found)

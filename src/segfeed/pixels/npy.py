@@ -5,6 +5,7 @@ Source: NumPy, numpy.lib.format.
 
 import io
 import math
+import tokenize
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def decode_npy_mask(data: bytes, name: str) -> npt.NDArray[Any]:
         version = np.lib.format.read_magic(file)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, is_column_major, dtype = read_header(file)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError) as error:
+    except (ValueError, TypeError, SyntaxError, tokenize.TokenError, MemoryError, RecursionError) as error:
         raise damaged(MaskError, name, "damaged NumPy array", error) from None
     is_colours = len(shape) == 3 and shape[2] == 3 and dtype == np.uint8
     is_indices = len(shape) == 2 or (len(shape) == 3 and shape[2] == 1)
