@@ -20,7 +20,7 @@ ODD = {
     "pillow_hopper_bw_500.png": (("note", "photo-gray"), ("error", "mask-1-bit")),
     "pillow_hopper_gray.jpg": (("note", "photo-gray"), ("error", "mask-jpeg")),
     "pillow_hopper_orientation_6.jpg": (("error", "exif-orientation"), ("error", "mask-jpeg")),
-    "pillow_i_trns.png": (("error", "photo-unsupported"), ("error", "mask-16-bit")),
+    "pillow_i_trns.png": (("error", "photo-unsupported"), ("error", "mask-photo")),
     "pillow_l_trns.png": (("note", "photo-gray"), ("error", "mask-photo")),
     "pillow_orientation_rectangle.jpg": (("error", "exif-orientation"), ("error", "mask-jpeg")),
     "pillow_pil_sample_cmyk.jpg": (("warning", "photo-cmyk"), ("error", "mask-jpeg")),

@@ -54,13 +54,13 @@ def test_what_is_known_is_kept_beside_what_is_not(root):
 
 def test_a_file_that_cannot_be_read_is_a_fact(root):
     (root / "JPEGImages" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(30))
-    (root / "SegmentationClass" / "a.png").write_bytes(b"BM")
+    (root / "SegmentationClass" / "a.png").write_bytes(b"%PDF")
     facts = facts_of(root)
     assert facts.photo.error is not None
     assert (facts.photo.error.is_damage, facts.mask.error.is_damage) == (True, False)
     assert facts.photo.appearance is None
     assert facts.mask.error is not None
-    assert facts.mask.kind == "a BMP"
+    assert facts.mask.kind == "a PDF"
     assert facts.photo.error.__traceback__ is facts.photo.error.__context__ is None  # it would keep the bytes in memory
 
 

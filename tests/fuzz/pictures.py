@@ -12,7 +12,7 @@ from PIL import Image
 
 from fuzz.probe import Mutate, Probe
 from segfeed.errors import MaskError, SegfeedError
-from segfeed.pixels.codec import decode_mask, decode_photo, read_photo_header
+from segfeed.pixels.codec import StoredMask, decode_mask, decode_photo, read_photo_header
 from segfeed.pixels.jpeg import read_jpeg_header
 from segfeed.pixels.png import PNG_MAGIC, read_png, read_png_header
 
@@ -121,6 +121,8 @@ def _read_mask(data: bytes) -> bool:
         mask = decode_mask(data, "m.png")
     except SegfeedError:
         return False
+    if not data.startswith(PNG_MAGIC):
+        return _is_mask(mask)
     png = read_png(data, "m.png", MaskError)
     assert read_png_header(data, "m.png", MaskError)[:2] == mask.pixels.shape[:2] == (png.height, png.width)
     picture = _pillow(data)
@@ -135,6 +137,41 @@ def _read_mask(data: bytes) -> bool:
     if mask.palette is not None:
         used = min(int(seen.max()) + 1, len(mask.palette))  # Pillow drops colours behind those that a depth can name
         np.testing.assert_array_equal(mask.palette[:used].ravel(), picture.getpalette("RGB")[: 3 * used])
+    return True
+
+
+def _other_masks() -> list[bytes]:
+    palette = Image.fromarray(_LABELS)
+    palette.putpalette(bytes(range(63)))
+    gray, colour, wide = (Image.fromarray(pixels) for pixels in (_LABELS, _NOISE, _LABELS.astype(np.uint16)))
+    arrays = [io.BytesIO() for _ in range(2)]
+    np.save(arrays[0], _LABELS.astype(np.int64))
+    np.save(arrays[1], _NOISE)
+    return [
+        *(_saved(picture, "GIF") for picture in (palette, gray)),
+        *(_saved(picture, "BMP") for picture in (palette, gray, colour)),
+        _saved(colour, "WEBP", lossless=True),
+        *(_saved(colour, "TIFF", compression=how) for how in ("raw", "tiff_lzw", "tiff_deflate", "packbits", "jpeg")),
+        *(_saved(picture, "TIFF") for picture in (palette, gray, wide)),
+        *(array.getvalue() for array in arrays),
+    ]
+
+
+def _read_other_mask(data: bytes) -> bool:
+    """Read a mask that is not a PNG."""
+    try:
+        mask = decode_mask(data, "m")
+    except SegfeedError:
+        return False
+    return _is_mask(mask)
+
+
+def _is_mask(mask: StoredMask) -> bool:
+    height, width, *bands = mask.pixels.shape
+    assert height > 0 < width
+    assert bands in ([], [3])
+    assert mask.pixels.dtype == np.uint8 or (mask.pixels.dtype == np.uint16 and not bands)
+    assert mask.palette is None or (mask.palette.dtype == np.uint8 and mask.palette.shape[1:] == (3,) and not bands)
     return True
 
 
@@ -155,6 +192,8 @@ def _photos() -> list[bytes]:
         _saved(photo, "PNG", exif=exif),
         _saved(photo, "GIF"),
         _saved(photo, "TIFF"),
+        _saved(photo, "TIFF", compression="jpeg"),
+        _saved(photo.convert("CMYK"), "TIFF", compression="tiff_lzw"),
         b"<!DOCTYPE html>",
     ]
 
@@ -191,6 +230,7 @@ def _read_jpeg(data: bytes) -> bool:
 
 PROBES = (
     Probe("mask", _masks, _read_mask, _mutate_png),
+    Probe("other_mask", _other_masks, _read_other_mask),
     Probe("photo", _photos, _read_photo, _mutate_png),
     Probe("jpeg_header", lambda: _photos()[:5], _read_jpeg),
 )

@@ -15,7 +15,6 @@ from segfeed.pixels.codec import (
     decode_photo,
     decoder_versions,
     encode_mask,
-    kind_of,
     read_labels,
     read_palette,
     read_photo_header,
@@ -92,31 +91,6 @@ def test_real_photos_equal_pillow_exactly(voc2012_part):
     for path in paths:
         data = path.read_bytes()
         assert np.array_equal(pillow_rgb(data), decode_photo(data, path.name)), path.name
-
-
-@pytest.mark.parametrize(
-    ("data", "kind"),
-    [
-        (b"", "empty (0 bytes)"),
-        (b"\xff\xd8\xff\xe0", "a JPEG"),
-        (PNG_MAGIC, "a PNG"),
-        (b"GIF89a", "a GIF"),
-        (b"BM12", "a BMP"),
-        (b"RIFF1234WEBPVP8 ", "a WebP"),
-        (b"\0\0\0\x18ftypheic", "a HEIF or AVIF"),
-        (b"\0\0\0\x18ftypavif", "a HEIF or AVIF"),
-        (b"<!DOCTYPE html>", "an HTML or XML page"),
-        (b"<svg", "an HTML or XML page"),
-        (b"%PDF-1.7", "a PDF"),
-        (b"PK\x03\x04", "a ZIP archive"),
-        (b"II*\0", "a TIFF"),
-        (b"MM\0*", "a TIFF"),
-        (b"hello", "not a picture"),
-        (b"\x89PN", "not a picture"),
-    ],
-)
-def test_the_first_bytes_tell_the_kind(data, kind):
-    assert kind == kind_of(data)
 
 
 @pytest.mark.parametrize(
@@ -262,12 +236,13 @@ def test_a_real_jpeg_half_of_which_is_missing_is_refused(voc2012_part):
         (save(Image.fromarray(NOISE), "JPEG"), "p.PNG", "a JPEG", "a PNG, as the name says"),
         (b"<!DOCTYPE html><html>", "p.jpg", "an HTML or XML page", "a JPEG, as the name says"),
         (b"", "p.jpeg", "empty (0 bytes)", "a JPEG, as the name says"),
-        (b"\0\0\0\x18ftypheic", "p.jpg", "a HEIF or AVIF", "a JPEG, as the name says"),
-        (b"hello", "photo", "not a picture", "JPEG or PNG or BMP or WEBP"),
-        (save(Image.new("L", (2, 2)), "GIF"), "photo", "a GIF", "JPEG or PNG or BMP or WEBP"),
-        (save(Image.new("L", (2, 2)), "TIFF"), "photo", "a TIFF", "JPEG or PNG or BMP or WEBP"),
+        (b"\0\0\0\x18ftypheic", "p.jpg", "a HEIC", "a JPEG, as the name says"),
+        (save(Image.new("L", (2, 2)), "GIF"), "p.tif", "a GIF", "a TIFF, as the name says"),
+        (save(Image.new("L", (2, 2)), "TIFF"), "p.gif", "a TIFF", "a GIF, as the name says"),
+        (b"hello", "photo", "not a picture", "a JPEG, PNG, WebP, BMP, GIF, TIFF, AVIF or HEIC"),
+        (save(Image.new("L", (2, 2)), "PDF"), "photo", "a PDF", "a JPEG, PNG, WebP, BMP, GIF, TIFF, AVIF or HEIC"),
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_a_mislabelled_photo_is_named_for_what_it_is(data, name, found, expected):
     with pytest.raises(PhotoError) as caught:
@@ -438,14 +413,17 @@ def test_gray_masks_of_16_bits_give_their_exact_values():
     assert np.uint16 == mask.pixels.dtype
 
 
-def test_a_16_bit_mask_serves_many_classes_only():
-    data = decode_mask(write_png(np.array([[0, 20]]), 16, 0), "m.png")
+def test_a_16_bit_mask_serves_few_classes_only_if_its_values_have_8_bits():
     many = Legend(tuple(f"c{i}" for i in range(300)))
-    assert read_labels(data, many).tolist() == [[0, 20]]
+    small = decode_mask(write_png(np.array([[0, 20, 255]]), 16, 0), "m.png")
+    assert read_labels(small, VOC).tolist() == [[0, 20, 255]]
+    assert read_labels(small, VOC).dtype == np.uint8
+    data = decode_mask(write_png(np.array([[0, 256]]), 16, 0), "m.png")
+    assert read_labels(data, many).tolist() == [[0, 256]]
     with pytest.raises(MaskError) as caught:
         read_labels(data, VOC, name="m.png")
     assert caught.value.where == "m.png"
-    assert caught.value.found == "a 16-bit gray mask, but labels of at most 254 classes are 8-bit"
+    assert caught.value.found.startswith("a 16-bit gray mask of values up to 256, but labels of at most 254")
 
 
 def test_interlaced_masks_give_their_indices():
@@ -525,7 +503,8 @@ def test_a_jpeg_mask_is_refused_with_the_number_of_its_colours(name):
     assert count > 3
     with pytest.raises(MaskError) as caught:
         decode_mask(data, name)
-    assert (caught.value.where, caught.value.expected) == (name, "a PNG")
+    assert caught.value.where == name
+    assert caught.value.expected.startswith("a PNG or another lossless picture")
     assert caught.value.found.startswith(f"a JPEG of {count} colours")
 
 
@@ -543,15 +522,16 @@ def test_real_jpeg_masks_are_refused_with_the_number_of_their_colours(shared_dat
     [
         (b"", "empty (0 bytes)"),
         (b"<html>", "an HTML or XML page"),
-        (b"BM", "a BMP"),
-        (b"GIF89a", "a GIF"),
+        (b"%PDF", "a PDF"),
         (b"hello", "not a picture"),
     ],
 )
-def test_what_is_no_png_is_no_mask(data, found):
+def test_what_is_no_picture_is_no_mask(data, found):
     with pytest.raises(MaskError) as caught:
         decode_mask(data, "m.png")
-    assert (caught.value.where, caught.value.found, caught.value.expected) == ("m.png", found, "a PNG")
+    assert (caught.value.where, caught.value.found) == ("m.png", found)
+    assert caught.value.expected.startswith("a PNG or another lossless picture")
+    assert caught.value.is_damage == (not data)
 
 
 def test_a_damaged_jpeg_as_a_mask_is_an_error():

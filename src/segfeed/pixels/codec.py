@@ -1,13 +1,13 @@
 """Codecs: the bytes of a photo or mask file to exact pixels, or a named error; never a guess.
 
-Photos: JPEG by libjpeg-turbo (a decoder warning is an error, since a damaged JPEG still decodes to a picture), what it
-cannot take (CMYK, PNG, BMP, WebP) by Pillow. Masks: PNG, palette indices read raw, never converted to gray.
-The checksum of every PNG chunk is verified here, because Pillow does not verify those of pixel data.
+JPEG is decoded by libjpeg-turbo (a decoder warning is an error, since a damaged JPEG still decodes to a picture). Masks
+are what the file stores: palette indices raw, never converted to gray, and no lossy kind at all. The checksum of every
+PNG chunk is verified here, because Pillow does not verify those of pixel data.
 """
 
 import contextlib
 import io
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -15,35 +15,53 @@ import numpy as np
 import numpy.typing as npt
 import PIL
 import simplejpeg
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image
 
-from segfeed.errors import MaskError, PhotoError, SourceError
-from segfeed.pixels.jpeg import JPEG_MAGIC, JpegHeader, read_jpeg_header
+from segfeed.errors import MaskError, PhotoError
+from segfeed.pixels.bmp import decode_bmp_mask
+from segfeed.pixels.gif import decode_gif, read_gif_size
+from segfeed.pixels.heif import decode_heif, read_heif_header
+from segfeed.pixels.jpeg import JPEG_MAGIC
+from segfeed.pixels.jpeg_photo import check_fits, decode_jpeg, require_jpeg_header
+from segfeed.pixels.kinds import KIND_OF_SUFFIX, is_gone, is_lfs_pointer, kind_of, kind_of_suffix, remedy_for
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
+from segfeed.pixels.npy import decode_npy_mask
 from segfeed.pixels.palette import VOID_COLOUR, colour_codes
-from segfeed.pixels.png import PNG_MAGIC, RESTORE, check_stream, inflate_indices, read_png, read_png_header
+from segfeed.pixels.png import PNG_MAGIC, check_stream, inflate_indices, read_png, read_png_header
+from segfeed.pixels.samples import drop_alpha, show_indices
+from segfeed.pixels.through_pillow import check_size, open_picture, read_photo, read_pixels, refuse_truncating
+from segfeed.pixels.tiff_pictures import decode_tiff_mask, decode_tiff_photo, read_tiff_header
+from segfeed.pixels.webp import read_webp_header
 
-MAX_PIXELS = 89_478_485
-"""The most pixels that a photo or mask may declare: Pillow's own limit. A few bytes can declare billions."""
+__all__ = [
+    "MASK_SUFFIXES",
+    "PHOTO_SUFFIXES",
+    "PhotoHeader",
+    "StoredMask",
+    "decode_mask",
+    "decode_photo",
+    "decoder_versions",
+    "encode_mask",
+    "is_lfs_pointer",
+    "kind_of",
+    "read_labels",
+    "read_palette",
+    "read_photo_header",
+]
 
-_MAGICS = (
-    (JPEG_MAGIC, "a JPEG"),
-    (PNG_MAGIC, "a PNG"),
-    (b"GIF8", "a GIF"),
-    (b"BM", "a BMP"),
-    (b"II*\0", "a TIFF"),
-    (b"MM\0*", "a TIFF"),
-    (b"%PDF", "a PDF"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"<", "an HTML or XML page"),
-)
+PHOTO_SUFFIXES = tuple(KIND_OF_SUFFIX)
+"""How the names of photos end that can be decoded, in lower case; HEIC and AVIF ask for packages that may lack."""
 
-_PHOTO_FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
-_PHOTO_MODES = ("L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "1")
-_SUFFIXES = {".jpg": "a JPEG", ".jpeg": "a JPEG", ".png": "a PNG", ".bmp": "a BMP", ".webp": "a WebP"}
-_MAX_SCANS = 500  # a few hundred thousand bytes can ask for thousands of passes over a huge picture
-_SAVE_PLAIN = "save it again as a plain JPEG"
+MASK_SUFFIXES = (".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".npy")
+"""How the names of masks end that can be decoded, in lower case. The bytes decide; a lossy WebP or TIFF is refused."""
+
+_PHOTO_KINDS = "a JPEG, PNG, WebP, BMP, GIF, TIFF, AVIF or HEIC"
+_MASK_KINDS = "a PNG or another lossless picture (GIF, BMP, TIFF, lossless WebP, NumPy array)"
+
+Stored = tuple[npt.NDArray[Any], npt.NDArray[np.uint8] | None]
+"""The pixels and the palette of a `StoredMask`."""
+_PALETTE_KINDS = ("a GIF", "a BMP", "a TIFF")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,17 +86,6 @@ class PhotoHeader:
     orientation: int
 
 
-def kind_of(data: bytes) -> str:
-    """Recognise a file by its first bytes: "a JPEG", "empty (0 bytes)", "not a picture"."""
-    if not data:
-        return "empty (0 bytes)"
-    if data[8:12] == b"WEBP":
-        return "a WebP"
-    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypavif", b"ftypmif1"):
-        return "a HEIF or AVIF"
-    return next((kind for magic, kind in _MAGICS if data.startswith(magic)), "not a picture")
-
-
 def read_photo_header(data: bytes, name: str) -> PhotoHeader:
     """Read a photo's declared size and EXIF orientation without decoding it.
 
@@ -90,14 +97,13 @@ def read_photo_header(data: bytes, name: str) -> PhotoHeader:
         PhotoError: if it is not a photo, or declares no pixels or too many.
     """
     if data.startswith(JPEG_MAGIC):
-        jpeg = _jpeg_header(data, name)
+        jpeg = require_jpeg_header(data, name)
         header = PhotoHeader(jpeg.height, jpeg.width, jpeg.orientation)
     elif data.startswith(PNG_MAGIC):
         header = PhotoHeader(*read_png_header(data, name, PhotoError))
     else:
-        with _open(data, name, _PHOTO_FORMATS, PhotoError) as picture:
-            header = PhotoHeader(picture.height, picture.width, _orientation(picture, name))
-    _check_size(header.height, header.width, name, PhotoError)
+        header = PhotoHeader(*_read_other_header(data, name))
+    check_size(header.height, header.width, name, PhotoError)
     return header
 
 
@@ -106,10 +112,11 @@ def decode_photo(
 ) -> npt.NDArray[np.uint8]:
     """Decode a photo to the pixels that are stored; an EXIF orientation is not applied.
 
-    Gray becomes three equal channels; CMYK and palette photos are converted as by Pillow; an alpha channel is dropped.
+    Gray becomes three equal channels; CMYK and palette photos are converted as by Pillow; an alpha channel is dropped
+    (of a TIFF only if it is opaque, since its fourth band may be anything).
 
     Args:
-        data: the bytes of a JPEG, PNG, BMP or WebP file.
+        data: the bytes of a JPEG, PNG, WebP, BMP, GIF, TIFF, AVIF or HEIC file.
         name: what the photo is called in an error.
         out: uint8 (H, W, 3), contiguous: if given, it gets the pixels, and is returned.
 
@@ -121,10 +128,10 @@ def decode_photo(
             of `out`.
     """
     _check_suffix(data, name)
-    image = _decode_jpeg(data, name, out) if data.startswith(JPEG_MAGIC) else _decode_with_pillow(data, name)
+    image = decode_jpeg(data, name, out) if data.startswith(JPEG_MAGIC) else _decode_other_photo(data, name)
     if out is None or image is out:
         return image
-    _check_fits(image.shape, out, name)
+    check_fits(image.shape, out, name)
     out[...] = image
     return out
 
@@ -132,44 +139,18 @@ def decode_photo(
 def decode_mask(data: bytes, name: str = "mask") -> StoredMask:
     """Decode a mask to the colours or indices that are stored.
 
-    Palette PNGs and gray PNGs of 2, 4 or 8 bits give indices, gray PNGs of 16 bits uint16 indices, RGB PNGs colours;
-    an alpha channel must be opaque everywhere.
+    Palettes and gray of 2, 4 or 8 bits give indices, gray of 16 or 32 bits uint16 indices, RGB colours; alpha
+    must be opaque everywhere.
 
     Args:
-        data: the bytes of a PNG file.
+        data: the bytes of a PNG, GIF, BMP, TIFF or NumPy file, or of a lossless WebP.
         name: what the mask is called in an error.
 
     Raises:
-        MaskError: if it is not a PNG, or is damaged, animated, 1-bit gray, 16-bit colour or not opaque.
+        MaskError: if it is of another kind, or is damaged, lossy, animated, 1-bit gray, 16-bit colour or not opaque.
     """
-    if not data.startswith(PNG_MAGIC):
-        _refuse_mask(data, name)
-    png = read_png(data, name, MaskError)
-    _check_size(png.height, png.width, name, MaskError)
-    if png.kind == "gray" and png.bits == 1:
-        found = "a 1-bit gray mask, whose two values are not class ids"
-        remedy = "save it as an 8-bit index or palette PNG"
-        raise MaskError(name, found=found, expected="indices of 8 bits", remedy=remedy)
-    if png.kind != "gray" and png.bits == 16:
-        remedy = "save it as 8-bit RGB or as a palette PNG"
-        raise MaskError(name, found="a 16-bit colour mask", expected="8 bits a channel", remedy=remedy)
-    _refuse_truncating(name, MaskError)
-    if (indices := inflate_indices(png, data)) is not None:
-        return StoredMask(indices, png.palette)
-    check_stream(png, data, name, MaskError)
-    with _open(png.pixels_only(data), name, ("PNG",), MaskError) as picture:
-        pixels = _pixels(picture, name, MaskError)
-    if png.kind in ("gray with alpha", "colour with alpha"):
-        if not (pixels[..., -1] == 255).all():
-            share = float((pixels[..., -1] != 255).mean())
-            found = f"{share:.1%} of the mask is transparent, so its colours are not what is seen"
-            raise MaskError(name, found=found, expected="opaque pixels", remedy="save it without an alpha channel")
-        pixels = np.ascontiguousarray(pixels[..., 0] if png.kind == "gray with alpha" else pixels[..., :3])
-    if png.kind == "gray" and png.bits in (2, 4):
-        pixels = pixels // (255 // ((1 << png.bits) - 1))  # Pillow stretches 2 and 4 bits to 0..255
-    if png.bits == 16:
-        pixels = pixels.astype(np.uint16)  # Pillow may have read them as int32
-    return StoredMask(pixels, png.palette)
+    decode = _MASK_DECODERS.get(kind_of(data))
+    return _refuse_mask(data, name) if decode is None else StoredMask(*decode(data, name))
 
 
 def read_labels(mask: StoredMask, legend: Encoder, *, unknown: str = "error", name: str = "mask") -> Labels:
@@ -180,14 +161,18 @@ def read_labels(mask: StoredMask, legend: Encoder, *, unknown: str = "error", na
 
     Raises:
         UnknownColourError: if a colour or index is not in the legend and unknown="error".
-        MaskError: if the mask has 16 bits and the legend at most 254 classes.
+        MaskError: if the mask holds values beyond 8 bits and the legend has at most 254 classes.
     """
     if mask.palette is not None:
         return legend.encode_palette(mask.pixels, mask.palette, unknown=unknown, name=name)
-    if mask.pixels.dtype == np.uint16 and legend.dtype == np.uint8:
-        found = "a 16-bit gray mask, but labels of at most 254 classes are 8-bit"
-        raise MaskError(name, found=found, expected="8-bit indices", remedy="save it as an 8-bit PNG")
-    return legend.encode(mask.pixels, unknown=unknown, name=name)
+    pixels = mask.pixels
+    if pixels.dtype == np.uint16 and legend.dtype == np.uint8:
+        most = int(pixels.max(initial=0))
+        if most > 255:
+            found = f"a 16-bit gray mask of values up to {most}, but labels of at most 254 classes are 8-bit"
+            raise MaskError(name, found=found, expected="values of 0 to 255", remedy="save it as an 8-bit PNG")
+        pixels = pixels.astype(np.uint8)
+    return legend.encode(pixels, unknown=unknown, name=name)
 
 
 def encode_mask(labels: Labels, legend: Legend) -> bytes:
@@ -219,12 +204,15 @@ def encode_mask(labels: Labels, legend: Legend) -> bytes:
 
 
 def read_palette(data: bytes, name: str = "mask") -> npt.NDArray[np.uint8]:
-    """Read the palette of a palette PNG: uint8 (N, 3).
+    """Read the palette of a palette PNG, GIF, BMP or TIFF: uint8 (N, 3).
 
     Raises:
-        MaskError: if the file is not a palette PNG.
+        MaskError: if the file has no palette.
     """
-    palette = read_png(data, name, MaskError).palette if data.startswith(PNG_MAGIC) else None
+    if data.startswith(PNG_MAGIC):
+        palette = read_png(data, name, MaskError).palette
+    else:
+        palette = decode_mask(data, name).palette if kind_of(data) in _PALETTE_KINDS else None
     if palette is None:
         raise MaskError(name, found="no palette in this file", expected="a palette PNG")
     return palette
@@ -235,125 +223,122 @@ def decoder_versions() -> dict[str, str]:
     return {"simplejpeg": simplejpeg.__version__, "pillow": PIL.__version__}
 
 
-def _orientation(picture: Image.Image, name: str) -> int:
-    try:
-        found = picture.getexif().get(0x0112, 1)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise _damaged(PhotoError, name, "unreadable EXIF", error) from error
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+def _read_other_header(data: bytes, name: str) -> tuple[int, int, int]:
+    """Read (height, width, EXIF orientation) of a photo that is neither JPEG nor PNG."""
+    match kind_of(data):
+        case "a BMP":
+            with open_picture(data, name, "BMP", PhotoError) as picture:
+                return picture.height, picture.width, 1
+        case "a GIF":
+            return *read_gif_size(data, name, PhotoError), 1
+        case "a WebP":
+            webp = read_webp_header(data, name, PhotoError)
+            return webp.height, webp.width, webp.orientation
+        case "a TIFF":
+            return read_tiff_header(data, name)
+        case "an AVIF" | "a HEIC":
+            return read_heif_header(data, name)
+    return _refuse_photo(data, name)
+
+
+def _decode_other_photo(data: bytes, name: str) -> npt.NDArray[np.uint8]:
+    """Decode a photo that is not a JPEG."""
+    decode = _PHOTO_DECODERS.get(kind_of(data))
+    return _refuse_photo(data, name) if decode is None else decode(data, name)
+
+
+def _decode_gif_photo(data: bytes, name: str) -> npt.NDArray[np.uint8]:
+    return show_indices(*decode_gif(data, name, PhotoError))
+
+
+def _decode_webp_photo(data: bytes, name: str) -> npt.NDArray[np.uint8]:
+    webp = read_webp_header(data, name, PhotoError)
+    check_size(webp.height, webp.width, name, PhotoError)  # before Pillow opens it, which takes memory for it
+    return read_photo(data, name, "WEBP")
+
+
+def _refuse_photo(data: bytes, name: str) -> NoReturn:
+    remedy = remedy_for(data, "replace the file or convert it to PNG")
+    raise PhotoError(name, found=kind_of(data), expected=_PHOTO_KINDS, remedy=remedy, is_damage=is_gone(data))
 
 
 def _check_suffix(data: bytes, name: str) -> None:
-    expected = _SUFFIXES.get(os.path.splitext(name)[1].lower())
+    expected = kind_of_suffix(name)
     if expected is not None and kind_of(data) != expected:
         expected = f"{expected}, as the name says"
-        remedy = "replace or rename the file"
-        raise PhotoError(name, found=kind_of(data), expected=expected, remedy=remedy, is_damage=not data)
+        remedy = remedy_for(data, "replace or rename the file")
+        raise PhotoError(name, found=kind_of(data), expected=expected, remedy=remedy, is_damage=is_gone(data))
 
 
-def _decode_jpeg(data: bytes, name: str, out: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
-    header = _jpeg_header(data, name)
-    _check_size(header.height, header.width, name, PhotoError)
-    if header.components == 4:
-        return _decode_with_pillow(data, name)
-    if header.unsupported:
-        found = f"a JPEG with {header.unsupported}"
-        raise PhotoError(name, found=found, expected="8 bits a channel, Huffman-coded", remedy=_SAVE_PLAIN)
-    if header.progressive and data.count(b"\xff\xda") > _MAX_SCANS:
-        raise PhotoError(name, found=f"a progressive JPEG of more than {_MAX_SCANS} scans", remedy=_SAVE_PLAIN)
-    if out is not None:
-        _check_fits((header.height, header.width, 3), out, name)
-    try:
-        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", strict=True, buffer=out)
-    except ValueError as error:
-        raise _damaged(PhotoError, name, "damaged JPEG", error) from error
-    return pixels if out is None else out
+def _decode_png_photo(data: bytes, name: str) -> npt.NDArray[np.uint8]:
+    png = read_png(data, name, PhotoError)
+    check_size(png.height, png.width, name, PhotoError)
+    if png.bits == 16:
+        remedy = "convert it to 8 bits in the way your task needs"
+        raise PhotoError(name, found="a 16-bit photo", expected="8 bits a channel", remedy=remedy)
+    check_stream(png, data, name, PhotoError)
+    return read_photo(png.pixels_only(data), name, "PNG")
 
 
-def _check_fits(shape: tuple[int, ...], out: npt.NDArray[np.uint8], name: str) -> None:
-    if shape != out.shape:
-        raise PhotoError(
-            name,
-            found=f"{shape[1]} x {shape[0]} px (width x height)",
-            expected=f"{out.shape[1]} x {out.shape[0]} px",
-            remedy="scan the source again, and read it when nothing writes to it",
-        )
+def _decode_png_mask(data: bytes, name: str) -> Stored:
+    png = read_png(data, name, MaskError)
+    check_size(png.height, png.width, name, MaskError)
+    if png.kind == "gray" and png.bits == 1:
+        found = "a 1-bit gray mask, whose two values are not class ids"
+        remedy = "save it as an 8-bit index or palette PNG"
+        raise MaskError(name, found=found, expected="indices of 8 bits", remedy=remedy)
+    if png.kind != "gray" and png.bits == 16:
+        remedy = "save it as 8-bit RGB or as a palette PNG"
+        raise MaskError(name, found="a 16-bit colour mask", expected="8 bits a channel", remedy=remedy)
+    refuse_truncating(name, MaskError)
+    if (indices := inflate_indices(png, data)) is not None:
+        return indices, png.palette
+    check_stream(png, data, name, MaskError)
+    with open_picture(png.pixels_only(data), name, "PNG", MaskError) as picture:
+        pixels = read_pixels(picture, name, MaskError)
+    pixels = drop_alpha(pixels, name)
+    if png.kind == "gray" and png.bits in (2, 4):
+        pixels = pixels // (255 // ((1 << png.bits) - 1))  # Pillow stretches 2 and 4 bits to 0..255
+    if png.bits == 16:
+        pixels = pixels.astype(np.uint16)  # Pillow may have read them as int32
+    return pixels, png.palette
 
 
-def _jpeg_header(data: bytes, name: str) -> JpegHeader:
-    header = read_jpeg_header(data)
-    if header is None:
-        found = f"truncated or damaged JPEG (no picture header in {len(data)} bytes)"
-        raise PhotoError(name, found=found, remedy=RESTORE, is_damage=True)
-    return header
-
-
-def _decode_with_pillow(data: bytes, name: str) -> npt.NDArray[np.uint8]:
-    if data.startswith(PNG_MAGIC):
-        png = read_png(data, name, PhotoError)
-        _check_size(png.height, png.width, name, PhotoError)
-        if png.bits == 16:
-            remedy = "convert it to 8 bits in the way your task needs"
-            raise PhotoError(name, found="a 16-bit photo", expected="8 bits a channel", remedy=remedy)
-        check_stream(png, data, name, PhotoError)
-        data = png.pixels_only(data)
-    with _open(data, name, _PHOTO_FORMATS, PhotoError) as picture:
-        _check_size(picture.height, picture.width, name, PhotoError)
-        if picture.mode not in _PHOTO_MODES:
-            expected = f"one of {', '.join(_PHOTO_MODES)}"
-            raise PhotoError(name, found=f"pixel mode {picture.mode}", expected=expected, remedy="save it as 8-bit RGB")
-        if (frames := getattr(picture, "n_frames", 1)) > 1:
-            found = f"an animation of {frames} frames"
-            raise PhotoError(name, found=found, expected="one picture", remedy="save the frame you mean")
-        _pixels(picture, name, PhotoError)
-        return np.array(picture.convert("RGB"))
-
-
-def _open(data: bytes, name: str, formats: tuple[str, ...], error_type: type[SourceError]) -> Image.Image:
-    _refuse_truncating(name, error_type)
-    try:
-        return Image.open(io.BytesIO(data), formats=formats)
-    except UnidentifiedImageError:
-        expected, remedy = " or ".join(formats), "replace the file or correct its name"
-        raise error_type(name, found=kind_of(data), expected=expected, remedy=remedy, is_damage=not data) from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise _damaged(error_type, name, f"unreadable {kind_of(data).removeprefix('a ')}", error) from error
-
-
-def _refuse_truncating(name: str, error_type: type[SourceError]) -> None:
-    if ImageFile.LOAD_TRUNCATED_IMAGES:
-        found = "PIL.ImageFile.LOAD_TRUNCATED_IMAGES is switched on, so a damaged file would decode to invented pixels"
-        raise error_type(name, found=found, remedy="set it back to False")
-
-
-def _pixels(picture: Image.Image, name: str, error_type: type[SourceError]) -> npt.NDArray[Any]:
-    try:
-        return np.array(picture)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise _damaged(error_type, name, f"damaged {picture.format}", error) from error
+def _decode_webp_mask(data: bytes, name: str) -> Stored:
+    webp = read_webp_header(data, name, MaskError)
+    if webp.is_animated:
+        raise MaskError(name, found="an animated WebP", expected="one picture", remedy="save the frame you mean")
+    if not webp.is_lossless:
+        found, remedy = "a lossy WebP, whose loss has blurred the colours", "export the masks again as PNG"
+        raise MaskError(name, found=found, expected=_MASK_KINDS, remedy=remedy)
+    with open_picture(data, name, "WEBP", MaskError) as picture:
+        return drop_alpha(read_pixels(picture, name, MaskError), name), None
 
 
 def _refuse_mask(data: bytes, name: str) -> NoReturn:
     found = kind_of(data)
     if data.startswith(JPEG_MAGIC):
         with contextlib.suppress(PhotoError):  # a damaged one is refused all the same
-            colours = len(np.unique(colour_codes(_decode_jpeg(data, name))))
+            colours = len(np.unique(colour_codes(decode_jpeg(data, name))))
             found = f"a JPEG of {colours} colours, which JPEG's loss has blurred"
-    remedy = "export the masks again as PNG"
-    raise MaskError(name, found=found, expected="a PNG", remedy=remedy, is_damage=not data)
+    remedy = remedy_for(data, "export the masks again as PNG")
+    raise MaskError(name, found=found, expected=_MASK_KINDS, remedy=remedy, is_damage=is_gone(data))
 
 
-def _check_size(height: int, width: int, name: str, error_type: type[SourceError]) -> None:
-    if not 0 < height * width <= MAX_PIXELS:
-        raise error_type(
-            name,
-            found=f"declares {width} x {height} pixels",
-            expected=f"1 to {MAX_PIXELS:,}",
-            remedy="restore the file if it is damaged, else cut it into tiles",
-        )
-
-
-def _damaged(error_type: type[SourceError], name: str, found: str, error: BaseException) -> SourceError:
-    """Make the error that names a damaged file, with a decoder's own words for the damage."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return error_type(name, found=f"{found} ({reason})", remedy=RESTORE, is_damage=True)
+_PHOTO_DECODERS: dict[str, Callable[[bytes, str], npt.NDArray[np.uint8]]] = {
+    "a PNG": _decode_png_photo,
+    "a BMP": lambda data, name: read_photo(data, name, "BMP"),
+    "a GIF": _decode_gif_photo,
+    "a WebP": _decode_webp_photo,
+    "a TIFF": decode_tiff_photo,
+    "an AVIF": decode_heif,
+    "a HEIC": decode_heif,
+}
+_MASK_DECODERS: dict[str, Callable[[bytes, str], Stored]] = {
+    "a PNG": _decode_png_mask,
+    "a GIF": lambda data, name: decode_gif(data, name, MaskError),
+    "a BMP": decode_bmp_mask,
+    "a WebP": _decode_webp_mask,
+    "a TIFF": decode_tiff_mask,
+    "a NumPy array": lambda data, name: (decode_npy_mask(data, name), None),
+}

@@ -32,9 +32,13 @@ def read_jpeg_header(data: bytes) -> JpegHeader | None:
     """Read a JPEG's segments up to its frame header; None if it ends before, or is damaged."""
     position, orientation = 2, 1
     while position + 4 <= len(data):
-        if data[position] != 0xFF:
+        position = data.find(b"\xff", position)  # decoders pass over stray bytes between segments, but say so
+        if not 0 <= position <= len(data) - 4:
             return None
         marker = data[position + 1]
+        if marker == 0:
+            position += 2
+            continue
         if marker == 0xFF:  # a fill byte, of which any number may stand before a marker
             position += 1
             continue
@@ -79,3 +83,13 @@ def exif_orientation(tiff: bytes) -> int:
         if tag == 0x0112 and kind == 3:
             return value if 1 <= value <= 8 else 1
     return 1
+
+
+def drop_padding(data: bytes) -> bytes | None:
+    """Cut the zeros out that stand between a JPEG's pixels and its end mark; None if there are none.
+
+    Some cameras pad their files so. What is left holds every pixel if it decodes without a warning.
+    """
+    end = data.rfind(b"\xff\xd9")
+    pixels = data[: max(end, 0)].rstrip(b"\0")
+    return pixels + b"\xff\xd9" if len(pixels) < end else None

@@ -22,7 +22,8 @@ def test_a_jpeg_says_how_many_colours_it_has_and_should_have(tmp_path):
     root = make_voc(tmp_path / "VOC", {"train": ["a", "b"]}, size=size)
     Image.fromarray(COLOURS[some_labels(size)]).save(mask(root), "JPEG", quality=95)
     finding = only(audit(root))
-    assert (finding.severity, finding.rule, finding.expected) == ("error", "mask-jpeg", "a PNG")
+    assert (finding.severity, finding.rule) == ("error", "mask-jpeg")
+    assert finding.expected.startswith("a PNG or another lossless picture")
     with Image.open(mask(root)) as picture:
         colours = len(np.unique(np.array(picture).reshape(-1, 3), axis=0))
     assert f"a JPEG: {colours:,} colours where " in finding.found
@@ -65,14 +66,14 @@ def test_a_finding_has_the_fields_of_the_decoders_error(root, monkeypatch):
 def test_kinds_that_hold_no_class_ids_are_refused_by_name(root):
     labels = some_labels()
     pictures = {
-        "mask-16-bit": Image.fromarray(labels.astype(np.uint16)),
+        "mask-16-bit": Image.fromarray(labels.astype(np.uint16) * 257),
         "mask-1-bit": Image.fromarray(labels).convert("1"),
         "mask-transparent": Image.fromarray(np.dstack([COLOURS[labels], labels])),
         "mask-unsupported": None,
     }
     for rule, picture in pictures.items():
         if picture is None:
-            mask(root).write_bytes(b"GIF89a")
+            mask(root).write_bytes(b"%PDF")
         else:
             picture.save(mask(root))
         finding = only(audit(root))

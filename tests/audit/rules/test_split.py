@@ -60,8 +60,8 @@ def test_a_sample_that_lacks_both_files_has_both_named(root):
         path.with_suffix(".tif").write_bytes(b"II*\0")
     found = audit(root)
     assert rules(found) == [
+        ("error", "mask-damaged", "a"),
         ("error", "mask-missing", "a"),
-        ("error", "mask-unsupported", "a"),
         ("error", "photo-missing", "a"),
     ]
     assert {finding.file for finding in found} == {"JPEGImages", "SegmentationClass", "SegmentationClass/a.tif"}

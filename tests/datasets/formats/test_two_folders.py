@@ -374,11 +374,12 @@ def test_synthias_colours_are_read_by_a_legend_that_is_passed(shared_data):
             np.testing.assert_array_equal(legend.paint(source.read(index).labels), np.array(mask))
 
 
-def test_kaggles_16_bit_masks_are_refused_by_name(shared_data):
+def test_kaggles_16_bit_masks_are_read_as_no_value_needs_16_bits(shared_data):
     source = segfeed.scan(shared_data / ASSETS / "kaggle_dataset/image_mask_with_labelmap", "all")
     assert source.legend.names == tuple(meant_colours(source.root).values())
-    with pytest.raises(MaskError, match=r"001\.png: a 16-bit gray mask"):
-        source.read(0)
+    for index, sample in enumerate(source.samples):
+        with Image.open(sample.mask.path) as mask:
+            np.testing.assert_array_equal(source.read(index).labels, np.array(mask))
 
 
 def test_real_jpeg_masks_are_found_and_refused_as_jpegs(shared_data):
