@@ -9,8 +9,8 @@ from PIL import GifImagePlugin, Image
 
 from segfeed.errors import MaskError, PhotoError
 from segfeed.pixels.codec import decode_mask, decode_photo, read_labels, read_palette, read_photo_header
-from segfeed.pixels.legend import VOC
 from segfeed.pixels.palette import voc_colours
+from segfeed.pixels.public_legends import VOC
 
 IDS = (np.arange(37 * 53).reshape(37, 53) // 5 % 21).astype(np.uint8)
 PALETTE = np.array(voc_colours(256), np.uint8)

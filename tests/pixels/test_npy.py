@@ -8,7 +8,7 @@ import pytest
 
 from segfeed.errors import MaskError
 from segfeed.pixels.codec import decode_mask, read_labels
-from segfeed.pixels.legend import VOC
+from segfeed.pixels.public_legends import VOC
 
 IDS = (np.arange(37 * 53).reshape(37, 53) // 5 % 21).astype(np.uint8)
 NOISE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)

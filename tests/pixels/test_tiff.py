@@ -11,8 +11,9 @@ from PIL import Image
 
 from segfeed.errors import MaskError, PhotoError
 from segfeed.pixels.codec import decode_mask, decode_photo, read_labels, read_palette, read_photo_header
-from segfeed.pixels.legend import VOC, Legend
+from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import voc_colours
+from segfeed.pixels.public_legends import VOC
 
 RNG = np.random.default_rng(0)
 IDS = (np.arange(37 * 53).reshape(37, 53) // 7 % 21).astype(np.uint8)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from segfeed.errors import MaskError, PhotoError
 from segfeed.pixels.codec import decode_mask, decode_photo, read_labels, read_photo_header
-from segfeed.pixels.legend import VOC
+from segfeed.pixels.public_legends import VOC
 
 NOISE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)
 IDS = (np.arange(37 * 53).reshape(37, 53) // 5 % 21).astype(np.uint8)
