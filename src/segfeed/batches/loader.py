@@ -145,6 +145,11 @@ class Loader:
         for epoch in self._running():
             epoch.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the loader was made of, and its position: epochs, threads and batch memory stay here."""
+        options = {"format": self.format, "threads": self.threads}
+        return _unpickle, (type(self), self.reader, self.plan, options, self._next, self._last)
+
     def _running(self) -> "list[Generator[Batch]]":
         return [epoch for epoch in self._epochs if inspect.getgeneratorstate(epoch) != inspect.GEN_CLOSED]
 
@@ -295,3 +300,11 @@ def _wait(batch: Batch, parts: list[Future[None]]) -> Batch:
     for part in parts:
         part.result()
     return batch
+
+
+def _unpickle(
+    kind: type[Loader], reader: Reader, plan: Plan, options: dict[str, Any], following: Position, last: Position
+) -> Loader:
+    loader = kind(reader, plan, **options)
+    loader._next, loader._last = following, last  # noqa: SLF001 - of the same class
+    return loader
