@@ -3,8 +3,8 @@
 import logging
 import math
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from segfeed.datasets.source import Orientation, Source, Task, hold_same
 from segfeed.datasets.splits import SplitTerm, join, parse_split
 from segfeed.errors import OptionError, SourceError
 from segfeed.packs.pack import Pack, find_pack, make_pack
+from segfeed.pixels.sides import find_sides, read_swap
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
 from segfeed.system.options import whole_number
 
@@ -121,6 +122,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     orientation: Orientation = "error",
     format: str | None = None,  # noqa: A002 - the field's word
     flip: bool = False,
+    swap: Mapping[str, str] | None = None,
     small: Small = "pad",
     seed: int = 0,
     shard: Shard = Shard(0, 1),  # noqa: B008 - immutable
@@ -147,6 +149,8 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         orientation: as in `scan`.
         format: as in `scan`: the name of the dataset's format, not what a batch looks like.
         flip: mirror half of the train crops.
+        swap: classes that change places in mirrored crops, such as {"left arm": "right arm"}; None for those whose names
+            differ in left and right alone, {} for none.
         small: train images smaller than the crop: "pad", "drop" or "error".
         seed: 0 .. 2**63 - 1.
         shard: (rank, world) of this process.
@@ -174,6 +178,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     """
     feed = _Feed(
         draw=Draw(crop_size, small, flip),
+        swap=swap,
         format=_batch_format(format_fields),
         batch_size=whole_number("batch_size", batch_size, 1, 2**31 - 1),
         val_batch_size=whole_number(
@@ -216,6 +221,7 @@ class _Feed:
     """How a source becomes a loader: the options of `load` that do not say which dataset."""
 
     draw: Draw
+    swap: Mapping[str, str] | None
     format: BatchFormat
     batch_size: int
     val_batch_size: int
@@ -226,9 +232,11 @@ class _Feed:
     cache_dir: str | os.PathLike[str] | None
 
     def make_train(self, source: Source) -> Loader:
-        """Make a loader of random crops."""
-        reader = self._known_pack(source)
-        return self._loader(reader, Plan(reader.sizes, self.batch_size, self.draw, seed=self.seed, shard=self.shard))
+        """Make a loader of random crops, with the sides of mirrored ones swapped."""
+        reader, names = self._known_pack(source), source.legend.names
+        swap = find_sides(names) if self.swap is None else read_swap(self.swap, names)
+        draw = replace(self.draw, swap=swap if self.draw.flip else ())
+        return self._loader(reader, Plan(reader.sizes, self.batch_size, draw, seed=self.seed, shard=self.shard))
 
     def make_val(self, source: Source) -> Loader:
         """Make a loader of every image once, whole; lower its batches until one rank's slice is at most 512 MB."""
@@ -255,6 +263,10 @@ class _Feed:
                 f"{split}: {plan.small} of {len(plan.sizes)} images are smaller than the crop of {height} x {width} "
                 f"and are {what}."
             )
+        if plan.draw is not None and plan.draw.swap:
+            names = loader.reader.legend.names
+            pairs = "; ".join(f"{names[low]!r} and {names[high]!r}" for low, high in plan.draw.swap)
+            yield f"{split}: these classes change places in mirrored crops: {pairs} (swap={{}} keeps them)."
         if plan.draw is not None and plan.tail:
             yield (
                 f"{split}: each epoch leaves out {plan.tail} of {len(plan)} images, other ones each time, which fill "

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import load_compiled
+from segfeed.batches.kernels.sides import swap_sides, table_of_sides
 from segfeed.batches.readers import Reader, fill_rows, recipe_for
 from segfeed.batches.state import STATE_VERSION, Position, read_state
 from segfeed.errors import OptionError, StateError
@@ -98,6 +99,7 @@ class Loader:
         self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
         self._allocate = allocate
         self._recipe = recipe_for(format, reader.legend, plan.canvas[1])
+        self._sides = table_of_sides(plan, len(reader.legend.names), self._recipe)
         height, width = plan.canvas
         self._shapes = (
             (plan.rows_per_step, *self._recipe.image_shape(height, width)),
@@ -242,6 +244,8 @@ class Loader:
         rows, images, labels = batch.crops[first:last], batch.images[first:last], batch.labels[first:last]
         before = disk_faults()
         fill_rows(self.reader, self._recipe, rows, images, labels)
+        if self._sides is not None:
+            swap_sides(labels, rows, self._sides)
         self._from_disk = disk_faults() > before  # in memory, asking ahead would only cost time
 
     def warm_up(self) -> None:
