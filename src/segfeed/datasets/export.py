@@ -13,7 +13,7 @@ import os
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import Literal, cast, get_args
@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from segfeed.datasets.export_names import RENAMED, check_names, describe_renamed, name_keys
+from segfeed.datasets.export_names import RENAMED, check_names, describe_renamed, name_keys, name_splits
 from segfeed.datasets.readback import Written, check_texts, labelmap, compare_dataset, compare_shards
 from segfeed.datasets.source import Source
 from segfeed.errors import LegendError, OptionError
@@ -61,7 +61,7 @@ def export_splits(
 ) -> Path:
     """Write splits of one dataset to a new folder, which appears whole and compared, or not at all.
 
-    A VOC folder holds the photos of all splits side by side. If two splits give one key to different samples, these get
+    A split keeps its name if files can be called so; "train[:50%]" is written as "train_50". A VOC folder holds the photos of all splits side by side. If two splits give one key to different samples, these get
     their split's name in front, "train_img_0"; a key in subfolders, "scene/0001", becomes "scene_0001". The file
     `RENAMED` in the new folder lists them all, and a warning is logged.
 
@@ -92,7 +92,12 @@ def export_splits(
     if final.exists():
         raise OptionError(str(final), found="it exists", remedy="choose a folder that does not")
     legend = plain_legend(sources)
+    names = name_splits(kind, sources)
     check_names(kind, sources)
+    for split, name in names.items():
+        if name != split:
+            _log.warning("%s: split %r is written as %r.", final, split, name)
+    sources = [replace(source, split=names[source.split]) for source in sources]
     keys = name_keys(sources) if kind == "voc" else {source.split: source.keys for source in sources}
     if kind == "voc":
         _refuse_unlisted(sources)

@@ -5,6 +5,7 @@ A sample is its split, its key and its bytes. In a folder that all splits share,
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,39 +24,51 @@ Keys = dict[str, tuple[str, ...]]
 _Place = tuple[int, int]  # a source's and a sample's position
 
 
-def check_names(kind: str, sources: Sequence[Source]) -> None:
-    """Refuse splits and keys that a format could not give back, before anything is read.
+def name_splits(kind: str, sources: Sequence[Source]) -> dict[str, str]:
+    """Choose the name by which each split is written: its own, or one that files can be named after.
+
+    A split string, "train[:50%]", becomes "train_50", if its own characters do not fit.
 
     Raises:
-        OptionError: if two splits have one name, one has no sample, or a split's or a sample's name does not fit.
+        OptionError: if two splits would have one name, or no such name fits.
     """
-    seen: dict[str, str] = {}
+    names: dict[str, str] = {}
+    for split in (source.split for source in sources):
+        name = next((name for name in (split, _UNFIT.sub("_", split).strip("_")) if _fits_split(kind, name)), None)
+        if name is None:
+            found = f"a name after which no file of a {_KINDS[kind]} can be called"
+            raise OptionError(f"split {split!r}", found=found, remedy=_RENAME_SPLIT)
+        same = next((old for old, new in names.items() if new.casefold() == name.casefold()), None)
+        if same is not None:
+            found = f"splits {same!r} and {split!r}, which files would be named after alike"
+            raise OptionError("sources", found=found, expected="names that differ, not only in case", remedy=_RENAME_SPLIT)
+        names[split] = name
+    return names
+
+
+def check_names(kind: str, sources: Sequence[Source]) -> None:
+    """Refuse keys that a format could not give back, before anything is read.
+
+    Raises:
+        OptionError: if a split has no sample, or a sample's key does not fit.
+    """
     for source in sources:
-        split = source.split
-        if split.casefold() in seen:
-            found = f"splits {seen[split.casefold()]!r} and {split!r}"
-            raise OptionError("sources", found=found, expected="names that differ, not only in case")
-        seen[split.casefold()] = split
         if not source.samples:
-            raise OptionError(f"split {split!r}", found="no sample", remedy="leave it out")
-        if not _fits_split(kind, split):
-            raise OptionError(
-                f"split {split!r}",
-                found=f"files of a {_KINDS[kind]} cannot be named after it",
-                expected="letters and digits",
-                remedy="give it another name by dataclasses.replace(source, split=...)",
-            )
+            raise OptionError(f"split {source.split!r}", found="no sample", remedy="leave it out")
         wrong = [key for key in source.keys if not _fits_key(kind, key)]
         if wrong:
-            other = "" if kind == "parquet" else ", or export to parquet"
+            other = ", or export to parquet" if all(map(is_key, wrong)) else ""
             raise OptionError(
                 "sources",
-                found=f"{len(wrong)} keys of {split!r} do not fit into a {_KINDS[kind]}, the first is {wrong[0]!r}",
+                found=f"{len(wrong)} keys of {source.split!r} do not fit into a {_KINDS[kind]}, the first is "
+                f"{wrong[0]!r}",
                 expected=_EXPECTED_KEYS[kind],
                 remedy=f"rename the samples{other}",
             )
 
 
+_UNFIT = re.compile(r"\W+")
+_RENAME_SPLIT = "give it another name by dataclasses.replace(source, split=...)"
 _KINDS = {"voc": "VOC folder", "parquet": "Parquet file", "webdataset": "WebDataset shard"}
 _EXPECTED_KEYS = {
     "voc": "keys that a split list can hold",

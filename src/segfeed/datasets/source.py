@@ -182,6 +182,20 @@ class Source:
         mask = None if sample.mask is None else sample.mask.read()
         return self.decode(index, sample.photo.read(), mask, out)
 
+    def read_photo(self, index: int) -> npt.NDArray[np.uint8]:
+        """Decode a sample's photo alone, uint8 (H, W, 3), turned if `read` turns it; its labels are not read.
+
+        Raises:
+            PhotoError: if it cannot be read exactly. MaskError: if it may be turned, and its mask cannot be read.
+        """
+        sample = self.samples[index]
+        photo = sample.photo.read()
+        image = decode_photo(photo, sample.photo.name)
+        mask = sample.mask.read() if self.orientation == "apply" and sample.mask is not None else None
+        if not self.is_turned(index, photo, mask):
+            return image
+        return turn_upright(image, read_photo_header(photo, sample.photo.name).orientation)
+
     def decode(self, index: int, photo: bytes, mask: bytes | None, out: Pair | None = None) -> Pair:
         """Decode a sample from bytes that were read already; otherwise as `read`."""
         sample = self.samples[index]

@@ -75,6 +75,16 @@ def _leak(one: AuditedSplit, two: AuditedSplit, key: str) -> Finding:
     return Finding("error", "id-in-two-splits", one.name, key, "", found, expected, remedy, also=also)
 
 
+def photos_turned_apart(dataset: AuditedDataset) -> Iterator[Finding]:
+    """Count the samples whose photo and mask would fit if photos were turned as their EXIF orientation says."""
+    turned = [facts for facts in dataset.facts if facts.is_turned_apart]
+    if turned:
+        found = f"EXIF orientations that turn photos to the sizes of their masks, in {len(turned)} samples"
+        remedy = 'pass orientation="apply" to load, scan, check or export, which turns these photos'
+        also = tuple(facts.ids[0] for facts in turned)
+        yield Finding("note", "exif-orientation", "", "", "", found, "upright photos", remedy, also=also)
+
+
 def photos_repeated(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report photos whose files hold the same bytes as another sample's."""
     groups: dict[bytes, list[_Entry]] = {}
@@ -166,4 +176,4 @@ def _about(entry: _Entry, others: list[_Entry], words: _Words, severity: Severit
     return Finding(severity, rule, entry.split, entry.key, file, found, expected, remedy, also=also)
 
 
-RULES: tuple[DatasetRule, ...] = (ids_in_two_splits, photos_repeated, photos_alike)
+RULES: tuple[DatasetRule, ...] = (ids_in_two_splits, photos_turned_apart, photos_repeated, photos_alike)
