@@ -195,7 +195,7 @@ def voc_rand_crop(feature: Any, label: Any, height: int, width: int) -> tuple[An
         )
     top, left = (np.random.randint(side + 1) for side in slack)  # noqa: NPY002 - the chapter draws from np.random
     window = slice(top, top + height), slice(left, left + width)
-    return tuple(  # type: ignore[return-value]  # of two
+    return tuple(
         picture[(slice(None), *window)] if _is_channels_first(picture.shape) else picture[window]
         for picture in (feature, label)
     )
@@ -334,7 +334,8 @@ def _whole_pixels(name: str, colours: npt.NDArray[Any]) -> npt.NDArray[np.uint8]
         raise OptionError(name, found=f"values of type {colours.dtype}", expected="whole numbers 0..255")
     # A mask that was scaled to 0..1 would be background throughout.
     is_scaled = colours.dtype.kind == "f" and 0 < colours.max(initial=0) <= 1
-    pixels = colours.astype(np.uint8)
+    with np.errstate(invalid="ignore"):  # what is not a number is not equal to itself, either
+        pixels = colours.astype(np.uint8)
     if is_scaled or not np.array_equal(pixels, colours):
         found = f"values from {colours.min()} to {colours.max()}{', not whole' if colours.dtype.kind == 'f' else ''}"
         remedy = "multiply by 255 and round, if they were scaled to 0..1" if is_scaled else ""

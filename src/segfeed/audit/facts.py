@@ -16,7 +16,15 @@ from segfeed.audit.unknowns import Unknowns, known_values, measure_unknowns
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.source import Sample, Source, fits_turned
 from segfeed.errors import MaskError, SegfeedError, UnknownColourError
-from segfeed.pixels.codec import PhotoHeader, StoredMask, decode_mask, decode_photo, kind_of, read_labels, read_photo_header
+from segfeed.pixels.codec import (
+    PhotoHeader,
+    StoredMask,
+    decode_mask,
+    decode_photo,
+    kind_of,
+    read_labels,
+    read_photo_header,
+)
 from segfeed.pixels.jpeg import JPEG_MAGIC, read_jpeg_header
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.palette import colour_codes

@@ -24,8 +24,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from segfeed.datasets.export_names import RENAMED, check_names, describe_renamed, name_keys, name_splits
-from segfeed.datasets.readback import Written, check_texts, labelmap, compare_dataset, compare_shards
+from segfeed.datasets.export_names import (
+    RENAMED,
+    Keys,
+    check_names,
+    describe_renamed,
+    name_keys,
+    name_splits,
+    read_renamed,
+)
+from segfeed.datasets.readback import Written, check_texts, compare_dataset, compare_shards, labelmap
 from segfeed.datasets.source import Source
 from segfeed.errors import LegendError, OptionError
 from segfeed.pixels.codec import encode_mask
@@ -61,9 +69,10 @@ def export_splits(
 ) -> Path:
     """Write splits of one dataset to a new folder, which appears whole and compared, or not at all.
 
-    A split keeps its name if files can be called so; "train[:50%]" is written as "train_50". A VOC folder holds the photos of all splits side by side. If two splits give one key to different samples, these get
-    their split's name in front, "train_img_0"; a key in subfolders, "scene/0001", becomes "scene_0001". The file
-    `RENAMED` in the new folder lists them all, and a warning is logged.
+    A split keeps its name if files can be called so; "train[:50%]" is written as "train_50". A VOC folder holds the photos
+    of all splits side by side. If two splits give one key to different samples, these get their split's name in front,
+    "train_img_0"; a key in subfolders, "scene/0001", becomes "scene_0001". The file `RENAMED` in the new folder lists
+    them all. What is written by another name is logged as a warning.
 
     Args:
         sources: the splits, with equal legends.
@@ -94,37 +103,47 @@ def export_splits(
     legend = plain_legend(sources)
     names = name_splits(kind, sources)
     check_names(kind, sources)
-    for split, name in names.items():
-        if name != split:
-            _log.warning("%s: split %r is written as %r.", final, split, name)
     sources = [replace(source, split=names[source.split]) for source in sources]
     keys = name_keys(sources) if kind == "voc" else {source.split: source.keys for source in sources}
     if kind == "voc":
         _refuse_unlisted(sources)
-    renamed = describe_renamed(sources, keys)
-
-    def fill(unfinished: Path) -> None:
-        if kind == "voc":
-            _write_texts(unfinished, legend, keys)
-            check_texts(unfinished, legend, keys)  # before any photo is read: names are what may not fit
-        written: dict[str, list[Written]] = {}
-        for source in sources:
-            with show_progress(f"exporting {source.name} {source.split}", len(source)) as advance:
-                rows = _rows(source, keys[source.split], legend, threads, advance)
-                of_split = written[source.split] = []
-                _WRITERS[kind](unfinished, source.split, legend, _noted(rows, of_split))
-        if renamed:
-            write_whole(unfinished / RENAMED, renamed.encode())
-        compare = compare_shards if kind == "webdataset" else compare_dataset
-        compare(unfinished, legend, written, threads)
-
     needed = sum(
         blob.stamp[0] for source in sources for sample in source.samples for blob in (sample.photo, sample.mask) if blob
     )
-    published = publish(final, fill, needed_bytes=needed)
-    if renamed:
-        _log.warning("%s: %d keys were changed, as %s lists.", published, renamed.count("\n") - 1, RENAMED)
+    published = publish(final, _Export(kind, sources, legend, keys, threads).write_to, needed_bytes=needed)
+    for split, name in names.items():
+        if name != split:
+            _log.warning("%s: split %r is written as %r.", published, split, name)
+    if renamed := read_renamed(published):
+        _log.warning("%s: %d keys were changed, as %s lists.", published, len(renamed), RENAMED)
     return published
+
+
+@dataclass(frozen=True, eq=False)
+class _Export:
+    """What one export writes, and how."""
+
+    kind: Kind
+    sources: Sequence[Source]
+    legend: Legend
+    keys: Keys
+    threads: int | None
+
+    def write_to(self, folder: Path) -> None:
+        """Write all splits, and read them back."""
+        if self.kind == "voc":
+            _write_texts(folder, self.legend, self.keys)
+            check_texts(folder, self.legend, self.keys)  # before any photo is read: names are what may not fit
+        written: dict[str, list[Written]] = {}
+        for source in self.sources:
+            with show_progress(f"exporting {source.name} {source.split}", len(source)) as advance:
+                rows = _rows(source, self.keys[source.split], self.legend, self.threads, advance)
+                of_split = written[source.split] = []
+                _WRITERS[self.kind](folder, source.split, self.legend, _noted(rows, of_split))
+        if renamed := describe_renamed(self.sources, self.keys):
+            write_whole(folder / RENAMED, renamed.encode())
+        compare = compare_shards if self.kind == "webdataset" else compare_dataset
+        compare(folder, self.legend, written, self.threads)
 
 
 def plain_legend(sources: Sequence[Source]) -> Legend:
@@ -183,7 +202,7 @@ def _suffix(photo: bytes, name: str) -> str:
     return next((suffix for magic, suffix in known.items() if photo.startswith(magic)), PurePath(name).suffix.lower())
 
 
-def _write_texts(folder: Path, legend: Legend, keys: dict[str, tuple[str, ...]]) -> None:
+def _write_texts(folder: Path, legend: Legend, keys: Keys) -> None:
     """Write the lists and the labelmap of a VOC folder."""
     lists = folder / "ImageSets/Segmentation"
     lists.mkdir(parents=True)

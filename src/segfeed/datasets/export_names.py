@@ -41,7 +41,9 @@ def name_splits(kind: str, sources: Sequence[Source]) -> dict[str, str]:
         same = next((old for old, new in names.items() if new.casefold() == name.casefold()), None)
         if same is not None:
             found = f"splits {same!r} and {split!r}, which files would be named after alike"
-            raise OptionError("sources", found=found, expected="names that differ, not only in case", remedy=_RENAME_SPLIT)
+            raise OptionError(
+                "sources", found=found, expected="names that differ, not only in case", remedy=_RENAME_SPLIT
+            )
         names[split] = name
     return names
 
@@ -122,7 +124,9 @@ def name_keys(sources: Sequence[Source]) -> Keys:
         first = given.setdefault(key, place)
         # A split lists each of its samples once, so two of it are two, whatever they hold.
         if first != place and (first[0] == place[0] or not _are_one(sources, [first, place])):
-            one, other = (f"{sources[number].keys[index]!r} of {sources[number].split!r}" for number, index in (first, place))
+            one, other = (
+                f"{sources[number].keys[index]!r} of {sources[number].split!r}" for number, index in (first, place)
+            )
             raise OptionError(
                 "sources",
                 found=f"samples {one} and {other} would both be named {key!r}",

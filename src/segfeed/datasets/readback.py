@@ -140,7 +140,9 @@ def _compare_names(source: Source, legend: Legend, samples: Sequence[Written]) -
         one, other = next(
             ((one, other) for one, other in zip(source.keys, wanted, strict=False) if one != other), ("nothing", "more")
         )
-        raise _differs(where, f"{len(source.keys)} keys for {len(wanted)}, the first that differs is {one!r} for {other!r}")
+        raise _differs(
+            where, f"{len(source.keys)} keys for {len(wanted)}, the first that differs is {one!r} for {other!r}"
+        )
     if source.legend.names != legend.names:
         raise _differs(where, f"classes {', '.join(source.legend.names)} for {', '.join(legend.names)}")
     if getattr(source.legend, "colours", None) != legend.colours:

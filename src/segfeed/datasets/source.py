@@ -290,7 +290,11 @@ def _photo_size(sample: Sample, orientation: Orientation) -> tuple[int, int]:
         header = read_photo_header(photo.read(_HEAD_BYTES), photo.name)
     except PhotoError:  # a long EXIF block, or truly damaged: the whole file decides
         header = read_photo_header(photo.read(), photo.name)
-    if orientation == "apply" and mask is not None and fits_turned(header, lambda: _size_of_mask(mask.read(), mask.name)):
+    if (
+        orientation == "apply"
+        and mask is not None
+        and fits_turned(header, lambda: _size_of_mask(mask.read(), mask.name))
+    ):
         return header.width, header.height
     return header.height, header.width
 
@@ -312,7 +316,7 @@ def _mismatch(
     if photo_px == mask_px[::-1]:
         remedy = "the two are transposed, most likely by an EXIF orientation; turn one of them"
         if tag in _TURNED:
-            remedy = f'the photo\'s EXIF orientation is {tag}; pass orientation="apply" to turn it to the mask\'s size'
+            remedy = f"the photo's EXIF orientation is {tag}; pass orientation=\"apply\" to turn it to the mask's size"
     return SizeMismatchError(
         f"sample {sample.key}",
         found=f"photo {sample.photo.name} is {photo_px[1]} x {photo_px[0]} px but mask {mask.name} is {mask_px[1]} x "
