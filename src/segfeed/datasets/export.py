@@ -69,10 +69,10 @@ def export_splits(
 ) -> Path:
     """Write splits of one dataset to a new folder, which appears whole and compared, or not at all.
 
-    A split keeps its name if files can be called so; "train[:50%]" is written as "train_50". A VOC folder holds the photos
-    of all splits side by side. If two splits give one key to different samples, these get their split's name in front,
-    "train_img_0"; a key in subfolders, "scene/0001", becomes "scene_0001". The file `RENAMED` in the new folder lists
-    them all. What is written by another name is logged as a warning.
+    A split keeps its name if files can be called so; "train[:50%]" is written as "train_50". A VOC folder holds the
+    photos of all splits side by side. If two splits give one key to different samples, these get their split's name in
+    front, "train_img_0"; a key in subfolders, "scene/0001", becomes "scene_0001". The file `RENAMED` in the new folder
+    lists them all. What is written by another name is logged as a warning.
 
     Args:
         sources: the splits, with equal legends.
