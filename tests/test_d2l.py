@@ -9,7 +9,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 
 from segfeed import d2l
-from segfeed.errors import OptionError, SourceMissingError
+from segfeed.errors import OptionError, SizeMismatchError, SourceMissingError
 from segfeed.pixels.palette import voc_colours
 
 # As printed in the chapter.
@@ -136,6 +136,87 @@ def test_void_and_unknown_colours_become_background():
 def test_colours_of_any_integer_type_are_looked_up(dtype):
     colours = np.array([[[128, 0, 0], [0, 64, 128]]], dtype)
     assert d2l.voc_label_indices(colours, d2l.voc_colormap2label()).tolist() == [[1, 20]]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["array", "torch"])
+def test_channels_first_and_whole_floats_are_looked_up_alike(dtype, kind):
+    colours = np.zeros((40, 60, 3), dtype)
+    colours[5:, 20:] = 128, 0, 0
+    colours[:3] = 224, 224, 192
+    table = d2l.voc_colormap2label()
+    expected = d2l.voc_label_indices(colours, table)
+    assert np.unique(expected).tolist() == [0, 1]
+    given = np.ascontiguousarray(colours.transpose(2, 0, 1))
+    if kind == "torch":
+        torch = pytest.importorskip("torch")
+        given, table = torch.from_numpy(given), torch.from_numpy(table.copy())
+    np.testing.assert_array_equal(d2l.voc_label_indices(given, table), expected)
+
+
+@pytest.mark.parametrize(
+    ("colours", "words"),
+    [
+        (np.zeros((40, 60), np.uint8), ["(40, 60)", "read the mask as RGB"]),
+        (np.zeros((40, 60, 4), np.uint8), ["(40, 60, 4)", "without alpha"]),
+        (np.zeros((1, 40, 60), np.uint8), ["(1, 40, 60)"]),
+        (np.zeros((2, 40, 60, 3), np.uint8), ["(2, 40, 60, 3)", "one mask at a time"]),
+        (np.full((40, 60, 3), 128 / 255), ["0.50", "multiply by 255"]),
+        (np.ones((40, 60, 3), np.float32), ["1.0", "multiply by 255"]),
+        (np.full((40, 60, 3), 127.5), ["127.5", "not whole"]),
+        (np.full((40, 60, 3), np.nan), ["nan"]),
+        (np.full((40, 60, 3), 256), ["256"]),
+        (np.full((40, 60, 3), -1), ["-1"]),
+        (np.zeros((40, 60, 3), bool), ["bool"]),
+    ],
+)
+def test_what_are_no_colours_of_a_mask_is_refused_by_name(colours, words):
+    with pytest.raises(OptionError) as caught:
+        d2l.voc_label_indices(colours, d2l.voc_colormap2label())
+    assert caught.value.where == "colormap"
+    assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize("kind", ["array", "torch"])
+@pytest.mark.parametrize("label_shape", [(3, 9, 11), (9, 11), (9, 11, 3)])
+def test_rand_crop_cuts_channels_first_as_it_cuts_the_chapters_arrays(label_shape, kind):
+    feature = np.arange(9 * 11 * 3).reshape(9, 11, 3)
+    label = np.arange(np.prod(label_shape)).reshape(label_shape)
+    given = [feature.transpose(2, 0, 1).copy(), label]
+    if kind == "torch":
+        torch = pytest.importorskip("torch")
+        given = [torch.from_numpy(part) for part in given]
+    np.random.seed(3)  # noqa: NPY002
+    found = d2l.voc_rand_crop(*given, 4, 5)
+    assert all(type(one) is type(part) for one, part in zip(found, given, strict=True))
+    np.random.seed(3)  # noqa: NPY002
+    last = label.transpose(1, 2, 0) if label_shape == (3, 9, 11) else label
+    expected = d2l.voc_rand_crop(feature, last, 4, 5)
+    np.testing.assert_array_equal(np.asarray(found[0]).transpose(1, 2, 0), expected[0])
+    got = np.asarray(found[1])
+    np.testing.assert_array_equal(got.transpose(1, 2, 0) if label_shape == (3, 9, 11) else got, expected[1])
+
+
+@pytest.mark.parametrize("label_shape", [(11, 9), (9, 12), (11, 9, 3), (3, 9, 12), (1, 9, 11)])
+def test_photo_and_mask_of_different_sizes_are_not_cut(label_shape):
+    with pytest.raises(SizeMismatchError) as caught:
+        d2l.voc_rand_crop(np.zeros((9, 11, 3)), np.zeros(label_shape), 4, 5)
+    assert "a photo of 11 x 9 px" in caught.value.found
+
+
+def test_what_is_no_picture_is_not_cut():
+    with pytest.raises(OptionError) as caught:
+        d2l.voc_rand_crop(np.zeros((2, 9, 11, 3)), np.zeros((9, 11)), 4, 5)
+    assert caught.value.where == "feature"
+
+
+def test_channels_first_are_normalised_and_shown_as_the_chapters_arrays(case):
+    dataset = d2l.VOCSegDataset(True, (8, 8), case[0])
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 11, 3), np.uint8)
+    expected = dataset.normalize_image(pixels)
+    np.testing.assert_array_equal(dataset.normalize_image(pixels.transpose(2, 0, 1)), expected.transpose(2, 0, 1))
+    axes = d2l.show_images([pixels, pixels.transpose(2, 0, 1), pixels[..., 0]], 1, 3)
+    np.testing.assert_array_equal(axes[0].images[0].get_array(), axes[1].images[0].get_array())
 
 
 def test_label_indices_print_the_chapters_numbers(shared_data):

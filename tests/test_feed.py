@@ -2,16 +2,25 @@
 
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from segfeed import IMAGENET, BatchFormat, Pack, Shard, Source, feed, load
+from segfeed import IMAGENET, BatchFormat, Pack, Shard, Source, feed, load, scan
 from segfeed.datasets.catalogue.fetching import DATASETS
+from segfeed.datasets.export import export_splits
 from segfeed.datasets.opening import FETCHED
-from segfeed.errors import OptionError, SourceError, SourceMissingError, UnknownColourError
+from segfeed.errors import (
+    OptionError,
+    SizeMismatchError,
+    SourceError,
+    SourceMissingError,
+    StateError,
+    UnknownColourError,
+)
 
 CROP = (32, 48)
 # void of padding is round(255 * mean), normalised like any pixel
@@ -497,3 +506,129 @@ def test_a_dataset_that_was_not_fetched_says_how_to_fetch_it(cache):
     with pytest.raises(SourceMissingError) as caught:
         load("voc2012")
     assert all(word in str(caught.value) for word in ("`segfeed fetch voc2012`", "download=True"))
+
+
+def put_folders(
+    root: Path, names: dict[str, dict[str, int]], classes: str = "background\nleft arm\nright arm\n"
+) -> Path:
+    """Write photos beside masks, for each split a folder of its own: {split: {name: seed}}."""
+    labels = np.zeros((40, 60), np.uint8)
+    labels[:, 20:40], labels[:, 40:] = 1, 2
+    for split, seeds in names.items():
+        for folder in ("images", "masks"):
+            (root / folder / split).mkdir(parents=True)
+        for name, seed in seeds.items():
+            noise = np.random.default_rng(seed).integers(0, 256, (40, 60, 3), np.uint8)
+            Image.fromarray(noise).save(root / "images" / split / f"{name}.png")
+            Image.fromarray(labels).save(root / "masks" / split / f"{name}.png")
+    (root / "class_names.txt").write_text(classes)
+    return root
+
+
+def put_tables(root: Path, names: dict[str, dict[str, int]]) -> Path:
+    """Write the same as Parquet, whose keys are the photos' names."""
+    sources = [scan(put_folders(root / "files" / split, {split: seeds}), split) for split, seeds in names.items()]
+    sources = [
+        replace(source, samples=tuple(replace(one, key=key) for one, key in zip(source.samples, seeds, strict=True)))
+        for source, seeds in zip(sources, names.values(), strict=True)
+    ]
+    return export_splits(sources, root / "tables", "parquet")
+
+
+def test_equal_names_of_different_photos_are_no_leak(tmp_path):
+    tables = put_tables(tmp_path, {"train": {"0": 1, "1": 2}, "val": {"0": 3, "1": 4}})
+    train, val = load(tables, 2, CROP, pack=False)
+    assert train.reader.keys == val.reader.keys == ("0", "1")
+
+
+def test_equal_names_of_equal_photos_are_a_leak_wherever_they_lie(tmp_path):
+    tables = put_tables(tmp_path, {"train": {"0": 1, "1": 2}, "val": {"0": 3, "1": 2}})
+    with pytest.raises(SourceError) as caught:
+        load(tables, 2, CROP, pack=False)
+    assert caught.value.found == "1 samples are in both 'train' and 'val', the first is 1"
+
+
+@pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+def test_links_to_one_photo_are_a_leak_whatever_they_are_called(tmp_path, link):
+    root = put_folders(tmp_path / "d", {"train": {"a": 1, "b": 2}, "val": {"c": 3}})
+    photo = root / "images/val/c.png"
+    photo.unlink()
+    getattr(photo, link)(root / "images/train/b.png")
+    with pytest.raises(SourceError) as caught:
+        load(root, 2, CROP, pack=False)
+    assert caught.value.found.startswith("1 samples are in both")
+
+
+def test_no_photo_is_read_to_find_leaks_if_nothing_is_alike(tmp_path, monkeypatch):
+    root = put_folders(tmp_path / "d", {"train": {"a": 1, "b": 2}, "val": {"c": 3}})
+    monkeypatch.setattr(feed, "hold_same", lambda *_: pytest.fail("two photos were compared"))
+    load(root, 2, CROP, pack=False)
+
+
+def mirrored_labels(train) -> set[int]:
+    """Collect the label in the first column of whole mirrored rows, where right arms were."""
+    return {
+        int(labels[0, 0])
+        for _ in range(6)
+        for batch in train
+        for row, labels in zip(batch.crops, batch.labels, strict=True)
+        if row["flip"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("swap", "first", "noted"),
+    [(None, 1, True), ({}, 2, False), ({"background": "right arm"}, 0, True), ({"right arm": "left arm"}, 1, True)],
+)
+def test_sides_change_places_in_mirrored_crops(tmp_path, swap, first, noted):
+    root = put_folders(tmp_path / "d", {"train": {"a": 1, "b": 2}, "val": {"c": 3}})
+    splits = load(root, 2, (40, 60), flip=True, swap=swap, pack=False)
+    assert mirrored_labels(splits.train) == {first}
+    assert any("change places in mirrored crops" in note for note in splits.notes) == noted
+    if swap is None:
+        assert any("'left arm' and 'right arm'" in note for note in splits.notes)
+
+
+def test_sides_stay_without_flip_and_in_val(tmp_path):
+    root = put_folders(tmp_path / "d", {"train": {"a": 1, "b": 2}, "val": {"c": 3}})
+    splits = load(root, 2, (40, 60), pack=False)
+    assert splits.notes == ()
+    assert splits.train.plan.draw.swap == ()
+
+
+def test_a_swap_of_no_class_is_refused_before_anything_is_packed(tmp_path, cache):
+    root = put_folders(tmp_path / "d", {"train": {"a": 1, "b": 2}, "val": {"c": 3}})
+    with pytest.raises(OptionError) as caught:
+        load(root, 2, CROP, flip=True, swap={"left arm": "left leg"})
+    assert caught.value.where == "swap"
+    assert not cache.exists()
+
+
+def test_a_state_of_other_sides_does_not_fit(tmp_path):
+    root = put_folders(tmp_path / "d", {"train": {"a": 1, "b": 2}, "val": {"c": 3}})
+    one, other = (load(root, 2, CROP, flip=True, swap=swap, pack=False).train for swap in (None, {}))
+    with pytest.raises(StateError):
+        other.load_state_dict(one.state_dict())
+
+
+def test_turned_photos_are_fed_upright_from_files_and_from_packs(tmp_path, cache):
+    root = put_folders(tmp_path / "d", {"train": {"a": 1, "b": 2}, "val": {"c": 3}})
+    path = root / "images/train/a.png"
+    upright = np.array(Image.open(path))
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Image.fromarray(np.rot90(upright, -1)).save(path, exif=exif)
+    with pytest.raises(SizeMismatchError) as caught:
+        load(root, 2, (40, 60))
+    assert 'orientation="apply"' in caught.value.remedy
+    for pack in (False, True):
+        train, _ = load(root, 2, (40, 60), orientation="apply", dtype="uint8", pack=pack)
+        assert train.plan.sizes.tolist() == [[40, 60], [40, 60]]
+        batch = first(train)
+        np.testing.assert_array_equal(batch.images[batch.crops["sample"].tolist().index(0)], upright)
+
+
+def test_another_word_for_the_orientation_is_refused(voc_folder):
+    with pytest.raises(OptionError) as caught:
+        load(voc_folder, 2, CROP, orientation="turn")
+    assert (caught.value.where, caught.value.found) == ("orientation", "'turn'")

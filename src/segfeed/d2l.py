@@ -30,7 +30,7 @@ from segfeed.batches.batch_format import IMAGENET
 from segfeed.batches.loader import Loader
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.catalogue.fetching import DATASETS, fetch_archive, fetch_dataset
-from segfeed.errors import OptionError
+from segfeed.errors import OptionError, SizeMismatchError
 from segfeed.feed import scan
 from segfeed.packs.pack import Pack, make_pack
 from segfeed.pixels.codec import decode_mask, decode_photo
@@ -137,50 +137,68 @@ def voc_colormap2label() -> npt.NDArray[np.int32]:
     return table
 
 
-def voc_label_indices(colormap: npt.ArrayLike, colormap2label: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+def voc_label_indices(colormap: npt.ArrayLike, colormap2label: npt.ArrayLike) -> npt.NDArray[np.int32]:
     """Map the colours of a mask to class ids; void and unknown colours become 0, the background.
 
     Args:
-        colormap: integers (H, W, 3), a mask in VOC's colours.
+        colormap: whole numbers 0..255 of any type, (H, W, 3) or, as PyTorch's cells hand them in, (3, H, W): a mask in
+            VOC's colours.
         colormap2label: what `voc_colormap2label` returned.
 
     Returns:
         labels: int32 (H, W), class ids 0..20.
 
+    Raises:
+        OptionError: if it has another shape, or values that are not those of pixels, such as colours scaled to 0..1.
+
     >>> voc_label_indices([[[128, 0, 0], [224, 224, 192]]], voc_colormap2label())
     array([[1, 0]], dtype=int32)
     """
-    return colormap2label[colour_codes(np.asarray(colormap))]
+    colours = _whole_pixels("colormap", _channels_last("colormap", np.asarray(colormap)))
+    return np.asarray(colormap2label)[colour_codes(colours)]
 
 
-def voc_rand_crop(
-    feature: npt.NDArray[Any], label: npt.NDArray[Any], height: int, width: int
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def voc_rand_crop(feature: Any, label: Any, height: int, width: int) -> tuple[Any, Any]:
     """Cut the same random window out of a photo and its mask, drawn from the global `np.random`, as in the chapter.
 
     Args:
-        feature: (H, W, 3).
-        label: (H, W) or (H, W, 3).
+        feature: an array or tensor (H, W, 3) or (3, H, W).
+        label: of the same height and width: (H, W), (H, W, 3) or (3, H, W).
         height: of the crop in px, at most H.
         width: of the crop in px, at most W.
 
+    Returns:
+        crops: two views, of the kinds and layouts that were handed in.
+
     Raises:
-        OptionError: if the crop is larger than the photo.
+        OptionError: if the crop is larger than the photo, or one of the two is not a picture.
+        SizeMismatchError: if photo and mask differ in size: one window would show two places.
 
     >>> feature, label = voc_rand_crop(np.zeros((400, 500, 3)), np.zeros((400, 500)), 320, 480)
     >>> feature.shape, label.shape
     ((320, 480, 3), (320, 480))
     """
-    slack = feature.shape[0] - height, feature.shape[1] - width
+    size, other = (_size_px(name, picture) for name, picture in (("feature", feature), ("label", label)))
+    if size != other:
+        raise SizeMismatchError(
+            "feature, label",
+            found=f"a photo of {size[1]} x {size[0]} px but a mask of {other[1]} x {other[0]} (width x height)",
+            expected="equal sizes",
+            remedy="pass the mask of this photo",
+        )
+    slack = size[0] - height, size[1] - width
     if min(slack) < 0:
         raise OptionError(
             "height, width",
             found=f"a crop of {height} x {width} px",
-            expected=f"at most the photo's {feature.shape[0]} x {feature.shape[1]} px",
+            expected=f"at most the photo's {size[0]} x {size[1]} px",
         )
     top, left = (np.random.randint(side + 1) for side in slack)  # noqa: NPY002 - the chapter draws from np.random
     window = slice(top, top + height), slice(left, left + width)
-    return feature[window], label[window]
+    return tuple(
+        picture[(slice(None), *window)] if _is_channels_first(picture.shape) else picture[window]
+        for picture in (feature, label)
+    )
 
 
 class VOCSegDataset:
@@ -205,9 +223,12 @@ class VOCSegDataset:
         self._large = np.flatnonzero((self._pack.sizes >= self.crop_size).all(axis=1))
         print(f"read {len(self)} examples")  # noqa: T201 - the chapter prints it
 
-    def normalize_image(self, img: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Normalise pixels 0..255 of any shape (..., 3) by ImageNet's mean and standard deviation."""
-        return np.asarray((img.astype(np.float32) / 255 - self.rgb_mean) / self.rgb_std, np.float32)
+    def normalize_image(self, img: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Normalise pixels 0..255, (..., 3) or (3, H, W), by ImageNet's mean and standard deviation."""
+        pixels = np.asarray(img, np.float32)
+        first = _is_channels_first(pixels.shape)
+        mean, std = ((part[:, None, None] if first else part) for part in (self.rgb_mean, self.rgb_std))
+        return np.asarray((pixels / 255 - mean) / std, np.float32)
 
     def __getitem__(self, idx: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
         pair = self._pack.read(int(self._large[idx]))
@@ -268,7 +289,7 @@ def show_images(
     """Plot images in rows and columns with pyplot, as the chapter does.
 
     Args:
-        imgs: (H, W, 3) uint8 0..255 or float 0..1, or (H, W).
+        imgs: (H, W, 3) or (3, H, W), uint8 0..255 or float 0..1, or (H, W).
         num_rows: rows of the grid.
         num_cols: columns of the grid.
         titles: one for each image.
@@ -282,12 +303,52 @@ def show_images(
     _, grid = plt.subplots(num_rows, num_cols, figsize=(num_cols * scale, num_rows * scale), squeeze=False)
     axes = grid.flatten()
     for index, (axis, image) in enumerate(zip(axes, imgs, strict=False)):
-        axis.imshow(np.asarray(image))
+        pixels = np.asarray(image)
+        axis.imshow(np.moveaxis(pixels, 0, -1) if _is_channels_first(pixels.shape) else pixels)
         axis.get_xaxis().set_visible(False)
         axis.get_yaxis().set_visible(False)
         if titles:
             axis.set_title(titles[index])
     return axes
+
+
+def _is_channels_first(shape: Sequence[int]) -> bool:
+    """Check for (3, H, W). A shape that could be either is (H, W, 3), the chapter's own for arrays."""
+    return len(shape) == 3 and shape[0] == 3 and shape[2] != 3
+
+
+def _channels_last(name: str, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if _is_channels_first(picture.shape):
+        return np.moveaxis(picture, 0, -1)
+    if picture.ndim != 3 or picture.shape[2] != 3:
+        remedy = "read the mask as RGB" if picture.ndim == 2 else "pass one mask at a time, without alpha"
+        raise OptionError(
+            name, found=f"an array of shape {picture.shape}", expected="colours, (H, W, 3) or (3, H, W)", remedy=remedy
+        )
+    return picture
+
+
+def _whole_pixels(name: str, colours: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return colours as uint8, if each is a whole number 0..255."""
+    if colours.dtype.kind not in "uif":
+        raise OptionError(name, found=f"values of type {colours.dtype}", expected="whole numbers 0..255")
+    # A mask that was scaled to 0..1 would be background throughout.
+    is_scaled = colours.dtype.kind == "f" and 0 < colours.max(initial=0) <= 1
+    with np.errstate(invalid="ignore"):  # what is not a number is not equal to itself, either
+        pixels = colours.astype(np.uint8)
+    if is_scaled or not np.array_equal(pixels, colours):
+        found = f"values from {colours.min()} to {colours.max()}{', not whole' if colours.dtype.kind == 'f' else ''}"
+        remedy = "multiply by 255 and round, if they were scaled to 0..1" if is_scaled else ""
+        raise OptionError(name, found=found, expected="whole numbers 0..255, the colours as stored", remedy=remedy)
+    return pixels
+
+
+def _size_px(name: str, picture: Any) -> tuple[int, int]:
+    """Return (height, width) of an array or tensor (H, W), (H, W, channels) or (3, H, W)."""
+    shape = tuple(map(int, picture.shape))
+    if len(shape) not in (2, 3):
+        raise OptionError(name, found=f"an array of shape {shape}", expected="(H, W, 3), (3, H, W) or (H, W)")
+    return shape[1:] if _is_channels_first(shape) else shape[:2]  # type: ignore[return-value]  # two of three
 
 
 def _adapter(framework: str | None) -> Callable[[Loader], Any]:

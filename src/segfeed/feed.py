@@ -3,19 +3,21 @@
 import logging
 import math
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
+from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.opening import Dataset, LegendLike, find_root, open_dataset
-from segfeed.datasets.source import Source, Task
+from segfeed.datasets.source import Orientation, Source, Task, hold_same
 from segfeed.datasets.splits import SplitTerm, join, parse_split
 from segfeed.errors import OptionError, SourceError
 from segfeed.packs.pack import Pack, find_pack, make_pack
+from segfeed.pixels.sides import find_sides, read_swap
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
 from segfeed.system.options import whole_number
 
@@ -60,6 +62,7 @@ def scan(
     task: Task = "semantic",
     legend: LegendLike | None = None,
     unknown: str = "error",
+    orientation: Orientation = "error",
     format: str | None = None,  # noqa: A002 - the field's word
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> Source:
@@ -75,6 +78,8 @@ def scan(
             None. Or a mapping that groups the format's own classes, such as {"cat": "animal", "dog": "animal",
             "*": None}; None means void.
         unknown: what a colour outside the legend becomes: "error", "void" or a class name.
+        orientation: what becomes of a photo that has a mask and an EXIF orientation: "error", or "apply" to turn it if
+            the mask has the size that it has then.
         format: the format's name, if it shall not be recognised.
         cache_dir: where the embedded dataset is made; the user's cache folder if None.
 
@@ -85,7 +90,15 @@ def scan(
     >>> len(scan("sample", "val"))
     40
     """
-    dataset = open_dataset(path_or_name, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
+    dataset = open_dataset(
+        path_or_name,
+        task=task,
+        legend=legend,
+        unknown=unknown,
+        orientation=orientation,
+        format=format,
+        cache_dir=cache_dir,
+    )
     return _scan(dataset, split)
 
 
@@ -106,8 +119,10 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     task: Task = "semantic",
     legend: LegendLike | None = None,
     unknown: str = "error",
+    orientation: Orientation = "error",
     format: str | None = None,  # noqa: A002 - the field's word
     flip: bool = False,
+    swap: Mapping[str, str] | None = None,
     small: Small = "pad",
     seed: int = 0,
     shard: Shard = Shard(0, 1),  # noqa: B008 - immutable
@@ -131,8 +146,11 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         task: "semantic" for class ids, "instance" for object ids.
         legend: as in `scan`.
         unknown: as in `scan`.
+        orientation: as in `scan`.
         format: as in `scan`: the name of the dataset's format, not what a batch looks like.
         flip: mirror half of the train crops.
+        swap: classes that change places in mirrored crops, such as {"left arm": "right arm"}; None for those whose names
+            differ in left and right alone, {} for none.
         small: train images smaller than the crop: "pad", "drop" or "error".
         seed: 0 .. 2**63 - 1.
         shard: (rank, world) of this process.
@@ -160,6 +178,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     """
     feed = _Feed(
         draw=Draw(crop_size, small, flip),
+        swap=swap,
         format=_batch_format(format_fields),
         batch_size=whole_number("batch_size", batch_size, 1, 2**31 - 1),
         val_batch_size=whole_number(
@@ -179,7 +198,9 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
             remedy=f"say what a batch looks like by the fields of BatchFormat: {_names_of_fields()}",
         )
     root = find_root(data, cache_dir=cache_dir, download=download)
-    dataset = open_dataset(root, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
+    dataset = open_dataset(
+        root, task=task, legend=legend, unknown=unknown, orientation=orientation, format=format, cache_dir=cache_dir
+    )
     train, val = _read_splits(dataset, splits)
     # Both loaders are made before anything is packed: a wrong option is refused first.
     loaders = (
@@ -200,6 +221,7 @@ class _Feed:
     """How a source becomes a loader: the options of `load` that do not say which dataset."""
 
     draw: Draw
+    swap: Mapping[str, str] | None
     format: BatchFormat
     batch_size: int
     val_batch_size: int
@@ -210,9 +232,11 @@ class _Feed:
     cache_dir: str | os.PathLike[str] | None
 
     def make_train(self, source: Source) -> Loader:
-        """Make a loader of random crops."""
-        reader = self._known_pack(source)
-        return self._loader(reader, Plan(reader.sizes, self.batch_size, self.draw, seed=self.seed, shard=self.shard))
+        """Make a loader of random crops, with the sides of mirrored ones swapped."""
+        reader, names = self._known_pack(source), source.legend.names
+        swap = find_sides(names) if self.swap is None else read_swap(self.swap, names)
+        draw = replace(self.draw, swap=swap if self.draw.flip else ())
+        return self._loader(reader, Plan(reader.sizes, self.batch_size, draw, seed=self.seed, shard=self.shard))
 
     def make_val(self, source: Source) -> Loader:
         """Make a loader of every image once, whole; lower its batches until one rank's slice is at most 512 MB."""
@@ -239,6 +263,10 @@ class _Feed:
                 f"{split}: {plan.small} of {len(plan.sizes)} images are smaller than the crop of {height} x {width} "
                 f"and are {what}."
             )
+        if plan.draw is not None and plan.draw.swap:
+            names = loader.reader.legend.names
+            pairs = "; ".join(f"{names[low]!r} and {names[high]!r}" for low, high in plan.draw.swap)
+            yield f"{split}: these classes change places in mirrored crops: {pairs} (swap={{}} keeps them)."
         if plan.draw is not None and plan.tail:
             yield (
                 f"{split}: each epoch leaves out {plan.tail} of {len(plan)} images, other ones each time, which fill "
@@ -275,7 +303,7 @@ def _names_of_fields() -> str:
 
 
 def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> list[Source | None]:
-    """Scan both splits; refuse a train split without masks, and ids that are in both."""
+    """Scan both splits; refuse a train split without masks, and samples that are in both."""
     if not isinstance(splits, tuple | list) or len(splits) != 2 or tuple(splits) == (None, None):
         raise OptionError(
             "splits", found=repr(splits), expected="a pair (train, val), with None for one that you do not want"
@@ -288,8 +316,7 @@ def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> lis
             remedy=f"to predict it, pass splits=(None, {train.split!r})",
         )
     if train is not None and val is not None and train.split != val.split:
-        both = set(train.keys) & set(val.keys)
-        if both:
+        if both := _shared(train, val):
             raise SourceError(
                 str(train.root),
                 found=f"{len(both)} samples are in both {train.split!r} and {val.split!r}, the first is {min(both)}",
@@ -297,3 +324,23 @@ def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> lis
                 remedy="take them off one list",
             )
     return [train, val]
+
+
+def _shared(train: Source, val: Source) -> list[str]:
+    """List the keys of val's samples whose photos are in train, too; equal keys of different photos are no such samples.
+
+    Photos are compared only if their keys, or what the system says of their files, are equal: most are never read.
+    """
+    by_key = {sample.key: sample.photo for sample in train.samples}
+    by_file = {_file_of(sample.photo): sample.photo for sample in train.samples}
+    both = []
+    for sample in val.samples:
+        alike = (by_key.get(sample.key), by_file.get(_file_of(sample.photo)))
+        if any(photo is not None and hold_same(photo, sample.photo) for photo in alike):
+            both.append(sample.key)
+    return both
+
+
+def _file_of(photo: Blob) -> object:
+    """Return what two names of one file share: the stamp, which links follow; inside of a larger file, the address."""
+    return photo.stamp if isinstance(photo, File) else photo.address

@@ -11,10 +11,16 @@ import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from installed import SEGFEED, interruptible
+from segfeed import Legend, Source
+from segfeed.datasets.blobs import File
 from segfeed.datasets.catalogue.fetching import DATASETS, fetch_dataset
+from segfeed.datasets.export import export_splits
+from segfeed.datasets.source import Sample
 from segfeed.errors import SourceMissingError
 from segfeed.feed import load, scan
 from stand_ins import ROOT, SBD_ROOT, memory_folder, sbd_members, tar, voc_members
@@ -275,3 +281,45 @@ def read_terminal(handle: int) -> bytes:
         return os.read(handle, 1 << 16)
     except OSError:  # Linux says so when the other side has gone
         return b""
+
+
+# ---- export
+
+
+def write_tables(root: Path, splits: dict[str, int]) -> Path:
+    """Write Parquet whose splits name other photos alike, by a seed for each split."""
+    sources = []
+    for split, seed in splits.items():
+        folder = root / f"files-{split}"
+        folder.mkdir()
+        for number in range(2):
+            noise = np.random.default_rng((seed, number)).integers(0, 256, (20, 30, 3), np.uint8)
+            Image.fromarray(noise).save(folder / f"{number}.png")
+            Image.fromarray(np.full((20, 30), number, np.uint8)).save(folder / f"{number}_mask.png")
+        samples = tuple(
+            Sample(f"img_{n}", *(File.of(str(folder / f"{n}{end}.png")) for end in ("", "_mask"))) for n in range(2)
+        )
+        sources.append(Source(folder, "folders", split, "semantic", samples, Legend(("wall", "road"))))
+    return export_splits(sources, root / "tables", "parquet")
+
+
+def test_export_says_what_it_wrote_by_another_name(run, tmp_path):
+    tables = write_tables(tmp_path, {"train": 1, "val": 2})
+    words = ("export", tables, "--splits", "train[:50%],val")
+    code, out, _ = run(*words, "--to", tmp_path / "out")
+    assert code == 0
+    assert out.splitlines()[0].endswith("1 samples, as split 'train_50', 1 of them renamed, as renamed_keys.csv lists")
+    assert scan(tmp_path / "out", "train_50").keys == ("train_50_img_0",)
+    assert scan(tmp_path / "out", "val").keys == ("val_img_0", "img_1")
+    code, out, _ = run(*words, "--to", tmp_path / "json", "--json")
+    described = json.loads(out)
+    assert (code, described["splits"]) == (0, {"train_50": 1, "val": 2})
+    assert described["renamed"] == {"train_50": 1, "val": 1}
+
+
+def test_export_refuses_in_one_line_and_leaves_nothing(run, tmp_path):
+    tables = write_tables(tmp_path, {"train": 1})
+    code, out, err = run("export", tables, "--to", tmp_path / "out", "--splits", "train[:1],train[1:]")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "named after alike" in err
+    assert not (tmp_path / "out").exists()

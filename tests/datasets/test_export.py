@@ -8,16 +8,21 @@ import json
 import tarfile
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from little_voc import a_photo, make_voc, put_photo
 from segfeed import Legend, Source, scan
 from segfeed.datasets import export
+from segfeed.datasets.blobs import File
 from segfeed.datasets.export import KINDS, export_splits
-from segfeed.errors import LegendError, OptionError, PhotoError
+from segfeed.datasets.export_names import read_renamed
+from segfeed.datasets.source import Sample
+from segfeed.errors import LegendError, OptionError, PhotoError, SourceError
 
 
 @pytest.fixture
@@ -180,11 +185,142 @@ def test_names_that_a_labelmap_cannot_hold_are_refused(voc_folder, tmp_path):
     with pytest.raises(LegendError) as caught:
         export_splits([source], tmp_path / "out", "voc")
     assert "labelmap.txt cannot hold the name 'pet: cat'" in caught.value.found
+    assert not (tmp_path / "out").exists()
 
 
 def test_keys_with_dots_are_refused_for_webdataset(sources, tmp_path):
     dotted = replace(sources[0], samples=tuple(replace(s, key=f"{s.key}.rf.1") for s in sources[0].samples))
     with pytest.raises(OptionError) as caught:
         export_splits([dotted], tmp_path / "out", "webdataset")
-    assert caught.value.found == "5 keys hold a dot, the first is 'train_0.rf.1'"
+    assert caught.value.found.startswith("5 keys of 'train' do not fit into a WebDataset shard")
+    assert caught.value.found.endswith("the first is 'train_0.rf.1'")
     assert caught.value.remedy == "rename the samples, or export to parquet"
+
+
+def put_pairs(folder: Path, keys: Sequence[str], split: str, *, seed: int = 0, names=("bg", "car", "tree")) -> Source:
+    """Make a split of small pairs, other ones for each seed."""
+    folder.mkdir(parents=True)
+    samples = []
+    for number, key in enumerate(keys):
+        draws = np.random.default_rng((seed, number))
+        paths = folder / f"{number}.png", folder / f"{number}_mask.png"
+        Image.fromarray(draws.integers(0, 256, (20, 30, 3), np.uint8)).save(paths[0])
+        Image.fromarray(draws.integers(0, len(names), (20, 30), np.uint8)).save(paths[1])
+        samples.append(Sample(key, *(File.of(str(path)) for path in paths)))
+    return Source(folder, "folders", split, "semantic", tuple(samples), Legend(names))
+
+
+def assert_same_content(source: Source, other: Source) -> None:
+    """Compare photo bytes and labels, in order, whatever the keys."""
+    assert len(other) == len(source)
+    for n, sample in enumerate(source.samples):
+        assert other.samples[n].photo.read() == sample.photo.read()
+        np.testing.assert_array_equal(other.read(n).labels, source.read(n).labels)
+
+
+def test_splits_that_name_different_photos_alike_stay_apart(tmp_path, caplog):
+    train = put_pairs(tmp_path / "a", ["img_0", "img_1", "only"], "train")
+    val = put_pairs(tmp_path / "b", ["img_0", "img_1"], "val", seed=1)
+    folder = export_splits([train, val], tmp_path / "out", "voc")
+    for source in (train, val):
+        assert_same_content(source, scan(folder, source.split))
+    assert scan(folder, "train").keys == ("train_img_0", "train_img_1", "only")
+    assert read_renamed(folder)[-1] == ("val", "img_1", "val_img_1")
+    assert "4 keys were changed" in caplog.text
+
+
+def test_a_sample_that_two_splits_share_is_written_once(tmp_path):
+    train, val = (put_pairs(tmp_path / name, ["x", name], name) for name in ("a", "b"))
+    folder = export_splits([train, val], tmp_path / "out", "voc")
+    assert sorted(path.name for path in (folder / "JPEGImages").iterdir()) == ["a.png", "b.png", "x.png"]
+    assert read_renamed(folder) == []
+
+
+def test_one_photo_with_two_masks_is_two_samples(tmp_path):
+    train = put_pairs(tmp_path / "a", ["x"], "train")
+    other = put_pairs(tmp_path / "b", ["x"], "trainaug", seed=1)
+    augmented = replace(other, samples=(replace(other.samples[0], photo=train.samples[0].photo),))
+    folder = export_splits([train, augmented], tmp_path / "out", "voc")
+    assert_same_content(augmented, scan(folder, "trainaug"))
+    assert_same_content(train, scan(folder, "train"))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "webdataset"])
+def test_formats_that_part_splits_keep_equal_keys(tmp_path, kind):
+    train, val = (put_pairs(tmp_path / name, ["0", "1"], name, seed=seed) for seed, name in enumerate(("train", "val")))
+    folder = export_splits([train, val], tmp_path / "out", kind)
+    if kind == "parquet":
+        assert_equal(train, scan(folder, "train"))
+        assert_equal(val, scan(folder, "val"))
+    assert read_renamed(folder) == []
+
+
+@pytest.mark.parametrize("name", ["void", "IGNORE", "car, truck", "a:b", "#a", " car", "car\u00a0", "a\tb", "1 2 3 x"])
+def test_class_names_that_would_change_their_meaning_are_refused_before_a_photo_is_read(tmp_path, name, monkeypatch):
+    source = put_pairs(tmp_path / "a", ["x"], "train", names=("bg", name, "tree"))
+    assert_equal(source, scan(export_splits([source], tmp_path / "tables", "parquet"), "train"))
+    monkeypatch.setattr(Source, "decode", lambda *_: pytest.fail("a photo was read"))
+    with pytest.raises(LegendError) as caught:
+        export_splits([source], tmp_path / "out", "voc")
+    assert repr(name) in caught.value.found
+    assert caught.value.remedy == "rename it, or export to parquet"
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "tables"}
+
+
+@pytest.mark.parametrize("key", ["scan..0", "a 1", "a ", ".a", "a:b", "a\nb", "~a", "a\udcff"])
+def test_keys_that_a_list_cannot_hold_are_refused(tmp_path, key):
+    source = put_pairs(tmp_path / "a", ["x", key], "train")
+    with pytest.raises(OptionError) as caught:
+        export_splits([source], tmp_path / "out", "voc")
+    assert caught.value.found.endswith(f"the first is {key!r}")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("key", ["scan..0", "a 1", "a ", "scene/0001", "日本"])
+def test_parquet_holds_what_a_list_cannot(tmp_path, key):
+    source = put_pairs(tmp_path / "a", ["x", key], "train")
+    assert_equal(source, scan(export_splits([source], tmp_path / "out", "parquet"), "train"))
+
+
+def test_photos_turned_upright_are_exported_upright(tmp_path):
+    root = make_voc(tmp_path / "VOC", {"train": ["a", "b"]})
+    (root / "JPEGImages/a.png").unlink()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    put_photo(root, "a", np.rot90(a_photo("a")), ".jpg", exif=exif)
+    source = scan(root, orientation="apply")
+    for kind in ("voc", "parquet"):
+        other = scan(export_splits([source], tmp_path / kind, kind), "train")
+        for n in range(2):
+            for part, expected in zip(other.read(n), source.read(n), strict=True):
+                np.testing.assert_array_equal(part, expected)
+        assert other.samples[1].photo.read() == source.samples[1].photo.read()
+
+
+def test_an_export_that_does_not_read_back_is_not_published(sources, tmp_path, monkeypatch):
+    """A photo that changes on its way to the disk, as by a bug of ours or a bad one."""
+    write_whole = export.write_whole
+
+    def write(path, data):
+        write_whole(path, data[:-1] + b"x" if path.name == "train_3.png" and path.parent.name == "JPEGImages" else data)
+
+    monkeypatch.setattr(export, "write_whole", write)
+    with pytest.raises(SourceError) as caught:
+        export_splits(sources, tmp_path / "out", "voc")
+    assert caught.value.where == "sample train_3"
+    assert "what was written does not read back" in caught.value.found
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["parquet", "webdataset"])
+def test_labels_that_changed_on_the_way_are_noticed(sources, tmp_path, monkeypatch, kind):
+    encode = export.encode_mask
+
+    def other(labels, legend):
+        return encode(np.where(labels == 3, 4, labels).astype(labels.dtype), legend)
+
+    monkeypatch.setattr(export, "encode_mask", other)
+    with pytest.raises(SourceError) as caught:
+        export_splits(sources, tmp_path / "out", kind)
+    assert caught.value.where == "sample train_0"
+    assert list(tmp_path.iterdir()) == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 import segfeed
 from segfeed.datasets.blobs import File
@@ -187,6 +187,109 @@ def test_tagged_photo_is_refused_though_its_mask_is_tagged_alike_and_read_where_
     path.unlink()
     (root / "ImageSets/Segmentation/test.txt").write_text("train_0\n")
     assert segfeed.scan(root, "test").read(0).image.shape == (6, 8, 3)
+
+
+def put_turned(root: Path, orientation: int, upright: np.ndarray, suffix: str = ".png") -> None:
+    """Store a photo so that its tag turns it to `upright`."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    for turned in range(1, 9):  # the one whose turn, by Pillow, gives the upright picture
+        stored = Image.fromarray(upright)
+        stored = stored if turned == 1 else stored.transpose(Image.Transpose(turned - 2))
+        tagged = Image.open(io.BytesIO(png_of(stored, exif)))
+        shown = np.array(ImageOps.exif_transpose(tagged))
+        if shown.shape == upright.shape and (shown == upright).all():
+            put_photo(root, f"train_0{suffix}", stored, exif=exif)
+            return
+    raise AssertionError(orientation)
+
+
+def png_of(picture: Image.Image, exif: Image.Exif) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "PNG", exif=exif)
+    return out.getvalue()
+
+
+UPRIGHT = np.random.default_rng(7).integers(0, 256, (6, 8, 3), np.uint8)
+
+
+@pytest.mark.parametrize("orientation", range(5, 9))
+def test_photo_is_turned_to_the_size_of_its_mask_if_that_is_asked_for(root, orientation):
+    put_turned(root, orientation, UPRIGHT)
+    with pytest.raises(SizeMismatchError) as caught:
+        segfeed.scan(root).read(0)
+    assert f"orientation is {orientation}" in caught.value.remedy
+    assert 'orientation="apply"' in caught.value.remedy
+    source = segfeed.scan(root, orientation="apply")
+    assert source.sizes.tolist() == [[6, 8], [5, 9]]
+    image, labels = source.read(0)
+    np.testing.assert_array_equal(image, UPRIGHT)
+    np.testing.assert_array_equal(source.read_photo(0), UPRIGHT)
+    assert labels.shape == (6, 8)
+    out = segfeed.Pair(np.empty((6, 8, 3), np.uint8), np.empty((6, 8), np.uint8))
+    assert source.read(0, out) is out
+    np.testing.assert_array_equal(out.image, UPRIGHT)
+    np.testing.assert_array_equal(out.labels, labels)
+    np.testing.assert_array_equal(source.read(1).image, segfeed.scan(root).read(1).image)
+
+
+def test_turned_jpeg_is_turned_as_pillow_does(root):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    put_photo(root, "train_0.jpg", Image.fromarray(np.rot90(UPRIGHT)), exif=exif, quality=95)
+    with Image.open(root / "JPEGImages/train_0.jpg") as picture:
+        expected = np.array(ImageOps.exif_transpose(picture))
+    np.testing.assert_array_equal(segfeed.scan(root, orientation="apply").read(0).image, expected)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_photo_of_its_masks_own_size_is_never_turned(root, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    put_photo(root, "train_0.png", Image.fromarray(UPRIGHT), exif=exif)
+    with pytest.raises(PhotoError) as caught:
+        segfeed.scan(root, orientation="apply").read(0)
+    assert caught.value.found.startswith(f"EXIF orientation {orientation} turns the photo")
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_square_photo_is_never_turned(root, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    put_photo(root, "train_0.png", Image.fromarray(UPRIGHT[:, :6]), exif=exif)
+    put_labels(root, np.zeros((6, 6)), np.array(voc_colours(256)))
+    with pytest.raises(PhotoError):
+        segfeed.scan(root, orientation="apply").read(0)
+
+
+def test_transposed_photo_without_a_tag_is_never_turned(root):
+    put_photo(root, "train_0.png", Image.fromarray(np.rot90(UPRIGHT)))
+    source = segfeed.scan(root, orientation="apply")
+    assert source.sizes.tolist() == [[8, 6], [5, 9]]
+    with pytest.raises(SizeMismatchError):
+        source.read(0)
+
+
+def test_photo_without_a_mask_is_read_as_it_is_stored(root):
+    put_turned(root, 6, UPRIGHT)
+    (root / "SegmentationClass/train_0.png").rename(root / "ImageSets/kept.png")
+    (root / "SegmentationClass/train_1.png").unlink()
+    lists = root / "ImageSets/Segmentation"
+    (lists / "train.txt").rename(lists / "test.txt")
+    source = segfeed.scan(root, "test", orientation="apply")
+    assert source.read(0).image.shape == (8, 6, 3)
+    assert source.sizes[0].tolist() == [8, 6]
+
+
+def test_turned_photos_are_packed_apart_from_stored_ones(root, tmp_path):
+    put_turned(root, 6, UPRIGHT)
+    source = segfeed.scan(root, orientation="apply")
+    pack = segfeed.make_pack(source, cache_dir=tmp_path / "cache")
+    np.testing.assert_array_equal(pack.read(0).image, UPRIGHT)
+    assert pack.digests == source.digests
+    with pytest.raises(SizeMismatchError):
+        segfeed.make_pack(segfeed.scan(root), cache_dir=tmp_path / "cache")
+    assert segfeed.make_pack(source, cache_dir=tmp_path / "cache").folder == pack.folder
 
 
 @pytest.mark.parametrize("orientation", [1, 0, 9])

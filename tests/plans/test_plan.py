@@ -467,3 +467,23 @@ def test_changing_the_sizes_afterwards_changes_no_plan():
     expected = plan.rows(0, 0)
     sizes[:] = 1000
     assert np.array_equal(expected, plan.rows(0, 0))
+
+
+def test_pairs_that_change_places_are_put_in_order_and_are_part_of_the_digest():
+    sizes = np.full((8, 2), 40)
+    plain, one, other = (
+        Plan(sizes, 4, Draw((32, 32), flip=True, swap=swap)) for swap in ((), [(4, 3), [1, 2]], ((1, 2), (3, 4)))
+    )
+    assert one.draw.swap == ((1, 2), (3, 4))
+    assert one.options == other.options == json.loads(json.dumps(one.options))
+    assert one.digest == other.digest != plain.digest
+    # What knows of no pairs is described as it was before there were any, so that saved states still fit.
+    assert plain.options["draw"] == {"crop_size": [32, 32], "small": "pad", "flip": True}
+    np.testing.assert_array_equal(plain.rows(0, 0), one.rows(0, 0))
+
+
+@pytest.mark.parametrize("swap", [((1, 1),), ((1, 2), (2, 3)), ((-1, 2),), ((1, 2, 3),), (1, 2), "ab", None])
+def test_what_is_not_pairs_of_labels_is_refused(swap):
+    with pytest.raises(OptionError) as caught:
+        Draw((32, 32), swap=swap)
+    assert caught.value.where == "swap"

@@ -14,9 +14,17 @@ from segfeed.audit.findings import Box, Finding, SampleId, Severity
 from segfeed.audit.lookalikes import Appearance, measure_appearance
 from segfeed.audit.unknowns import Unknowns, known_values, measure_unknowns
 from segfeed.datasets.blobs import Blob
-from segfeed.datasets.source import Sample, Source
+from segfeed.datasets.source import Sample, Source, fits_turned
 from segfeed.errors import MaskError, SegfeedError, UnknownColourError
-from segfeed.pixels.codec import StoredMask, decode_mask, decode_photo, kind_of, read_labels, read_photo_header
+from segfeed.pixels.codec import (
+    PhotoHeader,
+    StoredMask,
+    decode_mask,
+    decode_photo,
+    kind_of,
+    read_labels,
+    read_photo_header,
+)
 from segfeed.pixels.jpeg import JPEG_MAGIC, read_jpeg_header
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.palette import colour_codes
@@ -110,6 +118,15 @@ class Facts:
     photo: PhotoFacts | None
     mask: MaskFacts | None
 
+    @property
+    def is_turned_apart(self) -> bool:
+        """Whether the photo has the mask's size once its EXIF orientation turns it, and only then."""
+        photo, mask = self.photo, self.mask
+        if photo is None or photo.size is None or mask is None or mask.size is None:
+            return False
+        size = mask.size
+        return fits_turned(PhotoHeader(*photo.size, photo.orientation), lambda: size)
+
     def about(
         self,
         kind: FileKind,
@@ -157,7 +174,10 @@ def read_facts(
     """
     photo = _read_photo(sample.photo, source.root, compared=compared)
     mask = None if sample.mask is None else read_mask(sample.mask, source, read)
-    return Facts(ids, source, photo, mask)
+    facts = Facts(ids, source, photo, mask)
+    if source.orientation == "apply" and facts.is_turned_apart and photo.size is not None:
+        facts = replace(facts, photo=replace(photo, size=photo.size[::-1], orientation=1))  # as it is read
+    return facts
 
 
 def _read_photo(blob: Blob, root: Path, *, compared: bool) -> PhotoFacts:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import load_compiled
+from segfeed.batches.kernels.sides import swap_sides, table_of_sides
 from segfeed.batches.readers import Reader, conversion_for, fill_rows
 from segfeed.batches.state import STATE_VERSION, Position, read_state
 from segfeed.errors import OptionError, StateError
@@ -102,6 +103,7 @@ class Loader:
         self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
         self._allocate = allocate
         self._conversion = conversion_for(format, reader.legend, plan.canvas[1])
+        self._sides = table_of_sides(plan, len(reader.legend.names), self._conversion)
         height, width = plan.canvas
         self._shapes = (
             (plan.rows_per_step, *self._conversion.image_shape(height, width)),
@@ -146,6 +148,11 @@ class Loader:
         """Stop the epochs that run, and their threads; the loader can be iterated again."""
         for epoch in self._running():
             epoch.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the loader was made of, and its position: epochs, threads and batch memory stay here."""
+        options = {"format": self.format, "threads": self.threads}
+        return _unpickle, (type(self), self.reader, self.plan, options, self._next, self._last)
 
     def _running(self) -> "list[Generator[Batch]]":
         return [epoch for epoch in self._epochs if inspect.getgeneratorstate(epoch) != inspect.GEN_CLOSED]
@@ -244,6 +251,8 @@ class Loader:
         rows, images, labels = batch.crops[first:last], batch.images[first:last], batch.labels[first:last]
         before = disk_faults()
         fill_rows(self.reader, self._conversion, rows, images, labels)
+        if self._sides is not None:
+            swap_sides(labels, rows, self._sides)
         self._from_disk = disk_faults() > before  # in memory, asking ahead would only cost time
 
     def warm_up(self) -> None:
@@ -307,3 +316,11 @@ def _wait(batch: Batch, parts: list[Future[None]]) -> Batch:
     for part in parts:
         part.result()
     return batch
+
+
+def _unpickle(
+    kind: type[Loader], reader: Reader, plan: Plan, options: dict[str, Any], following: Position, last: Position
+) -> Loader:
+    loader = kind(reader, plan, **options)
+    loader._next, loader._last = following, last  # noqa: SLF001 - of the same class
+    return loader

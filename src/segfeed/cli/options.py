@@ -64,6 +64,13 @@ class SourceOptions(DatasetOptions):
         str,
         typer.Option(help="What an unknown colour becomes: 'error', 'void' or a class name.", rich_help_panel=_PANEL),
     ] = "error"
+    orientation: Annotated[
+        str,
+        typer.Option(
+            help="What becomes of a photo that EXIF turns: 'error', or 'apply' to turn it if its mask fits then.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = "error"
 
     @property
     def words(self) -> dict[str, Any]:

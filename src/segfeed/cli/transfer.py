@@ -1,5 +1,6 @@
 """Commands that bring datasets in (`fetch`) and hand them on in the layouts of other tools (`export`)."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 from segfeed.cli.options import AsJson, CacheDir, SourceOptions, Splits, Threads, print_json, say
 from segfeed.datasets.catalogue.fetching import count_ids, fetch_dataset
 from segfeed.datasets.export import KINDS, export_splits
+from segfeed.datasets.export_names import RENAMED, name_splits, read_renamed
 
 
 def fetch(
@@ -54,10 +56,16 @@ def export(
 ) -> None:
     """Write a dataset as a VOC folder, as Parquet for Hugging Face datasets, or as WebDataset shards."""
     sources = source.scan_all(splits)
+    names = name_splits(kind, sources) if kind in KINDS else {}
     folder = export_splits(sources, to, kind, threads=threads)  # type: ignore[arg-type]  # export_splits checks the word
+    renamed = Counter(split for split, _, _ in read_renamed(folder))
     if as_json:
-        print_json({"folder": str(folder), "kind": kind, "splits": {one.split: len(one) for one in sources}})
+        counts = {names[one.split]: len(one) for one in sources}
+        print_json({"folder": str(folder), "kind": kind, "splits": counts, "renamed": dict(renamed)})
         return
     for one in sources:
-        say(f"{one.name} {one.split}: {len(one):,} samples")
+        written = names[one.split]
+        notes = f", as split {written!r}" if written != one.split else ""
+        notes += f", {renamed[written]:,} of them renamed, as {RENAMED} lists" if renamed[written] else ""
+        say(f"{one.name} {one.split}: {len(one):,} samples{notes}")
     say(f"wrote {folder}")

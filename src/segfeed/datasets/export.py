@@ -1,24 +1,39 @@
 """Export: a dataset as others take it: a VOC folder, Parquet for Hugging Face `datasets`, WebDataset shards.
 
-Photos go over byte for byte. Masks are written anew, as palette PNG of class ids in the legend's colours, 255 is void:
-so whatever the source held (colours, other indices, merged classes), what is read back are exactly the labels. segfeed
-itself reads the folder and the Parquet, not the shards.
+Photos go over byte for byte, except those that are turned upright (`orientation="apply"`), which become PNG. Masks are
+written anew, as palette PNG of class ids in the legend's colours, 255 is void: so whatever the source held (colours,
+other indices, merged classes), what is read back are exactly the labels. Before a folder appears under its name, all of
+it is read back and compared (`readback`). segfeed itself reads the folder and the Parquet, not the shards.
 """
 
 import io
 import json
+import logging
 import os
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import Literal, cast, get_args
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
+from segfeed.datasets.export_names import (
+    RENAMED,
+    Keys,
+    check_names,
+    describe_renamed,
+    name_keys,
+    name_splits,
+    read_renamed,
+)
+from segfeed.datasets.readback import Written, check_texts, compare_dataset, compare_shards, labelmap
 from segfeed.datasets.source import Source
 from segfeed.errors import LegendError, OptionError
 from segfeed.pixels.codec import encode_mask
@@ -30,6 +45,8 @@ from segfeed.system.work import in_order, show_progress
 
 Kind = Literal["voc", "parquet", "webdataset"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+_log = logging.getLogger("segfeed")
 
 _SHARD_BYTES = 512 << 20  # of a Parquet file or a tar
 _GROUP_ROWS = 100  # of a Parquet row group: what a reader decodes at once
@@ -44,12 +61,18 @@ class _Row:
     photo: bytes
     suffix: str
     mask: bytes | None
+    written: Written
 
 
 def export_splits(
     sources: Sequence[Source], folder: str | os.PathLike[str], kind: Kind, *, threads: int | None = None
 ) -> Path:
-    """Write splits of one dataset to a new folder, which appears whole or not at all.
+    """Write splits of one dataset to a new folder, which appears whole and compared, or not at all.
+
+    A split keeps its name if files can be called so; "train[:50%]" is written as "train_50". A VOC folder holds the
+    photos of all splits side by side. If two splits give one key to different samples, these get their split's name in
+    front, "train_img_0"; a key in subfolders, "scene/0001", becomes "scene_0001". The file `RENAMED` in the new folder
+    lists them all. What is written by another name is logged as a warning.
 
     Args:
         sources: the splits, with equal legends.
@@ -61,9 +84,11 @@ def export_splits(
         folder: as an absolute path.
 
     Raises:
-        OptionError: if the folder exists, or there is no such kind, or the splits have object ids or unlike classes.
+        OptionError: if the folder exists, or there is no such kind, or the splits have object ids or unlike classes, or
+            the format cannot hold their names or keys.
         LegendError: if the format cannot hold the names of the classes.
-        SourceError: if a sample is damaged. StorageError: if there is too little space.
+        SourceError: if a sample is damaged, or if what was written does not read back as what the sources hold.
+        StorageError: if there is too little space.
 
     >>> import segfeed
     >>> tables = export_splits([segfeed.scan("sample", "val")], getfixture("tmp_path") / "tables", "parquet")
@@ -76,18 +101,49 @@ def export_splits(
     if final.exists():
         raise OptionError(str(final), found="it exists", remedy="choose a folder that does not")
     legend = plain_legend(sources)
-    write, refuse = _WRITERS[kind]
-    refuse(legend, sources)
-
-    def fill(unfinished: Path) -> None:
-        for source in sources:
-            with show_progress(f"exporting {source.name} {source.split}", len(source)) as advance:
-                write(unfinished, source.split, legend, _rows(source, legend, threads, advance))
-
+    names = name_splits(kind, sources)
+    check_names(kind, sources)
+    sources = [replace(source, split=names[source.split]) for source in sources]
+    keys = name_keys(sources) if kind == "voc" else {source.split: source.keys for source in sources}
+    if kind == "voc":
+        _refuse_unlisted(sources)
     needed = sum(
         blob.stamp[0] for source in sources for sample in source.samples for blob in (sample.photo, sample.mask) if blob
     )
-    return publish(final, fill, needed_bytes=needed)
+    published = publish(final, _Export(kind, sources, legend, keys, threads).write_to, needed_bytes=needed)
+    for split, name in names.items():
+        if name != split:
+            _log.warning("%s: split %r is written as %r.", published, split, name)
+    if renamed := read_renamed(published):
+        _log.warning("%s: %d keys were changed, as %s lists.", published, len(renamed), RENAMED)
+    return published
+
+
+@dataclass(frozen=True, eq=False)
+class _Export:
+    """What one export writes, and how."""
+
+    kind: Kind
+    sources: Sequence[Source]
+    legend: Legend
+    keys: Keys
+    threads: int | None
+
+    def write_to(self, folder: Path) -> None:
+        """Write all splits, and read them back."""
+        if self.kind == "voc":
+            _write_texts(folder, self.legend, self.keys)
+            check_texts(folder, self.legend, self.keys)  # before any photo is read: names are what may not fit
+        written: dict[str, list[Written]] = {}
+        for source in self.sources:
+            with show_progress(f"exporting {source.name} {source.split}", len(source)) as advance:
+                rows = _rows(source, self.keys[source.split], self.legend, self.threads, advance)
+                of_split = written[source.split] = []
+                _WRITERS[self.kind](folder, source.split, self.legend, _noted(rows, of_split))
+        if renamed := describe_renamed(self.sources, self.keys):
+            write_whole(folder / RENAMED, renamed.encode())
+        compare = compare_shards if self.kind == "webdataset" else compare_dataset
+        compare(folder, self.legend, written, self.threads)
 
 
 def plain_legend(sources: Sequence[Source]) -> Legend:
@@ -110,18 +166,35 @@ def plain_legend(sources: Sequence[Source]) -> Legend:
         return Legend(legend.names, title=legend.title)
 
 
-def _rows(source: Source, legend: Legend, threads: int | None, advance: Callable[[int], None]) -> Iterator[_Row]:
+def _rows(
+    source: Source, keys: Sequence[str], legend: Legend, threads: int | None, advance: Callable[[int], None]
+) -> Iterator[_Row]:
     def encode(index: int) -> _Row:
-        sample = source.samples[index]
-        photo = sample.photo.read()
-        if sample.mask is None:
-            return _Row(sample.key, photo, _suffix(photo, sample.photo.name), None)
-        labels = source.decode(index, photo, sample.mask.read()).labels
-        return _Row(sample.key, photo, _suffix(photo, sample.photo.name), encode_mask(labels, legend))
+        sample, key = source.samples[index], keys[index]
+        photo, mask = sample.photo.read(), None if sample.mask is None else sample.mask.read()
+        pair = source.decode(index, photo, mask)
+        if source.is_turned(index, photo, mask):
+            photo = _as_png(pair.image)
+        suffix = _suffix(photo, sample.photo.name)
+        labels = None if mask is None else pair.labels
+        encoded = None if labels is None else encode_mask(labels, legend)
+        return _Row(key, photo, suffix, encoded, Written.of(key, photo, labels))
 
     for row in in_order(encode, len(source), threads):
         yield row
         advance(1)
+
+
+def _noted(rows: Iterator[_Row], written: list[Written]) -> Iterator[_Row]:
+    for row in rows:
+        written.append(row.written)
+        yield row
+
+
+def _as_png(image: npt.NDArray[np.uint8]) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(image).save(out, "PNG")
+    return out.getvalue()
 
 
 def _suffix(photo: bytes, name: str) -> str:
@@ -129,33 +202,28 @@ def _suffix(photo: bytes, name: str) -> str:
     return next((suffix for magic, suffix in known.items() if photo.startswith(magic)), PurePath(name).suffix.lower())
 
 
-def _write_voc(folder: Path, split: str, legend: Legend, rows: Iterator[_Row]) -> None:
-    photos, masks, lists = (folder / name for name in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"))
-    for subfolder in (photos, masks, lists):
-        subfolder.mkdir(parents=True, exist_ok=True)
-    keys = []
+def _write_texts(folder: Path, legend: Legend, keys: Keys) -> None:
+    """Write the lists and the labelmap of a VOC folder."""
+    lists = folder / "ImageSets/Segmentation"
+    lists.mkdir(parents=True)
+    for split, of_split in keys.items():
+        write_whole(lists / f"{split}.txt", "".join(f"{key}\n" for key in of_split).encode())
+    write_whole(folder / "labelmap.txt", labelmap(legend.names, legend.colours).encode())
+
+
+def _write_voc(folder: Path, _split: str, _legend: Legend, rows: Iterator[_Row]) -> None:
+    photos, masks = folder / "JPEGImages", folder / "SegmentationClass"
+    for subfolder in (photos, masks):
+        subfolder.mkdir(exist_ok=True)
     for row in rows:
-        keys.append(row.key)
         photo = photos / f"{row.key}{row.suffix}"
         if not photo.exists():  # two splits may share a sample
             write_whole(photo, row.photo)
         if row.mask is not None and not (mask := masks / f"{row.key}.png").exists():
             write_whole(mask, row.mask)
-    write_whole(lists / f"{split}.txt", "".join(f"{key}\n" for key in keys).encode())
-    if not (labelmap := folder / "labelmap.txt").exists():
-        write_whole(labelmap, _labelmap(legend).encode())
 
 
-def _labelmap(legend: Legend) -> str:
-    classes = zip(legend.names, legend.colours, strict=True)
-    return "# label:color_rgb:parts:actions\n" + "".join(f"{name}:{r},{g},{b}::\n" for name, (r, g, b) in classes)
-
-
-def _refuse_voc(legend: Legend, sources: Sequence[Source]) -> None:
-    for name in legend.names:
-        if ":" in name or name.startswith("#") or name != name.strip() or not name.isprintable():
-            found = f"labelmap.txt cannot hold the name {name!r}"
-            raise LegendError(f"legend {legend.title!r}", found=found, remedy="rename it, or export to parquet")
+def _refuse_unlisted(sources: Sequence[Source]) -> None:
     for source in sources:
         if not source.has_masks and not source.split.startswith("test"):
             raise OptionError(
@@ -203,17 +271,6 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     tar.addfile(member, io.BytesIO(content))
 
 
-def _refuse_webdataset(_: Legend, sources: Sequence[Source]) -> None:
-    dotted = [key for source in sources for key in source.keys if "." in key]
-    if dotted:
-        raise OptionError(
-            "sources",
-            found=f"{len(dotted)} keys hold a dot, the first is {dotted[0]!r}",
-            expected="keys without dots, since WebDataset takes what follows one for a suffix",
-            remedy="rename the samples, or export to parquet",
-        )
-
-
 def _shards(rows: Iterator[_Row]) -> Iterator[Iterator[_Row]]:
     """Cut rows into runs of about 512 MiB; each run must be used up before the next is asked for."""
     ahead = next(rows, None)
@@ -230,9 +287,8 @@ def _shards(rows: Iterator[_Row]) -> Iterator[Iterator[_Row]]:
         yield run()
 
 
-_Writer = Callable[[Path, str, Legend, Iterator[_Row]], None]
-_WRITERS: dict[Kind, tuple[_Writer, Callable[[Legend, Sequence[Source]], None]]] = {
-    "voc": (_write_voc, _refuse_voc),
-    "parquet": (_write_parquet, lambda _, __: None),  # it holds any names and keys
-    "webdataset": (_write_webdataset, _refuse_webdataset),
+_WRITERS: dict[Kind, Callable[[Path, str, Legend, Iterator[_Row]], None]] = {
+    "voc": _write_voc,
+    "parquet": _write_parquet,
+    "webdataset": _write_webdataset,
 }

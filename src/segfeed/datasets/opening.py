@@ -14,7 +14,7 @@ from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.formats.legend_files import LEGEND_FILES, legend_errors, read_legend
 from segfeed.datasets.formats.lists import choose_split
 from segfeed.datasets.recognition import FormatModule, find_format, import_format
-from segfeed.datasets.source import Recognised, Source, SplitFiles, Task
+from segfeed.datasets.source import Orientation, Recognised, Source, SplitFiles, Task
 from segfeed.errors import LegendError, OptionError, SourceMissingError
 from segfeed.pixels.codec import decode_mask, read_palette
 from segfeed.pixels.grouping import regroup
@@ -44,6 +44,7 @@ class Dataset:
         legend: what masks mean; None: the dataset's own, which `groups` may turn into other classes.
         groups: old class names -> new ones, None for void.
         unknown: what a colour outside the legend becomes: "error", "void" or a class name.
+        orientation: what becomes of photos that EXIF turns: "error" or "apply", as of a `Source`.
     """
 
     recognised: Recognised
@@ -52,6 +53,7 @@ class Dataset:
     legend: Legend | None = None
     groups: Groups | None = None
     unknown: str = "error"
+    orientation: Orientation = "error"
 
     @property
     def root(self) -> Path:
@@ -80,7 +82,10 @@ class Dataset:
         legend = self.read_legend(files)
         renamed = "" if name == split else f"split {split!r} is {name!r}"
         why = "; ".join(clause for clause in (self.recognised.why, renamed, files.why) if clause)
-        return Source(self.root, self.format, name, self.task, files.samples, legend, self.unknown, why, files.missing)
+        return Source(
+            self.root, self.format, name, self.task, files.samples, legend, self.unknown, why, files.missing,
+            self.orientation,
+        )  # fmt: skip
 
     def list_split(self, name: str) -> SplitFiles:
         """List the files of a split by its own name, one of `split_names`.
@@ -154,6 +159,7 @@ def open_dataset(
     task: Task = "semantic",
     legend: LegendLike | None = None,
     unknown: str = "error",
+    orientation: Orientation = "error",
     format: str | None = None,  # noqa: A002 - the field's word
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> Dataset:
@@ -164,6 +170,8 @@ def open_dataset(
     """
     if task not in ("semantic", "instance"):
         raise OptionError("task", found=repr(task), expected='"semantic" or "instance"')
+    if orientation not in ("error", "apply"):
+        raise OptionError("orientation", found=repr(orientation), expected='"error" or "apply"')
     if task == "instance" and legend is not None:
         raise OptionError(
             "legend", found='a legend for task="instance", whose labels are object ids', remedy="leave it out"
@@ -171,7 +179,7 @@ def open_dataset(
     recognised, name = find_format(find_root(path_or_name, cache_dir=cache_dir), format)
     chosen = _read_legend_like(legend)
     groups, given = (chosen, None) if isinstance(chosen, Mapping) else (None, chosen)
-    return Dataset(recognised, name, task, given, groups, unknown)
+    return Dataset(recognised, name, task, given, groups, unknown, orientation)
 
 
 def find_root(

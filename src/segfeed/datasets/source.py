@@ -10,17 +10,20 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.datasets.blobs import Blob
-from segfeed.errors import PhotoError, SizeMismatchError, SourceMissingError
-from segfeed.pixels.codec import decode_mask, decode_photo, read_labels, read_photo_header
+from segfeed.datasets.blobs import Blob, File
+from segfeed.errors import MaskError, PhotoError, SizeMismatchError, SourceMissingError
+from segfeed.pixels.codec import PhotoHeader, decode_mask, decode_photo, read_labels, read_photo_header
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.pair import Pair
+from segfeed.pixels.png import PNG_MAGIC, read_png_header
 
 Task = Literal["semantic", "instance"]
+Orientation = Literal["error", "apply"]
 
 _HEAD_BYTES = 1 << 16  # nearly every photo declares its size in its first 64 KiB
 _SHOWN = 10
+_TURNED = range(5, 9)  # the EXIF orientations that make a photo's height its width
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ class Source:
         why: what the format was recognised by.
         missing: listed samples that lack a file; `segfeed.scan` refuses a source that has any, `segfeed.check` lists
             them.
+        orientation: what becomes of a photo with an EXIF orientation and a mask: "error", or "apply": if the mask has
+            the size to which the orientation turns the photo, it is turned so; otherwise it is an error, still.
     """
 
     root: Path
@@ -108,6 +113,7 @@ class Source:
     unknown: str = "error"
     why: str = field(default="", compare=False)
     missing: tuple[Missing, ...] = ()
+    orientation: Orientation = "error"
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -129,12 +135,12 @@ class Source:
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int32]:
-        """Each photo's stored size: int32 (N, 2), (height, width) in px.
+        """Each photo's stored size, or the one to which it is turned: int32 (N, 2), (height, width) in px.
 
         Raises:
             PhotoError: if a photo cannot be read.
         """
-        return read_sizes(self.samples)
+        return read_sizes(self.samples, self.orientation)
 
     @property
     def digests(self) -> dict[str, str]:
@@ -176,24 +182,85 @@ class Source:
         mask = None if sample.mask is None else sample.mask.read()
         return self.decode(index, sample.photo.read(), mask, out)
 
+    def read_photo(self, index: int) -> npt.NDArray[np.uint8]:
+        """Decode a sample's photo alone, uint8 (H, W, 3), turned if `read` turns it; its labels are not read.
+
+        Raises:
+            PhotoError: if it cannot be read exactly. MaskError: if it may be turned, and its mask cannot be read.
+        """
+        sample = self.samples[index]
+        photo = sample.photo.read()
+        image = decode_photo(photo, sample.photo.name)
+        mask = sample.mask.read() if self.orientation == "apply" and sample.mask is not None else None
+        if not self.is_turned(index, photo, mask):
+            return image
+        return turn_upright(image, read_photo_header(photo, sample.photo.name).orientation)
+
     def decode(self, index: int, photo: bytes, mask: bytes | None, out: Pair | None = None) -> Pair:
         """Decode a sample from bytes that were read already; otherwise as `read`."""
         sample = self.samples[index]
-        image = decode_photo(photo, sample.photo.name, out=None if out is None else out.image)
+        turned = self.is_turned(index, photo, mask)
+        image = decode_photo(photo, sample.photo.name, out=None if out is None or turned else out.image)
         if mask is None or sample.mask is None:
             labels: Labels = np.full(image.shape[:2], self.legend.void, self.legend.dtype)
         else:
             stored = decode_mask(mask, sample.mask.name)
             labels = read_labels(stored, self.legend, unknown=self.unknown, name=sample.mask.name)
+            tag = read_photo_header(photo, sample.photo.name).orientation
+            if turned:
+                image = turn_upright(image, tag)
             if image.shape[:2] != labels.shape:
-                raise _mismatch(sample, sample.mask, image.shape[:2], labels.shape)
-            turned = read_photo_header(photo, sample.photo.name).orientation
-            if turned != 1:
-                raise _turned(sample.photo, sample.mask, turned)
+                raise _mismatch(sample, sample.mask, image.shape[:2], labels.shape, tag)
+            if tag != 1 and not turned:
+                raise _turned(sample.photo, sample.mask, tag)
         if out is None:
-            return Pair(image, labels)
+            return Pair(np.ascontiguousarray(image), labels)
+        if turned:
+            out.image[...] = image
         out.labels[...] = labels
         return out
+
+    def is_turned(self, index: int, photo: bytes, mask: bytes | None) -> bool:
+        """Check whether `read` turns a sample's photo by its EXIF orientation, from its files' bytes."""
+        sample = self.samples[index]
+        if self.orientation != "apply" or mask is None or sample.mask is None:
+            return False
+        header = read_photo_header(photo, sample.photo.name)
+        return fits_turned(header, lambda: _size_of_mask(mask, str(sample.mask and sample.mask.name)))
+
+
+def turn_upright(image: npt.NDArray[np.uint8], orientation: int) -> npt.NDArray[np.uint8]:
+    """Turn pixels (H, W, 3) as an EXIF orientation asks for; returns a view.
+
+    Source: CIPA DC-008 (Exif 2.32), tag 274: which side of the picture the first row and the first column show.
+
+    >>> turn_upright(np.arange(6, dtype=np.uint8).reshape(2, 3, 1), 6)[..., 0].tolist()
+    [[3, 0], [4, 1], [5, 2]]
+    """
+    if orientation in _TURNED:
+        image = image.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    return image[:, ::-1] if orientation in (2, 3, 6, 7) else image
+
+
+def fits_turned(photo: PhotoHeader, mask_size: Callable[[], tuple[int, int]]) -> bool:
+    """Check whether a mask has the size to which its photo's EXIF orientation turns it, which the photo has not.
+
+    Args:
+        photo: what the photo declares.
+        mask_size: reads the mask's (height, width) in px; called only if the orientation exchanges the photo's sides.
+    """
+    stored = photo.height, photo.width
+    return photo.orientation in _TURNED and stored[0] != stored[1] and mask_size() == stored[::-1]
+
+
+def _size_of_mask(data: bytes, name: str) -> tuple[int, int]:
+    if data.startswith(PNG_MAGIC):
+        height, width, _ = read_png_header(data, name, MaskError)
+        return height, width
+    height, width = decode_mask(data, name).pixels.shape[:2]
+    return height, width
 
 
 def source_digests(
@@ -208,30 +275,48 @@ def source_digests(
     }
 
 
-def read_sizes(samples: Sequence[Sample]) -> npt.NDArray[np.int32]:
-    """Read each photo's stored size from its header: int32 (N, 2), (height, width) in px.
+def read_sizes(samples: Sequence[Sample], orientation: Orientation = "error") -> npt.NDArray[np.int32]:
+    """Read each photo's size from its header, stored or as `Source.orientation` turns it: int32 (N, 2), in px.
 
     Raises:
-        PhotoError: if a photo cannot be read.
+        PhotoError: if a photo cannot be read. MaskError: if the mask of a photo that may be turned cannot be read.
     """
-    return np.array([_photo_size(sample.photo) for sample in samples], np.int32).reshape(-1, 2)
+    return np.array([_photo_size(sample, orientation) for sample in samples], np.int32).reshape(-1, 2)
 
 
-def _photo_size(photo: Blob) -> tuple[int, int]:
+def _photo_size(sample: Sample, orientation: Orientation) -> tuple[int, int]:
+    photo, mask = sample.photo, sample.mask
     try:
         header = read_photo_header(photo.read(_HEAD_BYTES), photo.name)
     except PhotoError:  # a long EXIF block, or truly damaged: the whole file decides
         header = read_photo_header(photo.read(), photo.name)
+    if (
+        orientation == "apply"
+        and mask is not None
+        and fits_turned(header, lambda: _size_of_mask(mask.read(), mask.name))
+    ):
+        return header.width, header.height
     return header.height, header.width
 
 
-def _mismatch(sample: Sample, mask: Blob, photo_px: tuple[int, ...], mask_px: tuple[int, ...]) -> SizeMismatchError:
-    is_transposed = photo_px == mask_px[::-1]
-    remedy = (
-        "the two are transposed, most likely by an EXIF orientation; turn one of them"
-        if is_transposed
-        else "export the mask again at the photo's size"
-    )
+def hold_same(one: Blob | None, other: Blob | None) -> bool:
+    """Check whether two blobs hold the same bytes; two that are None do."""
+    if one is None or other is None or one.address == other.address:
+        return one is other or (one is not None and other is not None)
+    if isinstance(one, File) and isinstance(other, File) and one.stamp[0] != other.stamp[0]:
+        return False
+    # Files of one size are most often told apart by how they begin.
+    return one.read(_HEAD_BYTES) == other.read(_HEAD_BYTES) and one.read() == other.read()
+
+
+def _mismatch(
+    sample: Sample, mask: Blob, photo_px: tuple[int, ...], mask_px: tuple[int, ...], tag: int
+) -> SizeMismatchError:
+    remedy = "export the mask again at the photo's size"
+    if photo_px == mask_px[::-1]:
+        remedy = "the two are transposed, most likely by an EXIF orientation; turn one of them"
+        if tag in _TURNED:
+            remedy = f"the photo's EXIF orientation is {tag}; pass orientation=\"apply\" to turn it to the mask's size"
     return SizeMismatchError(
         f"sample {sample.key}",
         found=f"photo {sample.photo.name} is {photo_px[1]} x {photo_px[0]} px but mask {mask.name} is {mask_px[1]} x "

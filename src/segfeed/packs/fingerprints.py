@@ -57,7 +57,9 @@ def hash_files(source: Source, threads: int | None) -> FileHashes:
 
 def _settings(source: Source) -> dict[str, Any]:
     """Return what decides a pack's contents besides the files' bytes."""
-    return {
+    # Left out if nothing is turned, as it was before there was a choice: packs keep their names.
+    turned = {} if source.orientation == "error" else {"orientation": source.orientation}
+    return turned | {
         "version": FORMAT_VERSION,
         "decoders": decoder_versions(),
         "legend": source.legend.digest,

@@ -84,6 +84,10 @@ class Pack:
     def __repr__(self) -> str:
         return f"Pack({self.name} {self.split}: {self.manifest['count']} pairs, {self.folder})"
 
+    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
+        """Pickle the folder's path: the process that unpickles maps the same files."""
+        return type(self), (self.folder,)
+
     def close(self) -> None:
         """Let go of the mapped file; views that were handed out keep it until they are gone."""
         self._rows = None

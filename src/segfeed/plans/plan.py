@@ -6,7 +6,7 @@ only slice rows, so they cannot change what comes out, and resuming is arithmeti
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -33,6 +33,18 @@ class Shard(NamedTuple):
     world: int = 1
 
 
+def _check_swap(swap: Any) -> tuple[tuple[int, int], ...]:
+    """Put pairs of labels in order, the lower label of each first."""
+    try:
+        pairs = sorted((min(pair), max(pair)) for one, other in swap for pair in [(int(one), int(other))])
+    except (TypeError, ValueError):
+        raise OptionError("swap", found=repr(swap), expected="pairs of labels, such as ((1, 2), (3, 4))") from None
+    held = [label for pair in pairs for label in pair]
+    if len(set(held)) < len(held) or min(held, default=0) < 0:
+        raise OptionError("swap", found=repr(swap), expected="labels of at least 0, each in one pair")
+    return tuple(pairs)
+
+
 @dataclass(frozen=True)
 class Draw:
     """How the rows of training crops are drawn.
@@ -42,9 +54,11 @@ class Draw:
         small: what happens to an image that is smaller than the crop in height or width: "pad" puts it whole inside the
             crop, at a random offset; "drop" leaves it out, counted; "error" refuses the split.
         flip: mirror half of the crops left to right.
+        swap: pairs of labels that change places in mirrored crops, such as those of left and right arms.
 
     Raises:
-        OptionError: if a side is not a whole number of at least 1, or `small` or `flip` has another value.
+        OptionError: if a side is not a whole number of at least 1, `small` or `flip` has another value, or `swap` is
+            not made of pairs of labels, each in one.
 
     >>> Draw((256, 512), flip=True).crop_size
     (256, 512)
@@ -53,6 +67,7 @@ class Draw:
     crop_size: tuple[int, int] = (320, 480)
     small: Small = "pad"
     flip: bool = False
+    swap: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         try:
@@ -66,6 +81,12 @@ class Draw:
             raise OptionError("small", found=repr(self.small), expected='"pad", "drop" or "error"')
         if not isinstance(self.flip, bool):
             raise OptionError("flip", found=repr(self.flip), expected="True or False")
+        object.__setattr__(self, "swap", _check_swap(self.swap))
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe the draw in plain JSON values; `swap` is left out if it is empty, as it was before there was one."""
+        swap = {"swap": [list(pair) for pair in self.swap]} if self.swap else {}
+        return {"crop_size": list(self.crop_size), "small": self.small, "flip": self.flip} | swap
 
 
 class _Kept(NamedTuple):
@@ -188,7 +209,7 @@ class Plan:
         return {
             "order_version": ORDER_VERSION,
             "batch_size": self.batch_size,
-            "draw": None if self.draw is None else asdict(self.draw) | {"crop_size": list(self.draw.crop_size)},
+            "draw": None if self.draw is None else self.draw.to_json(),
             "shuffle": self.shuffle,
             "seed": self.seed,
         }

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from little_voc import a_photo, audit, make_voc, only, put_mask, put_photo, rules, some_labels
+from segfeed.audit.checking import check
 
 
 def copy_photo(root, key, of):
@@ -32,16 +33,84 @@ def test_a_sample_in_train_and_val_is_an_error_of_train(tmp_path):
     assert found.pairs == 4
 
 
-def test_two_samples_of_one_id_are_told_from_one_sample_in_two_splits(tmp_path):
-    for split, seed in (("train", "a"), ("valid", "b")):
-        folder = tmp_path / split
-        folder.mkdir()
-        (folder / "_classes.csv").write_text("Pixel Value, Class\n0, background\n1, cat\n2, dog\n")
-        Image.fromarray(a_photo(seed)).save(folder / "x.jpg")
-        Image.fromarray(some_labels()).save(folder / "x_mask.png")
-    finding = only(audit(tmp_path))
+@pytest.fixture(name="two_folders")
+def _two_folders(tmp_path):
+    """Make train and valid, each a folder of its own; photos by the seeds of each: {"train": {"x": "a"}, ...}."""
+
+    def make(splits):
+        for split, photos in splits.items():
+            folder = tmp_path / split
+            folder.mkdir()
+            (folder / "_classes.csv").write_text("Pixel Value, Class\n0, background\n1, cat\n2, dog\n")
+            for key, seed in photos.items():
+                Image.fromarray(a_photo(seed)).save(folder / f"{key}.jpg")
+                Image.fromarray(some_labels()).save(folder / f"{key}_mask.png")
+        return tmp_path
+
+    return make
+
+
+def test_equal_names_of_different_photos_are_no_leak(two_folders):
+    assert list(audit(two_folders({"train": {"x": "a", "y": "b"}, "valid": {"x": "c", "y": "d"}}))) == []
+
+
+def test_equal_names_of_equal_photos_in_two_folders_are_a_leak(two_folders):
+    finding = only(audit(two_folders({"train": {"x": "a", "y": "b"}, "valid": {"x": "c", "y": "b"}})))
     assert (finding.severity, finding.rule, finding.split) == ("error", "id-in-two-splits", "train")
-    assert finding.found == "a sample of 'valid' bears the same id"
+    assert (finding.key, finding.also) == ("y", (("valid", "y"),))
+
+
+def test_equal_photos_under_different_names_are_a_leak(two_folders):
+    finding = only(audit(two_folders({"train": {"x": "a", "y": "b"}, "valid": {"x": "c", "z": "b"}})))
+    assert (finding.severity, finding.rule) == ("error", "photo-duplicate-across-splits")
+    assert (finding.key, finding.also) == ("y", (("valid", "z"),))
+
+
+def test_an_equal_name_hides_no_photo_that_was_saved_again(two_folders):
+    root = two_folders({"train": {"x": "a"}, "valid": {"x": "b"}})
+    Image.fromarray(a_photo("a")).save(root / "valid/x.jpg", quality=40)
+    finding = only(audit(root))
+    assert (finding.severity, finding.rule) == ("warning", "photo-lookalike-across-splits")
+    assert (finding.key, finding.also) == ("x", (("valid", "x"),))
+
+
+def test_names_alone_do_not_make_a_leak_of_missing_files(two_folders):
+    root = two_folders({"train": {"x": "a", "y": "b"}, "valid": {"x": "c", "y": "d"}})
+    (root / "train/x_mask.png").unlink()
+    assert [finding.rule for finding in audit(root)] == ["mask-missing"]
+
+
+def test_a_listed_sample_without_files_is_still_in_two_lists(tmp_path):
+    root = make_voc(tmp_path / "VOC", {"train": ["a", "b"], "val": ["b", "c"]})
+    (root / "SegmentationClass/b.png").unlink()
+    assert ("error", "id-in-two-splits", "b") in rules(audit(root))
+
+
+def turn(root, key, orientation=6):
+    (root / "JPEGImages" / f"{key}.png").unlink()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    put_photo(root, key, np.rot90(a_photo(key)), ".jpg", exif=exif)
+
+
+def test_an_audit_counts_the_photos_that_could_be_turned(tmp_path):
+    root = make_voc(tmp_path / "VOC", {"train": ["a", "b", "c"], "val": ["d"]})
+    for key in "ad":
+        turn(root, key)
+    turn(root, "c", orientation=1)  # nothing would turn this one
+    found = audit(root)
+    (note,) = [finding for finding in found if finding.rule == "exif-orientation"]
+    assert (note.severity, note.also) == ("note", (("train", "a"), ("val", "d")))
+    assert "2 samples" in note.found
+    assert 'orientation="apply"' in note.remedy
+    mismatches = {finding.key: finding.remedy for finding in found if finding.rule == "size-transposed"}
+    assert {key: "apply" in remedy for key, remedy in mismatches.items()} == {"a": True, "c": False, "d": True}
+
+
+def test_turned_photos_are_audited_as_they_are_read(tmp_path):
+    root = make_voc(tmp_path / "VOC", {"train": ["a", "b"]})
+    turn(root, "a")
+    assert list(check(root, crop_size=(32, 48), orientation="apply")) == []
 
 
 @pytest.mark.parametrize("others", [{"trainval": list("abcd")}, {"trainval": list("dcba"), "all": list("abcd")}])

@@ -132,9 +132,10 @@ def test_a_tag_that_explains_transposed_sizes_is_one_finding_with_them(root):
     (root / "JPEGImages" / "a.png").unlink()
     put_photo(root, "a", a_photo("a"), ".jpg", exif=tags)
     put_mask(root, "a", some_labels((64, 48)))
-    finding = only(audit(root))
-    assert finding.rule == "size-transposed"
+    finding, count = audit(root)
+    assert (finding.severity, finding.rule) == ("error", "size-transposed")
     assert "the EXIF orientation is 6" in finding.found
+    assert (count.severity, count.rule) == ("note", "exif-orientation")
 
 
 def test_a_size_is_compared_even_where_pixels_are_damaged(root):

@@ -40,14 +40,14 @@ _NEAR = _Words("photo-lookalike", "looks nearly like", ("warning", "note", "note
 
 
 def ids_in_two_splits(dataset: AuditedDataset) -> Iterator[Finding]:
-    """Report samples that are in two splits; one by one if they falsify a score."""
+    """Report samples that are in two splits, by id and photo; one by one if they falsify a score."""
     for one, two in combinations(sorted(dataset.splits, key=lambda split: _ORDER.index(role_of(split.name))), 2):
         ours, theirs = _listed(one), _listed(two)
-        both = [key for key in ours if key in theirs]
+        both = [key for key in ours if key in theirs and ours[key] & theirs[key]]
         if not both:
             continue
         if must_part(one.name, two.name):
-            yield from (_leak(one, two, key, is_same=ours[key] == theirs[key]) for key in both)
+            yield from (_leak(one, two, key) for key in both)
         else:
             severity: Severity = "note" if must_part(one.name, two.name) is False else "warning"
             found, expected = f"samples shared with {two.name!r}: {some(both)}", "each sample in one split"
@@ -55,19 +55,34 @@ def ids_in_two_splits(dataset: AuditedDataset) -> Iterator[Finding]:
             yield one.about(severity, "id-in-two-splits", found, expected, remedy, keys=tuple(both))
 
 
-def _listed(split: AuditedSplit) -> dict[str, str]:
-    """Return the address of each sample's photo by key; "" if a file of the sample is missing."""
-    missing = dict.fromkeys((gap.key for gap in split.source.missing), "")
-    return {sample.key: sample.photo.address for sample in split.source.samples} | missing
+def _listed(split: AuditedSplit) -> dict[str, frozenset[str | bytes]]:
+    """Return what tells each sample from another of its key: where its photo lies, and what the file holds.
+
+    Two samples of one key are one if they share either: files of the same bytes may lie in two folders.
+    """
+    # A listed sample that lacks a file has no facts; its folder tells it from those of other folders.
+    listed = {gap.key: frozenset[str | bytes]({f"{gap.folder}/{gap.key}"}) for gap in split.source.missing}
+    for sample, facts in zip(split.source.samples, split.facts, strict=True):
+        digest = facts.photo.digest if facts.photo is not None else b""
+        listed[sample.key] = frozenset({sample.photo.address} | ({digest} if digest else set()))
+    return listed
 
 
-def _leak(one: AuditedSplit, two: AuditedSplit, key: str, *, is_same: bool) -> Finding:
-    found = f"the sample is in {two.name!r}, too" if is_same else f"a sample of {two.name!r} bears the same id"
-    remedy = f"take it off {one.name!r}, as a score on seen photos means nothing" if is_same else "rename one of them"
+def _leak(one: AuditedSplit, two: AuditedSplit, key: str) -> Finding:
+    found, expected = f"the sample is in {two.name!r}, too", "each sample in one split"
+    remedy = f"take it off {one.name!r}, as a score on seen photos means nothing"
     also = ((two.name, key),)
-    return Finding(
-        "error", "id-in-two-splits", one.name, key, "", found, "each sample in one split", remedy, also=also
-    )  # fmt: skip
+    return Finding("error", "id-in-two-splits", one.name, key, "", found, expected, remedy, also=also)
+
+
+def photos_turned_apart(dataset: AuditedDataset) -> Iterator[Finding]:
+    """Count the samples whose photo and mask would fit if photos were turned as their EXIF orientation says."""
+    turned = [facts for facts in dataset.facts if facts.is_turned_apart]
+    if turned:
+        found = f"EXIF orientations that turn photos to the sizes of their masks, in {len(turned)} samples"
+        remedy = 'pass orientation="apply" to load, scan, check or export, which turns these photos'
+        also = tuple(facts.ids[0] for facts in turned)
+        yield Finding("note", "exif-orientation", "", "", "", found, "upright photos", remedy, also=also)
 
 
 def photos_repeated(dataset: AuditedDataset) -> Iterator[Finding]:
@@ -135,12 +150,13 @@ def _comes_first(one: str, two: str) -> bool:
 
 
 def _differ(one: _Entry, two: _Entry, words: _Words) -> bool:
-    """Check whether two samples are to be reported as alike; equal ids and equal bytes are reported as such already."""
-    if one.key == two.key:
-        return False
+    """Check whether two samples are to be reported as alike.
+
+    Equal bytes under equal ids are reported by `ids_in_two_splits`, and equal bytes are not alike besides.
+    """
     assert one.facts.photo is not None
     assert two.facts.photo is not None
-    return words is _EXACT or one.facts.photo.digest != two.facts.photo.digest
+    return one.key != two.key if words is _EXACT else one.facts.photo.digest != two.facts.photo.digest
 
 
 def _about(entry: _Entry, others: list[_Entry], words: _Words, severity: Severity) -> Finding:
@@ -160,4 +176,4 @@ def _about(entry: _Entry, others: list[_Entry], words: _Words, severity: Severit
     return Finding(severity, rule, entry.split, entry.key, file, found, expected, remedy, also=also)
 
 
-RULES: tuple[DatasetRule, ...] = (ids_in_two_splits, photos_repeated, photos_alike)
+RULES: tuple[DatasetRule, ...] = (ids_in_two_splits, photos_turned_apart, photos_repeated, photos_alike)

@@ -78,6 +78,8 @@ def size_mismatch(facts: Facts) -> Iterator[Finding]:
         cause = "most likely by its EXIF orientation" if tag == 1 else f"and the EXIF orientation is {tag}"
         found += f", the photo's transposed, {cause}"
         rule, remedy = "size-transposed", "turn the pixels of one of them and remove the tag"
+        if facts.is_turned_apart:
+            remedy = f'pass orientation="apply", or {remedy}'
     yield facts.about("mask", "error", rule, found, expected, remedy)
 
 

@@ -136,11 +136,20 @@ def _read_keys(tables: Sequence[Table], columns: _Columns, split: str) -> list[s
     for column in wanted:
         texts = [text for table in tables for text in table.texts(column)]
         keys = [text if column == _OWN_KEY else _stem(text) for text in texts if text]
-        are_names = len(set(keys)) == len(texts) and all(map(_KEY.fullmatch, keys))
+        are_names = len(set(keys)) == len(texts) and all(map(is_key if column == _OWN_KEY else _KEY.fullmatch, keys))
         if are_names and (column == _OWN_KEY or not _are_row_numbers(keys)):
             return keys
     count = sum(table.count for table in tables)
     return [f"{split}_{row:0{len(str(count))}}" for row in range(count)]
+
+
+def is_key(text: str) -> bool:
+    """Check whether a text can be a key in the column of keys: a file's name on every system, perhaps in subfolders.
+
+    >>> is_key("scene 1/a..b"), is_key("../a"), is_key("a:b")
+    (True, False, False)
+    """
+    return all(map(_KEY.fullmatch, text.split("/")))
 
 
 def _are_row_numbers(keys: Sequence[str]) -> bool:

@@ -32,7 +32,7 @@ def find_tables(root: Path) -> dict[str, list[str]]:
     {}
     """
     if root.is_file():
-        return {_split_of(root) or "train": [str(root)]} if root.suffix in SUFFIXES else {}
+        return {split_of(root) or "train": [str(root)]} if root.suffix in SUFFIXES else {}
     if (root / "dataset_dict.json").is_file():
         splits = _read_json(root / "dataset_dict.json", "splits")
         return {str(split): _saved(root / Path(str(split)).name) for split in splits}
@@ -42,7 +42,7 @@ def find_tables(root: Path) -> dict[str, list[str]]:
     found: dict[str, list[Path]] = {}
     for path in _list_tables(root):
         folder = "train" if path.parent in (root, root / "data") else path.parent.name
-        found.setdefault(_split_of(path) or folder, []).append(path)
+        found.setdefault(split_of(path) or folder, []).append(path)
     return {split: _check_whole(split, paths) for split, paths in found.items()}
 
 
@@ -55,7 +55,7 @@ def _list_tables(root: Path) -> list[Path]:
     return sorted(map(Path, found))
 
 
-def _split_of(path: Path) -> str | None:
+def split_of(path: Path) -> str | None:
     """Return the split that a table's name says; None if it says none."""
     match = _NUMBERED.fullmatch(path.stem)
     word = match["split"] if match else path.stem.rpartition("-")[2]

@@ -91,7 +91,7 @@ def make_thumbnail(
     sample = source.samples[index]
     photo, mask, shares = None, None, {}
     try:
-        image = decode_photo(sample.photo.read(), sample.photo.name)
+        image = source.read_photo(index)
     except SegfeedError:
         pass
     else:
