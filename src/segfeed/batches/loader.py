@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import load_compiled
-from segfeed.batches.kernels.sides import swap_sides, table_of_sides
 from segfeed.batches.readers import Reader, conversion_for, fill_rows
 from segfeed.batches.state import STATE_VERSION, Position, read_state
 from segfeed.errors import OptionError, StateError
@@ -102,8 +101,8 @@ class Loader:
         self.reader, self.plan, self.format = reader, plan, format
         self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
         self._allocate = allocate
-        self._conversion = conversion_for(format, reader.legend, plan.canvas[1])
-        self._sides = table_of_sides(plan, len(reader.legend.names), self._conversion)
+        swap = plan.draw.swap if plan.draw is not None and plan.draw.flip else ()
+        self._conversion = conversion_for(format, reader.legend, plan.canvas[1], swap)
         height, width = plan.canvas
         self._shapes = (
             (plan.rows_per_step, *self._conversion.image_shape(height, width)),
@@ -251,8 +250,6 @@ class Loader:
         rows, images, labels = batch.crops[first:last], batch.images[first:last], batch.labels[first:last]
         before = disk_faults()
         fill_rows(self.reader, self._conversion, rows, images, labels)
-        if self._sides is not None:
-            swap_sides(labels, rows, self._sides)
         self._from_disk = disk_faults() > before  # in memory, asking ahead would only cost time
 
     def warm_up(self) -> None:

@@ -1,5 +1,6 @@
 """How rows of a plan are filled from what holds a split's pixels: a pack, or a source that decodes its files."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -112,10 +113,12 @@ class _Memory:
         )
 
 
-def conversion_for(wanted: BatchFormat, legend: Encoder, width: int) -> Conversion:
+def conversion_for(
+    wanted: BatchFormat, legend: Encoder, width: int, swap: Sequence[tuple[int, int]] = ()
+) -> Conversion:
     """Turn a format into numbers, for crops `width` px wide; what it leaves open is NumPy's choice.
 
     Raises:
-        OptionError: if the format does not fit the legend.
+        OptionError: if the format, or a label of `swap`, does not fit the legend.
     """
-    return make_conversion(wanted.resolve("NHWC", "int32", legend.void), width, len(legend.names), legend.void)
+    return make_conversion(wanted.resolve("NHWC", "int32", legend.void), width, len(legend.names), legend.void, swap)

@@ -273,3 +273,34 @@ def test_a_void_outside_the_label_dtype_that_a_consumer_brings_is_refused():
         BatchFormat(label_dtype="uint8").resolve("NCHW", "int64", -100)
     assert (caught.value.where, caught.value.found) == ("void", "-100")
     assert "0..255" in caught.value.expected
+
+
+@pytest.mark.parametrize(("dtype", "classes"), [(np.uint8, CLASSES), (np.uint16, 700)])
+@pytest.mark.parametrize("label_dtype", ["int32", "int64", "uint8"])
+def test_labels_that_pair_left_and_right_change_places_in_mirrored_rows_alone(filler, dtype, classes, label_dtype):
+    if label_dtype == "uint8" and classes > 255:
+        pytest.skip("labels above 255")
+    swap, void = ((0, 3), (5, classes - 1)), VOIDS[label_dtype] if classes == CLASSES else -100
+    wanted = BatchFormat("NCHW", label_dtype=label_dtype, void=void)
+    pair = random_pair(dtype, classes, (20, 70))
+    rows = np.array([(0, *window, flip) for window in ((0, 0, 20, 70), (-2, 30, 20, 70)) for flip in (False, True)], ROW)
+    stored = store([pair] * len(rows))
+    filled = []
+    for pairs in ((), swap):
+        conversion = make_conversion(wanted, 70, classes, int(np.iinfo(dtype).max), pairs)
+        labels = np.empty((len(rows), 20, 70), label_dtype)
+        filler(conversion, stored, rows, np.empty((len(rows), 3, 20, 70), np.float32), labels)
+        filled.append(labels)
+    kept, swapped = filled
+    other = kept.copy()
+    for low, high in swap:
+        other[kept == low], other[kept == high] = high, low
+    for row, flip in enumerate(rows["flip"]):
+        np.testing.assert_array_equal(swapped[row], other[row] if flip else kept[row])
+    assert (other != kept).any()
+
+
+def test_a_label_that_is_not_a_class_cannot_be_swapped():
+    with pytest.raises(OptionError) as caught:
+        make_conversion(BatchFormat().resolve("NHWC", "int32", 255), 4, 5, 255, ((1, 5),))
+    assert (caught.value.where, caught.value.found) == ("swap", "label 5")

@@ -1,7 +1,7 @@
 """The compiled kernel: whole batches from mapped or decoded bytes into their slot, without the interpreter's lock.
 
 Each line of a crop passes three stages. It is *fetched*: a pointer into the stored bytes, or a mirrored copy. It is
-*coloured*: nothing today. It is *stored*: normalised, in the batch's layout and dtype, past the caches. Each stage is
+*coloured*: of mirrored labels, left and right are swapped; nothing else today. It is *stored*: normalised, in the batch's layout and dtype, past the caches. Each stage is
 written once, and numba specialises it by the types of its arguments: `out` is (N, H, W * 3), (N, 3, H, W) or, for
 labels, (N, H, W); `rule` says how values are converted (see `streaming`).
 
@@ -18,7 +18,7 @@ import numpy as np
 from numba import njit
 from numba.extending import overload
 
-from segfeed.batches.kernels.streaming import fetch_line, order_stores, pointer_to, store_line
+from segfeed.batches.kernels.streaming import fetch_line, order_stores, pointer_to, store_line, swap_sides
 
 # numba keeps a compiled kernel by the name and date of this file alone, but it holds the code of its neighbours, too.
 _SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
@@ -62,7 +62,7 @@ def _planes_by_layout(out: Any, n: Any) -> Any:  # noqa: ARG001 - the signature 
 
 
 @_compile
-def fill(stored: Any, rows: Any, rule: Any, outside: Any, scratch: Any, out: Any) -> None:
+def fill(stored: Any, rows: Any, rule: Any, outside: Any, scratch: Any, sides: Any, out: Any) -> None:
     """Write the images, or the labels, of some rows; every byte of `out` is written once.
 
     Args:
@@ -72,6 +72,7 @@ def fill(stored: Any, rows: Any, rule: Any, outside: Any, scratch: Any, out: Any
         rule: how stored values become those of `out`; see `streaming`.
         outside: a line of what lies outside the image, of `out`'s dtype: (W * 3,), or (W,) for labels.
         scratch: memory for a line of stored pixels, (W, 3), or (W,) for labels.
+        sides: what each stored label becomes in mirrored rows, of the stored dtype; None if it stays, and for images.
         out: (N, H, W * 3), (N, 3, H, W) or (N, H, W), contiguous.
     """
     memory, starts, sizes = stored
@@ -94,6 +95,7 @@ def fill(stored: Any, rows: Any, rule: Any, outside: Any, scratch: Any, out: Any
                 start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * channels
                 line = fetch_line(memory, start, count, row.flip, scratch)
                 # Second stage: a line of stored pixels is coloured here, before it is normalised.
+                swap_sides(line, count, row.flip, sides)
                 store_line(planes, (place + before) * step, line, count * step, rule)
     order_stores()
 

@@ -7,6 +7,7 @@ which needs nothing and is there at once, and the compiled kernel, which takes o
 
 import importlib
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
@@ -35,6 +36,7 @@ class Conversion:
         padding: (3 * W,) of `dtype`, a line of what lies outside the image.
         stored_void: the stored label of void.
         void: the batch's label of void, and of what lies outside the image.
+        sides: (stored_void + 1,) of `stored_dtype`, what each stored label becomes in mirrored rows; None if it stays.
     """
 
     channels_first: bool
@@ -46,18 +48,21 @@ class Conversion:
     padding: npt.NDArray[Any]
     stored_void: int
     void: int
+    sides: npt.NDArray[Any] | None = None
 
     @property
     def types(self) -> tuple[Any, ...]:
         """What decides which specialisation of the compiled kernel serves."""
-        return self.channels_first, self.dtype, self.label_dtype, self.stored_dtype
+        return self.channels_first, self.dtype, self.label_dtype, self.stored_dtype, self.sides is None
 
     def image_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """Return the shape of one image of a batch."""
         return (3, height, width) if self.channels_first else (height, width, 3)
 
 
-def make_conversion(wanted: BatchFormat, width: int, classes: int, stored_void: int) -> Conversion:
+def make_conversion(
+    wanted: BatchFormat, width: int, classes: int, stored_void: int, swap: Sequence[tuple[int, int]] = ()
+) -> Conversion:
     """Turn a resolved format into numbers.
 
     Args:
@@ -65,9 +70,10 @@ def make_conversion(wanted: BatchFormat, width: int, classes: int, stored_void: 
         width: of every crop, in px.
         classes: how many class ids there are; 0 if ids are object ids, which may take any value below void.
         stored_void: the stored label of void, 255 or 65535.
+        swap: pairs of class ids that change places in mirrored rows.
 
     Raises:
-        OptionError: if void would be a class id too, or labels do not fit the label dtype.
+        OptionError: if void would be a class id too, labels do not fit the label dtype, or `swap` holds others.
     """
     if wanted.layout is None or wanted.label_dtype is None or wanted.void is None:
         raise OptionError("format", found=f"{wanted} leaves a choice open", remedy="resolve it first")
@@ -85,6 +91,7 @@ def make_conversion(wanted: BatchFormat, width: int, classes: int, stored_void: 
             found=f"{wanted.void}, which is also the id of a class",
             expected=f"a value outside 0..{highest}",
         )
+    stored_dtype = np.dtype(np.uint8 if stored_void == 255 else np.uint16)
     mean, std = (np.array(part) for part in wanted.normalize or ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)))
     scale, bias = (1 / (255 * std)).astype(np.float32), (-mean / std).astype(np.float32)
     levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
@@ -94,13 +101,26 @@ def make_conversion(wanted: BatchFormat, width: int, classes: int, stored_void: 
         channels_first=wanted.layout == "NCHW",
         dtype=np.dtype(wanted.dtype),
         label_dtype=label_dtype,
-        stored_dtype=np.dtype(np.uint8 if stored_void == 255 else np.uint16),
+        stored_dtype=stored_dtype,
         affine=np.tile(np.stack([scale, bias]), width),
         values=values,
         padding=np.tile(padding, width),
         stored_void=stored_void,
         void=wanted.void,
+        sides=_table_of_sides(swap, classes, stored_void, stored_dtype) if swap else None,
     )
+
+
+def _table_of_sides(
+    swap: Sequence[tuple[int, int]], classes: int, stored_void: int, dtype: np.dtype[Any]
+) -> npt.NDArray[Any]:
+    lows, highs = np.array(swap).T
+    if max(lows.max(), highs.max()) >= classes:
+        found = f"label {max(lows.max(), highs.max())}"
+        raise OptionError("swap", found=found, expected=f"labels of the {classes} classes")
+    table = np.arange(stored_void + 1, dtype=dtype)
+    table[lows], table[highs] = highs, lows
+    return table
 
 
 def fill(
@@ -140,6 +160,7 @@ def fill_plain(
         if row["flip"]:
             image, known = np.ascontiguousarray(image[:, ::-1]), known[:, ::-1]
             columns = slice(ids.shape[1] - columns.stop, ids.shape[1] - columns.start)
+            known = known if conversion.sides is None else conversion.sides[known]
         _convert(conversion, image, pixels[lines, columns])
         np.copyto(ids[lines, columns], known, casting="unsafe")
         if conversion.void != conversion.stored_void:
@@ -207,7 +228,7 @@ def _agrees(module: ModuleType, conversion: Conversion) -> bool:
     rows["flip"][1] = True
     image = (np.arange(6 * (width + 1)) % 251).astype(np.uint8).reshape(2, width + 1, 3)
     labels = np.full((2, width + 1), conversion.stored_void, conversion.stored_dtype)
-    labels[:, ::2] = 1
+    labels[:, ::2] = 1 if conversion.sides is None else np.argmax(conversion.sides != np.arange(conversion.stored_void + 1))
     one = StoredPairs.of(Pair(image, labels))
     stored = StoredPairs(
         one.images, one.image_starts.repeat(3), one.labels, one.label_starts.repeat(3), one.sizes.repeat(3, 0)
@@ -253,11 +274,12 @@ def _fill_compiled(
     )
     affine = None if conversion.dtype == np.uint8 else conversion.affine
     scratch = np.empty((width, 3), np.uint8)
-    compiled.fill((pixels, stored.image_starts, stored.sizes), rows, affine, outside, scratch, out)
+    compiled.fill((pixels, stored.image_starts, stored.sizes), rows, affine, outside, scratch, None, out)
 
     voids = conversion.stored_dtype.type(conversion.stored_void), conversion.label_dtype.type(conversion.void)
     outside, scratch = np.full(width, voids[1]), np.empty(width, conversion.stored_dtype)
-    compiled.fill((ids, stored.label_starts, stored.sizes), rows, voids, outside, scratch, labels)
+    sides = conversion.sides
+    compiled.fill((ids, stored.label_starts, stored.sizes), rows, voids, outside, scratch, sides, labels)
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

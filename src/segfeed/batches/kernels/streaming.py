@@ -69,6 +69,25 @@ def fetch_line(_: Any, memory: Any, start: Any, count: Any, flip: Any, scratch: 
 
 
 @intrinsic
+def swap_sides(_: Any, line: Any, count: Any, flip: Any, sides: Any) -> Emit:
+    """Send a line of labels through a table in place if `flip`, when it is a copy in `scratch`.
+
+    Nothing is emitted if `sides` is None. One value after another: the line and the table lie in the nearest cache.
+    """
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if not isinstance(sides, NoneType):
+            table = _data(context, builder, signature, args, 3)
+            with builder.if_then(args[2]), cgutils.for_range(builder, args[1]) as loop:
+                label = builder.gep(args[0], [loop.index])
+                swapped = builder.gep(table, [builder.zext(builder.load(label), _WORD)])
+                builder.store(builder.load(swapped), label)
+        return context.get_dummy_value()
+
+    return types.void(line, count, flip, sides), emit
+
+
+@intrinsic
 def store_line(_: Any, planes: Any, place: Any, line: Any, count: Any, rule: Any) -> Emit:
     """Write `count` values of a line to each plane of a crop, from its value `place` on.
 

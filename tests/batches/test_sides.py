@@ -1,4 +1,4 @@
-"""Sides: the labels of mirrored rows change places, of no others, and void stays."""
+"""Loaders whose draw swaps sides: the labels of mirrored rows change places, of no others, and void stays."""
 
 import numpy as np
 import pytest
