@@ -55,7 +55,7 @@ class Splits:
         return iter((self.train, self.val))
 
 
-def scan(
+def scan(  # noqa: PLR0913 - the options of one dataset, flat
     path_or_name: str | os.PathLike[str],
     split: str = "train",
     *,
@@ -149,8 +149,8 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         orientation: as in `scan`.
         format: as in `scan`: the name of the dataset's format, not what a batch looks like.
         flip: mirror half of the train crops.
-        swap: classes that change places in mirrored crops, such as {"left arm": "right arm"}; None for those whose names
-            differ in left and right alone, {} for none.
+        swap: classes that change places in mirrored crops, such as {"left arm": "right arm"}; None for those whose
+            names differ in left and right alone, {} for none.
         small: train images smaller than the crop: "pad", "drop" or "error".
         seed: 0 .. 2**63 - 1.
         shard: (rank, world) of this process.
@@ -315,19 +315,18 @@ def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> lis
             found=f"split {train.split!r} has no masks, so there is nothing to train on",
             remedy=f"to predict it, pass splits=(None, {train.split!r})",
         )
-    if train is not None and val is not None and train.split != val.split:
-        if both := _shared(train, val):
-            raise SourceError(
-                str(train.root),
-                found=f"{len(both)} samples are in both {train.split!r} and {val.split!r}, the first is {min(both)}",
-                expected="none, since a score on seen photos means nothing",
-                remedy="take them off one list",
-            )
+    if train is not None and val is not None and train.split != val.split and (both := _shared(train, val)):
+        raise SourceError(
+            str(train.root),
+            found=f"{len(both)} samples are in both {train.split!r} and {val.split!r}, the first is {min(both)}",
+            expected="none, since a score on seen photos means nothing",
+            remedy="take them off one list",
+        )
     return [train, val]
 
 
 def _shared(train: Source, val: Source) -> list[str]:
-    """List the keys of val's samples whose photos are in train, too; equal keys of different photos are no such samples.
+    """List the keys of val's samples whose photos are in train, too; equal keys of different photos do not count.
 
     Photos are compared only if their keys, or what the system says of their files, are equal: most are never read.
     """

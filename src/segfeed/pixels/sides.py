@@ -1,6 +1,6 @@
 """Sides: classes whose names differ in left and right alone, which change places if a picture is mirrored.
 
-A mirrored left arm is a right arm. Pairs are found by names, by few and strict rules; what they don't find can be given.
+A mirrored left arm is a right arm. Pairs are found by names, by few and strict rules; others can be given.
 """
 
 import re
