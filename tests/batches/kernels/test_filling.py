@@ -283,7 +283,8 @@ def test_labels_that_pair_left_and_right_change_places_in_mirrored_rows_alone(fi
     swap, void = ((0, 3), (5, classes - 1)), VOIDS[label_dtype] if classes == CLASSES else -100
     wanted = BatchFormat("NCHW", label_dtype=label_dtype, void=void)
     pair = random_pair(dtype, classes, (20, 70))
-    rows = np.array([(0, *window, flip) for window in ((0, 0, 20, 70), (-2, 30, 20, 70)) for flip in (False, True)], ROW)
+    windows = (0, 0, 20, 70), (-2, 30, 20, 70)
+    rows = np.array([(0, *window, flip) for window in windows for flip in (False, True)], ROW)
     stored = store([pair] * len(rows))
     filled = []
     for pairs in ((), swap):

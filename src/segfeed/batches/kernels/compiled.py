@@ -1,9 +1,10 @@
 """The compiled kernel: whole batches from mapped or decoded bytes into their slot, without the interpreter's lock.
 
 Each line of a crop passes three stages. It is *fetched*: a pointer into the stored bytes, or a mirrored copy. It is
-*coloured*: of mirrored labels, left and right are swapped; nothing else today. It is *stored*: normalised, in the batch's layout and dtype, past the caches. Each stage is
-written once, and numba specialises it by the types of its arguments: `out` is (N, H, W * 3), (N, 3, H, W) or, for
-labels, (N, H, W); `rule` says how values are converted (see `streaming`).
+*coloured*: of mirrored labels, left and right are swapped; nothing else today. It is *stored*: normalised, in the
+batch's layout and dtype, past the caches. Each stage is written once, and numba specialises it by the types of its
+arguments: `out` is (N, H, W * 3), (N, 3, H, W) or, for labels, (N, H, W); `rule` says how values are converted (see
+`streaming`).
 
 The bits are those of plain NumPy (`filling`): the same arithmetic in the same order, without fused multiply-add.
 Importing this module loads numba; `filling` does so beside the first batches.

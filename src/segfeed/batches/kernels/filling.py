@@ -228,7 +228,8 @@ def _agrees(module: ModuleType, conversion: Conversion) -> bool:
     rows["flip"][1] = True
     image = (np.arange(6 * (width + 1)) % 251).astype(np.uint8).reshape(2, width + 1, 3)
     labels = np.full((2, width + 1), conversion.stored_void, conversion.stored_dtype)
-    labels[:, ::2] = 1 if conversion.sides is None else np.argmax(conversion.sides != np.arange(conversion.stored_void + 1))
+    # A label that changes places if one does.
+    labels[:, ::2] = 1 if conversion.sides is None else np.argmax(conversion.sides != np.arange(len(conversion.sides)))
     one = StoredPairs.of(Pair(image, labels))
     stored = StoredPairs(
         one.images, one.image_starts.repeat(3), one.labels, one.label_starts.repeat(3), one.sizes.repeat(3, 0)
