@@ -238,7 +238,7 @@ def test_painting_is_literal():
     [
         ({"names": ()}, "0 classes"),
         ({"names": ("a", "a")}, "name 'a' occurs twice"),
-        ({"names": ("Cat", " cat ")}, "name 'cat' occurs twice"),
+        ({"names": ("Cat", " cat ")}, "name 'Cat' and name ' cat ' differ in case or blanks only"),
         ({"names": ("a", " ")}, "class 1 has an empty name"),
         ({"names": ("a", "b"), "colours": ((1, 2, 3), (1, 2, 3))}, "colour (1, 2, 3) occurs twice"),
         ({"names": ("a",), "colours": ((224, 224, 192),)}, "colour (224, 224, 192) occurs twice"),
