@@ -10,12 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.formats.legend_files import (
-    explain_unread,
-    legend_errors,
-    legend_of_names,
-    read_legend_or_groups,
-)
+from segfeed.datasets.formats.legend_files import explain_unread, legend_errors, read_legend_or_groups
+from segfeed.datasets.formats.legend_making import legend_of_names
 from segfeed.datasets.formats.lists import choose_split
 from segfeed.datasets.recognition import FormatModule, find_format, import_format
 from segfeed.datasets.source import Recognised, Source, SplitFiles, Task

@@ -84,31 +84,13 @@ def _content(raw: str) -> str:
 
 
 def _rows_of_lines(lines: Sequence[_Line]) -> list[Row]:
-    taken, is_set_apart = _by_delimiter(lines), True
-    if taken is None:
-        taken, is_set_apart = [_peel(number, line) for number, line in lines], False
-    _check_alike(lines, taken)
-    before, _, after = taken[0]
-    count = len(before) + len(after)
+    taken = _by_delimiter(lines)
+    is_set_apart = taken is not None
+    taken = taken or _by_blanks(lines)
     columns = [*zip(*(_whole(lines[n][0], parts) for n, parts in enumerate(taken)), strict=True)]
-    names = [name for _, name, _ in taken]
-    value, colour = _choose_columns(lines[0], (len(before), len(after)), columns)
-    repeated = next((name for name, times in Counter(names).items() if times > 1), None)
-    if count == 1 and not is_set_apart and repeated is not None:
-        first = next(line for line, name in zip(lines, names, strict=True) if name == repeated)
-        raise LegendError(
-            "",
-            found=f"line {first[0]}: {first[1]!r:.60} may be the class {repeated!r} with a stored value, or a class "
-            "whose name holds a number",
-            expected=FORMS,
-            remedy=_QUOTE,
-        )
-    if count == 0 and len(lines) > 1 and plain_word(names[0]) in CLASS_WORDS:
-        raise LegendError(
-            "",
-            found=f"line {lines[0][0]}: {names[0]!r} may be a class, or the header of the names below it",
-            remedy="remove the line if it is a header; else put it in quotes",
-        )
+    kind = _kind(taken[0])
+    value, colour = _choose_columns(lines[0], kind, columns)
+    _refuse_two_readings(lines, taken, is_set_apart=is_set_apart)
     rows = [
         Row(
             _unquoted(name),
@@ -116,9 +98,43 @@ def _rows_of_lines(lines: Sequence[_Line]) -> list[Row]:
             (columns[colour][n], columns[colour + 1][n], columns[colour + 2][n]) if colour is not None else None,
             f"line {number}: ",
         )
-        for n, ((number, _), name) in enumerate(zip(lines, names, strict=True))
+        for n, ((number, _), (_, name, _)) in enumerate(zip(lines, taken, strict=True))
     ]
     return without_total(rows)
+
+
+def _by_blanks(lines: Sequence[_Line]) -> list[_Parts]:
+    """Take lines apart at blanks; numbers at both ends of a name are part of it if it were no name without them."""
+    taken = [_peel(number, line) for number, line in lines]
+    _check_alike(lines, taken)
+    before, after = _kind(taken[0])
+    if len({name for _, name, _ in taken}) < len(taken):
+        # One class cannot have two values, so that "0 0 0 lane 1" and "9 0 0 lane 2" are not the class "lane".
+        if after == 1 and before:
+            return [(numbers, f"{name} {number}", ()) for numbers, name, (number,) in taken]
+        if before == 1 and after:
+            return [((), f"{number} {name}", numbers) for (number,), name, numbers in taken]
+    return taken
+
+
+def _refuse_two_readings(lines: Sequence[_Line], taken: Sequence[_Parts], *, is_set_apart: bool) -> None:
+    """Raise LegendError if a number may be part of a name, or the first name a header."""
+    names, count = [name for _, name, _ in taken], sum(_kind(taken[0]))
+    told, remedy = "", _QUOTE
+    repeated = next((name for name, times in Counter(names).items() if times > 1), None)
+    line = lines[0]
+    if count == 1 and not is_set_apart and repeated is not None:
+        line = lines[names.index(repeated)]
+        told = f"may be the class {repeated!r} with a stored value, or a class whose name holds a number"
+    elif count == 3 and is_set_apart and not any(char in line for _, line in lines for char in ':"'):
+        ends = [_unquoted(name).rpartition(" ") for name in names]
+        if all(IS_NUMBER.fullmatch(end) for _, _, end in ends) and len({start for start, _, _ in ends}) == len(ends):
+            told = f"may be the class {ends[0][0]!r} with a stored value, or a class whose name holds a number"
+    elif count == 0 and len(lines) > 1 and plain_word(names[0]) in CLASS_WORDS:
+        told = "may be a class, or the header of the names below it"
+        remedy = "remove the line if it is a header; else put it in quotes"
+    if told:
+        raise LegendError("", found=f"line {line[0]}: {line[1]!r:.60} {told}", expected=FORMS, remedy=remedy)
 
 
 def _by_delimiter(lines: Sequence[_Line]) -> list[_Parts] | None:
@@ -127,7 +143,7 @@ def _by_delimiter(lines: Sequence[_Line]) -> list[_Parts] | None:
         if not all(delimiter in line for _, line in lines):
             continue
         taken = [_parts_of_cells(split_line(GROUP.sub(r"\1", line), delimiter), delimiter) for _, line in lines]
-        kinds = {(len(parts[0]), len(parts[2])) if parts else None for parts in taken}
+        kinds = {_kind(parts) if parts else None for parts in taken}
         if len(kinds) == 1 and kinds <= {*_COLUMNS, *_UNCLEAR} and kinds != {(0, 0)}:
             return [parts for parts in taken if parts]
     return None
@@ -196,7 +212,7 @@ def _unquoted(name: str) -> str:
 
 def _check_alike(lines: Sequence[_Line], taken: Sequence[_Parts]) -> None:
     """Raise LegendError if a line has other numbers than the most."""
-    kinds = [(len(before), len(after)) for before, _, after in taken]
+    kinds = [*map(_kind, taken)]
     usual = Counter(kinds).most_common(1)[0][0]
     odd = next((n for n, kind in enumerate(kinds) if kind != usual), None)
     if odd is not None:
@@ -208,6 +224,11 @@ def _check_alike(lines: Sequence[_Line], taken: Sequence[_Parts]) -> None:
             expected=FORMS,
             remedy=_QUOTE,
         )
+
+
+def _kind(parts: _Parts) -> tuple[int, int]:
+    """Return how many numbers stand before the name, and how many after it."""
+    return len(parts[0]), len(parts[2])
 
 
 def _count(kind: tuple[int, int]) -> str:
@@ -223,7 +244,6 @@ def _whole(number: int, parts: _Parts) -> tuple[int, ...]:
                 "",
                 found=f"line {number}: {token:.30} is neither a stored value nor a part of a colour",
                 expected="whole numbers, 0..65535 for stored values and 0..255 for colours",
-                remedy=_QUOTE,
             )
     return tuple(int(token) for token in (*before, *after))
 
