@@ -88,4 +88,4 @@ def _new_names(legend: Legend, groups: Mapping[str, str | None]) -> dict[str, st
 
 
 def _is_void(name: str | None) -> bool:
-    return name is None or means_void(name)
+    return name is None or (isinstance(name, str) and means_void(name))

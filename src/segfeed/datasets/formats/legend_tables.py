@@ -25,12 +25,12 @@ _SINGLE = re.compile(rf"[\[({{]\s*({NUMBER})\s*[\])}}]")
 
 # Words of headers, in lower case, with blanks for "_" and "-".
 _NAMES = ("name", "class name", "label name", "category name", "classname", "labelname", "title", "names")
-_EITHER = ("class", "label", "classes", "labels", "code")  # names or stored values: the column decides
+_EITHER = ("class", "label", "classes", "labels", "code", "class label")  # names or stored values: the column decides
 _LESSER_NAMES = ("category", "description")  # names if no other column is
 _VALUES = (
     "id", "idx", "index", "value", "pixel value", "pixelvalue", "pixel", "class id", "classid", "label id", "labelid",
     "category id", "class index", "class value", "label value", "gray", "grey", "gray value", "grey value", "number",
-    "train id", "trainid",
+    "train id", "trainid", "class idx", "label idx", "mask value", "pixel id", "color index", "colour index",
 )  # fmt: skip
 _COLOURS = (
     "color", "colour", "rgb", "hex", "color rgb", "rgb color", "class color", "label color", "color hex", "hex color",
@@ -38,7 +38,12 @@ _COLOURS = (
 )  # fmt: skip
 CLASS_WORDS = (*_NAMES, *_EITHER)
 """What the column of class names is usually called."""
-_CHANNELS = (("r", "g", "b"), ("red", "green", "blue"))
+_CHANNELS = (
+    ("r", "g", "b"),
+    ("red", "green", "blue"),
+    ("color r", "color g", "color b"),
+    ("color red", "color green", "color blue"),
+)
 _TOTALS = ("total", "sum")
 _NOTHING = ("", "-", "none", "n/a", "nan", "null")
 
