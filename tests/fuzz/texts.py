@@ -9,6 +9,7 @@ import numpy as np
 from fuzz.probe import Probe, file_of, folder, tiny_source
 from segfeed.batches.loader import Loader
 from segfeed.datasets.formats.legend_files import read_legend
+from segfeed.datasets.formats.legend_making import legend_of_names
 from segfeed.datasets.formats.lists import read_list
 from segfeed.datasets.splits import parse_split
 from segfeed.errors import LegendError, OptionError, SegfeedError, StateError, UnknownColourError
@@ -71,15 +72,14 @@ def _read_split(data: bytes) -> bool:
 
 
 def _legends() -> list[bytes]:
-    """Give legend files; the first byte chooses how they are read."""
+    """List legend files; the first byte chooses how they are read."""
     texts = [
-        "background\ncat\n", "sky:0,0,0::\ncat:128,0,0:parts:actions\n# end\n", "0 0 0 sky\n1\t2\t3 tree\n",
-        "a,1,2,3\nvoid,4,5,6\n",
-        "name,r,g,b\nsky,1,2,3\nvoid,4,5,6\n", "Pixel Value, Class\n0, background\n7, cat\n",
-        'name,"r","g",b\n"a,b",1,2,3',
-        '{"label_map": {"0": "sky", "5": "void"}, "segmentation_colors": [[0, 0, 0], [1, 2, 3]]}',
-        '{"label_map": {"0": "sky"}}',
-        json.dumps(VOC.to_json()), "__ignore__\n_background_\ncat", "a:1,2,3\nb\n", "a,256,0,0",
+        "background\ncat\n", "sky:0,0,0::\ncat:128,0,0:parts:actions\n# end\n", "0 0 0 sky\n1\t2\t3 tree\n", "a,1,2,3\nvoid,4,5,6\n",
+        "name,r,g,b\nsky,1,2,3\nvoid,4,5,6\n", "Pixel Value, Class\n0, background\n7, cat\n", 'name,"r","g",b\n"a,b",1,2,3',
+        '{"label_map": {"0": "sky", "5": "void"}, "segmentation_colors": [[0, 0, 0], [1, 2, 3]]}', '{"label_map": {"0": "sky"}}',
+        json.dumps(VOC.to_json()), "__ignore__\n_background_\ncat", "a:1,2,3\nb\n", "a,256,0,0", "1 road\n2 tree", "road 1\ntree 2",
+        "0 1 2 3 road\n1 4 5 6 tree", "id;name;color\n0;a;#010203", '"lane 1"\n"lane 2"', '{"0": "a", "1": null}', '{"a": 0, "b": 7}',
+        '["a", "void"]', '[{"id": 3, "name": "a", "color": [1, 2, 3]}]',
     ]  # fmt: skip
     return [bytes([how]) + text.encode() for how, text in product(range(len(_SUFFIXES) + 2), texts)]
 
@@ -91,7 +91,7 @@ def _read_legend(data: bytes) -> bool:
         if number < len(_SUFFIXES):
             legend = read_legend(file_of(text, f"labels{_SUFFIXES[number]}"))
         elif number == len(_SUFFIXES):
-            legend = Legend(tuple(text.decode("utf-8", "replace").splitlines()))
+            legend = legend_of_names(text.decode("utf-8", "replace").splitlines())
         else:
             described = _json(text)
             if not isinstance(described, dict):
@@ -107,11 +107,11 @@ def _read_legend(data: bytes) -> bool:
 
 
 def _encode_all(legend: Legend) -> None:
-    """Every class and void must come out of its colour and index, and nothing else out of any other."""
+    """Every class and void must come out of its colour (if colours count) and index, and nothing else out of others."""
     ids = np.arange(len(legend), dtype=legend.dtype)[None]
     colours = np.array(legend.colours + legend.void_colours, np.uint8).reshape(1, -1, 3)
     indices = np.array([legend.indices + legend.void_indices], np.uint16)
-    for stored in (colours, indices):
+    for stored in (indices,) if legend.reading == "index" else (colours, indices):
         voids = np.full((1, stored.shape[1] - len(legend)), legend.void)
         np.testing.assert_array_equal(legend.encode(stored), np.hstack([ids, voids]))
     np.testing.assert_array_equal(legend.paint(ids)[0], np.array(legend.colours, np.uint8))

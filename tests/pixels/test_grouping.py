@@ -122,3 +122,23 @@ def test_mapping_may_lie_in_a_json_file(voc_folder, tmp_path):
     path = tmp_path / "groups.json"
     path.write_text(json.dumps(PETS))
     assert scan(voc_folder, legend=path).legend == scan(voc_folder, legend=PETS).legend
+
+
+def test_what_is_void_already_may_be_named_and_stays_void():
+    legend = Legend(("road", "tree"), indices=(1, 2), void_indices=(0, 255))
+    grouped = regroup(legend, {"void": None, "ignore": "void", "road": "road", "tree": "plant"})
+    assert grouped.names == ("road", "plant")
+    with pytest.raises(LegendError):
+        regroup(legend, {"void": "road", "road": "road", "tree": "tree"})
+
+
+@pytest.mark.parametrize("void", [None, "void", "Ignore", "ignore_region"])
+def test_new_names_that_mean_void_are_void(void):
+    grouped = regroup(Legend(("road", "tree")), {"road": "road", "tree": void})
+    assert grouped.encode(np.array([[0, 1]], np.uint8)).tolist() == [[0, 255]]
+
+
+def test_new_names_that_differ_in_case_only_are_refused():
+    with pytest.raises(LegendError) as caught:
+        regroup(Legend(("car", "bus")), {"car": "Vehicle", "bus": "vehicle"})
+    assert "differ in case" in caught.value.found

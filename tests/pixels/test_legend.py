@@ -238,7 +238,7 @@ def test_painting_is_literal():
     [
         ({"names": ()}, "0 classes"),
         ({"names": ("a", "a")}, "name 'a' occurs twice"),
-        ({"names": ("Cat", " cat ")}, "name 'cat' occurs twice"),
+        ({"names": ("Cat", " cat ")}, "name 'Cat' and name ' cat ' differ in case or blanks only"),
         ({"names": ("a", " ")}, "class 1 has an empty name"),
         ({"names": ("a", "b"), "colours": ((1, 2, 3), (1, 2, 3))}, "colour (1, 2, 3) occurs twice"),
         ({"names": ("a",), "colours": ((224, 224, 192),)}, "colour (224, 224, 192) occurs twice"),
@@ -380,3 +380,34 @@ def test_colours_and_indices_may_name_the_same_class():
 def test_a_legend_comes_back_from_json_with_its_reading(legend):
     again = Legend.from_json(json.loads(json.dumps(legend.to_json())))
     assert (again, again.reading, again.digest) == (legend, legend.reading, legend.digest)
+
+
+def test_names_that_mean_void_are_void_among_stored_values_and_classes_in_a_legend_of_fields():
+    legend = Legend.of_values({0: "void", 1: "road", 7: "Ignore", (9, 9, 9): None})
+    assert legend.names == ("road",)
+    assert legend.encode(np.array([[0, 1, 7]], np.uint8)).tolist() == [[255, 0, 255]]
+    assert legend.note == "'void' and 'Ignore' are void by name"
+    assert Legend(("void", "road")).names == ("void", "road")
+
+
+@pytest.mark.parametrize(
+    "values", [{True: "a"}, {0.5: "a"}, {None: "a"}, {"0": "a"}, {(1, 2): "a"}, {0: 1}, {0: b"a"}, {}, {0: None}]
+)
+def test_values_and_names_of_other_kinds_are_refused(values):
+    with pytest.raises(LegendError):
+        Legend.of_values(values)
+
+
+@pytest.mark.parametrize(
+    "names", [{"a", "b"}, frozenset("a"), ("a", None), (1, 2), (b"a",), (True,), (0.5,), {"a": 0}, 3]
+)
+def test_names_are_texts_in_an_order(names):
+    with pytest.raises(LegendError) as error:
+        Legend(names)
+    assert error.value.where == "names"
+
+
+def test_an_unknown_index_among_values_is_told_with_the_way_to_make_it_void():
+    with pytest.raises(UnknownColourError) as error:
+        Legend.of_values({1: "road"}).encode(np.array([[1, 0]], np.uint8))
+    assert "{0: None, ...}" in error.value.remedy

@@ -1,7 +1,6 @@
 """Datasets: what a path or a name stands for, recognised, with what its masks mean; its splits can then be listed."""
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.formats.legend_files import LEGEND_FILES, legend_errors, read_legend
+from segfeed.datasets.formats.legend_files import explain_unread, legend_errors, read_legend_or_groups
+from segfeed.datasets.formats.legend_making import legend_of_names
 from segfeed.datasets.formats.lists import choose_split
 from segfeed.datasets.recognition import FormatModule, find_format, import_format
 from segfeed.datasets.source import Orientation, Recognised, Source, SplitFiles, Task
@@ -81,7 +81,8 @@ class Dataset:
         files = self.list_split(name)
         legend = self.read_legend(files)
         renamed = "" if name == split else f"split {split!r} is {name!r}"
-        why = "; ".join(clause for clause in (self.recognised.why, renamed, files.why) if clause)
+        note = legend.note if isinstance(legend, Legend) else ""
+        why = "; ".join(clause for clause in (self.recognised.why, renamed, files.why, note) if clause)
         return Source(
             self.root, self.format, name, self.task, files.samples, legend, self.unknown, why, files.missing,
             self.orientation,
@@ -126,9 +127,11 @@ class Dataset:
     def _refuse_without_legend(self, files: SplitFiles) -> Legend:
         """Raise LegendError that tells what the first mask holds, so that a person can name the classes."""
         mask = next((sample.mask for sample in files.samples if sample.mask), None)
+        unread = explain_unread(self.root)
         raise LegendError(
             str(self.root),
-            found=f"nothing says what the masks mean{f', and {mask.name} holds {_contents(mask)}' if mask else ''}",
+            found=f"nothing says what the masks mean{f', and {mask.name} holds {_contents(mask)}' if mask else ''}"
+            f"{f'; {unread}' if unread else ''}",
             expected=files.expected_legend,
             remedy="add it, or pass legend= with a Legend, class names, or the path of a legend file",
         )
@@ -234,30 +237,23 @@ def _paint_sample(folder: Path) -> None:
 
 
 def _read_legend_like(legend: LegendLike | None) -> Legend | Groups | None:
-    """Make a legend of names, or of a file: JSON (a legend or a mapping), a palette PNG, or text; keep other kinds."""
+    """Make a legend of names, or of a file: JSON, text, a table or a palette PNG; keep other kinds."""
     if legend is None or isinstance(legend, Legend | Mapping):
         return legend
     if not isinstance(legend, str | os.PathLike):
-        return Legend(tuple(legend))
+        with legend_errors("legend", "a Legend, class names, a mapping, or the path of a legend file"):
+            return legend_of_names(legend)
     path = Path(legend).expanduser()
-    if not path.is_file():
+    if not path.exists():
         raise LegendError(
             str(path),
-            found="the legend cannot be read (no such file)",
-            remedy="pass a Legend, class names, a mapping, or a legend file",
+            found=f"the legend cannot be read ({'a link to nothing' if path.is_symlink() else 'no such file'})",
+            remedy="pass a Legend, a list of class names, a mapping, or the path of a legend file",
         )
-    if path.suffix.lower() == ".png":
+    if path.suffix.lower() == ".png" and path.is_file():
         # A palette may repeat a colour; 254 classes are what 8-bit labels can hold beside void.
         palette = as_colours(read_palette(File.of(str(path)).read(), path.name))
         colours = [colour for colour in dict.fromkeys(palette) if colour != VOID_COLOUR][:254]
         return Legend(tuple(f"class {i}" for i in range(len(colours))), tuple(colours), title=path.stem)
-    if path.suffix.lower() == ".json" and path.name not in LEGEND_FILES:
-        return _read_json(path)
-    return replace(read_legend(path), title=path.stem)
-
-
-def _read_json(path: Path) -> Legend | Groups:
-    with legend_errors(path, "a legend, or a mapping of class names, in JSON"):
-        described = json.loads(path.read_bytes())
-        is_groups = isinstance(described, dict) and all(isinstance(new, str | None) for new in described.values())
-        return described if is_groups else Legend.from_json(described)
+    read = read_legend_or_groups(path)
+    return replace(read, title=path.stem) if isinstance(read, Legend) else read

@@ -4,10 +4,10 @@ import difflib
 from collections.abc import Mapping
 
 from segfeed.errors import LegendError
-from segfeed.pixels.legend import ClassCode, Legend
+from segfeed.pixels.class_names import ClassCode, find_twins, means_void
+from segfeed.pixels.legend import Legend
 
 REST = "*"
-VOID = "void"
 
 
 def regroup(legend: Legend, groups: Mapping[str, str | None]) -> Legend:
@@ -15,15 +15,17 @@ def regroup(legend: Legend, groups: Mapping[str, str | None]) -> Legend:
 
     Args:
         legend: what stored masks mean.
-        groups: old name -> new name, or None (also "void") for what shall be void; classes that get the same new name
-            are merged. "*" stands for all classes that are not named: "*": "*" keeps them as they are. New classes come
-            in the order in which the mapping names them first.
+        groups: old name -> new name, or None (also a name such as "void" or "ignore") for what shall be void; classes
+            that get the same new name are merged. "*" stands for all classes that are not named: "*": "*" keeps them as
+            they are. New classes come in the order in which the mapping names them first. What is void already may be
+            named, and stays void.
 
     Returns:
         legend: of the new classes; each takes the colour of its first old class.
 
     Raises:
-        LegendError: if the legend does not have one of the names, the mapping leaves a class out, or no class is left.
+        LegendError: if the legend does not have one of the names, the mapping leaves a class out, no class is left, or
+            two new names differ in case only.
 
     >>> legend = Legend(("background", "cat", "dog", "car"))
     >>> regroup(legend, {"background": "background", "cat": "animal", "dog": "animal", "*": None}).names
@@ -34,6 +36,9 @@ def regroup(legend: Legend, groups: Mapping[str, str | None]) -> Legend:
     if not names:
         found = "the mapping makes everything void"
         raise LegendError(f"legend {legend.title!r}", found=found, remedy="keep at least one class")
+    if twins := find_twins(names):
+        found = f"the mapping makes classes {twins[0]!r} and {twins[1]!r}, which differ in case or blanks only"
+        raise LegendError(f"legend {legend.title!r}", found=found, remedy="spell them alike, or rename one")
     codes = [*zip(range(len(legend)), legend.colours, legend.indices, strict=True), *legend.merged]
     codes_of: dict[str | None, list[ClassCode]] = {name: [] for name in (*names, None)}
     for old in becomes:  # in the mapping's order, so that a class takes its colour from the first that it names
@@ -47,6 +52,7 @@ def regroup(legend: Legend, groups: Mapping[str, str | None]) -> Legend:
         void_indices=(*legend.void_indices, *(index for _, _, index in void if index is not None)),
         title=legend.title,
         reading=legend.reading,
+        note=legend.note,
         merged=tuple((new, *code[1:]) for new, name in enumerate(names) for code in codes_of[name][1:]),
     )
 
@@ -58,6 +64,10 @@ def _new_names(legend: Legend, groups: Mapping[str, str | None]) -> dict[str, st
             "legend", found=f"{groups!r:.80}", expected="a mapping from class names to class names or None"
         )
     where = f"legend {legend.title!r}"
+    void_already = [
+        name for name, new in groups.items() if name not in legend.names and _is_void(name) and _is_void(new)
+    ]
+    groups = {name: new for name, new in groups.items() if name not in void_already}
     for name in groups:
         if name != REST and name not in legend.names:
             near = difflib.get_close_matches(str(name), legend.names, 1)
@@ -73,5 +83,9 @@ def _new_names(legend: Legend, groups: Mapping[str, str | None]) -> dict[str, st
     becomes: dict[str, str | None] = {}
     for name, new in groups.items():
         for old in rest if name == REST else [name]:
-            becomes[old] = None if new in (None, VOID) else old if new == REST else new
+            becomes[old] = old if new == REST else None if _is_void(new) else new
     return becomes
+
+
+def _is_void(name: str | None) -> bool:
+    return name is None or (isinstance(name, str) and means_void(name))

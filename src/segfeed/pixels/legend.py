@@ -7,8 +7,7 @@ know is an error unless the caller said what it shall become.
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -17,6 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.errors import LegendError, OptionError
+from segfeed.pixels.class_names import (
+    ClassCode,
+    Value,
+    as_class_code,
+    as_names,
+    as_value,
+    check_legend,
+    describe_void,
+    means_void,
+)
 from segfeed.pixels.lookup import (
     Indices,
     Labels,
@@ -32,10 +41,6 @@ from segfeed.pixels.palette import VOID_COLOUR, Codes, Colour, as_colours, colou
 from segfeed.pixels.readings import PaletteTable, Reading
 
 _MAX_PALETTES = 64  # how many palettes' tables are kept, as a dataset may have a palette of its own in every file
-
-Value = int | Colour  # a stored value: an index, or a colour
-ClassCode = tuple[int, Colour | None, int | None]
-"""A class id, and the colour and the index that masks store for it; None if masks never store it so."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,11 @@ class Legend:
             "cat" and "dog" were merged into "animal"; None for a colour or index that masks never store.
         reading: what counts in a palette mask: "colour", "index" (colours then mean nothing in any mask), or "either";
             if "", "colour" if colours are given, else "either".
+        note: what else to know about it, a clause; "" for nothing.
 
     Raises:
-        LegendError: if there is no class, a name or colour occurs twice, a colour is both a class and void, or a value
-            is out of range.
+        LegendError: if there is no class, names are not texts or alike but for case, a colour occurs twice or is both a
+            class and void, or a value is out of range.
 
     >>> legend = Legend(("background", "cat"))
     >>> legend.encode(np.array([[0, 1, 255]], np.uint8))
@@ -71,15 +77,13 @@ class Legend:
     title: str = field(default="custom", compare=False)
     merged: tuple[ClassCode, ...] = ()
     reading: Reading | Literal[""] = ""
+    note: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.names, str):
-            raise LegendError("names", found=f"one text, {self.names!r}", expected="a sequence of class names")
-
         def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)  # frozen: set once, here
 
-        put("names", tuple(str(name) for name in self.names))
+        put("names", as_names(self.names))
         put("reading", self.reading or ("colour" if self.colours else "either"))
         if len(self.names) > 254 and not self.indices and self.void_indices == (255,):
             put("void_indices", (65535,))  # 255 is a class there
@@ -87,8 +91,14 @@ class Legend:
         put("void_colours", as_colours(self.void_colours))
         put("indices", tuple(int(i) for i in self.indices) or _free_indices(len(self.names), self.void_indices))
         put("void_indices", tuple(int(i) for i in self.void_indices))
-        put("merged", tuple(_class_code(*code) for code in self.merged))
-        _check(self)
+        put("merged", tuple(as_class_code(*code) for code in self.merged))
+        check_legend(
+            f"legend {self.title!r}",
+            self.names,
+            {"colours": self.colours, "indices": self.indices},
+            {"colours": self.void_colours, "indices": self.void_indices},
+            self.merged,
+        )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -131,8 +141,14 @@ class Legend:
         if first is None:
             return labels
         found = f"{kind} {_describe(stored[first])}"
+        remedy = "add it to the legend"
+        if kind == "index" and self.reading == "index":  # its values were named one by one
+            value = _describe(stored[first])
+            remedy += (
+                f' (the line "{value} void" in a legend file, or {{{value}: None, ...}} in a mapping, makes it void)'
+            )
         expected, becomes = self._expect(kind), self.unknown_label(unknown)
-        return resolve_unknown(labels, becomes, codes, name=name, found=found, expected=expected)
+        return resolve_unknown(labels, becomes, codes, name=name, found=found, expected=expected, remedy=remedy)
 
     def encode_palette(
         self, indices: Indices, palette: Palette, *, unknown: str = "error", name: str = "mask"
@@ -240,25 +256,32 @@ class Legend:
         """Make a legend of stored values, each with what it means.
 
         Args:
-            values: an index 0..65535 or a colour (red, green, blue) -> a class name, or None for void. Classes are
-                numbered in the order in which the mapping first names them; several values may mean one class.
+            values: an index 0..65535 or a colour (red, green, blue) -> a class name; None, or a name such as "void" or
+                "ignore", for void. Classes are numbered in the order in which the mapping first names them; several
+                values may mean one class.
             title: what the legend is called in messages.
 
         Returns:
             legend: that knows these values and no others. If they are all indices, palettes count for nothing.
 
+        Raises:
+            LegendError: if a value or a name is none, or no class is left.
+
         >>> Legend.of_values({0: "background", 255: "road", 7: None}).encode(np.array([[0, 255, 7]], np.uint8))
         array([[  0,   1, 255]], dtype=uint8)
         """
+        as_names([name for name in values.values() if name is not None])
+        called = {as_value(value): None if name is None or means_void(name) else name for value, name in values.items()}
 
         def stored(name: str | None, kind: type) -> list[Any]:
-            return [value for value, called in values.items() if called == name and isinstance(value, kind)]
+            return [value for value, meant in called.items() if meant == name and isinstance(value, kind)]
 
-        names = tuple(dict.fromkeys(name for name in values.values() if name is not None))
+        names = tuple(dict.fromkeys(name for name in called.values() if name is not None))
         indices, colours = ([stored(name, kind) for name in names] for kind in (int, tuple))
         # A class that masks store as an index only still needs a colour to be painted in, and the other way round.
-        spare_colours = (colour for colour in voc_colours(256 + len(values)) if colour not in values)
-        spare_indices = (index for index in range(65536) if index not in values)
+        reserved = {*called, VOID_COLOUR}
+        spare_colours = (colour for colour in voc_colours(257 + len(called)) if colour not in reserved)
+        spare_indices = (index for index in range(65536) if index not in called)
         further = [(n, None, index) for n, found in enumerate(indices) for index in found[1:]]
         return cls(
             names,
@@ -269,6 +292,7 @@ class Legend:
             title,
             (*further, *((n, colour, None) for n, found in enumerate(colours) for colour in found[1:])),
             "index" if not any(colours) else "either" if any(indices) else "colour",
+            describe_void([name for name in values.values() if name is not None]),
         )
 
     @cached_property
@@ -360,40 +384,3 @@ def _free_colours(count: int, void: tuple[Colour, ...]) -> tuple[Colour, ...]:
 def _free_indices(count: int, void: tuple[int, ...]) -> tuple[int, ...]:
     """Number the classes 0, 1, 2, ... past the values that mean void."""
     return tuple(i for i in range(count + len(void)) if i not in void)[:count]
-
-
-def _class_code(label: int, colour: Colour | None, index: int | None) -> ClassCode:
-    return int(label), None if colour is None else as_colours((colour,))[0], None if index is None else int(index)
-
-
-def _check(legend: Legend) -> None:
-    """Raise LegendError if the legend contradicts itself."""
-
-    def refuse(found: str, expected: str) -> None:
-        raise LegendError(f"legend {legend.title!r}", found=found, expected=expected)
-
-    if not 1 <= len(legend.names) <= 65534:
-        refuse(f"{len(legend.names)} classes", "1 to 65534")
-    for kind, values in (("colours", legend.colours), ("indices", legend.indices)):
-        if len(values) != len(legend.names):
-            refuse(f"{len(values)} {kind} for {len(legend.names)} classes", "one a class, in the same order")
-    folded = [name.strip().casefold() for name in legend.names]
-    if "" in folded:
-        refuse(f"class {folded.index('')} has an empty name", "a name for every class")
-    groups: dict[str, Sequence[Any]] = {
-        "name": folded,
-        "colour": legend.colours + legend.void_colours + tuple(c for _, c, _ in legend.merged if c is not None),
-        "index": legend.indices + legend.void_indices + tuple(i for _, _, i in legend.merged if i is not None),
-    }
-    for kind, items in groups.items():
-        item, times = Counter(items).most_common(1)[0]
-        if times > 1:
-            refuse(f"{kind} {item!r} occurs twice", "classes and void that differ in name, colour and index")
-    limits: tuple[tuple[str, list[int], int], ...] = (
-        ("a colour", [part for colour in groups["colour"] for part in colour], 255),
-        ("an index", list(groups["index"]), 65535),
-        ("the id of a merged class", [label for label, _, _ in legend.merged], len(legend.names) - 1),
-    )
-    for what, numbers, largest in limits:
-        if not all(0 <= value <= largest for value in numbers):
-            refuse(f"{what} lies outside 0..{largest}", "integers within")

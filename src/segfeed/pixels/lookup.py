@@ -180,7 +180,14 @@ def first_unknown(labels: Labels) -> Pixel | None:
 
 
 def resolve_unknown(
-    labels: Labels, becomes: int | None, stored: npt.NDArray[Any], *, name: str, found: str, expected: str
+    labels: Labels,
+    becomes: int | None,
+    stored: npt.NDArray[Any],
+    *,
+    name: str,
+    found: str,
+    expected: str,
+    remedy: str = "add it to the legend",
 ) -> Labels:
     """Replace the poison of unknown pixels by the label that they shall become, or raise.
 
@@ -191,6 +198,7 @@ def resolve_unknown(
         name: the mask, for the error.
         found: what the first unknown pixel holds, for the error.
         expected: what it should hold, for the error.
+        remedy: what to do instead of passing unknown="void", for the error.
 
     Raises:
         UnknownColourError: if `becomes` is None.
@@ -206,5 +214,5 @@ def resolve_unknown(
         name,
         found=f"row {row}, column {column}: {found}; {same} pixels{rest}",
         expected=expected,
-        remedy='add it to the legend, or pass unknown="void"',
+        remedy=f'{remedy}, or pass unknown="void"',
     )

@@ -12,7 +12,6 @@ say it: those are classes of whole photos.
 Source: Hugging Face datasets, "Image" feature; transformers, "Semantic segmentation" (id2label.json).
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from pathlib import Path, PurePosixPath
 import pyarrow as pa
 
 from segfeed.datasets.formats.folders import is_to_predict, pair_blobs
-from segfeed.datasets.formats.legend_files import legend_errors
+from segfeed.datasets.formats.legend_files import legend_of_json
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.datasets.tables.cells import Table, open_table
 from segfeed.datasets.tables.files import find_tables
@@ -165,19 +164,9 @@ def _stem(text: str) -> str:
 
 def _own_legend(root: Path, schema: pa.Schema) -> Legend | None:
     if described := (schema.metadata or {}).get(b"legend"):
-        return _legend_of(described, f"{root}: `legend` in the tables' metadata", root.stem)
+        return legend_of_json(described, f"{root}: `legend` in the tables' metadata", root.stem)
     path = (root.parent if root.is_file() else root) / "id2label.json"
     try:
-        return _legend_of(path.read_bytes(), str(path), root.stem)
+        return legend_of_json(path.read_bytes(), str(path), root.stem)
     except FileNotFoundError:
         return None
-
-
-def _legend_of(described: bytes, where: str, title: str) -> Legend:
-    """Read a legend as `Legend.to_json` describes it, or stored values and class names."""
-    with legend_errors(where, "stored values and class names"):
-        fields = json.loads(described)
-        if "names" in fields:
-            return Legend.from_json(fields)
-        classes = sorted((int(index), str(name)) for index, name in fields.items())
-        return Legend(tuple(name for _, name in classes), indices=tuple(index for index, _ in classes), title=title)

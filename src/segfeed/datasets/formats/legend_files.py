@@ -7,24 +7,30 @@ label_colors.txt    r g b name                       CamVid, Datumaro
 class_dict.csv      header name,r,g,b                CamVid and others on Kaggle; labelmap.csv is alike
 _classes.csv        header Pixel Value, Class        Roboflow
 dataset_meta.json   label_map, segmentation_colors   Datumaro
+classes.txt, labels.txt, id2label.json, ...          people, in any of the forms that `legend_lines`, `legend_tables`
+                                                     and `legend_json` read
 
-A class is stored in gray masks as the value that the file gives it, else as its position, counted from 0. A class whose
-name says so (`VOID_NAMES`) is void.
+A class is stored in masks as the value or the colour that the file gives it; if it gives neither, as its position,
+counted from 0. A class whose name says so (`means_void`) is void.
 """
 
 import csv
-import json
-import re
-from collections.abc import Iterator, Sequence
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from segfeed.datasets.formats.legend_json import is_grouping, is_legend, load_json, rows_of_json
+from segfeed.datasets.formats.legend_lines import rows_of_text
+from segfeed.datasets.formats.legend_making import agreed_rows, legend_of_rows
+from segfeed.datasets.formats.legend_tables import Row
 from segfeed.errors import LegendError
+from segfeed.pixels.class_names import means_void
 from segfeed.pixels.legend import Legend
-from segfeed.pixels.palette import VOID_COLOUR, Colour, as_colours, voc_colours
 
-LEGEND_FILES = (
+_COUNTED = (
     "labelmap.txt",
     "class_names.txt",
     "codes.txt",
@@ -34,60 +40,114 @@ LEGEND_FILES = (
     "_classes.csv",
     "dataset_meta.json",
 )
+"""Files of tools that count from 0, so that a list of bare names is certain."""
 
-VOID_NAMES = frozenset({"void", "ignore", "ignored", "ignore_region"})
-"""Names that mean "do not count these pixels", in lower case. "unlabelled" is not one: some tools mean background."""
+_UNCERTAIN = (
+    "classes.txt",
+    "labels.txt",
+    "label_map.txt",
+    "label_names.txt",
+    "classes.csv",
+    "labels.csv",
+    "class_mapping.csv",
+    "classes.json",
+    "labels.json",
+    "id2label.json",
+    "label2id.json",
+)
+"""Names that people choose, and detectors for lists without background: read if they say what masks store."""
+
+LEGEND_FILES = (*_COUNTED, *_UNCERTAIN)
 
 MAX_LEGEND_BYTES = 1 << 20
 
-_UNNUMBERED = "__ignore__"  # labelme's name for -1: it has no position of its own, and is void in the masks
+_BACKGROUNDS = ("background", "bg", "unlabelled", "unlabeled")
 _EXPECTED = "a text that names the classes"
-_NAME_HEADERS = ("name", "class", "class_name", "class name", "label", "label_name")
-_VALUE_HEADERS = ("pixel value", "index", "id", "value")
-_COLOUR_HEADERS = (("r", "g", "b"), ("red", "green", "blue"))
-_COLOUR_FIRST = re.compile(r"(\d+)[ \t,]+(\d+)[ \t,]+(\d+)[ \t,]+(\D.*)")
-_NAME_FIRST = re.compile(r"([^:,]+?)\s*[:,]\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*(?::.*)?")
-_NAME_ONLY = re.compile(r"([^:,]+?)\s*:*")
-
-
-class _Row(NamedTuple):
-    name: str
-    colour: Colour | None
-    stored: int | None
+_NOT_READ = (
+    ".yaml",
+    ".yml",
+    ".xml",
+    ".pbtxt",
+    ".toml",
+    ".xlsx",
+    ".xls",
+    ".py",
+    ".pkl",
+    ".npy",
+    ".mat",
+    ".docx",
+    ".pdf",
+)
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def find_legend(root: Path, names: Sequence[str] = LEGEND_FILES) -> Legend | None:
-    """Read the legend file in a folder; None if there is none.
+    """Read the legend file in a folder, whatever the case of its name; None if there is none.
 
     Raises:
-        LegendError: if it is malformed, or if there are several that say different things.
+        LegendError: if it is malformed or cannot be read, or if there are several that say different things.
     """
-    found = {name: read_legend(root / name) for name in names if (root / name).is_file()}
-    if len({legend.digest for legend in found.values()}) > 1:
-        raise LegendError(
-            str(root),
-            found=f"{' and '.join(found)} say different things about the classes",
-            remedy="pass legend= with the path of one",
-        )
-    return next(iter(found.values()), None)
+    found: dict[str, list[Row] | Legend] = {}
+    for path in _listed(root, names):
+        with legend_errors(path, _EXPECTED):
+            _check_file(path)
+        said, _ = _read_certain(path)
+        if said is not None:
+            found[path.name] = said
+    if not found:
+        return None
+    agreed, *others = found.values()
+    for other in others:
+        both = _agree(agreed, other)
+        if both is None:
+            raise LegendError(
+                str(root),
+                found=f"{' and '.join(found)} say different things about the classes",
+                remedy="pass legend= with the path of one",
+            )
+        agreed = both
+    with legend_errors(root / next(iter(found)), _EXPECTED):
+        return _as_legend(agreed, root.name)
+
+
+def explain_unread(root: Path, names: Sequence[str] = LEGEND_FILES) -> str:
+    """Return why files that may name a folder's classes are not read as its legend, as a clause; "" for none."""
+    told = [(path.name, _read_certain(path)[1]) for path in _listed(root, names) if path.name.lower() in _UNCERTAIN]
+    return "; ".join(f"{name} {why}" for name, why in told if why)
 
 
 def read_legend(path: Path) -> Legend:
-    """Read a legend file of any of the kinds above; the suffix tells JSON and CSV from lines of text.
+    """Read a legend file of any of the kinds above.
 
     Raises:
-        LegendError: if the file cannot be read, or a line is malformed.
+        LegendError: if the file cannot be read, a line is malformed, or there are two readings.
     """
     with legend_errors(path, _EXPECTED):
-        text = _text(path)
-        match path.suffix.lower():
-            case ".json":
-                rows = _rows_of_json(json.loads(text))
-            case ".csv":
-                rows = _rows_of_csv(text)
-            case _:
-                rows = _rows_of_lines(text)
-        return _legend(rows, path.parent.name)
+        return _as_legend(_read(path), path.parent.name)
+
+
+def read_legend_or_groups(path: Path) -> Legend | Mapping[str, str | None]:
+    """Read a legend file as `read_legend` does, or JSON that maps class names to those that they become.
+
+    Raises:
+        LegendError: if it is neither.
+    """
+    with legend_errors(path, _EXPECTED):
+        _check_file(path)
+        if path.suffix.lower() == ".json" and is_grouping(described := load_json(_text(path))):
+            groups: Mapping[str, str | None] = described
+            return groups
+        return read_legend(path)
+
+
+def legend_of_json(described: bytes, where: str, title: str) -> Legend:
+    """Make a legend of JSON, as a legend file would hold it.
+
+    Raises:
+        LegendError: if it is of no known form, with `where` as its place.
+    """
+    with legend_errors(where, "stored values and class names"):
+        return _as_legend(_said_in_json(load_json(described.decode("utf-8-sig"))), title)
 
 
 @contextmanager
@@ -109,103 +169,100 @@ def legend_errors(where: Path | str, expected: str) -> Iterator[None]:
         raise LegendError(str(where), found=f"malformed ({error})", expected=expected) from None
 
 
+def _listed(root: Path, names: Sequence[str]) -> list[Path]:
+    """List the files of a folder that have one of some names, in the names' order."""
+    try:
+        there = sorted(os.listdir(root))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        found = f"the folder cannot be read ({error.strerror})"
+        raise LegendError(str(root), found=found, remedy="check its permissions") from error
+    return [root / entry for name in names for entry in there if entry.lower() == name]
+
+
+def _check_file(path: Path) -> None:
+    """Raise LegendError if a path is not a file: a pipe would never end, and a link to nothing says nothing."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        found = "a link to nothing" if path.is_symlink() else "no such file"
+        raise LegendError(str(path), found=f"the file cannot be read ({found})", expected="a legend file") from None
+    except OSError as error:
+        found = f"the file cannot be read ({error.strerror})"
+        raise LegendError(str(path), found=found, expected="a legend file") from error
+    if not stat.S_ISREG(mode):
+        found = "a folder" if stat.S_ISDIR(mode) else "neither a file nor a folder"
+        raise LegendError(str(path), found=f"the file cannot be read ({found})", expected="a legend file")
+
+
+def _read_certain(path: Path) -> tuple[list[Row] | Legend | None, str]:
+    """Read a file that was found by its name; None, and why, if it is not certain that it says what masks store."""
+    try:
+        with legend_errors(path, _EXPECTED):
+            said = _read(path)
+    except LegendError as error:
+        if path.name.lower() in _COUNTED:
+            raise
+        return None, f"is not a legend file ({error.found})"
+    if path.name.lower() in _COUNTED or isinstance(said, Legend) or not said or _is_certain(said):
+        return said, ""
+    return None, "lists bare names, and does not say whether the first is stored as 0 or as 1"
+
+
+def _is_certain(rows: Sequence[Row]) -> bool:
+    first = rows[0]
+    starts_at_0 = first.name.strip("_ ").casefold() in _BACKGROUNDS or means_void(first.name)
+    return first.stored is not None or first.colour is not None or starts_at_0
+
+
+def _read(path: Path) -> list[Row] | Legend:
+    _check_file(path)
+    suffix = path.suffix.lower()
+    if suffix in _NOT_READ:
+        raise LegendError(
+            str(path), found=f"a {suffix} file, which is not read as a legend", expected="text, CSV or JSON"
+        )
+    text = _text(path)
+    if suffix == ".json" or (text.lstrip()[:1] in ("[", "{") and _is_json(text)):
+        return _said_in_json(load_json(text))
+    return rows_of_text(text, is_table=suffix in (".csv", ".tsv"))
+
+
+def _said_in_json(described: Any) -> list[Row] | Legend:
+    return Legend.from_json(described) if is_legend(described) else rows_of_json(described)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        load_json(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 def _text(path: Path) -> str:
     if (size := path.stat().st_size) > MAX_LEGEND_BYTES:
         expected = f"{_EXPECTED}, of at most {MAX_LEGEND_BYTES:,} bytes"
         raise LegendError(str(path), found=f"{size:,} bytes", expected=expected)
+    content = path.read_bytes()
+    if content.startswith(_UTF16) or b"\0" in content:
+        byte = 0 if content.startswith(_UTF16) else content.index(b"\0")
+        found = f"byte {byte} is not UTF-8 text (this looks like UTF-16)"
+        raise LegendError(str(path), found=found, expected=_EXPECTED, remedy="save it as UTF-8")
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         found = f"byte {error.start} is not UTF-8"
         raise LegendError(str(path), found=found, expected=_EXPECTED, remedy="save it as UTF-8") from None
 
 
-def _rows_of_lines(text: str) -> list[_Row]:
-    rows = []
-    for number, line in enumerate((raw.strip() for raw in re.split(r"\r\n|\n|\r", text)), 1):
-        if not line or line[0] == "#":
-            continue
-        if match := _COLOUR_FIRST.fullmatch(line):
-            red, green, blue, name = match.groups()
-            rows.append(_Row(name, (int(red), int(green), int(blue)), None))
-        elif match := _NAME_FIRST.fullmatch(line):
-            name, red, green, blue = match.groups()
-            rows.append(_Row(name, (int(red), int(green), int(blue)), None))
-        elif match := _NAME_ONLY.fullmatch(line):
-            rows.append(_Row(match[1], None, None))
-        else:
-            expected = "'name', 'name:r,g,b::', 'name,r,g,b' or 'r g b name'"
-            raise LegendError("", found=f"line {number}: {line!r} is malformed", expected=expected)
-    return rows
+def _as_legend(said: list[Row] | Legend, title: str) -> Legend:
+    return said if isinstance(said, Legend) else legend_of_rows(said, title)
 
 
-def _rows_of_csv(text: str) -> list[_Row]:
-    lines = [line for line in csv.reader(text.splitlines(), skipinitialspace=True) if line]
-    header = [cell.strip().casefold() for cell in lines[0]] if lines else []
-    names, values = (
-        [column for column, cell in enumerate(header) if cell in words] for words in (_NAME_HEADERS, _VALUE_HEADERS)
-    )
-    channels = next(([header.index(part) for part in words] for words in _COLOUR_HEADERS if {*words} <= {*header}), [])
-    if len(names) != 1 or len(values) > 1:
-        found = f"header {','.join(header)!r} is not understood"
-        raise LegendError("", found=found, expected="'name,r,g,b' or 'Pixel Value, Class'")
-    rows = []
-    for number, line in enumerate(lines[1:], 2):
-        try:
-            colour = as_colours([[int(line[column]) for column in channels]])[0] if channels else None
-            rows.append(_Row(line[names[0]].strip(), colour, int(line[values[0]]) if values else None))
-        except (ValueError, IndexError):
-            found = f"row {number}: {','.join(line)!r} does not fit the header"
-            raise LegendError("", found=found, expected=f"values of {','.join(header)!r}") from None
-    return rows
-
-
-def _rows_of_json(described: Any) -> list[_Row]:
-    try:
-        names = described["label_map"].items()
-        colours = as_colours(described.get("segmentation_colors") or ())
-        rows = [_Row(str(name), None, int(index)) for index, name in names]
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        expected = "label_map and, if wanted, segmentation_colors"
-        raise LegendError("", found=f"malformed ({error!r})", expected=expected) from None
-    if colours and len(colours) != len(rows):
-        raise LegendError("", found=f"{len(colours)} segmentation_colors for {len(rows)} classes", expected="one each")
-    return [row._replace(colour=colour) for row, colour in zip(rows, colours, strict=True)] if colours else rows
-
-
-def _legend(rows: list[_Row], title: str) -> Legend:
-    rows = [row for row in rows if row.name != _UNNUMBERED]
-    _check_rows(rows)
-    stored = [position if row.stored is None else row.stored for position, row in enumerate(rows)]
-    palette = voc_colours(max(stored, default=0) + 1)  # of the masks whose legend names no colours
-    colours = [palette[value] if row.colour is None else row.colour for row, value in zip(rows, stored, strict=True)]
-    void = [n for n, row in enumerate(rows) if row.name.casefold() in VOID_NAMES]
-    classes = [n for n in range(len(rows)) if n not in void]
-    spare = 255 if len(classes) <= 254 else 65535
-    # What VOC's masks use for void is void here, too, unless the file says otherwise.
-    void_colours = [colours[n] for n in void] + [VOID_COLOUR] * (VOID_COLOUR not in colours)
-    void_indices = [stored[n] for n in void] + [spare] * (spare not in stored)
-    return Legend(
-        tuple(rows[n].name for n in classes),
-        tuple(colours[n] for n in classes),
-        tuple(void_colours),
-        tuple(stored[n] for n in classes),
-        tuple(void_indices),
-        title=title,
-    )
-
-
-def _check_rows(rows: Sequence[_Row]) -> None:
-    plain = [row.name for row in rows if row.colour is None]
-    if 0 < len(plain) < len(rows):
-        found = f"class {plain[0]!r} has no colour but others have"
-        raise LegendError("", found=found, remedy="give a colour to every class or to none")
-    seen: dict[int, str] = {}
-    for row in rows:
-        if not row.name.isprintable():
-            raise LegendError("", found=f"class name {row.name!r} holds control characters", expected="plain text")
-        if row.stored is not None and not 0 <= row.stored <= 65535:
-            raise LegendError("", found=f"class {row.name!r} is stored as {row.stored}", expected="0..65535")
-        if row.stored is not None and seen.setdefault(row.stored, row.name) != row.name:
-            found = f"{row.stored} stands for {seen[row.stored]!r} and for {row.name!r}"
-            raise LegendError("", found=found, expected="one class")
+def _agree(one: list[Row] | Legend, other: list[Row] | Legend) -> list[Row] | Legend | None:
+    """Return what two files say together; None if they contradict each other."""
+    if isinstance(one, Legend) or isinstance(other, Legend):
+        return one if _as_legend(one, "").digest == _as_legend(other, "").digest else None
+    return agreed_rows(one, other)

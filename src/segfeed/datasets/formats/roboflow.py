@@ -8,7 +8,15 @@ SPLIT/_classes.csv             header `Pixel Value, Class`
 import os
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, find_files, find_masks, find_root, pair_split, subfolders
+from segfeed.datasets.formats.folders import (
+    PHOTO_SUFFIXES,
+    find_files,
+    find_masks,
+    find_root,
+    has_pictures,
+    pair_split,
+    subfolders,
+)
 from segfeed.datasets.formats.legend_files import read_legend
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import LegendError
@@ -40,7 +48,9 @@ def list_split(root: Path, split: str) -> SplitFiles:
 
 
 def _is_split(folder: Path) -> bool:
-    """Check that _classes.csv names stored values; that of multi-label classification lists file names."""
+    """Check that _classes.csv lies beside pictures and names stored values; for multi-label it lists file names."""
+    if not (folder / _CLASSES).is_file() or not has_pictures(folder):
+        return False
     try:
         with open(folder / _CLASSES, "rb") as file:
             return file.read(64).removeprefix(b"\xef\xbb\xbf").lower().startswith(b"pixel value")

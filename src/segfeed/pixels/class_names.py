@@ -1,0 +1,179 @@
+"""Names of classes, and what a legend may say: names are texts that differ, and some of them mean void.
+
+A name means the same in a list, a file and a mapping: what `means_void` says is void. Only a `Legend` that is made
+field by field keeps such a name as a class.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from operator import index
+from typing import Any
+
+from segfeed.errors import LegendError
+from segfeed.pixels.palette import Colour, as_colours
+
+VOID_NAMES = ("void", "ignore", "ignored", "ignore region", "don't care")
+"""Names that mean "do not count these pixels". "unlabelled" is not one: some tools mean background."""
+
+Value = int | Colour
+"""A stored value: an index, or a colour."""
+
+ClassCode = tuple[int, Colour | None, int | None]
+"""A class id, and the colour and the index that masks store for it; None if masks never store it so."""
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
+_VOID = frozenset(map(_letters, VOID_NAMES))
+
+
+def means_void(name: str) -> bool:
+    """Check whether a name is one of `VOID_NAMES`; case, blanks, hyphens and underscores do not count.
+
+    >>> means_void("Ignore_Region"), means_void("avoid")
+    (True, False)
+    """
+    return _letters(name) in _VOID
+
+
+def describe_void(names: Iterable[str]) -> str:
+    """Write which of some names mean void, as a clause; "" if none does.
+
+    >>> describe_void(["void", "road"])
+    "'void' is void by its name"
+    """
+    void = list(dict.fromkeys(repr(name) for name in names if means_void(name)))
+    return (
+        f"{' and '.join(void)} {'is' if len(void) == 1 else 'are'} void by {'its name' if len(void) == 1 else 'name'}"
+        if void
+        else ""
+    )
+
+
+def as_names(names: Any) -> tuple[str, ...]:
+    """Return class names as a tuple.
+
+    Raises:
+        LegendError: if they are not texts in an order.
+    """
+    expected = "a sequence of class names"
+    if isinstance(names, str | bytes):
+        raise LegendError("names", found=f"one text, {names!r:.60}", expected=expected)
+    if isinstance(names, Mapping):
+        found = f"a mapping, {names!r:.60}"
+        raise LegendError("names", found=found, expected=expected, remedy="for stored values, use Legend.of_values")
+    if isinstance(names, AbstractSet) and not hasattr(names, "mapping"):  # the keys of a dict have an order
+        found = f"a set, {names!r:.60}, which has no order, but the order numbers the classes"
+        raise LegendError("names", found=found, expected=expected, remedy="pass a list")
+    if not isinstance(names, Iterable):
+        raise LegendError("names", found=f"{names!r:.60}", expected=expected)
+    listed = tuple(names)
+    for label, name in enumerate(listed):
+        if not isinstance(name, str):
+            raise LegendError(
+                "names",
+                found=f"class {label} is called {name!r:.60}, which is not a text",
+                expected="a text for each class",
+                remedy="put it in quotes, or pass a mapping from stored values to names, such as "
+                '{0: "background", 255: None} (None is void)',
+            )
+    return tuple(str(name) for name in listed)
+
+
+def as_value(stored: Any) -> Value:
+    """Return a stored value as a plain integer or a tuple of three.
+
+    Raises:
+        LegendError: if it is neither an index nor a colour.
+    """
+    try:
+        if isinstance(stored, Iterable) and not isinstance(stored, bytes):
+            return as_colours([stored])[0]
+        if not isinstance(stored, bool):
+            return index(stored)
+    except (TypeError, ValueError):
+        pass
+    expected = "an index 0..65535, or a colour (red, green, blue)"
+    raise LegendError("legend", found=f"stored value {stored!r:.60}", expected=expected)
+
+
+def find_twins(names: Sequence[str]) -> tuple[str, str] | None:
+    """Find two names that differ in case or surrounding blanks only, or not at all; None if there are none.
+
+    >>> find_twins(["Bone", "bone"])
+    ('Bone', 'bone')
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        folded = name.strip().casefold()
+        if folded in seen:
+            return seen[folded], name
+        seen[folded] = name
+    return None
+
+
+def as_class_code(label: int, colour: Colour | None, stored: int | None) -> ClassCode:
+    """Return a class code of plain integers."""
+    return int(label), None if colour is None else as_colours((colour,))[0], None if stored is None else int(stored)
+
+
+_DIFFER = "classes and void that differ in name, colour and index"
+
+
+def check_legend(
+    where: str,
+    names: Sequence[str],
+    classes: Mapping[str, Sequence[Any]],
+    void: Mapping[str, Sequence[Any]],
+    merged: Sequence[ClassCode],
+) -> None:
+    """Check that the parts of a legend do not contradict each other.
+
+    Args:
+        where: the legend, for the error.
+        names: of the classes.
+        classes: "colours" and "indices" of the classes.
+        void: "colours" and "indices" that mean void.
+        merged: further codes of the classes.
+
+    Raises:
+        LegendError: if they do.
+    """
+
+    def refuse(found: str, expected: str) -> None:
+        raise LegendError(where, found=found, expected=expected)
+
+    if not 1 <= len(names) <= 65534:
+        refuse(f"{len(names)} classes", "1 to 65534")
+    for kind, values in classes.items():
+        if len(values) != len(names):
+            refuse(f"{len(values)} {kind} for {len(names)} classes", "one a class, in the same order")
+    _check_names(where, names)
+    colours = [*classes["colours"], *void["colours"], *(colour for _, colour, _ in merged if colour is not None)]
+    indices = [*classes["indices"], *void["indices"], *(index for _, _, index in merged if index is not None)]
+    for kind, items in (("colour", colours), ("index", indices)):
+        item, times = max(Counter[Any](items).items(), key=lambda counted: counted[1])
+        if times > 1:
+            refuse(f"{kind} {item!r} occurs twice", _DIFFER)
+    limits: tuple[tuple[str, list[int], int], ...] = (
+        ("a colour", [part for colour in colours for part in colour], 255),
+        ("an index", indices, 65535),
+        ("the id of a merged class", [label for label, _, _ in merged], len(names) - 1),
+    )
+    for what, numbers, largest in limits:
+        if not all(0 <= number <= largest for number in numbers):
+            refuse(f"{what} lies outside 0..{largest}", "integers within")
+
+
+def _check_names(where: str, names: Sequence[str]) -> None:
+    empty = next((label for label, name in enumerate(names) if not name.strip()), None)
+    if empty is not None:
+        raise LegendError(where, found=f"class {empty} has an empty name", expected="a name for every class")
+    if twins := find_twins(names):
+        one, other = twins
+        how = "occurs twice" if one == other else f"and name {other!r} differ in case or blanks only"
+        raise LegendError(where, found=f"name {one!r} {how}", expected=_DIFFER, remedy="rename one of them")
