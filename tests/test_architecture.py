@@ -108,8 +108,9 @@ def test_an_init_module_is_a_docstring_and_names_that_it_hands_on(name):
 
 
 def test_formats_do_not_import_each_other():
-    """They share lists, folders, stems and legend files, which know no format."""
-    shared = {f"datasets.formats.{name}" for name in ("lists", "folders", "legend_files", "stems")}
+    """They share lists, folders, stems, legend files and the like, which know no format."""
+    names = ("lists", "folders", "legend_files", "stems", "pair_lists", "partition", "misfits")
+    shared = {f"datasets.formats.{name}" for name in names}
     formats = {name for name in MODULES if name.startswith("datasets.formats.")} - shared
     for name in sorted(formats | shared):
         assert not imports_of(name) & (formats - {name}), name

@@ -11,9 +11,9 @@ import numpy as np
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
-from segfeed.datasets.opening import Dataset, LegendLike, find_root, open_dataset
+from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, find_root, open_dataset
 from segfeed.datasets.source import Source, Task
-from segfeed.datasets.splits import SplitTerm, join, parse_split
+from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_shared_groups
 from segfeed.errors import OptionError, SourceError
 from segfeed.packs.pack import Pack, find_pack, make_pack
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
@@ -53,7 +53,7 @@ class Splits:
         return iter((self.train, self.val))
 
 
-def scan(
+def scan(  # noqa: PLR0913 - every option stands alone
     path_or_name: str | os.PathLike[str],
     split: str = "train",
     *,
@@ -61,6 +61,9 @@ def scan(
     legend: LegendLike | None = None,
     unknown: str = "error",
     format: str | None = None,  # noqa: A002 - the field's word
+    description: DescriptionLike | None = None,
+    photos: Patterns | None = None,
+    masks: Patterns | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> Source:
     """Recognise a dataset on disk and list the samples of one of its splits.
@@ -72,10 +75,15 @@ def scan(
             see `segfeed.datasets.splits`.
         task: "semantic" for class ids, "instance" for object ids.
         legend: a Legend, class names, or the path of a legend file (text, JSON, or a palette PNG); the format's own if
-            None. Or a mapping that groups the format's own classes, such as {"cat": "animal", "dog": "animal",
-            "*": None}; None means void.
+            None. Or a mapping of what masks store, such as {0: "background", 255: "road"} or {"#804080": "road"}. Or a
+            mapping that groups the format's own classes, such as {"cat": "animal", "dog": "animal", "*": None}; None
+            means void.
         unknown: what a colour outside the legend becomes: "error", "void" or a class name.
         format: the format's name, if it shall not be recognised.
+        description: the path of a description (docs/formats.md), if none lies in the dataset as `segfeed.toml`.
+        photos: where photos lie, for a dataset without a description: a pattern such as "img/{split}/{key}.jpg", or a
+            list of alternatives.
+        masks: the same of masks; without them, photos are to be predicted.
         cache_dir: where the embedded dataset is made; the user's cache folder if None.
 
     Raises:
@@ -85,7 +93,17 @@ def scan(
     >>> len(scan("sample", "val"))
     40
     """
-    dataset = open_dataset(path_or_name, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
+    dataset = open_dataset(
+        path_or_name,
+        task=task,
+        legend=legend,
+        unknown=unknown,
+        format=format,
+        description=description,
+        photos=photos,
+        masks=masks,
+        cache_dir=cache_dir,
+    )
     return _scan(dataset, split)
 
 
@@ -107,6 +125,9 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     legend: LegendLike | None = None,
     unknown: str = "error",
     format: str | None = None,  # noqa: A002 - the field's word
+    description: DescriptionLike | None = None,
+    photos: Patterns | None = None,
+    masks: Patterns | None = None,
     flip: bool = False,
     small: Small = "pad",
     seed: int = 0,
@@ -132,6 +153,9 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         legend: as in `scan`.
         unknown: as in `scan`.
         format: as in `scan`: the name of the dataset's format, not what a batch looks like.
+        description: as in `scan`.
+        photos: as in `scan`.
+        masks: as in `scan`.
         flip: mirror half of the train crops.
         small: train images smaller than the crop: "pad", "drop" or "error".
         seed: 0 .. 2**63 - 1.
@@ -179,7 +203,17 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
             remedy=f"say what a batch looks like by the fields of BatchFormat: {_names_of_fields()}",
         )
     root = find_root(data, cache_dir=cache_dir, download=download)
-    dataset = open_dataset(root, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
+    dataset = open_dataset(
+        root,
+        task=task,
+        legend=legend,
+        unknown=unknown,
+        format=format,
+        description=description,
+        photos=photos,
+        masks=masks,
+        cache_dir=cache_dir,
+    )
     train, val = _read_splits(dataset, splits)
     # Both loaders are made before anything is packed: a wrong option is refused first.
     loaders = (
@@ -296,4 +330,5 @@ def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> lis
                 expected="none, since a score on seen photos means nothing",
                 remedy="take them off one list",
             )
+        refuse_shared_groups(train, val)
     return [train, val]

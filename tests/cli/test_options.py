@@ -30,7 +30,7 @@ def test_each_field_becomes_an_option_and_the_command_gets_the_whole():
 
     command = as_command(show)
     parameters = inspect.signature(command).parameters
-    fields = ["data", "format", "cache_dir", "task", "legend", "unknown"]
+    fields = ["data", "format", "description", "photos", "masks", "cache_dir", "task", "legend", "unknown"]
     assert list(parameters) == list(command.__annotations__) == ["first", *fields, "split", "as_json"]
     assert parameters["data"].default is parameters["first"].default is inspect.Parameter.empty
     assert parameters["task"].default == "semantic"
@@ -47,7 +47,7 @@ def test_a_dataset_can_be_left_out_only_if_the_command_allows_it():
 
 def test_options_scan_one_split_or_several(voc_folder):
     source = SourceOptions(str(voc_folder), task="instance")
-    assert set(source.words) == {"format", "cache_dir", "task", "legend", "unknown"}
+    assert set(source.words) == {"format", "description", "photos", "masks", "cache_dir", "task", "legend", "unknown"}
     assert (len(source.scan("train")), source.scan("val").task) == (5, "instance")
     assert [one.split for one in source.scan_all("val,train")] == ["val", "train"]
 

@@ -32,7 +32,7 @@ from segfeed.pixels.palette import VOID_COLOUR, Colour
 
 def scan(dataset: DatasetOptions, as_json: AsJson = False) -> None:
     """Print what a dataset is and by what it was recognised: format, splits, photo sizes, classes, missing files."""
-    found = describe(dataset.data, format=dataset.format, cache_dir=dataset.cache_dir)
+    found = describe(dataset.data, **dataset.words)
     if as_json:
         print_json(found.to_json())
         return

@@ -17,9 +17,7 @@ well-known ones. Both are read strictly: an unknown key, a wrong type or a contr
 docs/formats.md has every key.
 """
 
-import difflib
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +48,13 @@ _TOP = {
     "classes": _TABLE,
     "recognise": _TABLE,
 }
-_SPLITS = {"folders": _TABLE, "lists": "a text or a table", "hash": _TABLE, "group": "a text or a table"}
+_SPLITS = {
+    "folders": _TABLE,
+    "lists": "a text or a table",
+    "hash": _TABLE,
+    "group": "a text or a table",
+    "stratify": "true or false",
+}
 
 
 @dataclass(frozen=True)
@@ -96,12 +100,14 @@ class SplitRule:
         lists: split -> list file below the root; a single entry "" -> pattern with {split} finds them by name.
         shares: split -> percent of the groups, by hash; empty if folders or lists say it.
         group: what keeps samples together in splits by hash and in folds; None: each sample by itself.
+        stratify: whether splits by hash are balanced by the values that masks store; reads every mask once.
     """
 
     folders: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, str] = field(default_factory=dict)
     shares: Mapping[str, int] = field(default_factory=dict)
     group: GroupRule | None = None
+    stratify: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,9 +167,9 @@ def read_description(path: Path) -> Description:
 
 
 def parse_description(text: str, where: str) -> Description:
-    """Read the text of a description, as `read_description` does.
+    r"""Read the text of a description, as `read_description` does.
 
-    >>> parse_description('photos = "a/{key}.jpg"\\nmasks = "b/{key}.png"', "segfeed.toml").masks[0].text
+    >>> parse_description('photos = "a/{key}.jpg"\nmasks = "b/{key}.png"', "segfeed.toml").masks[0].text
     'b/{key}.png'
     """
     return _Reader(text, where).read()
@@ -173,6 +179,8 @@ class _Reader:
     """Reads one description; every error knows the line of the key that it is about."""
 
     def __init__(self, text: str, where: str) -> None:
+        import tomllib  # noqa: PLC0415 - most datasets have no description, and `import segfeed` shall stay light
+
         self.text, self.where = text, where
         try:
             self.said = tomllib.loads(text)
@@ -192,6 +200,8 @@ class _Reader:
         if "legend" in self.said and "classes" in self.said:
             raise self._wrong(("legend",), "both legend and [classes] say what stored values mean", "one of them")
         classes, void = self._classes(self.said.get("classes", {}))
+        if "classes" in self.said and not classes:
+            raise self._wrong(("classes",), "[classes] names no class", 'a line such as 0 = "background"')
         needs = recognise.get("needs", [])
         return Description(
             self.where,
@@ -208,7 +218,9 @@ class _Reader:
     def _check_keys(self, table: Mapping[str, Any], known: Mapping[str, str], above: tuple[str, ...]) -> None:
         for key, value in table.items():
             if key not in known:
-                near = difflib.get_close_matches(key, known, 1)
+                from difflib import get_close_matches  # noqa: PLC0415 - needed for an error only
+
+                near = get_close_matches(key, known, 1)
                 raise self._wrong(
                     (*above, key),
                     f"the key {key!r} has no meaning" + (f" in [{above[-1]}]" if above else ""),
@@ -248,7 +260,12 @@ class _Reader:
                     raise self._wrong(("splits", way), f"{split} = {value!r:.60}", wanted)
         if shares and (sum(shares.values()) != 100 or min(shares.values()) < 1):
             raise self._wrong(("splits", "hash"), f"shares of {sum(shares.values())} percent in all", "100 percent")
-        return SplitRule(splits.get("folders", {}), lists, shares, self._group(splits.get("group")))
+        if splits.get("stratify") and not shares:
+            raise self._wrong(
+                ("splits", "stratify"), "stratify without hash", "hash = { train = 80, val = 20 } or alike"
+            )
+        group = self._group(splits.get("group"))
+        return SplitRule(splits.get("folders", {}), lists, shares, group, splits.get("stratify", False))
 
     def _group(self, said: Any) -> GroupRule | None:
         if said is None:
@@ -261,7 +278,8 @@ class _Reader:
         raise self._wrong(
             ("splits", "group"),
             f"group = {said!r:.60}",
-            "'{key:before _}', '{key:after last -}', '{folder}' or { file = \"...csv\", key = \"...\", column = \"...\" }",
+            "'{key:before _}', '{key:after last -}', '{folder}' or "
+            '{ file = "...csv", key = "...", column = "..." }',
         )
 
     def _classes(self, said: Mapping[str, Any]) -> tuple[dict[Value, str], tuple[Value, ...]]:
@@ -282,7 +300,9 @@ class _Reader:
             raise self._wrong(("classes", "void"), f"void = {listed!r:.60}", "a list of stored values")
         void = tuple(self._value(value, ("classes", "void")) for value in listed)
         if both := [value for value in void if value in classes]:
-            raise self._wrong(("classes", "void"), f"{_show(both[0])} is void and {classes[both[0]]!r}", "one of them")
+            raise self._wrong(
+                ("classes", "void"), f"{show_value(both[0])} is void and {classes[both[0]]!r}", "one of them"
+            )
         return classes, void
 
     def _value(self, said: Any, keys: tuple[str, ...]) -> Value:
@@ -321,6 +341,8 @@ class _Reader:
 def _fits(value: Any, wanted: str) -> bool:
     if wanted == _TABLE:
         return isinstance(value, dict)
+    if wanted == "true or false":
+        return isinstance(value, bool)
     if wanted.endswith("table") and isinstance(value, dict):
         return True
     return _is_text(value) or (
@@ -332,64 +354,10 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _show(value: Value) -> str:
-    return str(value) if isinstance(value, int) else f"#{value[0]:02x}{value[1]:02x}{value[2]:02x}"
+def show_value(value: Value) -> str:
+    """Return a stored value as a description spells it.
 
-
-def write_description(description: Description) -> str:
-    """Write a description as TOML that a person edits; `parse_description` reads it back as the same description.
-
-    >>> text = write_description(Description("", parse_patterns("a/{key}.jpg"), (), classes={0: "sky"}, void=(255,)))
-    >>> parse_description(text, "").classes
-    {0: 'sky'}
+    >>> show_value(7), show_value((128, 64, 128))
+    ('7', '#804080')
     """
-    lines = [f"# What this dataset is; segfeed reads this file ({FILE_NAME}) instead of guessing. See docs/formats.md."]
-    lines += [
-        f"{name} = {_quote(value)}" for name in ("title", "source", "note") if (value := getattr(description, name))
-    ]
-    for name in ("photos", "masks", "objects"):
-        texts = [pattern.text for pattern in getattr(description, name)]
-        if texts:
-            lines.append(f"{name} = {_quote(texts[0]) if len(texts) == 1 else _list(map(_quote, texts))}")
-    if description.legend:
-        lines.append(f"legend = {_quote(description.legend)}")
-    lines += _write_splits(description.splits)
-    if description.classes or description.void:
-        lines += ["", "[classes]"]
-        lines += [f"{_key(_show(value))} = {_quote(name)}" for value, name in description.classes.items()]
-        shown = [str(value) if isinstance(value, int) else _quote(_show(value)) for value in description.void]
-        lines.append(f"void = {_list(shown)}")
-    return "\n".join(lines) + "\n"
-
-
-def _write_splits(rule: SplitRule) -> list[str]:
-    lines = []
-    for name, table in (("folders", rule.folders), ("hash", rule.shares), ("lists", rule.lists)):
-        if name == "lists" and set(table) == {""}:
-            lines.append(f"lists = {_quote(str(table['']))}")
-        elif table:
-            pairs = (f"{_key(split)} = {_quote(v) if isinstance(v, str) else v}" for split, v in table.items())
-            lines.append(f"{name} = {{ {', '.join(pairs)} }}")
-    if (group := rule.group) is not None:
-        if group.file:
-            said = (
-                f"{{ file = {_quote(group.file)}, key = {_quote(group.key_column)}, column = {_quote(group.column)} }}"
-            )
-        else:
-            how = f"{'after' if group.after else 'before'}{' last' if group.last else ''}"
-            said = _quote("{folder}" if group.folder else f"{{key:{how} {group.before}}}")
-        lines.append(f"group = {said}")
-    return ["", "[splits]", *lines] if lines else []
-
-
-def _key(text: str) -> str:
-    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else _quote(text)
-
-
-def _quote(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in escaped) + '"'
-
-
-def _list(items: Any) -> str:
-    return f"[{', '.join(items)}]"
+    return str(value) if isinstance(value, int) else f"#{value[0]:02x}{value[1]:02x}{value[2]:02x}"

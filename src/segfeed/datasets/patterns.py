@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -80,20 +81,29 @@ class Pattern:
         until = next(n for n, part in enumerate(parts) if "{key}" in part)
         return tuple(re.compile(_regex("/".join(parts[: n + 1]))) for n in range(until))
 
-    def find(self, root: Path) -> Iterator[Match]:
+    @cached_property
+    def fixed(self) -> int:
+        """How many characters are fixed: of two patterns that fit a file, the one with more means it."""
+        return sum(len(plain) for _, _, plain in _TOKEN.findall(self.text))
+
+    def find(self, root: Path, *, most: int | None = None) -> Iterator[Match]:
         """List the files that fit, by name, folder by folder.
 
+        Args:
+            root: the dataset's folder.
+            most: files that are compared; all if None.
+
         Raises:
-            SourceError: if a folder cannot be read, or folders lie in one another without end.
+            SourceError: if a folder cannot be read.
         """
-        for path in self._walk(root, self.folder, ()):
+        for path in islice(self._walk(root, self.folder, ()), most):
             if match := self.regex.fullmatch(path):
                 named = match.groupdict()
                 yield Match(named.get("split") or "", named["key"], path)
 
-    def is_there(self, root: Path) -> bool:
-        """Tell whether any file fits; few folders are looked at if none does."""
-        return os.path.isdir(root / self.folder) and any(True for _ in self.find(root))
+    def is_there(self, root: Path, *, most: int | None = None) -> bool:
+        """Check whether any file fits; `most` as in `find`."""
+        return os.path.isdir(root / self.folder) and any(True for _ in self.find(root, most=most))
 
     def _walk(self, root: Path, folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
         depth = folder.count("/") + 1 if folder else 0

@@ -1,7 +1,7 @@
 """Sources: one split of a dataset as it lies on disk, and how the files of a sample become a pair."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -73,6 +73,7 @@ class SplitFiles:
             passes no legend, and not for object masks.
         why: what else to know about the choice of files, as a clause.
         expected_legend: where the dataset could say what its masks mean, for the error if it does not.
+        groups: key -> what must stay together in folds, such as the frames of a video; empty if nothing must.
     """
 
     samples: tuple[Sample, ...]
@@ -80,6 +81,7 @@ class SplitFiles:
     legend: Callable[[], Legend | None] = lambda: None
     why: str = ""
     expected_legend: str = ""
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,7 @@ class Source:
         why: what the format was recognised by.
         missing: listed samples that lack a file; `segfeed.scan` refuses a source that has any, `segfeed.check` lists
             them.
+        groups: as in `SplitFiles`.
     """
 
     root: Path
@@ -108,6 +111,7 @@ class Source:
     unknown: str = "error"
     why: str = field(default="", compare=False)
     missing: tuple[Missing, ...] = ()
+    groups: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.samples)
