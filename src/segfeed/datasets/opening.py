@@ -225,7 +225,7 @@ def _read_description_like(
         except SegfeedError as error:
             found = f"{error.where}: {error.found}"
             raise OptionError(word, found=found, expected=error.expected, remedy=error.remedy) from error
-    return Description("photos=, masks=", parsed["photos"], parsed["masks"], parsed["masks"])
+    return Description("photos and masks", parsed["photos"], parsed["masks"], parsed["masks"])
 
 
 def find_root(

@@ -24,7 +24,7 @@ from segfeed.datasets.formats.folders import (
 )
 from segfeed.datasets.formats.legend_files import LEGEND_FILES, find_legend, read_legend
 from segfeed.datasets.formats.lists import AUTOMATIC, FORBIDDEN, split_by_hash
-from segfeed.datasets.formats.misfits import explain_misfit
+from segfeed.datasets.formats.misfits import explain_misfit, explain_unpaired
 from segfeed.datasets.formats.pair_lists import list_files, read_pairs
 from segfeed.datasets.formats.partition import balance, find_groups, share_out
 from segfeed.datasets.patterns import Match, Pattern
@@ -64,7 +64,7 @@ class DescribedFormat:
         """Return what is recognised in a folder that fits."""
         said = self.description
         masks = f" and masks in {said.masks[0].text}" if said.masks else ""
-        says = f"{said.where} says: " if self.is_own else ""
+        says = f"{said.where} says: " if said.where.endswith(".toml") and self.is_own else ""
         return Recognised(root, f"{says}photos in {said.photos[0].text}{masks}")
 
     def fits(self, root: Path) -> bool:
@@ -194,13 +194,7 @@ class DescribedFormat:
         for key in ids:
             _check_key(key, root)
         if photos and masks and not photos.keys() & masks.keys() and not said.splits.lists:
-            raise SourceError(
-                said.where,
-                found=f"no photo and mask of split {split!r} share a key: {next(iter(photos))!r} of "
-                f"{len(photos):,} photos, {next(iter(masks))!r} of {len(masks):,} masks",
-                expected="equal keys",
-                remedy="correct the patterns, such as masks = 'masks/{key}_mask.png'",
-            )
+            raise explain_unpaired(said.where, said.masks[0], split, photos, masks)
 
     def _ids_by_hash(self, root: Path, split: str, every: Sequence[str]) -> list[str]:
         rule = self.description.splits

@@ -13,6 +13,7 @@ from segfeed.datasets.patterns import Pattern
 from segfeed.errors import SourceError
 
 _MOST = 5_000  # files that are looked at
+_COMPARED = 50  # names that are compared with all keys
 _NAMES = 8  # that a message shows
 
 
@@ -21,7 +22,7 @@ class Pictures(NamedTuple):
 
     Attributes:
         paths: below the root, in the order of their names.
-        deepest: how many folders below the root was looked.
+        deepest: how many folders below that one was looked.
         is_all: whether there are no more.
     """
 
@@ -38,60 +39,109 @@ def explain_misfit(root: Path, description: Description, suffixes: Sequence[str]
         description: fits nothing there.
         suffixes: of pictures, in lower case.
     """
+    photos = [match for pattern in description.photos for match in islice(pattern.find(root), _MOST)]
     for kind, patterns in (("photos", description.photos), ("masks", description.masks)):
         if patterns and not any(pattern.is_there(root) for pattern in patterns):
-            return _explain(root, description.where, kind, patterns[0], suffixes)
+            keys = {match.key for match in photos} if kind == "masks" else None
+            return _explain(root, description.where, (kind, patterns[0]), suffixes, keys)
     lacking = [place for place in description.needs if not os.path.exists(root / place)]
     return SourceError(str(root), found=f"no {', '.join(lacking)}", expected=f"what {description.where} describes")
 
 
-def _explain(root: Path, where: str, kind: str, pattern: Pattern, suffixes: Sequence[str]) -> SourceError:
+def explain_unpaired(
+    where: str, pattern: Pattern, split: str, photos: Iterable[str], masks: Iterable[str]
+) -> SourceError:
+    """Make the error of photos and masks of which no two share a key.
+
+    Args:
+        where: the description.
+        pattern: of the masks.
+        split: its name.
+        photos: their keys.
+        masks: their keys.
+    """
+    some, others = sorted(photos), sorted(masks)
+    fitting = _around(others, set(some))
+    text = pattern.text.replace("{key}", f"{fitting[0]}{{key}}{fitting[1]}") if fitting else ""
+    return SourceError(
+        where,
+        found=f"no photo and mask of split {split!r} share a key: {some[0]!r} is the first of {len(some):,} photos, "
+        f"{others[0]!r} of {len(others):,} masks",
+        expected="equal keys",
+        remedy=f"write masks = {text!r}, which pairs {fitting[2]:,}" if fitting else "correct the patterns",
+    )
+
+
+def _explain(
+    root: Path, where: str, asked: tuple[str, Pattern], suffixes: Sequence[str], keys: set[str] | None
+) -> SourceError:
+    kind, pattern = asked
     folder = pattern.folder
     if not os.path.isdir(root / folder):
         names = _subfolders(root)
-        lies = f"{root} has no folder {folder}" + (f"; it has {_some(names)}" if names else " and no other")
+        lies = f"{root} has no folder {folder}" + (f"; it has {_some(names)}" if names else ", nor any other")
         found = _pictures(root, "", suffixes)
         near = _nearest_folder(folder, found.paths)
     else:
         found, near = _pictures(root, folder, suffixes), folder
+        lies = f"{root / folder} holds {_count(found)}"
         if found.paths:
-            lies = f"{root / folder} holds {_count(found)}, such as {PurePosixPath(found.paths[0]).relative_to(folder)}"
+            lies += f", such as {found.paths[0].removeprefix(f'{folder}/')}"
         else:
-            lies = f"{root / folder} holds no picture, {_deep(found)}"
             found = _pictures(root, "", suffixes)
             near = _nearest_folder(folder, found.paths)
     here = [path for path in found.paths if path.startswith(f"{near}/" if near else "")]
-    fitting = suggest_pattern(here, near, has_split=pattern.has_split)
+    fitting = suggest_pattern(here, near, has_split=pattern.has_split, keys=keys)
     return SourceError(
         where,
         found=f"{kind} = {pattern.text!r} fits no file: {lies}",
         expected=f"{kind} where it says",
-        remedy=f"did you mean {fitting[0]!r}, which fits {fitting[1]:,} of these pictures?"
-        if fitting
-        else "correct it",
+        remedy=f"write {kind} = {fitting[0]!r}, which fits {fitting[1]:,} pictures" if fitting else "correct it",
     )
 
 
-def suggest_pattern(paths: Sequence[str], folder: str, *, has_split: bool) -> tuple[str, int] | None:
+def suggest_pattern(
+    paths: Sequence[str], folder: str, *, has_split: bool, keys: set[str] | None = None
+) -> tuple[str, int] | None:
     """Find a pattern that fits most of some pictures, and how many it fits.
 
-    >>> suggest_pattern(["gt/1_L.png", "gt/2_L.png"], "gt", has_split=False)
+    Args:
+        paths: of pictures below a root.
+        folder: that all of them lie in.
+        has_split: whether folders in it are splits.
+        keys: of the photos, if the pictures are masks, whose names may hold more.
+
+    >>> suggest_pattern(["gt/1_L.png", "gt/2_L.png"], "gt", has_split=False, keys={"1", "2"})
     ('gt/{key}_L.png', 2)
     """
     if not paths:
         return None
     (suffix, _), *_ = Counter(PurePosixPath(path).suffix for path in paths).most_common(1)
-    same = [path for path in paths if path.endswith(suffix)]
-    stems = [PurePosixPath(path).stem for path in same]
-    ending = os.path.commonprefix([stem[::-1] for stem in stems])[::-1] if len(stems) > 1 else ""  # noqa: RUF071 - of texts
-    # Only a part that begins with a mark belongs to all names by intent: "_L", not the 0 of 10, 20, 30.
-    ending = ending[next((n for n, char in enumerate(ending) if not char.isalnum()), len(ending)) :]
-    if any(stem == ending for stem in stems):
-        ending = ""
-    inner = [path.removeprefix(f"{folder}/" if folder else "").count("/") for path in same]
-    middle = "{split}/" if has_split and min(inner) > 0 else ""
-    pattern = Pattern(f"{folder}/{middle}{{key}}{ending}{suffix}".removeprefix("/"))
+    inner = [path.removeprefix(f"{folder}/" if folder else "") for path in paths if path.endswith(suffix)]
+    middle = "{split}/" if has_split and all("/" in path for path in inner) else ""
+    names = [(path.partition("/")[2] if middle else path).removesuffix(suffix) for path in inner]
+    before, after, _ = (_around(names, keys) if keys else None) or ("", "", 0)
+    pattern = Pattern(f"{folder}/{middle}{before}{{key}}{after}{suffix}".removeprefix("/"))
     return pattern.text, sum(pattern.regex.fullmatch(path) is not None for path in paths)
+
+
+def _around(names: Sequence[str], keys: set[str]) -> tuple[str, str, int] | None:
+    """Find what names hold before and after the keys, and how many pairs that makes; None if they hold no key.
+
+    >>> _around(["gt_1_L", "gt_2_L"], {"1", "2"})
+    ('gt_', '_L', 2)
+    """
+    found = Counter[tuple[str, str]]()
+    for name in names[:_COMPARED]:
+        spans = ((start, end) for start in range(len(name)) for end in range(start + 1, len(name) + 1))
+        held = [(end - start, start, end) for start, end in spans if name[start:end] in keys]
+        if held:
+            _, start, end = max(held)
+            found[name[:start], name[end:]] += 1
+    if not found:
+        return None
+    (before, after), _ = found.most_common(1)[0]
+    return before, after, sum(f"{before}{key}{after}" in set(names) for key in keys)
 
 
 def _nearest_folder(wanted: str, paths: Iterable[str]) -> str:
@@ -117,12 +167,9 @@ def _pictures(root: Path, folder: str, suffixes: Sequence[str]) -> Pictures:
 def _count(found: Pictures) -> str:
     kinds = Counter(PurePosixPath(path).suffix.lower() for path in found.paths)
     shown = ", ".join(f"{count:,} {suffix}" for suffix, count in kinds.most_common(4))
-    return f"{len(found.paths):,}{'' if found.is_all else ' or more'} pictures ({shown}; {_deep(found)})"
-
-
-def _deep(found: Pictures) -> str:
-    folders = f"{found.deepest} folder{'' if found.deepest == 1 else 's'} deep was looked"
-    return folders if found.is_all else f"{folders}, at the first {_MOST:,} files"
+    below = f"looked {found.deepest} folder{'' if found.deepest == 1 else 's'} deep" if found.deepest else "no folders"
+    rest = "" if found.is_all else f", at the first {_MOST:,} files"
+    return f"{len(found.paths):,} pictures ({f'{shown}; ' if shown else ''}{below}{rest})"
 
 
 def _subfolders(root: Path) -> list[str]:
