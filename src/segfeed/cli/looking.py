@@ -143,7 +143,7 @@ def show(
     from segfeed.pictures.figures.sheets import show as show_samples  # noqa: PLC0415 - matplotlib: half a second
 
     samples = source.scan(split)
-    path = to or Path(f"{samples.name}-{split}.png")
+    path = to or Path(f"{samples.name}-{split.replace('/', '-')}.png")
     refuse_to_overwrite(path, "to", force=force)
     show_samples(samples, count=count, path=path)
     if as_json:

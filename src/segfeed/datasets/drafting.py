@@ -63,10 +63,14 @@ def draft_description(dataset: Dataset) -> str:
     "#000000" = "background"
     ...
     """
-    listed = {split: dataset.list_split(split) for split in dataset.split_names}
-    if not listed:
-        raise SourceError(
-            str(dataset.root), found="no split", expected="one that can be listed", remedy="check the path"
+    listed, errors = _list(dataset)
+    if not any(files.samples for files in listed.values()):
+        raise (
+            errors[0]
+            if errors
+            else SourceError(
+                str(dataset.root), found="no sample in any split", expected="photos and masks", remedy="check the path"
+            )
         )
     own = getattr(dataset.module, "description", None)
     if isinstance(own, Description):
@@ -88,16 +92,31 @@ def draft_description(dataset: Dataset) -> str:
     return text
 
 
+def _list(dataset: Dataset) -> tuple[dict[str, SplitFiles], list[SegfeedError]]:
+    """List the splits that can be listed, and why others cannot, such as one of few samples by hash."""
+    listed: dict[str, SplitFiles] = {}
+    errors: list[SegfeedError] = []
+    for split in dataset.split_names:
+        try:
+            listed[split] = dataset.list_split(split)
+        except SegfeedError as error:
+            errors.append(error)
+    return listed, errors
+
+
 def _draft_files(dataset: Dataset, listed: Mapping[str, SplitFiles]) -> tuple[Description, list[str]]:
     """Find patterns and splits that give the same files, and remarks about what differs."""
-    root = dataset.root
     photos, folders, remarks = _patterns(dataset, [(split, sample.key, sample.photo) for split, sample in _all(listed)])
     masks, others, _ = _patterns(dataset, [(split, sample.key, sample.mask) for split, sample in _all(listed)])
     draft = Description("the draft", photos, masks)
-    for rule in _split_rules(root, list(listed), folders | others, [*photos, *masks]):
+    fitting: list[tuple[Description, list[str]]] = []
+    for rule in _split_rules(dataset, folders | others, [*photos, *masks]):
         found = replace(draft, splits=rule)
-        if (order := _compare(found, root, listed)) is not None:
-            return _with_objects(found, dataset, listed), [*remarks, *order]
+        if (differs := _compare(found, dataset, listed)) is not None:
+            fitting.append((found, differs))
+    if fitting:
+        found, differs = min(fitting, key=lambda one: len(one[1]))  # the first of those that differ least
+        return _with_objects(found, dataset, listed), [*remarks, *differs]
     patterns = " and ".join(pattern.text for pattern in (*photos[:1], *masks[:1]))
     raise _unsaid(
         dataset, f"{patterns} do not give the splits {', '.join(listed)} with the same files, whatever list or hash"
@@ -140,6 +159,10 @@ def _patterns(
 def _folder(by_split: Mapping[str, set[str]], splits: Sequence[str]) -> tuple[str, dict[str, str]]:
     """Return one folder of a pattern: fixed, {split} or *; and what {split} is on disk."""
     names = set().union(*by_split.values())
+    # "train" and "trainannot": the split is a part of the folder's name.
+    inside = {folder.replace(split, "{split}", 1) for split, folders in by_split.items() for folder in folders}
+    if len(inside) == 1 and "{split}" in next(iter(inside)):
+        return next(iter(inside)), {}
     one_each = all(len(folders) == 1 for folders in by_split.values())
     if one_each and len(names) == len(by_split) and (len(names) > 1 or names == set(splits)):
         return "{split}", {split: next(iter(folders)) for split, folders in by_split.items()}
@@ -165,21 +188,21 @@ def _place(dataset: Dataset, split: str, key: str, blob: Blob) -> _Place:
     return _Place(split, tuple(folders.split("/")) if folders else (), f"{before}{{key}}{after}", is_own_key=False)
 
 
-def _split_rules(
-    root: Path, splits: Sequence[str], called: Mapping[str, str], patterns: Iterable[Pattern]
-) -> Iterator[SplitRule]:
+def _split_rules(dataset: Dataset, called: Mapping[str, str], patterns: Iterable[Pattern]) -> Iterator[SplitRule]:
     """Propose how samples come to their splits."""
+    splits = dataset.split_names
     if any(pattern.has_split for pattern in patterns):
         yield SplitRule(folders={split: folder for split, folder in called.items() if split != folder})
     elif {*AUTOMATIC} <= {*splits}:
         yield SplitRule()
     found: dict[str, dict[str, str]] = {}
-    for folder, names in _walk(root):
+    for folder, names in _walk(dataset.root):
         for name in names:
             path = PurePosixPath(folder, name)
             if path.stem in splits and path.suffix in (".txt", ".lst", ".csv"):
                 found.setdefault(f"{folder}/{{split}}{path.suffix}".removeprefix("./"), {})[path.stem] = str(path)
-    for text, lists in found.items():
+    # Some tools write equal lists for several tasks.
+    for text, lists in sorted(found.items(), key=lambda one: ("segmentation" not in one[0].lower(), one[0])):
         if {*lists} == {*splits}:
             yield SplitRule(lists={"": text.removeprefix("/")})
             yield SplitRule(lists=lists)
@@ -196,17 +219,18 @@ def _walk(root: Path) -> Iterator[tuple[str, list[str]]]:
         yield ("" if below == Path() else below.as_posix()), kept
 
 
-def _compare(draft: Description, root: Path, listed: Mapping[str, SplitFiles]) -> list[str] | None:
+def _compare(draft: Description, dataset: Dataset, listed: Mapping[str, SplitFiles]) -> list[str] | None:
     """Read a draft back: remarks about what differs without harm; None if splits or files differ."""
     described = DescribedFormat(draft, is_own=True)
     remarks: list[str] = []
+    root = dataset.root
     try:
         names = described.split_names(root)
         left_out = [split for split in listed if split not in names]
         # A list of everything beside splits by hash, as tools write default.txt, is what "all" is.
         if left_out and not all(_files(listed[split]) == _files(listed.get("all")) for split in left_out):
             return None
-        if {*names} - {*listed}:
+        if {*names} - {*dataset.split_names}:
             return None
         for split in (split for split in listed if split in names):
             found = described.list_split(root, split)
@@ -234,7 +258,7 @@ def _with_objects(draft: Description, dataset: Dataset, listed: Mapping[str, Spl
             return draft
         found = replace(draft, objects=patterns)
         # Read back as masks are: the same comparison.
-        return draft if _compare(replace(found, masks=patterns), dataset.root, objects) is None else found
+        return draft if _compare(replace(found, masks=patterns), dataset, objects) is None else found
     except SegfeedError:
         return draft
 
@@ -254,7 +278,7 @@ def _draft_classes(
     try:
         legend = cast(Legend, dataset.read_legend(files)) if files else None
     except (LegendError, MaskError) as error:
-        return {}, (), [f"Nothing says what stored values mean: {error.found}.", *_blank_classes(stored)]
+        return {}, (), [f"{error.found[:1].upper()}{error.found[1:]}.", *_blank_classes(stored)]
     if legend is None:
         return {}, (), ["There are no masks: the photos are to be predicted."]
     for kinds in _kinds(legend, stored):

@@ -137,6 +137,8 @@ def _write_voc(folder: Path, split: str, legend: Legend, rows: Iterator[_Row]) -
     for row in rows:
         keys.append(row.key)
         photo = photos / f"{row.key}{row.suffix}"
+        for path in (photo, masks / row.key):
+            path.parent.mkdir(parents=True, exist_ok=True)  # keys may span folders
         if not photo.exists():  # two splits may share a sample
             write_whole(photo, row.photo)
         if row.mask is not None and not (mask := masks / f"{row.key}.png").exists():
@@ -146,12 +148,30 @@ def _write_voc(folder: Path, split: str, legend: Legend, rows: Iterator[_Row]) -
         write_whole(labelmap, _labelmap(legend).encode())
 
 
+def _refuse_astray(sources: Sequence[Source]) -> None:
+    """Refuse keys that would lead out of the folder in which they become the names of files.
+
+    Raises:
+        OptionError: if there is one.
+    """
+    for source in sources:
+        for key in source.keys:
+            if any(part in ("", ".", "..") or set(part) & {"\0", "\\"} for part in key.split("/")):
+                raise OptionError(
+                    "sources",
+                    found=f"key {key!r} of split {source.split!r} is not the name of a file",
+                    expected="names without '..', joined by slashes",
+                    remedy="rename the sample, or export to parquet",
+                )
+
+
 def _labelmap(legend: Legend) -> str:
     classes = zip(legend.names, legend.colours, strict=True)
     return "# label:color_rgb:parts:actions\n" + "".join(f"{name}:{r},{g},{b}::\n" for name, (r, g, b) in classes)
 
 
 def _refuse_voc(legend: Legend, sources: Sequence[Source]) -> None:
+    _refuse_astray(sources)
     for name in legend.names:
         if ":" in name or name.startswith("#") or name != name.strip() or not name.isprintable():
             found = f"labelmap.txt cannot hold the name {name!r}"
@@ -204,6 +224,7 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def _refuse_webdataset(_: Legend, sources: Sequence[Source]) -> None:
+    _refuse_astray(sources)
     dotted = [key for source in sources for key in source.keys if "." in key]
     if dotted:
         raise OptionError(

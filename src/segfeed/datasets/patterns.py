@@ -17,7 +17,7 @@ from typing import NamedTuple
 from segfeed.errors import SourceError
 
 _TOKEN = re.compile(r"\{(\w+)\}|(\*+)|([^{}*]+|[{}])")
-_NAMES = {"key": r".+", "split": r"[^/]+"}
+_NAMES = {"key": r"[\s\S]+", "split": r"[^/]+"}
 _DEEPEST = 32  # folders below one another; a real dataset has a handful
 
 
