@@ -6,6 +6,7 @@ the same samples and labels, or there is none.
 
 import os
 import re
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -133,7 +134,7 @@ def _patterns(
     dataset: Dataset, blobs: Sequence[tuple[str, str, Blob | None]]
 ) -> tuple[tuple[Pattern, ...], dict[str, str], list[str]]:
     """Find patterns of some files, and what {split} is on disk for each split."""
-    places = [_place(dataset, split, key, blob) for split, key, blob in blobs if blob is not None]
+    places = _places(dataset, blobs)
     splits = list(dict.fromkeys(place.split for place in places))
     alike: dict[tuple[int, str], list[_Place]] = {}
     for place in places:
@@ -169,23 +170,34 @@ def _folder(by_split: Mapping[str, set[str]], splits: Sequence[str]) -> tuple[st
     return (next(iter(names)), {}) if len(names) == 1 else ("*", {})
 
 
-def _place(dataset: Dataset, split: str, key: str, blob: Blob) -> _Place:
+def _places(dataset: Dataset, blobs: Sequence[tuple[str, str, Blob | None]]) -> list[_Place]:
+    """Find the key in each path. Where it occurs twice, as "a" does in "a_mask", the way of most other files counts."""
+    possible = [_possible_places(dataset, split, key, blob) for split, key, blob in blobs if blob is not None]
+    votes = Counter((len(place.folders), place.name) for places in possible for place in places)
+    return [
+        max(places, key=lambda place: (votes[len(place.folders), place.name], -len(place.name))) for places in possible
+    ]
+
+
+def _possible_places(dataset: Dataset, split: str, key: str, blob: Blob) -> list[_Place]:
     path = Path(blob.address)
     if not isinstance(blob, File) or not path.is_relative_to(dataset.root):
         raise _unsaid(dataset, f"{blob.name} is not a file of its own in {dataset.root}")
     below = path.relative_to(dataset.root).as_posix()
     if re.search(r"[{}*\\]", below):
         raise _unsaid(dataset, f"the name {below!r} holds what patterns use")
-    before, held, after = below.rpartition(key)
-    if held and "/" not in after:
-        folders, _, name = before.rpartition("/")
-        return _Place(split, tuple(folders.split("/")) if folders else (), f"{name}{{key}}{after}", is_own_key=True)
-    short = key.removeprefix(f"{split}_")
-    folders, _, name = below.rpartition("/")
-    before, held, after = name.rpartition(short)
-    if not held:
-        raise _unsaid(dataset, f"{below} does not hold its key {key!r}")
-    return _Place(split, tuple(folders.split("/")) if folders else (), f"{before}{{key}}{after}", is_own_key=False)
+    # Some formats put the split before keys that splits repeat.
+    for held in dict.fromkeys((key, key.removeprefix(f"{split}_"))):
+        found = []
+        for match in re.finditer(f"(?={re.escape(held)})", below.removesuffix(path.suffix)):
+            before, after = below[: match.start()], below[match.start() + len(held) :]
+            if "/" not in after:
+                folders, _, name = before.rpartition("/")
+                parts = tuple(folders.split("/")) if folders else ()
+                found.append(_Place(split, parts, f"{name}{{key}}{after}", held == key))
+        if found:
+            return found
+    raise _unsaid(dataset, f"{below} does not hold its key {key!r}")
 
 
 def _split_rules(dataset: Dataset, called: Mapping[str, str], patterns: Iterable[Pattern]) -> Iterator[SplitRule]:

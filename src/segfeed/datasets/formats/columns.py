@@ -136,7 +136,9 @@ def _read_keys(tables: Sequence[Table], columns: _Columns, split: str) -> list[s
     for column in wanted:
         texts = [text for table in tables for text in table.texts(column)]
         keys = [text if column == _OWN_KEY else _stem(text) for text in texts if text]
-        are_names = len(set(keys)) == len(texts) and all(_KEY.fullmatch(part) for key in keys for part in key.split("/"))
+        are_names = len(set(keys)) == len(texts) and all(
+            _KEY.fullmatch(part) for key in keys for part in key.split("/")
+        )
         if are_names and (column == _OWN_KEY or not _are_row_numbers(keys)):
             return keys
     count = sum(table.count for table in tables)

@@ -326,7 +326,7 @@ def _check_key(key: str, where: Path) -> None:
     if any(part in ("", ".", "..") or part != part.strip() or FORBIDDEN.search(part) for part in parts):
         raise SourceError(
             str(where),
-            found=f"key {key!r} holds what no key may: an empty part, '..', control characters, or one of \\:*?\"<>|",
+            found=f"key {key!r} holds what no key may: '..', a blank at an end, control characters, or one of \\:*?\"<>|",
             expected="names of files and folders",
             remedy="rename photo and mask",
         )
