@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import segfeed
+from segfeed.datasets import shipped
 from segfeed.datasets.export import export_splits
 from segfeed.datasets.recognition import FORMATS, GROUP, explain_refusal, find_format, format_names, import_format
 from segfeed.errors import OptionError, PluginError, SegfeedError, SourceError
@@ -50,7 +51,7 @@ def install(tmp_path, monkeypatch):
 
 def test_formats_of_other_packages_come_after_our_own(install):
     install("flag-format", {"flag": "flag_format"})
-    assert format_names() == [*FORMATS, "flag"]
+    assert format_names() == [*FORMATS, *shipped.list_own(), "flag"]
     assert import_format("flag").__name__ == "flag_format"
     assert import_format("voc").__name__ == FORMATS["voc"]
 
@@ -141,7 +142,7 @@ def test_unknown_format_is_refused_with_those_there_are(install, voc_folder):
     with pytest.raises(OptionError) as caught:
         segfeed.scan(voc_folder, format="nope")
     assert (caught.value.where, caught.value.found) == ("format", "'nope'")
-    assert caught.value.expected == f"one of {', '.join(FORMATS)}, flag"
+    assert caught.value.expected == f"one of {', '.join(format_names())}"
 
 
 def test_import_of_segfeed_looks_for_no_plugins(install):

@@ -34,7 +34,7 @@ Value = int | tuple[int, int, int]
 
 _COLOUR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 _GROUP = re.compile(r"\{key:(before last|after last|before|after) (.+)\}|\{folder\}")
-_TEXT, _TEXTS, _TABLE = "a text", "a text or a list of texts", "a table"
+_TEXT, _TEXTS, _TABLE, _SWITCH = "a text", "a text or a list of texts", "a table", "true or false"
 _TOP = {
     "title": _TEXT,
     "source": _TEXT,
@@ -43,7 +43,9 @@ _TOP = {
     "photos": _TEXTS,
     "masks": _TEXTS,
     "objects": _TEXTS,
+    "samples": _TEXT,
     "legend": _TEXT,
+    "unpainted": _TEXT,
     "splits": _TABLE,
     "classes": _TABLE,
     "recognise": _TABLE,
@@ -53,8 +55,11 @@ _SPLITS = {
     "lists": "a text or a table",
     "hash": _TABLE,
     "group": "a text or a table",
-    "stratify": "true or false",
+    "stratify": _SWITCH,
+    "first_word": _SWITCH,
+    "unlabelled": _TEXTS,
 }
+_RECOGNISE = {"needs": _TEXTS, "pairs": _TEXTS, "unless": _TEXTS}
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,8 @@ class SplitRule:
         shares: split -> percent of the groups, by hash; empty if folders or lists say it.
         group: what keeps samples together in splits by hash and in folds; None: each sample by itself.
         stratify: whether splits by hash are balanced by the values that masks store; reads every mask once.
+        first_word: whether only the first word of a list's lines counts; the others are not paths.
+        unlabelled: splits whose photos are to be predicted: they have no masks.
     """
 
     folders: Mapping[str, str] = field(default_factory=dict)
@@ -108,6 +115,8 @@ class SplitRule:
     shares: Mapping[str, int] = field(default_factory=dict)
     group: GroupRule | None = None
     stratify: bool = False
+    first_word: bool = False
+    unlabelled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,7 +136,11 @@ class Description:
         source: where its layout is documented.
         note: what is odd about it.
         tested: "real data", "stand-in" or "documentation": on what a shipped description was tried.
-        needs: paths below the root that must exist for a shipped description to be recognised.
+        needs: paths or patterns below the root that must exist for a shipped description to be recognised.
+        pairs: list files, of which one must begin with a line of two files that exist: a photo and its mask.
+        by_masks: whether the masks say which samples there are, unless lists do: further photos are not meant.
+        unless: paths below the root that must not exist for a shipped description to be recognised.
+        unpainted: the class of what a legend file's colours leave: the stored value 0, and black; "" for none.
     """
 
     where: str
@@ -143,6 +156,10 @@ class Description:
     note: str = ""
     tested: str = ""
     needs: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+    by_masks: bool = False
+    unless: tuple[str, ...] = ()
+    unpainted: str = ""
 
 
 def read_description(path: Path) -> Description:
@@ -194,15 +211,21 @@ class _Reader:
         self._check_keys(self.said, _TOP, ())
         splits, recognise = self.said.get("splits", {}), self.said.get("recognise", {})
         self._check_keys(splits, _SPLITS, ("splits",))
-        self._check_keys(recognise, {"needs": _TEXTS}, ("recognise",))
+        self._check_keys(recognise, _RECOGNISE, ("recognise",))
         if "photos" not in self.said:
             raise self._wrong((), "it does not say where photos lie", 'a line such as photos = "images/{key}.jpg"')
         if "legend" in self.said and "classes" in self.said:
             raise self._wrong(("legend",), "both legend and [classes] say what stored values mean", "one of them")
+        if self.said.get("samples", "masks") != "masks":
+            raise self._wrong(("samples",), f"samples = {self.said['samples']!r:.60}", '"masks", or no such line')
+        if "unpainted" in self.said and "legend" not in self.said:
+            raise self._wrong(("unpainted",), "unpainted without legend", "the legend file that it adds to")
+        for place in _texts(recognise.get("needs", [])):
+            if "{" in place:
+                self._parse_patterns(("recognise", "needs"), place)
         classes, void = self._classes(self.said.get("classes", {}))
         if "classes" in self.said and not classes:
             raise self._wrong(("classes",), "[classes] names no class", 'a line such as 0 = "background"')
-        needs = recognise.get("needs", [])
         return Description(
             self.where,
             self._patterns("photos"),
@@ -211,8 +234,11 @@ class _Reader:
             self._split_rule(splits),
             classes,
             void,
-            needs=(needs,) if isinstance(needs, str) else tuple(needs),
-            **{name: self.said.get(name, "") for name in ("legend", "title", "source", "note", "tested")},
+            needs=_texts(recognise.get("needs", [])),
+            pairs=_texts(recognise.get("pairs", [])),
+            by_masks="samples" in self.said,
+            unless=_texts(recognise.get("unless", [])),
+            **{name: self.said.get(name, "") for name in ("legend", "title", "source", "note", "tested", "unpainted")},
         )
 
     def _check_keys(self, table: Mapping[str, Any], known: Mapping[str, str], above: tuple[str, ...]) -> None:
@@ -230,12 +256,13 @@ class _Reader:
                 raise self._wrong((*above, key), f"{key} = {value!r:.60}", known[key])
 
     def _patterns(self, key: str) -> tuple[Pattern, ...]:
-        if key not in self.said:
-            return ()
+        return self._parse_patterns((key,), self.said[key]) if key in self.said else ()
+
+    def _parse_patterns(self, keys: tuple[str, ...], said: str | list[str]) -> tuple[Pattern, ...]:
         try:
-            return parse_patterns(self.said[key])
+            return parse_patterns(said)
         except SegfeedError as error:
-            raise self._wrong((key,), f"{error.where}: {error.found}", error.expected, error.remedy) from error
+            raise self._wrong(keys, f"{error.where}: {error.found}", error.expected, error.remedy) from error
 
     def _split_rule(self, splits: Mapping[str, Any]) -> SplitRule:
         ways = [way for way in ("folders", "lists", "hash") if way in splits]
@@ -264,8 +291,15 @@ class _Reader:
             raise self._wrong(
                 ("splits", "stratify"), "stratify without hash", "hash = { train = 80, val = 20 } or alike"
             )
-        group = self._group(splits.get("group"))
-        return SplitRule(splits.get("folders", {}), lists, shares, group, splits.get("stratify", False))
+        return SplitRule(
+            splits.get("folders", {}),
+            lists,
+            shares,
+            self._group(splits.get("group")),
+            splits.get("stratify", False),
+            splits.get("first_word", False),
+            _texts(splits.get("unlabelled", [])),
+        )
 
     def _group(self, said: Any) -> GroupRule | None:
         if said is None:
@@ -339,10 +373,8 @@ class _Reader:
 
 
 def _fits(value: Any, wanted: str) -> bool:
-    if wanted == _TABLE:
-        return isinstance(value, dict)
-    if wanted == "true or false":
-        return isinstance(value, bool)
+    if wanted in (_TABLE, _SWITCH):
+        return isinstance(value, dict if wanted == _TABLE else bool)
     if wanted.endswith("table") and isinstance(value, dict):
         return True
     return _is_text(value) or (
@@ -352,6 +384,10 @@ def _fits(value: Any, wanted: str) -> bool:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
+
+
+def _texts(said: str | list[str]) -> tuple[str, ...]:
+    return (said,) if isinstance(said, str) else tuple(said)
 
 
 def show_value(value: Value) -> str:

@@ -27,8 +27,9 @@ def write_description(description: Description, remarks: Iterable[str] = ()) -> 
         texts = [pattern.text for pattern in getattr(description, name)]
         if texts:
             lines.append(f"{name} = {_quote(texts[0]) if len(texts) == 1 else _list(map(_quote, texts))}")
-    if description.legend:
-        lines.append(f"legend = {_quote(description.legend)}")
+    if description.by_masks:
+        lines.append('samples = "masks"')
+    lines += [f"{name} = {_quote(value)}" for name in ("legend", "unpainted") if (value := getattr(description, name))]
     lines += _write_splits(description.splits)
     if description.classes or description.void:
         lines += ["", "[classes]"]
@@ -57,8 +58,9 @@ def _write_splits(rule: SplitRule) -> list[str]:
             how = f"{'after' if group.after else 'before'}{' last' if group.last else ''}"
             said = _quote("{folder}" if group.folder else f"{{key:{how} {group.before}}}")
         lines.append(f"group = {said}")
-    if rule.stratify:
-        lines.append("stratify = true")
+    lines += [f"{name} = true" for name in ("stratify", "first_word") if getattr(rule, name)]
+    if rule.unlabelled:
+        lines.append(f"unlabelled = {_list(map(_quote, rule.unlabelled))}")
     return ["", "[splits]", *lines] if lines else []
 
 

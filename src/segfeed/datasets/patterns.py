@@ -1,6 +1,7 @@
 """Patterns: where files lie, such as "images/{split}/{key}.jpg", matched against the files that are there.
 
 {key}      the sample's name, any characters; may span folders
+{name}     the same, but within one folder
 {split}    the name of a folder, or of a part of one
 *          any characters inside one name
 """
@@ -17,7 +18,7 @@ from typing import NamedTuple
 from segfeed.errors import SourceError
 
 _TOKEN = re.compile(r"\{(\w+)\}|(\*+)|([^{}*]+|[{}])")
-_NAMES = {"key": r"[\s\S]+", "split": r"[^/]+"}
+_NAMES = {"key": ("key", r"[\s\S]+"), "name": ("key", r"[^/]+"), "split": ("split", r"[^/]+")}
 _DEEPEST = 32  # folders below one another; a real dataset has a handful
 
 
@@ -54,8 +55,8 @@ class Pattern:
             raise _refused(self.text, "a path without '..', '.' and empty names")
         if found - set(_NAMES) or any(plain in ("{", "}") for _, _, plain in _TOKEN.findall(self.text)):
             raise _refused(self.text, f"no placeholders but {known}")
-        if "key" not in found or "**" in self.text:
-            raise _refused(self.text, "{key} in it, which may span folders, and no '**'")
+        if len({"key", "name"} & found) != 1 or "**" in self.text:
+            raise _refused(self.text, "{key} in it, which may span folders, or {name}, and no '**'")
 
     @property
     def has_split(self) -> bool:
@@ -76,9 +77,9 @@ class Pattern:
 
     @cached_property
     def _folders(self) -> tuple[re.Pattern[str], ...]:
-        """Expressions of the folders before {key}: what doesn't fit them is not searched."""
+        """Expressions of the folders before {key}, or of all with {name}: what doesn't fit them is not searched."""
         parts = self.text.split("/")
-        until = next(n for n, part in enumerate(parts) if "{key}" in part)
+        until = next((n for n, part in enumerate(parts) if "{key}" in part), len(parts) - 1)
         return tuple(re.compile(_regex("/".join(parts[: n + 1]))) for n in range(until))
 
     @cached_property
@@ -107,6 +108,10 @@ class Pattern:
 
     def _walk(self, root: Path, folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
         depth = folder.count("/") + 1 if folder else 0
+        part = self.text.split("/")[depth] if depth < len(self._folders) else ""
+        if part and not re.search(r"[{*]", part):  # a name, not a pattern: what else lies here may be many files
+            yield from self._walk(root, f"{folder}/{part}" if folder else part, above)
+            return
         try:
             place = os.stat(root / folder)
             entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
@@ -127,7 +132,7 @@ class Pattern:
                 continue
             if not entry.is_dir():
                 yield path
-            elif depth >= len(self._folders) or self._folders[depth].fullmatch(path):
+            elif "{key}" in self.text if depth >= len(self._folders) else self._folders[depth].fullmatch(path):
                 yield from self._walk(root, path, (*above, this))
 
 
@@ -151,8 +156,9 @@ def _regex(text: str) -> str:
     parts, seen = [], set()
     for name, star, plain in _TOKEN.findall(stem):
         if name:
-            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>{_NAMES[name]})")
-            seen.add(name)
+            group, fits = _NAMES[name]
+            parts.append(f"(?P={group})" if group in seen else f"(?P<{group}>{fits})")
+            seen.add(group)
         else:
             parts.append("[^/]*" if star else re.escape(plain))
     ending = re.escape(f"{dot}{suffix}").replace(r"\*", r"[^./]*") if suffix else ""

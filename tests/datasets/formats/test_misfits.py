@@ -47,4 +47,4 @@ def test_a_file_in_place_of_a_folder(tmp_path):
 def test_what_a_shipped_description_needs_is_named(tmp_path):
     (tmp_path / "a.jpg").touch()
     said = Description("d.toml", parse_patterns("{key}.jpg"), (), needs=("classes.csv",))
-    assert "no classes.csv" in explain_misfit(tmp_path, said, SUFFIXES).found
+    assert explain_misfit(tmp_path, said, SUFFIXES).expected == "classes.csv"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from segfeed.datasets.description import FILE_NAME, Description
+from segfeed.datasets.description import FILE_NAME, Description, Value
 from segfeed.datasets.formats.folders import (
     MASK_SUFFIXES,
     PHOTO_SUFFIXES,
@@ -28,6 +28,7 @@ from segfeed.datasets.formats.misfits import explain_misfit, explain_unpaired
 from segfeed.datasets.formats.pair_lists import list_files, read_pairs
 from segfeed.datasets.formats.partition import balance, find_groups, share_out
 from segfeed.datasets.patterns import Match, Pattern
+from segfeed.datasets.signs import has_signs
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import DescriptionError, LegendError, OptionError, SourceError, SourceMissingError
 from segfeed.pixels.codec import decode_mask
@@ -71,7 +72,7 @@ class DescribedFormat:
         """Check whether photos and masks lie in a folder as described."""
         said, most = self.description, None if self.is_own else _LOOKED_AT
         return (
-            all(os.path.exists(root / place) for place in said.needs)
+            has_signs(root, said)
             and any(pattern.is_there(root, most=most) for pattern in said.photos)
             and (not said.masks or any(pattern.is_there(root, most=most) for pattern in said.masks))
         )
@@ -91,13 +92,13 @@ class DescribedFormat:
         """List the splits: of the lists, else of the folders, else those that a hash makes."""
         rule = self.description.splits
         if rule.lists:
-            return sorted(list_files(root, rule.lists))
-        if by_folder := self._split_patterns():
+            files = list_files(root, rule.lists)
+            # One's own description names splits that must be there: listing a missing one is an error.
+            there = files if self.is_own else {split: path for split, path in files.items() if path.is_file()}
+            return sorted(there or files)
+        if found := self._split_by(root)[1]:
             called = {folder: split for split, folder in rule.folders.items()}
-            kind = "photos" if by_folder is self.description.photos else "masks"
-            found = {called.get(match.split, match.split) for match in self._find(root)[kind] if match.split}
-            # One's own description names splits that must be there; listing a missing one is an error.
-            return sorted(found | set(rule.folders if self.is_own else ()))
+            return sorted({called.get(folder, folder) for folder in found} | set(rule.folders if self.is_own else ()))
         return [*rule.shares, "all"] if rule.shares else list(AUTOMATIC)
 
     def list_split(self, root: Path, split: str) -> SplitFiles:
@@ -118,19 +119,23 @@ class DescribedFormat:
             )
         return self._list(root, split, "objects")
 
-    def _split_patterns(self) -> tuple[Pattern, ...]:
-        """Return the patterns whose {split} makes the splits: of photos, else of masks, else none."""
-        for patterns in (self.description.photos, self.description.masks):
-            if any(pattern.has_split for pattern in patterns):
-                return patterns
-        return ()
+    def _split_by(self, root: Path) -> tuple[str, set[str]]:
+        """Return what is split by folder, "photos" or else "masks", and what {split} is on disk; "" if nothing is."""
+        for kind in ("photos", "masks"):
+            if found := {match.split for match in self._find(root)[kind]} - {""}:
+                return kind, found
+        return "", set()
 
     def _find(self, root: Path) -> dict[str, list[Match]]:
         """List the files that fit each kind of pattern, once."""
         if root not in self._kept:
             said = self.description
             photos = _find(root, said.photos, PHOTO_SUFFIXES)
-            others = {kind: _find(root, getattr(said, kind), MASK_SUFFIXES) for kind in ("masks", "objects")}
+            # What no mask can be, such as a JPEG, is listed if there are no others: each is refused for what it is.
+            others = {
+                kind: _find(root, patterns, MASK_SUFFIXES) or _find(root, patterns, (*PHOTO_SUFFIXES, ""))
+                for kind, patterns in (("masks", said.masks), ("objects", said.objects))
+            }
             # In one folder, "{key}.png" fits the masks "{key}_mask.png", too: the more precise pattern means them.
             for found in others.values():
                 for path, (fixed, _) in list(found.items()):
@@ -155,17 +160,16 @@ class DescribedFormat:
         matches = self._find(root)
         photos, masks = _by_key(matches["photos"], folder), _by_key(matches[kind], folder)
         why = ""
+        if said.by_masks and masks and not rule.lists:
+            photos = {key: names for key, names in photos.items() if key in masks}
         if rule.lists:
             path = list_files(root, rule.lists)[split]
-            ids, masks = read_pairs(path, root, photos, masks)
+            ids, masks = read_pairs(path, root, photos, masks, first_word=rule.first_word)
             why = f"listed in {path.relative_to(root)}"
-        elif by_folder := self._split_patterns():
+        elif by_folder := self._split_by(root)[0]:
             # If only photos or only masks are split by folder, these say which samples there are.
-            both = all(
-                any(pattern.has_split for pattern in patterns) for patterns in (said.photos, getattr(said, kind))
-            )
-            of_split = photos if by_folder is said.photos else masks
-            ids = sorted({*photos, *masks} if both or not said.masks else of_split)
+            both = all(any(match.split for match in matches[one]) for one in ("photos", kind))
+            ids = sorted({*photos, *masks} if both else photos if by_folder == "photos" else masks)
         else:
             every = sorted({*photos, *masks})
             ids = self._ids_by_hash(root, split, every)
@@ -173,7 +177,8 @@ class DescribedFormat:
             why = "split so that every stored value has its share" if rule.stratify and split != "all" else why
         self._refuse_nothing(root, split, (photos, masks), ids)
         has_none = not getattr(said, kind) and not any(masks.get(key) for key in ids)
-        to_predict = has_none or is_to_predict(split, (masks.get(key) for key in ids))
+        called = "test" if split in rule.unlabelled else split  # what photos to be predicted are called elsewhere
+        to_predict = has_none or is_to_predict(called, (masks.get(key) for key in ids))
         samples, missing = pair_files(ids, (root, photos), None if to_predict else (root, masks))
         groups = find_groups(root, rule.group, ids, said.where) if rule.group else {}
         expected = f'[classes] in a {FILE_NAME}, such as 0 = "background", or one of {", ".join(LEGEND_FILES)}'
@@ -227,6 +232,8 @@ class DescribedFormat:
 
     def _legend(self, root: Path) -> Legend | None:
         said = self.description
+        if not self.is_own and (found := find_legend(root)):  # a file of the dataset outranks what is shipped
+            return found
         if said.classes:
             return Legend.of_values({**said.classes, **dict.fromkeys(said.void)}, title=said.title or root.name)
         if said.legend in PUBLIC_LEGENDS:
@@ -240,7 +247,18 @@ class DescribedFormat:
                 expected=f"a legend file, or one of {', '.join(PUBLIC_LEGENDS)}",
                 remedy="correct the description",
             )
-        return read_legend(root / said.legend)
+        legend = read_legend(root / said.legend)
+        return _with_unpainted(legend, said.unpainted) if said.unpainted else legend
+
+
+def _with_unpainted(legend: Legend, name: str) -> Legend:
+    """Add a class of the stored value 0, and of black; of the legend's colours, gray ones are stored values, too."""
+    values: dict[Value, str | None] = {0: name, (0, 0, 0): name}
+    for called, colour in zip(legend.names, legend.colours, strict=True):
+        values[colour] = called
+        if len(set(colour)) == 1:
+            values[colour[0]] = called
+    return Legend.of_values(values, title=legend.title)
 
 
 def find_own(path: Path) -> Path | None:
@@ -295,7 +313,8 @@ def _may_fit(description: Description, names: frozenset[str]) -> bool:
         firsts = [path.partition("/")[0] for path in paths]
         return not firsts or any(not first or first in names for first in firsts)
 
-    return all(lies([place]) for place in description.needs) and all(
+    needed = [Pattern(place).folder if "{" in place else place for place in description.needs]
+    return all(lies([place]) for place in needed) and all(
         lies(pattern.folder for pattern in patterns) for patterns in (description.photos, description.masks)
     )
 
@@ -326,7 +345,8 @@ def _check_key(key: str, where: Path) -> None:
     if any(part in ("", ".", "..") or part != part.strip() or FORBIDDEN.search(part) for part in parts):
         raise SourceError(
             str(where),
-            found=f"key {key!r} holds what no key may: '..', a blank at an end, control characters, or one of \\:*?\"<>|",
+            found=f"key {key!r} holds what no key may: '..', a blank at an end, control characters, "
+            'or one of \\:*?"<>|',
             expected="names of files and folders",
             remedy="rename photo and mask",
         )

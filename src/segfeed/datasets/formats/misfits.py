@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -44,8 +45,9 @@ def explain_misfit(root: Path, description: Description, suffixes: Sequence[str]
         if patterns and not any(pattern.is_there(root) for pattern in patterns):
             keys = {match.key for match in photos} if kind == "masks" else None
             return _explain(root, description.where, (kind, patterns[0]), suffixes, keys)
-    lacking = [place for place in description.needs if not os.path.exists(root / place)]
-    return SourceError(str(root), found=f"no {', '.join(lacking)}", expected=f"what {description.where} describes")
+    signs = {"": description.needs, "a list of pairs: ": description.pairs, "without ": description.unless}
+    wanted = "; ".join(f"{what}{', '.join(places)}" for what, places in signs.items() if places)
+    return SourceError(str(root), found="the folder lacks what this dataset is recognised by", expected=wanted)
 
 
 def explain_unpaired(
@@ -62,7 +64,7 @@ def explain_unpaired(
     """
     some, others = sorted(photos), sorted(masks)
     fitting = _around(others, set(some))
-    text = pattern.text.replace("{key}", f"{fitting[0]}{{key}}{fitting[1]}") if fitting else ""
+    text = re.sub(r"\{(key|name)\}", lambda key: f"{fitting[0]}{key[0]}{fitting[1]}", pattern.text) if fitting else ""
     return SourceError(
         where,
         found=f"no photo and mask of split {split!r} share a key: {some[0]!r} is the first of {len(some):,} photos, "

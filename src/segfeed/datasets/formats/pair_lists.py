@@ -27,8 +27,17 @@ def list_files(root: Path, lists: Mapping[str, str]) -> dict[str, Path]:
     return {match[1]: path for path, match in names.items() if match}
 
 
-def read_pairs(path: Path, root: Path, photos: Files, masks: Files) -> tuple[list[str], Files]:
+def read_pairs(
+    path: Path, root: Path, photos: Files, masks: Files, *, first_word: bool = False
+) -> tuple[list[str], Files]:
     """Read a list of keys, of photos' paths, or of photos' and masks' paths.
+
+    Args:
+        path: of the list.
+        root: the dataset's folder.
+        photos: that lie on disk, by key.
+        masks: the same.
+        first_word: whether only the first word of a line counts; the others are not paths.
 
     Returns:
         keys: in the list's order. masks: those that it names, else those of its keys.
@@ -40,7 +49,8 @@ def read_pairs(path: Path, root: Path, photos: Files, masks: Files) -> tuple[lis
     key_of = _spellings(photos)
     keys: list[str] = []
     named: Files = {}
-    for number, line in read_lines(path):
+    for number, entry in read_lines(path):
+        line = entry.split()[0] if first_word else entry
         photo, mask = _columns(line, key_of)
         key = _resolve(photo, key_of) or photo
         if re.fullmatch(r"-?[01]", mask):
