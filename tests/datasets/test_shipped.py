@@ -1,5 +1,6 @@
 """Shipped descriptions: those here and those of other packages are formats like others."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.datasets import shipped
+from segfeed.datasets.formats import described
 from segfeed.datasets.recognition import FORMATS, find_format, format_names, import_format
 from segfeed.errors import DescriptionError, OptionError, PluginError, SourceError
 
@@ -157,16 +159,21 @@ def test_each_folder_is_listed_once_however_many_descriptions_there_are(own, tmp
         (own / f"d{number}.toml").write_text(ROADS.replace("sat/", f"sat{number}/"))
     for number in range(30):
         (tmp_path / "data" / f"f{number}").mkdir(parents=True)
-    find_shipped = __import__("segfeed.datasets.formats.described", fromlist=["find_shipped"]).find_shipped
     descriptions = {name: shipped.read_shipped(path, "") for name, path in shipped.list_own().items()}
-    import os  # noqa: PLC0415
-
     seen = []
-    real = os.listdir
-    monkeypatch.setattr(os, "listdir", lambda path: seen.append(path) or real(path))
-    monkeypatch.setattr(os.path, "exists", lambda path: pytest.fail(f"asked for {path}"))
-    assert find_shipped(tmp_path / "data", descriptions) == {}
-    assert len(seen) == 31
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: seen.append(path) or real(path))
+    assert described.find_shipped(tmp_path / "data", descriptions) == {}
+    assert len(seen) == 32  # the folders, and once more the one above for its folders
+
+
+@pytest.mark.usefixtures("own")
+def test_a_folder_with_too_many_entries_is_not_asked_about_unless_by_name(tmp_path, monkeypatch):
+    root = dataset(tmp_path / "data" / "set")
+    monkeypatch.setattr(described, "_MOST_NAMES", 1)
+    with pytest.raises(SourceError):
+        segfeed.scan(root)
+    assert segfeed.scan(root, format="roads").format == "roads"
 
 
 def test_another_package_ships_descriptions_without_code(install, tmp_path):

@@ -8,7 +8,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -20,6 +20,9 @@ from segfeed.errors import SourceError
 _TOKEN = re.compile(r"\{(\w+)\}|(\*+)|([^{}*]+|[{}])")
 _NAMES = {"key": ("key", r"[\s\S]+"), "name": ("key", r"[^/]+"), "split": ("split", r"[^/]+")}
 _DEEPEST = 32  # folders below one another; a real dataset has a handful
+
+
+_Sort = Callable[..., Iterable["os.DirEntry[str]"]]
 
 
 class Match(NamedTuple):
@@ -88,7 +91,7 @@ class Pattern:
         return sum(len(plain) for _, _, plain in _TOKEN.findall(self.text))
 
     def find(self, root: Path, *, most: int | None = None) -> Iterator[Match]:
-        """List the files that fit, by name, folder by folder.
+        """List the files that fit, sorted by name, folder by folder.
 
         Args:
             root: the dataset's folder.
@@ -97,24 +100,29 @@ class Pattern:
         Raises:
             SourceError: if a folder cannot be read.
         """
-        for path in islice(self._walk(root, self.folder, ()), most):
+        yield from self._matches(self._walk(root, self.folder, (), sort=sorted), most)
+
+    def _matches(self, paths: Iterable[str], most: int | None) -> Iterator[Match]:
+        for path in islice(paths, most):
             if match := self.regex.fullmatch(path):
                 named = match.groupdict()
                 yield Match(named.get("split") or "", named["key"], path)
 
     def is_there(self, root: Path, *, most: int | None = None) -> bool:
         """Check whether any file fits; `most` as in `find`."""
-        return os.path.isdir(root / self.folder) and any(True for _ in self.find(root, most=most))
+        # In whatever order the system lists them: sorting a large folder takes longer than finding its first file.
+        paths = self._walk(root, self.folder, (), sort=lambda entries, **_: entries)
+        return os.path.isdir(root / self.folder) and any(True for _ in self._matches(paths, most))
 
-    def _walk(self, root: Path, folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    def _walk(self, root: Path, folder: str, above: tuple[tuple[int, int], ...], *, sort: _Sort) -> Iterator[str]:
         depth = folder.count("/") + 1 if folder else 0
         part = self.text.split("/")[depth] if depth < len(self._folders) else ""
         if part and not re.search(r"[{*]", part):  # a name, not a pattern: what else lies here may be many files
-            yield from self._walk(root, f"{folder}/{part}" if folder else part, above)
+            yield from self._walk(root, f"{folder}/{part}" if folder else part, above, sort=sort)
             return
         try:
             place = os.stat(root / folder)
-            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+            opened = os.scandir(root / folder)
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
@@ -124,16 +132,17 @@ class Pattern:
                 remedy="check its permissions",
             ) from error
         this = (place.st_dev, place.st_ino)
-        if this in above or depth > _DEEPEST:  # a link that leads back up: its files were listed already
-            return
-        for entry in entries:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.name.startswith("."):
-                continue
-            if not entry.is_dir():
-                yield path
-            elif "{key}" in self.text if depth >= len(self._folders) else self._folders[depth].fullmatch(path):
-                yield from self._walk(root, path, (*above, this))
+        with opened:
+            if this in above or depth > _DEEPEST:  # a link that leads back up: its files were listed already
+                return
+            for entry in sort(opened, key=lambda entry: entry.name):
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.name.startswith("."):
+                    continue
+                if not entry.is_dir():
+                    yield path
+                elif "{key}" in self.text if depth >= len(self._folders) else self._folders[depth].fullmatch(path):
+                    yield from self._walk(root, path, (*above, this), sort=sort)
 
 
 def parse_patterns(wanted: str | Iterable[str]) -> tuple[Pattern, ...]:

@@ -133,6 +133,9 @@ def find_format(path: Path, wanted: str | None = None, description: Description 
             str(path), found=f"no {FILE_NAME} in it", remedy="write one (docs/formats.md), or pass description="
         )
     formats = _Formats.installed()
+    if wanted in formats.descriptions:
+        module: Any = formats.module(wanted)  # a `DescribedFormat`: it explains itself if it doesn't fit
+        return Found(module.require(path), wanted, module)
     names = [wanted] if wanted else formats.names
     answers = formats.ask(path, [name for name in names if wanted or name != _ANY_FOLDERS])
     if not answers and not wanted:
@@ -144,9 +147,6 @@ def find_format(path: Path, wanted: str | None = None, description: Description 
         )
     for found in answers:
         return found
-    if wanted in formats.descriptions:
-        described = importlib.import_module("segfeed.datasets.formats.described")
-        described.DescribedFormat(formats.read(wanted)).require(path)
     nothing = f"no {wanted or 'known'} dataset layout"
     if refusal := explain_refusal(path):
         raise SourceError(str(path), found=f"{nothing}: {refusal[0]}", remedy=refusal[1])

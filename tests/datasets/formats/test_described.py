@@ -131,8 +131,8 @@ def test_patterns_may_be_passed_for_once(root):
         segfeed.scan(root, masks="truth/{key}_L.png")
     assert caught.value.where == "masks"
     with pytest.raises(OptionError) as caught:
-        segfeed.scan(root, photos="pics/{name}.jpg")
-    assert (caught.value.where, "{name}" in caught.value.found) == ("photos", True)
+        segfeed.scan(root, photos="pics/{id}.jpg")
+    assert (caught.value.where, "{id}" in caught.value.found) == ("photos", True)
 
 
 def test_patterns_that_are_passed_go_before_the_file(root):

@@ -7,6 +7,7 @@ import os
 import unicodedata
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -38,6 +39,7 @@ from segfeed.pixels.public_legends import PUBLIC_LEGENDS
 from segfeed.system.work import in_order, show_progress
 
 _SUFFIXES = tuple(dict.fromkeys((*PHOTO_SUFFIXES, *MASK_SUFFIXES)))
+_MOST_NAMES = 2_000  # in the root of a dataset of a shipped description
 _LOOKED_AT = 5_000  # files that are compared before a shipped description is taken not to fit
 
 
@@ -73,8 +75,9 @@ class DescribedFormat:
         said, most = self.description, None if self.is_own else _LOOKED_AT
         return (
             has_signs(root, said)
-            and any(pattern.is_there(root, most=most) for pattern in said.photos)
+            # Masks are asked for first: their patterns say more, and rule out large folders of photos.
             and (not said.masks or any(pattern.is_there(root, most=most) for pattern in said.masks))
+            and any(pattern.is_there(root, most=most) for pattern in said.photos)
         )
 
     def require(self, path: Path) -> Recognised:
@@ -279,7 +282,8 @@ def find_own(path: Path) -> Path | None:
 def find_shipped(path: Path, descriptions: Mapping[str, Description]) -> dict[str, tuple[Recognised, DescribedFormat]]:
     """Ask several shipped descriptions at once whether they fit a folder, or one in it.
 
-    Each folder is listed once: most descriptions are ruled out by the names in it.
+    Each folder is listed once, which rules out most descriptions. One with thousands of entries holds pictures, and is
+    not asked about: it takes `format=`.
 
     Raises:
         SourceError: if several folders in it fit one description.
@@ -287,19 +291,24 @@ def find_shipped(path: Path, descriptions: Mapping[str, Description]) -> dict[st
     if not path.is_dir():
         return {}
     found = {}
-    names: dict[Path, frozenset[str]] = {}
-    for folder in (path, *subfolders(path)):
-        try:
-            names[folder] = frozenset(os.listdir(folder))
-        except OSError:
-            names[folder] = frozenset()
+    listed = {folder: names for folder in (path, *subfolders(path)) if (names := _names_in(folder))}
     for name, description in descriptions.items():
-        may_fit = {folder for folder, listed in names.items() if _may_fit(description, listed)}
+        may_fit = {folder for folder, names in listed.items() if _may_fit(description, names)}
         asked = DescribedFormat(description)
         root = find_root(path, _both(may_fit.__contains__, asked.fits), name) if may_fit else None
         if root is not None:
             found[name] = asked.recognised(root), asked
     return found
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    """List the names in a folder; none if there are too many, or it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            names = frozenset(entry.name for entry in islice(entries, _MOST_NAMES + 1))
+    except OSError:
+        return frozenset()
+    return names if len(names) <= _MOST_NAMES else frozenset()
 
 
 def _both(first: Callable[[Path], bool], second: Callable[[Path], bool]) -> Callable[[Path], bool]:
