@@ -35,9 +35,11 @@ def test_each_field_becomes_an_option_and_the_command_gets_the_whole():
     assert parameters["data"].default is parameters["first"].default is inspect.Parameter.empty
     assert parameters["task"].default == "semantic"
     assert (command.__name__, command.__doc__) == ("show", "Show it.")
-    words = {"data": "sample", "format": "voc", "cache_dir": Path("c"), "task": "instance", "legend": None}
+    patterns = {"description": Path("d"), "photos": ["a", "b"], "masks": []}
+    words = {"data": "sample", "format": "voc", **patterns, "cache_dir": Path("c"), "task": "instance", "legend": None}
     command(first=3, **words, unknown="void", split="val", as_json=True)
     assert got == [(3, SourceOptions(**words, unknown="void"), "val", True)]
+    assert (got[0][1].words["photos"], got[0][1].words["masks"]) == (["a", "b"], None)
 
 
 def test_a_dataset_can_be_left_out_only_if_the_command_allows_it():
