@@ -12,9 +12,9 @@ import numpy as np
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.opening import Dataset, LegendLike, find_root, open_dataset
+from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, find_root, open_dataset
 from segfeed.datasets.source import Orientation, Source, Task, hold_same
-from segfeed.datasets.splits import SplitTerm, join, parse_split
+from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_shared_groups
 from segfeed.errors import OptionError, SourceError
 from segfeed.packs.pack import Pack, find_pack, make_pack
 from segfeed.pixels.sides import find_sides, read_swap
@@ -64,6 +64,9 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
     unknown: str = "error",
     orientation: Orientation = "error",
     format: str | None = None,  # noqa: A002 - the field's word
+    description: DescriptionLike | None = None,
+    photos: Patterns | None = None,
+    masks: Patterns | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> Source:
     """Recognise a dataset on disk and list the samples of one of its splits.
@@ -75,12 +78,17 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
             see `segfeed.datasets.splits`.
         task: "semantic" for class ids, "instance" for object ids.
         legend: a Legend, class names, or the path of a legend file (text, JSON, or a palette PNG); the format's own if
-            None. Or a mapping that groups the format's own classes, such as {"cat": "animal", "dog": "animal",
-            "*": None}; None means void.
+            None. Or a mapping of what masks store, such as {0: "background", 255: "road"} or {"#804080": "road"}. Or a
+            mapping that groups the format's own classes, such as {"cat": "animal", "dog": "animal", "*": None}; None
+            means void.
         unknown: what a colour outside the legend becomes: "error", "void" or a class name.
         orientation: what becomes of a photo that has a mask and an EXIF orientation: "error", or "apply" to turn it if
             the mask has the size that it has then.
         format: the format's name, if it shall not be recognised.
+        description: the path of a description (docs/formats.md), if none lies in the dataset as `segfeed.toml`.
+        photos: where photos lie, for a dataset without a description: a pattern such as "img/{split}/{key}.jpg", or a
+            list of alternatives.
+        masks: the same of masks; without them, photos are to be predicted.
         cache_dir: where the embedded dataset is made; the user's cache folder if None.
 
     Raises:
@@ -97,6 +105,9 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
         unknown=unknown,
         orientation=orientation,
         format=format,
+        description=description,
+        photos=photos,
+        masks=masks,
         cache_dir=cache_dir,
     )
     return _scan(dataset, split)
@@ -121,6 +132,9 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     unknown: str = "error",
     orientation: Orientation = "error",
     format: str | None = None,  # noqa: A002 - the field's word
+    description: DescriptionLike | None = None,
+    photos: Patterns | None = None,
+    masks: Patterns | None = None,
     flip: bool = False,
     swap: Mapping[str, str] | None = None,
     small: Small = "pad",
@@ -148,6 +162,9 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         unknown: as in `scan`.
         orientation: as in `scan`.
         format: as in `scan`: the name of the dataset's format, not what a batch looks like.
+        description: as in `scan`.
+        photos: as in `scan`.
+        masks: as in `scan`.
         flip: mirror half of the train crops.
         swap: classes that change places in mirrored crops, such as {"left arm": "right arm"}; None for those whose
             names differ in left and right alone, {} for none.
@@ -199,7 +216,16 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         )
     root = find_root(data, cache_dir=cache_dir, download=download)
     dataset = open_dataset(
-        root, task=task, legend=legend, unknown=unknown, orientation=orientation, format=format, cache_dir=cache_dir
+        root,
+        task=task,
+        legend=legend,
+        unknown=unknown,
+        orientation=orientation,
+        format=format,
+        description=description,
+        photos=photos,
+        masks=masks,
+        cache_dir=cache_dir,
     )
     train, val = _read_splits(dataset, splits)
     # Both loaders are made before anything is packed: a wrong option is refused first.
@@ -315,13 +341,15 @@ def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> lis
             found=f"split {train.split!r} has no masks, so there is nothing to train on",
             remedy=f"to predict it, pass splits=(None, {train.split!r})",
         )
-    if train is not None and val is not None and train.split != val.split and (both := _shared(train, val)):
-        raise SourceError(
-            str(train.root),
-            found=f"{len(both)} samples are in both {train.split!r} and {val.split!r}, the first is {min(both)}",
-            expected="none, since a score on seen photos means nothing",
-            remedy="take them off one list",
-        )
+    if train is not None and val is not None and train.split != val.split:
+        if both := _shared(train, val):
+            raise SourceError(
+                str(train.root),
+                found=f"{len(both)} samples are in both {train.split!r} and {val.split!r}, the first is {min(both)}",
+                expected="none, since a score on seen photos means nothing",
+                remedy="take them off one list",
+            )
+        refuse_shared_groups(train, val)
     return [train, val]
 
 

@@ -6,15 +6,18 @@ import pty
 import subprocess
 import sys
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
+import segfeed
 from segfeed.cli import looking
 from segfeed.cli.options import as_command
-from segfeed.errors import SourceMissingError
+from segfeed.errors import OptionError, SourceMissingError, StorageError
 
 app = typer.Typer(pretty_exceptions_enable=False)
 app.command()(as_command(looking.scan))
@@ -107,3 +110,57 @@ def test_terminal_shows_a_swatch_of_each_colour(root):
     decoded = text.decode()
     assert "\x1b[38;2;128;0;0m██\x1b[0m 1 aeroplane" in decoded
     assert "\x1b[38;2;224;224;192m██\x1b[0m void" in decoded
+
+
+@pytest.fixture
+def odd(tmp_path):
+    """Return a dataset whose folders and names nobody knows."""
+    for number in range(4):
+        for folder, name, picture in (
+            ("pics", f"k{number}.jpg", Image.new("RGB", (6, 4))),
+            ("truth", f"k{number}_L.png", Image.fromarray(np.resize(np.array([0, 255], np.uint8), (4, 6)))),
+        ):
+            (tmp_path / "odd" / folder).mkdir(parents=True, exist_ok=True)
+            picture.save(tmp_path / "odd" / folder / name)
+    return tmp_path / "odd"
+
+
+def test_patterns_are_options(odd):
+    text = run(odd, "--photos", "pics/{key}.png", "--photos", "pics/{key}.jpg", "--masks", "truth/{key}_L.png")
+    assert "format described: photos in pics/{key}.png and masks in truth/{key}_L.png" in text
+    assert " ".join(text.split()).count("all 4 4 6") == 1
+
+
+def test_a_description_is_written_read_and_not_overwritten(odd):
+    patterns = ("--photos", "pics/{key}.jpg", "--masks", "truth/{key}_L.png")
+    text = run(odd, "--write", *patterns)
+    path = odd / "segfeed.toml"
+    assert text.splitlines()[-1] == f"wrote {path}: read it, and correct what is not so"
+    assert '# 255 = "class 255"' in path.read_text()
+    path.write_text(
+        path.read_text().replace("# [classes]", "[classes]").replace("# 0 =", "0 =").replace("# 255 =", "255 =")
+    )
+    assert "2 classes (odd): 0 class 0, 1 class 255" in run(odd)
+    with pytest.raises(OptionError) as caught:
+        run(odd, "--write")
+    assert (caught.value.where, caught.value.found) == (str(path), "exists")
+    run(odd, "--write", "--force")
+    assert segfeed.scan(odd, "all").legend.names == ("class 0", "class 255")
+
+
+def test_a_description_is_written_to_another_file(root, tmp_path):
+    path = tmp_path / "deep" / "mine.toml"
+    described = json.loads(run(root, path, "--write", "--json"))
+    assert described["description"] == str(path)
+    assert not (root / "segfeed.toml").exists()
+    assert run(root, "--description", path).splitlines()[1].startswith(f"format described: {path} says: ")
+    with pytest.raises(OptionError) as caught:
+        run(root, path)
+    assert "--write" in caught.value.expected
+
+
+def test_a_folder_that_cannot_be_written_is_named(root, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError) as caught:
+        run(root, tmp_path / "file" / "mine.toml", "--write")
+    assert "--description" in caught.value.remedy

@@ -30,15 +30,28 @@ def test_each_field_becomes_an_option_and_the_command_gets_the_whole():
 
     command = as_command(show)
     parameters = inspect.signature(command).parameters
-    fields = ["data", "format", "cache_dir", "task", "legend", "unknown", "orientation"]
+    fields = [
+        "data",
+        "format",
+        "description",
+        "photos",
+        "masks",
+        "cache_dir",
+        "task",
+        "legend",
+        "unknown",
+        "orientation",
+    ]
     assert list(parameters) == list(command.__annotations__) == ["first", *fields, "split", "as_json"]
     assert parameters["data"].default is parameters["first"].default is inspect.Parameter.empty
     assert parameters["task"].default == "semantic"
     assert (command.__name__, command.__doc__) == ("show", "Show it.")
-    words = {"data": "sample", "format": "voc", "cache_dir": Path("c"), "task": "instance", "legend": None}
+    patterns = {"description": Path("d"), "photos": ["a", "b"], "masks": []}
+    words = {"data": "sample", "format": "voc", **patterns, "cache_dir": Path("c"), "task": "instance", "legend": None}
     words |= {"unknown": "void", "orientation": "apply"}
     command(first=3, **words, split="val", as_json=True)
     assert got == [(3, SourceOptions(**words), "val", True)]
+    assert (got[0][1].words["photos"], got[0][1].words["masks"]) == (["a", "b"], None)
 
 
 def test_a_dataset_can_be_left_out_only_if_the_command_allows_it():
@@ -48,7 +61,8 @@ def test_a_dataset_can_be_left_out_only_if_the_command_allows_it():
 
 def test_options_scan_one_split_or_several(voc_folder):
     source = SourceOptions(str(voc_folder), task="instance")
-    assert set(source.words) == {"format", "cache_dir", "task", "legend", "unknown", "orientation"}
+    names = {"format", "description", "photos", "masks", "cache_dir", "task", "legend", "unknown", "orientation"}
+    assert set(source.words) == names
     assert (len(source.scan("train")), source.scan("val").task) == (5, "instance")
     assert [one.split for one in source.scan_all("val,train")] == ["val", "train"]
 

@@ -1,17 +1,21 @@
 """Descriptions: read strictly, with the line of what is wrong; written so that they read back."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segfeed.datasets import description
 from segfeed.datasets.description import (
     Description,
     GroupRule,
     SplitRule,
     parse_description,
     read_description,
-    write_description,
 )
+from segfeed.datasets.description_text import write_description
 from segfeed.datasets.patterns import parse_patterns
 from segfeed.errors import DescriptionError
 
@@ -139,13 +143,55 @@ VALUES = st.integers(0, 65535) | st.tuples(*[st.integers(0, 255)] * 3)
     title=st.text(st.characters(codec="utf-8"), max_size=20),
 )
 def test_what_is_written_reads_back_as_the_same(classes, void, folders, title):
-    description = Description(
+    said = Description(
         "x",
         parse_patterns("a/{split}/{key}.jpg"),
         parse_patterns(["b/{key}.png", "c/{key}.png"]),
         splits=SplitRule(folders),
         classes=classes,
-        void=tuple(value for value in void if value not in classes),
+        void=tuple(value for value in void if value not in classes) if classes else (),
         title=title,
     )
-    assert parse_description(write_description(description), "x") == description
+    assert parse_description(write_description(said), "x") == said
+
+
+def examples() -> list[str]:
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+    section = page.split("## Describe your own dataset")[1].split("\n## ")[0]
+    return re.findall(r"```toml\n(.*?)```", section, re.DOTALL)
+
+
+@pytest.mark.parametrize("text", examples())
+def test_examples_of_the_documentation_are_descriptions(text):
+    found = parse_description(text if "photos" in text else f'photos = "a/{{key}}.jpg"\n{text}', "example")
+    assert parse_description(write_description(found), "example") == found
+
+
+def test_every_key_is_documented():
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+    for key in (*description._TOP, *description._SPLITS, *description._RECOGNISE):
+        assert f"`{key}" in page or f"{key} =" in page or f"[{key}]" in page, key
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("[classes]\nvoid = [255]", "line 2: [classes] names no class"),
+        ("[splits]\nstratify = true", "line 3: stratify without hash"),
+        ("[splits]\nhash = { train = 100 }\nstratify = 1", "line 4: stratify = 1"),
+        ('samples = "photos"', "line 2: samples = 'photos'"),
+        ('unpainted = "a"', "line 2: unpainted without legend"),
+        ('[recognise]\nneeds = "a/{kay}.png"', "line 3: pattern 'a/{kay}.png'"),
+    ],
+)
+def test_keys_that_do_not_fit_each_other_are_named_with_their_line(text, found):
+    with pytest.raises(DescriptionError) as caught:
+        parse_description(f'photos = "a/{{key}}.jpg"\n{text}', "segfeed.toml")
+    assert found in caught.value.found
+
+
+def test_remarks_are_comments():
+    said = parse_description('photos = "a/{key}.jpg"', "x")
+    text = write_description(said, ["Read this.", ""])
+    assert text.endswith("\n\n# Read this.\n#\n")
+    assert parse_description(text, "x") == said

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import segfeed
-from segfeed.datasets.opening import Dataset, open_dataset
+from segfeed.datasets.opening import Dataset, legend_of_values, open_dataset
 from segfeed.datasets.recognition import FORMATS, import_format
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import LegendError, OptionError, SourceMissingError
@@ -60,3 +62,67 @@ def test_splits_that_a_dataset_has_are_named_if_another_is_asked_for(root):
     with pytest.raises(SourceMissingError) as caught:
         dataset.scan("val")
     assert caught.value.expected == "one of train"
+
+
+@pytest.fixture
+def binary(tmp_path) -> Path:
+    for folder in ("images", "masks"):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+    Image.new("RGB", (4, 3)).save(tmp_path / "set" / "images" / "a.png")
+    Image.fromarray(np.array([[0, 0, 255, 255]] * 3, np.uint8)).save(tmp_path / "set" / "masks" / "a.png")
+    return tmp_path / "set"
+
+
+@pytest.mark.parametrize("zero", [0, np.uint8(0), np.int64(0)])
+def test_a_mapping_of_stored_values_is_a_legend(binary, zero):
+    source = segfeed.scan(binary, "all", legend={zero: "background", 255: "road"})
+    assert source.legend.names == ("background", "road")
+    assert source.read(0).labels.tolist() == [[0, 0, 1, 1]] * 3
+
+
+def test_a_stored_value_may_be_void(binary):
+    assert segfeed.scan(binary, "all", legend={255: "road", 0: None}).read(0).labels.tolist() == [[255, 255, 0, 0]] * 3
+
+
+def test_a_stored_value_may_be_a_colour(binary):
+    Image.fromarray(np.array([[(0, 0, 0), (128, 64, 128)]] * 3, np.uint8)).save(binary / "masks" / "a.png")
+    Image.new("RGB", (2, 3)).save(binary / "images" / "a.png")
+    for road in ("#804080", "#804080".upper(), (128, 64, 128), (np.uint8(128), np.uint8(64), np.uint8(128))):
+        source = segfeed.scan(binary, "all", legend={"#000000": "background", road: "road"})
+        assert source.read(0).labels.tolist() == [[0, 1]] * 3
+
+
+def test_several_values_may_mean_one_class():
+    legend = legend_of_values({1: "a", 2: "b", 3: "a", "#ff0000": "b"})
+    assert legend.names == ("a", "b")
+    assert legend.encode(np.array([[1, 2, 3]], np.uint8)).tolist() == [[0, 1, 0]]
+
+
+def test_a_mapping_of_class_names_still_groups(root):
+    assert segfeed.scan(root, legend={"cat": "animal", "*": "rest"}).legend.names == ("animal", "rest")
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ({0: "a", "cat": "animal"}, "'cat' beside stored values"),
+        ({65536: "a"}, "65536 is not a stored value"),
+        ({-1: "a"}, "-1 is not a stored value"),
+        ({True: "a"}, "True is not a stored value"),
+        ({0.0: "a"}, "0.0 is not a stored value"),
+        ({(1, 2): "a"}, "(1, 2) is not a stored value"),
+        ({(1, 2, 256): "a"}, "(1, 2, 256) is not a stored value"),
+        ({0: ""}, "0: ''"),
+        ({0: 1}, "0: 1"),
+        ({"#ff0000": "a", (255, 0, 0): "b"}, "(255, 0, 0) means 'a' and 'b'"),
+    ],
+)
+def test_a_mapping_that_is_neither_is_refused(root, values, found):
+    with pytest.raises(LegendError) as caught:
+        segfeed.scan(root, legend=values)
+    assert (caught.value.where, caught.value.found) == ("legend", found)
+
+
+def test_only_void_is_no_legend(root):
+    with pytest.raises(LegendError):
+        segfeed.scan(root, legend={0: None})

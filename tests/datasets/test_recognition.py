@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import segfeed
+from segfeed.datasets import shipped
 from segfeed.datasets.export import export_splits
 from segfeed.datasets.recognition import FORMATS, GROUP, explain_refusal, find_format, format_names, import_format
 from segfeed.errors import OptionError, PluginError, SegfeedError, SourceError
@@ -50,7 +51,7 @@ def install(tmp_path, monkeypatch):
 
 def test_formats_of_other_packages_come_after_our_own(install):
     install("flag-format", {"flag": "flag_format"})
-    assert format_names() == [*FORMATS, "flag"]
+    assert format_names() == [*FORMATS, *shipped.list_own(), "flag"]
     assert import_format("flag").__name__ == "flag_format"
     assert import_format("voc").__name__ == FORMATS["voc"]
 
@@ -59,15 +60,15 @@ def test_plugin_answers_for_its_own_datasets_only(install, tmp_path, voc_folder)
     install("flag-format", {"flag": "flag_format"})
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "flag").touch()
-    recognised, name = find_format(tmp_path / "set")
-    assert (recognised.why, name) == ("there is a flag", "flag")
+    found = find_format(tmp_path / "set")
+    assert (found.recognised.why, found.name) == ("there is a flag", "flag")
     assert segfeed.scan(voc_folder).format == "voc"
 
 
 def test_plugin_may_be_an_object_of_a_module(install, tmp_path):
     install("flag-format", {"flag": "flag_format:FLAG"}, GOOD + OBJECT)
     (tmp_path / "flag").touch()
-    assert find_format(tmp_path)[0].why == "there is a flag"
+    assert find_format(tmp_path).recognised.why == "there is a flag"
 
 
 def test_two_answers_are_refused_and_both_named(install, tmp_path, write_voc):
@@ -85,10 +86,10 @@ def test_plain_folders_are_asked_last(tmp_path, install):
     for folder in ("images", "masks"):
         (tmp_path / "set" / folder).mkdir(parents=True)
         (tmp_path / "set" / folder / "a.png").touch()
-    assert find_format(tmp_path / "set")[1] == "folders"
+    assert find_format(tmp_path / "set").name == "folders"
     (tmp_path / "set" / "flag").touch()
-    assert find_format(tmp_path / "set")[1] == "flag"
-    assert find_format(tmp_path / "set", "folders")[1] == "folders"
+    assert find_format(tmp_path / "set").name == "flag"
+    assert find_format(tmp_path / "set", "folders").name == "folders"
 
 
 def test_name_of_one_of_our_formats_is_taken(install, voc_folder):
@@ -141,7 +142,7 @@ def test_unknown_format_is_refused_with_those_there_are(install, voc_folder):
     with pytest.raises(OptionError) as caught:
         segfeed.scan(voc_folder, format="nope")
     assert (caught.value.where, caught.value.found) == ("format", "'nope'")
-    assert caught.value.expected == f"one of {', '.join(FORMATS)}, flag"
+    assert caught.value.expected == f"one of {', '.join(format_names())}"
 
 
 def test_import_of_segfeed_looks_for_no_plugins(install):

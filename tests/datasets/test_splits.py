@@ -145,3 +145,20 @@ def test_list_whose_name_looks_like_a_split_string_is_that_list(tmp_path, write_
 
 FIRST_FOLD = [2, 8, 13, 14, 19, 21]
 """Pinned: a fold must hold the same samples for ever."""
+
+
+@given(st.integers(1, 7), st.integers(1, 40))
+def test_folds_keep_groups_whole_and_hold_each_key_once(folds, size):
+    groups = {key: f"g{n // size}" for n, key in enumerate(KEYS)}
+    parts = [SplitTerm("all", fold=(n, folds)).choose(KEYS, groups) for n in range(folds)]
+    assert sorted(n for part in parts for n in part) == list(range(1000))
+    names = [{groups[KEYS[n]] for n in part} for part in parts]
+    assert sum(map(len, names)) == len(set(groups.values()))
+    rest = SplitTerm("all", fold=(0, folds), others=True).choose(KEYS, groups)
+    assert sorted([*parts[0], *rest]) == list(range(1000))
+
+
+def test_folds_without_groups_are_as_they_were():
+    assert SplitTerm("all", fold=(0, 5)).choose(KEYS, {}) == SplitTerm("all", fold=(0, 5)).choose(KEYS)
+    own = {key: key for key in KEYS}
+    assert SplitTerm("all", fold=(0, 5)).choose(KEYS, own) == SplitTerm("all", fold=(0, 5)).choose(KEYS)

@@ -74,11 +74,16 @@ def _read_split(data: bytes) -> bool:
 def _legends() -> list[bytes]:
     """List legend files; the first byte chooses how they are read."""
     texts = [
-        "background\ncat\n", "sky:0,0,0::\ncat:128,0,0:parts:actions\n# end\n", "0 0 0 sky\n1\t2\t3 tree\n", "a,1,2,3\nvoid,4,5,6\n",
-        "name,r,g,b\nsky,1,2,3\nvoid,4,5,6\n", "Pixel Value, Class\n0, background\n7, cat\n", 'name,"r","g",b\n"a,b",1,2,3',
-        '{"label_map": {"0": "sky", "5": "void"}, "segmentation_colors": [[0, 0, 0], [1, 2, 3]]}', '{"label_map": {"0": "sky"}}',
-        json.dumps(VOC.to_json()), "__ignore__\n_background_\ncat", "a:1,2,3\nb\n", "a,256,0,0", "1 road\n2 tree", "road 1\ntree 2",
-        "0 1 2 3 road\n1 4 5 6 tree", "id;name;color\n0;a;#010203", '"lane 1"\n"lane 2"', '{"0": "a", "1": null}', '{"a": 0, "b": 7}',
+        "background\ncat\n", "sky:0,0,0::\ncat:128,0,0:parts:actions\n# end\n", "0 0 0 sky\n1\t2\t3 tree\n",
+        "a,1,2,3\nvoid,4,5,6\n",
+        "name,r,g,b\nsky,1,2,3\nvoid,4,5,6\n", "Pixel Value, Class\n0, background\n7, cat\n",
+        'name,"r","g",b\n"a,b",1,2,3',
+        '{"label_map": {"0": "sky", "5": "void"}, "segmentation_colors": [[0, 0, 0], [1, 2, 3]]}',
+        '{"label_map": {"0": "sky"}}',
+        json.dumps(VOC.to_json()), "__ignore__\n_background_\ncat", "a:1,2,3\nb\n", "a,256,0,0", "1 road\n2 tree",
+        "road 1\ntree 2",
+        "0 1 2 3 road\n1 4 5 6 tree", "id;name;color\n0;a;#010203", '"lane 1"\n"lane 2"', '{"0": "a", "1": null}',
+        '{"a": 0, "b": 7}',
         '["a", "void"]', '[{"id": 3, "name": "a", "color": [1, 2, 3]}]',
     ]  # fmt: skip
     return [bytes([how]) + text.encode() for how, text in product(range(len(_SUFFIXES) + 2), texts)]

@@ -25,17 +25,63 @@ from segfeed.cli.options import (
     refuse_to_overwrite,
     say,
 )
-from segfeed.datasets.overview import MEASURED, SplitOverview, describe
+from segfeed.datasets.description import FILE_NAME
+from segfeed.datasets.opening import open_dataset
+from segfeed.datasets.overview import MEASURED, Overview, SplitOverview, describe
+from segfeed.errors import OptionError, StorageError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
+from segfeed.system.storage import write_over
 
 
-def scan(dataset: DatasetOptions, as_json: AsJson = False) -> None:
+def scan(
+    dataset: DatasetOptions,
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE", help="With --write: the file. (default: segfeed.toml in the dataset)", show_default=False
+        ),
+    ] = None,
+    write: Annotated[
+        bool, typer.Option("--write", help="Write what was understood as a description, to be read and edited.")
+    ] = False,
+    force: Force = False,
+    as_json: AsJson = False,
+) -> None:
     """Print what a dataset is and by what it was recognised: format, splits, photo sizes, classes, missing files."""
-    found = describe(dataset.data, format=dataset.format, cache_dir=dataset.cache_dir)
+    if file is not None and not write:
+        raise OptionError(str(file), found="a second path", expected="one, or --write with the file to write")
+    found = describe(dataset.data, **dataset.words)
+    written = _write_description(dataset, file, force=force) if write else None
     if as_json:
-        print_json(found.to_json())
+        print_json(found.to_json() | ({} if written is None else {"description": str(written)}))
         return
+    _print_overview(found)
+    if written is not None:
+        say(f"wrote {written}: read it, and correct what is not so")
+
+
+def _write_description(dataset: DatasetOptions, file: Path | None, *, force: bool) -> Path:
+    """Write the description of a dataset, and return the path of the file."""
+    from segfeed.datasets.drafting import draft_description  # noqa: PLC0415 - needed for this alone
+
+    opened = open_dataset(dataset.data, **dataset.words)
+    path = file or opened.root / FILE_NAME
+    if path.exists() and not force:
+        raise OptionError(str(path), found="exists", remedy="pass --force to overwrite it, or the path of another file")
+    text = draft_description(opened)
+    try:
+        write_over(path, text.encode())
+    except OSError as error:
+        raise StorageError(
+            str(path),
+            found=f"it cannot be written ({error.strerror or error})",
+            remedy="pass the path of another file after the dataset's, and hand it to --description later",
+        ) from error
+    return path
+
+
+def _print_overview(found: Overview) -> None:
     say(f"{found.root}")
     say(f"format {found.format}: {found.why}")
     print_table(("split", "samples", "height", "width", "remarks"), [_cells(split) for split in found.splits])
@@ -97,7 +143,7 @@ def show(
     from segfeed.pictures.figures.sheets import show as show_samples  # noqa: PLC0415 - matplotlib: half a second
 
     samples = source.scan(split)
-    path = to or Path(f"{samples.name}-{split}.png")
+    path = to or Path(f"{samples.name}-{split.replace('/', '-')}.png")
     refuse_to_overwrite(path, "to", force=force)
     show_samples(samples, count=count, path=path)
     if as_json:

@@ -46,7 +46,35 @@ class DatasetOptions:
         str | None,
         typer.Option(help="The name of the dataset's format. (default: recognised)", rich_help_panel=_PANEL),
     ] = None
+    description: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The dataset's description. (default: its segfeed.toml)", rich_help_panel=_PANEL
+        ),
+    ] = None
+    photos: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Where photos lie, such as 'img/{split}/{key}.jpg'; may be repeated.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    masks: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Where masks lie, such as 'gt/{split}/{key}_L.png'; may be repeated.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
     cache_dir: CacheDir = None
+
+    @property
+    def words(self) -> dict[str, Any]:
+        """All of them but the path, as keyword arguments of `load`, `scan`, `check` and `write_report`."""
+        # typer makes an empty list of an option that may be repeated.
+        return {name: None if value == [] else value for name, value in vars(self).items() if name != "data"}
 
 
 @dataclass(frozen=True)
@@ -71,11 +99,6 @@ class SourceOptions(DatasetOptions):
             rich_help_panel=_PANEL,
         ),
     ] = "error"
-
-    @property
-    def words(self) -> dict[str, Any]:
-        """All of them but the path, as keyword arguments of `load`, `scan`, `check` and `write_report`."""
-        return {name: value for name, value in vars(self).items() if name != "data"}
 
     def scan(self, split: str) -> Source:
         """List the samples of a split."""

@@ -105,6 +105,8 @@ def export_splits(
     check_names(kind, sources)
     sources = [replace(source, split=names[source.split]) for source in sources]
     keys = name_keys(sources) if kind == "voc" else {source.split: source.keys for source in sources}
+    if kind != "parquet":
+        _refuse_astray(sources)
     if kind == "voc":
         _refuse_unlisted(sources)
     needed = sum(
@@ -217,10 +219,29 @@ def _write_voc(folder: Path, _split: str, _legend: Legend, rows: Iterator[_Row])
         subfolder.mkdir(exist_ok=True)
     for row in rows:
         photo = photos / f"{row.key}{row.suffix}"
+        for path in (photo, masks / row.key):
+            path.parent.mkdir(parents=True, exist_ok=True)  # keys may span folders
         if not photo.exists():  # two splits may share a sample
             write_whole(photo, row.photo)
         if row.mask is not None and not (mask := masks / f"{row.key}.png").exists():
             write_whole(mask, row.mask)
+
+
+def _refuse_astray(sources: Sequence[Source]) -> None:
+    """Refuse keys that would lead out of the folder in which they become the names of files.
+
+    Raises:
+        OptionError: if there is one.
+    """
+    for source in sources:
+        for key in source.keys:
+            if any(part in ("", ".", "..") or set(part) & {"\0", "\\"} for part in key.split("/")):
+                raise OptionError(
+                    "sources",
+                    found=f"key {key!r} of split {source.split!r} is not the name of a file",
+                    expected="names without '..', joined by slashes",
+                    remedy="rename the sample, or export to parquet",
+                )
 
 
 def _refuse_unlisted(sources: Sequence[Source]) -> None:

@@ -2,20 +2,25 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from segfeed.datasets.blobs import Blob, File
+from segfeed.datasets.description import Description, read_description
 from segfeed.datasets.formats.legend_files import explain_unread, legend_errors, read_legend_or_groups
 from segfeed.datasets.formats.legend_making import legend_of_names
 from segfeed.datasets.formats.lists import choose_split
-from segfeed.datasets.recognition import FormatModule, find_format, import_format
+from segfeed.datasets.patterns import parse_patterns
+from segfeed.datasets.recognition import DESCRIBED, FormatModule, find_format, import_format
 from segfeed.datasets.source import Orientation, Recognised, Source, SplitFiles, Task
-from segfeed.errors import LegendError, OptionError, SourceMissingError
+from segfeed.errors import LegendError, OptionError, SegfeedError, SourceMissingError
+from segfeed.pixels.class_names import Value
 from segfeed.pixels.codec import decode_mask, read_palette
 from segfeed.pixels.grouping import regroup
 from segfeed.pixels.legend import Legend
@@ -26,11 +31,17 @@ from segfeed.system.storage import cache_folder, publish
 from segfeed.system.work import show_progress
 
 Groups = Mapping[str, str | None]
-LegendLike = Legend | Groups | Sequence[str] | str | os.PathLike[str]
+Values = Mapping[Value, str | None] | Mapping[str, str | None]
+"""Stored values, as indices, (red, green, blue) or "#rrggbb", each with the class that it means, None for void."""
+
+LegendLike = Legend | Groups | Values | Sequence[str] | str | os.PathLike[str]
+DescriptionLike = Description | str | os.PathLike[str]
+Patterns = str | Sequence[str]
 FETCHED = ("voc2012", "sbd")
 """The names of datasets that `segfeed.datasets.catalogue.fetching` can fetch."""
 
 _SHOWN = 12
+_COLOUR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,7 @@ class Dataset:
         groups: old class names -> new ones, None for void.
         unknown: what a colour outside the legend becomes: "error", "void" or a class name.
         orientation: what becomes of photos that EXIF turns: "error" or "apply", as of a `Source`.
+        module: what lists its splits; the format's, by its name, if None.
     """
 
     recognised: Recognised
@@ -54,6 +66,7 @@ class Dataset:
     groups: Groups | None = None
     unknown: str = "error"
     orientation: Orientation = "error"
+    module: FormatModule | None = field(default=None, compare=False, repr=False)
 
     @property
     def root(self) -> Path:
@@ -67,7 +80,7 @@ class Dataset:
 
     @cached_property
     def _module(self) -> FormatModule:
-        return import_format(self.format)
+        return self.module or import_format(self.format)
 
     def scan(self, split: str) -> Source:
         """List the samples of a split; those that lack a file are in `missing`.
@@ -85,7 +98,7 @@ class Dataset:
         why = "; ".join(clause for clause in (self.recognised.why, renamed, files.why, note) if clause)
         return Source(
             self.root, self.format, name, self.task, files.samples, legend, self.unknown, why, files.missing,
-            self.orientation,
+            self.orientation, files.groups,
         )  # fmt: skip
 
     def list_split(self, name: str) -> SplitFiles:
@@ -156,7 +169,7 @@ def _some(values: Sequence[object]) -> str:
     return ", ".join(map(str, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")
 
 
-def open_dataset(
+def open_dataset(  # noqa: PLR0913 - the arguments of `segfeed.scan`
     path_or_name: str | os.PathLike[str],
     *,
     task: Task = "semantic",
@@ -164,6 +177,9 @@ def open_dataset(
     unknown: str = "error",
     orientation: Orientation = "error",
     format: str | None = None,  # noqa: A002 - the field's word
+    description: DescriptionLike | None = None,
+    photos: Patterns | None = None,
+    masks: Patterns | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> Dataset:
     """Recognise a dataset; arguments and errors are those of `segfeed.scan`.
@@ -179,10 +195,38 @@ def open_dataset(
         raise OptionError(
             "legend", found='a legend for task="instance", whose labels are object ids', remedy="leave it out"
         )
-    recognised, name = find_format(find_root(path_or_name, cache_dir=cache_dir), format)
+    described = _read_description_like(description, photos, masks, format)
+    found = find_format(find_root(path_or_name, cache_dir=cache_dir), format, described)
     chosen = _read_legend_like(legend)
     groups, given = (chosen, None) if isinstance(chosen, Mapping) else (None, chosen)
-    return Dataset(recognised, name, task, given, groups, unknown, orientation)
+    return Dataset(found.recognised, found.name, task, given, groups, unknown, orientation, found.module)
+
+
+def _read_description_like(
+    description: DescriptionLike | None, photos: Patterns | None, masks: Patterns | None, format_name: str | None
+) -> Description | None:
+    """Make the description that is given, as a file or as patterns; None if none is."""
+    given = {"description": description, "photos": photos, "masks": masks}
+    words = [word for word, value in given.items() if value is not None]
+    if not words:
+        return None
+    if format_name not in (None, DESCRIBED) or "description" in words[:-1]:
+        others = [*words, "format"] if format_name not in (None, DESCRIBED) else words
+        raise OptionError(others[0], found=f"it is passed together with {' and '.join(others[1:])}", expected="one way")
+    if photos is None and masks is not None:
+        raise OptionError("masks", found="it is passed without photos", remedy="say where the photos lie, too")
+    if isinstance(description, Description):
+        return description
+    if description is not None:
+        return read_description(Path(description).expanduser())
+    parsed = {}
+    for word, texts in (("photos", photos or ()), ("masks", masks or ())):
+        try:
+            parsed[word] = parse_patterns(texts)
+        except SegfeedError as error:
+            found = f"{error.where}: {error.found}"
+            raise OptionError(word, found=found, expected=error.expected, remedy=error.remedy) from error
+    return Description("photos and masks", parsed["photos"], parsed["masks"], parsed["masks"])
 
 
 def find_root(
@@ -237,8 +281,10 @@ def _paint_sample(folder: Path) -> None:
 
 
 def _read_legend_like(legend: LegendLike | None) -> Legend | Groups | None:
-    """Make a legend of names, or of a file: JSON, text, a table or a palette PNG; keep other kinds."""
-    if legend is None or isinstance(legend, Legend | Mapping):
+    """Make a legend of names, stored values or a file (JSON, text, a table or a palette PNG); keep other kinds."""
+    if isinstance(legend, Mapping):
+        return legend if _is_groups(legend) else legend_of_values(legend)
+    if legend is None or isinstance(legend, Legend):
         return legend
     if not isinstance(legend, str | os.PathLike):
         with legend_errors("legend", "a Legend, class names, a mapping, or the path of a legend file"):
@@ -257,3 +303,46 @@ def _read_legend_like(legend: LegendLike | None) -> Legend | Groups | None:
         return Legend(tuple(f"class {i}" for i in range(len(colours))), tuple(colours), title=path.stem)
     read = read_legend_or_groups(path)
     return replace(read, title=path.stem) if isinstance(read, Legend) else read
+
+
+def _is_groups(legend: Mapping[Any, str | None]) -> TypeGuard[Groups]:
+    """Check whether the keys of a mapping are class names, and not stored values."""
+    return all(isinstance(key, str) and not _COLOUR.fullmatch(key) for key in legend)
+
+
+def legend_of_values(values: Mapping[Any, str | None]) -> Legend:
+    """Make a legend of stored values: indices, (red, green, blue) or "#rrggbb" -> a class name, None for void.
+
+    Raises:
+        LegendError: if a key is not a stored value, a value is not a name, or a stored value means two things.
+
+    >>> legend_of_values({"#000000": "background", "#804080": "road", (255, 255, 255): None}).colours
+    ((0, 0, 0), (128, 64, 128))
+    """
+    found: dict[Value, str | None] = {}
+    for key, name in values.items():
+        value = _stored_value(key)
+        if value is None:
+            raise LegendError(
+                "legend",
+                found=f"{key!r} beside stored values" if isinstance(key, str) else f"{key!r} is not a stored value",
+                expected='indices 0..65535, colours such as (128, 64, 128) or "#804080", or names of classes alone',
+            )
+        if name is not None and not (isinstance(name, str) and name.strip()):
+            raise LegendError("legend", found=f"{key!r}: {name!r}", expected="a class name, or None for void")
+        if found.setdefault(value, name) != name:
+            raise LegendError("legend", found=f"{key!r} means {found[value]!r} and {name!r}", expected="one of them")
+    return Legend.of_values(found)
+
+
+def _stored_value(key: object) -> Value | None:
+    if isinstance(key, str) and (match := _COLOUR.fullmatch(key)):
+        red, green, blue = (int(part, 16) for part in match.groups())
+        return red, green, blue
+    if isinstance(key, int | np.integer) and not isinstance(key, bool):
+        return int(key) if 0 <= key <= 65535 else None
+    parts = key if isinstance(key, tuple) else ()
+    if len(parts) == 3 and all(isinstance(part, int | np.integer) and 0 <= part <= 255 for part in parts):
+        red, green, blue = (int(part) for part in parts)
+        return red, green, blue
+    return None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from segfeed.datasets.opening import Dataset, open_dataset
+from segfeed.datasets.opening import Dataset, DescriptionLike, Patterns, open_dataset
 from segfeed.datasets.source import Sample, read_sizes
 from segfeed.errors import LegendError, SegfeedError
 from segfeed.pixels.legend import Legend
@@ -75,6 +75,9 @@ def describe(
     path_or_name: str | os.PathLike[str],
     *,
     format: str | None = None,  # noqa: A002 - the field's word
+    description: DescriptionLike | None = None,
+    photos: Patterns | None = None,
+    masks: Patterns | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> Overview:
     """Recognise a dataset and describe each of its splits; what is wrong with a split is told, and stops nothing.
@@ -82,7 +85,10 @@ def describe(
     Args:
         path_or_name: a folder, a file, or "sample" for the embedded dataset.
         format: the format's name, if it shall not be recognised.
-        cache_dir: as in `segfeed.scan`.
+        description: as in `segfeed.scan`; photos, masks and cache_dir, too.
+        photos: the same.
+        masks: the same.
+        cache_dir: the same.
 
     Raises:
         SourceMissingError: if nothing is there.
@@ -92,7 +98,9 @@ def describe(
     >>> found.format, [(split.name, split.samples) for split in found.splits]
     ('voc', [('test', 6), ('train', 160), ('trainval', 200), ('val', 40)])
     """
-    dataset = open_dataset(path_or_name, format=format, cache_dir=cache_dir)
+    dataset = open_dataset(
+        path_or_name, format=format, description=description, photos=photos, masks=masks, cache_dir=cache_dir
+    )
     described = [_describe_split(dataset, name) for name in dataset.split_names]
     splits = [split for split, _ in described]
     # A legend that is missing or malformed is one problem of the dataset, whatever mask of which split shows it.

@@ -1,23 +1,28 @@
 """Patterns: where files lie, such as "images/{split}/{key}.jpg", matched against the files that are there.
 
 {key}      the sample's name, any characters; may span folders
+{name}     the same, but within one folder
 {split}    the name of a folder, or of a part of one
 *          any characters inside one name
 """
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from segfeed.errors import SourceError
 
 _TOKEN = re.compile(r"\{(\w+)\}|(\*+)|([^{}*]+|[{}])")
-_NAMES = {"key": r".+", "split": r"[^/]+"}
+_NAMES = {"key": ("key", r"[\s\S]+"), "name": ("key", r"[^/]+"), "split": ("split", r"[^/]+")}
 _DEEPEST = 32  # folders below one another; a real dataset has a handful
+
+
+_Sort = Callable[..., Iterable["os.DirEntry[str]"]]
 
 
 class Match(NamedTuple):
@@ -53,8 +58,8 @@ class Pattern:
             raise _refused(self.text, "a path without '..', '.' and empty names")
         if found - set(_NAMES) or any(plain in ("{", "}") for _, _, plain in _TOKEN.findall(self.text)):
             raise _refused(self.text, f"no placeholders but {known}")
-        if "key" not in found or "**" in self.text:
-            raise _refused(self.text, "{key} in it, which may span folders, and no '**'")
+        if len({"key", "name"} & found) != 1 or "**" in self.text:
+            raise _refused(self.text, "{key} in it, which may span folders, or {name}, and no '**'")
 
     @property
     def has_split(self) -> bool:
@@ -75,31 +80,49 @@ class Pattern:
 
     @cached_property
     def _folders(self) -> tuple[re.Pattern[str], ...]:
-        """Expressions of the folders before {key}: what doesn't fit them is not searched."""
+        """Expressions of the folders before {key}, or of all with {name}: what doesn't fit them is not searched."""
         parts = self.text.split("/")
-        until = next(n for n, part in enumerate(parts) if "{key}" in part)
+        until = next((n for n, part in enumerate(parts) if "{key}" in part), len(parts) - 1)
         return tuple(re.compile(_regex("/".join(parts[: n + 1]))) for n in range(until))
 
-    def find(self, root: Path) -> Iterator[Match]:
-        """List the files that fit, by name, folder by folder.
+    @cached_property
+    def fixed(self) -> int:
+        """How many characters are fixed: of two patterns that fit a file, the one with more means it."""
+        return sum(len(plain) for _, _, plain in _TOKEN.findall(self.text))
+
+    def find(self, root: Path, *, most: int | None = None) -> Iterator[Match]:
+        """List the files that fit, sorted by name, folder by folder.
+
+        Args:
+            root: the dataset's folder.
+            most: files that are compared; all if None.
 
         Raises:
-            SourceError: if a folder cannot be read, or folders lie in one another without end.
+            SourceError: if a folder cannot be read.
         """
-        for path in self._walk(root, self.folder, ()):
+        yield from self._matches(self._walk(root, self.folder, (), sort=sorted), most)
+
+    def _matches(self, paths: Iterable[str], most: int | None) -> Iterator[Match]:
+        for path in islice(paths, most):
             if match := self.regex.fullmatch(path):
                 named = match.groupdict()
                 yield Match(named.get("split") or "", named["key"], path)
 
-    def is_there(self, root: Path) -> bool:
-        """Tell whether any file fits; few folders are looked at if none does."""
-        return os.path.isdir(root / self.folder) and any(True for _ in self.find(root))
+    def is_there(self, root: Path, *, most: int | None = None) -> bool:
+        """Check whether any file fits; `most` as in `find`."""
+        # In whatever order the system lists them: sorting a large folder takes longer than finding its first file.
+        paths = self._walk(root, self.folder, (), sort=lambda entries, **_: entries)
+        return os.path.isdir(root / self.folder) and any(True for _ in self._matches(paths, most))
 
-    def _walk(self, root: Path, folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
+    def _walk(self, root: Path, folder: str, above: tuple[tuple[int, int], ...], *, sort: _Sort) -> Iterator[str]:
         depth = folder.count("/") + 1 if folder else 0
+        part = self.text.split("/")[depth] if depth < len(self._folders) else ""
+        if part and not re.search(r"[{*]", part):  # a name, not a pattern: what else lies here may be many files
+            yield from self._walk(root, f"{folder}/{part}" if folder else part, above, sort=sort)
+            return
         try:
             place = os.stat(root / folder)
-            entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
+            opened = os.scandir(root / folder)
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
@@ -109,16 +132,17 @@ class Pattern:
                 remedy="check its permissions",
             ) from error
         this = (place.st_dev, place.st_ino)
-        if this in above or depth > _DEEPEST:  # a link that leads back up: its files were listed already
-            return
-        for entry in entries:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.name.startswith("."):
-                continue
-            if not entry.is_dir():
-                yield path
-            elif depth >= len(self._folders) or self._folders[depth].fullmatch(path):
-                yield from self._walk(root, path, (*above, this))
+        with opened:
+            if this in above or depth > _DEEPEST:  # a link that leads back up: its files were listed already
+                return
+            for entry in sort(opened, key=lambda entry: entry.name):
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.name.startswith("."):
+                    continue
+                if not entry.is_dir():
+                    yield path
+                elif "{key}" in self.text if depth >= len(self._folders) else self._folders[depth].fullmatch(path):
+                    yield from self._walk(root, path, (*above, this), sort=sort)
 
 
 def parse_patterns(wanted: str | Iterable[str]) -> tuple[Pattern, ...]:
@@ -141,8 +165,9 @@ def _regex(text: str) -> str:
     parts, seen = [], set()
     for name, star, plain in _TOKEN.findall(stem):
         if name:
-            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>{_NAMES[name]})")
-            seen.add(name)
+            group, fits = _NAMES[name]
+            parts.append(f"(?P={group})" if group in seen else f"(?P<{group}>{fits})")
+            seen.add(group)
         else:
             parts.append("[^/]*" if star else re.escape(plain))
     ending = re.escape(f"{dot}{suffix}").replace(r"\*", r"[^./]*") if suffix else ""

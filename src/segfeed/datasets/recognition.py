@@ -9,6 +9,9 @@ a module that offers what `FormatModule` says:
     [project.entry-points."segfeed.formats"]
     tiles = "my_package.tiles"
 
+A description (`segfeed.toml`) in the dataset decides before any format is asked; descriptions that are shipped
+(`datasets.shipped`) are asked like formats.
+
 Source: packaging.python.org, "Entry points specification".
 """
 
@@ -16,10 +19,13 @@ import importlib
 import os
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from segfeed.datasets import shipped
+from segfeed.datasets.description import FILE_NAME, Description, read_description
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import OptionError, PluginError, SourceError
 
@@ -35,6 +41,9 @@ FORMATS: dict[str, str] = {
     _ANY_FOLDERS: "segfeed.datasets.formats.two_folders",
 }
 """The formats of this package: name -> module, which is a `FormatModule`."""
+
+DESCRIBED = "described"
+"""The name of the format of a dataset with a description of its own."""
 
 GROUP = "segfeed.formats"
 _FUNCTIONS = ("recognise", "split_names", "list_split")
@@ -84,32 +93,60 @@ class FormatModule(Protocol):
     list_split: Callable[[Path, str], SplitFiles]
 
 
-def find_format(path: Path, wanted: str | None = None) -> tuple[Recognised, str]:
-    """Ask each format whether it recognises a dataset.
+@dataclass(frozen=True)
+class Found:
+    """A dataset that a format recognises.
+
+    Attributes:
+        recognised: its root, and what it was recognised by.
+        name: the format's.
+        module: what lists its splits.
+    """
+
+    recognised: Recognised
+    name: str
+    module: FormatModule
+
+
+def find_format(path: Path, wanted: str | None = None, description: Description | None = None) -> Found:
+    """Find the format of a dataset.
+
+    A description that is given decides, else the dataset's own, a `segfeed.toml`; nothing else is asked then. Otherwise
+    each format is asked whether it recognises the dataset.
 
     Args:
         path: of the dataset; exists.
         wanted: the only format to ask; all if None.
-
-    Returns:
-        recognised: the dataset's root, and what it was recognised by. name: of its format.
+        description: of the dataset.
 
     Raises:
         OptionError: if there is no format `wanted`.
-        SourceError: if no format recognises it, or several do; the candidates are named.
+        DescriptionError: if the dataset's own description is malformed.
+        SourceError: if no format recognises it, or several do (the candidates are named), or if nothing lies where the
+            description says.
         PluginError: if a package's format cannot be used.
     """
-    names = [wanted] if wanted else format_names()
-    found = _ask(path, [name for name in names if wanted or name != _ANY_FOLDERS])
-    if not found and not wanted:
-        found = _ask(path, [_ANY_FOLDERS])
-    if len(found) > 1:
-        candidates = ", ".join(f"{name} ({recognised.why})" for name, recognised in found.items())
+    if wanted in (None, DESCRIBED) and (found := _find_described(path, description)):
+        return found
+    if wanted == DESCRIBED:
+        raise SourceError(
+            str(path), found=f"no {FILE_NAME} in it", remedy="write one (docs/formats.md), or pass description="
+        )
+    formats = _Formats.installed()
+    if wanted in formats.descriptions:
+        module: Any = formats.module(wanted)  # a `DescribedFormat`: it explains itself if it doesn't fit
+        return Found(module.require(path), wanted, module)
+    names = [wanted] if wanted else formats.names
+    answers = formats.ask(path, [name for name in names if wanted or name != _ANY_FOLDERS])
+    if not answers and not wanted:
+        answers = formats.ask(path, [_ANY_FOLDERS])
+    if len(answers) > 1:
+        candidates = ", ".join(f"{found.name} ({found.recognised.why})" for found in answers)
         raise SourceError(
             str(path), found=f"it looks like several formats: {candidates}", remedy="pass format= with the one it is"
         )
-    for name, recognised in found.items():
-        return recognised, name
+    for found in answers:
+        return found
     nothing = f"no {wanted or 'known'} dataset layout"
     if refusal := explain_refusal(path):
         raise SourceError(str(path), found=f"{nothing}: {refusal[0]}", remedy=refusal[1])
@@ -122,8 +159,23 @@ def find_format(path: Path, wanted: str | None = None) -> tuple[Recognised, str]
     )
 
 
+def _find_described(path: Path, description: Description | None) -> Found | None:
+    """Find the dataset that a description tells: the one that is given, else the dataset's own."""
+    if description is None and not path.is_dir() and path.suffix != ".toml":
+        return None
+    described = importlib.import_module("segfeed.datasets.formats.described")
+    if description is not None:
+        module = described.DescribedFormat(description, is_own=True)
+        return Found(module.require(path), DESCRIBED, module)
+    file = described.find_own(path)
+    if file is None:
+        return None
+    module = described.DescribedFormat(read_description(file), is_own=True)
+    return Found(module.require(file.parent), DESCRIBED, module)
+
+
 def format_names() -> list[str]:
-    """List the names of all formats, those of other packages last.
+    """List the names of all formats: those here, the shipped descriptions, and last those of other packages.
 
     Raises:
         PluginError: if two packages add a format of one name, or one takes the name of a format here.
@@ -131,11 +183,11 @@ def format_names() -> list[str]:
     >>> "voc" in format_names()
     True
     """
-    return [*FORMATS, *_plugins()]
+    return _Formats.installed().names
 
 
 def import_format(name: str) -> FormatModule:
-    """Import a format's module.
+    """Import a format's module, or read its description.
 
     Raises:
         OptionError: if there is no such format.
@@ -146,11 +198,70 @@ def import_format(name: str) -> FormatModule:
     """
     if name in FORMATS:
         return cast(FormatModule, importlib.import_module(FORMATS[name]))
-    plugins = _plugins()
-    if name not in plugins:
-        raise OptionError("format", found=repr(name), expected=f"one of {', '.join([*FORMATS, *plugins])}")
-    point = plugins[name]
-    where = f"format {name!r} of package {_package(point)}"
+    return _Formats.installed().module(name)
+
+
+@dataclass(frozen=True)
+class _Formats:
+    """What is installed: shipped descriptions, name -> (file, package or ""), and modules of other packages."""
+
+    descriptions: "dict[str, tuple[Path, str]]"
+    plugins: "dict[str, EntryPoint]"
+
+    @classmethod
+    def installed(cls) -> "_Formats":
+        """Find them; what other packages add is looked up once, since reading what is installed takes a while."""
+        from importlib.metadata import entry_points  # noqa: PLC0415 - a tenth of the time `import segfeed` may take
+
+        points = entry_points()
+        own = shipped.list_own()
+        descriptions = {name: (path, "") for name, path in own.items()}
+        plugins = _unlike(points.select(group=GROUP), {*FORMATS, *own, DESCRIBED})
+        taken = {**dict.fromkeys((*FORMATS, *own, DESCRIBED), "segfeed itself")}
+        taken |= {name: f"package {_package(point)}" for name, point in plugins.items()}
+        for point in _unlike(points.select(group=shipped.GROUP), set()).values():
+            package = _package(point)
+            for name, path in shipped.list_added(point, package).items():
+                if name in taken:
+                    raise _taken(name, package, taken[name])
+                taken[name] = f"package {package}"
+                descriptions[name] = path, package
+        return cls(descriptions, plugins)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all formats."""
+        own = [name for name, (_, package) in self.descriptions.items() if not package]
+        added = [name for name, (_, package) in self.descriptions.items() if package]
+        return [*FORMATS, *own, *added, *self.plugins]
+
+    def module(self, name: str) -> FormatModule:
+        """Return what lists a format's splits; errors as those of `import_format`."""
+        if name in FORMATS:
+            return import_format(name)
+        if name in self.descriptions:
+            described = importlib.import_module("segfeed.datasets.formats.described")
+            return cast(FormatModule, described.DescribedFormat(self.read(name)))
+        if name not in self.plugins:
+            raise OptionError("format", found=repr(name), expected=f"one of {', '.join(self.names)}")
+        return _load(self.plugins[name])
+
+    def read(self, name: str) -> Description:
+        """Read a shipped description."""
+        return shipped.read_shipped(*self.descriptions[name])
+
+    def ask(self, path: Path, names: list[str]) -> list[Found]:
+        """Ask some formats whether they recognise a dataset; all are loaded before the first is asked."""
+        described = {name: self.read(name) for name in names if name in self.descriptions}
+        modules = {name: self.module(name) for name in names if name not in described}
+        answers = {name: (answer, modules[name]) for name in modules if (answer := modules[name].recognise(path))}
+        if described:
+            answers |= importlib.import_module("segfeed.datasets.formats.described").find_shipped(path, described)
+        return [Found(answers[name][0], name, answers[name][1]) for name in names if name in answers]
+
+
+def _load(point: "EntryPoint") -> FormatModule:
+    where = f"format {point.name!r} of package {_package(point)}"
     remedy = "repair or uninstall the package, or pass format= with the format you mean"
     try:
         module: Any = point.load()
@@ -164,27 +275,25 @@ def import_format(name: str) -> FormatModule:
     return cast(FormatModule, module)
 
 
-def _ask(path: Path, names: list[str]) -> dict[str, Recognised]:
-    modules = {name: import_format(name) for name in names}  # all before the first is asked: a broken one is told
-    return {name: recognised for name, module in modules.items() if (recognised := module.recognise(path)) is not None}
-
-
-def _plugins() -> "dict[str, EntryPoint]":
-    from importlib.metadata import entry_points  # noqa: PLC0415 - a tenth of the time that `import segfeed` may take
-
+def _unlike(points: "Iterable[EntryPoint]", taken: set[str]) -> "dict[str, EntryPoint]":
+    """List entry points by name; refuse a name that is taken, by this package or by another entry point."""
     found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=GROUP):
+    for point in points:
         # An editable installation may be listed twice.
-        if point.name in FORMATS or found.get(point.name, point).value != point.value:
-            other = "segfeed itself" if point.name in FORMATS else f"package {_package(found[point.name])}"
-            raise PluginError(
-                f"format {point.name!r}",
-                found=f"it is added by package {_package(point)}, but there is one of {other}",
-                expected="a name of its own",
-                remedy="uninstall one of them, or have the format renamed",
-            )
+        if point.name in taken or found.get(point.name, point).value != point.value:
+            other = "segfeed itself" if point.name in taken else f"package {_package(found[point.name])}"
+            raise _taken(point.name, _package(point), other)
         found[point.name] = point
     return found
+
+
+def _taken(name: str, package: str, other: str) -> PluginError:
+    return PluginError(
+        f"format {name!r}",
+        found=f"it is added by package {package}, but there is one of {other}",
+        expected="a name of its own",
+        remedy="uninstall one of them, or have the format renamed",
+    )
 
 
 def _package(point: "EntryPoint") -> str:

@@ -1,7 +1,7 @@
 """Sources: one split of a dataset as it lies on disk, and how the files of a sample become a pair."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -76,6 +76,7 @@ class SplitFiles:
             passes no legend, and not for object masks.
         why: what else to know about the choice of files, as a clause.
         expected_legend: where the dataset could say what its masks mean, for the error if it does not.
+        groups: key -> what must stay together in folds, such as the frames of a video; empty if nothing must.
     """
 
     samples: tuple[Sample, ...]
@@ -83,6 +84,7 @@ class SplitFiles:
     legend: Callable[[], Legend | None] = lambda: None
     why: str = ""
     expected_legend: str = ""
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class Source:
             them.
         orientation: what becomes of a photo with an EXIF orientation and a mask: "error", or "apply": if the mask has
             the size to which the orientation turns the photo, it is turned so; otherwise it is an error, still.
+        groups: as in `SplitFiles`.
     """
 
     root: Path
@@ -114,6 +117,7 @@ class Source:
     why: str = field(default="", compare=False)
     missing: tuple[Missing, ...] = ()
     orientation: Orientation = "error"
+    groups: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -8,12 +8,14 @@
     train[fold=0/5]      one of 5 folds, by a hash of each id: new samples never move old ones to another fold
     train[fold!=0/5]     the other four
 
+Folds keep together what the dataset's description says must stay together: a group goes into one fold.
+
 Source: https://www.tensorflow.org/datasets/splits (slices, percents rounded to the closest sample); folds are
 segfeed's own.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -44,15 +46,20 @@ class SplitTerm:
     fold: tuple[int, int] | None = None
     others: bool = False
 
-    def choose(self, keys: Sequence[str]) -> list[int]:
+    def choose(self, keys: Sequence[str], groups: Mapping[str, str] | None = None) -> list[int]:
         """List the positions of the keys that this term chooses, in order.
+
+        Args:
+            keys: of a split.
+            groups: key -> its group, whose name takes the key's place in folds.
 
         >>> SplitTerm("train", "25%", "-1").choose(list("abcdefgh"))
         [2, 3, 4, 5, 6]
         """
         if self.fold is not None:
             number, folds = self.fold
-            return [n for n, key in enumerate(keys) if (_fold_of(key, folds) == number) != self.others]
+            names = [groups.get(key, key) for key in keys] if groups else keys
+            return [n for n, name in enumerate(names) if (_fold_of(name, folds) == number) != self.others]
         bounds = slice(_bound(self.start, len(keys)), _bound(self.stop, len(keys)))
         return list(range(len(keys))[bounds])
 
@@ -76,7 +83,7 @@ def join(terms: Sequence[tuple[SplitTerm, Source]], split: str) -> Source:
         SourceError: if there is no sample, a sample twice, or samples with and without masks.
     """
     first = terms[0][1]
-    samples = [source.samples[n] for term, source in terms for n in term.choose(source.keys)]
+    samples = [source.samples[n] for term, source in terms for n in term.choose(source.keys, source.groups)]
     if not samples:
         raise _unusable(first, f"split {split!r} holds no sample", "choose a larger part")
     keys = [sample.key for sample in samples]
@@ -86,7 +93,22 @@ def join(terms: Sequence[tuple[SplitTerm, Source]], split: str) -> Source:
     if len({sample.mask is None for sample in samples}) > 1:
         found = f"split {split!r} mixes samples with and without masks"
         raise _unusable(first, found, "leave those to be predicted out")
-    return replace(first, samples=tuple(samples), split=split)
+    groups = {key: group for _, source in terms for key, group in source.groups.items()}
+    return replace(first, samples=tuple(samples), split=split, groups=groups)
+
+
+def refuse_shared_groups(train: Source, val: Source) -> None:
+    """Raise SourceError if a group, such as a video or a patient, has samples in both of two sources."""
+    groups = {train.groups[key] for key in train.keys if key in train.groups}
+    shared = sorted(groups & {val.groups[key] for key in val.keys if key in val.groups})
+    if shared:
+        raise SourceError(
+            str(train.root),
+            found=f"{len(shared)} groups have samples in both {train.split!r} and {val.split!r}, the first is "
+            f"{shared[0]!r}",
+            expected="none, since the dataset's description says that the samples of a group belong together",
+            remedy="split by folds or by hash, which keep groups whole",
+        )
 
 
 def _unusable(source: Source, found: str, remedy: str) -> SourceError:

@@ -83,7 +83,7 @@ def write_predictions(
 ) -> tuple[Path, ...]:
     """Write what was predicted for a batch as palette PNGs, KEY.png each, at each image's own size, as VOC's masks are.
 
-    A file that exists is replaced at once: readers see the old one or the new one.
+    If keys span folders, these are made. A file that exists is replaced at once: readers see the old or the new one.
 
     Args:
         folder: made if it is missing.
@@ -125,13 +125,15 @@ def write_predictions(
 
 
 def _path(folder: Path, key: str) -> Path:
-    """Return the path of a sample's file; refuse a key that leads out of the folder."""
-    name = f"{key}.png"
-    if Path(name).name != name or "\0" in name:
+    """Return the path of a sample's file, in folders if its key spans some; refuse a key that leads out of them."""
+    if any(part in ("", ".", "..") or set(part) & {"\0", "\\"} for part in key.split("/")):
         raise OptionError(
-            f"key {key!r}", found="not a file's name", expected="one without slashes", remedy="rename the sample"
+            f"key {key!r}",
+            found="not the name of a file",
+            expected="names without '..', joined by slashes",
+            remedy="rename the sample",
         )
-    return folder / name
+    return folder / f"{key}.png"
 
 
 def _write(path: Path, png: bytes) -> None:
@@ -250,15 +252,16 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
 def _check_folder(folder: Path, paths: list[Path], reader: Source | Pack) -> None:
     """Refuse a folder before any file is decoded; the error names everything that is wrong with the files."""
     try:
-        present = {name for name in os.listdir(folder) if not name.startswith(".")}
+        present = set(_names_in(folder, are_nested=any("/" in key for key in reader.keys)))
     except OSError as error:
         raise SourceMissingError(
             str(folder), found=f"not a folder that can be read ({error.strerror})", expected="one PNG for each sample"
         ) from error
-    missing = [path.name for path in paths if path.name not in present]
-    extra = sorted(present - {path.name for path in paths})
-    checked = zip(paths, reader.sizes.tolist(), strict=True)
-    odd = [found for path, size in checked if path.name in present and (found := _misfit(path, *size))]
+    names = [f"{key}.png" for key in reader.keys]
+    missing = [name for name in names if name not in present]
+    extra = sorted(present - {*names})
+    checked = zip(names, paths, reader.sizes.tolist(), strict=True)
+    odd = [found for name, path, size in checked if name in present and (found := _misfit(path, *size))]
     wrong = {"missing": missing, "of no sample": extra, "of another size or kind": odd}
     if missing or extra or odd:
         raise SourceError(
@@ -268,6 +271,16 @@ def _check_folder(folder: Path, paths: list[Path], reader: Source | Pack) -> Non
             "(width x height), and nothing else",
             remedy="mend the folder: labels are never resized or left out, so nothing was scored",
         )
+
+
+def _names_in(folder: Path, below: str = "", *, are_nested: bool) -> Iterator[str]:
+    """List what lies in a folder but hidden files; if keys span folders, by paths such as "city/frame.png"."""
+    with os.scandir(folder / below) as entries:
+        for entry in (entry for entry in entries if not entry.name.startswith(".")):
+            if are_nested and entry.is_dir(follow_symlinks=False):
+                yield from _names_in(folder, f"{below}{entry.name}/", are_nested=True)
+            else:
+                yield f"{below}{entry.name}"
 
 
 def _misfit(path: Path, height: int, width: int) -> str | None:

@@ -3,106 +3,240 @@
 The description says where to look; what lies there decides. Photos and masks are paired by split and key.
 """
 
-import csv
 import os
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from hashlib import blake2b
+import unicodedata
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from segfeed.datasets.description import Description, GroupRule
-from segfeed.datasets.formats.folders import MASK_SUFFIXES, PHOTO_SUFFIXES, Files, find_root, pair_split
-from segfeed.datasets.formats.legend_files import find_legend, read_legend
-from segfeed.datasets.formats.lists import AUTOMATIC, read_lines
+import numpy as np
+
+from segfeed.datasets.description import FILE_NAME, Description, Value
+from segfeed.datasets.formats.folders import (
+    MASK_SUFFIXES,
+    PHOTO_SUFFIXES,
+    Files,
+    find_root,
+    is_to_predict,
+    pair_files,
+    subfolders,
+)
+from segfeed.datasets.formats.legend_files import LEGEND_FILES, find_legend, read_legend
+from segfeed.datasets.formats.lists import AUTOMATIC, FORBIDDEN, split_by_hash
+from segfeed.datasets.formats.misfits import explain_misfit, explain_unpaired
+from segfeed.datasets.formats.pair_lists import list_files, read_pairs
+from segfeed.datasets.formats.partition import balance, find_groups, share_out
 from segfeed.datasets.patterns import Match, Pattern
+from segfeed.datasets.signs import has_signs
 from segfeed.datasets.source import Recognised, SplitFiles
-from segfeed.errors import LegendError, ListError, SourceError, SourceMissingError
+from segfeed.errors import DescriptionError, LegendError, OptionError, SourceError, SourceMissingError
+from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.legend import Legend
+from segfeed.pixels.palette import colour_codes
 from segfeed.pixels.public_legends import PUBLIC_LEGENDS
+from segfeed.system.work import in_order, show_progress
 
-_PERCENT = 100
+_SUFFIXES = tuple(dict.fromkeys((*PHOTO_SUFFIXES, *MASK_SUFFIXES)))
+_MOST_NAMES = 2_000  # in the root of a dataset of a shipped description
+_LOOKED_AT = 5_000  # files that are compared before a shipped description is taken not to fit
 
 
 @dataclass(frozen=True)
 class DescribedFormat:
     """A format that a description makes; it offers what `FormatModule` says.
 
+    What lies on disk is listed once, and kept.
+
     Attributes:
         description: says where files lie.
+        is_own: whether the dataset's owner says so; a shipped description is recognised, and may fit in part.
     """
 
     description: Description
+    is_own: bool = False
+    _kept: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def recognise(self, path: Path) -> Recognised | None:
         """Find a folder, the path or one in it, where photos and masks lie as described."""
-        root = find_root(path, self._is_root, self.description.title or "described")
-        if root is None:
-            return None
-        masks = f" and masks in {self.description.masks[0].text}" if self.description.masks else ""
-        return Recognised(root, f"photos in {self.description.photos[0].text}{masks}")
+        root = find_root(path, self.fits, self.description.title or "described")
+        return None if root is None else self.recognised(root)
+
+    def recognised(self, root: Path) -> Recognised:
+        """Return what is recognised in a folder that fits."""
+        said = self.description
+        masks = f" and masks in {said.masks[0].text}" if said.masks else ""
+        says = f"{said.where} says: " if said.where.endswith(".toml") and self.is_own else ""
+        return Recognised(root, f"{says}photos in {said.photos[0].text}{masks}")
+
+    def fits(self, root: Path) -> bool:
+        """Check whether photos and masks lie in a folder as described."""
+        said, most = self.description, None if self.is_own else _LOOKED_AT
+        return (
+            has_signs(root, said)
+            # Masks are asked for first: their patterns say more, and rule out large folders of photos.
+            and (not said.masks or any(pattern.is_there(root, most=most) for pattern in said.masks))
+            and any(pattern.is_there(root, most=most) for pattern in said.photos)
+        )
+
+    def require(self, path: Path) -> Recognised:
+        """Find the described dataset at a path, or in the one folder of it that fits.
+
+        Raises:
+            SourceError: if there is none; what lies there is told, and what would fit.
+        """
+        found = self.recognise(path)
+        if found is None:
+            raise explain_misfit(path, self.description, _SUFFIXES)
+        return found
 
     def split_names(self, root: Path) -> list[str]:
         """List the splits: of the lists, else of the folders, else those that a hash makes."""
         rule = self.description.splits
         if rule.lists:
-            return sorted(_list_files(root, rule.lists))
-        if any(pattern.has_split for pattern in self.description.photos):
+            files = list_files(root, rule.lists)
+            # One's own description names splits that must be there: listing a missing one is an error.
+            there = files if self.is_own else {split: path for split, path in files.items() if path.is_file()}
+            return sorted(there or files)
+        if found := self._split_by(root)[1]:
             called = {folder: split for split, folder in rule.folders.items()}
-            found = {match.split for match in _find(root, self.description.photos, PHOTO_SUFFIXES)}
-            return sorted(called.get(split, split) for split in found)
+            return sorted({called.get(folder, folder) for folder in found} | set(rule.folders if self.is_own else ()))
         return [*rule.shares, "all"] if rule.shares else list(AUTOMATIC)
 
     def list_split(self, root: Path, split: str) -> SplitFiles:
         """List a split's photos and class masks."""
-        return self._list(root, split, self.description.masks)
+        return self._list(root, split, "masks")
 
     def list_objects(self, root: Path, split: str) -> SplitFiles:
-        """List a split's photos and object masks."""
+        """List a split's photos and object masks.
+
+        Raises:
+            OptionError: if the description has none.
+        """
         if not self.description.objects:
-            raise SourceMissingError(
-                self.description.where, found="no objects", expected="a pattern of object masks", remedy="add objects ="
+            raise OptionError(
+                "task",
+                found=f'"instance", but {self.description.where} describes no object masks',
+                remedy='add a line such as objects = "objects/{key}.png", or use task="semantic"',
             )
-        return self._list(root, split, self.description.objects)
+        return self._list(root, split, "objects")
 
-    def _is_root(self, root: Path) -> bool:
-        wanted = self.description
-        return (
-            all(os.path.exists(root / place) for place in wanted.needs)
-            and any(pattern.is_there(root) for pattern in wanted.photos)
-            and (not wanted.masks or any(pattern.is_there(root) for pattern in wanted.masks))
-        )
+    def _split_by(self, root: Path) -> tuple[str, set[str]]:
+        """Return what is split by folder, "photos" or else "masks", and what {split} is on disk; "" if nothing is."""
+        for kind in ("photos", "masks"):
+            if found := {match.split for match in self._find(root)[kind]} - {""}:
+                return kind, found
+        return "", set()
 
-    def _list(self, root: Path, split: str, masks: tuple[Pattern, ...]) -> SplitFiles:
-        rule = self.description.splits
+    def _find(self, root: Path) -> dict[str, list[Match]]:
+        """List the files that fit each kind of pattern, once."""
+        if root not in self._kept:
+            said = self.description
+            photos = _find(root, said.photos, PHOTO_SUFFIXES)
+            # What no mask can be, such as a JPEG, is listed if there are no others: each is refused for what it is.
+            others = {
+                kind: _find(root, patterns, MASK_SUFFIXES) or _find(root, patterns, (*PHOTO_SUFFIXES, ""))
+                for kind, patterns in (("masks", said.masks), ("objects", said.objects))
+            }
+            # In one folder, "{key}.png" fits the masks "{key}_mask.png", too: the more precise pattern means them.
+            for found in others.values():
+                for path, (fixed, _) in list(found.items()):
+                    if path in photos and photos[path][0] == fixed:
+                        raise DescriptionError(
+                            said.where,
+                            found=f"{path} fits the patterns of photos and of masks",
+                            expected="patterns that tell them apart",
+                        )
+                    if path in photos:
+                        del (photos if photos[path][0] < fixed else found)[path]
+            self._kept[root] = {
+                kind: [match for _, match in found.values()] for kind, found in (("photos", photos), *others.items())
+            }
+        kept: dict[str, list[Match]] = self._kept[root]
+        return kept
+
+    def _list(self, root: Path, split: str, kind: str) -> SplitFiles:
+        said = self.description
+        rule = said.splits
         folder = rule.folders.get(split, split)
-        found_photos = _by_key(_find(root, self.description.photos, PHOTO_SUFFIXES), folder)
-        found_masks = _by_key(_find(root, masks, MASK_SUFFIXES), folder)
-        listed = None
+        matches = self._find(root)
+        photos, masks = _by_key(matches["photos"], folder), _by_key(matches[kind], folder)
         why = ""
+        if said.by_masks and masks and not rule.lists:
+            photos = {key: names for key, names in photos.items() if key in masks}
         if rule.lists:
-            path = _list_files(root, rule.lists)[split]
-            listed, found_masks = _read_list(path, found_photos, found_masks)
+            path = list_files(root, rule.lists)[split]
+            ids, masks = read_pairs(path, root, photos, masks, first_word=rule.first_word)
             why = f"listed in {path.relative_to(root)}"
-        elif not any(pattern.has_split for pattern in self.description.photos):
-            ids = sorted({*found_photos, *found_masks})
-            groups = _groups(root, rule.group, ids)
-            listed = [key for key in ids if _is_in(split, groups[key], rule.shares)]
+        elif by_folder := self._split_by(root)[0]:
+            # If only photos or only masks are split by folder, these say which samples there are.
+            both = all(any(match.split for match in matches[one]) for one in ("photos", kind))
+            ids = sorted({*photos, *masks} if both else photos if by_folder == "photos" else masks)
+        else:
+            every = sorted({*photos, *masks})
+            ids = self._ids_by_hash(root, split, every)
             why = "split by a hash of the ids" if rule.group is None else "split by a hash of their groups"
-        ids = sorted({*found_photos, *found_masks}) if listed is None else listed
+            why = "split so that every stored value has its share" if rule.stratify and split != "all" else why
+        self._refuse_nothing(root, split, (photos, masks), ids)
+        has_none = not getattr(said, kind) and not any(masks.get(key) for key in ids)
+        called = "test" if split in rule.unlabelled else split  # what photos to be predicted are called elsewhere
+        to_predict = has_none or is_to_predict(called, (masks.get(key) for key in ids))
+        samples, missing = pair_files(ids, (root, photos), None if to_predict else (root, masks))
+        groups = find_groups(root, rule.group, ids, said.where) if rule.group else {}
+        expected = f'[classes] in a {FILE_NAME}, such as 0 = "background", or one of {", ".join(LEGEND_FILES)}'
+        return SplitFiles(samples, missing, lambda: self._legend(root), why, expected, groups)
+
+    def _refuse_nothing(self, root: Path, split: str, found: tuple[Files, Files], ids: Sequence[str]) -> None:
+        """Refuse a split without samples, and photos and masks of which no two share a key."""
+        said, (photos, masks) = self.description, found
         if not ids:
+            folder = said.splits.folders.get(split, split)
+            where = said.photos[0].text.replace("{split}", folder)
             raise SourceError(
                 str(root),
                 found=f"no sample in split {split!r}",
-                expected=f"photos in {self.description.photos[0].text}",
+                expected=f"photos in {where}",
                 remedy="check the path and the description",
             )
-        return pair_split(
-            split, (root, found_photos), (root, found_masks), lambda: self._legend(root), ids=ids, why=why
-        )
+        for key in ids:
+            _check_key(key, root)
+        if photos and masks and not photos.keys() & masks.keys() and not said.splits.lists:
+            raise explain_unpaired(said.where, said.masks[0], split, photos, masks)
+
+    def _ids_by_hash(self, root: Path, split: str, every: Sequence[str]) -> list[str]:
+        rule = self.description.splits
+        if split == "all" or not every:
+            return list(every)
+        groups = dict(zip(every, every, strict=True))
+        if rule.group is not None:
+            groups = find_groups(root, rule.group, every, self.description.where)
+        names = sorted(set(groups.values()))
+        if not rule.shares:
+            chosen = set(split_by_hash(names, split, root))
+            return [key for key in every if groups[key] in chosen]
+        splits = self._balance(root, groups) if rule.stratify else share_out(names, rule.shares)
+        return [key for key in every if splits[groups[key]] == split]
+
+    def _balance(self, root: Path, groups: Mapping[str, str]) -> dict[str, str]:
+        """Choose the split of each group by the values that all masks store; they are read once."""
+        if (root, "balance") not in self._kept:
+            masks = _by_key(self._find(root)["masks"], "")
+            paths = [root / names[0] for key in groups for names in [masks.get(key, ())] if names]
+            stored: dict[str, list[frozenset[Hashable]]] = {group: [] for group in groups.values()}
+            with show_progress("reading the values of masks", len(paths)) as advance:
+                values = in_order(lambda number: _values(paths[number]), len(paths), None)
+                for key, group in groups.items():
+                    stored[group].append(next(values) if masks.get(key) else frozenset())
+                    advance(1)
+            self._kept[root, "balance"] = balance(stored, self.description.splits.shares)
+        kept: dict[str, str] = self._kept[root, "balance"]
+        return kept
 
     def _legend(self, root: Path) -> Legend | None:
         said = self.description
+        if not self.is_own and (found := find_legend(root)):  # a file of the dataset outranks what is shipped
+            return found
         if said.classes:
             return Legend.of_values({**said.classes, **dict.fromkeys(said.void)}, title=said.title or root.name)
         if said.legend in PUBLIC_LEGENDS:
@@ -116,13 +250,92 @@ class DescribedFormat:
                 expected=f"a legend file, or one of {', '.join(PUBLIC_LEGENDS)}",
                 remedy="correct the description",
             )
-        return read_legend(root / said.legend)
+        legend = read_legend(root / said.legend)
+        return _with_unpainted(legend, said.unpainted) if said.unpainted else legend
 
 
-def _find(root: Path, patterns: Iterable[Pattern], suffixes: Sequence[str]) -> list[Match]:
-    """List the pictures that fit any of some patterns, each once."""
-    found = {match.path: match for pattern in patterns for match in pattern.find(root)}
-    return [match for path, match in found.items() if PurePosixPath(path).suffix.lower() in suffixes]
+def _with_unpainted(legend: Legend, name: str) -> Legend:
+    """Add a class of the stored value 0, and of black; of the legend's colours, gray ones are stored values, too."""
+    values: dict[Value, str | None] = {0: name, (0, 0, 0): name}
+    for called, colour in zip(legend.names, legend.colours, strict=True):
+        values[colour] = called
+        if len(set(colour)) == 1:
+            values[colour[0]] = called
+    return Legend.of_values(values, title=legend.title)
+
+
+def find_own(path: Path) -> Path | None:
+    """Find the description of a dataset: in the folder itself, or in the one folder in it that has one.
+
+    Args:
+        path: a folder, or the description itself.
+
+    Raises:
+        SourceError: if several folders in it have one.
+    """
+    if path.name == FILE_NAME and path.is_file():
+        return path
+    root = find_root(path, lambda folder: os.path.lexists(folder / FILE_NAME), "described")
+    return None if root is None else root / FILE_NAME
+
+
+def find_shipped(path: Path, descriptions: Mapping[str, Description]) -> dict[str, tuple[Recognised, DescribedFormat]]:
+    """Ask several shipped descriptions at once whether they fit a folder, or one in it.
+
+    Each folder is listed once, which rules out most descriptions. One with thousands of entries holds pictures, and is
+    not asked about: it takes `format=`.
+
+    Raises:
+        SourceError: if several folders in it fit one description.
+    """
+    if not path.is_dir():
+        return {}
+    found = {}
+    listed = {folder: names for folder in (path, *subfolders(path)) if (names := _names_in(folder))}
+    for name, description in descriptions.items():
+        may_fit = {folder for folder, names in listed.items() if _may_fit(description, names)}
+        asked = DescribedFormat(description)
+        root = find_root(path, _both(may_fit.__contains__, asked.fits), name) if may_fit else None
+        if root is not None:
+            found[name] = asked.recognised(root), asked
+    return found
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    """List the names in a folder; none if there are too many, or it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            names = frozenset(entry.name for entry in islice(entries, _MOST_NAMES + 1))
+    except OSError:
+        return frozenset()
+    return names if len(names) <= _MOST_NAMES else frozenset()
+
+
+def _both(first: Callable[[Path], bool], second: Callable[[Path], bool]) -> Callable[[Path], bool]:
+    return lambda folder: first(folder) and second(folder)
+
+
+def _may_fit(description: Description, names: frozenset[str]) -> bool:
+    """Check whether a folder with these names can be what a description tells, by the first name of each path."""
+
+    def lies(paths: Iterable[str]) -> bool:
+        firsts = [path.partition("/")[0] for path in paths]
+        return not firsts or any(not first or first in names for first in firsts)
+
+    needed = [Pattern(place).folder if "{" in place else place for place in description.needs]
+    return all(lies([place]) for place in needed) and all(
+        lies(pattern.folder for pattern in patterns) for patterns in (description.photos, description.masks)
+    )
+
+
+def _find(root: Path, patterns: Iterable[Pattern], suffixes: Sequence[str]) -> dict[str, tuple[int, Match]]:
+    """List the pictures that fit any of some patterns: path -> the fixed characters of the pattern that means it."""
+    found: dict[str, tuple[int, Match]] = {}
+    for pattern in sorted(patterns, key=lambda pattern: -pattern.fixed):
+        for match in pattern.find(root):
+            if PurePosixPath(match.path).suffix.lower() in suffixes:
+                found.setdefault(match.path, (pattern.fixed, match))
+    return found
 
 
 def _by_key(matches: Iterable[Match], folder: str) -> Files:
@@ -130,78 +343,31 @@ def _by_key(matches: Iterable[Match], folder: str) -> Files:
     found: Files = {}
     for match in matches:
         if match.split in (folder, ""):
-            found.setdefault(match.key, []).append(match.path)
+            # One system composes accents that another one takes apart: they are one name.
+            found.setdefault(unicodedata.normalize("NFC", match.key), []).append(match.path)
     return found
 
 
-def _list_files(root: Path, lists: Mapping[str, str]) -> dict[str, Path]:
-    """Find the list file of each split."""
-    if "" not in lists:
-        return {split: root / name for split, name in lists.items()}
-    before, after = lists[""].split("{split}", 1)
-    spelled = re.compile(re.escape(before) + r"([^/]+)" + re.escape(after))
-    paths = sorted(root.glob(f"{before}*{after}"))
-    names = {path: spelled.fullmatch(path.relative_to(root).as_posix()) for path in paths}
-    return {match[1]: path for path, match in names.items() if match}
-
-
-def _read_list(path: Path, photos: Files, masks: Files) -> tuple[list[str], Files]:
-    """Read a list of keys, photo paths, or photo and mask paths; return its keys and the masks that it names."""
-    key_of = {name: key for key, names in photos.items() for name in names}
-    keys: list[str] = []
-    named: Files = {}
-    for number, line in read_lines(path):
-        photo, *rest = [line] if line in photos else re.split(r"[\t,]|\s+(?=\S*/|\S+\.\w+$)", line)
-        key = photo if photo in photos else key_of.get(photo.removeprefix("./"), photo)
-        if len(rest) > 1:
-            raise ListError(
-                str(path),
-                found=f"line {number}: {line!r} has {len(rest) + 1} columns",
-                expected="a key, a photo's path, or the paths of a photo and its mask",
-            )
-        if key in named:
-            raise ListError(str(path), found=f"line {number}: {key!r} is listed twice", expected="each sample once")
-        named[key] = [rest[0].strip()] if rest else masks.get(key, [])
-        keys.append(key)
-    return keys, named
-
-
-def _groups(root: Path, rule: GroupRule | None, keys: Sequence[str]) -> dict[str, str]:
-    """Find the group of each key; a key without a rule is a group of its own."""
-    if rule is None:
-        return {key: key for key in keys}
-    if not rule.file:
-        return {key: rule.group_of(key) for key in keys}
-    try:
-        with open(root / rule.file, encoding="utf-8-sig", newline="") as file:
-            rows = {row[rule.key_column]: row[rule.column] for row in csv.DictReader(file)}
-    except OSError as error:
-        raise ListError(
-            str(root / rule.file), found=f"it cannot be read ({error.strerror})", remedy="check it"
-        ) from error
-    except (KeyError, UnicodeDecodeError, csv.Error) as error:
-        raise ListError(
-            str(root / rule.file),
-            found=f"it cannot be read as a table ({error})",
-            expected=f"CSV with the columns {rule.key_column} and {rule.column}",
-        ) from error
-    if lacking := [key for key in keys if key not in rows]:
-        raise ListError(
-            str(root / rule.file),
-            found=f"no line for {len(lacking)} of {len(keys)} samples, the first is {lacking[0]!r}",
-            expected="a group for each sample",
+def _check_key(key: str, where: Path) -> None:
+    """Refuse a key that could not be a file's name below a folder, on any system."""
+    parts = key.split("/")
+    if any(part in ("", ".", "..") or part != part.strip() or FORBIDDEN.search(part) for part in parts):
+        raise SourceError(
+            str(where),
+            found=f"key {key!r} holds what no key may: '..', a blank at an end, control characters, "
+            'or one of \\:*?"<>|',
+            expected="names of files and folders",
+            remedy="rename photo and mask",
         )
-    return {key: rows[key] for key in keys}
 
 
-def _is_in(split: str, group: str, shares: Mapping[str, int]) -> bool:
-    """Tell whether a group belongs to a split; the hash of its name alone decides, so new samples move no others."""
-    if split == "all":
-        return True
-    shares = shares or {"val": 20, "train": 80}
-    place = int.from_bytes(blake2b(group.encode(), digest_size=8, key=b"segfeed split").digest(), "big") % _PERCENT
-    for name, share in shares.items():
-        if place < share:
-            return name == split
-        place -= share
-    return False
+def _values(path: Path) -> frozenset[Hashable]:
+    """List the values that a mask stores: indices, or colours as numbers."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SourceMissingError(str(path), found=f"it cannot be read ({error.strerror})", remedy="check it") from error
+    pixels = decode_mask(content, path.name).pixels
+    # Counting indices takes a tenth of the time of sorting them.
+    held = np.unique(colour_codes(pixels)) if pixels.ndim == 3 else np.flatnonzero(np.bincount(pixels.ravel()))
+    return frozenset(held.tolist())

@@ -1,0 +1,88 @@
+"""Shipped descriptions: those of well-known datasets, here and in other installed packages.
+
+Each is a TOML file in `datasets/descriptions/`, as docs/formats.md describes them; its stem is the format's name. A
+package adds its own by an entry point in the group `segfeed.descriptions`, whose value is a package that holds them:
+
+    [project.entry-points."segfeed.descriptions"]
+    mine = "my_package.descriptions"
+"""
+
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from segfeed.datasets.description import Description, read_description
+from segfeed.errors import PluginError, SegfeedError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+GROUP = "segfeed.descriptions"
+FOLDER = Path(__file__).parent / "descriptions"
+
+
+def list_own() -> dict[str, Path]:
+    """List the descriptions of this package: name -> file."""
+    return {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
+
+
+def list_added(point: "EntryPoint", package: str) -> dict[str, Path]:
+    """List the descriptions that an entry point adds: name -> file. The package is found, and not imported.
+
+    Args:
+        point: of the group `GROUP`.
+        package: what it is called in errors.
+
+    Raises:
+        PluginError: if there is no such package, or no description in it.
+    """
+    found = {path.stem: path for folder in _folders(point.module) for path in sorted(folder.glob("*.toml"))}
+    if not found:
+        raise PluginError(
+            f"descriptions {point.name!r} of package {package}",
+            found=f"{point.value} holds no description",
+            expected="a package with files such as roads.toml",
+            remedy="repair or uninstall the package, or pass format= with the format you mean",
+        )
+    return found
+
+
+def read_shipped(path: Path, package: str) -> Description:
+    """Read a shipped description; each is read once.
+
+    Args:
+        path: of the file.
+        package: that ships it, for the error; "" for this one.
+
+    Raises:
+        PluginError: if another package's is malformed.
+    """
+    try:
+        return _read(path, path.stat().st_mtime_ns)
+    except (SegfeedError, OSError) as error:
+        if not package:
+            raise
+        found = error.found if isinstance(error, SegfeedError) else f"it cannot be read ({error.strerror})"
+        raise PluginError(
+            f"description {path.stem!r} of package {package}",
+            found=found,
+            expected=getattr(error, "expected", ""),
+            remedy="repair or uninstall the package, or pass format= with the format you mean",
+        ) from error
+
+
+@functools.lru_cache(maxsize=256)
+def _read(path: Path, _mtime_ns: int) -> Description:
+    return read_description(path)
+
+
+def _folders(module: str) -> Iterator[Path]:
+    from importlib.util import find_spec  # noqa: PLC0415 - needed for other packages only
+
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):
+        return
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        yield Path(folder)
