@@ -10,8 +10,8 @@ from segfeed.datasets.description import (
     SplitRule,
     parse_description,
     read_description,
-    write_description,
 )
+from segfeed.datasets.description_text import write_description
 from segfeed.datasets.patterns import parse_patterns
 from segfeed.errors import DescriptionError
 

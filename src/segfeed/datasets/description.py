@@ -36,7 +36,7 @@ Value = int | tuple[int, int, int]
 
 _COLOUR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 _GROUP = re.compile(r"\{key:(before last|after last|before|after) (.+)\}|\{folder\}")
-_TEXT, _TEXTS, _TABLE = "a text", "a text or a list of texts", "a table"
+_TEXT, _TEXTS, _TABLE, _SWITCH = "a text", "a text or a list of texts", "a table", "true or false"
 _TOP = {
     "title": _TEXT,
     "source": _TEXT,
@@ -45,12 +45,22 @@ _TOP = {
     "photos": _TEXTS,
     "masks": _TEXTS,
     "objects": _TEXTS,
+    "samples": _TEXT,
     "legend": _TEXT,
+    "unpainted": _TEXT,
     "splits": _TABLE,
     "classes": _TABLE,
     "recognise": _TABLE,
 }
-_SPLITS = {"folders": _TABLE, "lists": "a text or a table", "hash": _TABLE, "group": "a text or a table"}
+_SPLITS = {
+    "folders": _TABLE,
+    "lists": "a text or a table",
+    "hash": _TABLE,
+    "group": "a text or a table",
+    "first_word": _SWITCH,
+    "unlabelled": _TEXTS,
+}
+_RECOGNISE = {"needs": _TEXTS, "pairs": _TEXTS, "unless": _TEXTS}
 
 
 @dataclass(frozen=True)
@@ -96,12 +106,16 @@ class SplitRule:
         lists: split -> list file below the root; a single entry "" -> pattern with {split} finds them by name.
         shares: split -> percent of the groups, by hash; empty if folders or lists say it.
         group: what keeps samples together in splits by hash and in folds; None: each sample by itself.
+        first_word: whether only the first word of a list's lines counts; the others are not paths.
+        unlabelled: splits whose photos are to be predicted: they have no masks.
     """
 
     folders: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, str] = field(default_factory=dict)
     shares: Mapping[str, int] = field(default_factory=dict)
     group: GroupRule | None = None
+    first_word: bool = False
+    unlabelled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,7 +135,11 @@ class Description:
         source: where its layout is documented.
         note: what is odd about it.
         tested: "real data", "stand-in" or "documentation": on what a shipped description was tried.
-        needs: paths below the root that must exist for a shipped description to be recognised.
+        needs: paths or patterns below the root that must exist for a shipped description to be recognised.
+        pairs: list files, of which one must begin with a line of two files that exist: a photo and its mask.
+        by_masks: whether the masks say which samples there are: further photos are not meant.
+        unless: paths below the root that must not exist for a shipped description to be recognised.
+        unpainted: the class of what a legend file's colours leave: the stored value 0, and black; "" for none.
     """
 
     where: str
@@ -137,6 +155,10 @@ class Description:
     note: str = ""
     tested: str = ""
     needs: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+    by_masks: bool = False
+    unless: tuple[str, ...] = ()
+    unpainted: str = ""
 
 
 def read_description(path: Path) -> Description:
@@ -186,13 +208,19 @@ class _Reader:
         self._check_keys(self.said, _TOP, ())
         splits, recognise = self.said.get("splits", {}), self.said.get("recognise", {})
         self._check_keys(splits, _SPLITS, ("splits",))
-        self._check_keys(recognise, {"needs": _TEXTS}, ("recognise",))
+        self._check_keys(recognise, _RECOGNISE, ("recognise",))
         if "photos" not in self.said:
             raise self._wrong((), "it does not say where photos lie", 'a line such as photos = "images/{key}.jpg"')
         if "legend" in self.said and "classes" in self.said:
             raise self._wrong(("legend",), "both legend and [classes] say what stored values mean", "one of them")
+        if self.said.get("samples", "masks") != "masks":
+            raise self._wrong(("samples",), f"samples = {self.said['samples']!r:.60}", '"masks", or no such line')
+        if "unpainted" in self.said and "legend" not in self.said:
+            raise self._wrong(("unpainted",), "unpainted without legend", "the legend file that it adds to")
+        for place in _texts(recognise.get("needs", [])):
+            if "{" in place:
+                self._parse_patterns(("recognise", "needs"), place)
         classes, void = self._classes(self.said.get("classes", {}))
-        needs = recognise.get("needs", [])
         return Description(
             self.where,
             self._patterns("photos"),
@@ -201,8 +229,11 @@ class _Reader:
             self._split_rule(splits),
             classes,
             void,
-            needs=(needs,) if isinstance(needs, str) else tuple(needs),
-            **{name: self.said.get(name, "") for name in ("legend", "title", "source", "note", "tested")},
+            needs=_texts(recognise.get("needs", [])),
+            pairs=_texts(recognise.get("pairs", [])),
+            by_masks="samples" in self.said,
+            unless=_texts(recognise.get("unless", [])),
+            **{name: self.said.get(name, "") for name in ("legend", "title", "source", "note", "tested", "unpainted")},
         )
 
     def _check_keys(self, table: Mapping[str, Any], known: Mapping[str, str], above: tuple[str, ...]) -> None:
@@ -218,12 +249,13 @@ class _Reader:
                 raise self._wrong((*above, key), f"{key} = {value!r:.60}", known[key])
 
     def _patterns(self, key: str) -> tuple[Pattern, ...]:
-        if key not in self.said:
-            return ()
+        return self._parse_patterns((key,), self.said[key]) if key in self.said else ()
+
+    def _parse_patterns(self, keys: tuple[str, ...], said: str | list[str]) -> tuple[Pattern, ...]:
         try:
-            return parse_patterns(self.said[key])
+            return parse_patterns(said)
         except SegfeedError as error:
-            raise self._wrong((key,), f"{error.where}: {error.found}", error.expected, error.remedy) from error
+            raise self._wrong(keys, f"{error.where}: {error.found}", error.expected, error.remedy) from error
 
     def _split_rule(self, splits: Mapping[str, Any]) -> SplitRule:
         ways = [way for way in ("folders", "lists", "hash") if way in splits]
@@ -248,7 +280,14 @@ class _Reader:
                     raise self._wrong(("splits", way), f"{split} = {value!r:.60}", wanted)
         if shares and (sum(shares.values()) != 100 or min(shares.values()) < 1):
             raise self._wrong(("splits", "hash"), f"shares of {sum(shares.values())} percent in all", "100 percent")
-        return SplitRule(splits.get("folders", {}), lists, shares, self._group(splits.get("group")))
+        return SplitRule(
+            splits.get("folders", {}),
+            lists,
+            shares,
+            self._group(splits.get("group")),
+            splits.get("first_word", False),
+            _texts(splits.get("unlabelled", [])),
+        )
 
     def _group(self, said: Any) -> GroupRule | None:
         if said is None:
@@ -282,7 +321,9 @@ class _Reader:
             raise self._wrong(("classes", "void"), f"void = {listed!r:.60}", "a list of stored values")
         void = tuple(self._value(value, ("classes", "void")) for value in listed)
         if both := [value for value in void if value in classes]:
-            raise self._wrong(("classes", "void"), f"{_show(both[0])} is void and {classes[both[0]]!r}", "one of them")
+            raise self._wrong(
+                ("classes", "void"), f"{show_value(both[0])} is void and {classes[both[0]]!r}", "one of them"
+            )
         return classes, void
 
     def _value(self, said: Any, keys: tuple[str, ...]) -> Value:
@@ -319,8 +360,8 @@ class _Reader:
 
 
 def _fits(value: Any, wanted: str) -> bool:
-    if wanted == _TABLE:
-        return isinstance(value, dict)
+    if wanted in (_TABLE, _SWITCH):
+        return isinstance(value, dict if wanted == _TABLE else bool)
     if wanted.endswith("table") and isinstance(value, dict):
         return True
     return _is_text(value) or (
@@ -332,64 +373,14 @@ def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _show(value: Value) -> str:
-    return str(value) if isinstance(value, int) else f"#{value[0]:02x}{value[1]:02x}{value[2]:02x}"
+def _texts(said: str | list[str]) -> tuple[str, ...]:
+    return (said,) if isinstance(said, str) else tuple(said)
 
 
-def write_description(description: Description) -> str:
-    """Write a description as TOML that a person edits; `parse_description` reads it back as the same description.
+def show_value(value: Value) -> str:
+    """Return a stored value as a description spells it.
 
-    >>> text = write_description(Description("", parse_patterns("a/{key}.jpg"), (), classes={0: "sky"}, void=(255,)))
-    >>> parse_description(text, "").classes
-    {0: 'sky'}
+    >>> show_value(7), show_value((128, 64, 128))
+    ('7', '#804080')
     """
-    lines = [f"# What this dataset is; segfeed reads this file ({FILE_NAME}) instead of guessing. See docs/formats.md."]
-    lines += [
-        f"{name} = {_quote(value)}" for name in ("title", "source", "note") if (value := getattr(description, name))
-    ]
-    for name in ("photos", "masks", "objects"):
-        texts = [pattern.text for pattern in getattr(description, name)]
-        if texts:
-            lines.append(f"{name} = {_quote(texts[0]) if len(texts) == 1 else _list(map(_quote, texts))}")
-    if description.legend:
-        lines.append(f"legend = {_quote(description.legend)}")
-    lines += _write_splits(description.splits)
-    if description.classes or description.void:
-        lines += ["", "[classes]"]
-        lines += [f"{_key(_show(value))} = {_quote(name)}" for value, name in description.classes.items()]
-        shown = [str(value) if isinstance(value, int) else _quote(_show(value)) for value in description.void]
-        lines.append(f"void = {_list(shown)}")
-    return "\n".join(lines) + "\n"
-
-
-def _write_splits(rule: SplitRule) -> list[str]:
-    lines = []
-    for name, table in (("folders", rule.folders), ("hash", rule.shares), ("lists", rule.lists)):
-        if name == "lists" and set(table) == {""}:
-            lines.append(f"lists = {_quote(str(table['']))}")
-        elif table:
-            pairs = (f"{_key(split)} = {_quote(v) if isinstance(v, str) else v}" for split, v in table.items())
-            lines.append(f"{name} = {{ {', '.join(pairs)} }}")
-    if (group := rule.group) is not None:
-        if group.file:
-            said = (
-                f"{{ file = {_quote(group.file)}, key = {_quote(group.key_column)}, column = {_quote(group.column)} }}"
-            )
-        else:
-            how = f"{'after' if group.after else 'before'}{' last' if group.last else ''}"
-            said = _quote("{folder}" if group.folder else f"{{key:{how} {group.before}}}")
-        lines.append(f"group = {said}")
-    return ["", "[splits]", *lines] if lines else []
-
-
-def _key(text: str) -> str:
-    return text if re.fullmatch(r"[A-Za-z0-9_-]+", text) else _quote(text)
-
-
-def _quote(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(char if char.isprintable() else f"\\U{ord(char):08x}" for char in escaped) + '"'
-
-
-def _list(items: Any) -> str:
-    return f"[{', '.join(items)}]"
+    return str(value) if isinstance(value, int) else f"#{value[0]:02x}{value[1]:02x}{value[2]:02x}"

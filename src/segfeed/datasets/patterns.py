@@ -1,6 +1,7 @@
 """Patterns: where files lie, such as "images/{split}/{key}.jpg", matched against the files that are there.
 
 {key}      the sample's name, any characters; may span folders
+{name}     the same, but within one folder
 {split}    the name of a folder, or of a part of one
 *          any characters inside one name
 """
@@ -16,7 +17,7 @@ from typing import NamedTuple
 from segfeed.errors import SourceError
 
 _TOKEN = re.compile(r"\{(\w+)\}|(\*+)|([^{}*]+|[{}])")
-_NAMES = {"key": r".+", "split": r"[^/]+"}
+_NAMES = {"key": ("key", r".+"), "name": ("key", r"[^/]+"), "split": ("split", r"[^/]+")}
 _DEEPEST = 32  # folders below one another; a real dataset has a handful
 
 
@@ -53,8 +54,8 @@ class Pattern:
             raise _refused(self.text, "a path without '..', '.' and empty names")
         if found - set(_NAMES) or any(plain in ("{", "}") for _, _, plain in _TOKEN.findall(self.text)):
             raise _refused(self.text, f"no placeholders but {known}")
-        if "key" not in found or "**" in self.text:
-            raise _refused(self.text, "{key} in it, which may span folders, and no '**'")
+        if len({"key", "name"} & found) != 1 or "**" in self.text:
+            raise _refused(self.text, "{key} in it, which may span folders, or {name}, and no '**'")
 
     @property
     def has_split(self) -> bool:
@@ -75,9 +76,9 @@ class Pattern:
 
     @cached_property
     def _folders(self) -> tuple[re.Pattern[str], ...]:
-        """Expressions of the folders before {key}: what doesn't fit them is not searched."""
+        """Expressions of the folders before {key} or {name}: what doesn't fit them is not searched."""
         parts = self.text.split("/")
-        until = next(n for n, part in enumerate(parts) if "{key}" in part)
+        until = next(n for n, part in enumerate(parts) if "{key}" in part or "{name}" in part)
         return tuple(re.compile(_regex("/".join(parts[: n + 1]))) for n in range(until))
 
     def find(self, root: Path) -> Iterator[Match]:
@@ -97,6 +98,10 @@ class Pattern:
 
     def _walk(self, root: Path, folder: str, above: tuple[tuple[int, int], ...]) -> Iterator[str]:
         depth = folder.count("/") + 1 if folder else 0
+        part = self.text.split("/")[depth] if depth < len(self._folders) else ""
+        if part and not re.search(r"[{*]", part):  # a name, not a pattern: what else lies here may be many files
+            yield from self._walk(root, f"{folder}/{part}" if folder else part, above)
+            return
         try:
             place = os.stat(root / folder)
             entries = sorted(os.scandir(root / folder), key=lambda entry: entry.name)
@@ -117,7 +122,7 @@ class Pattern:
                 continue
             if not entry.is_dir():
                 yield path
-            elif depth >= len(self._folders) or self._folders[depth].fullmatch(path):
+            elif "{key}" in self.text if depth >= len(self._folders) else self._folders[depth].fullmatch(path):
                 yield from self._walk(root, path, (*above, this))
 
 
@@ -141,8 +146,9 @@ def _regex(text: str) -> str:
     parts, seen = [], set()
     for name, star, plain in _TOKEN.findall(stem):
         if name:
-            parts.append(f"(?P={name})" if name in seen else f"(?P<{name}>{_NAMES[name]})")
-            seen.add(name)
+            group, fits = _NAMES[name]
+            parts.append(f"(?P={group})" if group in seen else f"(?P<{group}>{fits})")
+            seen.add(group)
         else:
             parts.append("[^/]*" if star else re.escape(plain))
     ending = re.escape(f"{dot}{suffix}").replace(r"\*", r"[^./]*") if suffix else ""

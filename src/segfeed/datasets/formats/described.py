@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
-from segfeed.datasets.description import Description, GroupRule
+from segfeed.datasets.description import Description, GroupRule, Value
 from segfeed.datasets.formats.folders import MASK_SUFFIXES, PHOTO_SUFFIXES, Files, find_root, pair_split
 from segfeed.datasets.formats.legend_files import find_legend, read_legend
 from segfeed.datasets.formats.lists import AUTOMATIC, read_lines
+from segfeed.datasets.formats.signs import has_signs
 from segfeed.datasets.patterns import Match, Pattern
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import LegendError, ListError, SourceError, SourceMissingError
@@ -47,9 +48,8 @@ class DescribedFormat:
         rule = self.description.splits
         if rule.lists:
             return sorted(_list_files(root, rule.lists))
-        if any(pattern.has_split for pattern in self.description.photos):
+        if found := self._folders(root):
             called = {folder: split for split, folder in rule.folders.items()}
-            found = {match.split for match in _find(root, self.description.photos, PHOTO_SUFFIXES)}
             return sorted(called.get(split, split) for split in found)
         return [*rule.shares, "all"] if rule.shares else list(AUTOMATIC)
 
@@ -68,27 +68,41 @@ class DescribedFormat:
     def _is_root(self, root: Path) -> bool:
         wanted = self.description
         return (
-            all(os.path.exists(root / place) for place in wanted.needs)
+            has_signs(root, wanted)
             and any(pattern.is_there(root) for pattern in wanted.photos)
             and (not wanted.masks or any(pattern.is_there(root) for pattern in wanted.masks))
         )
 
+    def _photos(self, root: Path) -> list[Match]:
+        """List the photos; what fits a pattern of masks is a mask."""
+        others = {match.path for pattern in self.description.masks for match in pattern.find(root)}
+        return [match for match in _find(root, self.description.photos, PHOTO_SUFFIXES) if match.path not in others]
+
+    def _folders(self, root: Path) -> set[str]:
+        """Return what {split} is on disk; nothing if no photo lies where a pattern with {split} says."""
+        return {match.split for match in self._photos(root)} - {""}
+
     def _list(self, root: Path, split: str, masks: tuple[Pattern, ...]) -> SplitFiles:
         rule = self.description.splits
         folder = rule.folders.get(split, split)
-        found_photos = _by_key(_find(root, self.description.photos, PHOTO_SUFFIXES), folder)
-        found_masks = _by_key(_find(root, masks, MASK_SUFFIXES), folder)
+        found_photos = _by_key(self._photos(root), folder)
+        # Masks that no mask can be, such as JPEGs, are listed if there are no others: each is refused for what it is.
+        found_masks = _by_key(_find(root, masks, MASK_SUFFIXES) or _find(root, masks, (*PHOTO_SUFFIXES, "")), folder)
         listed = None
         why = ""
         if rule.lists:
             path = _list_files(root, rule.lists)[split]
-            listed, found_masks = _read_list(path, found_photos, found_masks)
+            listed, found_masks = _read_list(path, found_photos, found_masks, first_word=rule.first_word)
             why = f"listed in {path.relative_to(root)}"
-        elif not any(pattern.has_split for pattern in self.description.photos):
+        elif not self._folders(root):
             ids = sorted({*found_photos, *found_masks})
             groups = _groups(root, rule.group, ids)
             listed = [key for key in ids if _is_in(split, groups[key], rule.shares)]
             why = "split by a hash of the ids" if rule.group is None else "split by a hash of their groups"
+        if self.description.by_masks and found_masks:
+            found_photos = {key: names for key, names in found_photos.items() if key in found_masks}
+            listed = listed and [key for key in listed if key in found_masks]
+            why = "; ".join(filter(None, (why, "masks name the samples")))
         ids = sorted({*found_photos, *found_masks}) if listed is None else listed
         if not ids:
             raise SourceError(
@@ -97,12 +111,16 @@ class DescribedFormat:
                 expected=f"photos in {self.description.photos[0].text}",
                 remedy="check the path and the description",
             )
+        # pair_split takes photos without any mask for photos to be predicted if the split is called "test".
+        called = "test" if split in rule.unlabelled else split
         return pair_split(
-            split, (root, found_photos), (root, found_masks), lambda: self._legend(root), ids=ids, why=why
+            called, (root, found_photos), (root, found_masks), lambda: self._legend(root), ids=ids, why=why
         )
 
     def _legend(self, root: Path) -> Legend | None:
         said = self.description
+        if said.tested and (found := find_legend(root)):  # a file of the dataset outranks a shipped description
+            return found
         if said.classes:
             return Legend.of_values({**said.classes, **dict.fromkeys(said.void)}, title=said.title or root.name)
         if said.legend in PUBLIC_LEGENDS:
@@ -116,7 +134,18 @@ class DescribedFormat:
                 expected=f"a legend file, or one of {', '.join(PUBLIC_LEGENDS)}",
                 remedy="correct the description",
             )
-        return read_legend(root / said.legend)
+        legend = read_legend(root / said.legend)
+        return _with_unpainted(legend, said.unpainted) if said.unpainted else legend
+
+
+def _with_unpainted(legend: Legend, name: str) -> Legend:
+    """Add a class of the stored value 0, and of black; of the legend's colours, gray ones are stored values, too."""
+    values: dict[Value, str | None] = {0: name, (0, 0, 0): name}
+    for called, colour in zip(legend.names, legend.colours, strict=True):
+        values[colour] = called
+        if len(set(colour)) == 1:
+            values[colour[0]] = called
+    return Legend.of_values(values, title=legend.title)
 
 
 def _find(root: Path, patterns: Iterable[Pattern], suffixes: Sequence[str]) -> list[Match]:
@@ -137,7 +166,8 @@ def _by_key(matches: Iterable[Match], folder: str) -> Files:
 def _list_files(root: Path, lists: Mapping[str, str]) -> dict[str, Path]:
     """Find the list file of each split."""
     if "" not in lists:
-        return {split: root / name for split, name in lists.items()}
+        paths_of = {split: root / name for split, name in lists.items()}
+        return {split: path for split, path in paths_of.items() if path.is_file()} or paths_of
     before, after = lists[""].split("{split}", 1)
     spelled = re.compile(re.escape(before) + r"([^/]+)" + re.escape(after))
     paths = sorted(root.glob(f"{before}*{after}"))
@@ -145,14 +175,16 @@ def _list_files(root: Path, lists: Mapping[str, str]) -> dict[str, Path]:
     return {match[1]: path for path, match in names.items() if match}
 
 
-def _read_list(path: Path, photos: Files, masks: Files) -> tuple[list[str], Files]:
+def _read_list(path: Path, photos: Files, masks: Files, *, first_word: bool) -> tuple[list[str], Files]:
     """Read a list of keys, of photo paths, or of photo and mask paths, and return its keys and the masks that it names."""
+    there = {name for names in masks.values() for name in names}
     key_of = {name: key for key, names in photos.items() for name in names}
     keys: list[str] = []
     named: Files = {}
-    for number, line in read_lines(path):
+    for number, entry in read_lines(path):
+        line = entry.split()[0] if first_word else entry
         photo, *rest = [line] if line in photos else re.split(r"[\t,]|\s+(?=\S*/|\S+\.\w+$)", line)
-        key = photo if photo in photos else key_of.get(photo.removeprefix("./"), photo)
+        key = photo if photo in photos else key_of.get(photo.removeprefix("./").lstrip("/"), photo)
         if len(rest) > 1:
             raise ListError(
                 str(path),
@@ -161,7 +193,8 @@ def _read_list(path: Path, photos: Files, masks: Files) -> tuple[list[str], File
             )
         if key in named:
             raise ListError(str(path), found=f"line {number}: {key!r} is listed twice", expected="each sample once")
-        named[key] = [rest[0].strip()] if rest else masks.get(key, [])
+        mask = rest[0].strip().removeprefix("./").lstrip("/") if rest else ""
+        named[key] = [mask] * (mask in there) if rest else masks.get(key, [])
         keys.append(key)
     return keys, named
 

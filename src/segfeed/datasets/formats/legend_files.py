@@ -161,6 +161,8 @@ def _rows_of_csv(text: str) -> list[_Row]:
 
 
 def _rows_of_json(described: Any) -> list[_Row]:
+    if isinstance(described, dict) and described and all(isinstance(colour, list) for colour in described.values()):
+        return [_Row(str(name), as_colours([colour])[0], None) for name, colour in described.items()]  # Supervisely
     try:
         names = described["label_map"].items()
         colours = as_colours(described.get("segmentation_colors") or ())
