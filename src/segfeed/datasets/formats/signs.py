@@ -28,9 +28,11 @@ def _is_there(root: Path, place: str) -> bool:
 
 def _begins_with_pair(root: Path, name: str) -> bool:
     """Check whether the first line of a list names two files that exist."""
+    if not os.path.isfile(root / name):  # a pipe in its place would be waited for
+        return False
     try:
         with open(root / name, encoding="utf-8-sig", errors="replace") as file:
             paths = re.split(r"[\s,;]+", file.readline(_LONGEST_LINE).strip())
         return len(paths) == 2 and all(os.path.isfile(root / path.lstrip("/")) for path in paths)
-    except (OSError, ValueError):  # no such list, or a line that is not paths
+    except (OSError, ValueError):  # a line that is not paths
         return False
