@@ -80,8 +80,8 @@ def _pairs(photo: str, mask: str, *keys: str) -> Samples:
 
 
 CITYSCAPES = _numbered(
-    "road, sidewalk, building, wall, fence, pole, traffic light, traffic sign, vegetation, terrain, sky, person, rider, "
-    "car, truck, bus, train, motorcycle, bicycle"
+    "road, sidewalk, building, wall, fence, pole, traffic light, traffic sign, vegetation, terrain, sky, person, "
+    "rider, car, truck, bus, train, motorcycle, bicycle"
 ) | {255: None}
 CONTEXT = _numbered(
     "aeroplane, bag, bed, bedclothes, bench, bicycle, bird, boat, book, bottle, building, bus, cabinet, car, cat, "
@@ -363,7 +363,12 @@ STAND_INS = {
 
 NOT_DESCRIBED = {  # what the formats that are code read: names alone decide, so the files are empty
     "voc": ("JPEGImages/a.jpg", "SegmentationClass/a.png", "ImageSets/Segmentation/train.txt", "Annotations/a.xml"),
-    "voc with colours": ("JPEGImages/a.jpg", "SegmentationClass/a.png", "ImageSets/Segmentation/default.txt", "labelmap.txt"),
+    "voc of CVAT": (
+        "JPEGImages/a.jpg",
+        "SegmentationClass/a.png",
+        "ImageSets/Segmentation/default.txt",
+        "labelmap.txt",
+    ),
     "ade20k": ("images/training/ADE_train_1.jpg", "annotations/training/ADE_train_1.png"),
     "cityscapes": (
         "leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png",
@@ -375,7 +380,14 @@ NOT_DESCRIBED = {  # what the formats that are code read: names alone decide, so
     "coco_stuff": ("images/train2017/000000000009.jpg", "annotations/train2017/000000000009.png"),
     "labelme": ("JPEGImages/a.jpg", "SegmentationClassPNG/a.png", "class_names.txt"),
     "roboflow": ("train/a_jpg.rf.1a.jpg", "train/a_jpg.rf.1a_mask.png", "train/_classes.csv"),
-    "camvid": ("train.txt", "train/1.png", "trainannot/1.png", "label_colors.txt", "defaultannot/2.png", "default/2.png"),
+    "camvid": (
+        "train.txt",
+        "train/1.png",
+        "trainannot/1.png",
+        "label_colors.txt",
+        "default/2.png",
+        "defaultannot/2.png",
+    ),
     "columns": ("data/train-00000-of-00001.parquet",),
     "folders": ("images/a.jpg", "masks/a.png", "train.txt", "val.txt", "label_colors.txt"),
     "folders of splits": ("train/images/a.tif", "train/gt/a.tif", "test/images/b.tif", "class_dict.csv"),
@@ -386,4 +398,4 @@ NOT_DESCRIBED = {  # what the formats that are code read: names alone decide, so
     "yolo": ("data.yaml", "train/images/a.jpg", "train/labels/a.txt"),
     "coco": ("annotations/instances_train2017.json", "train2017/000000000009.jpg"),
     "photos alone": ("train/a.jpg", "test/b.jpg"),
-}  # fmt: skip
+}

@@ -1,5 +1,7 @@
 """Shipped descriptions: each recognises its dataset and no other, and reads it as an independent table says."""
 
+import importlib.util
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -7,16 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from well_known import HEIGHT, NOT_DESCRIBED, STAND_INS
 
-from segfeed.datasets.description import read_description
+from segfeed.datasets.description import parse_description, read_description
 from segfeed.datasets.formats.described import DescribedFormat
 from segfeed.datasets.recognition import FORMATS, import_format
 from segfeed.datasets.source import Source
 from segfeed.errors import MaskError, SourceError, UnknownColourError
 from segfeed.pixels import codec
 from segfeed.pixels.legend import Legend
+from well_known import HEIGHT, NOT_DESCRIBED, STAND_INS
 
+ROOT = Path(__file__).parents[2]
 FOLDER = Path(codec.__file__).parents[1] / "datasets" / "descriptions"
 SHIPPED = {path.stem: read_description(path) for path in sorted(FOLDER.glob("*.toml"))}
 MASK_SUFFIXES = getattr(codec, "MASK_SUFFIXES", (".png",))
@@ -245,7 +248,7 @@ def test_half_written_lists_are_told(tmp_path):
     root = STAND_INS["oxford_pet"].write(tmp_path)
     (root / "annotations" / "trainval.txt").write_text("Abyssinian_1 1 1 1\nAbyssinian_9 1 1 1\n")
     found = DescribedFormat(SHIPPED["oxford_pet"]).list_split(root, "trainval")
-    assert [(lack.key, lack.what) for lack in found.missing][0] == ("Abyssinian_9", "photo")
+    assert ("Abyssinian_9", "photo") in [(lack.key, lack.what) for lack in found.missing]
 
 
 def test_a_split_without_its_list_is_not_offered(tmp_path):
@@ -270,6 +273,29 @@ def test_two_masks_of_a_photo_are_refused(tmp_path):
     assert "sample 0 has 2 photos" in caught.value.found
 
 
+def test_the_table_of_docs_is_that_of_the_descriptions():
+    path = ROOT / "docs" / "list_descriptions.py"
+    spec = importlib.util.spec_from_file_location("list_descriptions", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = module.PAGE.read_text(encoding="utf-8")
+    assert module.put_table(page) == page, "run docs/list_descriptions.py"
+    assert [line.split("`")[1] for line in module.make_table().splitlines()[2:]] == list(SHIPPED)
+
+
+def test_the_example_of_contributing_is_a_description(tmp_path):
+    section = (ROOT / "CONTRIBUTING.md").read_text().split("## Add a dataset\n")[1].split("\n## ")[0]
+    said = parse_description(re.search(r"```toml\n(.*?)```", section, re.DOTALL)[1], "roads.toml")
+    for name in ("train/images/1.jpg", "train/gt/1_gt.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    asked = DescribedFormat(said)
+    assert asked.recognise(tmp_path) is None
+    (tmp_path / said.needs[0]).touch()
+    assert asked.recognise(tmp_path).root == tmp_path
+    assert [sample.key for sample in asked.list_split(tmp_path, "train").samples] == ["1"]
+
+
 def test_they_ship_with_the_package():
-    built = tomllib.loads((FOLDER.parents[3] / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
     assert built == {"targets": {"wheel": {"packages": ["src/segfeed", "src/segfeed_start.py"]}}}  # whole, TOML as well

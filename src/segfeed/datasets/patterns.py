@@ -76,9 +76,9 @@ class Pattern:
 
     @cached_property
     def _folders(self) -> tuple[re.Pattern[str], ...]:
-        """Expressions of the folders before {key} or {name}: what doesn't fit them is not searched."""
+        """Expressions of the folders before {key}, or of all with {name}: what doesn't fit them is not searched."""
         parts = self.text.split("/")
-        until = next(n for n, part in enumerate(parts) if "{key}" in part or "{name}" in part)
+        until = next((n for n, part in enumerate(parts) if "{key}" in part), len(parts) - 1)
         return tuple(re.compile(_regex("/".join(parts[: n + 1]))) for n in range(until))
 
     def find(self, root: Path) -> Iterator[Match]:

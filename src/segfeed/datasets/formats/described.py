@@ -4,7 +4,6 @@ The description says where to look; what lies there decides. Photos and masks ar
 """
 
 import csv
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,8 +14,8 @@ from segfeed.datasets.description import Description, GroupRule, Value
 from segfeed.datasets.formats.folders import MASK_SUFFIXES, PHOTO_SUFFIXES, Files, find_root, pair_split
 from segfeed.datasets.formats.legend_files import find_legend, read_legend
 from segfeed.datasets.formats.lists import AUTOMATIC, read_lines
-from segfeed.datasets.formats.signs import has_signs
 from segfeed.datasets.patterns import Match, Pattern
+from segfeed.datasets.signs import has_signs
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import LegendError, ListError, SourceError, SourceMissingError
 from segfeed.pixels.legend import Legend

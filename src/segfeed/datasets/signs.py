@@ -14,7 +14,7 @@ _LONGEST_LINE = 4_096
 
 
 def has_signs(root: Path, description: Description) -> bool:
-    """Check whether all that a description needs is there, nothing that it excludes, and a list that pairs two files."""
+    """Check whether all that a description needs is there, nothing that it excludes, and a list that pairs files."""
     return (
         all(_is_there(root, place) for place in description.needs)
         and not any(_is_there(root, place) for place in description.unless)
