@@ -247,8 +247,11 @@ def test_a_legend_file_of_the_dataset_outranks_a_shipped_legend(tmp_path):
 def test_half_written_lists_are_told(tmp_path):
     root = STAND_INS["oxford_pet"].write(tmp_path)
     (root / "annotations" / "trainval.txt").write_text("Abyssinian_1 1 1 1\nAbyssinian_9 1 1 1\n")
+    (root / "annotations" / "trimaps" / "Abyssinian_1.png").unlink()
     found = DescribedFormat(SHIPPED["oxford_pet"]).list_split(root, "trainval")
-    assert ("Abyssinian_9", "photo") in [(lack.key, lack.what) for lack in found.missing]
+    told = [(lack.key, lack.what) for lack in found.missing]
+    assert told == [("Abyssinian_1", "mask"), ("Abyssinian_9", "photo"), ("Abyssinian_9", "mask")]
+    assert found.samples == ()
 
 
 def test_a_split_without_its_list_is_not_offered(tmp_path):

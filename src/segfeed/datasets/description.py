@@ -137,7 +137,7 @@ class Description:
         tested: "real data", "stand-in" or "documentation": on what a shipped description was tried.
         needs: paths or patterns below the root that must exist for a shipped description to be recognised.
         pairs: list files, of which one must begin with a line of two files that exist: a photo and its mask.
-        by_masks: whether the masks say which samples there are: further photos are not meant.
+        by_masks: whether the masks say which samples there are, unless lists do: further photos are not meant.
         unless: paths below the root that must not exist for a shipped description to be recognised.
         unpainted: the class of what a legend file's colours leave: the stored value 0, and black; "" for none.
     """

@@ -89,6 +89,8 @@ class DescribedFormat:
         found_masks = _by_key(_find(root, masks, MASK_SUFFIXES) or _find(root, masks, (*PHOTO_SUFFIXES, "")), folder)
         listed = None
         why = ""
+        if self.description.by_masks and found_masks and not rule.lists:
+            found_photos = {key: names for key, names in found_photos.items() if key in found_masks}
         if rule.lists:
             path = _list_files(root, rule.lists)[split]
             listed, found_masks = _read_list(path, found_photos, found_masks, first_word=rule.first_word)
@@ -98,10 +100,6 @@ class DescribedFormat:
             groups = _groups(root, rule.group, ids)
             listed = [key for key in ids if _is_in(split, groups[key], rule.shares)]
             why = "split by a hash of the ids" if rule.group is None else "split by a hash of their groups"
-        if self.description.by_masks and found_masks:
-            found_photos = {key: names for key, names in found_photos.items() if key in found_masks}
-            listed = listed and [key for key in listed if key in found_masks]
-            why = "; ".join(filter(None, (why, "masks name the samples")))
         ids = sorted({*found_photos, *found_masks}) if listed is None else listed
         if not ids:
             raise SourceError(
