@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-HEIGHT = 3
+HEIGHT = 3  # px
 Stored = int | tuple[int, int, int]
 Samples = Mapping[str, tuple[str, str]]  # key -> photo and mask; the mask is "" if there is none
 
@@ -169,6 +169,40 @@ STAND_INS = {
         },
         {0: "background", 255: "lesion"},
         {"ISIC2018_Task1-2_Training_Input/ATTRIBUTION.txt": "ISIC"},
+    ),
+    "isic2017": StandIn(
+        {
+            "train": _pairs(
+                "ISIC-2017_Training_Data/{}.jpg",
+                "ISIC-2017_Training_Part1_GroundTruth/{}_segmentation.png",
+                "ISIC_0000000",
+            ),
+            "val": {"ISIC_0001769": ("ISIC-2017_Validation_Data/ISIC_0001769.jpg", "")},
+            "test": _pairs(
+                "ISIC-2017_Test_v2_Data/{}.jpg",
+                "ISIC-2017_Test_v2_Part1_GroundTruth/{}_segmentation.png",
+                "ISIC_0012086",
+            ),
+        },
+        {0: "background", 255: "lesion"},
+        {"ISIC-2017_Training_Part3_GroundTruth.csv": "image_id,melanoma\n"},
+        others=("ISIC-2017_Training_Data/ISIC_0000000_superpixels.png",),
+    ),
+    "isic2016": StandIn(
+        {
+            split: _pairs(
+                f"ISBI2016_ISIC_Part1_{folder}_Data/{{}}.jpg",
+                f"ISBI2016_ISIC_Part1_{folder}_GroundTruth/{{}}_Segmentation.png",
+                f"ISIC_000000{number}",
+            )
+            for number, (split, folder) in enumerate((("train", "Training"), ("test", "Test")))
+        },
+        {0: "background", 255: "lesion"},
+    ),
+    "hrf": StandIn(
+        {"all": {key: (f"images/{key}.JPG", f"manual1/{key}.tif") for key in ("01_dr", "02_g", "03_h")}},
+        {0: "background", 255: "vessel"},
+        others=("mask/01_dr_mask.tif", "mask/02_g_mask.tif", "mask/03_h_mask.tif"),
     ),
     "pascal_context": StandIn(
         {

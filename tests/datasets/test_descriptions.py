@@ -229,6 +229,20 @@ def test_a_list_that_pairs_no_files_is_not_paddle_s(tmp_path, kind):
     assert (recognise("paddleseg", root) is not None) == (kind == "comma")
 
 
+def test_the_first_release_of_bdd100k_lies_elsewhere(tmp_path):
+    STAND_INS["bdd100k"].write(tmp_path)
+    for old, new in (("images/10k", "bdd100k/seg/images"), ("labels/sem_seg/masks", "bdd100k/seg/labels")):
+        (tmp_path / new).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / old).rename(tmp_path / new)
+    root = tmp_path / "bdd100k"
+    for path in (root / "seg" / "labels").rglob("*.png"):
+        path.rename(path.with_name(f"{path.stem}_train_id.png"))
+    assert recognise("bdd100k", tmp_path) == root
+    source = scan("bdd100k", root, "train")
+    assert source.keys == ("0a0a-1", "0b-2")
+    assert source.read(1).labels[0].tolist() == [*range(19), 255]
+
+
 def test_archives_that_unpack_a_folder_into_one_of_its_name_are_read(tmp_path):
     stand_in = STAND_INS["lip"]
     written = stand_in.write(tmp_path / "flat")
