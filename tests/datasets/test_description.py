@@ -69,6 +69,28 @@ def test_groups_by_the_key_s_text(group, key, wanted):
     assert rule.group_of(key) == wanted
 
 
+SHIPPED = """photos = "a/{split}/{name}.jpg"
+samples = "masks"
+legend = "colours.json"
+unpainted = "ground"
+
+[splits]
+lists = "{split}.txt"
+first_word = true
+unlabelled = ["val", "test"]
+"""
+
+
+def test_what_shipped_descriptions_say_besides():
+    found = parse_description(SHIPPED, "x")
+    assert (found.by_masks, found.unpainted) == (True, "ground")
+    assert found.splits == SplitRule(lists={"": "{split}.txt"}, first_word=True, unlabelled=("val", "test"))
+    assert parse_description(write_description(found), "x") == found
+    said = f'{SHIPPED}[recognise]\nneeds = ["a", "a/{{name}}.jpg"]\nunless = "b"\npairs = "train.txt"\n'
+    signs = parse_description(said, "x")
+    assert (signs.needs, signs.unless, signs.pairs) == (("a", "a/{name}.jpg"), ("b",), ("train.txt",))
+
+
 def test_groups_by_a_file():
     said = 'photos = "{key}.jpg"\n[splits]\ngroup = { file = "p.csv", key = "image", column = "patient" }\n'
     assert parse_description(said, "x").splits.group == GroupRule(file="p.csv", key_column="image", column="patient")
@@ -77,6 +99,12 @@ def test_groups_by_a_file():
 @pytest.mark.parametrize(
     ("text", "found"),
     [
+        ('photos = "a/{key}.jpg"\nsamples = "photos"', "line 2: samples = 'photos'"),
+        ('photos = "a/{key}.jpg"\nunpainted = "ground"', "line 2: unpainted without legend"),
+        ('photos = "a/{key}.jpg"\n[splits]\nfirst_word = "yes"', "line 3: first_word = 'yes'"),
+        ('photos = "a/{key}.jpg"\n[splits]\nunlabelled = 3', "line 3: unlabelled = 3"),
+        ('photos = "a/{key}.jpg"\n[recognise]\nneeds = "../{key}"', "line 3: pattern '../{key}'"),
+        ('photos = "a/{key}.jpg"\n[recognise]\nneed = "a"', "line 3: the key 'need'"),
         ("photos = 3", "line 1: photos = 3"),
         ('masks = "a/{key}.png"', "does not say where photos lie"),
         ('\nphoto = "a/{key}.jpg"', "line 2: the key 'photo'"),

@@ -42,6 +42,9 @@ def found(root, text):
         ("{key}/images/{key}.png", [("", "one", "one/images/one.png")]),
         ("{split}/{key}_sat.jpg", [("train", "1", "train/1_sat.jpg")]),
         ("images/*/{key}.jpeg", [("", "c", "images/val/c.jpeg")]),
+        ("images/{split}/{name}.jpg", [("train", "a", "images/train/a.jpg")]),
+        ("{name}/images/{name}.png", [("", "one", "one/images/one.png")]),
+        ("{split}/images/{name}.*", [("one", "one", "one/images/one.png"), ("one", "two", "one/images/two.png")]),
         ("nothing/{key}.jpg", []),
         ("images/train/a.jpg/{key}.jpg", []),
     ],
@@ -70,6 +73,9 @@ def test_folders_that_cannot_fit_are_not_searched(root, monkeypatch):
     monkeypatch.setattr(os, "scandir", lambda path: seen.append(os.path.relpath(path, root)) or scandir(path))
     list(Pattern("one/images/{key}.png").find(root))
     assert seen == ["one/images"]
+    seen.clear()
+    list(Pattern("{split}/images/{name}.png").find(root))
+    assert seen == [".", "one/images"]  # what else lies in images/ and train/ may be many files
 
 
 @pytest.mark.parametrize(
@@ -86,6 +92,7 @@ def test_folders_that_cannot_fit_are_not_searched(root, monkeypatch):
         "a\\{key}",
         "{key",
         "**/{key}",
+        "{key}/{name}.png",
     ],
 )
 def test_what_is_no_pattern_is_refused_by_its_text(text):
