@@ -11,6 +11,7 @@ import numpy as np
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
+from segfeed.datasets.doubts import examine
 from segfeed.datasets.opening import Dataset, LegendLike, find_root, open_dataset
 from segfeed.datasets.source import Source, Task
 from segfeed.datasets.splits import SplitTerm, join, parse_split
@@ -78,15 +79,36 @@ def scan(
         format: the format's name, if it shall not be recognised.
         cache_dir: where the embedded dataset is made; the user's cache folder if None.
 
+    A few masks are read, to hold the legend against what they store (`segfeed.datasets.doubts`); a doubt that stops no
+    training is logged as a warning.
+
     Raises:
         SourceMissingError: if there is no such folder, list, photo or mask.
         SourceError: if no format is recognised, or several are.
+        MaskError: if what the masks store contradicts the legend.
 
     >>> len(scan("sample", "val"))
     40
     """
     dataset = open_dataset(path_or_name, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
-    return _scan(dataset, split)
+    source = _scan(dataset, split)
+    for note in _doubts(source):
+        _log.warning(note)
+    return source
+
+
+def _doubts(source: Source) -> list[str]:
+    """Hold the legend against the masks; return the doubts that stop nothing, a sentence each.
+
+    Raises:
+        MaskError: if what the masks store contradicts the legend.
+    """
+    _, found = examine(source)
+    errors = [doubt.error(str(source.root)) for doubt in found]
+    for doubt, error in zip(found, errors, strict=True):
+        if doubt.severity == "error":
+            raise error
+    return [str(error) for error in errors]
 
 
 def _scan(dataset: Dataset, split: str) -> Source:
@@ -187,6 +209,9 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         None if val is None else feed.make_val(val),
     )
     notes = [note for loader in loaders if loader is not None for note in feed.notes(loader)]
+    for loader in loaders:  # what is packed already was held against its legend then
+        if loader is not None and isinstance(loader.reader, Source):
+            notes += _doubts(loader.reader)
     if val is not None and not val.has_masks:
         notes.append(f"{val.split}: no masks; all labels are void, for prediction.")
     train_loader, val_loader = (None if loader is None else feed.packed(loader) for loader in loaders)

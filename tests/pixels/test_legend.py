@@ -365,7 +365,7 @@ def test_values_know_what_they_name_and_nothing_else():
     legend = Legend.of_values({0: "ground", 255: "road", 3: "road", 7: None})
     assert legend.names == ("ground", "road")
     assert legend.encode(np.array([[0, 255, 3, 7]], np.uint8))[0].tolist() == [0, 1, 1, 255]
-    for stored in (np.array([[1]], np.uint8), np.zeros((1, 1, 3), np.uint8)):
+    for stored in (np.array([[1]], np.uint8), np.array([[(0, 0, 1)]], np.uint8)):
         with pytest.raises(UnknownColourError):
             legend.encode(stored)
 

@@ -13,7 +13,6 @@ from segfeed.audit.stats import Statistics, count_split
 from segfeed.cli.options import (
     AsJson,
     Crop,
-    DatasetOptions,
     Force,
     SourceOptions,
     Split,
@@ -25,17 +24,30 @@ from segfeed.cli.options import (
     refuse_to_overwrite,
     say,
 )
-from segfeed.datasets.overview import MEASURED, SplitOverview, describe
+from segfeed.datasets.evidence import Evidence
+from segfeed.datasets.overview import MEASURED, Overview, SplitOverview, describe
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
 
 
-def scan(dataset: DatasetOptions, as_json: AsJson = False) -> None:
-    """Print what a dataset is and by what it was recognised: format, splits, photo sizes, classes, missing files."""
-    found = describe(dataset.data, format=dataset.format, cache_dir=dataset.cache_dir)
+_VALUES_SHOWN, _NAMES_SHOWN = 40, 12
+
+
+def scan(source: SourceOptions, as_json: AsJson = False) -> None:
+    """Print what a dataset is and how it is understood: format, splits, photo sizes, classes, and what masks store.
+
+    A few masks of each split are read. If they contradict the legend, the exit code is 1.
+    """
+    found = describe(source.data, **source.words)
     if as_json:
         print_json(found.to_json())
-        return
+    else:
+        _print_overview(found)
+    if any(doubt.severity == "error" for split in found.splits for doubt in split.doubts):
+        raise typer.Exit(1)
+
+
+def _print_overview(found: Overview) -> None:
     say(f"{found.root}")
     say(f"format {found.format}: {found.why}")
     print_table(("split", "samples", "height", "width", "remarks"), [_cells(split) for split in found.splits])
@@ -47,6 +59,33 @@ def scan(dataset: DatasetOptions, as_json: AsJson = False) -> None:
         say("classes: the dataset does not say which")
     else:
         _print_legend(found.legend)
+    if found.evidence.values:
+        _print_evidence(found.evidence, found.legend)
+    for rule in dict.fromkeys(doubt.rule for split in found.splits for doubt in split.doubts):
+        doubted = [(split.name, doubt) for split in found.splits for doubt in split.doubts if doubt.rule == rule]
+        others = ", ".join(name for name, _ in doubted[1:])
+        say(f"{doubted[0][1].severity} ({rule}): {doubted[0][1]}{f' The same in {others}.' if others else ''}")
+
+
+def _print_evidence(evidence: Evidence, legend: Legend | None) -> None:
+    """Print what each stored value means, and how much of the masks it fills."""
+    rows = [
+        (
+            f"{value.index} {value.colour}" if value.index is not None and value.colour else value.spelled,
+            "-" if value.label is None else "void" if legend and value.label == legend.void else str(value.label),
+            value.name(legend) or ("?" if legend is None else "not in the legend"),
+            f"{evidence.share([value]):.2%}",
+        )
+        for value in evidence.values[:_VALUES_SHOWN]
+    ]
+    print_table((f"stored ({evidence.masks:,} of {evidence.of:,} masks)", "id", "name", "share"), rows)
+    if len(evidence.values) > _VALUES_SHOWN:
+        say(f"{len(evidence.values) - _VALUES_SHOWN:,} more values; --json lists them all")
+    seen = {value.label for value in evidence.values}
+    absent = [name for label, name in enumerate(legend.names) if label not in seen] if legend else []
+    if absent:
+        more = f" and {len(absent) - _NAMES_SHOWN:,} more" if len(absent) > _NAMES_SHOWN else ""
+        say(f"in none of these masks: {', '.join(absent[:_NAMES_SHOWN])}{more}")
 
 
 def _cells(split: SplitOverview) -> tuple[str, ...]:

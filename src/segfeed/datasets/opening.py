@@ -7,18 +7,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.formats.legend_files import LEGEND_FILES, legend_errors, read_legend
+from segfeed.datasets.description import FILE_NAME as DESCRIPTION
+from segfeed.datasets.formats.legend_files import (
+    LEGEND_FILES,
+    legend_errors,
+    read_legend,
+    refuse_ignored_legend,
+)
 from segfeed.datasets.formats.lists import choose_split
 from segfeed.datasets.recognition import FormatModule, find_format, import_format
 from segfeed.datasets.source import Recognised, Source, SplitFiles, Task
 from segfeed.errors import LegendError, OptionError, SourceMissingError
 from segfeed.pixels.codec import decode_mask, read_palette
 from segfeed.pixels.grouping import regroup
-from segfeed.pixels.legend import Legend
+from segfeed.pixels.legend import Legend, Value
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.objects import Objects
 from segfeed.pixels.palette import VOID_COLOUR, as_colours, colour_codes
@@ -26,7 +33,7 @@ from segfeed.system.storage import cache_folder, publish
 from segfeed.system.work import show_progress
 
 Groups = Mapping[str, str | None]
-LegendLike = Legend | Groups | Sequence[str] | str | os.PathLike[str]
+LegendLike = Legend | Groups | Mapping[Value, str | None] | Sequence[str] | str | os.PathLike[str]
 FETCHED = ("voc2012", "sbd")
 """The names of datasets that `segfeed.datasets.catalogue.fetching` can fetch."""
 
@@ -113,10 +120,17 @@ class Dataset:
         if self.task == "instance":
             encoder = Objects()
         else:
-            encoder = self.legend or files.legend() or self._refuse_without_legend(files)
+            encoder = self.legend or self._own_legend(files) or self._refuse_without_legend(files)
             encoder = encoder if self.groups is None else regroup(encoder, self.groups)
         encoder.unknown_label(self.unknown)  # refuses a word that is neither "error", "void" nor a class
         return encoder
+
+    def _own_legend(self, files: SplitFiles) -> Legend | None:
+        """Return what the dataset says its masks mean; refuse a legend file beside it that says something else."""
+        legend = files.legend()
+        if legend is not None and not (self.root / DESCRIPTION).is_file():  # what a person described counts
+            refuse_ignored_legend(self.root, legend, self.format)
+        return legend
 
     def _refuse_without_legend(self, files: SplitFiles) -> Legend:
         """Raise LegendError that tells what the first mask holds, so that a person can name the classes."""
@@ -227,7 +241,10 @@ def _paint_sample(folder: Path) -> None:
 
 def _read_legend_like(legend: LegendLike | None) -> Legend | Groups | None:
     """Make a legend of names, or of a file: JSON (a legend or a mapping), a palette PNG, or text; keep other kinds."""
-    if legend is None or isinstance(legend, Legend | Mapping):
+    if isinstance(legend, Mapping):
+        by_value = any(isinstance(value, int | tuple) for value in legend)
+        return Legend.of_values(cast("Mapping[Value, str | None]", legend)) if by_value else cast(Groups, legend)
+    if legend is None or isinstance(legend, Legend):
         return legend
     if not isinstance(legend, str | os.PathLike):
         return Legend(tuple(legend))

@@ -47,6 +47,7 @@ def regroup(legend: Legend, groups: Mapping[str, str | None]) -> Legend:
         void_indices=(*legend.void_indices, *(index for _, _, index in void if index is not None)),
         title=legend.title,
         reading=legend.reading,
+        assumed_void=legend.assumed_void,
         merged=tuple((new, *code[1:]) for new, name in enumerate(names) for code in codes_of[name][1:]),
     )
 

@@ -1,13 +1,16 @@
 """Which classes occur, and whether the legend fits the stored indices."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from segfeed.audit.class_counts import ClassCounts
+from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding
 from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule, role_of, shown_pixels, some
+from segfeed.datasets.doubts import Doubt, list_doubts
+from segfeed.datasets.evidence import gather
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
 
@@ -49,33 +52,25 @@ def _names(legend: Encoder, chosen: npt.NDArray[np.bool_]) -> list[str]:
     return [legend.names[label] for label in np.flatnonzero(chosen)]
 
 
-def legend_shifted(dataset: AuditedDataset) -> Iterator[Finding]:
-    """Report bare indices that run from 1, or one too far: a sign that the legend is off by one."""
+def values_doubted(dataset: AuditedDataset) -> Iterator[Finding]:
+    """Report stored values that mean something else than the legend says: in all masks together, else in one split's."""
     legend = dataset.source.legend
-    masks = [facts.mask for facts in dataset.facts if facts.mask is not None and facts.mask.kind == "gray"]
-    if not isinstance(legend, Legend) or legend.indices != tuple(range(len(legend))):
+    if not isinstance(legend, Legend):
         return
-    known = {int(value) for mask in masks for value in mask.values} - set(legend.void_indices)
-    unknown = {value for mask in masks if mask.unknowns is not None for value in mask.unknowns.indices}
-    classes, last = len(legend), len(legend) - 1
-    if not known or unknown - {last + 1}:  # nothing to judge by, or more is wrong than one index
-        return
-    if unknown and 0 not in known:
-        found = f"stored indices are {min(known)} to {last + 1}, and 0 never occurs"
-        expected = f"0 to {last}, as the legend has {classes} classes"
-        remedy = f"give the legend indices 1 to {last + 1}, or each class becomes its neighbour"
-    elif unknown:
-        found = f"stored indices are 0 to {last + 1}, one more than the legend's {classes} classes"
-        expected = f"0 to {last}"
-        remedy = f"add the missing class, or, if 0 means unlabelled, give indices 1 to {last + 1} and void_indices 0"
-    elif 0 not in known and len(known) > 1:
-        names = f"0, which is {legend.names[0]!r}, never occurs"
-        found = f"stored indices are {min(known)} to {max(known)}, and {names}"
-        expected = f"indices from 0 on, as the legend has {classes} classes"
-        remedy = "if the first class is stored as 1, give the legend indices from 1 on"
-    else:
-        return
-    yield Finding("error" if unknown else "warning", "legend-off-by-one", "", "", "", found, expected, remedy)
+    of_all = {doubt.rule: doubt for doubt in _list_doubts(dataset.facts, legend, "")}
+    for doubt in of_all.values():
+        yield Finding(doubt.severity, doubt.rule, "", "", "", doubt.found, doubt.expected, doubt.remedy)
+    for split in dataset.splits:
+        for doubt in _list_doubts(split.facts, legend, split.name):
+            # A class that is rare may well be absent from one split.
+            if doubt.rule not in of_all and (doubt.severity == "error" or doubt.rule == "split-all-void"):
+                yield split.about(doubt.severity, doubt.rule, doubt.found, doubt.expected, doubt.remedy)
+
+
+def _list_doubts(facts: Iterable[Facts], legend: Legend, split: str) -> Iterator[Doubt]:
+    read = [(one.mask, one.source.unknown) for one in facts if one.mask is not None and one.mask.error is None]
+    unknown = read[0][1] if read else "error"
+    return list_doubts(gather(mask.stored_values for mask, _ in read), legend, split, unknown)
 
 
 def masks_mostly_empty(dataset: AuditedDataset) -> Iterator[Finding]:
@@ -90,4 +85,4 @@ def masks_mostly_empty(dataset: AuditedDataset) -> Iterator[Finding]:
             yield split.about("warning", "masks-mostly-empty", found, "labels in most of them", remedy, keys=keys)
 
 
-RULES: tuple[DatasetRule, ...] = (classes_absent, masks_mostly_empty, legend_shifted)
+RULES: tuple[DatasetRule, ...] = (classes_absent, masks_mostly_empty, values_doubted)

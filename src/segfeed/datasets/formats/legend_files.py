@@ -90,6 +90,37 @@ def read_legend(path: Path) -> Legend:
         return _legend(rows, path.parent.name)
 
 
+def refuse_ignored_legend(root: Path, legend: Legend, called: str) -> None:
+    """Refuse a legend file in a dataset's folder whose classes are not those of the legend that the format takes.
+
+    A file that has all of the legend's classes agrees with it, whatever else it lists: tools write one beside Cityscapes
+    with all its 35 labels.
+
+    Raises:
+        LegendError: if there is one.
+    """
+    names = {name.strip().casefold() for name in legend.names}
+    for name in LEGEND_FILES:
+        try:
+            other = read_legend(root / name) if (root / name).is_file() else legend
+        except LegendError:
+            continue  # whatever it is: it is said if the file is asked for
+        listed = {name.strip().casefold() for name in other.names}
+        if not names <= listed and not listed <= names:
+            raise LegendError(
+                str(root / name),
+                found=f"the file has {_some(other.names)}, but format {called!r} reads masks by legend "
+                f"{legend.title!r}, of {_some(legend.names)}",
+                expected="one that says what the masks mean",
+                remedy=f"pass legend={str(root / name)!r} (on the command line --legend {root / name}) if the file is "
+                "right, or move it elsewhere if the format is",
+            )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+
 @contextmanager
 def legend_errors(where: Path | str, expected: str) -> Iterator[None]:
     """Turn whatever is wrong with the description of a legend into a LegendError that names its file.
@@ -192,6 +223,7 @@ def _legend(rows: list[_Row], title: str) -> Legend:
         tuple(stored[n] for n in classes),
         tuple(void_indices),
         title=title,
+        assumed_void=(spare,) if spare not in stored else (),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from segfeed.audit.facts import count_values
+from segfeed.datasets.evidence import count_values
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.source import Source
 from segfeed.errors import SegfeedError
