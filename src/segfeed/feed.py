@@ -16,7 +16,7 @@ from segfeed.datasets.opening import Dataset, LegendLike, find_root, open_datase
 from segfeed.datasets.source import Source, Task
 from segfeed.datasets.splits import SplitTerm, join, parse_split
 from segfeed.errors import OptionError, SourceError
-from segfeed.packs.pack import Pack, find_pack, make_pack
+from segfeed.packs.pack import Pack, find_pack, is_packed, make_pack
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
 from segfeed.system.options import whole_number
 
@@ -79,8 +79,8 @@ def scan(
         format: the format's name, if it shall not be recognised.
         cache_dir: where the embedded dataset is made; the user's cache folder if None.
 
-    A few masks are read, to hold the legend against what they store (`segfeed.datasets.doubts`); a doubt that stops no
-    training is logged as a warning.
+    A few masks are read, unless they are packed, to hold the legend against what they store (`datasets.doubts`); a
+    doubt that stops no training is logged as a warning.
 
     Raises:
         SourceMissingError: if there is no such folder, list, photo or mask.
@@ -92,8 +92,9 @@ def scan(
     """
     dataset = open_dataset(path_or_name, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
     source = _scan(dataset, split)
-    for note in _doubts(source):
-        _log.warning(note)
+    if not is_packed(source, cache_dir=cache_dir):  # what is packed was held against its legend before
+        for note in _doubts(source):
+            _log.warning(note)
     return source
 
 
@@ -209,7 +210,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         None if val is None else feed.make_val(val),
     )
     notes = [note for loader in loaders if loader is not None for note in feed.notes(loader)]
-    for loader in loaders:  # what is packed already was held against its legend then
+    for loader in loaders:  # what is packed was held against its legend before
         if loader is not None and isinstance(loader.reader, Source):
             notes += _doubts(loader.reader)
     if val is not None and not val.has_masks:

@@ -29,7 +29,6 @@ from segfeed.datasets.overview import MEASURED, Overview, SplitOverview, describ
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
 
-
 _VALUES_SHOWN, _NAMES_SHOWN = 40, 12
 
 

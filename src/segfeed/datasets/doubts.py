@@ -118,8 +118,8 @@ def ids_as_colours(evidence: Evidence, legend: Legend, split: str) -> Iterator[D
     yield Doubt(
         "error",
         "mask-ids-as-colours",
-        f"{_list(evidence)}: colours whose red, green and blue are equal; legend {legend.title!r} knows the numbers, but "
-        f"not these colours ({_masks(evidence, split)})",
+        f"{_masks(evidence, split)} {_list(evidence)}, colours whose red, green and blue are equal; legend "
+        f"{legend.title!r} knows the numbers, but not these colours",
         "the legend's colours, or its numbers in one channel",
         f"save one channel of each mask as an 8-bit gray PNG, or say that these colours count: {_in_python(said)}; "
         f"on the command line --legend legend.json with {_colours_in_json(said)}",
@@ -127,17 +127,21 @@ def ids_as_colours(evidence: Evidence, legend: Legend, split: str) -> Iterator[D
 
 
 def void_throughout(evidence: Evidence, legend: Legend, split: str, unknown: str) -> Iterator[Doubt]:
-    """Doubt a split in which no pixel of any class occurs; a test split may be kept secret that way."""
+    """Doubt a split in which no pixel of any class occurs; a test split may be kept secret that way.
+
+    It is only a warning if a person asked for unknown values to be void.
+    """
     wished = legend.unknown_label(unknown)
     labels = {wished if value.label is None else value.label for value in evidence.values}
     if labels != {legend.void}:
         return
+    is_wished = any(value.label is None for value in evidence.values)
     said: dict[Value, str | None] = {value.key: "..." for value in evidence.values}
     yield Doubt(
-        "warning" if split.casefold().startswith("test") else "error",
+        "warning" if split.casefold().startswith("test") or is_wished else "error",
         "split-all-void",
-        f"{_list(evidence)} are stored, and legend {legend.title!r} has no class for any of them: every pixel of "
-        f"{_masks(evidence, split)} is void",
+        f"{_masks(evidence, split)} {_list(evidence)}, and legend {legend.title!r} has a class for none of them: every "
+        "pixel is void",
         f"pixels of its classes, such as {_class(legend, 0)}",
         f"pass the legend that belongs to these masks, with names in place of the dots: {_in_python(said)}; on the "
         "command line --legend FILE; or leave the split out if nothing in it is labelled",
@@ -167,8 +171,8 @@ def void_assumed(evidence: Evidence, legend: Legend, split: str, unknown: str) -
     yield Doubt(
         "error" if is_binary else "warning",
         "void-assumed",
-        f"{_list(evidence)} are stored in {_masks(evidence, split)}, and {void[0].spelled} is void by default, as nothing "
-        f"says what it means{never}",
+        f"{_masks(evidence, split)} {_list(evidence)}; {void[0].spelled} is void by default, as nothing says what it "
+        f"means{never}",
         "a class that is stored so, or a legend that says it is void",
         _two_ways(legend, number, absent),
     )
@@ -182,7 +186,7 @@ def _two_ways(legend: Legend, number: int, absent: Sequence[str]) -> str:
         name = absent[0] if len(legend) > 1 else legend.names[0]
         as_class = {number if old == name else index: old for index, old in known.items()}
     else:
-        as_class = {**{index: "background" for index in known}, number: legend.names[0]}
+        as_class = {**dict.fromkeys(known, "background"), number: legend.names[0]}
     as_void: dict[Value, str | None] = {**known, number: None}
     return (
         f"say which: {_in_python(as_class)} if it is {as_class[number]!r}, {_in_python(as_void)} if it is void; on the "
@@ -199,7 +203,7 @@ def legend_shifted(evidence: Evidence, legend: Legend, split: str, unknown: str)
     if len(bare) < len(evidence.values) or 0 not in classes or not known:
         return
     last, never = max(classes), f"0, which is {_names_by_index(legend)[0]!r}, never occurs"
-    stored = f"indices {_numbers(known | strange)} are stored in {_masks(evidence, split)}"
+    stored = f"{_masks(evidence, split)} indices {_numbers(known | strange)}"
     seen = {index for index in known | strange if index is not None}
     is_shifted = all(index - 1 in classes for index in seen) and 1 in seen
     if strange and 0 not in known and is_shifted and (evidence.masks >= FEW or len(seen) == len(classes)):
@@ -250,10 +254,11 @@ def _class(legend: Legend, label: int) -> str:
 
 
 def _masks(evidence: Evidence, split: str) -> str:
+    """Write "all 8 masks of split 'train' hold"."""
     of_split = f" of split {split!r}" if split else ""
     if evidence.masks < evidence.of:
-        return f"the {evidence.masks:,} of {evidence.of:,} masks{of_split} that were looked at"
-    return f"all {evidence.masks:,} masks{of_split}" if evidence.masks > 1 else f"1 mask{of_split}"
+        return f"{evidence.masks:,} of {evidence.of:,} masks{of_split}, spread over it, hold"
+    return f"all {evidence.masks:,} masks{of_split} hold" if evidence.masks > 1 else f"1 mask{of_split} holds"
 
 
 def _list(evidence: Evidence) -> str:

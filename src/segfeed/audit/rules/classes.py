@@ -53,7 +53,7 @@ def _names(legend: Encoder, chosen: npt.NDArray[np.bool_]) -> list[str]:
 
 
 def values_doubted(dataset: AuditedDataset) -> Iterator[Finding]:
-    """Report stored values that mean something else than the legend says: in all masks together, else in one split's."""
+    """Report stored values that contradict the legend: in all masks together, else in those of one split."""
     legend = dataset.source.legend
     if not isinstance(legend, Legend):
         return
