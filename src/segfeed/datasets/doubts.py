@@ -212,8 +212,8 @@ def legend_shifted(evidence: Evidence, legend: Legend, split: str, unknown: str)
             "legend-off-by-one",
             f"{stored}, and {never}",
             f"0 to {last}, as the legend has {len(legend)} classes",
-            f"if the first class is stored as 1, say so: {_from_1(legend)}, or each class becomes its neighbour; else add "
-            f"what is stored as {', '.join(map(str, sorted(filter(None, strange))[:3]))} to the legend",
+            f"if the first class is stored as 1, say so: {_from_1(legend)}, or each class becomes its neighbour; else "
+            f"add what is stored as {', '.join(map(str, sorted(filter(None, strange))[:3]))} to the legend",
         )
     elif strange == {last + 1} and 0 in known and unknown == "error" and classes == set(range(last + 1)):
         yield Doubt(
@@ -229,7 +229,7 @@ def legend_shifted(evidence: Evidence, legend: Legend, split: str, unknown: str)
             "legend-off-by-one",
             f"{stored}, and {never}",
             f"numbers from 0 on, as the legend has {len(legend)} classes",
-            f"if the first class is stored as 1, say so: {_from_1(legend)}; else do nothing, the photos show none of it",
+            f"if the first class is stored as 1, say so: {_from_1(legend)}; else do nothing, no photo shows it",
         )
 
 

@@ -67,7 +67,7 @@ class Overview:
     why: str
     splits: tuple[SplitOverview, ...]
     legend: Legend | None
-    evidence: Evidence = Evidence()
+    evidence: Evidence = field(default_factory=Evidence)
 
     def to_json(self) -> dict[str, Any]:
         """Describe all of it in plain JSON values."""

@@ -271,7 +271,7 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
 
 
 def _doubt_shift(score: Score) -> str | None:
-    """Describe class ids that run from 1: 0 is never predicted, and each id fits the class below it better than its own.
+    """Describe class ids that run from 1: 0 is never predicted, and ids fit the class below better than their own.
 
     A model that knows one class only is left alone: of one id nothing can be told.
     """

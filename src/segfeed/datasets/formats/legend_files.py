@@ -93,8 +93,8 @@ def read_legend(path: Path) -> Legend:
 def refuse_ignored_legend(root: Path, legend: Legend, called: str) -> None:
     """Refuse a legend file in a dataset's folder whose classes are not those of the legend that the format takes.
 
-    A file that has all of the legend's classes agrees with it, whatever else it lists: tools write one beside Cityscapes
-    with all its 35 labels.
+    A file that has all of the legend's classes agrees with it, whatever else it lists: tools write one beside
+    Cityscapes with all its 35 labels.
 
     Raises:
         LegendError: if there is one.
