@@ -93,18 +93,18 @@ def scan(
     dataset = open_dataset(path_or_name, task=task, legend=legend, unknown=unknown, format=format, cache_dir=cache_dir)
     source = _scan(dataset, split)
     if not is_packed(source, cache_dir=cache_dir):  # what is packed was held against its legend before
-        for note in _doubts(source):
+        for note in _doubts(source, dataset):
             _log.warning(note)
     return source
 
 
-def _doubts(source: Source) -> list[str]:
+def _doubts(source: Source, dataset: Dataset) -> list[str]:
     """Hold the legend against the masks; return the doubts that stop nothing, a sentence each.
 
     Raises:
         MaskError: if what the masks store contradicts the legend.
     """
-    _, found = examine(source)
+    _, found = examine(source, others=lambda: dataset.other_splits(source.split))
     errors = [doubt.error(str(source.root)) for doubt in found]
     for doubt, error in zip(found, errors, strict=True):
         if doubt.severity == "error":
@@ -212,7 +212,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     notes = [note for loader in loaders if loader is not None for note in feed.notes(loader)]
     for loader in loaders:  # what is packed was held against its legend before
         if loader is not None and isinstance(loader.reader, Source):
-            notes += _doubts(loader.reader)
+            notes += _doubts(loader.reader, dataset)
     if val is not None and not val.has_masks:
         notes.append(f"{val.split}: no masks; all labels are void, for prediction.")
     train_loader, val_loader = (None if loader is None else feed.packed(loader) for loader in loaders)

@@ -5,12 +5,12 @@ and is one of `check`; a warning is said.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from segfeed.datasets.evidence import LOOKED_AT, LOOKED_AT_IN_DOUBT, Counted, Evidence, StoredValue, look
-from segfeed.datasets.source import Sample, Source
+from segfeed.datasets.source import Source
 from segfeed.errors import MaskError, sentence
 from segfeed.pixels.legend import Legend, Value
 
@@ -54,7 +54,9 @@ class Doubt:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def examine(source: Source, counted: Counted | None = None) -> tuple[Evidence, tuple[Doubt, ...]]:
+def examine(
+    source: Source, counted: Counted | None = None, others: Callable[[], Iterable[Source]] = lambda: ()
+) -> tuple[Evidence, tuple[Doubt, ...]]:
     """Hold a source's legend against its masks: a few of them, and more as long as a doubt remains.
 
     A doubt can only vanish if more masks are looked at: what would be an error holds for all masks of the split.
@@ -62,27 +64,36 @@ def examine(source: Source, counted: Counted | None = None) -> tuple[Evidence, t
     Args:
         source: of class masks; object masks mean nothing that could be doubted.
         counted: what is known of masks already, by their addresses; it is added to.
+        others: lists the other splits of the dataset, which are asked if void is in use there.
 
     Raises:
         MaskError: if the palette of a mask has two readings.
     """
     if not isinstance(source.legend, Legend):
         return Evidence(), ()
-    return examine_samples(source.samples, source.legend, source.split, source.unknown, counted)
-
-
-def examine_samples(
-    samples: Sequence[Sample], legend: Legend, split: str, unknown: str, counted: Counted | None = None
-) -> tuple[Evidence, tuple[Doubt, ...]]:
-    """Do the same for the samples of a split; `unknown` is as in `segfeed.scan`."""
     counted = {} if counted is None else counted
     for most in (LOOKED_AT, LOOKED_AT_IN_DOUBT, None):
-        evidence = look(samples, legend, most, counted)
-        found = tuple(list_doubts(evidence, legend, split, unknown))
+        evidence = look(source.samples, source.legend, most, counted)
+        found = tuple(list_doubts(evidence, source.legend, source.split, source.unknown))
         is_urgent = any(doubt.severity == "error" for doubt in found)
         if not found or (most == LOOKED_AT_IN_DOUBT and not is_urgent):
             break
+    if any(is_void_doubted(doubt) for doubt in found):
+        for other in others():
+            if uses_void(look(other.samples, source.legend, LOOKED_AT_IN_DOUBT, counted), source.legend):
+                return evidence, tuple(doubt for doubt in found if not is_void_doubted(doubt))
     return evidence, found
+
+
+def is_void_doubted(doubt: Doubt) -> bool:
+    """Check whether a doubt is that 0 and 255 may be two classes, which other splits may dispel."""
+    return doubt.rule == "void-assumed" and doubt.severity == "error"
+
+
+def uses_void(evidence: Evidence, legend: Legend) -> bool:
+    """Check whether masks use void beside a class that is not the first: then 255 is not that class in disguise."""
+    labels = {value.label for value in evidence.values if value.key not in (0, (0, 0, 0))}
+    return bool(labels - {None, legend.void}) and any(_is_assumed(value, legend) for value in evidence.values)
 
 
 def list_doubts(evidence: Evidence, legend: Legend, split: str, unknown: str = "error") -> Iterator[Doubt]:
@@ -163,7 +174,8 @@ def void_assumed(evidence: Evidence, legend: Legend, split: str, unknown: str) -
         return  # an error of its own, which says which
     seen = {value.label for value in others if value.label is not None} | ({wished} if unknown_values else set())
     absent = [name for label, name in enumerate(legend.names) if label not in seen]
-    is_binary = {value.label for value in others if value.label is not None} == {0} and seen <= {0, legend.void}
+    known_keys = [value.key for value in others if value.label is not None]
+    is_binary = set(known_keys) in ({0}, {(0, 0, 0)}) and seen <= {value.label for value in others} | {legend.void}
     if not (is_binary and (absent or len(others) == 1)) and not (absent and evidence.share(void) >= GOOD_PART):
         return
     number = void[0].index if void[0].index is not None else 255

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,7 @@ from segfeed.datasets.formats.legend_files import (
 from segfeed.datasets.formats.lists import choose_split
 from segfeed.datasets.recognition import FormatModule, find_format, import_format
 from segfeed.datasets.source import Recognised, Source, SplitFiles, Task
-from segfeed.errors import LegendError, OptionError, SourceMissingError
+from segfeed.errors import LegendError, OptionError, SegfeedError, SourceMissingError
 from segfeed.pixels.codec import decode_mask, read_palette
 from segfeed.pixels.grouping import regroup
 from segfeed.pixels.legend import Legend, Value
@@ -88,6 +89,13 @@ class Dataset:
         renamed = "" if name == split else f"split {split!r} is {name!r}"
         why = "; ".join(clause for clause in (self.recognised.why, renamed, files.why) if clause)
         return Source(self.root, self.format, name, self.task, files.samples, legend, self.unknown, why, files.missing)
+
+    def other_splits(self, split: str) -> Iterator[Source]:
+        """List all splits but one, as far as they can be listed."""
+        for name in self.split_names:
+            with suppress(SegfeedError):
+                if name != split:
+                    yield self.scan(name)
 
     def list_split(self, name: str) -> SplitFiles:
         """List the files of a split by its own name, one of `split_names`.

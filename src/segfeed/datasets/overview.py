@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from segfeed.datasets.doubts import Doubt, examine_samples
+from segfeed.datasets.doubts import Doubt, examine
 from segfeed.datasets.evidence import LOOKED_AT, Counted, Evidence, gather, look
 from segfeed.datasets.opening import Dataset, LegendLike, open_dataset
-from segfeed.datasets.source import Sample, SplitFiles, Task, read_sizes
+from segfeed.datasets.source import Sample, Source, SplitFiles, Task, read_sizes
 from segfeed.errors import LegendError, SegfeedError
 from segfeed.pixels.legend import Legend
 
@@ -155,7 +155,8 @@ def _doubt(
     if legend is None:
         look(files.samples, None, LOOKED_AT, counted)
         return ()
-    return examine_samples(files.samples, legend, name, dataset.unknown, counted)[1]
+    source = Source(dataset.root, dataset.format, name, dataset.task, files.samples, legend, dataset.unknown)
+    return examine(source, counted, lambda: dataset.other_splits(name))[1]
 
 
 def _range_of(samples: tuple[Sample, ...]) -> tuple[int, int, int, int] | None:

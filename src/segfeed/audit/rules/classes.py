@@ -9,8 +9,8 @@ from segfeed.audit.class_counts import ClassCounts
 from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding
 from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule, role_of, shown_pixels, some
-from segfeed.datasets.doubts import Doubt, list_doubts
-from segfeed.datasets.evidence import gather
+from segfeed.datasets.doubts import is_void_doubted, list_doubts, uses_void
+from segfeed.datasets.evidence import Evidence, gather
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
 
@@ -57,20 +57,22 @@ def values_doubted(dataset: AuditedDataset) -> Iterator[Finding]:
     legend = dataset.source.legend
     if not isinstance(legend, Legend):
         return
-    of_all = {doubt.rule: doubt for doubt in _list_doubts(dataset.facts, legend, "")}
+    of_split = {split.name: _gather(split.facts) for split in dataset.splits}
+    everything = list_doubts(_gather(dataset.facts), legend, "", dataset.source.unknown)
+    of_all = {doubt.rule: doubt for doubt in everything}
     for doubt in of_all.values():
         yield Finding(doubt.severity, doubt.rule, "", "", "", doubt.found, doubt.expected, doubt.remedy)
     for split in dataset.splits:
-        for doubt in _list_doubts(split.facts, legend, split.name):
+        for doubt in list_doubts(of_split[split.name], legend, split.name, split.source.unknown):
             # A class that is rare may well be absent from one split.
-            if doubt.rule not in of_all and (doubt.severity == "error" or doubt.rule == "split-all-void"):
+            is_rare = doubt.severity == "warning" and doubt.rule != "split-all-void"
+            is_dispelled = is_void_doubted(doubt) and any(uses_void(one, legend) for one in of_split.values())
+            if doubt.rule not in of_all and not is_rare and not is_dispelled:
                 yield split.about(doubt.severity, doubt.rule, doubt.found, doubt.expected, doubt.remedy)
 
 
-def _list_doubts(facts: Iterable[Facts], legend: Legend, split: str) -> Iterator[Doubt]:
-    read = [(one.mask, one.source.unknown) for one in facts if one.mask is not None and one.mask.error is None]
-    unknown = read[0][1] if read else "error"
-    return list_doubts(gather(mask.stored_values for mask, _ in read), legend, split, unknown)
+def _gather(facts: Iterable[Facts]) -> Evidence:
+    return gather(one.mask.stored_values for one in facts if one.mask is not None and one.mask.error is None)
 
 
 def masks_mostly_empty(dataset: AuditedDataset) -> Iterator[Finding]:
