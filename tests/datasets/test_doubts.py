@@ -26,7 +26,14 @@ SIZE = (24, 32)
 VESSEL = ["background", "vessel"]
 PALETTE = [part for colour in voc_colours(256) for part in colour]
 BLACK_AND_WHITE = [0] * 765 + [255] * 3
-RULES = {"void-assumed", "split-all-void", "legend-off-by-one", "mask-ids-as-colours", "legend-unusable"}
+RULES = {
+    "void-assumed",
+    "split-all-void",
+    "legend-off-by-one",
+    "mask-ids-as-colours",
+    "legend-unusable",
+    "split-mostly-void",
+}
 
 
 def stripes(*values, dtype=np.uint8) -> np.ndarray:
@@ -227,7 +234,7 @@ def test_much_void_and_an_absent_class_are_a_warning_among_several_classes(tmp_p
     ],
 )
 def test_void_that_is_stated_is_believed(tmp_path, legend):
-    accepted(write(tmp_path / "d", [stripes(0, 255)] * 6), legend=legend)
+    accepted(write(tmp_path / "d", [stripes(0, 0, 0, 255)] * 6), legend=legend)
 
 
 def test_void_that_is_stated_by_a_file_is_believed(tmp_path):
@@ -283,6 +290,21 @@ def test_own_classes_in_the_layout_of_another_dataset_are_void_throughout_and_re
     assert "cityscapes" in error.found
     names = dict(zip((0, 1, 2, 3), "abcd", strict=True))
     assert seen(segfeed.scan(root, "train", legend=names)) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (0, 1, 2, 3, 4, 5, 6, 7),  # own classes, of which one has a number of Cityscapes
+        (0, 1, 2, 8, 10, 11, 13, 255),  # the benchmark's own numbers under the name labelIds
+    ],
+)
+def test_own_numbers_in_the_layout_of_another_dataset_are_named_if_most_are_void(tmp_path, caplog, values):
+    root = cityscapes(tmp_path / "d", [stripes(*values)] * 4)
+    with caplog.at_level(logging.WARNING, "segfeed"):
+        segfeed.scan(root, "train")
+    assert "of the pixels are void" in caplog.text
+    assert "split-mostly-void" in {one.rule for one in check(root, crop_size=(8, 8))}
 
 
 def test_a_test_split_without_labels_is_only_named(tmp_path, caplog):
@@ -453,6 +475,12 @@ def test_a_legend_file_that_agrees_is_no_doubt(tmp_path):
     names = ["unlabeled", *segfeed.scan(root, "train").legend.names, "license plate"]
     (root / "label_colors.txt").write_text("".join(f"{n} {n} {n} {name}\n" for n, name in enumerate(names)))
     assert segfeed.scan(root, "train").legend.names[0] == "road"
+    spelled = "".join(f"{n} {n} {n} {name.replace(' ', '_').title()}\n" for n, name in enumerate(names))
+    (root / "label_colors.txt").write_text(spelled)
+    assert segfeed.scan(root, "train").legend.names[0] == "road"
+    (root / "label_colors.txt").write_text("0 0 0 road\n1 1 1 car\n")  # a part of the names with other numbers
+    with pytest.raises(LegendError):
+        segfeed.scan(root, "train")
 
 
 def test_numbers_in_camvids_layout_are_camvids_classes_only_in_camvid(tmp_path):

@@ -13,10 +13,15 @@ from segfeed.datasets.evidence import LOOKED_AT, LOOKED_AT_IN_DOUBT, Counted, Ev
 from segfeed.datasets.source import Source
 from segfeed.errors import MaskError, sentence
 from segfeed.pixels.legend import Legend, Value
+from segfeed.pixels.public_legends import PUBLIC_LEGENDS
 
 GOOD_PART = 0.25
 """From this share on, pixels that are void only because nobody said what they mean are a class rather than borders:
 void fills 5 % of VOC, 8 % of ADE20K, 12 % of Cityscapes."""
+
+MOST = 0.5
+"""From this share of void on, masks are hardly those of a well-known dataset whose layout they lie in; coarse masks of
+Cityscapes have a third."""
 
 FEW = 4
 """Fewer masks than this say nothing about a class that never occurs."""
@@ -106,6 +111,7 @@ def list_doubts(evidence: Evidence, legend: Legend, split: str, unknown: str = "
     if evidence.pixels:
         yield from ids_as_colours(evidence, legend, split)
         yield from void_throughout(evidence, legend, split, unknown)
+        yield from void_mostly(evidence, legend, split)
         yield from void_assumed(evidence, legend, split, unknown)
         yield from legend_shifted(evidence, legend, split, unknown)
 
@@ -156,6 +162,25 @@ def void_throughout(evidence: Evidence, legend: Legend, split: str, unknown: str
         f"pixels of its classes, such as {_class(legend, 0)}",
         f"pass the legend that belongs to these masks, with names in place of the dots: {_in_python(said)}; on the "
         "command line --legend FILE; or leave the split out if nothing in it is labelled",
+    )
+
+
+def void_mostly(evidence: Evidence, legend: Legend, split: str) -> Iterator[Doubt]:
+    """Doubt a well-known dataset's legend if most pixels are void by it while classes never occur."""
+    labels = {value.label for value in evidence.values}
+    absent = [name for label, name in enumerate(legend.names) if label not in labels]
+    void = [value for value in evidence.values if value.label == legend.void]
+    share = evidence.share(void)
+    if legend.title not in PUBLIC_LEGENDS or not absent or share < MOST or labels <= {legend.void, None}:
+        return
+    yield Doubt(
+        "warning",
+        "split-mostly-void",
+        f"{_masks(evidence, split)} {_list(evidence)}; by legend {legend.title!r}, {share:.0%} of the pixels are void, "
+        f"and {_quoted(absent)} never occur{'s' if len(absent) == 1 else ''}",
+        f"masks of {legend.title!r}, most pixels of which show a class",
+        'if the masks have other classes, pass the legend that belongs to them: legend={0: "...", ...}, on the command '
+        "line --legend FILE; if they have these, do nothing",
     )
 
 

@@ -15,6 +15,7 @@ from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
 
 _FEW = 5
+_OF_SPLITS = ("split-all-void", "split-mostly-void")  # what is meant of each split by itself
 
 
 def classes_absent(dataset: AuditedDataset) -> Iterator[Finding]:
@@ -54,20 +55,20 @@ def _names(legend: Encoder, chosen: npt.NDArray[np.bool_]) -> list[str]:
 
 def values_doubted(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report stored values that contradict the legend: in all masks together, else in those of one split."""
-    legend = dataset.source.legend
+    legend, unknown = dataset.source.legend, dataset.source.unknown
     if not isinstance(legend, Legend):
         return
-    of_split = {split.name: _gather(split.facts) for split in dataset.splits}
-    everything = list_doubts(_gather(dataset.facts), legend, "", dataset.source.unknown)
-    of_all = {doubt.rule: doubt for doubt in everything}
+    of_all = {doubt.rule: doubt for doubt in list_doubts(_gather(dataset.facts), legend, "", unknown)}
+    of_all = {rule: doubt for rule, doubt in of_all.items() if rule not in _OF_SPLITS}
     for doubt in of_all.values():
         yield Finding(doubt.severity, doubt.rule, "", "", "", doubt.found, doubt.expected, doubt.remedy)
-    for split in dataset.splits:
-        for doubt in list_doubts(of_split[split.name], legend, split.name, split.source.unknown):
-            # A class that is rare may well be absent from one split.
-            is_rare = doubt.severity == "warning" and doubt.rule != "split-all-void"
-            is_dispelled = is_void_doubted(doubt) and any(uses_void(one, legend) for one in of_split.values())
-            if doubt.rule not in of_all and not is_rare and not is_dispelled:
+    of_split = {split: _gather(split.facts) for split in dataset.splits}
+    uses = any(uses_void(evidence, legend) for evidence in of_split.values())
+    for split, evidence in of_split.items():
+        for doubt in list_doubts(evidence, legend, split.name, unknown):
+            # A class that is rare may well be absent from one split, where void is not.
+            is_rare = doubt.severity == "warning" and doubt.rule not in _OF_SPLITS
+            if doubt.rule not in of_all and not is_rare and not (uses and is_void_doubted(doubt)):
                 yield split.about(doubt.severity, doubt.rule, doubt.found, doubt.expected, doubt.remedy)
 
 

@@ -99,14 +99,13 @@ def refuse_ignored_legend(root: Path, legend: Legend, called: str) -> None:
     Raises:
         LegendError: if there is one.
     """
-    names = {name.strip().casefold() for name in legend.names}
+    names = set(map(_plain, legend.names)) - {"background"}  # which some lists leave out
     for name in LEGEND_FILES:
         try:
             other = read_legend(root / name) if (root / name).is_file() else legend
         except LegendError:
             continue  # whatever it is: it is said if the file is asked for
-        listed = {name.strip().casefold() for name in other.names}
-        if not names <= listed and not listed <= names:
+        if not names <= set(map(_plain, other.names)):
             raise LegendError(
                 str(root / name),
                 found=f"the file has {_some(other.names)}, but format {called!r} reads masks by legend "
@@ -115,6 +114,11 @@ def refuse_ignored_legend(root: Path, legend: Legend, called: str) -> None:
                 remedy=f"pass legend={str(root / name)!r} (on the command line --legend {root / name}) if the file is "
                 "right, or move it elsewhere if the format is",
             )
+
+
+def _plain(name: str) -> str:
+    """Reduce a name to its letters and digits: pottedplant and "potted plant" are one class."""
+    return re.sub(r"[\W_]+", "", name.casefold())
 
 
 def _some(names: Sequence[str]) -> str:
