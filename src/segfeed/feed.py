@@ -12,11 +12,12 @@ import numpy as np
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
 from segfeed.datasets.blobs import Blob, File
+from segfeed.datasets.doubts import examine
 from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, find_root, open_dataset
 from segfeed.datasets.source import Orientation, Source, Task, hold_same
 from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_shared_groups
 from segfeed.errors import OptionError, SourceError
-from segfeed.packs.pack import Pack, find_pack, make_pack
+from segfeed.packs.pack import Pack, find_pack, is_packed, make_pack
 from segfeed.pixels.sides import find_sides, read_swap
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
 from segfeed.system.options import whole_number
@@ -91,9 +92,13 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
         masks: the same of masks; without them, photos are to be predicted.
         cache_dir: where the embedded dataset is made; the user's cache folder if None.
 
+    A few masks are read, unless they are packed, to hold the legend against what they store (`datasets.doubts`); a
+    doubt that stops no training is logged as a warning.
+
     Raises:
         SourceMissingError: if there is no such folder, list, photo or mask.
         SourceError: if no format is recognised, or several are.
+        MaskError: if what the masks store contradicts the legend.
 
     >>> len(scan("sample", "val"))
     40
@@ -110,7 +115,25 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
         masks=masks,
         cache_dir=cache_dir,
     )
-    return _scan(dataset, split)
+    source = _scan(dataset, split)
+    if not is_packed(source, cache_dir=cache_dir):  # what is packed was held against its legend before
+        for note in _doubts(source, dataset):
+            _log.warning(note)
+    return source
+
+
+def _doubts(source: Source, dataset: Dataset) -> list[str]:
+    """Hold the legend against the masks; return the doubts that stop nothing, a sentence each.
+
+    Raises:
+        MaskError: if what the masks store contradicts the legend.
+    """
+    _, found = examine(source, others=lambda: dataset.other_splits(source.split))
+    errors = [doubt.error(str(source.root)) for doubt in found]
+    for doubt, error in zip(found, errors, strict=True):
+        if doubt.severity == "error":
+            raise error
+    return [str(error) for error in errors]
 
 
 def _scan(dataset: Dataset, split: str) -> Source:
@@ -234,6 +257,9 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         None if val is None else feed.make_val(val),
     )
     notes = [note for loader in loaders if loader is not None for note in feed.notes(loader)]
+    for loader in loaders:  # what is packed was held against its legend before
+        if loader is not None and isinstance(loader.reader, Source):
+            notes += _doubts(loader.reader, dataset)
     if val is not None and not val.has_masks:
         notes.append(f"{val.split}: no masks; all labels are void, for prediction.")
     train_loader, val_loader = (None if loader is None else feed.packed(loader) for loader in loaders)

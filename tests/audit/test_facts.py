@@ -6,8 +6,9 @@ from PIL import Image
 
 import segfeed
 from little_voc import COLOURS, SIZE, make_voc, put_mask, some_labels
-from segfeed.audit.facts import count_values, read_facts
+from segfeed.audit.facts import read_facts
 from segfeed.audit.lookalikes import can_compare
+from segfeed.datasets.evidence import count_values
 
 
 @pytest.fixture

@@ -164,3 +164,59 @@ def test_a_folder_that_cannot_be_written_is_named(root, tmp_path):
     with pytest.raises(StorageError) as caught:
         run(root, tmp_path / "file" / "mine.toml", "--write")
     assert "--description" in caught.value.remedy
+
+
+def write_binary(root, values=(0, 255)):
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True)
+        for number in range(6):
+            pixels = np.full((4, 6), values[1] if folder == "masks" else 9 * number, np.uint8)
+            pixels[:, :4] = values[0]
+            Image.fromarray(pixels).save(root / folder / f"{number}.png")
+    (root / "class_names.txt").write_text("background\nvessel\n")
+    return root
+
+
+def test_says_what_each_stored_value_means_and_how_much_it_fills(root):
+    lines = [" ".join(line.split()) for line in run(root).splitlines()]
+    assert "stored (3 of 3 masks) id name share" in lines
+    assert any(line.startswith("1 (128, 0, 0) 1 aeroplane ") for line in lines)
+    assert any(line.startswith("255 (224, 224, 192) void void ") for line in lines)
+
+
+def test_says_which_classes_none_of_the_masks_show_and_which_values_are_unknown(tmp_path):
+    text = " ".join(run(write_binary(tmp_path / "d", (0, 7))).split())
+    assert "0 0 background 66.67%" in text
+    assert "7 - not in the legend 33.33%" in text
+    assert "in none of these masks: vessel" in text
+
+
+def test_stored_values_are_shown_if_nothing_says_what_they_mean(tmp_path):
+    root = write_binary(tmp_path / "d")
+    (root / "class_names.txt").unlink()
+    text = " ".join(run(root).split())
+    assert "255 - ? 33.33%" in text
+
+
+def test_masks_that_contradict_the_legend_are_an_error_with_the_ways_out(tmp_path):
+    root = write_binary(tmp_path / "d")
+    done = CliRunner().invoke(app, [str(root)])
+    text = " ".join(done.output.split())
+    assert done.exit_code == 1
+    assert text.count("error (void-assumed)") == 1
+    assert "255 is void by default" in text
+    assert (
+        '--legend legend.json with {"names": ["background", "vessel"], "indices": [0, 255], "void_indices": []}' in text
+    )
+    assert "The same in " in text
+    done = CliRunner().invoke(app, [str(root), "--json"])
+    assert done.exit_code == 1
+    assert json.loads(done.output)["splits"][0]["doubts"][0]["rule"] == "void-assumed"
+    (tmp_path / "legend.json").write_text(
+        '{"names": ["background", "vessel"], "indices": [0, 255], "void_indices": []}'
+    )
+    assert "255 1 vessel 33.33%" in " ".join(run(root, "--legend", tmp_path / "legend.json").split())
+
+
+def test_objects_have_no_table(root):
+    assert "stored (" not in run(root, "--task", "instance")

@@ -73,7 +73,7 @@ def test_everything_is_plain_json(root):
     described = json.loads(json.dumps(describe(root).to_json()))
     assert described["format"] == "voc"
     assert described["splits"][0] == {
-        "name": "train", "samples": 3, "missing": {}, "has_masks": True, "problem": None,
+        "name": "train", "samples": 3, "missing": {}, "has_masks": True, "problem": None, "doubts": [],
         "sizes_px": {"height_min": 5, "height_max": 7, "width_min": 4, "width_max": 9},
     }  # fmt: skip
     assert described["legend"]["names"][1] == "aeroplane"

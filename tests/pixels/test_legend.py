@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from segfeed.errors import LegendError, MaskError, OptionError, UnknownColourError
+from segfeed.pixels.grouping import regroup
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import voc_colours
 from segfeed.pixels.public_legends import VOC
@@ -365,7 +366,7 @@ def test_values_know_what_they_name_and_nothing_else():
     legend = Legend.of_values({0: "ground", 255: "road", 3: "road", 7: None})
     assert legend.names == ("ground", "road")
     assert legend.encode(np.array([[0, 255, 3, 7]], np.uint8))[0].tolist() == [0, 1, 1, 255]
-    for stored in (np.array([[1]], np.uint8), np.zeros((1, 1, 3), np.uint8)):
+    for stored in (np.array([[1]], np.uint8), np.array([[(0, 0, 1)]], np.uint8)):
         with pytest.raises(UnknownColourError):
             legend.encode(stored)
 
@@ -411,3 +412,36 @@ def test_an_unknown_index_among_values_is_told_with_the_way_to_make_it_void():
     with pytest.raises(UnknownColourError) as error:
         Legend.of_values({1: "road"}).encode(np.array([[1, 0]], np.uint8))
     assert "{0: None, ...}" in error.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("legend", "assumed"),
+    [
+        (Legend(("a", "b")), (255,)),
+        (Legend(("a", "b"), indices=(1, 2)), (255,)),
+        (Legend(tuple(map(str, range(300)))), (65535,)),
+        (Legend(("a", "b"), void_indices=(255,)), ()),
+        (Legend(("a", "b"), void_indices=()), ()),
+        (Legend.of_values({0: "a", 1: "b", 255: None}), ()),
+        (Legend.from_json({"names": ["a", "b"]}), (255,)),
+        (Legend.from_json(Legend(("a", "b")).to_json()), ()),
+        (VOC, ()),
+    ],
+)
+def test_a_legend_knows_which_void_nobody_stated(legend, assumed):
+    assert legend.assumed_void == assumed
+    assert replace(legend, title="another").assumed_void == assumed
+    assert regroup(legend, {"*": "*"}).assumed_void == assumed
+
+
+def test_void_that_nobody_stated_makes_no_other_legend():
+    said = Legend(("a", "b"), void_indices=(255,))
+    assert (said, said.digest, hash(said)) == (Legend(("a", "b")), Legend(("a", "b")).digest, hash(Legend(("a", "b"))))
+
+
+def test_three_equal_channels_are_numbers_only_if_no_colour_means_anything():
+    stored = np.array([[(0, 0, 0), (3, 3, 3)]], np.uint8)
+    assert Legend.of_values({0: "a", 3: "b"}).encode(stored).tolist() == [[0, 1]]
+    for legend in (Legend(("a", "b", "c", "d")), Legend.of_values({0: "a", 3: "b", (0, 0, 1): "b"})):
+        with pytest.raises(UnknownColourError):
+            legend.encode(stored)

@@ -353,3 +353,57 @@ def test_real_masks_score_as_scikit_learn_counts_them(voc2012_part, tmp_path):
         labels = read_labels(decode_mask(sample.mask.read()), VOC)
         expected += confusion_matrix(labels[labels != 255], ids[labels != 255], labels=range(21))
     np.testing.assert_array_equal(score_folder(tmp_path, source).confusion, expected)
+
+
+def predicted(tmp_path, pixels, legend, palette=None):
+    save(tmp_path / "a.png", np.asarray(pixels, np.uint8), palette)
+    with pytest.raises(MaskError) as caught:
+        read_prediction(tmp_path / "a.png", legend)
+    return caught.value.remedy
+
+
+def test_predictions_of_0_and_255_are_refused_with_the_way_out(tmp_path):
+    assert "divide by 255" in predicted(tmp_path, [[0, 255]], Legend(("background", "vessel")))
+
+
+def test_predictions_from_1_to_the_number_of_classes_are_refused_with_the_way_out(tmp_path):
+    assert "subtract 1" in predicted(tmp_path, [[1, 2, 3]], Legend(("a", "b", "c")))
+
+
+def test_predictions_in_three_equal_channels_are_refused_with_the_way_out(tmp_path):
+    pixels = np.repeat(np.array([[0, 1, 2]])[..., None], 3, axis=2)
+    assert "one of the three equal channels" in predicted(tmp_path, pixels, Legend(("a", "b", "c")))
+
+
+def test_predictions_in_a_palette_of_other_colours_are_refused_with_the_way_out(tmp_path):
+    palette = np.array([(9, 9, 9), (200, 30, 30), (30, 200, 30)])
+    assert "the legend's colours" in predicted(tmp_path, [[0, 1, 2]], VOC, palette)
+
+
+def test_predictions_whose_palette_has_two_readings_are_refused(tmp_path):
+    palette = np.array([(0, 0, 0), (0, 128, 0), (128, 0, 0)])
+    assert "by index" in predicted(tmp_path, [[0, 1, 2]], Legend(("a", "b", "c")), palette)
+
+
+def shifted(source, tmp_path, change):
+    """Score predictions that are the labels, changed, class 3 where they are void; return what was warned of."""
+    for number, key in enumerate(source.keys):
+        labels = source.read(number).labels
+        save(tmp_path / f"{key}.png", change(np.where(labels == 255, 3, labels)).astype(np.uint8))
+    return score_folder(tmp_path, source)
+
+
+def test_predictions_that_run_from_1_are_named(source, tmp_path, caplog):
+    (tmp_path / "out").mkdir()
+    score = shifted(source, tmp_path / "out", lambda ids: np.minimum(ids + 1, 20))
+    assert score.pixel_accuracy < 0.1
+    assert "subtract 1 if the ids run from 1" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "change", [lambda ids: ids, lambda ids: np.full_like(ids, 3), lambda ids: np.maximum(ids, 1), lambda ids: 20 - ids]
+)
+def test_other_predictions_are_scored_without_a_word(source, tmp_path, caplog, change):
+    (tmp_path / "out").mkdir()
+    shifted(source, tmp_path / "out", change)
+    assert caplog.text == ""

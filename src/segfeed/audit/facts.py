@@ -14,6 +14,7 @@ from segfeed.audit.findings import Box, Finding, SampleId, Severity
 from segfeed.audit.lookalikes import Appearance, measure_appearance
 from segfeed.audit.unknowns import Unknowns, known_values, measure_unknowns
 from segfeed.datasets.blobs import Blob
+from segfeed.datasets.evidence import StoredValue, count_values, values_of
 from segfeed.datasets.source import Sample, Source, fits_turned
 from segfeed.errors import MaskError, SegfeedError, UnknownColourError
 from segfeed.pixels.codec import (
@@ -26,6 +27,7 @@ from segfeed.pixels.codec import (
     read_photo_header,
 )
 from segfeed.pixels.jpeg import JPEG_MAGIC, read_jpeg_header
+from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.palette import colour_codes
 from segfeed.pixels.png import PNG_MAGIC, read_png_header
@@ -79,6 +81,7 @@ class MaskFacts:
         counts: int64 (N,), how many pixels hold each.
         colours: uint32 (N,), the colour code of each in a palette mask; empty for others.
         unknowns: what the legend does not know; for a JPEG what was measured in it.
+        strange: the unknown values themselves, the most frequent ones.
         error: why it cannot be decoded, or not by this legend.
     """
 
@@ -94,12 +97,30 @@ class MaskFacts:
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     colours: npt.NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
     unknowns: Unknowns | None = None
+    strange: tuple[StoredValue, ...] = ()
     error: SegfeedError | None = None
 
     @property
     def pixels(self) -> int:
         """How many pixels it has, known or not."""
         return self.size[0] * self.size[1] if self.size else 0
+
+    @property
+    def stored_values(self) -> tuple[StoredValue, ...]:
+        """The values that it stores, known or not."""
+        is_indexed, has_palette = self.values.dtype != np.uint32, len(self.colours) > 0
+        codes = (self.values if not is_indexed else self.colours if has_palette else self.values).tolist()
+        rows = zip(self.values.tolist(), codes, self.labels.tolist(), self.counts.tolist(), strict=True)
+        known = (
+            StoredValue(
+                value if is_indexed else None,
+                (code >> 16, code >> 8 & 255, code & 255) if has_palette or not is_indexed else None,
+                label,
+                pixels,
+            )
+            for value, code, label, pixels in rows
+        )
+        return (*known, *self.strange)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -244,15 +265,18 @@ def _describe_mask(data: bytes, name: str) -> dict[str, Any]:
 def _read_values(stored: StoredMask, encoder: Encoder, name: str) -> dict[str, Any]:
     """Look up each value that occurs, once, as `Source.read` looks up each pixel; return fields of facts."""
     values, counts = count_values(stored.pixels if stored.pixels.ndim == 2 else colour_codes(stored.pixels))
-    unknowns = None
+    unknowns: Unknowns | None = None
+    strange: tuple[StoredValue, ...] = ()
     try:
         labels = _labels_of(values, stored, encoder, name)
     except UnknownColourError:
         unknowns = measure_unknowns(stored, encoder)
+        if isinstance(encoder, Legend):
+            strange = tuple(value for value in values_of(stored, encoder, name) if value.label is None)
         known = known_values(values, stored, encoder)
         values, counts = values[known], counts[known]
         labels = _labels_of(values, stored, encoder, name)
-    facts = {"values": values, "labels": labels, "counts": counts, "unknowns": unknowns}
+    facts = {"values": values, "labels": labels, "counts": counts, "unknowns": unknowns, "strange": strange}
     return facts if stored.palette is None else facts | {"colours": colour_codes(stored.palette)[values]}
 
 
@@ -273,23 +297,6 @@ def _measure_jpeg(data: bytes, encoder: Encoder) -> Unknowns | None:
         return None
     gray = bool((pixels[..., :1] == pixels[..., 1:]).all())
     return measure_unknowns(StoredMask(pixels[..., 0] if gray else pixels, None), encoder)
-
-
-def count_values(stored: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]]:
-    """Count each value that occurs in a mask: (N,) values, int64 (N,) pixels.
-
-    >>> count_values(np.array([[7, 7, 9]], np.uint8))
-    (array([7, 9], dtype=uint8), array([2, 1]))
-    """
-    flat = stored.ravel()  # masks are runs of one value: count the runs, not the pixels
-    ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]), flat.size - 1)
-    lengths = np.diff(ends, prepend=-1)
-    if stored.dtype == np.uint8:
-        counts = np.bincount(flat[ends], lengths, minlength=256).astype(np.int64)
-        values = np.flatnonzero(counts)
-        return values.astype(np.uint8), counts[values]
-    values, inverse = np.unique(flat[ends], return_inverse=True)
-    return values, np.bincount(inverse, lengths).astype(np.int64)
 
 
 def below(root: Path, path: str) -> str:

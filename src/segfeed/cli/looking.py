@@ -13,7 +13,6 @@ from segfeed.audit.stats import Statistics, count_split
 from segfeed.cli.options import (
     AsJson,
     Crop,
-    DatasetOptions,
     Force,
     SourceOptions,
     Split,
@@ -26,6 +25,7 @@ from segfeed.cli.options import (
     say,
 )
 from segfeed.datasets.description import FILE_NAME
+from segfeed.datasets.evidence import Evidence
 from segfeed.datasets.opening import open_dataset
 from segfeed.datasets.overview import MEASURED, Overview, SplitOverview, describe
 from segfeed.errors import OptionError, StorageError
@@ -33,9 +33,11 @@ from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
 from segfeed.system.storage import write_over
 
+_VALUES_SHOWN, _NAMES_SHOWN = 40, 12
+
 
 def scan(
-    dataset: DatasetOptions,
+    source: SourceOptions,
     file: Annotated[
         Path | None,
         typer.Argument(
@@ -48,24 +50,29 @@ def scan(
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print what a dataset is and by what it was recognised: format, splits, photo sizes, classes, missing files."""
+    """Print what a dataset is and how it is understood: format, splits, photo sizes, classes, and what masks store.
+
+    A few masks of each split are read. If they contradict the legend, the exit code is 1.
+    """
     if file is not None and not write:
         raise OptionError(str(file), found="a second path", expected="one, or --write with the file to write")
-    found = describe(dataset.data, **dataset.words)
-    written = _write_description(dataset, file, force=force) if write else None
+    found = describe(source.data, **source.words)
+    written = _write_description(source, file, force=force) if write else None
     if as_json:
         print_json(found.to_json() | ({} if written is None else {"description": str(written)}))
-        return
-    _print_overview(found)
-    if written is not None:
-        say(f"wrote {written}: read it, and correct what is not so")
+    else:
+        _print_overview(found)
+        if written is not None:
+            say(f"wrote {written}: read it, and correct what is not so")
+    if any(doubt.severity == "error" for split in found.splits for doubt in split.doubts):
+        raise typer.Exit(1)
 
 
-def _write_description(dataset: DatasetOptions, file: Path | None, *, force: bool) -> Path:
+def _write_description(source: SourceOptions, file: Path | None, *, force: bool) -> Path:
     """Write the description of a dataset, and return the path of the file."""
     from segfeed.datasets.drafting import draft_description  # noqa: PLC0415 - needed for this alone
 
-    opened = open_dataset(dataset.data, **dataset.words)
+    opened = open_dataset(source.data, **source.words)
     path = file or opened.root / FILE_NAME
     if path.exists() and not force:
         raise OptionError(str(path), found="exists", remedy="pass --force to overwrite it, or the path of another file")
@@ -93,6 +100,33 @@ def _print_overview(found: Overview) -> None:
         say("classes: the dataset does not say which")
     else:
         _print_legend(found.legend)
+    if found.evidence.values:
+        _print_evidence(found.evidence, found.legend)
+    for rule in dict.fromkeys(doubt.rule for split in found.splits for doubt in split.doubts):
+        doubted = [(split.name, doubt) for split in found.splits for doubt in split.doubts if doubt.rule == rule]
+        others = ", ".join(name for name, _ in doubted[1:])
+        say(f"{doubted[0][1].severity} ({rule}): {doubted[0][1]}{f' The same in {others}.' if others else ''}")
+
+
+def _print_evidence(evidence: Evidence, legend: Legend | None) -> None:
+    """Print what each stored value means, and how much of the masks it fills."""
+    rows = [
+        (
+            f"{value.index} {value.colour}" if value.index is not None and value.colour else value.spelled,
+            "-" if value.label is None else "void" if legend and value.label == legend.void else str(value.label),
+            value.name(legend) or ("?" if legend is None else "not in the legend"),
+            f"{evidence.share([value]):.2%}",
+        )
+        for value in evidence.values[:_VALUES_SHOWN]
+    ]
+    print_table((f"stored ({evidence.masks:,} of {evidence.of:,} masks)", "id", "name", "share"), rows)
+    if len(evidence.values) > _VALUES_SHOWN:
+        say(f"{len(evidence.values) - _VALUES_SHOWN:,} more values; --json lists them all")
+    seen = {value.label for value in evidence.values}
+    absent = [name for label, name in enumerate(legend.names) if label not in seen] if legend else []
+    if absent:
+        more = f" and {len(absent) - _NAMES_SHOWN:,} more" if len(absent) > _NAMES_SHOWN else ""
+        say(f"in none of these masks: {', '.join(absent[:_NAMES_SHOWN])}{more}")
 
 
 def _cells(split: SplitOverview) -> tuple[str, ...]:

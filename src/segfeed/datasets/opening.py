@@ -3,7 +3,8 @@
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,12 @@ import numpy as np
 
 from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.description import Description, read_description
-from segfeed.datasets.formats.legend_files import explain_unread, legend_errors, read_legend_or_groups
+from segfeed.datasets.formats.legend_files import (
+    explain_unread,
+    legend_errors,
+    read_legend_or_groups,
+    refuse_ignored_legend,
+)
 from segfeed.datasets.formats.legend_making import legend_of_names
 from segfeed.datasets.formats.lists import choose_split
 from segfeed.datasets.patterns import parse_patterns
@@ -101,6 +107,13 @@ class Dataset:
             self.orientation, files.groups,
         )  # fmt: skip
 
+    def other_splits(self, split: str) -> Iterator[Source]:
+        """List all splits but one, as far as they can be listed."""
+        for name in self.split_names:
+            with suppress(SegfeedError):
+                if name != split:
+                    yield self.scan(name)
+
     def list_split(self, name: str) -> SplitFiles:
         """List the files of a split by its own name, one of `split_names`.
 
@@ -132,10 +145,17 @@ class Dataset:
         if self.task == "instance":
             encoder = Objects()
         else:
-            encoder = self.legend or files.legend() or self._refuse_without_legend(files)
+            encoder = self.legend or self._own_legend(files) or self._refuse_without_legend(files)
             encoder = encoder if self.groups is None else regroup(encoder, self.groups)
         encoder.unknown_label(self.unknown)  # refuses a word that is neither "error", "void" nor a class
         return encoder
+
+    def _own_legend(self, files: SplitFiles) -> Legend | None:
+        """Return what the dataset says its masks mean; refuse a legend file beside it that says something else."""
+        legend = files.legend()
+        if legend is not None and self.format != DESCRIBED:  # what a person described counts
+            refuse_ignored_legend(self.root, legend, self.format)
+        return legend
 
     def _refuse_without_legend(self, files: SplitFiles) -> Legend:
         """Raise LegendError that tells what the first mask holds, so that a person can name the classes."""

@@ -1,13 +1,15 @@
-"""Overviews: what a path holds: format, splits, sizes, classes, missing files, and what is wrong with a split."""
+"""Overviews: what a path holds: format, splits, sizes, classes, what masks store, and what is wrong with a split."""
 
 import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from segfeed.datasets.opening import Dataset, DescriptionLike, Patterns, open_dataset
-from segfeed.datasets.source import Sample, read_sizes
+from segfeed.datasets.doubts import Doubt, examine
+from segfeed.datasets.evidence import LOOKED_AT, Counted, Evidence, gather, look
+from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, open_dataset
+from segfeed.datasets.source import Orientation, Sample, Source, SplitFiles, Task, read_sizes
 from segfeed.errors import LegendError, SegfeedError
 from segfeed.pixels.legend import Legend
 
@@ -26,6 +28,7 @@ class SplitOverview:
         has_masks: whether there are masks; a split to be predicted has none.
         sizes_px: lowest and highest height, lowest and highest width, of the first photos; None if there is none.
         problem: why the split, its legend or a photo of it cannot be read; None if all is well.
+        doubts: what its masks hold against the legend.
     """
 
     name: str
@@ -34,6 +37,7 @@ class SplitOverview:
     has_masks: bool = False
     sizes_px: tuple[int, int, int, int] | None = None
     problem: SegfeedError | None = None
+    doubts: tuple[Doubt, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Describe the split in plain JSON values."""
@@ -41,6 +45,7 @@ class SplitOverview:
         return vars(self) | {
             "sizes_px": dict(zip(keys, self.sizes_px, strict=True)) if self.sizes_px else None,
             "problem": self.problem.to_json() if self.problem else None,
+            "doubts": [doubt.to_json() for doubt in self.doubts],
         }
 
 
@@ -54,6 +59,7 @@ class Overview:
         why: what it was recognised by, as a clause.
         splits: in the format's order.
         legend: what its masks mean; None if the dataset does not say.
+        evidence: what the masks that were looked at store, a few of each split.
     """
 
     format: str
@@ -61,6 +67,7 @@ class Overview:
     why: str
     splits: tuple[SplitOverview, ...]
     legend: Legend | None
+    evidence: Evidence = field(default_factory=Evidence)
 
     def to_json(self) -> dict[str, Any]:
         """Describe all of it in plain JSON values."""
@@ -68,12 +75,17 @@ class Overview:
             "root": str(self.root),
             "splits": [split.to_json() for split in self.splits],
             "legend": self.legend.to_json() if self.legend else None,
+            "evidence": self.evidence.to_json(self.legend),
         }
 
 
-def describe(
+def describe(  # noqa: PLR0913 - the options of one dataset, flat
     path_or_name: str | os.PathLike[str],
     *,
+    task: Task = "semantic",
+    legend: LegendLike | None = None,
+    unknown: str = "error",
+    orientation: Orientation = "error",
     format: str | None = None,  # noqa: A002 - the field's word
     description: DescriptionLike | None = None,
     photos: Patterns | None = None,
@@ -84,6 +96,10 @@ def describe(
 
     Args:
         path_or_name: a folder, a file, or "sample" for the embedded dataset.
+        task: as in `segfeed.scan`, as the other options.
+        legend: what masks mean, if not what the dataset says.
+        unknown: what a colour outside the legend becomes.
+        orientation: as in `segfeed.scan`.
         format: the format's name, if it shall not be recognised.
         description: as in `segfeed.scan`; photos, masks and cache_dir, too.
         photos: the same.
@@ -99,34 +115,67 @@ def describe(
     ('voc', [('test', 6), ('train', 160), ('trainval', 200), ('val', 40)])
     """
     dataset = open_dataset(
-        path_or_name, format=format, description=description, photos=photos, masks=masks, cache_dir=cache_dir
+        path_or_name,
+        task=task,
+        legend=legend,
+        unknown=unknown,
+        orientation=orientation,
+        format=format,
+        description=description,
+        photos=photos,
+        masks=masks,
+        cache_dir=cache_dir,
     )
-    described = [_describe_split(dataset, name) for name in dataset.split_names]
+    counted: Counted = {}
+    seen: set[str] = set()
+    described = [_describe_split(dataset, name, counted, seen) for name in dataset.split_names]
     splits = [split for split, _ in described]
     # A legend that is missing or malformed is one problem of the dataset, whatever mask of which split shows it.
     problem = next((split.problem for split in splits if isinstance(split.problem, LegendError)), None)
     splits = [replace(split, problem=problem) if isinstance(split.problem, LegendError) else split for split in splits]
-    legend = next((legend for _, legend in described if legend is not None), None)
-    return Overview(dataset.format, dataset.recognised.root, dataset.recognised.why, tuple(splits), legend)
+    meant = next((legend for _, legend in described if legend is not None), None)
+    evidence = gather((values for values in counted.values() if values is not None), len(seen))
+    return Overview(dataset.format, dataset.recognised.root, dataset.recognised.why, tuple(splits), meant, evidence)
 
 
-def _describe_split(dataset: Dataset, name: str) -> tuple[SplitOverview, Legend | None]:
+def _describe_split(
+    dataset: Dataset, name: str, counted: Counted, masks: set[str]
+) -> tuple[SplitOverview, Legend | None]:
     try:
         files = dataset.list_split(name)
     except SegfeedError as error:
         return SplitOverview(name, problem=error), None
     legend, sizes_px, problem = None, None, None
     try:
-        legend = cast(Legend, dataset.read_legend(files))  # of the task "semantic"
+        encoder = dataset.read_legend(files)
+        legend = encoder if isinstance(encoder, Legend) else None
     except SegfeedError as error:
         problem = error
+    doubts: tuple[Doubt, ...] = ()
+    if dataset.task == "semantic":
+        masks.update(sample.mask.address for sample in files.samples if sample.mask is not None)
+        try:
+            doubts = _doubt(dataset, name, files, legend, counted)
+        except SegfeedError as error:
+            problem = problem or error
     try:
         sizes_px = _range_of(files.samples[:MEASURED])
     except SegfeedError as error:
         problem = problem or error
     missing = Counter[str](lack.what for lack in files.missing)
     has_masks = any(sample.mask is not None for sample in files.samples)
-    return SplitOverview(name, len(files.samples), dict(missing), has_masks, sizes_px, problem), legend
+    return SplitOverview(name, len(files.samples), dict(missing), has_masks, sizes_px, problem, doubts), legend
+
+
+def _doubt(
+    dataset: Dataset, name: str, files: SplitFiles, legend: Legend | None, counted: Counted
+) -> tuple[Doubt, ...]:
+    """Look at masks of a split, and hold the legend against them if there is one."""
+    if legend is None:
+        look(files.samples, None, LOOKED_AT, counted)
+        return ()
+    source = Source(dataset.root, dataset.format, name, dataset.task, files.samples, legend, dataset.unknown)
+    return examine(source, counted, lambda: dataset.other_splits(name))[1]
 
 
 def _range_of(samples: tuple[Sample, ...]) -> tuple[int, int, int, int] | None:

@@ -240,6 +240,11 @@ def find_pack(source: Source, *, cache_dir: str | os.PathLike[str] | None = None
     return pack if pack.manifest["settings"] == settings_digest(source) else None
 
 
+def is_packed(source: Source, *, cache_dir: str | os.PathLike[str] | None = None) -> bool:
+    """Check whether a pack of a source as its files are now is recorded, without opening it."""
+    return recorded_pack(cache_folder(cache_dir) / "stamps" / stamp_of_source(source)) is not None
+
+
 def _open_used(folder: Path) -> Pack:
     """Open a pack by its fingerprint; if the cache is writable, note when, and remove what killed processes left."""
     with contextlib.suppress(OSError):

@@ -53,6 +53,7 @@ def regroup(legend: Legend, groups: Mapping[str, str | None]) -> Legend:
         title=legend.title,
         reading=legend.reading,
         note=legend.note,
+        assumed_void=legend.assumed_void,
         merged=tuple((new, *code[1:]) for new, name in enumerate(names) for code in codes_of[name][1:]),
     )
 

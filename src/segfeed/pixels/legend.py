@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -52,13 +52,14 @@ class Legend:
         colours: one (red, green, blue) a class, 0..255; VOC's palette if none are given.
         void_colours: stored colours that mean void.
         indices: the stored value of each class in a gray index mask; if none are given, 0, 1, 2, ... without void's.
-        void_indices: stored values of a gray index mask that mean void; above 254 classes 65535 instead of 255.
+        void_indices: stored values of a gray index mask that mean void; if not given 255, above 254 classes 65535.
         title: what the legend is called in messages.
         merged: (class id, stored colour, stored index) of further stored classes that mean one of these, for example if
             "cat" and "dog" were merged into "animal"; None for a colour or index that masks never store.
         reading: what counts in a palette mask: "colour", "index" (colours then mean nothing in any mask), or "either";
             if "", "colour" if colours are given, else "either".
         note: what else to know about it, a clause; "" for nothing.
+        assumed_void: those of `void_indices` that nobody stated, so that masks may prove them wrong.
 
     Raises:
         LegendError: if there is no class, names are not texts or alike but for case, a colour occurs twice or is both a
@@ -73,17 +74,21 @@ class Legend:
     colours: tuple[Colour, ...] = ()
     void_colours: tuple[Colour, ...] = (VOID_COLOUR,)
     indices: tuple[int, ...] = ()
-    void_indices: tuple[int, ...] = (255,)
+    void_indices: tuple[int, ...] = cast("tuple[int, ...]", None)
     title: str = field(default="custom", compare=False)
     merged: tuple[ClassCode, ...] = ()
     reading: Reading | Literal[""] = ""
     note: str = field(default="", compare=False)
+    assumed_void: tuple[int, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         def put(name: str, value: object) -> None:
             object.__setattr__(self, name, value)  # frozen: set once, here
 
         put("names", as_names(self.names))
+        if self.void_indices is None:
+            put("assumed_void", (65535 if len(self.names) > 254 and not self.indices else 255,))
+            put("void_indices", self.assumed_void)
         put("reading", self.reading or ("colour" if self.colours else "either"))
         if len(self.names) > 254 and not self.indices and self.void_indices == (255,):
             put("void_indices", (65535,))  # 255 is a class there
@@ -136,6 +141,9 @@ class Legend:
             labels, first = look_up_indices(codes, self._known_indices)
         else:
             stored = as_bytes(stored)
+            if self.reading == "index" and (stored[..., :1] == stored[..., 1:]).all():
+                # No colour means anything here, so three equal channels can only be one, written three times.
+                return self.encode(stored[..., 0], unknown=unknown, name=name)
             kind, codes = "colour", colour_codes(stored)
             labels, first = look_up_codes(codes, *self._known_codes)
         if first is None:
@@ -318,14 +326,11 @@ class Legend:
     @cached_property
     def _known_codes(self) -> tuple[Codes, Labels]:
         """The codes of all known colours, sorted, and the label of each."""
-        merged = [(colour, label) for label, colour, _ in self.merged if colour is not None]
         known = [
             *zip(self.colours, range(len(self)), strict=True),
-            *((c, self.void) for c in self.void_colours),
-            *merged,
-        ]
-        if self.reading == "index":  # its colours are for painting only
-            known = []
+            *((colour, self.void) for colour in self.void_colours),
+            *((colour, label) for label, colour, _ in self.merged if colour is not None),
+        ] * (self.reading != "index")  # whose colours are for painting only
         codes = colour_codes(np.array([colour for colour, _ in known], np.uint8).reshape(-1, 3))
         labels = np.array([label for _, label in known], self.dtype)
         order = np.argsort(codes)
@@ -343,17 +348,13 @@ class Legend:
         return table
 
     def _palette_table(self, palette: bytes) -> tuple[PaletteTable, bool]:
-        """Return what the indices of a palette mean, and whether that holds for every mask of this palette.
-
-        It is kept, as most masks of a dataset share one palette.
-        """
+        """Return what a palette's indices mean, and whether that holds for each of its masks; most masks share one."""
         found = self._palette_tables.get(palette)
         if found is None:
             colours = np.frombuffer(palette, np.uint8).reshape(-1, 3)[:256]
             by_colour = np.full(256, poison_of(self.dtype), self.dtype)
             by_colour[: len(colours)], _ = look_up_codes(colour_codes(colours)[None], *self._known_codes)
-            reading: Reading = self.reading or "colour"
-            table = PaletteTable(colours, by_colour, self._known_indices[:256], reading)
+            table = PaletteTable(colours, by_colour, self._known_indices[:256], self.reading or "colour")
             found = table, table.is_plain
             if len(self._palette_tables) < _MAX_PALETTES:
                 self._palette_tables[palette] = found
@@ -371,7 +372,6 @@ class Legend:
 
 
 def _describe(stored: Any) -> str:
-    """Write a colour as (red, green, blue), or an index as a number."""
     return str(tuple(stored.tolist()) if stored.ndim else stored)
 
 

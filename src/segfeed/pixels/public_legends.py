@@ -22,6 +22,7 @@ VOC = Legend(
         "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
         "diningtable", "dog", "horse", "motorbike", "person", "potted plant", "sheep", "sofa", "train", "tv/monitor",
     ),
+    void_indices=(255,),
     title="voc2012",
     reading="colour",
 )  # fmt: skip
@@ -108,7 +109,9 @@ CITYSCAPES = Legend(
 Source: cityscapesscripts/helpers/labels.py of github.com/mcordts/cityscapesScripts (id, trainId, ignoreInEval, color).
 """
 
-CITYSCAPES_TRAIN_IDS = Legend(CITYSCAPES.names, CITYSCAPES.colours, _CITYSCAPES_VOID, title="cityscapes trainIds")
+CITYSCAPES_TRAIN_IDS = Legend(
+    CITYSCAPES.names, CITYSCAPES.colours, _CITYSCAPES_VOID, void_indices=(255,), title="cityscapes trainIds"
+)
 """The same 19 classes, read from masks that hold the benchmark's own numbers 0 to 18, and 255 for void."""
 
 _COCO_STUFF_NAMES = """
@@ -134,7 +137,12 @@ _COCO_STUFF = {
     label: name for label, name in enumerate(_names(_COCO_STUFF_NAMES), 1) if label not in _COCO_STUFF_UNUSED
 }
 
-COCO_STUFF = Legend(tuple(_COCO_STUFF.values()), indices=tuple(label - 1 for label in _COCO_STUFF), title="coco-stuff")
+COCO_STUFF = Legend(
+    tuple(_COCO_STUFF.values()),
+    indices=tuple(label - 1 for label in _COCO_STUFF),
+    void_indices=(255,),
+    title="coco-stuff",
+)
 """The 171 classes of COCO-Stuff, 80 things and 91 stuff; masks store the label minus 1 (0 to 181), and 255 for void.
 
 Eleven of its 182 labels have no annotation anywhere and are left out. It has no palette of its own; VOC's goes on.

@@ -1,5 +1,6 @@
 """Predictions: from the evaluation canvas back to whole images, to PNG files, and from such files to a score."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.datasets.source import Source
-from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, StorageError
+from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, StorageError, sentence
 from segfeed.packs.pack import Pack
 from segfeed.pixels.codec import StoredMask, decode_mask, encode_mask, kind_of, read_labels
 from segfeed.pixels.legend import Legend
@@ -21,6 +22,7 @@ from segfeed.scoring.score import Score
 from segfeed.system.storage import write_over
 from segfeed.system.work import in_order, show_progress
 
+_log = logging.getLogger("segfeed")
 _HEADER_BYTES = 33  # signature and first chunk of a PNG
 
 
@@ -180,9 +182,26 @@ def read_prediction(path: str | os.PathLike[str], legend: Legend) -> Labels:
             name,
             found=f"row {row}, column {column}: {_found(stored, row, column)}; {int(void.sum()):,} pixels in all",
             expected=f"one of the {len(legend)} classes of legend {legend.title!r}",
-            remedy="predict a class for every pixel",
+            remedy=_way_out(stored, legend),
         )
     return ids
+
+
+def _way_out(stored: StoredMask, legend: Legend) -> str:
+    """Write what to do about a prediction whose values are not classes, by what they look like."""
+    pixels, last = stored.pixels, len(legend) - 1
+    if pixels.ndim == 3:
+        if (pixels[..., :1] == pixels[..., 1:]).all() and pixels.max() <= last:
+            return "save one of the three equal channels as a gray PNG, if these are class ids"
+        return "predict a class for every pixel, and paint it in the legend's colour"
+    values = set(np.unique(pixels).tolist())
+    if values <= {0, 255}:
+        return f"save class ids, 0 to {last}: 255 is void; if it stands for class 1 here, divide by 255"
+    if 0 not in values and max(values) == last + 1:
+        return f"subtract 1 if the ids run from 1 to {last + 1} here: class ids run from 0 to {last}"
+    if stored.palette is not None and max(values) <= last:
+        return "give the palette the legend's colours, or save class ids as a gray PNG: a palette's colours count"
+    return "predict a class for every pixel"
 
 
 def _found(stored: StoredMask, row: int, column: int) -> str:
@@ -219,6 +238,8 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
         SourceError: if predictions are missing, of no sample, of another size or not PNGs; one error names them all.
         MaskError: if a prediction cannot be read, as in `read_prediction`.
 
+    A warning is logged if the ids seem to run from 1.
+
     >>> import tempfile, segfeed
     >>> source, folder = segfeed.scan("sample", "val"), tempfile.mkdtemp()
     >>> crops = segfeed.Plan.exact(source.sizes, batch_size=40).rows(epoch=0, step=0)
@@ -246,7 +267,27 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
         for one in in_order(count, len(paths), threads):
             score.merge(one)
             advance(1)
+    if (doubt := _doubt_shift(score)) is not None:
+        _log.warning(doubt)
     return score
+
+
+def _doubt_shift(score: Score) -> str | None:
+    """Describe class ids that run from 1: 0 is never predicted, and ids fit the class below better than their own.
+
+    A model that knows one class only is left alone: of one id nothing can be told.
+    """
+    predicted = np.flatnonzero(score.confusion.sum(axis=0))
+    fitting, below = int(np.trace(score.confusion)), int(np.trace(score.confusion, offset=1))
+    if len(predicted) < 2 or predicted[0] == 0 or below <= fitting:
+        return None
+    return sentence(
+        "predictions",
+        f"0, which is {score.legend.names[0]!r}, is never predicted, and {below:,} pixels fit the class before theirs, "
+        f"but only {fitting:,} their own",
+        f"class ids from 0 to {len(score.legend.names) - 1}",
+        "subtract 1 if the ids run from 1; else do nothing, the model is as bad as that",
+    )
 
 
 def _check_folder(folder: Path, paths: list[Path], reader: Source | Pack) -> None:

@@ -61,7 +61,7 @@ def test_indices_from_1_to_the_number_of_classes_are_off_by_one(root):
     put_gray(root, (*KEYS, "v", "w"), np.where(labels == 255, 255, labels + 1))
     (finding,) = (finding for finding in audit(root) if finding.rule == "legend-off-by-one")
     assert finding.severity == "error"
-    assert finding.found == "stored indices are 1 to 3, and 0 never occurs"
+    assert finding.found == "all 8 masks hold indices 1 to 3, and 0, which is 'background', never occurs"
     assert finding.expected == "0 to 2, as the legend has 3 classes"
 
 
@@ -71,7 +71,7 @@ def test_one_index_too_many_is_off_by_one(root):
     put_gray(root, (*KEYS, "v", "w"), labels)
     (finding,) = (finding for finding in audit(root) if finding.rule == "legend-off-by-one")
     assert finding.severity == "error"
-    assert finding.found == "stored indices are 0 to 3, one more than the legend's 3 classes"
+    assert finding.found == "all 8 masks hold indices 0 to 3, one more than the legend's 3 classes"
 
 
 def test_indices_that_never_are_0_are_suspicious(root):

@@ -113,7 +113,7 @@ def test_list_in_a_single_line_with_folder_names_in_its_stems_is_read(root):
         for number in range(2):
             save(root / split / f"{split}_{number}.png", np.zeros((2, 6, 3) if split == "test" else (2, 6)))
     write_list(root, "test", " ".join(f"/x/test/test_{n}.png /x/testannot/testannot_{n}.png" for n in range(2)))
-    source = segfeed.scan(root, "test")
+    source = segfeed.scan(root, "test", legend=["ground"])
     assert source.keys == ("test_0", "test_1")
     assert [sample.mask.name for sample in source.samples] == ["testannot_0.png", "testannot_1.png"]
 

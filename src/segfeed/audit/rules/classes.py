@@ -1,17 +1,21 @@
 """Which classes occur, and whether the legend fits the stored indices."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from segfeed.audit.class_counts import ClassCounts
+from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding
 from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule, role_of, shown_pixels, some
+from segfeed.datasets.doubts import is_void_doubted, list_doubts, uses_void
+from segfeed.datasets.evidence import Evidence, gather
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
 
 _FEW = 5
+_OF_SPLITS = ("split-all-void", "split-mostly-void")  # what is meant of each split by itself
 
 
 def classes_absent(dataset: AuditedDataset) -> Iterator[Finding]:
@@ -49,33 +53,27 @@ def _names(legend: Encoder, chosen: npt.NDArray[np.bool_]) -> list[str]:
     return [legend.names[label] for label in np.flatnonzero(chosen)]
 
 
-def legend_shifted(dataset: AuditedDataset) -> Iterator[Finding]:
-    """Report bare indices that run from 1, or one too far: a sign that the legend is off by one."""
-    legend = dataset.source.legend
-    masks = [facts.mask for facts in dataset.facts if facts.mask is not None and facts.mask.kind == "gray"]
-    if not isinstance(legend, Legend) or legend.indices != tuple(range(len(legend))):
+def values_doubted(dataset: AuditedDataset) -> Iterator[Finding]:
+    """Report stored values that contradict the legend: in all masks together, else in those of one split."""
+    legend, unknown = dataset.source.legend, dataset.source.unknown
+    if not isinstance(legend, Legend):
         return
-    known = {int(value) for mask in masks for value in mask.values} - set(legend.void_indices)
-    unknown = {value for mask in masks if mask.unknowns is not None for value in mask.unknowns.indices}
-    classes, last = len(legend), len(legend) - 1
-    if not known or unknown - {last + 1}:  # nothing to judge by, or more is wrong than one index
-        return
-    if unknown and 0 not in known:
-        found = f"stored indices are {min(known)} to {last + 1}, and 0 never occurs"
-        expected = f"0 to {last}, as the legend has {classes} classes"
-        remedy = f"give the legend indices 1 to {last + 1}, or each class becomes its neighbour"
-    elif unknown:
-        found = f"stored indices are 0 to {last + 1}, one more than the legend's {classes} classes"
-        expected = f"0 to {last}"
-        remedy = f"add the missing class, or, if 0 means unlabelled, give indices 1 to {last + 1} and void_indices 0"
-    elif 0 not in known and len(known) > 1:
-        names = f"0, which is {legend.names[0]!r}, never occurs"
-        found = f"stored indices are {min(known)} to {max(known)}, and {names}"
-        expected = f"indices from 0 on, as the legend has {classes} classes"
-        remedy = "if the first class is stored as 1, give the legend indices from 1 on"
-    else:
-        return
-    yield Finding("error" if unknown else "warning", "legend-off-by-one", "", "", "", found, expected, remedy)
+    of_all = {doubt.rule: doubt for doubt in list_doubts(_gather(dataset.facts), legend, "", unknown)}
+    of_all = {rule: doubt for rule, doubt in of_all.items() if rule not in _OF_SPLITS}
+    for doubt in of_all.values():
+        yield Finding(doubt.severity, doubt.rule, "", "", "", doubt.found, doubt.expected, doubt.remedy)
+    of_split = {split: _gather(split.facts) for split in dataset.splits}
+    uses = any(uses_void(evidence, legend) for evidence in of_split.values())
+    for split, evidence in of_split.items():
+        for doubt in list_doubts(evidence, legend, split.name, unknown):
+            # A class that is rare may well be absent from one split, where void is not.
+            is_rare = doubt.severity == "warning" and doubt.rule not in _OF_SPLITS
+            if doubt.rule not in of_all and not is_rare and not (uses and is_void_doubted(doubt)):
+                yield split.about(doubt.severity, doubt.rule, doubt.found, doubt.expected, doubt.remedy)
+
+
+def _gather(facts: Iterable[Facts]) -> Evidence:
+    return gather(one.mask.stored_values for one in facts if one.mask is not None and one.mask.error is None)
 
 
 def masks_mostly_empty(dataset: AuditedDataset) -> Iterator[Finding]:
@@ -90,4 +88,4 @@ def masks_mostly_empty(dataset: AuditedDataset) -> Iterator[Finding]:
             yield split.about("warning", "masks-mostly-empty", found, "labels in most of them", remedy, keys=keys)
 
 
-RULES: tuple[DatasetRule, ...] = (classes_absent, masks_mostly_empty, legend_shifted)
+RULES: tuple[DatasetRule, ...] = (classes_absent, masks_mostly_empty, values_doubted)

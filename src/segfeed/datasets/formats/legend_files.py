@@ -16,6 +16,7 @@ counted from 0. A class whose name says so (`means_void`) is void.
 
 import csv
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -148,6 +149,41 @@ def legend_of_json(described: bytes, where: str, title: str) -> Legend:
     """
     with legend_errors(where, "stored values and class names"):
         return _as_legend(_said_in_json(load_json(described.decode("utf-8-sig"))), title)
+
+
+def refuse_ignored_legend(root: Path, legend: Legend, called: str) -> None:
+    """Refuse a legend file in a dataset's folder whose classes are not those of the legend that the format takes.
+
+    A file that has all of the legend's classes agrees with it, whatever else it lists: tools write one beside
+    Cityscapes with all its 35 labels.
+
+    Raises:
+        LegendError: if there is one.
+    """
+    names = set(map(_plain, legend.names)) - {"background"}  # which some lists leave out
+    for name in LEGEND_FILES:
+        try:
+            other = read_legend(root / name) if (root / name).is_file() else legend
+        except LegendError:
+            continue  # whatever it is: it is said if the file is asked for
+        if not names <= set(map(_plain, other.names)):
+            raise LegendError(
+                str(root / name),
+                found=f"the file has {_some(other.names)}, but format {called!r} reads masks by legend "
+                f"{legend.title!r}, of {_some(legend.names)}",
+                expected="one that says what the masks mean",
+                remedy=f"pass legend={str(root / name)!r} (on the command line --legend {root / name}) if the file is "
+                "right, or move it elsewhere if the format is",
+            )
+
+
+def _plain(name: str) -> str:
+    """Reduce a name to its letters and digits: pottedplant and "potted plant" are one class."""
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 @contextmanager

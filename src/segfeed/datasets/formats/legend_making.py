@@ -41,9 +41,8 @@ def legend_of_rows(rows: Sequence[Row], title: str) -> Legend:
     spare = 255 if len({row.name for row in rows if not means_void(row.name)}) <= 254 else 65535
     if has_values and not has_colours:
         values: dict[Value, str | None] = {row.stored: row.name for row in rows if row.stored is not None}
-        return replace(
-            Legend.of_values({**values, **({} if spare in values else {spare: None})}, title=title), note=note
-        )
+        legend = Legend.of_values({**values, **({} if spare in values else {spare: None})}, title=title)
+        return replace(legend, note=note, assumed_void=() if spare in values else (spare,))
     palette = [colour for colour in voc_colours(len(rows) + 1) if colour != VOID_COLOUR]  # of bare names
     coded = [
         (
@@ -65,6 +64,7 @@ def legend_of_rows(rows: Sequence[Row], title: str) -> Legend:
         title=title,
         reading="colour" if has_colours and not has_values else "either",
         note=note,
+        assumed_void=() if spare in [stored for _, _, stored in coded] else (spare,),
     )
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from segfeed.audit.facts import count_values
 from segfeed.datasets.blobs import Blob
+from segfeed.datasets.evidence import count_values
 from segfeed.datasets.source import Source
 from segfeed.errors import SegfeedError
 from segfeed.pictures.paint import Pixels, fit, nearest, paint_labels
