@@ -566,7 +566,7 @@ def test_terminal_escapes_in_names_are_stripped(run, voc_folder, tmp_path, cache
 
 def test_markup_in_names_is_printed_as_it_is(run, voc_folder, tmp_path):
     path = tmp_path / "legend.txt"
-    path.write_text("\n".join(["[red]sky[/red]", "[/bold]", *(f"class {n}" for n in range(19))]))
+    path.write_text("\n".join(["[red]sky[/red]", "[/bold]", *(f"class {chr(97 + n)}" for n in range(19))]))
     code, out, err = run("stats", voc_folder, "--legend", path)
     assert (code, err) == (0, "")
     assert "[red]sky[/red]" in out
@@ -577,7 +577,7 @@ def test_long_names_are_never_cut_short_when_piped(run, voc_folder, tmp_path, mo
     monkeypatch.setenv("COLUMNS", "40")
     path = tmp_path / "legend.txt"
     name = "a class with quite a long name that does not fit a narrow terminal"
-    path.write_text("\n".join([name, *(f"class {n}" for n in range(20))]))
+    path.write_text("\n".join([name, *(f"class {chr(97 + n)}" for n in range(20))]))
     assert name in run("stats", voc_folder, "--legend", path)[1]
 
 

@@ -569,7 +569,7 @@ def test_eight_masks_are_looked_at_if_nothing_is_odd(tmp_path, reads):
 
 
 def test_nothing_is_looked_at_if_it_is_packed(tmp_path, cache, reads, monkeypatch):
-    monkeypatch.setattr(packs, "_SETTLED_NS", -(10**18))  # files that were written a moment ago count as settled
+    monkeypatch.setattr(packs, "_RECENT_NS", -(10**18))  # files that were written a moment ago count as settled
     root = write(tmp_path / "d", [stripes(0, 1)] * 12)
     how = {"splits": ("all", None), "legend": VESSEL}
     segfeed.load(root, 2, (16, 16), **how)

@@ -119,7 +119,7 @@ def test_photos_of_two_suffixes(tmp_path):
 def test_camvid_in_gray_with_lists_and_folders(tmp_path):
     root = tmp_path / "CamVid"
     for split in ("train", "val"):
-        names = [f"{split}{n}" for n in range(3)]
+        names = [f"0001TP_00{len(split)}{n}90" for n in range(3)]
         pairs(root, f"{split}/{{}}.png", f"{split}annot/{{}}.png", names, (0, 3, 11))
         lines = "".join(
             f"/SegNet/CamVid/{split}/{n}.png /SegNet/CamVid/{split}annot/{n}.png\n" for n in reversed(names)

@@ -137,7 +137,7 @@ def test_patterns_may_be_passed_for_once(root):
 
 def test_patterns_that_are_passed_go_before_the_file(root):
     pairs(root, "b/{}.jpg", "c/{}.png", ["x"])
-    assert keys(root, "all", photos="b/{key}.jpg", masks="c/{key}.png", legend=["a"]) == ["x"]
+    assert keys(root, "all", photos="b/{key}.jpg", masks="c/{key}.png", legend={0: "a", 255: None}) == ["x"]
 
 
 def test_object_masks_lie_where_it_says(root):

@@ -107,11 +107,11 @@ def test_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
     assert caught.value.remedy == "check its permissions"
 
 
-def test_masks_are_pngs_and_other_pictures_only_where_there_is_no_png(tmp_path):
-    touch(tmp_path, "a.jpg", "b.gif", "c.txt")
-    assert find_masks(tmp_path) == {"a": ["a.jpg"], "b": ["b.gif"]}
-    touch(tmp_path, "d.png")
-    assert find_masks(tmp_path) == {"d": ["d.png"]}
+def test_masks_are_lossless_pictures_and_others_only_if_there_is_none(tmp_path):
+    touch(tmp_path, "a.jpg", "b.heic", "c.txt")
+    assert find_masks(tmp_path) == {"a": ["a.jpg"], "b": ["b.heic"]}
+    touch(tmp_path, "d.png", "e.gif", "f.npy")
+    assert find_masks(tmp_path) == {"d": ["d.png"], "e": ["e.gif"], "f": ["f.npy"]}
 
 
 def test_only_a_test_split_may_do_without_masks(tmp_path):

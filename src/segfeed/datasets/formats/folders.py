@@ -8,11 +8,10 @@ from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.formats.lists import ids_of_files
 from segfeed.datasets.source import Missing, Sample, SplitFiles
 from segfeed.errors import SourceError, SourceMissingError
+from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES
 from segfeed.pixels.legend import Legend
 
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
-MASK_SUFFIXES = (".png",)
-_PICTURE_SUFFIXES = (*PHOTO_SUFFIXES, ".gif", ".tif", ".tiff")
+_PICTURE_SUFFIXES = tuple(dict.fromkeys((*PHOTO_SUFFIXES, *MASK_SUFFIXES)))
 
 Files = dict[str, list[str]]
 """The files of a folder by stem: stem -> names, sorted."""
@@ -81,7 +80,7 @@ def find_files(folder: Path, suffixes: Sequence[str], *, ending: str = "") -> Fi
 def find_masks(folder: Path, *, ending: str = "") -> Files:
     """List the masks of a folder by stem, as `find_files` does.
 
-    They are its PNGs. If it has none they are its pictures of any kind, so that each is refused for what it is, such as
+    They are its lossless pictures. If it has none they are its pictures of any kind, so that each is refused for what it is, such as
     a JPEG, and not called missing.
     """
     return find_files(folder, MASK_SUFFIXES, ending=ending) or find_files(folder, _PICTURE_SUFFIXES, ending=ending)
