@@ -292,8 +292,10 @@ def _class(legend: Legend, label: int) -> str:
 
 
 def _masks(evidence: Evidence, split: str) -> str:
-    """Write "all 8 masks of split 'train' hold"."""
+    """Write "all 8 masks of split 'train' (a.png, ...) hold"."""
     of_split = f" of split {split!r}" if split else ""
+    if evidence.first:
+        of_split += f" ({evidence.first}{', ...' if evidence.masks > 1 else ''})"
     if evidence.masks < evidence.of:
         return f"{evidence.masks:,} of {evidence.of:,} masks{of_split}, spread over it, hold"
     return f"all {evidence.masks:,} masks{of_split} hold" if evidence.masks > 1 else f"1 mask{of_split} holds"

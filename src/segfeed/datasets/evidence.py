@@ -5,7 +5,7 @@ it (`doubts`).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,11 +77,13 @@ class Evidence:
         values: each value once, by label, what is not known last.
         masks: how many masks were looked at.
         of: how many masks there are.
+        first: the name of the first mask that was looked at.
     """
 
     values: tuple[StoredValue, ...] = ()
     masks: int = 0
     of: int = 0
+    first: str = ""
 
     @property
     def pixels(self) -> int:
@@ -148,7 +150,7 @@ def look(samples: Sequence[Sample], legend: Legend | None, most: int | None, cou
                 raise values
             advance(1)
     seen = [values for mask in chosen if (values := counted[mask.address]) is not None]
-    return gather(seen, len(masks))
+    return replace(gather(seen, len(masks)), first=chosen[0].name if chosen else "")
 
 
 def spread(count: int, most: int | None) -> list[int]:

@@ -126,7 +126,7 @@ def test_names_that_hold_numbers_or_marks_stay_whole(text, names):
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        ("class 1\nclass 2", 1, "may be the class 'class' with a stored value"),
+        ("class 1\nclass 2\nroad 3", 1, "may be the class 'class' with a stored value"),
         ("road\nlane 1\nlane 2", 1, "has no number"),
         ("1 door\n2 door", 1, "may be the class 'door' with a stored value"),
         ("zone 1,1,2,3\nlane 2,4,5,6", 1, "may be the class 'zone' with a stored value"),
@@ -164,11 +164,15 @@ def test_names_in_cvats_lines_are_all_that_stands_before_the_colon():
 
 def test_the_ways_out_of_two_readings_work():
     with pytest.raises(LegendError) as caught:
-        rows_of_text("class 1\nclass 2")
+        rows_of_text("class 1\nclass 2\nroad 3")
     assert "quotes" in caught.value.remedy
     assert "header" in caught.value.remedy
     assert read('"class 1"\n"class 2"') == [("class 1", None, None), ("class 2", None, None)]
     assert read("id,name\n0,class 1\n1,class 2") == [("class 1", 0, None), ("class 2", 1, None)]
+
+
+def test_names_that_differ_in_their_numbers_alone_are_names():
+    assert read("class 0\nclass 1\nclass 2") == [(f"class {n}", None, None) for n in range(3)]
 
 
 def test_a_long_line_takes_no_long_time():

@@ -126,7 +126,11 @@ def _by_blanks(lines: Sequence[_Line]) -> list[_Parts]:
     taken = [_peel(number, line) for number, line in lines]
     _check_alike(lines, taken)
     before, after = _kind(taken[0])
-    if len({name for _, name, _ in taken}) < len(taken):
+    names = {name for _, name, _ in taken}
+    if len(names) == 1 < len(taken) and (before, after) == (0, 1):
+        # As stored values they would all mean one class, and a legend of one class tells nothing apart.
+        return [((), f"{name} {number}", ()) for _, name, (number,) in taken]
+    if len(names) < len(taken):
         # One class cannot have two values, so that "0 0 0 lane 1" and "9 0 0 lane 2" are not the class "lane".
         if after == 1 and before:
             return [(numbers, f"{name} {number}", ()) for numbers, name, (number,) in taken]
