@@ -282,12 +282,6 @@ def test_keys_that_a_list_cannot_hold_are_refused(tmp_path, key):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["car, truck", "1 2 3 x", "lane 1", "Straße"])
-def test_class_names_that_a_labelmap_holds_word_for_word_come_back(tmp_path, name):
-    source = put_pairs(tmp_path / "a", ["x"], "train", names=("bg", name, "tree"))
-    assert_same_content(source, scan(export_splits([source], tmp_path / "out", "voc"), "train"))
-
-
 @pytest.mark.parametrize("key", ["scan..0", "a 1", "a ", "scene/0001", "日本"])
 def test_parquet_holds_what_a_list_cannot(tmp_path, key):
     source = put_pairs(tmp_path / "a", ["x", key], "train")
