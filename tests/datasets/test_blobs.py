@@ -62,4 +62,4 @@ def test_file_that_is_gone_or_unreadable_is_named(path):
     with pytest.raises(SourceError) as caught:
         found.read()
     assert caught.value.where.endswith("a.tar")
-    assert "the file cannot be read" in caught.value.found
+    assert caught.value.found == "a folder"

@@ -1,5 +1,6 @@
 """Splits: what is read from a list and what is refused with its line named; and the split by a hash of the ids."""
 
+import os
 import sys
 import unicodedata
 from pathlib import Path
@@ -39,17 +40,17 @@ def write(tmp_path):
     ids=["plain", "crlf", "bom", "bom-crlf-no-newline", "no-final-newline", "blank-lines", "spaces"],
 )
 def test_every_usual_spelling_of_a_list_gives_the_same_ids_in_its_order(write, data):
-    assert read_list(write(data)) == ("b", "a", "c")
+    assert read_list(write(data)).ids == ("b", "a", "c")
 
 
 def test_order_is_the_lists_own_and_not_sorted(write):
     ids = tuple(f"id_{(7 * n) % 100:03d}" for n in range(100))
-    assert read_list(write("\n".join(ids))) == ids
+    assert read_list(write("\n".join(ids))).ids == ids
 
 
 def test_ids_of_real_datasets_are_ids(write):
     ids = ("2007_000032", "0001TP_006690", "ADE_train_00000001", "frame.0001", "IMG (1)", "überfahrt-3", "a b")
-    assert read_list(write("\n".join(ids))) == ids
+    assert read_list(write("\n".join(ids))).ids == ids
 
 
 def test_missing_list_is_named(tmp_path):
@@ -89,7 +90,6 @@ def test_duplicate_id_is_refused_with_its_count(write):
         "C:x",
         "a\\b",
         "..\\x",
-        "JPEGImages/a.jpg SegmentationClass/a.png",
         "a\x1b[31mb",
         "a\x07b",
         "a\x7fb",
@@ -141,7 +141,7 @@ def test_what_is_no_text_is_refused(write, data, found):
 def test_enormous_list_is_refused_before_it_is_read(write, monkeypatch):
     monkeypatch.setattr(lists, "MAX_LIST_BYTES", 10)
     path = write("a\nb\nc\nd\ne\nf\n")
-    monkeypatch.setattr(Path, "read_bytes", lambda _: pytest.fail("the list was read"))
+    monkeypatch.setattr(os, "read", lambda *_: pytest.fail("the list was read"))
     with pytest.raises(ListError) as caught:
         read_list(path)
     assert "12 bytes" in caught.value.found
@@ -151,7 +151,7 @@ def test_enormous_list_is_refused_before_it_is_read(write, monkeypatch):
 def test_folder_in_place_of_a_list_is_refused(tmp_path):
     with pytest.raises(ListError) as caught:
         read_list(tmp_path)
-    assert "cannot be read" in caught.value.found
+    assert caught.value.found == "a folder"
 
 
 def test_error_of_a_hostile_line_shows_its_escapes_instead_of_sending_them(write):

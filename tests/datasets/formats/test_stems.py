@@ -40,7 +40,7 @@ def files(*names: str) -> dict[str, list[str]]:
 def test_usual_names_are_matched(photo, mask):
     keys = ("0001", "0002", "frame.3")
     photos, masks = files(*map(photo.format, keys)), files(*map(mask.format, keys))
-    found_photos, found_masks = match_stems(photos, masks, MASKS)
+    found_photos, found_masks, _ = match_stems(photos, masks, MASKS)
     assert found_photos.keys() == found_masks.keys()
     for key in found_photos:
         bare = key.removeprefix("img_")
@@ -50,27 +50,27 @@ def test_usual_names_are_matched(photo, mask):
 
 def test_equal_stems_stay_as_they_are():
     photos, masks = files("image_1.jpg", "image_2.jpg"), files("image_1.png", "image_2.png")
-    assert match_stems(photos, masks, MASKS) == (photos, masks)
+    assert match_stems(photos, masks, MASKS) == (photos, masks, "")
 
 
 def test_photo_named_unlike_the_others_is_not_lost():
     photos, masks = files("image_1.jpg", "image_2.jpg", "holiday.jpg"), files("gt_1.png", "gt_2.png")
-    found, _ = match_stems(photos, masks, MASKS)
+    found, *_ = match_stems(photos, masks, MASKS)
     assert found == {"1": ["image_1.jpg"], "2": ["image_2.jpg"], "holiday": ["holiday.jpg"]}
 
 
 def test_two_photos_that_come_to_one_key_are_both_kept_for_the_error():
-    found, _ = match_stems(files("image_1.jpg", "image_2.jpg", "1.jpg"), files("gt_1.png", "gt_2.png"), MASKS)
+    found, *_ = match_stems(files("image_1.jpg", "image_2.jpg", "1.jpg"), files("gt_1.png", "gt_2.png"), MASKS)
     assert found["1"] == ["image_1.jpg", "1.jpg"]
 
 
 def test_previews_beside_masks_are_left_out():
-    _, masks = match_stems(files("1.jpg", "2.jpg"), files("1_gt.png", "1_color.png", "2_gt.png", "2_color.png"), MASKS)
+    _, masks, _ = match_stems(files("1.jpg", "2.jpg"), files("1_gt.png", "1_color.png", "2_gt.png", "2_color.png"), MASKS)
     assert masks == {"1": ["1_gt.png"], "2": ["2_gt.png"]}
 
 
 def test_mask_without_photo_is_kept_for_the_error():
-    _, masks = match_stems(files("1.jpg"), files("1.png", "2.png"), MASKS)
+    _, masks, _ = match_stems(files("1.jpg"), files("1.png", "2.png"), MASKS)
     assert masks == {"1": ["1.png"], "2": ["2.png"]}
 
 
@@ -82,22 +82,22 @@ def test_two_ways_that_fit_equally_well_are_refused():
 
 
 def test_names_that_do_not_fit_at_all_are_refused_with_one_of_each():
-    with pytest.raises(SourceError, match=r"_mask, .* gt_, ") as caught:
+    with pytest.raises(SourceError, match=r"_mask, .* or gt_") as caught:
         match_stems(files("a.jpg", "b.jpg"), files("x.png", "y.png"), MASKS)
     assert caught.value.where == "masks"
     assert caught.value.found == "no mask is named like a photo: x.png beside a.jpg"
 
 
 def test_photos_without_any_mask_keep_their_stems():
-    assert match_stems(files("img_1.jpg"), {}, MASKS) == (files("img_1.jpg"), {})
-    assert match_stems({}, files("1.png"), MASKS) == ({}, files("1.png"))
+    assert match_stems(files("img_1.jpg"), {}, MASKS) == (files("img_1.jpg"), {}, "")
+    assert match_stems({}, files("1.png"), MASKS) == ({}, files("1.png"), "")
 
 
 @given(st.sets(st.text("ab_1", min_size=1, max_size=4), min_size=1, max_size=6))
 def test_every_photo_is_still_there_afterwards(stems):
     photos, masks = files(*(f"{stem}.jpg" for stem in stems)), files(*(f"{stem}_mask.png" for stem in stems))
     try:
-        found, others = match_stems(photos, masks, MASKS)
+        found, others, _ = match_stems(photos, masks, MASKS)
     except SourceError:
         return
     assert sorted(name for names in found.values() for name in names) == sorted(f"{stem}.jpg" for stem in stems)

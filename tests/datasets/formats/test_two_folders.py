@@ -156,7 +156,7 @@ def test_what_the_only_list_leaves_is_train(root):
     ("text", "found"),
     [
         ("0001\n0001.jpg\n", "id '0001' is listed 2 times"),
-        ("images/0001.jpg masks/0001.png\n", "line 1: .* is a path"),
+        ("images/0001.jpg elsewhere/0001.png\n", "line 1: mask .* does not lie in masks"),
         ("../0001\n", "line 1: .* is a path"),
         ("", "the list is empty"),
     ],
@@ -355,7 +355,7 @@ def test_datumaros_sets_with_a_legend_file_have_exact_labels(shared_data, path, 
         ("common_semantic_segmentation_dataset", SourceError, r"several .* \(dataset, non_standard_dataset\)"),
         ("kaggle_dataset/image_csv", SourceError, "no known dataset layout"),
         ("kaggle_dataset/relaxed_voc1", SourceError, "no known dataset layout"),
-        ("labelme_dataset", SourceError, "no known dataset layout"),
+        ("labelme_dataset", SourceError, "a mask for each object"),
         ("cvat_dataset/for_images", SourceError, "no known dataset layout"),
     ],
 )

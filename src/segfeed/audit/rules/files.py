@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Container, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from segfeed.audit.findings import Finding
@@ -9,6 +10,7 @@ from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule
 from segfeed.datasets.blobs import File
 from segfeed.datasets.formats.folders import MASK_SUFFIXES, PHOTO_SUFFIXES
 from segfeed.datasets.source import Missing, Source
+from segfeed.errors import SourceError
 
 _PICTURES = frozenset(PHOTO_SUFFIXES + MASK_SUFFIXES)
 _STRAYS = _PICTURES | {".gif", ".tif", ".tiff", ".npy", ".json", ".xml", ".heic", ".avif"}
@@ -25,8 +27,9 @@ def find_strays(source: Source) -> dict[Missing, File]:
         if gap.folder not in folders:
             folders[gap.folder] = {stem.casefold(): name for name, stem in _list(Path(gap.folder), _STRAYS)}
         name = folders[gap.folder].get(gap.key.casefold())
-        if name is not None:
-            strays[gap] = File.of(f"{gap.folder}/{name}")
+        if name is not None and not gap.found:
+            with suppress(SourceError):  # a pipe, a folder, a link to nowhere
+                strays[gap] = File.of(f"{gap.folder}/{name}")
     return strays
 
 
