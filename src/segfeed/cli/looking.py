@@ -53,6 +53,8 @@ def _cells(split: SplitOverview) -> tuple[str, ...]:
     remarks = [f"{count:,} without {what}" for what, count in split.missing.items()]
     if split.problem:
         remarks.append("see below")
+    elif not split.samples and not remarks:
+        remarks.append("none of so few samples")
     elif not split.has_masks:
         remarks.append("no masks")
     sizes = ("", "")

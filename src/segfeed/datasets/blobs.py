@@ -43,7 +43,7 @@ class Blob(Protocol):
         """Check whether the file that holds the bytes still has the stamp it was scanned with."""
 
 
-LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """How the text begins that Git leaves in place of a file that Git LFS keeps elsewhere."""
 
 _LONGEST_POINTER_BYTES = 1024
@@ -102,6 +102,29 @@ def read_file(path: str | os.PathLike[str], limit_bytes: int) -> bytes:
         while more := os.read(descriptor, 1 << 20):
             found += more
     return found
+
+
+def is_lfs_pointer(data: bytes) -> bool:
+    """Check whether the bytes of a file are the text that Git leaves in place of one that Git LFS keeps."""
+    return len(data) <= _LONGEST_POINTER_BYTES and data.startswith(_LFS_POINTER)
+
+
+def refuse_pointer(path: str) -> None:
+    """Raise SourceError if a file is the text that Git leaves in place of one that Git LFS keeps elsewhere."""
+    try:
+        data = read_file(path, _LONGEST_POINTER_BYTES)
+    except SourceError:
+        return  # larger, or not there
+    if is_lfs_pointer(data):
+        raise _pointer(path, SourceError)
+
+
+def _pointer(path: str, error_type: type[SourceError]) -> SourceError:
+    return error_type(
+        path,
+        found="a pointer of Git LFS, not the file itself",
+        remedy="fetch the files with `git lfs install` and `git lfs pull`",
+    )
 
 
 def _kind(found: os.stat_result) -> str:
@@ -165,18 +188,12 @@ class File:
             PhotoError: if the system cannot read it, it is not a regular file any more, or Git LFS keeps it elsewhere.
         """
         with _opened(self.path, PhotoError) as descriptor:
-            if limit_bytes >= 0:
-                return os.read(descriptor, limit_bytes)
             # One read gives the whole file and shows its end: each call that may wait costs a thread its turn.
-            found = os.read(descriptor, self.stamp[0] + 1)
-            while len(found) != self.stamp[0] and (more := os.read(descriptor, 1 << 20)):
+            found = os.read(descriptor, limit_bytes if limit_bytes >= 0 else self.stamp[0] + 1)
+            while limit_bytes < 0 and len(found) != self.stamp[0] and (more := os.read(descriptor, 1 << 20)):
                 found += more
-        if len(found) <= _LONGEST_POINTER_BYTES and found.startswith(LFS_POINTER):
-            raise PhotoError(
-                self.path,
-                found="a pointer of Git LFS, not the file itself",
-                remedy="fetch the files with `git lfs install` and `git lfs pull`",
-            )
+        if is_lfs_pointer(found):
+            raise _pointer(self.path, PhotoError)
         return found
 
 

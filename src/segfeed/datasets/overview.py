@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from segfeed.datasets.opening import Dataset, open_dataset
 from segfeed.datasets.source import Sample, read_sizes
-from segfeed.errors import LegendError, SegfeedError
+from segfeed.errors import EmptySplitError, LegendError, SegfeedError
 from segfeed.pixels.legend import Legend
 
 MEASURED = 64
@@ -105,6 +105,8 @@ def describe(
 def _describe_split(dataset: Dataset, name: str) -> tuple[SplitOverview, Legend | None]:
     try:
         files = dataset.list_split(name)
+    except EmptySplitError:
+        return SplitOverview(name), None
     except SegfeedError as error:
         return SplitOverview(name, problem=error), None
     legend, sizes_px, problem = None, None, None

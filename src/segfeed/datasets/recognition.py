@@ -13,13 +13,11 @@ Source: packaging.python.org, "Entry points specification".
 """
 
 import importlib
-import os
-import re
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from segfeed.datasets.refusals import explain_refusal
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import OptionError, PluginError, SourceError
 
@@ -38,34 +36,6 @@ FORMATS: dict[str, str] = {
 
 GROUP = "segfeed.formats"
 _FUNCTIONS = ("recognise", "split_names", "list_split")
-
-_MAX_NAMES = 5_000  # a path may be a whole disk
-_MAKE_MASKS = (
-    'export masks instead, such as CVAT\'s "Segmentation mask 1.1" or Roboflow\'s "Semantic Segmentation Masks", or '
-    "draw them from the shapes, as labelme2voc.py does"
-)
-_REFUSED = (  # a pattern of file names, what such a dataset is, what to do
-    (
-        r"_seg\.png$",
-        "this is the full ADE20K: 3,000 classes mixed with objects, named in a pickle, which segfeed does not open",
-        "take the scene parsing release (ADEChallengeData2016), the same photos with 150 classes",
-    ),
-    (
-        r"(^|/)training/instance/[^/]+\.png$",
-        "this is KITTI without class masks: training/instance holds 16-bit objects",
-        "add training/semantic of data_semantics.zip",
-    ),
-    (r"(coco|createml)\.json$|(^|/)instances_[^/]+\.json$", "its annotations are JSON shapes, not masks", _MAKE_MASKS),
-    (r"(^|/)data\.ya?ml$", "this is a YOLO dataset, whose annotations are boxes or polygons, not masks", _MAKE_MASKS),
-    (r"\.xml$", "its annotations are XML boxes or polygons, not masks", _MAKE_MASKS),
-    (r"\.tfrecord$", "this is a TFRecord dataset, which segfeed does not read", "write Parquet, or folders of files"),
-    (
-        r"(^|[-_/])\d{5,6}\.tar$",
-        "these are WebDataset shards, which segfeed writes but does not read",
-        "pass the dataset that they were made from, or export that as a VOC folder or as Parquet",
-    ),
-    (r"\.json$", "it has JSON files, but no masks that segfeed could find", _MAKE_MASKS),
-)
 
 
 class FormatModule(Protocol):
@@ -110,16 +80,15 @@ def find_format(path: Path, wanted: str | None = None) -> tuple[Recognised, str]
         )
     for name, recognised in found.items():
         return recognised, name
-    nothing = f"no {wanted or 'known'} dataset layout"
-    if refusal := explain_refusal(path):
-        raise SourceError(str(path), found=f"{nothing}: {refusal[0]}", remedy=refusal[1])
-    raise SourceError(
-        str(path),
-        found=nothing,
-        expected=f"one of {', '.join(names)}, such as PASCAL VOC's (JPEGImages, SegmentationClass and "
-        "ImageSets/Segmentation in this folder or in VOCdevkit/VOC20xx below it)",
-        remedy="see docs/formats.md, which shows them all",
-    )
+    seen, remedy = explain_refusal(path, lambda folder: _name_of_format(folder, names))
+    raise SourceError(str(path), found=f"no {wanted or 'known'} dataset layout: {seen}", remedy=remedy)
+
+
+def _name_of_format(path: Path, names: list[str]) -> str | None:
+    try:
+        return next(iter(_ask(path, names)), None)
+    except SourceError:
+        return None
 
 
 def format_names() -> list[str]:
@@ -189,35 +158,3 @@ def _plugins() -> "dict[str, EntryPoint]":
 
 def _package(point: "EntryPoint") -> str:
     return repr(point.dist.name) if point.dist else "unknown"
-
-
-def explain_refusal(path: Path) -> tuple[str, str] | None:
-    """Return why a dataset of a known kind cannot be used, and what to do; None if the kind is unknown.
-
-    >>> folder = getfixture("tmp_path")
-    >>> _ = (folder / "data.yaml").write_text("names: [cat]")
-    >>> explain_refusal(folder)[0]
-    'this is a YOLO dataset, whose annotations are boxes or polygons, not masks'
-    """
-    names = _first_names(path)
-    return next(
-        ((reason, remedy) for pattern, reason, remedy in _REFUSED if any(map(re.compile(pattern).search, names))), None
-    )
-
-
-def _first_names(path: Path) -> list[str]:
-    """List the first files at and below a path, the nearest first, relative to it."""
-    if not path.is_dir():
-        return [path.name]
-    found: list[str] = []
-    folders, seen = deque([""]), 0
-    while folders and seen < _MAX_NAMES:
-        folder = folders.popleft()
-        try:
-            entries = sorted(os.scandir(path / folder), key=lambda entry: entry.name)[: _MAX_NAMES - seen]
-        except OSError:
-            continue
-        seen += len(entries)
-        found += [f"{folder}{entry.name}" for entry in entries if not entry.is_dir(follow_symlinks=False)]
-        folders += [f"{folder}{entry.name}/" for entry in entries if entry.is_dir(follow_symlinks=False)]
-    return found

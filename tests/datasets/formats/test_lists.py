@@ -161,7 +161,7 @@ def test_error_of_a_hostile_line_shows_its_escapes_instead_of_sending_them(write
 
 
 def test_long_list_is_read_in_reasonable_time_and_memory(write):
-    ids = read_list(write("\n".join(f"{n:07d}" for n in range(20_000))))
+    ids = read_list(write("\n".join(f"{n:07d}" for n in range(20_000)))).ids
     assert len(ids) == 20_000
     assert sys.getsizeof(ids) < 200_000
 

@@ -1,7 +1,7 @@
 """Folders of photos and masks: files matched to keys by their stems, never by their order."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -60,6 +60,25 @@ def has_pictures(folder: Path) -> bool:
             return any(_suffix(entry.name) in PICTURE_SUFFIXES and entry.name[0] != "." for entry in entries)
     except OSError:
         return False
+
+
+def unused_folders(root: Path, used: Collection[str], deepest: int = 3) -> list[Path]:
+    """List the folders below a root that hold pictures but are not among those that are used, nor lie in one of them.
+
+    Args:
+        root: of a dataset.
+        used: paths of folders.
+        deepest: how many folders deep to look.
+    """
+    found: list[Path] = []
+    for folder in subfolders(root):
+        if folder.name[0] == "." or str(folder) in used:
+            continue
+        if has_pictures(folder):
+            found.append(folder)
+        elif deepest > 1 and not folder.is_symlink():
+            found += unused_folders(folder, used, deepest - 1)
+    return found
 
 
 def find_files(folder: Path, suffixes: Sequence[str], *, ending: str = "", deep: bool = False) -> Files:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segfeed.datasets.blobs import read_file
-from segfeed.errors import ListError, SourceError, SourceMissingError
+from segfeed.errors import EmptySplitError, ListError, SourceError, SourceMissingError
 
 MAX_LIST_BYTES = 64 << 20
 _TEXT = "a text file with one id a line"
@@ -220,14 +220,14 @@ def split_by_hash(ids: Sequence[str], split: str, root: Path) -> tuple[str, ...]
         root: for the error.
 
     Raises:
-        SourceError: if the split is empty, which happens to few samples.
+        EmptySplitError: if the split is empty, which happens to few samples.
 
     >>> split_by_hash(["a", "b", "c", "d", "e", "f"], "val", Path("photos"))
     ('b', 'd')
     """
     chosen = tuple(entry for entry in ids if split == "all" or _is_val(entry) == (split == "val"))
     if not chosen:
-        raise SourceError(
+        raise EmptySplitError(
             str(root),
             found=f"the hash of the ids puts none of the {len(ids)} samples into {split!r}",
             remedy='pass the split "all", or write lists of your own',

@@ -182,10 +182,10 @@ def _shared(files: Files) -> list[_Affix]:
     backward = [stem[::-1] for stem in own]
     end = os.path.commonprefix([min(backward), max(backward)])[::-1]
     # Only at the last position do the stems differ in what follows.
-    beginnings = [start[:cut] for cut in range(1, len(start)) if _is_cut(start, cut)]
-    beginnings += [start] if start and all(_is_cut(stem, len(start)) for stem in own) else []
-    endings = [end[-cut:] for cut in range(1, len(end)) if _is_cut(end, len(end) - cut)]
-    endings += [end] if end and all(_is_cut(stem, len(stem) - len(end)) for stem in own) else []
+    beginnings = [start[:cut] for cut in range(1, len(start)) if _ends_word(start, cut)]
+    beginnings += [start] if start and all(_ends_word(stem, len(start)) for stem in own) else []
+    endings = [end[-cut:] for cut in range(1, len(end)) if _begins_word(end, len(end) - cut)]
+    endings += [end] if end and all(_begins_word(stem, len(stem) - len(end)) for stem in own) else []
     return [
         (beginning, ending)
         for beginning in ["", *beginnings[-_MOST_CUTS:]]
@@ -194,12 +194,19 @@ def _shared(files: Files) -> list[_Affix]:
     ]
 
 
-def _is_cut(stem: str, cut: int) -> bool:
-    """Check whether a stem may be cut into key and affix at a position: at a sign, or between letters and digits."""
-    if not 0 < cut < len(stem):
-        return False
+def _ends_word(stem: str, cut: int) -> bool:
+    """Check whether a beginning may end at a position: behind a sign, or between letters and digits."""
+    return 0 < cut < len(stem) and (not stem[cut - 1].isalnum() or _is_turn(stem, cut))
+
+
+def _begins_word(stem: str, cut: int) -> bool:
+    """Check whether an ending may begin at a position: at a sign, or between letters and digits."""
+    return 0 < cut < len(stem) and (not stem[cut].isalnum() or _is_turn(stem, cut))
+
+
+def _is_turn(stem: str, cut: int) -> bool:
     before, after = stem[cut - 1], stem[cut]
-    return not (before.isalnum() and after.isalnum()) or before.isdigit() != after.isdigit()
+    return before.isalnum() and after.isalnum() and before.isdigit() != after.isdigit()
 
 
 def _are_of_two_splits(one: _Affix, other: _Affix) -> bool:

@@ -18,9 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
-from segfeed.datasets.blobs import File
 from segfeed.datasets.formats.folders import (
     PHOTO_SUFFIXES,
     Files,
@@ -30,6 +27,7 @@ from segfeed.datasets.formats.folders import (
     has_pictures,
     pair_split,
     subfolders,
+    unused_folders,
 )
 from segfeed.datasets.formats.legend_files import LEGEND_FILES, find_legend
 from segfeed.datasets.formats.lists import (
@@ -41,11 +39,10 @@ from segfeed.datasets.formats.lists import (
     read_list,
     split_by_hash,
 )
-from segfeed.datasets.formats.stems import Matched, match_stems
+from segfeed.datasets.formats.rivals import refuse_rivals
+from segfeed.datasets.formats.stems import match_stems
 from segfeed.datasets.source import Recognised, SplitFiles
-from segfeed.errors import MaskError, SourceError
-from segfeed.pixels.codec import decode_mask
-from segfeed.pixels.palette import colour_codes
+from segfeed.errors import SourceError
 
 _PHOTOS = (
     "images", "image", "imgs", "img", "img_dir", "photos", "rgb", "rgbleft", "701_stillsraw_full", "jpegimages",
@@ -56,13 +53,8 @@ _MASKS = (
 )  # fmt: skip
 _LIST = re.compile(rf"({'|'.join(SPLIT_WORDS)}|trainval)(?:[_-]?list)?\.txt", re.IGNORECASE)
 _CALLED = {"training": "train", "validation": "val", "testing": "test"}  # as the lists of most datasets call them
+_SHOWN = 5
 _SIGNS = re.compile(r"[_\-. ]+")
-_NO_LABELS = (  # words in the names of folders that hold something else of every photo
-    "colo", "vis", "overlay", "preview", "blend", "depth", "inst", "object", "edge", "contour", "boundar", "rgb",
-    "panoptic", "thumb", "weight", *_PHOTOS,
-)  # fmt: skip
-_FEW_VALUES = 64  # what a mask holds at most; a photo or a depth map holds more
-
 _Folders = dict[str, tuple[Path, Path]]
 """Split -> photo folder and mask folder; the only split is "" if the folders hold everything."""
 
@@ -113,8 +105,11 @@ def recognise(path: Path) -> Recognised | None:
             remedy="say which counts by photos= and masks= (--photos, --masks), or move the others elsewhere",
         )
     description, folders = next(iter(layouts.items()))
-    _refuse_rivals(root, folders)
-    return Recognised(root, f"{description} of {root}")
+    used = {folder for pair in folders.values() for folder in pair}
+    refuse_rivals(root, *next(iter(folders.values())), used, PHOTO_SUFFIXES)
+    unused = [folder.relative_to(root).as_posix() for folder in unused_folders(root, set(map(str, used)))]
+    beside = f"; not used: pictures in {', '.join(unused[:_SHOWN])}{', ...' if len(unused) > _SHOWN else ''}"
+    return Recognised(root, f"{description} of {root}{beside if unused else ''}")
 
 
 def split_names(root: Path) -> list[str]:
@@ -312,51 +307,6 @@ def _refuse_masks_of_objects(path: Path, seen: dict[Path, dict[str, _Folders]]) 
             remedy="merge the masks of each photo into one PNG, in which each object has its number, and put photos and "
             "masks into one folder each",
         )
-
-
-def _refuse_rivals(root: Path, folders: _Folders) -> None:
-    """Raise SourceError if a folder that is not used might be the masks: its pictures fit the photos and look so."""
-    used = {folder for pair in folders.values() for folder in pair}
-    photo_folder, mask_folder = next(iter(folders.values()))
-    if mask_folder.parent == photo_folder or photo_folder.parent == mask_folder:
-        return
-    for folder in subfolders(mask_folder.parent):
-        if folder in used or any(word in folder.name.casefold() for word in _NO_LABELS) or not has_pictures(folder):
-            continue
-        if folder.name.casefold() in SPLIT_WORDS:
-            continue
-        photos = find_files(photo_folder, PHOTO_SUFFIXES)
-        rivals = find_masks(folder)
-        try:
-            matched = match_stems(photos, rivals, folder)
-        except SourceError:
-            continue  # they do not fit
-        both = sorted(matched.photos.keys() & matched.masks.keys())
-        if 2 * len(both) < len(photos) or not _looks_like_mask(folder / matched.masks[both[0]][0]):
-            continue
-        name = matched.masks[both[0]][0]
-        pattern = (folder / name.replace(both[0], "{key}", 1)).relative_to(root)
-        own = min(find_masks(mask_folder).values(), default=[""])[0]
-        raise SourceError(
-            str(root),
-            found=f"the masks may be those in {mask_folder.relative_to(root)}, such as {own}, or those in "
-            f"{folder.relative_to(root)}, such as {name}: both fit the photos",
-            expected="one folder of masks",
-            remedy=f'say which counts by photos= and masks=, such as --masks "{pattern}", or move the others elsewhere',
-        )
-
-
-def _looks_like_mask(path: Path) -> bool:
-    """Check whether a picture holds few values, and was not blurred by JPEG."""
-    if path.suffix.lower() in (".jpg", ".jpeg"):
-        return False
-    try:
-        pixels = decode_mask(File.of(str(path)).read(), path.name).pixels
-    except MaskError:
-        return True  # of a kind that cannot be read here, such as GIF: it might be
-    except SourceError:
-        return False
-    return np.unique(pixels if pixels.ndim == 2 else colour_codes(pixels)).size <= _FEW_VALUES
 
 
 def _lists(root: Path) -> dict[str, Path]:

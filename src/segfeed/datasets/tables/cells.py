@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from segfeed.datasets.blobs import Blob, Span, Stamp, stamp_of
+from segfeed.datasets.blobs import Blob, Span, Stamp, refuse_pointer, stamp_of
 from segfeed.errors import SourceError, SourceMissingError
 
 SUFFIXES = (".parquet", ".arrow")
@@ -275,5 +275,6 @@ def _explained(path: str) -> Iterator[None]:
     except FileNotFoundError:
         raise SourceMissingError(f"{path}: no such file; scan the dataset again.") from None
     except (pa.ArrowException, OSError) as error:
+        refuse_pointer(path)
         said = " ".join(str(error).split())
         raise SourceError(f"{path}: unreadable ({said}); restore the file from its origin.", is_damage=True) from error
