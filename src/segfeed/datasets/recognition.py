@@ -135,7 +135,17 @@ def import_format(name: str) -> FormatModule:
 
 def _ask(path: Path, names: list[str]) -> dict[str, Recognised]:
     modules = {name: import_format(name) for name in names}  # all before the first is asked: a broken one is told
-    return {name: recognised for name, module in modules.items() if (recognised := module.recognise(path)) is not None}
+    found = {}
+    for name, module in modules.items():
+        try:
+            recognised = module.recognise(path)
+        except OSError as error:
+            if isinstance(error, SourceError):
+                raise
+            continue  # a folder that cannot be read, which the refusal names if nothing else is found
+        if recognised is not None:
+            found[name] = recognised
+    return found
 
 
 def _plugins() -> "dict[str, EntryPoint]":

@@ -157,7 +157,7 @@ def explain_refusal(path: Path, ask: Ask = lambda _: None) -> tuple[str, str]:
 def _survey(path: Path) -> _Seen:
     """List what lies at and below a path, the nearest first; links to folders are not followed."""
     seen = _Seen(path)
-    if not path.is_dir():
+    if not os.path.isdir(path):
         seen.names.append(path.name)
         return seen
     waiting, entries = deque([("", 0)]), 0

@@ -38,7 +38,7 @@ def find_strays(source: Source) -> dict[Missing, File]:
 
 def _list(folder: Path, suffixes: Container[str]) -> list[tuple[str, str]]:
     """List the files of a folder that are named like pictures: (name, stem), sorted."""
-    names = sorted(os.listdir(folder)) if folder.is_dir() else []
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     split = [(name, *os.path.splitext(name)) for name in names if name[0] != "."]
     return [(name, stem) for name, stem, suffix in split if suffix.lower() in suffixes]
 
@@ -69,7 +69,7 @@ def _unlisted(path: Path, folder: str, used: set[str], listed: set[str]) -> Iter
 def folders_unused(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report folders of pictures that no split uses: they may be a split, or the masks that were meant."""
     source = dataset.source
-    if not dataset.is_whole or source.format not in _REPORTED or not source.root.is_dir():
+    if not dataset.is_whole or source.format not in _REPORTED or not os.path.isdir(source.root):
         return
     used = {os.path.dirname(blob.address) for split in dataset.splits for blob in _blobs(split.source)}
     used |= {gap.folder for split in dataset.splits for gap in split.source.missing}

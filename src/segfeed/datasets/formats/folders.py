@@ -164,7 +164,7 @@ def pair_files(
         SourceError: if a key has several photos or several masks.
     """
     for what, files in (("photo", photos), ("mask", masks)):
-        if files is not None and not files[0].is_dir():
+        if files is not None and not os.path.isdir(files[0]):
             raise SourceMissingError(
                 str(files[0]),
                 found="no such folder",

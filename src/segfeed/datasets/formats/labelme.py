@@ -44,7 +44,7 @@ def list_objects(root: Path, split: str) -> SplitFiles:
 
 def _pair(root: Path, split: str, mask_folder: str) -> SplitFiles:
     folder = root / f"{mask_folder}PNG"
-    folder = folder if folder.is_dir() else root / mask_folder
+    folder = folder if os.path.isdir(folder) else root / mask_folder
     photos, masks = find_files(root / "JPEGImages", PHOTO_SUFFIXES), find_masks(folder)
     ids = split_by_hash(ids_of_files([*photos, *masks], root), split, root)
     return pair_split(

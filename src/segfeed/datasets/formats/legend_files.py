@@ -12,6 +12,7 @@ A class is stored in gray masks as the value that the file gives it, else as its
 name says so (`VOID_NAMES`) is void.
 """
 
+import os
 import csv
 import json
 import re
@@ -62,7 +63,7 @@ def find_legend(root: Path, names: Sequence[str] = LEGEND_FILES) -> Legend | Non
     Raises:
         LegendError: if it is malformed, or if there are several that say different things.
     """
-    found = {name: read_legend(root / name) for name in names if (root / name).is_file()}
+    found = {name: read_legend(root / name) for name in names if os.path.isfile(root / name)}
     if len({legend.digest for legend in found.values()}) > 1:
         raise LegendError(
             str(root),

@@ -8,10 +8,11 @@ SPLIT/_classes.csv             header `Pixel Value, Class`
 import os
 from pathlib import Path
 
+from segfeed.datasets.blobs import read_file
 from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, find_files, find_masks, find_root, pair_split, subfolders
-from segfeed.datasets.formats.legend_files import read_legend
+from segfeed.datasets.formats.legend_files import MAX_LEGEND_BYTES, read_legend
 from segfeed.datasets.source import Recognised, SplitFiles
-from segfeed.errors import LegendError
+from segfeed.errors import LegendError, SourceError
 from segfeed.pixels.legend import Legend
 
 _CLASSES = "_classes.csv"
@@ -41,10 +42,12 @@ def list_split(root: Path, split: str) -> SplitFiles:
 
 def _is_split(folder: Path) -> bool:
     """Check that _classes.csv names stored values; that of multi-label classification lists file names."""
+    path = folder / _CLASSES
     try:
-        with open(folder / _CLASSES, "rb") as file:
-            return file.read(64).removeprefix(b"\xef\xbb\xbf").lower().startswith(b"pixel value")
-    except OSError:
+        return os.path.isfile(path) and read_file(path, MAX_LEGEND_BYTES)[:64].removeprefix(
+            b"\xef\xbb\xbf"
+        ).lower().startswith(b"pixel value")
+    except (OSError, SourceError):
         return False
 
 

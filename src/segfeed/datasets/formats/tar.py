@@ -4,6 +4,7 @@ The layout inside is that of a VOC folder, below whatever folders: JPEGImages, S
 ImageSets/Segmentation/SPLIT.txt.
 """
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -31,14 +32,14 @@ def recognise(path: Path) -> Recognised | None:
     Raises:
         SourceError: if the archive is compressed, so that nothing in it can be read by itself, or damaged.
     """
-    if path.suffix.lower() in _COMPRESSED and path.is_file():
+    if path.suffix.lower() in _COMPRESSED and os.path.isfile(path):
         raise SourceError(
             str(path),
             found="a compressed archive, no photo of which can be read by itself",
             expected="an uncompressed tar",
             remedy="unpack it and pass the folder",
         )
-    if path.suffix.lower() != ".tar" or not path.is_file():
+    if path.suffix.lower() != ".tar" or not os.path.isfile(path):
         return None
     voc = _find_voc(path, stamp_of(str(path)))
     return Recognised(path, f"{_LISTS} and JPEGImages lie in {voc.prefix or 'the archive itself'}") if voc else None

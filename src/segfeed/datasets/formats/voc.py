@@ -36,13 +36,13 @@ def recognise(path: Path) -> Recognised | None:
         *sorted(path.glob("VOCdevkit/VOC2*")),
         *sorted(path.glob("TrainVal/VOCdevkit/VOC2*")),
     ]
-    roots = [folder for folder in folders if (folder / _LISTS).is_dir()]
+    roots = [folder for folder in folders if os.path.isdir(folder / _LISTS)]
     if len(roots) > 1:
         names = ", ".join(str(root.relative_to(path)) for root in roots)
         raise SourceError(str(path), found=f"several VOC datasets ({names})", remedy="pass the path of one")
     if not roots:
         return None
-    legend = next((f", classes in {name}" for name in _LEGENDS if (roots[0] / name).is_file()), "")
+    legend = next((f", classes in {name}" for name in _LEGENDS if os.path.isfile(roots[0] / name)), "")
     return Recognised(roots[0], f"{_LISTS} lies in {roots[0]}{legend}")
 
 
@@ -89,7 +89,7 @@ def _list(
     (folder, masks), chosen = choose_masks(root, split, ids, deep)
     if listed.masks and choose_masks is _class_masks:  # such as "/JPEGImages/ID.jpg /SegmentationClassAug/ID.png"
         named = PurePosixPath(next(iter(listed.masks.values()))[0].replace("\\", "/")).parent.name
-        folder = root / (named if named and (root / named).is_dir() else folder.name)
+        folder = root / (named if named and os.path.isdir(root / named) else folder.name)
         masks, chosen = find_masks(folder, deep=deep), f"masks from {folder.name}, as listed"
         masks |= read_list(path, known, Listable(folder.name, masks)).masks
     why = "; ".join(clause for clause in (how, chosen) if clause)
