@@ -108,8 +108,8 @@ def test_an_init_module_is_a_docstring_and_names_that_it_hands_on(name):
 
 
 def test_formats_do_not_import_each_other():
-    """They share lists, folders, stems and legend files, which know no format."""
-    shared = {f"datasets.formats.{name}" for name in ("lists", "folders", "legend_files", "stems")}
+    """They share lists, folders, stems, rivals and legend files, which know no format."""
+    shared = {f"datasets.formats.{name}" for name in ("lists", "folders", "legend_files", "stems", "rivals")}
     formats = {name for name in MODULES if name.startswith("datasets.formats.")} - shared
     for name in sorted(formats | shared):
         assert not imports_of(name) & (formats - {name}), name

@@ -12,7 +12,16 @@ from segfeed.audit.rules.subjects import role_of
 from segfeed.datasets.formats.lists import choose_split
 from segfeed.datasets.opening import Dataset, open_dataset
 from segfeed.datasets.source import Source
-from segfeed.errors import EmptySplitError, LegendError, ListError, MaskError, OptionError, SegfeedError, SourceError, SourceMissingError
+from segfeed.errors import (
+    EmptySplitError,
+    LegendError,
+    ListError,
+    MaskError,
+    OptionError,
+    SegfeedError,
+    SourceError,
+    SourceMissingError,
+)
 from segfeed.pixels.public_legends import VOC
 
 
@@ -97,7 +106,7 @@ def _list_splits(dataset: Dataset, root: Path, wanted: list[str], names: list[st
             findings.append(_finding_of(error, root, rule, name, severity))
             unlisted.append(name)
     if not any(source.samples or source.missing for source in sources):  # nothing was checked, whatever the reason
-        findings = [replace(finding, severity="error") for finding in findings] or [_nothing_listed(root, wanted)]
+        findings = [replace(finding, severity="error") for finding in findings] or [_nothing_listed(wanted)]
     is_whole = set(wanted) == set(names) and not any(finding.severity == "error" for finding in findings)
     root, format_name = (sources[0].root, sources[0].format) if sources else (root, "")
     why = "; ".join(dict.fromkeys(source.why for source in sources))
@@ -115,7 +124,7 @@ def _legend_unusable(root: Path, error: SegfeedError) -> Finding:
     return Finding("error", "legend-unusable", "", "", "", found, "a legend", remedy)
 
 
-def _nothing_listed(root: Path, wanted: list[str]) -> Finding:
+def _nothing_listed(wanted: list[str]) -> Finding:
     found = f"no sample in {', '.join(wanted)}"
     return Finding("error", "split-unreadable", "", "", "", found, "pairs to check", "check the path")
 

@@ -8,7 +8,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Protocol
@@ -128,7 +128,7 @@ def _pointer(path: str, error_type: type[SourceError]) -> SourceError:
 
 
 def _kind(found: os.stat_result) -> str:
-    return next((kind for is_kind, kind in _KINDS if is_kind(found.st_mode)), "not a file")
+    return next((kind for is_kind, kind in _KINDS if is_kind(found.st_mode)), _A_FILE)
 
 
 def _unreachable(path: str, error: OSError | ValueError) -> SourceError:
@@ -140,7 +140,9 @@ def _unreachable(path: str, error: OSError | ValueError) -> SourceError:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         if os.path.islink(path):
             found = f"a link to {os.readlink(path)}, which is not there"
-            return SourceMissingError(path, found=found, remedy="bring the file there (git annex get, dvc pull, a disk)")
+            return SourceMissingError(
+                path, found=found, remedy="bring the file there (git annex get, dvc pull, a disk)"
+            )
         return SourceMissingError(path, found="no such file", remedy="scan it again")
     return SourceError(path, found=f"it cannot be read ({error.strerror})", remedy="check its permissions")
 
@@ -267,12 +269,16 @@ def _opened(path: str, error_type: type[SourceError] = SourceError) -> Iterator[
             yield descriptor
         finally:
             os.close(descriptor)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
         if os.path.islink(path):
-            found = f"a link to {os.readlink(path)}, which is not there"
-            raise SourceMissingError(path, found=found, remedy="bring the file there") from None
+            raise _unreachable(path, error) from None
         found = "the file has gone since the source was scanned"
         raise SourceMissingError(path, found=found, remedy="scan it again") from None
     except OSError as error:
+        found = "a link that leads back to itself" if error.errno == errno.ELOOP else ""
+        with suppress(OSError):  # a socket cannot be opened
+            found = found or _kind(os.stat(path))
+        if found and found != _A_FILE:
+            raise error_type(path, found=found, expected=_A_FILE, remedy="put the file there") from None
         found = f"the file cannot be read ({error.strerror})"
         raise error_type(path, found=found, remedy="check its permissions and the disk") from error

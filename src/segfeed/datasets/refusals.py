@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segfeed.datasets.blobs import refuse_pointer
-from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, PICTURE_SUFFIXES, Files
+from segfeed.datasets.formats.folders import PICTURE_SUFFIXES, Files
 from segfeed.datasets.formats.lists import SPLIT_WORDS, compose
 from segfeed.datasets.formats.rivals import looks_like_mask, match_if_fits, patterns_of
 from segfeed.errors import SourceError
@@ -46,8 +46,12 @@ _UNREADABLE = (
         "this is KITTI without class masks: training/instance holds 16-bit objects",
         "add training/semantic of data_semantics.zip",
     ),
-    _Kind(r"\.tfrecords?(-\d+-of-\d+)?(\.gz)?$", "this is a TFRecord dataset, which segfeed does not read", _WRITE_FILES),
-    _Kind(r"\.mds(\.zstd|\.zst)?$", "these are MDS shards (MosaicML Streaming), which segfeed does not read", _WRITE_FILES),
+    _Kind(
+        r"\.tfrecords?(-\d+-of-\d+)?(\.gz)?$", "this is a TFRecord dataset, which segfeed does not read", _WRITE_FILES
+    ),
+    _Kind(
+        r"\.mds(\.zstd|\.zst)?$", "these are MDS shards (MosaicML Streaming), which segfeed does not read", _WRITE_FILES
+    ),
     _Kind(r"(^|/)chunk-\d+-\d+\.bin$", "these are LitData chunks, which segfeed does not read", _WRITE_FILES),
     _Kind(r"\.beton$", "this is an FFCV dataset, which segfeed does not read", _WRITE_FILES),
     _Kind(
@@ -67,7 +71,9 @@ _UNREADABLE = (
 """Kinds that are told apart by their names alone."""
 
 _SHAPES = (
-    _Kind(r"(coco|createml)\.json$|(^|/)instances_[^/]+\.json$", "its annotations are JSON shapes, not masks", _MAKE_MASKS),
+    _Kind(
+        r"(coco|createml)\.json$|(^|/)instances_[^/]+\.json$", "its annotations are JSON shapes, not masks", _MAKE_MASKS
+    ),
     _Kind(
         r"(^|/)data\.ya?ml$", "this is a YOLO dataset, whose annotations are boxes or polygons, not masks", _MAKE_MASKS
     ),
@@ -116,14 +122,17 @@ class _Pair(NamedTuple):
 
     photos: str
     masks: str
-    count: int
+    pairs: int
 
+
+Answer = tuple[str, str]
+"""What was found, and what to do."""
 
 Ask = Callable[[Path], str | None]
 """Return the name of the format that recognises a folder; None if none does."""
 
 
-def explain_refusal(path: Path, ask: Ask = lambda _: None) -> tuple[str, str]:
+def explain_refusal(path: Path, ask: Ask = lambda _: None) -> Answer:
     """Return what was seen at a path that no format recognises, and what to do.
 
     >>> folder = getfixture("tmp_path")
@@ -134,24 +143,32 @@ def explain_refusal(path: Path, ask: Ask = lambda _: None) -> tuple[str, str]:
     seen = _survey(path)
     if seen.unreadable and not seen.folders:
         return seen.unreadable, "check its permissions"
-    if kind := _first_of(_UNREADABLE, [*seen.names, *_names_of_pictures(seen)]):
-        return kind.reason, kind.remedy
-    if pointer := _find_pointer(seen):
-        return pointer.found, pointer.remedy
-    if apart := _find_apart(seen):
-        return apart
-    if below := _find_below(seen, ask):
-        return below
-    if pairs := _find_pairs(seen):
-        photos, masks = _generalise(pairs)
-        found = f"{_describe(seen)}, and {pairs[0].count:,} photos in {_folder_of(pairs[0].photos)} fit masks"
-        return found, f'say how they lie: segfeed scan {shlex.quote(str(path))} --photos "{photos}" --masks "{masks}"'
-    if kind := _first_of(_SHAPES, seen.names):
-        return kind.reason, kind.remedy
+    answers: tuple[Callable[[], Answer | None], ...] = (
+        lambda: _first_of(_UNREADABLE, [*seen.names, *_names_of_pictures(seen)]),
+        lambda: _find_pointer(seen),
+        lambda: _find_apart(seen),
+        lambda: _find_below(seen, ask),
+        lambda: _find_fitting(seen),
+        lambda: _first_of(_SHAPES, seen.names),
+    )
+    return next((found for answer in answers if (found := answer())), None) or _describe_all(seen)
+
+
+def _describe_all(seen: _Seen) -> Answer:
     if not seen.folders:
-        return _describe(seen), "check the path"
-    remedy = 'see docs/formats.md, or say how they lie: segfeed scan {} --photos "images/{{key}}.jpg" --masks "..."'
-    return f"{_describe(seen)}, but no two folders in which photos and masks have the same names", remedy.format(shlex.quote(str(path)))
+        return _describe(seen), "check the path; docs/formats.md shows all layouts"
+    found = f"{_describe(seen)}, but no two folders in which photos and masks have the same names"
+    patterns = '--photos "images/{key}.jpg" --masks "..."'
+    return found, f"see docs/formats.md, or say how they lie: segfeed scan {shlex.quote(str(seen.root))} {patterns}"
+
+
+def _find_fitting(seen: _Seen) -> Answer | None:
+    if not (pairs := _find_pairs(seen)):
+        return None
+    photos, masks = _generalise(pairs)
+    found = f"{_describe(seen)}, and {pairs[0].pairs:,} photos in {_folder_of(pairs[0].photos)} fit masks"
+    path = shlex.quote(str(seen.root))
+    return found, f'say how they lie: segfeed scan {path} --photos "{photos}" --masks "{masks}"'
 
 
 def _survey(path: Path) -> _Seen:
@@ -203,21 +220,21 @@ def _names_of_pictures(seen: _Seen) -> Iterator[str]:
             yield f"{folder}/{names[0]}".removeprefix("./")
 
 
-def _first_of(kinds: tuple[_Kind, ...], names: list[str]) -> _Kind | None:
-    return next((kind for kind in kinds if any(map(re.compile(kind.pattern).search, names))), None)
+def _first_of(kinds: tuple[_Kind, ...], names: list[str]) -> Answer | None:
+    return next((kind[1:] for kind in kinds if any(map(re.compile(kind.pattern).search, names))), None)
 
 
-def _find_pointer(seen: _Seen) -> SourceError | None:
+def _find_pointer(seen: _Seen) -> Answer | None:
     pictures = list(_names_of_pictures(seen))[:3]
     for name in (*pictures, *seen.names[:3]):
         try:
             refuse_pointer(str(seen.root / name))
         except SourceError as error:
-            return SourceError(name, found=f"{name} is {error.found}", remedy=error.remedy)
+            return f"{name} is {error.found}", error.remedy
     return None
 
 
-def _find_apart(seen: _Seen) -> tuple[str, str] | None:
+def _find_apart(seen: _Seen) -> Answer | None:
     """Find Cityscapes whose archives were each unpacked into a folder of its own."""
     parts = {name: sorted(_parents_of(name, seen)) for name in ("leftImg8bit", "gtFine", "gtCoarse")}
     photos, masks = parts["leftImg8bit"], parts["gtFine"] or parts["gtCoarse"]
@@ -233,7 +250,7 @@ def _parents_of(name: str, seen: _Seen) -> set[str]:
     return {before.strip("/") or "." for before, middle, _ in found if middle}
 
 
-def _find_below(seen: _Seen, ask: Ask) -> tuple[str, str] | None:
+def _find_below(seen: _Seen, ask: Ask) -> Answer | None:
     """Find datasets deeper than formats look: in folders above those of pictures, the nearest first."""
     above = {
         "/".join(parts[:count])
@@ -258,7 +275,9 @@ def _find_below(seen: _Seen, ask: Ask) -> tuple[str, str] | None:
 def _find_pairs(seen: _Seen) -> list[_Pair]:
     """Find folders of photos and of masks whose names fit, those that fit best first; each folder counts once."""
     folders = list(seen.folders.items())[:_MOST_COMPARED]
-    masks = {name: files for name, place in folders if (files := _lossless(place)) and _first_is_mask(seen, name, files)}
+    masks = {
+        name: files for name, place in folders if (files := _lossless(place)) and _first_is_mask(seen, name, files)
+    }
     found: list[_Pair] = []
     for mask_folder, labelled in masks.items():
         best: _Pair | None = None
@@ -268,11 +287,11 @@ def _find_pairs(seen: _Seen) -> list[_Pair]:
                 continue
             matched = match_if_fits(photos, labelled, Path(mask_folder))
             count = len(matched.photos.keys() & matched.masks.keys()) if matched else 0
-            if matched and count and (best is None or count > best.count):
+            if matched and count and (best is None or count > best.pairs):
                 best = _Pair(*patterns_of(matched, photo_folder, mask_folder), count)
         if best:
             found.append(best)
-    return sorted(found, key=lambda pair: -pair.count)
+    return sorted(found, key=lambda pair: -pair.pairs)
 
 
 def _lossless(place: _Folder) -> Files:
@@ -295,7 +314,7 @@ def _first_is_mask(seen: _Seen, folder: str, files: Files) -> bool:
 
 
 def _generalise(pairs: list[_Pair]) -> tuple[str, str]:
-    """Write one pattern for pairs whose folders differ by the split, or by one folder above the key; else the first's."""
+    """Write one pattern for pairs whose folders differ by the split, or by the one above the key; else the first's."""
     for other in pairs[1:]:
         photos, masks = _differ(pairs[0].photos, other.photos), _differ(pairs[0].masks, other.masks)
         if not photos or not masks or photos[1:] != masks[1:]:
@@ -324,6 +343,8 @@ def _folder_of(pattern: str) -> str:
 
 def _describe(seen: _Seen) -> str:
     """Describe the folders with pictures, or that there is none, and how deep was looked."""
+    if not os.path.isdir(seen.root):
+        return "a file that is neither a tar nor a table"
     looked = f"{seen.all_folders:,} folder{'s' if seen.all_folders > 1 else ''}, {seen.depth} deep"
     looked += "" if seen.is_whole else ", where the search ended"
     if not seen.folders:

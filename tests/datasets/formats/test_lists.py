@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segfeed.datasets.formats import lists
-from segfeed.datasets.formats.lists import AUTOMATIC, choose_split, ids_of_files, read_lines, read_list, split_by_hash
+from segfeed.datasets.formats.lists import (
+    AUTOMATIC,
+    Listable,
+    choose_split,
+    ids_of_files,
+    read_lines,
+    read_list,
+    split_by_hash,
+)
 from segfeed.errors import ListError, SourceError, SourceMissingError
 
 ROOT = Path("photos")
@@ -258,3 +266,66 @@ def test_split_that_is_not_there_or_might_be_two_is_refused(split, names):
         choose_split(split, names, ROOT)
     assert (caught.value.where, caught.value.found) == ("photos", f"no split '{split}'")
     assert caught.value.expected == (f"one of {', '.join(names)}" if names else "")
+
+
+PHOTOS = Listable("images", {"a": ["a.jpg"], "b c": ["b c.jpg"], "weed 1": ["weed 1.jpg"], "s1/f": ["s1/f.png"]})
+MASKS = Listable("labels", {"a": ["a.png"], "b c_L": ["b c_L.png"], "s1/f": ["s1/f.png"]})
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "mask"),
+    [
+        ("a", "a", None),
+        ("a.jpg", "a", None),
+        ("a.png", "a", None),
+        ("images/a.jpg", "a", None),
+        ("./images/a.jpg", "a", None),
+        ("/home/me/set/images/a.jpg", "a", None),
+        ("images\\a.jpg", "a", None),
+        ("weed 1", "weed 1", None),
+        ("s1/f", "s1/f", None),
+        ("images/s1/f.png", "s1/f", None),
+        ("images/a.jpg labels/a.png", "a", ["a.png"]),
+        ("images/a.jpg\tlabels/a.png", "a", ["a.png"]),
+        ("images/a.jpg, labels/a.png", "a", ["a.png"]),
+        ("images/a.jpg;labels/a.png", "a", ["a.png"]),
+        ("a.jpg a.png", "a", ["a.png"]),
+        ("images/b c.jpg labels/b c_L.png", "b c", ["b c_L.png"]),
+        ("images/s1/f.png labels/s1/f.png", "s1/f", ["s1/f.png"]),
+        ("images/gone.jpg", "gone", None),
+        ("images/gone.jpg labels/gone.png", "gone", []),
+        ("images/a.jpg labels/gone.png", "a", []),
+    ],
+)
+def test_line_means_what_is_there(write, line, key, mask):
+    listed = read_list(write(f"{line}\n"), PHOTOS, MASKS)
+    assert listed.ids == (key,)
+    assert listed.masks.get(key) == mask
+
+
+@pytest.mark.parametrize("line", ["weed 0", "images/../../a.jpg", "a//b", "/etc/passwd", "images/a.jpg other/a.png"])
+def test_line_that_means_nothing_there_and_is_no_id_is_refused(write, line):
+    with pytest.raises(ListError) as caught:
+        read_list(write(f"a\n{line}\n"), PHOTOS, MASKS)
+    assert caught.value.found.startswith("line 2: ")
+
+
+def test_accents_are_composed_in_ids(write):
+    decomposed = unicodedata.normalize("NFD", "café")
+    assert read_list(write(decomposed)).ids == ("café",)
+
+
+@pytest.mark.parametrize(
+    ("split", "names", "chosen"),
+    [
+        ("train", ["Train", "Validation", "Test"], "Train"),
+        ("val", ["Train", "Validation", "Test"], "Validation"),
+        ("val", ["training", "dev"], "dev"),
+        ("train", ["TRAINING", "VAL"], "TRAINING"),
+        ("test", ["train", "testing"], "testing"),
+        ("TRAIN", ["train"], "train"),
+        ("train", ["Train", "training"], "Train"),
+    ],
+)
+def test_split_is_found_in_any_case_and_by_its_usual_words(split, names, chosen):
+    assert choose_split(split, names, ROOT) == chosen

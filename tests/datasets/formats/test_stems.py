@@ -65,7 +65,9 @@ def test_two_photos_that_come_to_one_key_are_both_kept_for_the_error():
 
 
 def test_previews_beside_masks_are_left_out():
-    _, masks, _ = match_stems(files("1.jpg", "2.jpg"), files("1_gt.png", "1_color.png", "2_gt.png", "2_color.png"), MASKS)
+    _, masks, _ = match_stems(
+        files("1.jpg", "2.jpg"), files("1_gt.png", "1_color.png", "2_gt.png", "2_color.png"), MASKS
+    )
     assert masks == {"1": ["1_gt.png"], "2": ["2_gt.png"]}
 
 
@@ -102,3 +104,66 @@ def test_every_photo_is_still_there_afterwards(stems):
         return
     assert sorted(name for names in found.values() for name in names) == sorted(f"{stem}.jpg" for stem in stems)
     assert found.keys() == others.keys()
+
+
+@pytest.mark.parametrize(
+    ("photo", "mask", "named"),
+    [
+        ("{}.jpg", "{}.jpg.png", "photo ID with mask ID.jpg"),
+        ("{}.jpg", "{}_segmentation.png", "photo ID with mask ID_segmentation"),
+        ("{}_training.tif", "{}_manual1.gif", "photo ID_training with mask ID_manual1"),
+        ("{}.jpg", "{}___fuse.png", "photo ID with mask ID___fuse"),
+        ("{}.jpg", "truth-{}.png", "photo ID with mask truth-ID"),
+        ("shot{}.jpg", "truth{}.png", "photo shotID with mask truthID"),
+        ("IMG_{}.JPG", "img_{}.png", "photo IMG_ID with mask img_ID"),
+        ("{}_0000.png", "{}.png", "photo ID_0000 with mask ID"),
+        ("s1/{}.jpg", "s1/{}_road.png", "photo ID with mask ID_road"),
+        ("s1/{}.jpg", "s1/road_{}.png", "photo ID with mask road_ID"),
+        ("{}.jpg", "set_{}_semantic.v2.png", "photo ID with mask set_ID_semantic.v2"),
+    ],
+)
+def test_what_all_names_share_is_found_from_the_names(photo, mask, named):
+    keys = ("0001", "0002", "0313")
+    photos = {photo.format(key).rpartition(".")[0]: [photo.format(key)] for key in keys}
+    masks = {mask.format(key).rpartition(".")[0]: [mask.format(key)] for key in keys}
+    matched = match_stems(photos, masks, MASKS)
+    assert matched.named == named
+    assert matched.photos.keys() == matched.masks.keys()
+    for key in matched.photos:
+        bare = next(one for one in keys if one in key)
+        assert (matched.photos[key], matched.masks[key]) == ([photo.format(bare)], [mask.format(bare)])
+
+
+def test_masks_called_by_whole_names_fit_photos_of_several_kinds():
+    photos, masks = files("a.jpg", "b.jpeg", "c.png"), files("a.jpg.png", "b.jpeg.png", "c.png.png")
+    found, labelled, _ = match_stems(photos, masks, MASKS)
+    assert found == photos
+    assert labelled == {"a": ["a.jpg.png"], "b": ["b.jpeg.png"], "c": ["c.png.png"]}
+
+
+@pytest.mark.parametrize(
+    ("photos", "masks"),
+    [
+        (("train_1.jpg", "train_2.jpg"), ("val_1.png", "val_2.png")),  # another split's
+        (("a1.jpg", "b1.jpg"), ("a2.png", "b2.png")),  # another frame's
+        (("1.jpg", "2.jpg", "3.jpg"), ("11.png", "12.png", "13.png")),  # numbers that only end alike
+        (("1.jpg", "2.jpg"), ("1_cat.png", "2_dog.png")),  # no ending that all share
+        (("a1.jpg",), ("b1.png",)),  # of one file, anything would be shared
+        (("p0.jpg", "p1.jpg"), ("task-1-by-1-tree-0.png", "task-2-by-1-tree-0.png")),
+    ],
+)
+def test_names_that_only_seem_to_fit_are_refused(photos, masks):
+    with pytest.raises(SourceError):
+        match_stems(files(*photos), files(*masks), MASKS)
+
+
+def test_masks_of_objects_are_named_as_such():
+    with pytest.raises(SourceError) as caught:
+        match_stems(files("a.jpg", "b.jpg"), files("a_1.png", "a_2.png", "b_1.png"), MASKS)
+    assert caught.value.found == "a mask for each object or class, not for each photo: a.jpg has 2 (a_1.png, a_2.png)"
+
+
+def test_usual_words_decide_between_ways_that_fit_equally_well():
+    _, masks, named = match_stems(files("1.jpg", "2.jpg"), files("1_gt.png", "2_gt.png", "1_x.png", "2_x.png"), MASKS)
+    assert named == "photo ID with mask ID_gt"
+    assert masks == {"1": ["1_gt.png"], "2": ["2_gt.png"]}

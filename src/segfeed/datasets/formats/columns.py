@@ -12,8 +12,8 @@ say it: those are classes of whole photos.
 Source: Hugging Face datasets, "Image" feature; transformers, "Semantic segmentation" (id2label.json).
 """
 
-import os
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,7 +56,9 @@ def recognise(path: Path) -> Recognised | None:
     first = next(iter(tables.values()))[0]
     schema = open_table(first).schema
     pictures = _pictures(schema)
-    if _OWN_PACK in schema.names or not (os.path.isfile(path) or (pictures.keys() & _PHOTOS and pictures.keys() & _MASKS)):
+    if _OWN_PACK in schema.names or not (
+        os.path.isfile(path) or (pictures.keys() & _PHOTOS and pictures.keys() & _MASKS)
+    ):
         return None
     return Recognised(path, f"{Path(first).name} has columns of pictures: {', '.join(pictures) or 'none'}")
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
@@ -53,11 +54,17 @@ def subfolders(folder: Path) -> list[Path]:
         return []
 
 
-def has_pictures(folder: Path) -> bool:
-    """Check whether any file of a folder is named like a picture of any kind; the first one ends the search."""
+def has_pictures(folder: Path, *, most: int | None = None) -> bool:
+    """Check whether any file of a folder is named like a picture of any kind; the first one ends the search.
+
+    Args:
+        folder: is not searched below.
+        most: how many there may be at most; any number if None.
+    """
     try:
         with os.scandir(folder) as entries:
-            return any(_suffix(entry.name) in PICTURE_SUFFIXES and entry.name[0] != "." for entry in entries)
+            pictures = (True for entry in entries if _suffix(entry.name) in PICTURE_SUFFIXES and entry.name[0] != ".")
+            return any(pictures) if most is None else 0 < sum(islice(pictures, most + 1)) <= most
     except OSError:
         return False
 
@@ -94,7 +101,7 @@ def find_files(folder: Path, suffixes: Sequence[str], *, ending: str = "", deep:
         SourceError: if the folder cannot be read.
     """
     found: Files = {}
-    for name in sorted(_walk(folder) if deep else _list(folder)):
+    for name in sorted(_walk(folder) if deep else list_names(folder)):
         stem, dot, suffix = name.rpartition(".")
         if (dot + suffix.lower()) in suffixes and stem.endswith(ending) and not _is_hidden(name):
             found.setdefault(compose(stem.removesuffix(ending)), []).append(name)
@@ -233,7 +240,12 @@ def _one_each(
     return found
 
 
-def _list(folder: Path) -> list[str]:
+def list_names(folder: Path) -> list[str]:
+    """List the names in a folder; none if it is missing.
+
+    Raises:
+        SourceError: if it cannot be read.
+    """
     try:
         return os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
@@ -245,7 +257,7 @@ def _list(folder: Path) -> list[str]:
 
 def _walk(folder: Path, inner: str = "", above: tuple[tuple[int, int], ...] = ()) -> Iterator[str]:
     """List the names of files in a folder and in those below it: "s1/a.png"; a link that leads back up ends there."""
-    names = _list(folder / inner)
+    names = list_names(folder / inner)
     if not names or len(above) > _DEEPEST:
         return
     status = os.stat(folder / inner)

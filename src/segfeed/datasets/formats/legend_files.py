@@ -12,9 +12,9 @@ A class is stored in gray masks as the value that the file gives it, else as its
 name says so (`VOID_NAMES`) is void.
 """
 
-import os
 import csv
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -75,7 +75,7 @@ def read_list(path: Path, photos: Listable = _NOTHING, masks: Listable = _NOTHIN
         SourceMissingError: if there is no such file.
         ListError: if it is not text, has no line, an id twice, or a line that is not an id; the line is named.
     """
-    return parse_list(_read(path), path, photos, masks)
+    return parse_list(read_bytes(path), path, photos, masks)
 
 
 def parse_list(data: bytes, where: Path | str, photos: Listable = _NOTHING, masks: Listable = _NOTHING) -> Listed:
@@ -169,7 +169,7 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
         SourceMissingError: if there is no such file.
         ListError: if it is not text, or has no line.
     """
-    return _lines(_read(path), path)
+    return _lines(read_bytes(path), path)
 
 
 def _lines(data: bytes, where: Path | str) -> list[tuple[int, str]]:
@@ -280,7 +280,13 @@ def choose_split(split: str, names: Sequence[str], root: Path) -> str:
     )
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Read the bytes of a list, which `parse_list` takes.
+
+    Raises:
+        SourceMissingError: if there is no such file.
+        ListError: if it is larger than any list, not a file, or cannot be read.
+    """
     try:
         return read_file(path, MAX_LIST_BYTES)
     except SourceMissingError as error:

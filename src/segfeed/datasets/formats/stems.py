@@ -70,8 +70,8 @@ def match_stems(photos: Files, masks: Files, folder: Path) -> Matched:
     Raises:
         SourceError: if nothing fits, or two ways fit equally well.
 
-    >>> match_stems({"1": ["1.jpg"], "2": ["2.jpg"]}, {"1_manual": ["1_manual.png"], "2_manual": ["2_manual.png"]}, Path())
-    Matched(photos={'1': ['1.jpg'], ...}, masks={'1': ['1_manual.png'], ...}, named='photo ID with mask ID_manual')
+    >>> match_stems({"1": ["1.jpg"]}, {"1_manual": ["1_manual.png"]}, Path("masks"))
+    Matched(photos={'1': ['1.jpg']}, masks={'1': ['1_manual.png']}, named='photo ID with mask ID_manual')
     """
     if not masks or not photos or photos.keys() == masks.keys():
         return Matched(photos, masks)
@@ -132,18 +132,17 @@ def _try_ways(
 
 
 def _find_ways(photos: Files, masks: Files) -> Iterator[_Way]:
-    """Match by what all photos and all masks share; at least half of the smaller folder must fit."""
+    """Match by what all photos and all masks share.
+
+    At least half of the smaller folder must fit if masks bear the photos' stems. If only parts of both are equal, such
+    as numbers, all of it must: photos 0 to 9 beside tasks 1 to 10 would fit nearly, and wrongly.
+    """
     affixes_of_masks = _shared(masks)
     # Of a single photo, anything would be shared.
     for of_photos in _shared(photos) if len(photos) > 1 else [("", "")]:
-        # What both begin or end with belongs to the key; and the photos of a split never get another's masks.
-        of_masks = [
-            affix
-            for affix in affixes_of_masks
-            if not any(one and one == other for one, other in zip(of_photos, affix, strict=True))
-            and not _are_of_two_splits(of_photos, affix)
-        ]
-        yield from _that_fit(_try_ways(photos, masks, [of_photos], of_masks), photos, masks)
+        of_masks = [affix for affix in affixes_of_masks if _may_differ(of_photos, affix)]
+        fewest = min(len(photos), len(masks)) if any(of_photos) else min(len(photos), len(masks)) / 2
+        yield from (way for way in _try_ways(photos, masks, [of_photos], of_masks) if way.pairs >= fewest)
     first = os.path.basename(next(iter(masks)))
     if any(os.path.basename(name) in first for names in photos.values() for name in names):
         yield from _ways_of_whole_names(photos, masks, affixes_of_masks)
@@ -154,13 +153,11 @@ def _ways_of_whole_names(photos: Files, masks: Files, affixes: Iterable[_Affix])
     key_of = {compose(name): stem for stem, names in photos.items() for name in names}
     by_name = {name: [name] for name in key_of}
     suffix = os.path.splitext(next(iter(key_of)))[1]
-    for way in _that_fit(_try_ways(by_name, masks, [("", "")], affixes, f"ID{suffix}"), photos, masks):
+    for way in _try_ways(by_name, masks, [("", "")], affixes, f"ID{suffix}"):
+        if 2 * way.pairs < min(len(photos), len(masks)):
+            continue
         labelled = {key_of.get(key, key): names for key, names in way.matched.masks.items()}
         yield _Way(way.pairs, Matched(photos, labelled, way.matched.named))
-
-
-def _that_fit(ways: Iterable[_Way], photos: Files, masks: Files) -> Iterator[_Way]:
-    return (way for way in ways if 2 * way.pairs >= min(len(photos), len(masks)))
 
 
 def _different(ways: Iterable[Matched]) -> list[Matched]:
@@ -178,9 +175,9 @@ def _different(ways: Iterable[Matched]) -> list[Matched]:
 def _shared(files: Files) -> list[_Affix]:
     """List what all stems begin and end with, cut where a person would; the shortest first."""
     own = [os.path.basename(stem) for stem in files]
-    start = os.path.commonprefix([min(own), max(own)])
+    start = _common(min(own), max(own))
     backward = [stem[::-1] for stem in own]
-    end = os.path.commonprefix([min(backward), max(backward)])[::-1]
+    end = _common(min(backward), max(backward))[::-1]
     # Only at the last position do the stems differ in what follows.
     beginnings = [start[:cut] for cut in range(1, len(start)) if _ends_word(start, cut)]
     beginnings += [start] if start and all(_ends_word(stem, len(start)) for stem in own) else []
@@ -194,19 +191,31 @@ def _shared(files: Files) -> list[_Affix]:
     ]
 
 
+def _common(one: str, other: str) -> str:
+    """Return what two texts begin with."""
+    return one[: next((n for n, (here, there) in enumerate(zip(one, other, strict=False)) if here != there), len(one))]
+
+
 def _ends_word(stem: str, cut: int) -> bool:
-    """Check whether a beginning may end at a position: behind a sign, or between letters and digits."""
-    return 0 < cut < len(stem) and (not stem[cut - 1].isalnum() or _is_turn(stem, cut))
+    """Check whether a beginning may end at a position: behind a sign, or behind a letter before a digit."""
+    if not 0 < cut < len(stem):
+        return False
+    return not stem[cut - 1].isalnum() or (stem[cut - 1].isalpha() and stem[cut].isdigit())
 
 
 def _begins_word(stem: str, cut: int) -> bool:
-    """Check whether an ending may begin at a position: at a sign, or between letters and digits."""
-    return 0 < cut < len(stem) and (not stem[cut].isalnum() or _is_turn(stem, cut))
+    """Check whether an ending may begin at a position: at a sign, or at a letter behind a digit."""
+    if not 0 < cut < len(stem):
+        return False
+    return not stem[cut].isalnum() or (stem[cut - 1].isdigit() and stem[cut].isalpha())
 
 
-def _is_turn(stem: str, cut: int) -> bool:
-    before, after = stem[cut - 1], stem[cut]
-    return before.isalnum() and after.isalnum() and before.isdigit() != after.isdigit()
+def _may_differ(of_photos: _Affix, of_masks: _Affix) -> bool:
+    """Check whether photos and masks may have these affixes: what both have is of the key, and so are numbers."""
+    for one, other in zip(of_photos, of_masks, strict=True):
+        if one and other and (one == other or not any(map(str.isalpha, one + other))):
+            return False
+    return not _are_of_two_splits(of_photos, of_masks)
 
 
 def _are_of_two_splits(one: _Affix, other: _Affix) -> bool:
@@ -235,10 +244,13 @@ def _by_key(files: Files, affix: _Affix, *, keep: Iterable[str]) -> Files:
 def _key(stem: str, affix: _Affix) -> str | None:
     """Cut the affix off the last part of a stem, which may begin with folders; None if it does not have it."""
     beginning, ending = affix
-    if not beginning and not ending:
-        return stem
-    folder, slash, own = stem.rpartition("/")
-    fits = own.startswith(beginning) and own.endswith(ending) and len(own) > len(beginning) + len(ending)
+    if not stem.endswith(ending):  # most affixes fit no stem: the rest is seldom asked
+        return None
+    if beginning and "/" in stem:
+        folder, slash, own = stem.rpartition("/")
+    else:
+        folder, slash, own = "", "", stem
+    fits = own.startswith(beginning) and len(own) > len(beginning) + len(ending)
     return f"{folder}{slash}{own[len(beginning) : len(own) - len(ending)]}" if fits else None
 
 

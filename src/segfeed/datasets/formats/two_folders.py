@@ -118,8 +118,10 @@ def split_names(root: Path) -> list[str]:
     if "" not in folders:
         return list(folders)
     lists = list(_lists(root))
-    return ["train", *lists] if lists and "train" not in {SPLIT_WORDS.get(name.casefold()) for name in lists} else (
-        lists or list(AUTOMATIC)
+    return (
+        ["train", *lists]
+        if lists and "train" not in {SPLIT_WORDS.get(name.casefold()) for name in lists}
+        else (lists or list(AUTOMATIC))
     )
 
 
@@ -206,15 +208,10 @@ def _possible_folders(root: Path) -> Iterator[tuple[str, str, _Folders]]:
     plain = [name for name in names if not name.split]
     for photos, masks in _known(plain):
         yield photos, masks, {"": (root / photos, root / masks)}
-        inner = _by_split(root / masks)
-        yield (
-            f"{photos}/SPLIT",
-            f"{masks}/SPLIT",
-            {
-                word: (root / photos / word, root / masks / _same_split(word, inner))
-                for word in _by_split(root / photos)
-            },
-        )
+        if words := _by_split(root / photos):
+            inner = _by_split(root / masks)
+            pairs = {word: (root / photos / word, root / masks / _same_split(word, inner)) for word in words}
+            yield f"{photos}/SPLIT", f"{masks}/SPLIT", pairs
     splits = [name.split for name in names if name.template == "SPLIT"]
     insides = {split: [_read_name(folder.name) for folder in subfolders(root / split)] for split in splits}
     both = {
@@ -235,15 +232,17 @@ def _possible_folders(root: Path) -> Iterator[tuple[str, str, _Folders]]:
     for role, rest, photos in templates:
         for other_role, other_rest, masks in templates:
             if (role == "photos" or photos == "SPLIT") and (other_role, other_rest) == ("masks", rest):
-                words = {name.split: name for name in names if name.split and name.template == photos}
-                inner = {name.split: "" for name in names if name.template == masks}
+                own = [name.split for name in names if name.split and name.template == photos]
+                others = {name.split: "" for name in names if name.template == masks}
                 yield (
                     photos,
                     masks,
                     {
-                        word: (root / photos.replace("SPLIT", word), root / masks.replace("SPLIT", same))
-                        for word in words
-                        for same in [_same_split(word, inner)]
+                        word: (
+                            root / photos.replace("SPLIT", word),
+                            root / masks.replace("SPLIT", _same_split(word, others)),
+                        )
+                        for word in own
                     },
                 )
 
@@ -292,20 +291,20 @@ def _refuse_masks_of_objects(path: Path, seen: dict[Path, dict[str, _Folders]]) 
     """Raise SourceError if every folder holds one photo and several masks, one for each object in it."""
     pairs = [layouts[next(iter(layouts))] for layouts in seen.values() if layouts][:3]
     for folders in pairs:
-        if list(folders) != [""]:
+        if list(folders) != [""] or not has_pictures(folders[""][0], most=1):
             return
         photos, masks = find_files(folders[""][0], PHOTO_SUFFIXES), find_masks(folders[""][1])
         if len(photos) != 1 or photos.keys() & masks.keys() or (len(masks) == 1 and len(pairs) == 1):
             return
     if pairs:
         folder = pairs[0][""][1]
+        shown = min(find_masks(folder).items())[1][0]
         raise SourceError(
             str(path),
-            found=f"one folder a photo, and in each one mask an object, such as {min(find_masks(folder).items())[1][0]} "
-            f"in {folder}",
+            found=f"one folder a photo, and in each one mask an object, such as {shown} in {folder}",
             expected="one mask a photo",
-            remedy="merge the masks of each photo into one PNG, in which each object has its number, and put photos and "
-            "masks into one folder each",
+            remedy="merge the masks of each photo into one PNG, in which each object has its number, and put photos "
+            "and masks into one folder each",
         )
 
 

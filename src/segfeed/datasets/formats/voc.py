@@ -12,9 +12,9 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, FolderFiles, find_files, find_masks, pair_split
+from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, FolderFiles, find_files, find_masks, list_names, pair_split
 from segfeed.datasets.formats.legend_files import find_legend
-from segfeed.datasets.formats.lists import AUTOMATIC, Listable, read_list, split_by_hash
+from segfeed.datasets.formats.lists import AUTOMATIC, Listable, parse_list, read_bytes, split_by_hash
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import SourceError
 from segfeed.pixels.public_legends import VOC
@@ -28,7 +28,7 @@ def recognise(path: Path) -> Recognised | None:
     """Find the VOC root at or below a path: the root itself, VOCdevkit, or its parent.
 
     Raises:
-        SourceError: if there are several.
+        SourceError: if there are several, or the folder of the lists cannot be read.
     """
     folders = [
         path,
@@ -36,6 +36,10 @@ def recognise(path: Path) -> Recognised | None:
         *sorted(path.glob("VOCdevkit/VOC2*")),
         *sorted(path.glob("TrainVal/VOCdevkit/VOC2*")),
     ]
+    for folder in folders:
+        # Without its lists it would pass for a dataset of other splits: raises SourceError if it cannot be read.
+        if os.path.isdir(folder / "ImageSets"):
+            list_names(folder / "ImageSets")
     roots = [folder for folder in folders if os.path.isdir(folder / _LISTS)]
     if len(roots) > 1:
         names = ", ".join(str(root.relative_to(path)) for root in roots)
@@ -70,19 +74,17 @@ _Choice = tuple[FolderFiles, str]
 """Masks, and the clause that says which, if they are not just those that a person expects."""
 
 
-def _list(
-    root: Path, split: str, choose_masks: Callable[[Path, str, Sequence[str], bool], _Choice], *, deep: bool = False
-) -> SplitFiles:
-    """List a split; if its list names folders below JPEGImages, files of these count, too."""
+def _list(root: Path, split: str, choose_masks: Callable[[Path, str, Sequence[str], bool], _Choice]) -> SplitFiles:
+    """List a split; if its list names folders, files in those below JPEGImages count, too."""
     photos = root / "JPEGImages"
-    photo_files = find_files(photos, PHOTO_SUFFIXES, deep=deep)
-    known = Listable(photos.name, photo_files)
     path = root / _LISTS / f"{split}.txt"
     is_listed = os.path.lexists(path)
     path = path if is_listed else path.with_name("default.txt")
-    listed = read_list(path, known)
-    if not deep and any("/" in key for key in listed.ids):
-        return _list(root, split, choose_masks, deep=True)
+    data = read_bytes(path)
+    deep = b"/" in data
+    photo_files = find_files(photos, PHOTO_SUFFIXES, deep=deep)
+    known = Listable(photos.name, photo_files)
+    listed = parse_list(data, path, known)
     ids, how = listed.ids, ""
     if not is_listed:
         ids, how = split_by_hash(ids, split, root), "default.txt split by a hash of the ids"
@@ -91,19 +93,19 @@ def _list(
         named = PurePosixPath(next(iter(listed.masks.values()))[0].replace("\\", "/")).parent.name
         folder = root / (named if named and os.path.isdir(root / named) else folder.name)
         masks, chosen = find_masks(folder, deep=deep), f"masks from {folder.name}, as listed"
-        masks |= read_list(path, known, Listable(folder.name, masks)).masks
+        masks |= parse_list(data, path, known, Listable(folder.name, masks)).masks
     why = "; ".join(clause for clause in (how, chosen) if clause)
     return pair_split(
         split, (photos, photo_files), (folder, masks), lambda: find_legend(root, _LEGENDS) or VOC, ids=ids, why=why
     )
 
 
-def _object_masks(root: Path, _split: str, _ids: Sequence[str], deep: bool) -> _Choice:
+def _object_masks(root: Path, _split: str, _ids: Sequence[str], deep: bool) -> _Choice:  # noqa: FBT001 - called by position, as one of two
     folder = root / "SegmentationObject"
     return (folder, find_masks(folder, deep=deep)), ""
 
 
-def _class_masks(root: Path, split: str, ids: Sequence[str], deep: bool) -> _Choice:
+def _class_masks(root: Path, split: str, ids: Sequence[str], deep: bool) -> _Choice:  # noqa: FBT001 - called by position, as one of two
     folders = [root / name for name in ("SegmentationClass", "SegmentationClassAug")]
     official, augmented = (find_masks(folder, deep=deep) for folder in folders)
     if split in _AUGMENTED and augmented:
