@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 from segfeed.cli import looking
@@ -107,3 +108,13 @@ def test_terminal_shows_a_swatch_of_each_colour(root):
     decoded = text.decode()
     assert "\x1b[38;2;128;0;0m██\x1b[0m 1 aeroplane" in decoded
     assert "\x1b[38;2;224;224;192m██\x1b[0m void" in decoded
+
+
+def test_scan_fails_if_no_split_has_a_sample(tmp_path):
+    for folder, name in (("images", "a{}.jpg"), ("masks", "task {} of many {}.png")):
+        (tmp_path / folder).mkdir()
+        for number in range(3):
+            Image.new("L", (4, 4)).save(tmp_path / folder / name.format(number, number))
+    done = CliRunner().invoke(app, [str(tmp_path)], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert "no mask is named like a photo" in done.output

@@ -25,17 +25,26 @@ from segfeed.cli.options import (
     refuse_to_overwrite,
     say,
 )
-from segfeed.datasets.overview import MEASURED, SplitOverview, describe
+from segfeed.datasets.overview import MEASURED, Overview, SplitOverview, describe
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
 
 
 def scan(dataset: DatasetOptions, as_json: AsJson = False) -> None:
-    """Print what a dataset is and by what it was recognised: format, splits, photo sizes, classes, missing files."""
+    """Print what a dataset is and by what it was recognised: format, splits, photo sizes, classes, missing files.
+
+    The exit code is 1 if no sample of any split can be read.
+    """
     found = describe(dataset.data, format=dataset.format, cache_dir=dataset.cache_dir)
     if as_json:
         print_json(found.to_json())
-        return
+    else:
+        _print_overview(found)
+    if not any(split.samples for split in found.splits):
+        raise typer.Exit(1)
+
+
+def _print_overview(found: Overview) -> None:
     say(f"{found.root}")
     say(f"format {found.format}: {found.why}")
     print_table(("split", "samples", "height", "width", "remarks"), [_cells(split) for split in found.splits])

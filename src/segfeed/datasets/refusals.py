@@ -144,10 +144,10 @@ def explain_refusal(path: Path, ask: Ask = lambda _: None) -> Answer:
     if seen.unreadable and not seen.folders:
         return seen.unreadable, "check its permissions"
     answers: tuple[Callable[[], Answer | None], ...] = (
-        lambda: _first_of(_UNREADABLE, [*seen.names, *_names_of_pictures(seen)]),
-        lambda: _find_pointer(seen),
         lambda: _find_apart(seen),
         lambda: _find_below(seen, ask),
+        lambda: _first_of(_UNREADABLE, [*seen.names, *_names_of_pictures(seen)]),
+        lambda: _find_pointer(seen),
         lambda: _find_fitting(seen),
         lambda: _first_of(_SHAPES, seen.names),
     )

@@ -528,3 +528,12 @@ def test_capital_lists_are_the_splits_that_load_asks_for(tmp_path, write_voc):
     root = write_voc(tmp_path / "VOC2012", {"Train": [(2, 3)] * 2, "Validation": [(2, 3)]})
     splits = segfeed.load(root, 1, (2, 3), pack=False)
     assert (splits.train.reader.split, splits.val.reader.split) == ("Train", "Validation")
+
+
+def test_folder_of_any_name_that_holds_the_lists_is_found_from_above(tmp_path, write_voc):
+    root = write_voc(tmp_path / "mine", {"train": [(2, 3)]})
+    assert (segfeed.scan(tmp_path).root, segfeed.scan(tmp_path).format) == (root, "voc")
+    write_voc(tmp_path / "other", {"train": [(2, 3)]})
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(tmp_path)
+    assert caught.value.found == "several VOC datasets (mine, other)"

@@ -12,7 +12,15 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, FolderFiles, find_files, find_masks, list_names, pair_split
+from segfeed.datasets.formats.folders import (
+    PHOTO_SUFFIXES,
+    FolderFiles,
+    find_files,
+    find_masks,
+    list_names,
+    pair_split,
+    subfolders,
+)
 from segfeed.datasets.formats.legend_files import find_legend
 from segfeed.datasets.formats.lists import AUTOMATIC, Listable, parse_list, read_bytes, split_by_hash
 from segfeed.datasets.source import Recognised, SplitFiles
@@ -25,13 +33,14 @@ _AUGMENTED = ("trainaug", "train_aug", "aug")
 
 
 def recognise(path: Path) -> Recognised | None:
-    """Find the VOC root at or below a path: the root itself, VOCdevkit, or its parent.
+    """Find the VOC root at or below a path: the root itself, a folder that holds it, VOCdevkit, or its parent.
 
     Raises:
         SourceError: if there are several, or the folder of the lists cannot be read.
     """
     folders = [
         path,
+        *(folder for folder in subfolders(path) if not folder.name.startswith("VOC2")),
         *sorted(path.glob("VOC2*")),
         *sorted(path.glob("VOCdevkit/VOC2*")),
         *sorted(path.glob("TrainVal/VOCdevkit/VOC2*")),
