@@ -18,6 +18,7 @@ BUILTINS = {
     "SourceError": (ValueError,),
     "SourceMissingError": (ValueError, FileNotFoundError),
     "ListError": (ValueError,),
+    "EmptySplitError": (ValueError,),
     "DescriptionError": (ValueError,),
     "PhotoError": (ValueError,),
     "MaskError": (ValueError,),

@@ -6,6 +6,7 @@
     ├── SourceError (ValueError)             the dataset as it lies on disk is wrong
     │   ├── SourceMissingError (FileNotFoundError)   a folder, list, photo or mask is not there
     │   ├── ListError                        a split list is malformed
+    │   ├── EmptySplitError                  nothing lists the splits, and the hash of the ids leaves one empty
     │   ├── DescriptionError                 a description of a dataset (segfeed.toml) is malformed
     │   ├── PhotoError                       a photo cannot be read exactly
     │   ├── MaskError                        a mask cannot be read exactly
@@ -97,6 +98,10 @@ class SourceMissingError(SourceError, FileNotFoundError):
 
 class ListError(SourceError):
     """A split list is malformed; the line is named."""
+
+
+class EmptySplitError(SourceError):
+    """A split is empty that a hash of the ids makes; of few samples, that is no fault of the dataset."""
 
 
 class DescriptionError(SourceError):

@@ -220,3 +220,13 @@ def test_masks_that_contradict_the_legend_are_an_error_with_the_ways_out(tmp_pat
 
 def test_objects_have_no_table(root):
     assert "stored (" not in run(root, "--task", "instance")
+
+
+def test_scan_fails_if_no_split_has_a_sample(tmp_path):
+    for folder, name in (("images", "a{}.jpg"), ("masks", "task {} of many {}.png")):
+        (tmp_path / folder).mkdir()
+        for number in range(3):
+            Image.new("L", (4, 4)).save(tmp_path / folder / name.format(number, number))
+    done = CliRunner().invoke(app, [str(tmp_path)], catch_exceptions=False)
+    assert done.exit_code == 1
+    assert "no mask is named like a photo" in done.output

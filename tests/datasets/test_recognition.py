@@ -198,17 +198,22 @@ def test_own_shards_are_told_from_a_dataset_without_masks(tmp_path, voc_folder):
 
 
 def test_nothing_is_said_of_what_is_not_known(tmp_path):
-    assert explain_refusal(put(tmp_path, "a.jpg", "b/c.txt")) is None
-    assert explain_refusal(tmp_path / "nothing") is None
-    assert explain_refusal(put(tmp_path, "single.bin") / "single.bin") is None
+    found, remedy = explain_refusal(put(tmp_path, "a.jpg", "b/c.txt"))
+    assert found == (
+        "pictures in . (1 JPG), of 2 folders, 1 deep, but no two folders in which photos and masks have the same names"
+    )
+    assert "--photos" in remedy
+    (tmp_path / "bare").mkdir()
+    assert explain_refusal(tmp_path / "bare")[0] == "no picture in 1 folder, 0 deep"
+    assert "neither a tar nor a table" in explain_refusal(put(tmp_path, "single.bin") / "single.bin")[0]
 
 
 def test_search_ends_in_a_huge_folder_and_in_a_loop_of_links(tmp_path, monkeypatch):
-    monkeypatch.setattr("segfeed.datasets.recognition._MAX_NAMES", 50)
+    monkeypatch.setattr("segfeed.datasets.refusals._MOST_ENTRIES", 50)
     put(tmp_path, *(f"a/{number:03d}/{number}.jpg" for number in range(100)), "z/data.yaml")
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
-    assert explain_refusal(tmp_path) is None
-    monkeypatch.setattr("segfeed.datasets.recognition._MAX_NAMES", 5_000)
+    assert "where the search ended" in explain_refusal(tmp_path)[0]
+    monkeypatch.setattr("segfeed.datasets.refusals._MOST_ENTRIES", 5_000)
     assert "YOLO" in explain_refusal(tmp_path)[0]
 
 
@@ -224,4 +229,4 @@ def test_real_exports_without_masks_are_refused_with_a_remedy(shared_data, name)
     path = shared_data / "exports" / "datumaro-assets" / "tests" / "assets" / name
     with pytest.raises(SourceError) as caught:
         segfeed.scan(path)
-    assert caught.value.remedy.startswith(("export masks instead", "write Parquet"))
+    assert caught.value.remedy.startswith(("export masks instead", "write Parquet", "merge the masks"))

@@ -66,8 +66,9 @@ def test_unknown_layout_says_what_was_expected(tmp_path, made):
         path.write_text("a file")
     with pytest.raises(SourceError) as caught:
         segfeed.scan(path)
-    assert (caught.value.where, caught.value.found) == (str(path), "no known dataset layout")
-    assert caught.value.expected.startswith("one of voc")
+    said = "no picture in 1 folder, 0 deep" if made == "empty folder" else "a file that is neither a tar nor a table"
+    assert (caught.value.where, caught.value.found) == (str(path), f"no known dataset layout: {said}")
+    assert "docs/formats.md" in caught.value.remedy
 
 
 def test_format_that_does_not_exist_is_refused_with_those_that_do(root):
@@ -455,10 +456,10 @@ def test_file_that_has_gone_since_the_scan_is_said_to_have_gone(root):
 def test_photo_that_is_a_folder_is_refused(root):
     (root / "JPEGImages" / "train_0.png").unlink()
     (root / "JPEGImages" / "train_0.png").mkdir()
-    with pytest.raises(PhotoError) as caught:
+    with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root).read(0)
-    assert caught.value.where.endswith("train_0.png")
-    assert "the file cannot be read" in caught.value.found
+    assert caught.value.where.endswith("JPEGImages")
+    assert "train_0.png: a folder" in caught.value.found
 
 
 @pytest.mark.parametrize("kept", [0, 1, 20, 60, -1])

@@ -9,10 +9,19 @@ from typing import Any
 from segfeed.audit.facts import below, files_of
 from segfeed.audit.findings import Finding, Severity
 from segfeed.audit.rules.subjects import role_of
-from segfeed.datasets.formats.lists import AUTOMATIC, choose_split
+from segfeed.datasets.formats.lists import choose_split
 from segfeed.datasets.opening import Dataset, open_dataset
 from segfeed.datasets.source import Source
-from segfeed.errors import LegendError, ListError, MaskError, OptionError, SegfeedError, SourceError, SourceMissingError
+from segfeed.errors import (
+    EmptySplitError,
+    LegendError,
+    ListError,
+    MaskError,
+    OptionError,
+    SegfeedError,
+    SourceError,
+    SourceMissingError,
+)
 from segfeed.pixels.public_legends import VOC
 
 
@@ -92,8 +101,12 @@ def _list_splits(dataset: Dataset, root: Path, wanted: list[str], names: list[st
             sources.append(source)
         except SourceError as error:
             rule = "list-malformed" if isinstance(error, ListError) else "split-unreadable"
-            findings.append(_finding_of(error, root, rule, name, _severity_of(name, names)))
+            # Of few samples, a split by the hash of their ids may well be empty.
+            severity: Severity = "note" if isinstance(error, EmptySplitError) else "error"
+            findings.append(_finding_of(error, root, rule, name, severity))
             unlisted.append(name)
+    if not any(source.samples or source.missing for source in sources):  # nothing was checked, whatever the reason
+        findings = [replace(finding, severity="error") for finding in findings] or [_nothing_listed(wanted)]
     is_whole = set(wanted) == set(names) and not any(finding.severity == "error" for finding in findings)
     root, format_name = (sources[0].root, sources[0].format) if sources else (root, "")
     why = "; ".join(dict.fromkeys(source.why for source in sources))
@@ -111,9 +124,9 @@ def _legend_unusable(root: Path, error: SegfeedError) -> Finding:
     return Finding("error", "legend-unusable", "", "", "", found, "a legend", remedy)
 
 
-def _severity_of(split: str, names: list[str]) -> Severity:
-    """Judge a split that cannot be listed: of few samples, a split by the hash of their ids may well be empty."""
-    return "note" if split in AUTOMATIC and tuple(names[-3:]) == AUTOMATIC else "error"
+def _nothing_listed(wanted: list[str]) -> Finding:
+    found = f"no sample in {', '.join(wanted)}"
+    return Finding("error", "split-unreadable", "", "", "", found, "pairs to check", "check the path")
 
 
 def _finding_of(error: SegfeedError, root: Path, rule: str, split: str = "", severity: Severity = "error") -> Finding:

@@ -52,7 +52,8 @@ def scan(
 ) -> None:
     """Print what a dataset is and how it is understood: format, splits, photo sizes, classes, and what masks store.
 
-    A few masks of each split are read. If they contradict the legend, the exit code is 1.
+    A few masks of each split are read. If they contradict the legend, or if no sample of any split can
+    be read, the exit code is 1.
     """
     if file is not None and not write:
         raise OptionError(str(file), found="a second path", expected="one, or --write with the file to write")
@@ -64,7 +65,8 @@ def scan(
         _print_overview(found)
         if written is not None:
             say(f"wrote {written}: read it, and correct what is not so")
-    if any(doubt.severity == "error" for split in found.splits for doubt in split.doubts):
+    is_wrong = any(doubt.severity == "error" for split in found.splits for doubt in split.doubts)
+    if is_wrong or not any(split.samples for split in found.splits):
         raise typer.Exit(1)
 
 
@@ -133,6 +135,8 @@ def _cells(split: SplitOverview) -> tuple[str, ...]:
     remarks = [f"{count:,} without {what}" for what, count in split.missing.items()]
     if split.problem:
         remarks.append("see below")
+    elif not split.samples and not remarks:
+        remarks.append("none of so few samples")
     elif not split.has_masks:
         remarks.append("no masks")
     sizes = ("", "")

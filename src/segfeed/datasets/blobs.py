@@ -1,8 +1,14 @@
-"""Blobs: where the bytes of a photo or a mask lie, in a file of their own or inside a larger one."""
+"""Blobs: where the bytes of a photo or a mask lie, in a file of their own or inside a larger one.
 
+A name in a folder may stand for anything: a link to nowhere, a pipe that never ends, a folder. Only regular files are
+read, and nothing else is waited for.
+"""
+
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Protocol
@@ -37,13 +43,108 @@ class Blob(Protocol):
         """Check whether the file that holds the bytes still has the stamp it was scanned with."""
 
 
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""How the text begins that Git leaves in place of a file that Git LFS keeps elsewhere."""
+
+_LONGEST_POINTER_BYTES = 1024
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_A_FILE = "a regular file"
+
+
 def stamp_of(path: str) -> Stamp:
     """Read a file's stamp.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        SourceMissingError: if there is no such file; where a link leads is named.
+        SourceError: if it is not a regular file, such as a folder or a named pipe, or the system cannot reach it.
     """
-    return _read_stamp(os.stat(path))
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError) as error:
+        raise _unreachable(path, error) from None
+    if not stat.S_ISREG(found.st_mode):
+        raise SourceError(path, found=_kind(found), expected=_A_FILE, remedy="remove it, or put the file there")
+    return _read_stamp(found)
+
+
+def read_file(path: str | os.PathLike[str], limit_bytes: int) -> bytes:
+    """Read a small file, such as a list, a legend or a description.
+
+    Args:
+        path: of the file.
+        limit_bytes: the largest size that such a file may have.
+
+    Raises:
+        SourceMissingError: if there is no such file.
+        SourceError: if it is larger, not a regular file, or cannot be read.
+
+    >>> path = getfixture("tmp_path") / "val.txt"
+    >>> _ = path.write_bytes(b"0001")
+    >>> read_file(path, 100)
+    b'0001'
+    """
+    with _opened(os.fspath(path)) as descriptor:
+        size = os.fstat(descriptor).st_size
+        if size > limit_bytes:
+            raise SourceError(
+                os.fspath(path),
+                found=f"{size:,} bytes",
+                expected=f"at most {limit_bytes:,} bytes",
+                remedy="check that this is the right file",
+            )
+        found = os.read(descriptor, size + 1)
+        while more := os.read(descriptor, 1 << 20):
+            found += more
+    return found
+
+
+def is_lfs_pointer(data: bytes) -> bool:
+    """Check whether the bytes of a file are the text that Git leaves in place of one that Git LFS keeps."""
+    return len(data) <= _LONGEST_POINTER_BYTES and data.startswith(_LFS_POINTER)
+
+
+def refuse_pointer(path: str) -> None:
+    """Raise SourceError if a file is the text that Git leaves in place of one that Git LFS keeps elsewhere."""
+    try:
+        data = read_file(path, _LONGEST_POINTER_BYTES)
+    except SourceError:
+        return  # larger, or not there
+    if is_lfs_pointer(data):
+        raise _pointer(path, SourceError)
+
+
+def _pointer(path: str, error_type: type[SourceError]) -> SourceError:
+    return error_type(
+        path,
+        found="a pointer of Git LFS, not the file itself",
+        remedy="fetch the files with `git lfs install` and `git lfs pull`",
+    )
+
+
+def _kind(found: os.stat_result) -> str:
+    return next((kind for is_kind, kind in _KINDS if is_kind(found.st_mode)), _A_FILE)
+
+
+def _unreachable(path: str, error: OSError | ValueError) -> SourceError:
+    """Make the error of a path that the system cannot reach; say of a link where it leads."""
+    if isinstance(error, ValueError):  # a NUL in the name
+        return SourceMissingError(path, found="no such file", remedy="check the name")
+    if error.errno == errno.ELOOP:
+        return SourceError(path, found="a link that leads back to itself", expected=_A_FILE, remedy="remove the link")
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        if os.path.islink(path):
+            found = f"a link to {os.readlink(path)}, which is not there"
+            return SourceMissingError(
+                path, found=found, remedy="bring the file there (git annex get, dvc pull, a disk)"
+            )
+        return SourceMissingError(path, found="no such file", remedy="scan it again")
+    return SourceError(path, found=f"it cannot be read ({error.strerror})", remedy="check its permissions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +164,7 @@ class File:
         """Create the blob of a file, with the stamp that it has now.
 
         Raises:
-            FileNotFoundError: if there is no such file.
+            SourceMissingError, SourceError: as `stamp_of`.
         """
         return cls(path, stamp_of(path))
 
@@ -86,16 +187,16 @@ class File:
 
         Raises:
             SourceMissingError: if the file is gone.
-            PhotoError: if the system cannot read it.
+            PhotoError: if the system cannot read it, it is not a regular file any more, or Git LFS keeps it elsewhere.
         """
         with _opened(self.path, PhotoError) as descriptor:
-            if limit_bytes >= 0:
-                return os.read(descriptor, limit_bytes)
             # One read gives the whole file and shows its end: each call that may wait costs a thread its turn.
-            found = os.read(descriptor, self.stamp[0] + 1)
-            while len(found) != self.stamp[0] and (more := os.read(descriptor, 1 << 20)):
+            found = os.read(descriptor, limit_bytes if limit_bytes >= 0 else self.stamp[0] + 1)
+            while limit_bytes < 0 and len(found) != self.stamp[0] and (more := os.read(descriptor, 1 << 20)):
                 found += more
-            return found
+        if is_lfs_pointer(found):
+            raise _pointer(self.path, PhotoError)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +257,28 @@ class Span:
 
 @contextmanager
 def _opened(path: str, error_type: type[SourceError] = SourceError) -> Iterator[int]:
-    """Open a file for reading; what the system cannot do with it becomes an error of ours."""
+    """Open a regular file for reading; what the system cannot do with it becomes an error of ours."""
+    # Without O_NONBLOCK, opening a pipe waits for a writer; regular files do not know the difference.
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        descriptor = os.open(path, flags)
         try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise error_type(path, found=_kind(status), expected=_A_FILE, remedy="put the file there")
             yield descriptor
         finally:
             os.close(descriptor)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if os.path.islink(path):
+            raise _unreachable(path, error) from None
         found = "the file has gone since the source was scanned"
         raise SourceMissingError(path, found=found, remedy="scan it again") from None
     except OSError as error:
+        found = "a link that leads back to itself" if error.errno == errno.ELOOP else ""
+        with suppress(OSError):  # a socket cannot be opened
+            found = found or _kind(os.stat(path))
+        if found and found != _A_FILE:
+            raise error_type(path, found=found, expected=_A_FILE, remedy="put the file there") from None
         found = f"the file cannot be read ({error.strerror})"
         raise error_type(path, found=found, remedy="check its permissions and the disk") from error

@@ -90,7 +90,7 @@ def _fits_key(kind: str, key: str) -> bool:
         case "voc":
             try:
                 name = _flat(key)
-                return parse_list(f"{name}\n".encode(), "list") == (name,) and not name.startswith(".")
+                return parse_list(f"{name}\n".encode(), "list").ids == (name,) and not name.startswith(".")
             except (ListError, UnicodeEncodeError):
                 return False
         case "parquet":

@@ -271,7 +271,7 @@ def find_root(
         name = str(path_or_name)
         return fetch_dataset(name, cache_dir=cache_dir) if download else find_dataset(name, cache_dir)
     root = Path(path_or_name).expanduser().absolute()
-    if not root.exists():
+    if not os.path.exists(root):
         remedy = f"pass the path of a dataset, or a name: sample, {', '.join(FETCHED)}"
         raise SourceMissingError(str(root), found="no such file or folder", remedy=remedy)
     return root

@@ -10,7 +10,7 @@ from segfeed.datasets.doubts import Doubt, examine
 from segfeed.datasets.evidence import LOOKED_AT, Counted, Evidence, gather, look
 from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, open_dataset
 from segfeed.datasets.source import Orientation, Sample, Source, SplitFiles, Task, read_sizes
-from segfeed.errors import LegendError, SegfeedError
+from segfeed.errors import EmptySplitError, LegendError, SegfeedError
 from segfeed.pixels.legend import Legend
 
 MEASURED = 64
@@ -143,6 +143,8 @@ def _describe_split(
 ) -> tuple[SplitOverview, Legend | None]:
     try:
         files = dataset.list_split(name)
+    except EmptySplitError:
+        return SplitOverview(name), None
     except SegfeedError as error:
         return SplitOverview(name, problem=error), None
     legend, sizes_px, problem = None, None, None

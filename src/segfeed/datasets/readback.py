@@ -74,7 +74,7 @@ def check_texts(folder: Path, legend: Legend, keys: Mapping[str, Sequence[str]])
         found = f"labelmap.txt cannot hold {found}"
         raise LegendError(f"legend {legend.title!r}", found=found, remedy="rename it, or export to parquet")
     for split, wanted in keys.items():
-        if read_list(folder / f"ImageSets/Segmentation/{split}.txt") != tuple(wanted):
+        if read_list(folder / f"ImageSets/Segmentation/{split}.txt").ids != tuple(wanted):
             found = "a split list cannot hold its keys"
             raise OptionError(f"split {split!r}", found=found, remedy="rename the samples, or export to parquet")
 

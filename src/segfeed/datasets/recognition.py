@@ -16,9 +16,6 @@ Source: packaging.python.org, "Entry points specification".
 """
 
 import importlib
-import os
-import re
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from segfeed.datasets import shipped
 from segfeed.datasets.description import FILE_NAME, Description, read_description
+from segfeed.datasets.refusals import explain_refusal
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import OptionError, PluginError, SourceError
 
@@ -47,34 +45,6 @@ DESCRIBED = "described"
 
 GROUP = "segfeed.formats"
 _FUNCTIONS = ("recognise", "split_names", "list_split")
-
-_MAX_NAMES = 5_000  # a path may be a whole disk
-_MAKE_MASKS = (
-    'export masks instead, such as CVAT\'s "Segmentation mask 1.1" or Roboflow\'s "Semantic Segmentation Masks", or '
-    "draw them from the shapes, as labelme2voc.py does"
-)
-_REFUSED = (  # a pattern of file names, what such a dataset is, what to do
-    (
-        r"_seg\.png$",
-        "this is the full ADE20K: 3,000 classes mixed with objects, named in a pickle, which segfeed does not open",
-        "take the scene parsing release (ADEChallengeData2016), the same photos with 150 classes",
-    ),
-    (
-        r"(^|/)training/instance/[^/]+\.png$",
-        "this is KITTI without class masks: training/instance holds 16-bit objects",
-        "add training/semantic of data_semantics.zip",
-    ),
-    (r"(coco|createml)\.json$|(^|/)instances_[^/]+\.json$", "its annotations are JSON shapes, not masks", _MAKE_MASKS),
-    (r"(^|/)data\.ya?ml$", "this is a YOLO dataset, whose annotations are boxes or polygons, not masks", _MAKE_MASKS),
-    (r"\.xml$", "its annotations are XML boxes or polygons, not masks", _MAKE_MASKS),
-    (r"\.tfrecord$", "this is a TFRecord dataset, which segfeed does not read", "write Parquet, or folders of files"),
-    (
-        r"(^|[-_/])\d{5,6}\.tar$",
-        "these are WebDataset shards, which segfeed writes but does not read",
-        "pass the dataset that they were made from, or export that as a VOC folder or as Parquet",
-    ),
-    (r"\.json$", "it has JSON files, but no masks that segfeed could find", _MAKE_MASKS),
-)
 
 
 class FormatModule(Protocol):
@@ -147,16 +117,15 @@ def find_format(path: Path, wanted: str | None = None, description: Description 
         )
     for found in answers:
         return found
-    nothing = f"no {wanted or 'known'} dataset layout"
-    if refusal := explain_refusal(path):
-        raise SourceError(str(path), found=f"{nothing}: {refusal[0]}", remedy=refusal[1])
-    raise SourceError(
-        str(path),
-        found=nothing,
-        expected=f"one of {', '.join(names)}, such as PASCAL VOC's (JPEGImages, SegmentationClass and "
-        "ImageSets/Segmentation in this folder or in VOCdevkit/VOC20xx below it)",
-        remedy="see docs/formats.md, which shows them all",
-    )
+    seen, remedy = explain_refusal(path, lambda folder: _name_of_format(folder, formats, names))
+    raise SourceError(str(path), found=f"no {wanted or 'known'} dataset layout: {seen}", remedy=remedy)
+
+
+def _name_of_format(path: Path, formats: "_Formats", names: list[str]) -> str | None:
+    try:
+        return next((found.name for found in formats.ask(path, names)), None)
+    except SourceError:
+        return None
 
 
 def _find_described(path: Path, description: Description | None) -> Found | None:
@@ -254,10 +223,19 @@ class _Formats:
         """Ask some formats whether they recognise a dataset; all are loaded before the first is asked."""
         described = {name: self.read(name) for name in names if name in self.descriptions}
         modules = {name: self.module(name) for name in names if name not in described}
-        answers = {name: (answer, modules[name]) for name in modules if (answer := modules[name].recognise(path))}
+        answers = {name: (answer, modules[name]) for name in modules if (answer := _ask(modules[name], path))}
         if described:
             answers |= importlib.import_module("segfeed.datasets.formats.described").find_shipped(path, described)
         return [Found(answers[name][0], name, answers[name][1]) for name in names if name in answers]
+
+
+def _ask(module: FormatModule, path: Path) -> Recognised | None:
+    try:
+        return module.recognise(path)
+    except OSError as error:
+        if isinstance(error, SourceError):
+            raise
+        return None  # a folder that cannot be read, which the refusal names if nothing else is found
 
 
 def _load(point: "EntryPoint") -> FormatModule:
@@ -298,35 +276,3 @@ def _taken(name: str, package: str, other: str) -> PluginError:
 
 def _package(point: "EntryPoint") -> str:
     return repr(point.dist.name) if point.dist else "unknown"
-
-
-def explain_refusal(path: Path) -> tuple[str, str] | None:
-    """Return why a dataset of a known kind cannot be used, and what to do; None if the kind is unknown.
-
-    >>> folder = getfixture("tmp_path")
-    >>> _ = (folder / "data.yaml").write_text("names: [cat]")
-    >>> explain_refusal(folder)[0]
-    'this is a YOLO dataset, whose annotations are boxes or polygons, not masks'
-    """
-    names = _first_names(path)
-    return next(
-        ((reason, remedy) for pattern, reason, remedy in _REFUSED if any(map(re.compile(pattern).search, names))), None
-    )
-
-
-def _first_names(path: Path) -> list[str]:
-    """List the first files at and below a path, the nearest first, relative to it."""
-    if not path.is_dir():
-        return [path.name]
-    found: list[str] = []
-    folders, seen = deque([""]), 0
-    while folders and seen < _MAX_NAMES:
-        folder = folders.popleft()
-        try:
-            entries = sorted(os.scandir(path / folder), key=lambda entry: entry.name)[: _MAX_NAMES - seen]
-        except OSError:
-            continue
-        seen += len(entries)
-        found += [f"{folder}{entry.name}" for entry in entries if not entry.is_dir(follow_symlinks=False)]
-        folders += [f"{folder}{entry.name}/" for entry in entries if entry.is_dir(follow_symlinks=False)]
-    return found

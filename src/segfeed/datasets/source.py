@@ -58,11 +58,13 @@ class Missing:
         key: the sample's key.
         what: "photo" or "mask".
         folder: where the file was looked for.
+        found: what bears the file's name but is not a file, as a clause: "a.jpg: a named pipe"; "" if nothing does.
     """
 
     key: str
     what: Literal["photo", "mask"]
     folder: str
+    found: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +165,10 @@ class Source:
         lacking = [lack.key for lack in self.missing if lack.what == first.what]
         listed = len(self.samples) + len({lack.key for lack in self.missing})
         shown = ", ".join(lacking[:_SHOWN]) + (", ..." if len(lacking) > _SHOWN else "")
+        instead = next((f" ({lack.found})" for lack in self.missing if lack.what == first.what and lack.found), "")
         raise SourceMissingError(
             first.folder,
-            found=f"{len(lacking)} of {listed} listed samples have no {first.what}: {shown}",
+            found=f"{len(lacking)} of {listed} listed samples have no {first.what}: {shown}{instead}",
             remedy="add the files or take the ids off the list (nothing is skipped silently)",
         )
 

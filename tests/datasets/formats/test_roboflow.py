@@ -55,8 +55,8 @@ def test_splits_bear_the_names_of_their_folders_and_val_means_valid(root):
     assert source.split == "valid"
     assert source.why.endswith("; split 'val' is 'valid'")
     with pytest.raises(SourceMissingError) as caught:
-        segfeed.scan(root, "dev")
-    assert "no split 'dev'" in caught.value.found
+        segfeed.scan(root, "holdout")
+    assert "no split 'holdout'" in caught.value.found
     assert caught.value.expected == "one of test, train, valid"
 
 

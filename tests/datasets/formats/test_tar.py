@@ -104,7 +104,7 @@ def test_lists_are_read_by_the_rules_of_lists(voc_folder, tmp_path, text):
         ("train_0\ntrain_0\n", "'train_0' is listed 2 times"),
         ("train_0  1\n", "has two columns"),
         ("../train_0\n", "is a path or holds"),
-        ("/JPEGImages/train_0.png /SegmentationClass/train_0.png\n", "is a path or holds"),
+        ("/elsewhere/train_0.png\n", "is a path or holds"),
         (b"\xff\xfe", "byte 0 is not UTF-8"),
     ],
 )

@@ -156,7 +156,7 @@ def test_what_the_only_list_leaves_is_train(root):
     ("text", "found"),
     [
         ("0001\n0001.jpg\n", "id '0001' is listed 2 times"),
-        ("images/0001.jpg masks/0001.png\n", "line 1: .* is a path"),
+        ("images/0001.jpg elsewhere/0001.png\n", "line 1: mask .* does not lie in masks"),
         ("../0001\n", "line 1: .* is a path"),
         ("", "the list is empty"),
     ],
@@ -355,7 +355,7 @@ def test_datumaros_sets_with_a_legend_file_have_exact_labels(shared_data, path, 
         ("common_semantic_segmentation_dataset", SourceError, r"several .* \(dataset, non_standard_dataset\)"),
         ("kaggle_dataset/image_csv", SourceError, "no known dataset layout"),
         ("kaggle_dataset/relaxed_voc1", SourceError, "no known dataset layout"),
-        ("labelme_dataset", SourceError, "no known dataset layout"),
+        ("labelme_dataset", SourceError, "a mask for each object"),
         ("cvat_dataset/for_images", SourceError, "no known dataset layout"),
     ],
 )
@@ -391,3 +391,120 @@ def test_real_jpeg_masks_are_found_and_refused_as_jpegs(shared_data):
     for index in range(3):
         with pytest.raises(MaskError, match="a JPEG of"):
             source.read(index)
+
+
+@pytest.mark.parametrize(
+    ("photos", "masks"),
+    [
+        ("{}/images", "{}/masks"),
+        ("images/{}", "annotations/{}"),
+        ("{}_images", "{}_masks"),
+        ("images_{}", "masks_{}"),
+        ("images-{}", "labels-{}"),
+        ("images_small_{}", "masks_small_{}"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("train", "val"), [("Train", "Val"), ("training", "validation"), ("TRAIN", "VALID"), ("train", "dev")]
+)
+def test_splits_are_found_in_any_case_and_by_their_usual_words(tmp_path, photos, masks, train, val):
+    for split, keys in ((train, KEYS[:5]), (val, KEYS[5:8])):
+        write_pairs(tmp_path / photos.format(split), tmp_path / masks.format(split), keys)
+    write_classes(tmp_path)
+    assert segfeed.scan(tmp_path).keys == KEYS[:5]
+    assert segfeed.scan(tmp_path, "val").keys == KEYS[5:8]
+    assert segfeed.load(tmp_path, 2, (2, 3), pack=False).val is not None
+
+
+def test_photos_and_masks_may_call_a_split_differently(tmp_path):
+    write_pairs(tmp_path / "images" / "train", tmp_path / "masks" / "Training", KEYS[:4])
+    write_pairs(tmp_path / "images" / "val", tmp_path / "masks" / "validation", KEYS[4:6])
+    assert segfeed.scan(write_classes(tmp_path), "val").keys == KEYS[4:6]
+    assert segfeed.scan(tmp_path).keys == KEYS[:4]
+
+
+def test_folders_in_folders_are_part_of_the_key(tmp_path):
+    for scene in ("s1", "s2"):
+        write_pairs(tmp_path / "images" / scene, tmp_path / "masks" / scene, KEYS[:3], mask="{}_road.png")
+    source = segfeed.scan(write_classes(tmp_path), "all")
+    assert source.keys == tuple(f"{scene}/{key}" for scene in ("s1", "s2") for key in KEYS[:3])
+    assert source.samples[4].mask.path == str(tmp_path / "masks" / "s2" / "0001_road.png")
+
+
+def test_loop_of_folders_ends(tmp_path):
+    write_pairs(tmp_path / "images" / "s1", tmp_path / "masks" / "s1", KEYS[:3])
+    (tmp_path / "images" / "s1" / "back").symlink_to(tmp_path / "images")
+    assert len(segfeed.scan(write_classes(tmp_path), "all")) == 3
+
+
+def test_lists_may_pair_paths_whose_names_do_not_fit(root):
+    for number, key in enumerate(KEYS):
+        (root / "masks" / f"{key}.png").rename(root / "masks" / f"task-{number}-x.png")
+    lines = [f"images/{key}.jpg masks/task-{number}-x.png" for number, key in enumerate(KEYS)]
+    (root / "train.txt").write_text("\n".join(lines[:9]))
+    (root / "Val_list.txt").write_text("\n".join(lines[9:]))
+    source = segfeed.scan(root, "val")
+    assert source.keys == KEYS[9:]
+    assert [sample.mask.name for sample in source.samples] == ["task-9-x.png", "task-10-x.png", "task-11-x.png"]
+    assert "lists pair photos and masks" in source.why
+    assert segfeed.scan(root).keys == KEYS[:9]
+
+
+def test_two_lists_of_one_split_are_refused(root):
+    for name in ("train.txt", "train_list.txt"):
+        (root / name).write_text("0001\n")
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(root)
+    assert caught.value.found == "train.txt and train_list.txt both list 'train'"
+
+
+def test_voc_without_lists_is_two_folders(tmp_path):
+    write_pairs(tmp_path / "JPEGImages", tmp_path / "SegmentationClass")
+    write_pairs(tmp_path / "JPEGImages", tmp_path / "SegmentationObject")
+    (tmp_path / "codes.txt").write_text("ground\ncrack\n")
+    source = segfeed.scan(tmp_path, "all")
+    assert (source.format, source.keys) == ("folders", KEYS)
+
+
+@pytest.mark.parametrize("rival", ["1st_manual", "vessels", "truth"])
+def test_another_folder_that_may_be_the_masks_is_refused_by_name(root, rival):
+    for key in KEYS:
+        save(root / rival / f"{key}_m.png", np.eye(3))
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(root, "all")
+    assert f"those in masks, such as 0000.png, or those in {rival}, such as 0000_m.png" in caught.value.found
+    assert f'--photos "images/{{key}}.jpg" --masks "{rival}/{{key}}_m.png"' in caught.value.remedy
+
+
+def test_folder_of_previews_depth_or_other_photos_is_no_rival_but_is_told(root):
+    for key in KEYS:
+        save(root / "overlays" / f"{key}.png", np.eye(3))
+        save(root / "night" / f"{key}.png", np.random.default_rng(0).integers(0, 255, (30, 30, 3)))
+        save(root / "other" / f"{key[::-1]}x{key[0]}.png", np.eye(3))
+    source = segfeed.scan(root, "all")
+    assert "not used: pictures in night, other, overlays" in source.why
+    findings = [finding for finding in segfeed.check(root) if finding.rule == "folder-unused"]
+    assert [(finding.severity, finding.file) for finding in findings] == [
+        ("warning", "night"),
+        ("warning", "other"),
+        ("warning", "overlays"),
+    ]
+
+
+def test_one_mask_an_object_in_a_folder_a_photo_is_named(tmp_path):
+    for number in range(3):
+        write_pairs(tmp_path / f"p{number}" / "images", None, (f"p{number}",))
+        for part in range(2):
+            save(tmp_path / f"p{number}" / "masks" / f"{number}{part}x.png", np.eye(3))
+    for path in (tmp_path, tmp_path / "p0"):
+        with pytest.raises(SourceError) as caught:
+            segfeed.scan(path)
+        assert "one mask an object, such as 00x.png" in caught.value.found
+
+
+def test_check_fails_if_nothing_can_be_read(root):
+    for number, key in enumerate(KEYS):
+        (root / "masks" / f"{key}.png").rename(root / "masks" / f"task {number} of {number + 1}.png")
+    audit = segfeed.check(root)
+    assert audit.pairs == 0
+    assert audit.count()["error"] > 0

@@ -498,3 +498,42 @@ def test_a_dataset_that_cannot_be_written_is_read_all_the_same(root):
     source = segfeed.scan(root)
     source.read(0)
     assert [(path, path.stat().st_mtime_ns) for path in sorted(root.rglob("*"))] == before
+
+
+def test_frames_in_folders_are_listed_with_them(tmp_path, write_voc):
+    root = write_voc(tmp_path / "VOC2012", {"train": [(2, 3)] * 4})
+    lists = root / "ImageSets" / "Segmentation"
+    for folder in ("JPEGImages", "SegmentationClass", "SegmentationObject"):
+        (root / folder / "s1").mkdir()
+        for number in range(4):
+            (root / folder / f"train_{number}.png").rename(root / folder / "s1" / f"f {number}.png")
+    lists.joinpath("train.txt").write_text("".join(f"s1/f {number}\n" for number in range(4)))
+    for task in ("semantic", "instance"):
+        source = segfeed.scan(root, task=task)
+        assert source.keys == tuple(f"s1/f {number}" for number in range(4))
+        assert source.read(0).labels.shape == (2, 3)
+
+
+def test_list_of_two_paths_chooses_the_masks(tmp_path, write_voc):
+    root = write_voc(tmp_path / "VOC2012", {"train": [(2, 3)] * 2})
+    (root / "SegmentationClass").rename(root / "SegmentationClassAug")
+    lines = [f"/JPEGImages/train_{n}.png /SegmentationClassAug/train_{n}.png\n" for n in range(2)]
+    (root / "ImageSets" / "Segmentation" / "train.txt").write_text("".join(lines))
+    source = segfeed.scan(root)
+    assert source.keys == ("train_0", "train_1")
+    assert "masks from SegmentationClassAug, as listed" in source.why
+
+
+def test_capital_lists_are_the_splits_that_load_asks_for(tmp_path, write_voc):
+    root = write_voc(tmp_path / "VOC2012", {"Train": [(2, 3)] * 2, "Validation": [(2, 3)]})
+    splits = segfeed.load(root, 1, (2, 3), pack=False)
+    assert (splits.train.reader.split, splits.val.reader.split) == ("Train", "Validation")
+
+
+def test_folder_of_any_name_that_holds_the_lists_is_found_from_above(tmp_path, write_voc):
+    root = write_voc(tmp_path / "mine", {"train": [(2, 3)]})
+    assert (segfeed.scan(tmp_path).root, segfeed.scan(tmp_path).format) == (root, "voc")
+    write_voc(tmp_path / "other", {"train": [(2, 3)]})
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(tmp_path)
+    assert caught.value.found == "several VOC datasets (mine, other)"

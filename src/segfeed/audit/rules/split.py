@@ -18,7 +18,7 @@ def partner_missing(split: AuditedSplit) -> Iterator[Finding]:
     """Report listed samples that lack a file."""
     for gap in split.source.missing:
         stray, folder = split.strays.get(gap), below(split.source.root, gap.folder)
-        found = f"no {gap.what}" + (f", but {stray} lies there" if stray else "")
+        found = f"no {gap.what}" + (f", but {stray} lies there" if stray else f": {gap.found}" if gap.found else "")
         expected = f"a {'PNG' if gap.what == 'mask' else 'JPEG, PNG, BMP or WebP'} of this name"
         remedy = "save it in that form" if stray else "add the file, or take the sample off the list"
         yield Finding("error", f"{gap.what}-missing", split.name, gap.key, folder, found, expected, remedy)

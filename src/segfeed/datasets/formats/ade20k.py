@@ -13,9 +13,10 @@ import csv
 import re
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, find_files, find_masks, find_root, pair_split
+from segfeed.datasets.formats.folders import find_files, find_masks, find_root, pair_split
 from segfeed.datasets.formats.legend_files import legend_errors
 from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.pixels.codec import PHOTO_SUFFIXES
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.public_legends import ADE20K
 

@@ -10,19 +10,13 @@ labelIds counts; if a split has none of these, the one called labelTrainIds, whi
 Source: README.md ("Dataset Structure") of github.com/mcordts/cityscapesScripts.
 """
 
+import os
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import (
-    MASK_SUFFIXES,
-    PHOTO_SUFFIXES,
-    Files,
-    find_files,
-    find_root,
-    pair_split,
-    subfolders,
-)
+from segfeed.datasets.formats.folders import Files, find_files, find_root, pair_split, subfolders
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import SourceMissingError
+from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES
 from segfeed.pixels.public_legends import CITYSCAPES, CITYSCAPES_TRAIN_IDS
 
 _PHOTOS, _MASKS = "leftImg8bit", ("gtFine", "gtCoarse")
@@ -49,12 +43,12 @@ def list_split(root: Path, split: str) -> SplitFiles:
 
 
 def _is_root(folder: Path) -> bool:
-    return (folder / _PHOTOS).is_dir() and any((folder / masks).is_dir() for masks in _MASKS)
+    return os.path.isdir(folder / _PHOTOS) and any(os.path.isdir(folder / masks) for masks in _MASKS)
 
 
 def _find_masks(root: Path, split: str) -> tuple[str, Path, Files]:
     """Find the kind of masks that counts for a split, their folder, and them."""
-    grade = next((grade for grade in _MASKS if (root / grade / split).is_dir()), _MASKS[0])
+    grade = next((grade for grade in _MASKS if os.path.isdir(root / grade / split)), _MASKS[0])
     folder = root / grade / split
     for kind in _KINDS:
         if files := _find_nested(folder, MASK_SUFFIXES, f"_{grade}_{kind}"):

@@ -11,8 +11,9 @@ Source: README.md ("Setup", "Caffe-compatible stuff-thing maps") of github.com/n
 import re
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, Files, find_files, find_root, pair_split, subfolders
+from segfeed.datasets.formats.folders import Files, find_files, find_root, pair_split, subfolders
 from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.pixels.codec import PHOTO_SUFFIXES
 from segfeed.pixels.public_legends import COCO_STUFF
 
 _PHOTOS = ("images", ".")

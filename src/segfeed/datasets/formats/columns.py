@@ -12,6 +12,7 @@ say it: those are classes of whole photos.
 Source: Hugging Face datasets, "Image" feature; transformers, "Semantic segmentation" (id2label.json).
 """
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +55,9 @@ def recognise(path: Path) -> Recognised | None:
     first = next(iter(tables.values()))[0]
     schema = open_table(first).schema
     pictures = _pictures(schema)
-    if _OWN_PACK in schema.names or not (path.is_file() or (pictures.keys() & _PHOTOS and pictures.keys() & _MASKS)):
+    if _OWN_PACK in schema.names or not (
+        os.path.isfile(path) or (pictures.keys() & _PHOTOS and pictures.keys() & _MASKS)
+    ):
         return None
     return Recognised(path, f"{Path(first).name} has columns of pictures: {', '.join(pictures) or 'none'}")
 
@@ -165,7 +168,7 @@ def _stem(text: str) -> str:
 def _own_legend(root: Path, schema: pa.Schema) -> Legend | None:
     if described := (schema.metadata or {}).get(b"legend"):
         return legend_of_json(described, f"{root}: `legend` in the tables' metadata", root.stem)
-    path = (root.parent if root.is_file() else root) / "id2label.json"
+    path = (root.parent if os.path.isfile(root) else root) / "id2label.json"
     try:
         return legend_of_json(path.read_bytes(), str(path), root.stem)
     except FileNotFoundError:

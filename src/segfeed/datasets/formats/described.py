@@ -14,15 +14,7 @@ from typing import Any
 import numpy as np
 
 from segfeed.datasets.description import FILE_NAME, Description, Value
-from segfeed.datasets.formats.folders import (
-    MASK_SUFFIXES,
-    PHOTO_SUFFIXES,
-    Files,
-    find_root,
-    is_to_predict,
-    pair_files,
-    subfolders,
-)
+from segfeed.datasets.formats.folders import Files, find_root, is_to_predict, pair_files, subfolders
 from segfeed.datasets.formats.legend_files import LEGEND_FILES, find_legend, read_legend
 from segfeed.datasets.formats.lists import AUTOMATIC, FORBIDDEN, split_by_hash
 from segfeed.datasets.formats.misfits import explain_misfit, explain_unpaired
@@ -32,7 +24,7 @@ from segfeed.datasets.patterns import Match, Pattern
 from segfeed.datasets.signs import has_signs
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import DescriptionError, LegendError, OptionError, SourceError, SourceMissingError
-from segfeed.pixels.codec import decode_mask
+from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES, decode_mask
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import colour_codes
 from segfeed.pixels.public_legends import PUBLIC_LEGENDS

@@ -1,20 +1,24 @@
 """Folders of photos and masks: files matched to keys by their stems, never by their order."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.formats.lists import ids_of_files
+from segfeed.datasets.formats.lists import compose, ids_of_files
 from segfeed.datasets.source import Missing, Sample, SplitFiles
 from segfeed.errors import SourceError, SourceMissingError
 from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES
 from segfeed.pixels.legend import Legend
 
-_PICTURE_SUFFIXES = tuple(dict.fromkeys((*PHOTO_SUFFIXES, *MASK_SUFFIXES)))
+PICTURE_SUFFIXES = tuple(dict.fromkeys((*PHOTO_SUFFIXES, *MASK_SUFFIXES)))
+
+_DEEPEST = 16  # folders below one another; a real dataset has a handful
 
 Files = dict[str, list[str]]
-"""The files of a folder by stem: stem -> names, sorted."""
+"""The files of a folder by stem: stem -> names, sorted. Accents of a stem are composed, those of names as on disk."""
 
 FolderFiles = tuple[Path, Files]
 """A folder and its files."""
@@ -49,41 +53,69 @@ def subfolders(folder: Path) -> list[Path]:
         return []
 
 
-def has_pictures(folder: Path) -> bool:
-    """Check whether any file of a folder is named like a picture of any kind; the first one ends the search."""
+def has_pictures(folder: Path, *, most: int | None = None) -> bool:
+    """Check whether any file of a folder is named like a picture of any kind; the first one ends the search.
+
+    Args:
+        folder: is not searched below.
+        most: how many there may be at most; any number if None.
+    """
     try:
         with os.scandir(folder) as entries:
-            return any(_suffix(entry.name) in _PICTURE_SUFFIXES and entry.name[0] != "." for entry in entries)
+            pictures = (True for entry in entries if _suffix(entry.name) in PICTURE_SUFFIXES and entry.name[0] != ".")
+            return any(pictures) if most is None else 0 < sum(islice(pictures, most + 1)) <= most
     except OSError:
         return False
 
 
-def find_files(folder: Path, suffixes: Sequence[str], *, ending: str = "") -> Files:
+def unused_folders(root: Path, used: Collection[str], deepest: int = 3) -> list[Path]:
+    """List the folders below a root that hold pictures but are not among those that are used, nor lie in one of them.
+
+    Args:
+        root: of a dataset.
+        used: paths of folders.
+        deepest: how many folders deep to look.
+    """
+    found: list[Path] = []
+    for folder in subfolders(root):
+        if folder.name[0] == "." or str(folder) in used:
+            continue
+        if has_pictures(folder):
+            found.append(folder)
+        elif deepest > 1 and not folder.is_symlink():
+            found += unused_folders(folder, used, deepest - 1)
+    return found
+
+
+def find_files(folder: Path, suffixes: Sequence[str], *, ending: str = "", deep: bool = False) -> Files:
     """List the files of a folder by stem: stem -> names, sorted; a stem may hold dots, a hidden file has none.
 
     Args:
-        folder: is not searched below.
+        folder: where they lie.
         suffixes: in lower case; `.JPG` counts as `.jpg`.
         ending: of the stems that count, such as "_mask"; they are listed without it.
+        deep: whether files in folders below count, too: stems and names begin with these folders' names.
 
     Raises:
         SourceError: if the folder cannot be read.
     """
     found: Files = {}
-    for name in sorted(_list(folder)):
+    for name in sorted(_walk(folder) if deep else list_names(folder)):
         stem, dot, suffix = name.rpartition(".")
-        if (dot + suffix.lower()) in suffixes and stem.endswith(ending) and name[0] != ".":
-            found.setdefault(stem.removesuffix(ending), []).append(name)
+        if (dot + suffix.lower()) in suffixes and stem.endswith(ending) and not _is_hidden(name):
+            found.setdefault(compose(stem.removesuffix(ending)), []).append(name)
     return found
 
 
-def find_masks(folder: Path, *, ending: str = "") -> Files:
+def find_masks(folder: Path, *, ending: str = "", deep: bool = False) -> Files:
     """List the masks of a folder by stem, as `find_files` does.
 
-    They are its lossless pictures. If it has none they are its pictures of any kind, so that each is refused for what it is, such as
-    a JPEG, and not called missing.
+    They are its lossless pictures. If it has none they are its pictures of any kind, so that each is refused for what
+    it is, such as a JPEG, and not called missing.
     """
-    return find_files(folder, MASK_SUFFIXES, ending=ending) or find_files(folder, _PICTURE_SUFFIXES, ending=ending)
+    return find_files(folder, MASK_SUFFIXES, ending=ending, deep=deep) or find_files(
+        folder, PICTURE_SUFFIXES, ending=ending, deep=deep
+    )
 
 
 def pair_split(
@@ -117,7 +149,7 @@ def pair_split(
 
 def is_to_predict(split: str, masks: Iterable[object]) -> bool:
     """Check whether the photos of a split are to be predicted: its name begins with "test", and it has no mask."""
-    return split.startswith("test") and not any(masks)
+    return split.casefold().startswith("test") and not any(masks)
 
 
 def pair_files(
@@ -138,22 +170,27 @@ def pair_files(
         SourceError: if a key has several photos or several masks.
     """
     for what, files in (("photo", photos), ("mask", masks)):
-        if files is not None and not files[0].is_dir():
+        if files is not None and not os.path.isdir(files[0]):
             raise SourceMissingError(
                 str(files[0]),
                 found="no such folder",
                 expected=f"the {what}s of {len(keys)} listed samples",
                 remedy="check the path and the task",
             )
+    problems: dict[tuple[str, str], str] = {}
     return pair_blobs(
         keys,
-        (str(photos[0]), _one_each(keys, "photo", *photos)),
-        (str(masks[0]), _one_each(keys, "mask", *masks)) if masks else None,
+        (str(photos[0]), _one_each(keys, "photo", photos, problems)),
+        (str(masks[0]), _one_each(keys, "mask", masks, problems)) if masks else None,
+        problems,
     )
 
 
 def pair_blobs(
-    keys: Sequence[str], photos: tuple[str, Sequence[Blob | None]], masks: tuple[str, Sequence[Blob | None]] | None
+    keys: Sequence[str],
+    photos: tuple[str, Sequence[Blob | None]],
+    masks: tuple[str, Sequence[Blob | None]] | None,
+    problems: Mapping[tuple[str, str], str] = MappingProxyType({}),
 ) -> tuple[tuple[Sample, ...], tuple[Missing, ...]]:
     """Pair every key with its photo and its mask, as `pair_files` does.
 
@@ -161,6 +198,7 @@ def pair_blobs(
         keys: in the split's order.
         photos: where they are looked for, and one a key; None if it is missing.
         masks: the same of masks; None for photos that are to be predicted.
+        problems: ("photo" or "mask", key) -> what lies in its place, as in `Missing`.
     """
     samples: list[Sample] = []
     missing: list[Missing] = []
@@ -169,15 +207,21 @@ def pair_blobs(
             samples.append(Sample(key, photo, mask))
             continue
         if photo is None:
-            missing.append(Missing(key, "photo", photos[0]))
+            missing.append(Missing(key, "photo", photos[0], problems.get(("photo", key), "")))
         if masks and mask is None:
-            missing.append(Missing(key, "mask", masks[0]))
+            missing.append(Missing(key, "mask", masks[0], problems.get(("mask", key), "")))
     return tuple(samples), tuple(missing)
 
 
-def _one_each(keys: Sequence[str], what: str, folder: Path, files: Files) -> list[File | None]:
-    found = [files.get(key, ()) for key in keys]
-    for key, names in zip(keys, found, strict=True):
+def _one_each(
+    keys: Sequence[str], what: str, files: FolderFiles, problems: dict[tuple[str, str], str]
+) -> list[File | None]:
+    """Return the one file of each key; what is not a file, such as a link to nowhere, is missing, and a problem."""
+    folder, named = files
+    parent = f"{folder}/"
+    found: list[File | None] = []
+    for key in keys:
+        names = named.get(key, ())
         if len(names) > 1:
             raise SourceError(
                 str(folder),
@@ -185,11 +229,22 @@ def _one_each(keys: Sequence[str], what: str, folder: Path, files: Files) -> lis
                 expected="one",
                 remedy="remove the others",
             )
-    parent = f"{folder}/"
-    return [File.of(parent + names[0]) if names else None for names in found]
+        file = None
+        if names:
+            try:
+                file = File.of(parent + names[0])
+            except SourceError as error:
+                problems[what, key] = f"{names[0]}: {error.found}"
+        found.append(file)
+    return found
 
 
-def _list(folder: Path) -> list[str]:
+def list_names(folder: Path) -> list[str]:
+    """List the names in a folder; none if it is missing.
+
+    Raises:
+        SourceError: if it cannot be read.
+    """
     try:
         return os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
@@ -197,6 +252,27 @@ def _list(folder: Path) -> list[str]:
     except OSError as error:
         found = f"the folder cannot be read ({error.strerror})"
         raise SourceError(str(folder), found=found, remedy="check its permissions") from error
+
+
+def _walk(folder: Path, inner: str = "", above: tuple[tuple[int, int], ...] = ()) -> Iterator[str]:
+    """List the names of files in a folder and in those below it: "s1/a.png"; a link that leads back up ends there."""
+    names = list_names(folder / inner)
+    if not names or len(above) > _DEEPEST:
+        return
+    status = os.stat(folder / inner)
+    this = (status.st_dev, status.st_ino)
+    if this in above:
+        return
+    for name in names:
+        # Most names are of pictures; only the others may be folders, which saves a question a file.
+        if _suffix(name) not in PICTURE_SUFFIXES and os.path.isdir(folder / inner / name):
+            yield from _walk(folder, f"{inner}{name}/", (*above, this))
+        else:
+            yield f"{inner}{name}"
+
+
+def _is_hidden(name: str) -> bool:
+    return name[0] == "." or "/." in name
 
 
 def _suffix(name: str) -> str:

@@ -11,9 +11,10 @@ Source: www.cvlibs.net/datasets/kitti/eval_semantics.php ("the data format and m
 
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, find_files, find_masks, find_root, pair_files
+from segfeed.datasets.formats.folders import find_files, find_masks, find_root, pair_files
 from segfeed.datasets.formats.lists import ids_of_files
 from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.pixels.codec import PHOTO_SUFFIXES
 from segfeed.pixels.public_legends import CITYSCAPES
 
 _FOLDERS = {"train": "training", "test": "testing"}

@@ -13,10 +13,11 @@ Source: examples/semantic_segmentation of github.com/wkentaro/labelme.
 import os
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, find_files, find_masks, find_root, pair_split
+from segfeed.datasets.formats.folders import find_files, find_masks, find_root, pair_split
 from segfeed.datasets.formats.legend_files import read_legend
 from segfeed.datasets.formats.lists import AUTOMATIC, ids_of_files, split_by_hash
 from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.pixels.codec import PHOTO_SUFFIXES
 
 _CLASSES = "class_names.txt"
 
@@ -44,7 +45,7 @@ def list_objects(root: Path, split: str) -> SplitFiles:
 
 def _pair(root: Path, split: str, mask_folder: str) -> SplitFiles:
     folder = root / f"{mask_folder}PNG"
-    folder = folder if folder.is_dir() else root / mask_folder
+    folder = folder if os.path.isdir(folder) else root / mask_folder
     photos, masks = find_files(root / "JPEGImages", PHOTO_SUFFIXES), find_masks(folder)
     ids = split_by_hash(ids_of_files([*photos, *masks], root), split, root)
     return pair_split(

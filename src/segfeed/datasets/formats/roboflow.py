@@ -8,18 +8,12 @@ SPLIT/_classes.csv             header `Pixel Value, Class`
 import os
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import (
-    PHOTO_SUFFIXES,
-    find_files,
-    find_masks,
-    find_root,
-    has_pictures,
-    pair_split,
-    subfolders,
-)
-from segfeed.datasets.formats.legend_files import read_legend
+from segfeed.datasets.blobs import read_file
+from segfeed.datasets.formats.folders import find_files, find_masks, find_root, has_pictures, pair_split, subfolders
+from segfeed.datasets.formats.legend_files import MAX_LEGEND_BYTES, read_legend
 from segfeed.datasets.source import Recognised, SplitFiles
-from segfeed.errors import LegendError
+from segfeed.errors import LegendError, SourceError
+from segfeed.pixels.codec import PHOTO_SUFFIXES
 from segfeed.pixels.legend import Legend
 
 _CLASSES = "_classes.csv"
@@ -49,12 +43,12 @@ def list_split(root: Path, split: str) -> SplitFiles:
 
 def _is_split(folder: Path) -> bool:
     """Check that _classes.csv lies beside pictures and names stored values; for multi-label it lists file names."""
-    if not (folder / _CLASSES).is_file() or not has_pictures(folder):
+    path = folder / _CLASSES
+    if not os.path.isfile(path) or not has_pictures(folder):
         return False
     try:
-        with open(folder / _CLASSES, "rb") as file:
-            return file.read(64).removeprefix(b"\xef\xbb\xbf").lower().startswith(b"pixel value")
-    except OSError:
+        return read_file(path, MAX_LEGEND_BYTES)[:64].removeprefix(b"\xef\xbb\xbf").lower().startswith(b"pixel value")
+    except (OSError, SourceError):
         return False
 
 

@@ -4,16 +4,18 @@ The layout inside is that of a VOC folder, below whatever folders: JPEGImages, S
 ImageSets/Segmentation/SPLIT.txt.
 """
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segfeed.datasets.blobs import Span, Stamp, stamp_of
-from segfeed.datasets.formats.folders import MASK_SUFFIXES, PHOTO_SUFFIXES, is_to_predict, pair_blobs
-from segfeed.datasets.formats.lists import parse_list
+from segfeed.datasets.formats.folders import is_to_predict, pair_blobs
+from segfeed.datasets.formats.lists import Listable, compose, parse_list
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import LegendError, SourceError
+from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.public_legends import VOC
 
@@ -31,14 +33,14 @@ def recognise(path: Path) -> Recognised | None:
     Raises:
         SourceError: if the archive is compressed, so that nothing in it can be read by itself, or damaged.
     """
-    if path.suffix.lower() in _COMPRESSED and path.is_file():
+    if path.suffix.lower() in _COMPRESSED and os.path.isfile(path):
         raise SourceError(
             str(path),
             found="a compressed archive, no photo of which can be read by itself",
             expected="an uncompressed tar",
             remedy="unpack it and pass the folder",
         )
-    if path.suffix.lower() != ".tar" or not path.is_file():
+    if path.suffix.lower() != ".tar" or not os.path.isfile(path):
         return None
     voc = _find_voc(path, stamp_of(str(path)))
     return Recognised(path, f"{_LISTS} and JPEGImages lie in {voc.prefix or 'the archive itself'}") if voc else None
@@ -67,8 +69,12 @@ def list_objects(root: Path, split: str) -> SplitFiles:
 def _pair(root: Path, split: str, mask_folder: str) -> SplitFiles:
     voc = _open(root)
     inside = f"{root}, {voc.prefix}"
-    ids = parse_list(voc.spans(_LISTS, (".txt",))[split].read(), f"{inside}{_LISTS}/{split}.txt")
     photos, masks = voc.spans("JPEGImages", PHOTO_SUFFIXES), voc.spans(mask_folder, MASK_SUFFIXES)
+    ids = parse_list(
+        voc.spans(_LISTS, (".txt",))[split].read(),
+        f"{inside}{_LISTS}/{split}.txt",
+        Listable("JPEGImages", {key: [span.name] for key, span in photos.items()}),
+    ).ids
     mask_of_each = [masks.get(key) for key in ids]
     samples, missing = pair_blobs(
         ids,
@@ -95,24 +101,31 @@ class _Voc:
     folders: "dict[str, dict[str, Member]]"
 
     def spans(self, folder: str, suffixes: tuple[str, ...]) -> dict[str, Span]:
-        """List the files of a folder by stem.
+        """List the files of a folder, and of those below it, by stem: "s1/frame_1".
 
         Raises:
             SourceError: if there are several files of one stem.
         """
         found: dict[str, Span] = {}
-        for name, member in self.folders.get(folder, {}).items():
+        inside = [
+            (f"{place}/{name}".removeprefix(f"{folder}/"), member)
+            for place, members in self.folders.items()
+            if f"{place}/".startswith(f"{folder}/")
+            for name, member in members.items()
+        ]
+        for name, member in inside:
             stem, dot, suffix = name.rpartition(".")
+            key = compose(stem)
             if dot + suffix.lower() not in suffixes:
                 continue
-            if stem in found:
+            if key in found:
                 raise SourceError(
                     f"{self.path}, {self.prefix}{folder}",
-                    found=f"{found[stem].name} and {name} are one sample",
+                    found=f"{found[key].name} and {name} are one sample",
                     expected="one file",
                     remedy="unpack the tar and remove one",
                 )
-            found[stem] = Span(str(self.path), name, member.offset, member.size, self.stamp)
+            found[key] = Span(str(self.path), name, member.offset, member.size, self.stamp)
         return found
 
 

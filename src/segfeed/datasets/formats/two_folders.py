@@ -3,59 +3,113 @@
 images/ID.jpg         masks/ID.png            no split, or lists beside the folders: train.txt, val.txt, ...
 images/SPLIT/ID.jpg   masks/SPLIT/ID.png
 SPLIT/images/ID.jpg   SPLIT/masks/ID.png
+SPLIT_images/ID.jpg   SPLIT_masks/ID.png      or images_SPLIT
 SPLIT/ID.jpg          SPLIT_labels/ID.png     CamVid in colours, as on Kaggle
 
-The folders may have any of the names below, in any case. Masks may be named ID_mask.png or alike (`stems`). A legend
-file (`legend_files`) beside the folders names the classes.
+The folders may have any of the names below, in any case, and hold folders of their own. Masks may be named ID_mask.png
+or alike (`stems`); lists may hold ids, names, or paths of photos and masks. A legend file (`legend_files`) beside the
+folders names the classes.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path, PurePath
+from pathlib import Path
+from typing import NamedTuple
 
 from segfeed.datasets.formats.folders import (
-    PHOTO_SUFFIXES,
+    Files,
     find_files,
     find_masks,
     find_root,
     has_pictures,
     pair_split,
     subfolders,
+    unused_folders,
 )
 from segfeed.datasets.formats.legend_files import LEGEND_FILES, find_legend
-from segfeed.datasets.formats.lists import AUTOMATIC, ids_of_files, read_list, refuse_repeated, split_by_hash
+from segfeed.datasets.formats.lists import (
+    AUTOMATIC,
+    SPLIT_WORDS,
+    Listable,
+    Listed,
+    ids_of_files,
+    read_list,
+    split_by_hash,
+)
+from segfeed.datasets.formats.rivals import refuse_rivals
 from segfeed.datasets.formats.stems import match_stems
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import SourceError
+from segfeed.pixels.codec import PHOTO_SUFFIXES
 
-_PHOTOS = ("images", "image", "imgs", "img", "img_dir", "photos", "rgb", "rgbleft", "701_stillsraw_full")
+_PHOTOS = (
+    "images", "image", "imgs", "img", "img_dir", "photos", "rgb", "rgbleft", "701_stillsraw_full", "jpegimages",
+)  # fmt: skip
 _MASKS = (
     "masks", "mask", "labels", "label", "annotations", "ann_dir", "gt", "gtleft", "groundtruth", "ground_truth",
-    "segmentation", "segmentations", "semseg", "labeledapproved_full",
+    "segmentation", "segmentations", "semseg", "labeledapproved_full", "segmentationclass", "segmentationclasspng",
 )  # fmt: skip
-_BESIDE = ("_labels", "_masks", "_mask", "_gt")
-_SPLITS = ("train", "val", "valid", "test")
-_LISTS = (*_SPLITS, "validation", "trainval")
-
+_LIST = re.compile(rf"({'|'.join(SPLIT_WORDS)}|trainval)(?:[_-]?list)?\.txt", re.IGNORECASE)
+_CALLED = {"training": "train", "validation": "val", "testing": "test"}  # as the lists of most datasets call them
+_SHOWN = 5
+_SIGNS = re.compile(r"[_\-. ]+")
 _Folders = dict[str, tuple[Path, Path]]
 """Split -> photo folder and mask folder; the only split is "" if the folders hold everything."""
+
+
+class _Name(NamedTuple):
+    """What the name of a folder says.
+
+    Attributes:
+        split: the word for a split in it, as written; "" if there is none.
+        role: "photos", "masks", or "" if it does not say.
+        rest: what else it says.
+        template: the name with SPLIT in place of the word for a split.
+    """
+
+    split: str
+    role: str
+    rest: str
+    template: str
 
 
 def recognise(path: Path) -> Recognised | None:
     """Find a photo folder beside a mask folder at a path, or in a folder of it.
 
     Raises:
-        SourceError: if there are several datasets, or several such pairs of folders in one.
+        SourceError: if there are several datasets, several such pairs of folders in one, another folder that might be
+            the masks, or a mask for each object.
     """
-    root = find_root(path, lambda folder: bool(_layouts(folder)), "photos-and-masks")
+    seen: dict[Path, dict[str, _Folders]] = {}
+
+    def is_root(folder: Path) -> bool:
+        seen[folder] = _layouts(folder)
+        return bool(seen[folder])
+
+    try:
+        root = find_root(path, is_root, "photos-and-masks")
+    except SourceError:
+        _refuse_masks_of_objects(path, seen)
+        raise
     if root is None:
         return None
-    layouts = _layouts(root)
+    layouts = seen[root]
+    _refuse_masks_of_objects(root, {root: layouts})
     if len(layouts) > 1:
-        found = f"several pairs of folders ({', '.join(layouts)})"
-        raise SourceError(str(root), found=found, expected="one", remedy="move the others elsewhere")
-    return Recognised(root, f"{next(iter(layouts))} of {root}")
+        raise SourceError(
+            str(root),
+            found=f"several pairs of folders ({', '.join(layouts)})",
+            expected="one",
+            remedy="say which counts by photos= and masks= (--photos, --masks), or move the others elsewhere",
+        )
+    description, folders = next(iter(layouts.items()))
+    used = {folder for pair in folders.values() for folder in pair}
+    refuse_rivals(root, *next(iter(folders.values())), used, PHOTO_SUFFIXES)
+    unused = [folder.relative_to(root).as_posix() for folder in unused_folders(root, set(map(str, used)))]
+    beside = f"; not used: pictures in {', '.join(unused[:_SHOWN])}{', ...' if len(unused) > _SHOWN else ''}"
+    return Recognised(root, f"{description} of {root}{beside if unused else ''}")
 
 
 def split_names(root: Path) -> list[str]:
@@ -63,8 +117,12 @@ def split_names(root: Path) -> list[str]:
     folders = _folders(root)
     if "" not in folders:
         return list(folders)
-    lists = _lists(root)
-    return ["train", *lists] if lists and "train" not in lists else lists or list(AUTOMATIC)
+    lists = list(_lists(root))
+    return (
+        ["train", *lists]
+        if lists and "train" not in {SPLIT_WORDS.get(name.casefold()) for name in lists}
+        else (lists or list(AUTOMATIC))
+    )
 
 
 def list_split(root: Path, split: str) -> SplitFiles:
@@ -77,14 +135,28 @@ def list_split(root: Path, split: str) -> SplitFiles:
     """
     folders, why = _folders(root), []
     photo_folder, mask_folder = folders[split if split in folders else ""]
-    photos, masks = match_stems(find_files(photo_folder, PHOTO_SUFFIXES), find_masks(mask_folder), mask_folder)
+    deep = not has_pictures(photo_folder)
+    photos = find_files(photo_folder, PHOTO_SUFFIXES, deep=deep)
+    masks = find_masks(mask_folder, deep=deep)
+    lists = {} if split in folders else _lists(root)
+    listed = _read_lists(lists, (photo_folder, photos), (mask_folder, masks))
+    ids: tuple[str, ...]
+    if listed and all(one.ids and len(one.masks) == len(one.ids) for one in listed.values()):
+        why.append("lists pair photos and masks")
+    else:
+        matched = match_stems(photos, masks, mask_folder)
+        photos, masks = matched.photos, matched.masks
+        if matched.named:
+            why.append(matched.named)
+        listed = _read_lists(lists, (photo_folder, photos), (mask_folder, masks))
     if split in folders and _stems_repeat(folders):
         photos, masks = ({f"{split}_{key}": names for key, names in files.items()} for files in (photos, masks))
         why.append("keys are SPLIT_STEM, since splits repeat stems")
     ids = ids_of_files([*photos, *masks], root)
     if split not in folders:
-        ids, how = _split(root, split, ids)
+        ids, how = _split(root, split, ids, listed)
         why.append(how)
+        masks = masks | {key: names for one in listed.values() for key, names in one.masks.items()}
     files = pair_split(
         split, (photo_folder, photos), (mask_folder, masks), lambda: find_legend(root), ids=ids, why="; ".join(why)
     )
@@ -100,53 +172,181 @@ def _folders(root: Path) -> _Folders:
 
 def _layouts(root: Path) -> dict[str, _Folders]:
     """Find every pair of folders that hold photos and masks: its description -> its folders."""
-    found = {}
-    for photos, masks in _possible_folders(root):
-        pairs = {
-            split: (root / photos.replace("SPLIT", split), root / masks.replace("SPLIT", split))
-            for split in (_SPLITS if "SPLIT" in photos else ("",))
-        }
-        labelled = {split for split, (_, folder) in pairs.items() if has_pictures(folder)}
-        folders = {
-            split: pair for split, pair in pairs.items() if has_pictures(pair[0]) and split in {*labelled, "test"}
-        }
-        if labelled & folders.keys():
-            found[f"photos in {photos} and masks in {masks}"] = folders
+    found: dict[str, _Folders] = {}
+    for photos, masks, pairs in _possible_folders(root):
+        kept: _Folders = {}
+        labelled = False
+        for word, (photo_folder, mask_folder) in pairs.items():
+            split = _CALLED.get(word.casefold(), word)
+            split = word if split in kept else split
+            has_masks = _holds_pairs(photo_folder, mask_folder)
+            labelled = labelled or has_masks
+            if has_masks or (SPLIT_WORDS.get(word.casefold()) == "test" and has_pictures(photo_folder)):
+                kept[split] = photo_folder, mask_folder
+        if labelled:
+            found[f"photos in {photos} and masks in {masks}"] = dict(sorted(kept.items(), key=_by_order))
     return found
 
 
-def _possible_folders(root: Path) -> Iterator[tuple[str, str]]:
-    """List where photos and masks might lie, by the names of folders alone."""
-    names = [folder.name for folder in subfolders(root)]
-    inner = {folder.name for name in names if name in _SPLITS for folder in subfolders(root / name)}
-    for photos, masks in _known(names):
-        yield photos, masks
-        yield f"{photos}/SPLIT", f"{masks}/SPLIT"
-    for photos, masks in _known(sorted(inner)):
-        yield f"SPLIT/{photos}", f"SPLIT/{masks}"
-    for ending in _BESIDE:
-        if any(f"{split}{ending}" in names for split in _SPLITS):
-            yield "SPLIT", f"SPLIT{ending}"
+def _holds_pairs(photos: Path, masks: Path) -> bool:
+    """Check whether both folders hold pictures, or neither does, but folders of equal names in them do."""
+    in_photos, in_masks = has_pictures(photos), has_pictures(masks)
+    if in_photos or in_masks:
+        return in_photos and in_masks
+    below = {folder.name for folder in subfolders(masks)}
+    return any(
+        folder.name in below
+        and SPLIT_WORDS.get(folder.name.casefold()) is None
+        and _holds_pairs(folder, masks / folder.name)
+        for folder in subfolders(photos)
+    )
 
 
-def _known(names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for photos in (name for name in names if name.casefold() in _PHOTOS):
-        for masks in (name for name in names if name.casefold() in _MASKS):
+def _possible_folders(root: Path) -> Iterator[tuple[str, str, _Folders]]:
+    """List where photos and masks might lie, by the names of folders alone: how both are called, and both by split."""
+    names = [_read_name(folder.name) for folder in subfolders(root)]
+    plain = [name for name in names if not name.split]
+    for photos, masks in _known(plain):
+        yield photos, masks, {"": (root / photos, root / masks)}
+        if words := _by_split(root / photos):
+            inner = _by_split(root / masks)
+            pairs = {word: (root / photos / word, root / masks / _same_split(word, inner)) for word in words}
+            yield f"{photos}/SPLIT", f"{masks}/SPLIT", pairs
+    splits = [name.split for name in names if name.template == "SPLIT"]
+    insides = {split: [_read_name(folder.name) for folder in subfolders(root / split)] for split in splits}
+    both = {
+        (photos.casefold(), masks.casefold()): (photos, masks)
+        for split in splits
+        for photos, masks in _known(insides[split])
+    }
+    for photos, masks in both.values():
+        yield (
+            f"SPLIT/{photos}",
+            f"SPLIT/{masks}",
+            {
+                split: (root / split / _spelled(photos, insides[split]), root / split / _spelled(masks, insides[split]))
+                for split in splits
+            },
+        )
+    templates = {(name.role, name.rest, name.template): None for name in names if name.split}
+    for role, rest, photos in templates:
+        for other_role, other_rest, masks in templates:
+            if (role == "photos" or photos == "SPLIT") and (other_role, other_rest) == ("masks", rest):
+                own = [name.split for name in names if name.split and name.template == photos]
+                others = {name.split: "" for name in names if name.template == masks}
+                yield (
+                    photos,
+                    masks,
+                    {
+                        word: (
+                            root / photos.replace("SPLIT", word),
+                            root / masks.replace("SPLIT", _same_split(word, others)),
+                        )
+                        for word in own
+                    },
+                )
+
+
+def _read_name(name: str) -> _Name:
+    word = name.casefold()
+    if word in _PHOTOS or word in _MASKS:
+        return _Name("", "photos" if word in _PHOTOS else "masks", "", name)
+    if word in SPLIT_WORDS:
+        return _Name(name, "", "", "SPLIT")
+    parts = _SIGNS.split(name)
+    splits = [part for part in parts if part.casefold() in SPLIT_WORDS]
+    if len(splits) != 1:
+        return _Name("", "", "", name)
+    others = [part.casefold() for part in parts if part != splits[0]]
+    whole, first = "_".join(others), others[0]
+    called, rest = (whole, "") if whole in _PHOTOS or whole in _MASKS else (first, "_".join(others[1:]))
+    role = "photos" if called in _PHOTOS else "masks" if called in _MASKS else ""
+    return _Name(splits[0] if role else "", role, rest, name.replace(splits[0], "SPLIT", 1))
+
+
+def _by_split(folder: Path) -> dict[str, str]:
+    return {inner.name: "" for inner in subfolders(folder) if inner.name.casefold() in SPLIT_WORDS}
+
+
+def _same_split(word: str, others: dict[str, str]) -> str:
+    """Find the word by which other folders call a split."""
+    if word in others:
+        return word
+    meant = SPLIT_WORDS[word.casefold()]
+    same = [other for other in others if SPLIT_WORDS[other.casefold()] == meant]
+    return same[0] if len(same) == 1 else word
+
+
+def _spelled(wanted: str, names: list[_Name]) -> str:
+    return next((name.template for name in names if name.template.casefold() == wanted.casefold()), wanted)
+
+
+def _known(names: list[_Name]) -> Iterator[tuple[str, str]]:
+    for photos in (name.template for name in names if name.role == "photos"):
+        for masks in (name.template for name in names if name.role == "masks"):
             yield photos, masks
 
 
-def _lists(root: Path) -> list[str]:
-    return [name for name in _LISTS if os.path.isfile(root / f"{name}.txt")]
+def _refuse_masks_of_objects(path: Path, seen: dict[Path, dict[str, _Folders]]) -> None:
+    """Raise SourceError if every folder holds one photo and several masks, one for each object in it."""
+    pairs = [layouts[next(iter(layouts))] for layouts in seen.values() if layouts][:3]
+    for folders in pairs:
+        if list(folders) != [""] or not has_pictures(folders[""][0], most=1):
+            return
+        photos, masks = find_files(folders[""][0], PHOTO_SUFFIXES), find_masks(folders[""][1])
+        if len(photos) != 1 or photos.keys() & masks.keys() or (len(masks) == 1 and len(pairs) == 1):
+            return
+    if pairs:
+        folder = pairs[0][""][1]
+        shown = min(find_masks(folder).items())[1][0]
+        raise SourceError(
+            str(path),
+            found=f"one folder a photo, and in each one mask an object, such as {shown} in {folder}",
+            expected="one mask a photo",
+            remedy="merge the masks of each photo into one PNG, in which each object has its number, and put photos "
+            "and masks into one folder each",
+        )
 
 
-def _split(root: Path, name: str, ids: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+def _lists(root: Path) -> dict[str, Path]:
+    """Find the lists beside the folders: split -> path.
+
+    Raises:
+        SourceError: if there are two of one split.
+    """
+    found: dict[str, Path] = {}
+    for name in sorted(os.listdir(root)):
+        match = _LIST.fullmatch(name)
+        if match is None or not os.path.isfile(root / name):
+            continue
+        if match[1] in found:
+            raise SourceError(
+                str(root),
+                found=f"{found[match[1]].name} and {name} both list {match[1]!r}",
+                expected="one list a split",
+                remedy="remove one of them",
+            )
+        found[match[1]] = root / name
+    return dict(sorted(found.items(), key=_by_order))
+
+
+def _by_order(named: tuple[str, object]) -> int:
+    """Sort train before val before test, and all others last."""
+    return ("train", "val", "test", "").index(SPLIT_WORDS.get(named[0].casefold(), ""))
+
+
+def _read_lists(lists: dict[str, Path], photos: tuple[Path, Files], masks: tuple[Path, Files]) -> dict[str, Listed]:
+    known = Listable(photos[0].name, photos[1]), Listable(masks[0].name, masks[1])
+    return {split: read_list(path, *known) for split, path in lists.items()}
+
+
+def _split(root: Path, name: str, ids: tuple[str, ...], lists: dict[str, Listed]) -> tuple[tuple[str, ...], str]:
     """Return the ids of a split by its list; if there are lists but none of train, train is what they leave."""
-    lists = {split: _read_names(root / f"{split}.txt") for split in _lists(root)}
     if name in lists:
-        return lists[name], f"listed in {name}.txt"
+        return lists[name].ids, f"listed in {_lists(root)[name].name}"
     if not lists:
         return split_by_hash(ids, name, root), "no lists: split by a hash of the ids"
-    listed = {key for keys in lists.values() for key in keys}
+    listed = {key for one in lists.values() for key in one.ids}
     rest = tuple(key for key in ids if key not in listed)
     if not rest:
         found = f"{', '.join(lists)} list every sample, so that none is left for {name!r}"
@@ -154,14 +354,10 @@ def _split(root: Path, name: str, ids: tuple[str, ...]) -> tuple[tuple[str, ...]
     return rest, f"{name} is what {', '.join(lists)} leave"
 
 
-def _read_names(path: Path) -> tuple[str, ...]:
-    """Read a list of ids, or of the names of photos."""
-    files = [PurePath(entry) for entry in read_list(path)]
-    ids = tuple(file.stem if file.suffix.lower() in PHOTO_SUFFIXES else file.name for file in files)
-    refuse_repeated(ids, path)
-    return ids
-
-
 def _stems_repeat(folders: _Folders) -> bool:
-    stems = [stem for photos, _ in folders.values() for stem in find_files(photos, PHOTO_SUFFIXES)]
+    stems = [
+        stem
+        for photos, _ in folders.values()
+        for stem in find_files(photos, PHOTO_SUFFIXES, deep=not has_pictures(photos))
+    ]
     return len(set(stems)) < len(stems)

@@ -12,10 +12,11 @@ Source: README.md of the Mapillary Vistas Dataset, research edition.
 import json
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import MASK_SUFFIXES, PHOTO_SUFFIXES, find_files, pair_split
+from segfeed.datasets.formats.folders import find_files, pair_split
 from segfeed.datasets.formats.legend_files import legend_errors
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import SourceError
+from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES
 from segfeed.pixels.legend import Legend
 
 _FOLDERS = {"train": ("training", "train"), "val": ("validation", "val"), "test": ("testing", "test")}

@@ -8,14 +8,16 @@ SegmentationObject/ID.png           object masks
 labelmap.txt                        optional: `label:r,g,b:parts:actions`, the dataset's own classes
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
 
-from segfeed.datasets.formats.folders import PHOTO_SUFFIXES, FolderFiles, find_files, find_masks, pair_split
+from segfeed.datasets.formats.folders import FolderFiles, find_files, find_masks, list_names, pair_split, subfolders
 from segfeed.datasets.formats.legend_files import find_legend
-from segfeed.datasets.formats.lists import AUTOMATIC, read_list, split_by_hash
+from segfeed.datasets.formats.lists import AUTOMATIC, Listable, parse_list, read_bytes, split_by_hash
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import SourceError
+from segfeed.pixels.codec import PHOTO_SUFFIXES
 from segfeed.pixels.public_legends import VOC
 
 _LISTS = "ImageSets/Segmentation"
@@ -24,24 +26,29 @@ _AUGMENTED = ("trainaug", "train_aug", "aug")
 
 
 def recognise(path: Path) -> Recognised | None:
-    """Find the VOC root at or below a path: the root itself, VOCdevkit, or its parent.
+    """Find the VOC root at or below a path: the root itself, a folder that holds it, VOCdevkit, or its parent.
 
     Raises:
-        SourceError: if there are several.
+        SourceError: if there are several, or the folder of the lists cannot be read.
     """
     folders = [
         path,
+        *(folder for folder in subfolders(path) if not folder.name.startswith("VOC2")),
         *sorted(path.glob("VOC2*")),
         *sorted(path.glob("VOCdevkit/VOC2*")),
         *sorted(path.glob("TrainVal/VOCdevkit/VOC2*")),
     ]
-    roots = [folder for folder in folders if (folder / _LISTS).is_dir()]
+    for folder in folders:
+        # Without its lists it would pass for a dataset of other splits: raises SourceError if it cannot be read.
+        if os.path.isdir(folder / "ImageSets"):
+            list_names(folder / "ImageSets")
+    roots = [folder for folder in folders if os.path.isdir(folder / _LISTS)]
     if len(roots) > 1:
         names = ", ".join(str(root.relative_to(path)) for root in roots)
         raise SourceError(str(path), found=f"several VOC datasets ({names})", remedy="pass the path of one")
     if not roots:
         return None
-    legend = next((f", classes in {name}" for name in _LEGENDS if (roots[0] / name).is_file()), "")
+    legend = next((f", classes in {name}" for name in _LEGENDS if os.path.isfile(roots[0] / name)), "")
     return Recognised(roots[0], f"{_LISTS} lies in {roots[0]}{legend}")
 
 
@@ -57,36 +64,52 @@ def list_split(root: Path, split: str) -> SplitFiles:
     Masks are those of SegmentationClass, unless the split is "trainaug" or only SegmentationClassAug has them; `why`
     says so then.
     """
-    ids, how = _read_ids(root, split)
-    masks, masks_from = _class_masks(root, split, ids)
-    return _pair(root, split, ids, masks, "; ".join(clause for clause in (how, masks_from) if clause))
+    return _list(root, split, _class_masks)
 
 
 def list_objects(root: Path, split: str) -> SplitFiles:
     """List the files of a split, with the object masks of SegmentationObject."""
-    ids, how = _read_ids(root, split)
-    folder = root / "SegmentationObject"
-    return _pair(root, split, ids, (folder, find_masks(folder)), how)
+    return _list(root, split, _object_masks)
 
 
-def _pair(root: Path, split: str, ids: Sequence[str], masks: FolderFiles, why: str) -> SplitFiles:
+_Choice = tuple[FolderFiles, str]
+"""Masks, and the clause that says which, if they are not just those that a person expects."""
+
+
+def _list(root: Path, split: str, choose_masks: Callable[[Path, str, Sequence[str], bool], _Choice]) -> SplitFiles:
+    """List a split; if its list names folders, files in those below JPEGImages count, too."""
     photos = root / "JPEGImages"
-    files = (photos, find_files(photos, PHOTO_SUFFIXES))
-    return pair_split(split, files, masks, lambda: find_legend(root, _LEGENDS) or VOC, ids=ids, why=why)
-
-
-def _read_ids(root: Path, split: str) -> tuple[tuple[str, ...], str]:
     path = root / _LISTS / f"{split}.txt"
-    if path.is_file():
-        return read_list(path), ""
-    ids = read_list(path.with_name("default.txt"))
-    return split_by_hash(ids, split, root), "default.txt split by a hash of the ids"
+    is_listed = os.path.lexists(path)
+    path = path if is_listed else path.with_name("default.txt")
+    data = read_bytes(path)
+    deep = b"/" in data
+    photo_files = find_files(photos, PHOTO_SUFFIXES, deep=deep)
+    known = Listable(photos.name, photo_files)
+    listed = parse_list(data, path, known)
+    ids, how = listed.ids, ""
+    if not is_listed:
+        ids, how = split_by_hash(ids, split, root), "default.txt split by a hash of the ids"
+    (folder, masks), chosen = choose_masks(root, split, ids, deep)
+    if listed.masks and choose_masks is _class_masks:  # such as "/JPEGImages/ID.jpg /SegmentationClassAug/ID.png"
+        named = PurePosixPath(next(iter(listed.masks.values()))[0].replace("\\", "/")).parent.name
+        folder = root / (named if named and os.path.isdir(root / named) else folder.name)
+        masks, chosen = find_masks(folder, deep=deep), f"masks from {folder.name}, as listed"
+        masks |= parse_list(data, path, known, Listable(folder.name, masks)).masks
+    why = "; ".join(clause for clause in (how, chosen) if clause)
+    return pair_split(
+        split, (photos, photo_files), (folder, masks), lambda: find_legend(root, _LEGENDS) or VOC, ids=ids, why=why
+    )
 
 
-def _class_masks(root: Path, split: str, ids: Sequence[str]) -> tuple[FolderFiles, str]:
-    """Choose the class masks of a split, and the clause that says so, if they are not just SegmentationClass's."""
+def _object_masks(root: Path, _split: str, _ids: Sequence[str], deep: bool) -> _Choice:  # noqa: FBT001 - called by position, as one of two
+    folder = root / "SegmentationObject"
+    return (folder, find_masks(folder, deep=deep)), ""
+
+
+def _class_masks(root: Path, split: str, ids: Sequence[str], deep: bool) -> _Choice:  # noqa: FBT001 - called by position, as one of two
     folders = [root / name for name in ("SegmentationClass", "SegmentationClassAug")]
-    official, augmented = (find_masks(folder) for folder in folders)
+    official, augmented = (find_masks(folder, deep=deep) for folder in folders)
     if split in _AUGMENTED and augmented:
         merged = {
             key: [f"{folder.name}/{name}" for name in names]

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from segfeed.datasets.blobs import Blob, Span, Stamp, stamp_of
+from segfeed.datasets.blobs import Blob, Span, Stamp, refuse_pointer, stamp_of
 from segfeed.errors import SourceError, SourceMissingError
 
 SUFFIXES = (".parquet", ".arrow")
@@ -281,6 +281,7 @@ def _explained(path: str) -> Iterator[None]:
     except FileNotFoundError:
         raise SourceMissingError(path, found="no such file", remedy="scan the dataset again") from None
     except (pa.ArrowException, OSError) as error:
+        refuse_pointer(path)
         said = " ".join(str(error).split())
         remedy = "restore the file from its origin"
         raise SourceError(path, found=f"unreadable ({said})", remedy=remedy, is_damage=True) from error

@@ -7,9 +7,11 @@ Source: Hugging Face datasets, "Structure your repository" (splits by file names
 import json
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from segfeed.datasets.formats.folders import subfolders
 from segfeed.datasets.tables.cells import SUFFIXES
 from segfeed.errors import SourceError, SourceMissingError
 
@@ -31,13 +33,13 @@ def find_tables(root: Path) -> dict[str, list[str]]:
     >>> find_tables(Path("no/such/folder"))
     {}
     """
-    if root.is_file():
+    if os.path.isfile(root):
         return {split_of(root) or "train": [str(root)]} if root.suffix in SUFFIXES else {}
-    if (root / "dataset_dict.json").is_file():
+    if os.path.isfile(root / "dataset_dict.json"):
         splits = _read_json(root / "dataset_dict.json", "splits")
         return {str(split): _saved(root / Path(str(split)).name) for split in splits}
     # Others write a state.json, too.
-    if (root / "state.json").is_file() and (root / "dataset_info.json").is_file():
+    if os.path.isfile(root / "state.json") and os.path.isfile(root / "dataset_info.json"):
         return {_read_json(root / "state.json", "_split") or "train": _saved(root)}
     found: dict[str, list[Path]] = {}
     for path in _list_tables(root):
@@ -47,12 +49,12 @@ def find_tables(root: Path) -> dict[str, list[str]]:
 
 
 def _list_tables(root: Path) -> list[Path]:
-    try:
-        folders = [root, *(Path(entry.path) for entry in os.scandir(root) if entry.is_dir())]
-        found = [entry.path for folder in folders for entry in os.scandir(folder) if entry.name.endswith(SUFFIXES)]
-    except OSError:
-        return []
-    return sorted(map(Path, found))
+    """List the tables in a folder and in those in it, as far as they can be read; a pipe would be waited for."""
+    found: list[Path] = []
+    for folder in (root, *subfolders(root)):
+        with suppress(OSError), os.scandir(folder) as entries:
+            found += [Path(entry.path) for entry in entries if entry.name.endswith(SUFFIXES) and entry.is_file()]
+    return sorted(found)
 
 
 def split_of(path: Path) -> str | None:

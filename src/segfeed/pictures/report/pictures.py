@@ -11,10 +11,11 @@ from segfeed.audit.facts import below, files_of
 from segfeed.audit.findings import SEVERITIES, Box, Finding, SampleId, Severity
 from segfeed.audit.rules.files import find_strays
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.formats.folders import MASK_SUFFIXES, PHOTO_SUFFIXES, find_files
+from segfeed.datasets.formats.folders import find_files
 from segfeed.datasets.source import Sample, Source
 from segfeed.pictures.report.gallery import Crop, Selection
 from segfeed.pictures.report.thumbnails import Thumbnail, make_thumbnail
+from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES
 from segfeed.pixels.lookup import Encoder
 from segfeed.system.work import in_order, show_progress
 

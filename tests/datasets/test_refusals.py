@@ -1,0 +1,136 @@
+"""Refusals: what is said of a path that no format recognises: what was seen there, and the line that would work."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import segfeed
+from segfeed.datasets.refusals import explain_refusal
+from segfeed.errors import SourceError
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 99\n"
+
+
+def save_photo(path: Path, number: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(number).integers(0, 256, (20, 20, 3)).astype(np.uint8)).save(path)
+
+
+def save_mask(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.eye(20, dtype=np.uint8)).save(path)
+
+
+def write(root: Path, photos: str, masks: str, keys: str = "abcd") -> Path:
+    for number, key in enumerate(keys):
+        save_photo(root / photos.format(key), number)
+        save_mask(root / masks.format(key))
+    return root
+
+
+def refused(root: Path) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(root)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("photos", "masks", "line"),
+    [
+        ("x/{}.jpg", "y/{}.png", '--photos "x/{key}.jpg" --masks "y/{key}.png"'),
+        ("x/{}.png", "y/{}_manual.png", '--photos "x/{key}.png" --masks "y/{key}_manual.png"'),
+        ("x/{}.jpg", "x/{}_m.png", '--photos "x/{key}.jpg" --masks "x/{key}_m.png"'),
+        ("{}.jpg", "{}-matte.png", '--photos "{key}.jpg" --masks "{key}-matte.png"'),
+        ("images/{}.jpg", "annotations/trimaps/{}.png", '--masks "annotations/trimaps/{key}.png"'),
+    ],
+)
+def test_folders_that_fit_are_named_with_the_line_that_reads_them(tmp_path, photos, masks, line):
+    error = refused(write(tmp_path, photos, masks))
+    assert "4 photos in" in error.found
+    assert f"segfeed scan {tmp_path} " in error.remedy
+    assert line in error.remedy
+
+
+def test_splits_and_folders_of_keys_become_placeholders(tmp_path):
+    for split in ("train", "val"):
+        write(tmp_path / "a", f"shots/{split}/{{}}{split}.jpg", f"truth/{split}/{{}}{split}.png")
+    assert '--photos "shots/{split}/{key}.jpg" --masks "truth/{split}/{key}.png"' in refused(tmp_path / "a").remedy
+    for scene in ("s1", "s2"):
+        write(tmp_path / "b", f"shots/{scene}/{{}}{scene}.jpg", f"truth/{scene}/{{}}{scene}.png")
+    assert '--photos "shots/{key}.jpg" --masks "truth/{key}.png"' in refused(tmp_path / "b").remedy
+
+
+def test_masks_beside_xml_or_json_are_not_said_to_be_missing(tmp_path):
+    write(tmp_path, "x/{}.jpg", "y/{}.png")
+    for name in ("boxes/a.xml", "a.json", "data.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert "not masks" not in refused(tmp_path).found
+    assert "but no masks" not in refused(tmp_path).found
+
+
+def test_dataset_that_lies_deeper_is_named_with_its_path(tmp_path, write_voc):
+    root = write_voc(tmp_path / "a" / "b" / "c" / "VOC2012", {"train": [(2, 3)]})
+    error = refused(tmp_path)
+    assert "a dataset lies deeper: a/b/c (voc)" in error.found
+    assert error.remedy == f"pass the path of it: segfeed scan {root.parent}"
+    write_voc(tmp_path / "a" / "d" / "e" / "VOC2007", {"train": [(2, 3)]})
+    assert "datasets lie deeper: a/b/c (voc), a/d/e (voc)" in refused(tmp_path).found
+
+
+def test_cityscapes_in_two_places_is_told_to_be_joined(tmp_path):
+    write(tmp_path, "p/leftImg8bit/train/x/{}_leftImg8bit.png", "q/gtFine/train/x/{}_gtFine_labelIds.png")
+    error = refused(tmp_path)
+    assert error.found.endswith("Cityscapes in two places: leftImg8bit lies in p, gtFine in q")
+    assert "into one folder" in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("shard.00000.mds", "MDS"),
+        ("train/shard.00000.mds.zstd", "MDS"),
+        ("chunk-0-0.bin", "LitData"),
+        ("part.tfrecord-00000-of-00010", "TFRecord"),
+        ("a.tfrecords", "TFRecord"),
+        ("train.beton", "FFCV"),
+        ("train/data.mdb", "LMDB"),
+        ("all.h5", "HDF5"),
+        ("imagesTr/1.nii.gz", "medical volumes"),
+    ],
+)
+def test_kinds_that_are_not_read_are_named(tmp_path, name, found):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    (tmp_path / "index.json").touch()
+    assert found in refused(tmp_path).found
+
+
+def test_pointers_of_git_lfs_are_named(tmp_path):
+    for name in ("x/a.jpg", "y/a.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(POINTER)
+    error = refused(tmp_path)
+    assert "x/a.jpg is a pointer of Git LFS" in error.found
+    assert "git lfs pull" in error.remedy
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "train.parquet").write_bytes(POINTER)
+    assert "a pointer of Git LFS" in refused(tmp_path / "t").found
+
+
+def test_what_was_seen_is_counted(tmp_path):
+    for number in range(3):
+        save_photo(tmp_path / "holiday" / f"{number}.jpg", number)
+    found, _ = explain_refusal(tmp_path)
+    assert found.startswith("pictures in holiday (3 JPG), of 2 folders, 1 deep")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").touch()
+    assert explain_refusal(tmp_path / "notes")[0] == "no picture in 1 folder, 0 deep, but files of other kinds: 1 .txt"
+
+
+def test_path_with_blanks_is_quoted(tmp_path):
+    (tmp_path / "my set").mkdir()
+    error = refused(write(tmp_path / "my set", "x/{}.jpg", "y/{}.png"))
+    assert f"segfeed scan '{tmp_path}/my set' " in error.remedy
