@@ -13,7 +13,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.datasets.blobs import File, Span, read_file, stamp_of
-from segfeed.errors import SourceError, SourceMissingError
+from segfeed.errors import LegendError, SourceError, SourceMissingError
 
 
 @pytest.fixture
@@ -143,6 +143,10 @@ def test_lists_legends_and_tables_that_are_no_files_are_never_waited_for(voc, ma
         with pytest.raises(SourceError) as caught:
             segfeed.scan(voc)
         assert found in caught.value.found
+    elif name == "labelmap.txt":  # what is listed as the legend and cannot be read is not passed over
+        with pytest.raises(LegendError) as refused:
+            segfeed.scan(voc)
+        assert refused.value.where == str(path)
     else:
         assert len(segfeed.scan(voc)) > 0
 

@@ -115,7 +115,11 @@ def test_groups_by_a_file():
         ('photos = "a/{key}.jpg"\n[splits]\nlists = "a.txt"', "line 3: lists = 'a.txt'"),
         ('photos = "a/{key}.jpg"\n[splits]\nhash = { train = 80 }', "line 3: shares of 80 percent"),
         ('photos = "a/{key}.jpg"\n[splits]\nhash = { train = true }', "line 3: train = True"),
-        ('photos = "a/{key}.jpg"\n[splits.folders]\ntrain = 1', "line 2: train = 1"),
+        ('photos = "{split}/{key}.jpg"\n[splits.folders]\ntrain = 1', "line 2: train = 1"),
+        (
+            'photos = "a/{key}.jpg"\n[splits]\nfolders = { train = "south" }',
+            "line 3: folders, but no {split} in photos",
+        ),
         (
             'photos = "a/{key}.jpg"\n[splits]\nhash = { train = 100 }\nlists = "{split}.txt"',
             "splits by lists and by hash",
@@ -191,7 +195,7 @@ def examples() -> list[str]:
 
 @pytest.mark.parametrize("text", examples())
 def test_examples_of_the_documentation_are_descriptions(text):
-    found = parse_description(text if "photos" in text else f'photos = "a/{{key}}.jpg"\n{text}', "example")
+    found = parse_description(text if "photos" in text else f'photos = "{{split}}/{{key}}.jpg"\n{text}', "example")
     assert parse_description(write_description(found), "example") == found
 
 

@@ -41,6 +41,8 @@ def found(root, text):
         ("images/val/{key}.*", [("", "c", "images/val/c.jpeg")]),
         ("{key}/images/{key}.png", [("", "one", "one/images/one.png")]),
         ("{split}/{key}_sat.jpg", [("train", "1", "train/1_sat.jpg")]),
+        ("{folder}/{name}_mask.png", [("", "train/1", "train/1_mask.png")]),
+        ("images/{folder}/{name}.jpeg", [("", "val/c", "images/val/c.jpeg")]),
         ("images/*/{key}.jpeg", [("", "c", "images/val/c.jpeg")]),
         ("images/{split}/{name}.jpg", [("train", "a", "images/train/a.jpg")]),
         ("{name}/images/{name}.png", [("", "one", "one/images/one.png")]),

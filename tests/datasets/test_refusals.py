@@ -43,7 +43,7 @@ def refused(root: Path) -> SourceError:
         ("x/{}.png", "y/{}_manual.png", '--photos "x/{key}.png" --masks "y/{key}_manual.png"'),
         ("x/{}.jpg", "x/{}_m.png", '--photos "x/{key}.jpg" --masks "x/{key}_m.png"'),
         ("{}.jpg", "{}-matte.png", '--photos "{key}.jpg" --masks "{key}-matte.png"'),
-        ("images/{}.jpg", "annotations/trimaps/{}.png", '--masks "annotations/trimaps/{key}.png"'),
+        ("images/{}.jpg", "annotations/maps/{}.png", '--masks "annotations/maps/{key}.png"'),
     ],
 )
 def test_folders_that_fit_are_named_with_the_line_that_reads_them(tmp_path, photos, masks, line):
@@ -59,7 +59,7 @@ def test_splits_and_folders_of_keys_become_placeholders(tmp_path):
     assert '--photos "shots/{split}/{key}.jpg" --masks "truth/{split}/{key}.png"' in refused(tmp_path / "a").remedy
     for scene in ("s1", "s2"):
         write(tmp_path / "b", f"shots/{scene}/{{}}{scene}.jpg", f"truth/{scene}/{{}}{scene}.png")
-    assert '--photos "shots/{key}.jpg" --masks "truth/{key}.png"' in refused(tmp_path / "b").remedy
+    assert '--photos "shots/{folder}/{key}.jpg" --masks "truth/{folder}/{key}.png"' in refused(tmp_path / "b").remedy
 
 
 def test_masks_beside_xml_or_json_are_not_said_to_be_missing(tmp_path):

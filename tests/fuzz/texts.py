@@ -1,6 +1,7 @@
 """Probes of texts: split lists, split strings, legends, states."""
 
 import json
+import unicodedata
 from functools import cache
 from itertools import product
 
@@ -30,16 +31,20 @@ def _lists() -> list[bytes]:
 
 def _read_list(data: bytes) -> bool:
     try:
-        ids = read_list(file_of(data, "train.txt"))
+        ids = read_list(file_of(data, "train.txt")).ids
     except SegfeedError:
         return False
     lines = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    assert ids == tuple(line.strip(" \t") for line in lines if line.strip(" \t"))
+    lines = [unicodedata.normalize("NFC", line.strip(" \t")) for line in lines if line.strip(" \t")]
+    assert len(ids) == len(lines)
+    # A line may be a path, or two: the id is then a part of it.
+    assert all(entry == line or entry in line.replace("\\", "/") for entry, line in zip(ids, lines, strict=True))
     assert len(set(ids)) == len(ids) > 0
     for key in ids:
-        path = folder() / f"{key}.jpg"
-        assert path.name == f"{key}.jpg"
-        assert path.parent == folder()
+        path = folder() / f"{key}.jpg"  # a key may span folders, and leads out of none
+        assert path.is_relative_to(folder())
+        assert ".." not in path.parts
+        assert path.name == f"{key.rpartition('/')[2]}.jpg"
         assert not set(key) & set(map(chr, range(32)))
     return True
 

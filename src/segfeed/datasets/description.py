@@ -268,12 +268,13 @@ class _Reader:
         ways = [way for way in ("folders", "lists", "hash") if way in splits]
         if len(ways) > 1:
             raise self._wrong(("splits", ways[1]), f"splits by {' and by '.join(ways)}", "one of them")
+        if "folders" in splits and not any(pattern.has_split for pattern in self._patterns("photos")):
+            raise self._wrong(("splits", "folders"), "folders, but no {split} in photos", "{split} where they differ")
         lists = splits.get("lists", {})
         if isinstance(lists, str):
             if "{split}" not in lists:
-                raise self._wrong(
-                    ("splits", "lists"), f"lists = {lists!r}", "{split} in it, or a table of split = file"
-                )
+                wanted = "{split} in it, or a table of split = file"
+                raise self._wrong(("splits", "lists"), f"lists = {lists!r}", wanted)
             lists = {"": lists}
         shares = splits.get("hash", {})
         for table, way, good in (

@@ -310,13 +310,13 @@ def _read_legend_like(legend: LegendLike | None) -> Legend | Groups | None:
         with legend_errors("legend", "a Legend, class names, a mapping, or the path of a legend file"):
             return legend_of_names(legend)
     path = Path(legend).expanduser()
-    if not path.exists():
+    if not os.path.exists(path):
         raise LegendError(
             str(path),
             found=f"the legend cannot be read ({'a link to nothing' if path.is_symlink() else 'no such file'})",
             remedy="pass a Legend, a list of class names, a mapping, or the path of a legend file",
         )
-    if path.suffix.lower() == ".png" and path.is_file():
+    if path.suffix.lower() == ".png" and os.path.isfile(path):
         # A palette may repeat a colour; 254 classes are what 8-bit labels can hold beside void.
         palette = as_colours(read_palette(File.of(str(path)).read(), path.name))
         colours = [colour for colour in dict.fromkeys(palette) if colour != VOID_COLOUR][:254]

@@ -2,6 +2,7 @@
 
 {key}      the sample's name, any characters; may span folders
 {name}     the same, but within one folder
+{folder}   folders that photos and masks share; they become part of the key: "2024-05/a"
 {split}    the name of a folder, or of a part of one
 *          any characters inside one name
 """
@@ -18,7 +19,12 @@ from typing import NamedTuple
 from segfeed.errors import SourceError
 
 _TOKEN = re.compile(r"\{(\w+)\}|(\*+)|([^{}*]+|[{}])")
-_NAMES = {"key": ("key", r"[\s\S]+"), "name": ("key", r"[^/]+"), "split": ("split", r"[^/]+")}
+_NAMES = {
+    "key": ("key", r"[\s\S]+"),
+    "name": ("key", r"[^/]+"),
+    "folder": ("folder", r"[^/]+(?:/[^/]+)*"),
+    "split": ("split", r"[^/]+"),
+}
 _DEEPEST = 32  # folders below one another; a real dataset has a handful
 
 
@@ -82,13 +88,17 @@ class Pattern:
     def _folders(self) -> tuple[re.Pattern[str], ...]:
         """Expressions of the folders before {key}, or of all with {name}: what doesn't fit them is not searched."""
         parts = self.text.split("/")
-        until = next((n for n, part in enumerate(parts) if "{key}" in part), len(parts) - 1)
+        until = next((n for n, part in enumerate(parts) if "{key}" in part or "{folder}" in part), len(parts) - 1)
         return tuple(re.compile(_regex("/".join(parts[: n + 1]))) for n in range(until))
 
     @cached_property
     def fixed(self) -> int:
         """How many characters are fixed: of two patterns that fit a file, the one with more means it."""
         return sum(len(plain) for _, _, plain in _TOKEN.findall(self.text))
+
+    @property
+    def _is_deep(self) -> bool:
+        return "{key}" in self.text or "{folder}" in self.text
 
     def find(self, root: Path, *, most: int | None = None) -> Iterator[Match]:
         """List the files that fit, sorted by name, folder by folder.
@@ -106,13 +116,17 @@ class Pattern:
         for path in islice(paths, most):
             if match := self.regex.fullmatch(path):
                 named = match.groupdict()
-                yield Match(named.get("split") or "", named["key"], path)
+                shared = f"{named['folder']}/" if "folder" in named else ""
+                yield Match(named.get("split") or "", shared + named["key"], path)
 
     def is_there(self, root: Path, *, most: int | None = None) -> bool:
         """Check whether any file fits; `most` as in `find`."""
         # In whatever order the system lists them: sorting a large folder takes longer than finding its first file.
         paths = self._walk(root, self.folder, (), sort=lambda entries, **_: entries)
-        return os.path.isdir(root / self.folder) and any(True for _ in self._matches(paths, most))
+        try:
+            return os.path.isdir(root / self.folder) and any(True for _ in self._matches(paths, most))
+        except SourceError:  # a folder that cannot be read: nothing is known to lie there
+            return False
 
     def _walk(self, root: Path, folder: str, above: tuple[tuple[int, int], ...], *, sort: _Sort) -> Iterator[str]:
         depth = folder.count("/") + 1 if folder else 0
@@ -139,9 +153,10 @@ class Pattern:
                 path = f"{folder}/{entry.name}" if folder else entry.name
                 if entry.name.startswith("."):
                     continue
-                if not entry.is_dir():
+                # A link may lead back to itself: the entry's own answer would be an error then.
+                if not (os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir(follow_symlinks=False)):
                     yield path
-                elif "{key}" in self.text if depth >= len(self._folders) else self._folders[depth].fullmatch(path):
+                elif self._is_deep if depth >= len(self._folders) else self._folders[depth].fullmatch(path):
                     yield from self._walk(root, path, (*above, this), sort=sort)
 
 

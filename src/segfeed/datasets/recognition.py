@@ -16,6 +16,7 @@ Source: packaging.python.org, "Entry points specification".
 """
 
 import importlib
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +131,7 @@ def _name_of_format(path: Path, formats: "_Formats", names: list[str]) -> str | 
 
 def _find_described(path: Path, description: Description | None) -> Found | None:
     """Find the dataset that a description tells: the one that is given, else the dataset's own."""
-    if description is None and not path.is_dir() and path.suffix != ".toml":
+    if description is None and not os.path.isdir(path) and path.suffix != ".toml":
         return None
     described = importlib.import_module("segfeed.datasets.formats.described")
     if description is not None:

@@ -314,17 +314,16 @@ def _first_is_mask(seen: _Seen, folder: str, files: Files) -> bool:
 
 
 def _generalise(pairs: list[_Pair]) -> tuple[str, str]:
-    """Write one pattern for pairs whose folders differ by the split, or by the one above the key; else the first's."""
+    """Write one pattern for pairs whose folders differ in one place, by the split or otherwise; else the first's."""
     for other in pairs[1:]:
         photos, masks = _differ(pairs[0].photos, other.photos), _differ(pairs[0].masks, other.masks)
         if not photos or not masks or photos[1:] != masks[1:]:
             continue
         for_split = all(word.casefold() in SPLIT_WORDS for word in photos[1:])
         both = [pattern.split("/") for pattern in pairs[0][:2]]
-        if for_split or all(len(parts) == place + 2 for parts, (place, *_) in zip(both, (photos, masks), strict=True)):
-            for parts, (place, *_) in zip(both, (photos, masks), strict=True):
-                parts[place : place + 1] = ["{split}"] if for_split else []  # {key} may span folders
-            return "/".join(both[0]), "/".join(both[1])
+        for parts, (place, *_) in zip(both, (photos, masks), strict=True):
+            parts[place] = "{split}" if for_split else "{folder}"
+        return "/".join(both[0]), "/".join(both[1])
     return pairs[0].photos, pairs[0].masks
 
 

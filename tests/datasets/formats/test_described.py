@@ -476,3 +476,22 @@ def test_stratified_splits_share_out_rare_values_and_read_masks_once(tmp_path, m
     assert {split: sum(int(key) % 10 == 3 for key in part) for split, part in parts.items()} == {"train": 3, "val": 3}
     assert tuple(keys(root, "val")) == parts["val"]
     assert len(keys(root, "all")) == 60
+
+
+def test_folders_that_photos_and_masks_share_are_part_of_the_key(tmp_path):
+    for month in ("2024-05", "2024-06"):
+        pairs(tmp_path, f"{month}/{{}}.jpg", f"{month}/mask-of-{{}}.png", ["x", "y"])
+    patterns = {"photos": "{folder}/{name}.jpg", "masks": "{folder}/mask-of-{name}.png"}
+    wanted = ["2024-05/x", "2024-05/y", "2024-06/x", "2024-06/y"]
+    assert keys(tmp_path, "all", **patterns, legend={0: "a", 255: "b"}) == wanted
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(tmp_path)
+    assert '--photos "{folder}/{key}.jpg" --masks "{folder}/mask-of-{key}.png"' in caught.value.remedy
+
+
+def test_a_description_that_fits_several_folders_below_is_explained_and_not_called_several_datasets(tmp_path):
+    for month in ("2024-05", "2024-06"):
+        pairs(tmp_path, f"{month}/{{}}.jpg", f"{month}/mask-of-{{}}.png", ["x"])
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(tmp_path, photos="{key}.jpg", masks="mask-of-{key}.png")
+    assert "several" not in caught.value.found

@@ -10,6 +10,7 @@ Source: README.md ("Data") of github.com/CSAILVision/sceneparsing.
 """
 
 import csv
+import os
 import re
 from pathlib import Path
 
@@ -33,9 +34,9 @@ def recognise(path: Path) -> Recognised | None:
 def split_names(root: Path) -> list[str]:
     """List the splits that ADE20K's folders hold, or the names of its files if there are no such folders."""
     images = root / "images"
-    if not (root / "annotations").is_dir():
+    if not os.path.isdir(root / "annotations"):
         return []
-    if folders := [split for split, folder in _FOLDERS.items() if (images / folder).is_dir()]:
+    if folders := [split for split, folder in _FOLDERS.items() if os.path.isdir(images / folder)]:
         return [split for split in folders if any((images / _FOLDERS[split]).glob("ADE_*"))]
     return [split for split in _FOLDERS if any(images.glob(f"ADE_{split}_*"))]
 
@@ -44,7 +45,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     """List the files of "train", "val" or "test": those in its folder, by name."""
     photos, masks = (folder / _FOLDERS[split] for folder in (root / "images", root / "annotations"))
     wanted = "ADE_"
-    if not photos.is_dir():
+    if not os.path.isdir(photos):
         photos, masks, wanted = photos.parent, masks.parent, f"ADE_{split}_"
     photo_files, mask_files = (
         {stem: names for stem, names in found.items() if stem.startswith(wanted)}
@@ -55,7 +56,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
 
 def _read_classes(root: Path) -> Legend:
     paths = (folder / name for folder in (root, root.parent) for name in _NAME_LISTS)
-    path = next((path for path in paths if path.is_file()), None)
+    path = next((path for path in paths if os.path.isfile(path)), None)
     if path is None:
         return ADE20K
     with legend_errors(path, "the columns Idx and Name, a class a line"):

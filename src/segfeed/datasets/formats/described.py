@@ -78,10 +78,10 @@ class DescribedFormat:
         Raises:
             SourceError: if there is none; what lies there is told, and what would fit.
         """
-        found = self.recognise(path)
-        if found is None:
+        roots = [path] if self.fits(path) else [folder for folder in subfolders(path) if self.fits(folder)]
+        if len(roots) != 1:
             raise explain_misfit(path, self.description, _SUFFIXES)
-        return found
+        return self.recognised(roots[0])
 
     def split_names(self, root: Path) -> list[str]:
         """List the splits: of the lists, else of the folders, else those that a hash makes."""
@@ -89,7 +89,7 @@ class DescribedFormat:
         if rule.lists:
             files = list_files(root, rule.lists)
             # One's own description names splits that must be there: listing a missing one is an error.
-            there = files if self.is_own else {split: path for split, path in files.items() if path.is_file()}
+            there = files if self.is_own else {split: path for split, path in files.items() if os.path.isfile(path)}
             return sorted(there or files)
         if found := self._split_by(root)[1]:
             called = {folder: split for split, folder in rule.folders.items()}
@@ -235,7 +235,7 @@ class DescribedFormat:
             return PUBLIC_LEGENDS[said.legend]
         if not said.legend:
             return find_legend(root)
-        if not (root / said.legend).is_file():
+        if not os.path.isfile(root / said.legend):
             raise LegendError(
                 said.where,
                 found=f"legend = {said.legend!r}, which is not a file in {root}",
@@ -265,7 +265,7 @@ def find_own(path: Path) -> Path | None:
     Raises:
         SourceError: if several folders in it have one.
     """
-    if path.name == FILE_NAME and path.is_file():
+    if path.name == FILE_NAME and os.path.isfile(path):
         return path
     root = find_root(path, lambda folder: os.path.lexists(folder / FILE_NAME), "described")
     return None if root is None else root / FILE_NAME
@@ -280,7 +280,7 @@ def find_shipped(path: Path, descriptions: Mapping[str, Description]) -> dict[st
     Raises:
         SourceError: if several folders in it fit one description.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return {}
     found = {}
     listed = {folder: names for folder in (path, *subfolders(path)) if (names := _names_in(folder))}

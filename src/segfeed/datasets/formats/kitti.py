@@ -9,6 +9,7 @@ A format is a module of its own, however short it is.
 Source: www.cvlibs.net/datasets/kitti/eval_semantics.php ("the data format and metrics are conform with Cityscapes").
 """
 
+import os
 from pathlib import Path
 
 from segfeed.datasets.formats.folders import find_files, find_masks, find_root, pair_files
@@ -29,7 +30,7 @@ def recognise(path: Path) -> Recognised | None:
 
 def split_names(root: Path) -> list[str]:
     """List "train", and "test" if there is one."""
-    return [split for split, folder in _FOLDERS.items() if (root / folder / "image_2").is_dir()]
+    return [split for split, folder in _FOLDERS.items() if os.path.isdir(root / folder / "image_2")]
 
 
 def list_split(root: Path, split: str) -> SplitFiles:
@@ -42,4 +43,4 @@ def list_split(root: Path, split: str) -> SplitFiles:
 
 
 def _is_root(folder: Path) -> bool:
-    return (folder / "training/image_2").is_dir() and (folder / "training/semantic").is_dir()
+    return os.path.isdir(folder / "training/image_2") and os.path.isdir(folder / "training/semantic")

@@ -163,7 +163,7 @@ def refuse_ignored_legend(root: Path, legend: Legend, called: str) -> None:
     names = set(map(_plain, legend.names)) - {"background"}  # which some lists leave out
     for name in LEGEND_FILES:
         try:
-            other = read_legend(root / name) if (root / name).is_file() else legend
+            other = read_legend(root / name) if os.path.isfile(root / name) else legend
         except LegendError:
             continue  # whatever it is: it is said if the file is asked for
         if not names <= set(map(_plain, other.names)):

@@ -10,6 +10,7 @@ Source: README.md of the Mapillary Vistas Dataset, research edition.
 """
 
 import json
+import os
 from pathlib import Path
 
 from segfeed.datasets.formats.folders import find_files, pair_split
@@ -28,7 +29,7 @@ def recognise(path: Path) -> Recognised | None:
     Raises:
         SourceError: if there are several such files, each with labels of its own.
     """
-    files = [path] if path.is_file() else sorted(path.glob("config*.json"))
+    files = [path] if os.path.isfile(path) else sorted(path.glob("config*.json"))
     roots = [file for file in files if file.match("config*.json") and _has_labels(file)]
     if len(roots) > 1:
         found = f"several sets of classes ({', '.join(root.name for root in roots)})"
@@ -41,7 +42,7 @@ def recognise(path: Path) -> Recognised | None:
 
 def split_names(root: Path) -> list[str]:
     """List the splits that have photos."""
-    return [split for split in _FOLDERS if (_find_split(root, split) / "images").is_dir()]
+    return [split for split in _FOLDERS if os.path.isdir(_find_split(root, split) / "images")]
 
 
 def list_split(root: Path, split: str) -> SplitFiles:
@@ -53,12 +54,12 @@ def list_split(root: Path, split: str) -> SplitFiles:
 
 
 def _has_labels(config: Path) -> bool:
-    return any((_find_split(config, split) / _labels_of(config)).is_dir() for split in _FOLDERS)
+    return any(os.path.isdir(_find_split(config, split) / _labels_of(config)) for split in _FOLDERS)
 
 
 def _find_split(config: Path, split: str) -> Path:
     folders = [config.parent / name for name in _FOLDERS[split]]
-    return next((folder for folder in folders if folder.is_dir()), folders[0])
+    return next((folder for folder in folders if os.path.isdir(folder)), folders[0])
 
 
 def _labels_of(config: Path) -> str:

@@ -99,7 +99,7 @@ def _saved(folder: Path) -> list[str]:
     except (TypeError, KeyError) as error:
         found, remedy = f"malformed ({error!r})", "save the dataset again"
         raise SourceError(str(folder / "state.json"), found=found, remedy=remedy) from None
-    if lacking := [name for name in names if not (folder / name).is_file()]:
+    if lacking := [name for name in names if not os.path.isfile(folder / name)]:
         raise SourceMissingError(
             str(folder),
             found=f"no {lacking[0]}, which state.json lists",
