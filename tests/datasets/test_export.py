@@ -330,3 +330,10 @@ def test_labels_that_changed_on_the_way_are_noticed(sources, tmp_path, monkeypat
         export_splits(sources, tmp_path / "out", kind)
     assert caught.value.where == "sample train_0"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_into_the_dataset_itself_is_refused(tmp_path):
+    source = put_pairs(tmp_path / "a", ["x"], "train")
+    with pytest.raises(OptionError) as caught:
+        export_splits([source], source.root / "export", "voc")
+    assert "in the dataset itself" in caught.value.found

@@ -3,7 +3,6 @@
 import io
 import struct
 
-import imageio.v3 as imageio
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,6 +11,8 @@ from segfeed.errors import MaskError
 from segfeed.pixels.codec import decode_mask, decode_photo, read_labels, read_palette
 from segfeed.pixels.palette import voc_colours
 from segfeed.pixels.public_legends import VOC
+
+imageio = pytest.importorskip("imageio.v3")
 
 IDS = (np.arange(37 * 53).reshape(37, 53) // 5 % 21).astype(np.uint8)
 NOISE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)

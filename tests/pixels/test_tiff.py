@@ -6,7 +6,6 @@ import zlib
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image
 
 from segfeed.errors import MaskError, PhotoError
@@ -14,6 +13,8 @@ from segfeed.pixels.codec import decode_mask, decode_photo, read_labels, read_pa
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import voc_colours
 from segfeed.pixels.public_legends import VOC
+
+tifffile = pytest.importorskip("tifffile")
 
 RNG = np.random.default_rng(0)
 IDS = (np.arange(37 * 53).reshape(37, 53) // 7 % 21).astype(np.uint8)

@@ -23,8 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from segfeed.datasets.blobs import read_file
 from segfeed.datasets.patterns import Pattern, parse_patterns
-from segfeed.errors import DescriptionError, SegfeedError
+from segfeed.errors import DescriptionError, SegfeedError, SourceError
 
 FILE_NAME = "segfeed.toml"
 MAX_BYTES = 1 << 20
@@ -169,13 +170,9 @@ def read_description(path: Path) -> Description:
         DescriptionError: if it cannot be read or holds what no description may; the line is named.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DescriptionError(str(path), found=f"{path.stat().st_size:,} bytes", expected=f"at most {MAX_BYTES:,}")
-        text = path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise DescriptionError(
-            str(path), found=f"the file cannot be read ({error.strerror})", remedy="check its permissions"
-        ) from error
+        text = read_file(path, MAX_BYTES).decode("utf-8-sig")
+    except SourceError as error:
+        raise DescriptionError(error.where, error.found, error.expected, error.remedy) from error
     except UnicodeDecodeError as error:
         raise DescriptionError(
             str(path), found=f"byte {error.start} is not UTF-8", expected="TOML", remedy="save it as UTF-8"

@@ -98,8 +98,10 @@ def export_splits(
     if kind not in KINDS:
         raise OptionError("kind", found=repr(kind), expected=f"one of {', '.join(KINDS)}")
     final = Path(folder).expanduser().absolute()
-    if final.exists():
+    if os.path.lexists(final):
         raise OptionError(str(final), found="it exists", remedy="choose a folder that does not")
+    if any(final.is_relative_to(source.root) for source in sources):  # it would be found in place of the dataset
+        raise OptionError(str(final), found="it lies in the dataset itself", remedy="choose a folder elsewhere")
     legend = plain_legend(sources)
     names = name_splits(kind, sources)
     check_names(kind, sources)

@@ -313,7 +313,7 @@ def _read_legend_like(legend: LegendLike | None) -> Legend | Groups | None:
     if not os.path.exists(path):
         raise LegendError(
             str(path),
-            found=f"the legend cannot be read ({'a link to nothing' if path.is_symlink() else 'no such file'})",
+            found=f"the legend cannot be read ({'a link to nothing' if os.path.islink(path) else 'no such file'})",
             remedy="pass a Legend, a list of class names, a mapping, or the path of a legend file",
         )
     if path.suffix.lower() == ".png" and os.path.isfile(path):

@@ -156,4 +156,9 @@ def _bound(bound: str | None, count: int) -> int | None:
 
 
 def _fold_of(key: str, folds: int) -> int:
-    return int.from_bytes(blake2b(key.encode(), digest_size=8, key=b"segfeed fold").digest(), "big") % folds
+    return (
+        int.from_bytes(
+            blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8, key=b"segfeed fold").digest(), "big"
+        )
+        % folds
+    )

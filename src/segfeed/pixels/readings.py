@@ -63,10 +63,11 @@ class PaletteTable:
         by_colour, by_index = self.by_colour[used], self.by_index[used]
         if self.reading == "either" and (by_colour != by_index).any():
             poison = poison_of(self.by_index.dtype)
+            differ = (by_colour != by_index) & (by_colour != poison) & (by_index != poison)
+            if differ.any():
+                raise self._two_readings(int(used[differ][0]), name, call)
             if (by_colour == poison).any():
                 return self.by_index
-            if not (by_index == poison).any():
-                raise self._two_readings(int(used[by_colour != by_index][0]), name, call)
         colours = [tuple(colour) for colour in self.palette[used].tolist()]
         twice = next((colour for colour in colours if colours.count(colour) > 1), None)
         if twice is not None and len({int(label) for label in self.by_index[used]}) > 1:

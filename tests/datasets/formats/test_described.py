@@ -495,3 +495,14 @@ def test_a_description_that_fits_several_folders_below_is_explained_and_not_call
     with pytest.raises(SourceError) as caught:
         segfeed.scan(tmp_path, photos="{key}.jpg", masks="mask-of-{key}.png")
     assert "several" not in caught.value.found
+
+
+@pytest.mark.parametrize("name", ["segfeed.toml", "groups.csv"])
+def test_a_pipe_in_place_of_a_description_or_a_table_is_named_and_not_waited_for(root, name):
+    group = '[splits]\ngroup = { file = "groups.csv", key = "k", column = "g" }\n'
+    (root / "segfeed.toml").write_text((root / "segfeed.toml").read_text().replace("[classes]", group + "[classes]"))
+    (root / name).unlink(missing_ok=True)
+    os.mkfifo(root / name)
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(root, "all")
+    assert name in caught.value.where

@@ -237,7 +237,7 @@ def split_by_hash(ids: Sequence[str], split: str, root: Path) -> tuple[str, ...]
 
 def _is_val(entry: str) -> bool:
     # macOS may decompose the accents of a file name: the same sample must stay in its split.
-    name = compose(entry).encode()
+    name = compose(entry).encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(name, digest_size=8, key=b"segfeed split").digest(), "big") % 5 == 0
 
 

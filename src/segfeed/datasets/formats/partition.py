@@ -7,14 +7,16 @@ value is shared out first, each time to the split that lacks most of it.
 """
 
 import csv
+import io
 import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
+from segfeed.datasets.blobs import read_file
 from segfeed.datasets.description import GroupRule
-from segfeed.errors import ListError
+from segfeed.errors import ListError, SourceError, SourceMissingError
 
 _PERCENT = 100
 
@@ -45,23 +47,35 @@ def find_groups(root: Path, rule: GroupRule, keys: Sequence[str], where: str) ->
     return groups
 
 
+_MOST_BYTES = 64 << 20  # of a table of groups
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_file(path, _MOST_BYTES)
+    except SourceMissingError:
+        raise ListError(str(path), found="it cannot be read (no such file)", remedy="check the path") from None
+    except SourceError as error:
+        raise ListError(error.where, error.found, error.expected, error.remedy) from error
+
+
 def _groups_in_file(root: Path, rule: GroupRule, keys: Sequence[str]) -> dict[str, str]:
     path = root / rule.file
     found: dict[str, str] = {}
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, skipinitialspace=True, delimiter="\t" if path.suffix == ".tsv" else ",")
-            for row in rows:
-                key, group = row[rule.key_column].strip(), row[rule.column].strip()
-                if not group or found.setdefault(key, group) != group:
-                    raise ListError(
-                        str(path),
-                        found=f"line {rows.line_num}: sample {key!r} has group {group!r}"
-                        + (f" and group {found[key]!r}" if group else ""),
-                        expected="one group a sample",
-                    )
-    except OSError as error:
-        raise ListError(str(path), found=f"it cannot be read ({error.strerror})", remedy="check the path") from error
+        text = _read(path).decode("utf-8-sig")
+        rows = csv.DictReader(
+            io.StringIO(text, newline=""), skipinitialspace=True, delimiter="\t" if path.suffix == ".tsv" else ","
+        )
+        for row in rows:
+            key, group = row[rule.key_column].strip(), row[rule.column].strip()
+            if not group or found.setdefault(key, group) != group:
+                raise ListError(
+                    str(path),
+                    found=f"line {rows.line_num}: sample {key!r} has group {group!r}"
+                    + (f" and group {found[key]!r}" if group else ""),
+                    expected="one group a sample",
+                )
     except (KeyError, AttributeError, UnicodeDecodeError, csv.Error) as error:
         found_columns = f"no column {error}" if isinstance(error, KeyError) else f"it is not a table ({error})"
         raise ListError(
