@@ -64,7 +64,8 @@ class PaletteTable:
         if self.reading == "either" and (by_colour != by_index).any():
             poison = poison_of(self.by_index.dtype)
             differ = (by_colour != by_index) & (by_colour != poison) & (by_index != poison)
-            if differ.any():
+            # Small numbers are known in nearly any palette, so they count against colours only if all of them are.
+            if differ.any() and not (by_index == poison).any():
                 raise self._two_readings(int(used[differ][0]), name, call)
             if (by_colour == poison).any():
                 return self.by_index
