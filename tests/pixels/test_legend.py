@@ -449,5 +449,5 @@ def test_three_equal_channels_are_numbers_only_if_no_colour_means_anything():
 
 def test_one_unknown_colour_hides_no_contradiction():
     with pytest.raises(MaskError) as caught:
-        read(NAMED, [0, 1, 2, 3], np.concatenate([OWN, [(9, 9, 9)]]).astype(np.uint8))
+        read(Legend((*NAMED.names, "sky")), [0, 1, 2, 3], np.concatenate([OWN, [(9, 9, 9)]]).astype(np.uint8))
     assert "by its number and" in caught.value.found
