@@ -123,7 +123,7 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
 
 
 def _doubts(source: Source, dataset: Dataset) -> list[str]:
-    """Hold the legend against the masks; return the doubts that stop nothing, a sentence each.
+    """Compare the legend with the masks; return the doubts that stop nothing, a sentence each.
 
     Raises:
         MaskError: if what the masks store contradicts the legend.

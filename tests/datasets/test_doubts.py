@@ -278,8 +278,8 @@ def test_a_rare_class_in_the_last_of_hundreds_of_masks_ends_the_doubt(tmp_path, 
 def cityscapes(root: Path, masks, split="train", names="farm_{}") -> Path:
     for number, mask in enumerate(masks):
         name = names.format(number)
-        save(root / f"leftImg8bit/{split}/farm/{name}_leftImg8bit.png", a_photo(name, SIZE))
-        save(root / f"gtFine/{split}/farm/{name}_gtFine_labelIds.png", mask)
+        save(root / f"leftImg8bit/{split}/field/{name}_leftImg8bit.png", a_photo(name, SIZE))
+        save(root / f"gtFine/{split}/field/{name}_gtFine_labelIds.png", mask)
     return root
 
 

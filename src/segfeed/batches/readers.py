@@ -92,7 +92,7 @@ class _Memory:
         return len(self.images)
 
     def decode(self, reader: Decoder, samples: npt.NDArray[np.int64]) -> StoredPairs:
-        """Decode samples side by side; nothing is written for -1, which is no sample."""
+        """Decode samples side by side; nothing is written for -1, which is not a sample."""
         sizes = reader.sizes[samples]
         for n, sample in enumerate(samples.tolist()):
             if sample >= 0:

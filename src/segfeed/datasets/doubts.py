@@ -63,7 +63,7 @@ class Doubt:
 def examine(
     source: Source, counted: Counted | None = None, others: Callable[[], Iterable[Source]] = lambda: ()
 ) -> tuple[Evidence, tuple[Doubt, ...]]:
-    """Hold a source's legend against its masks: a few of them, and more as long as a doubt remains.
+    """Compare a source's legend with its masks: a few of them, and more as long as a doubt remains.
 
     A doubt can only vanish if more masks are looked at: what would be an error holds for all masks of the split.
 

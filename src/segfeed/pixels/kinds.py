@@ -96,7 +96,7 @@ def is_gone(data: bytes) -> bool:
 
 
 def _kind_of_box(data: bytes) -> str:
-    """Tell AVIF from HEIC and films, all of which are ISO base media files, by their brands."""
+    """Distinguish AVIF from HEIC and films, all of which are ISO base media files, by their brands."""
     size = min(int.from_bytes(data[:4], "big"), len(data), _HEAD_BYTES)
     brands = {data[8:12], *(data[at : at + 4] for at in range(16, size - 3, 4))}
     if brands & {b"avif", b"avis"}:

@@ -188,7 +188,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def _explain(error: Exception, arrived: _Arrived) -> tuple[Any, ...]:
-    """Say why an attempt failed, and whether to ask again."""
+    """Explain why an attempt failed, and whether to ask again."""
     if isinstance(error, urllib.error.HTTPError):
         error.close()
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
