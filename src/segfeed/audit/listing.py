@@ -8,10 +8,10 @@ from typing import Any
 
 from segfeed.audit.facts import below, files_of
 from segfeed.audit.findings import Finding, Severity
-from segfeed.audit.rules.subjects import role_of
 from segfeed.datasets.formats.lists import choose_split
 from segfeed.datasets.opening import Dataset, open_dataset
 from segfeed.datasets.source import Source
+from segfeed.datasets.splits import role_of
 from segfeed.errors import (
     EmptySplitError,
     LegendError,

@@ -2,7 +2,9 @@
 
 import os
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from segfeed.datasets.doubts import Doubt, examine
 from segfeed.datasets.evidence import LOOKED_AT, Counted, Evidence, gather, look
 from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, open_dataset
 from segfeed.datasets.source import Orientation, Sample, Source, SplitFiles, Task, read_sizes
+from segfeed.datasets.splits import GROUP_RULE, Grouped, find_shared_groups, reading_order
 from segfeed.errors import EmptySplitError, LegendError, SegfeedError
 from segfeed.pixels.legend import Legend
 
@@ -28,7 +31,7 @@ class SplitOverview:
         has_masks: whether there are masks; a split to be predicted has none.
         sizes_px: lowest and highest height, lowest and highest width, of the first photos; None if there is none.
         problem: why the split, its legend or a photo of it cannot be read; None if all is well.
-        doubts: what its masks hold against the legend.
+        doubts: what its masks hold against the legend, and groups that it shares with another split.
     """
 
     name: str
@@ -128,8 +131,9 @@ def describe(  # noqa: PLR0913 - the options of one dataset, flat
     )
     counted: Counted = {}
     seen: set[str] = set()
-    described = [_describe_split(dataset, name, counted, seen) for name in dataset.split_names]
-    splits = [split for split, _ in described]
+    listed: list[Grouped] = []
+    described = [_describe_split(dataset, name, (counted, seen, listed)) for name in dataset.split_names]
+    splits = _doubt_groups([split for split, _ in described], listed)
     # A legend that is missing or malformed is one problem of the dataset, whatever mask of which split shows it.
     problem = next((split.problem for split in splits if isinstance(split.problem, LegendError)), None)
     splits = [replace(split, problem=problem) if isinstance(split.problem, LegendError) else split for split in splits]
@@ -138,15 +142,30 @@ def describe(  # noqa: PLR0913 - the options of one dataset, flat
     return Overview(dataset.format, dataset.recognised.root, dataset.recognised.why, tuple(splits), meant, evidence)
 
 
+def _doubt_groups(splits: list[SplitOverview], listed: Iterable[Grouped]) -> list[SplitOverview]:
+    """Add the doubt that groups are kept whole, with all that is found, to the first split that shares one."""
+    ordered = sorted(listed, key=lambda split: reading_order(split.name))
+    found = [(one, shared) for one, two in combinations(ordered, 2) if (shared := find_shared_groups(one, two))]
+    if not found:
+        return splits
+    (first, shared), *_ = found
+    severity = "error" if any(other.severity == "error" for _, other in found) else "warning"
+    said = "; ".join(other.found for _, other in found)
+    doubt = Doubt(severity, GROUP_RULE, said, shared.expected, shared.remedy)
+    return [replace(one, doubts=(*one.doubts, doubt)) if one.name == first.name else one for one in splits]
+
+
 def _describe_split(
-    dataset: Dataset, name: str, counted: Counted, masks: set[str]
+    dataset: Dataset, name: str, known: tuple[Counted, set[str], list[Grouped]]
 ) -> tuple[SplitOverview, Legend | None]:
+    counted, masks, listed = known
     try:
         files = dataset.list_split(name)
     except EmptySplitError:
         return SplitOverview(name), None
     except SegfeedError as error:
         return SplitOverview(name, problem=error), None
+    listed.append(Grouped(name, files.samples, files.groups))
     legend, sizes_px, problem = None, None, None
     try:
         encoder = dataset.read_legend(files)

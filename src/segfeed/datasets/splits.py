@@ -18,9 +18,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import Literal, NamedTuple
 
-from segfeed.datasets.source import Source
+from segfeed.datasets.source import Sample, Source
 from segfeed.errors import OptionError, SourceError
+
+Role = Literal["train", "trainval", "val", "test", ""]
+
+GROUP_RULE = "group-in-two-splits"
+"""The name of the finding that a group stands in two splits."""
 
 _TERM = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<inside>[^\[\]]*)\])?")
 # Python refuses to read a number of thousands of digits.
@@ -97,18 +103,92 @@ def join(terms: Sequence[tuple[SplitTerm, Source]], split: str) -> Source:
     return replace(first, samples=tuple(samples), split=split, groups=groups)
 
 
+class Grouped(NamedTuple):
+    """The samples of a split, and what must stay together: key -> group."""
+
+    name: str
+    samples: Sequence[Sample]
+    groups: Mapping[str, str]
+
+    @classmethod
+    def of(cls, source: Source) -> "Grouped":
+        """Take them from a source."""
+        return cls(source.split, source.samples, source.groups)
+
+
+class SharedGroups(NamedTuple):
+    """Groups that have samples in two splits: their names, and the finding that they are."""
+
+    names: tuple[str, ...]
+    severity: Literal["error", "warning"]
+    found: str
+    expected: str = "none, since the dataset's description says that the samples of a group belong together"
+    remedy: str = "split by folds or by hash, which keep groups whole, or put each group into one list or folder"
+
+
+def find_shared_groups(one: Grouped, two: Grouped) -> SharedGroups | None:
+    """Find groups, such as patients or videos, that have samples in both of two splits, which must part.
+
+    None are found in splits of one kind, such as train and trainaug, nor, if names don't say what splits are for, in
+    those that share samples: one holds a part of the other.
+
+    >>> a1, a2 = (Sample(key, None, None) for key in ("a1", "a2"))
+    >>> find_shared_groups(Grouped("train", [a1], {"a1": "a"}), Grouped("val", [a2], {"a2": "a"})).names
+    ('a',)
+    """
+    must = must_part(one.name, two.name)
+    if must is False or (
+        must is None and {sample.key for sample in one.samples} & {sample.key for sample in two.samples}
+    ):
+        return None
+    return _shared(one, two, "error" if must else "warning")
+
+
 def refuse_shared_groups(train: Source, val: Source) -> None:
     """Raise SourceError if a group, such as a video or a patient, has samples in both of two sources."""
-    groups = {train.groups[key] for key in train.keys if key in train.groups}
-    shared = sorted(groups & {val.groups[key] for key in val.keys if key in val.groups})
-    if shared:
-        raise SourceError(
-            str(train.root),
-            found=f"{len(shared)} groups have samples in both {train.split!r} and {val.split!r}, the first is "
-            f"{shared[0]!r}",
-            expected="none, since the dataset's description says that the samples of a group belong together",
-            remedy="split by folds or by hash, which keep groups whole",
-        )
+    if shared := _shared(Grouped.of(train), Grouped.of(val), "error"):
+        raise SourceError(str(train.root), found=shared.found, expected=shared.expected, remedy=shared.remedy)
+
+
+def _shared(one: Grouped, two: Grouped, severity: Literal["error", "warning"]) -> SharedGroups | None:
+    held = [{split.groups[one.key] for one in split.samples if one.key in split.groups} for split in (one, two)]
+    names = tuple(sorted(held[0] & held[1]))
+    have = "1 group has" if len(names) == 1 else f"{len(names):,} groups have"
+    found = f"{have} samples in both {one.name!r} and {two.name!r}, the first is {names[0]!r}" if names else ""
+    return SharedGroups(names, severity, found) if names else None
+
+
+def role_of(split: str) -> Role:
+    """Return what a split is for, by its name.
+
+    >>> role_of("trainaug"), role_of("val"), role_of("trainval"), role_of("fold 1")
+    ('train', 'val', 'trainval', '')
+    """
+    name = split.casefold()
+    if name.startswith("train"):
+        return "trainval" if "val" in name else "train"
+    return "val" if name.startswith(("val", "dev")) else "test" if name.startswith("test") else ""
+
+
+def reading_order(split: str) -> int:
+    """Return the rank of a split in what lists several: those to train on first, those to test on last.
+
+    >>> sorted(["test", "train", "val"], key=reading_order)
+    ['train', 'val', 'test']
+    """
+    return ("train", "trainval", "", "val", "test").index(role_of(split))
+
+
+def must_part(one: str, two: str) -> bool | None:
+    """Decide by the names of two splits whether they must share no sample; return None if the names do not say.
+
+    >>> must_part("train", "val"), must_part("train", "trainaug"), must_part("fold 1", "fold 2")
+    (True, False, None)
+    """
+    roles = {role_of(one), role_of(two)}
+    if "" in roles:
+        return None
+    return len(roles) > 1 and roles not in ({"train", "trainval"}, {"val", "trainval"})
 
 
 def _unusable(source: Source, found: str, remedy: str) -> SourceError:

@@ -395,13 +395,55 @@ def test_a_group_in_both_splits_of_a_run_is_refused(videos):
     segfeed.load(videos, splits=("all[fold!=0/3]", "all[fold=0/3]"), **load)
     with pytest.raises(SourceError) as caught:
         segfeed.load(videos, splits=("all[:30]", "all[30:]"), **load)
-    assert "1 groups have samples in both" in caught.value.found
+    assert "1 group has samples in both" in caught.value.found
     (videos / "train.txt").write_text("\n".join(FRAMES[:30]))
     (videos / "val.txt").write_text("\n".join(FRAMES[30:]))
     say(videos, text + 'lists = "{split}.txt"' + BINARY)
     with pytest.raises(SourceError) as caught:
         segfeed.load(videos, **load)
     assert "'v7'" in caught.value.found
+
+
+@pytest.mark.parametrize("way", ["lists", "folders"])
+def test_scan_check_and_load_all_name_a_group_in_two_splits(tmp_path, way):
+    root = tmp_path / "set"
+    parts = {"train": FRAMES[:30], "val": FRAMES[30:41], "test": FRAMES[41:]}
+    for split, names in parts.items():
+        for number, key in enumerate(names):
+            photo(root / f"img/{split}/{key}.png", 50 * len(parts[split]) + number)
+            mask(root / f"gt/{split}/{key}.png")
+        (root / f"{split}.txt").write_text("".join(f"{split}/{key}\n" for key in names))
+    where = "{split}/{key}" if way == "folders" else "{key}"
+    text = f'photos = "img/{where}.png"\nmasks = "gt/{where}.png"\n[splits]\n'
+    text += 'group = "{key:before _}"\n' if way == "folders" else 'group = "{key:after /}"\nlists = "{split}.txt"\n'
+    if way == "lists":
+        rows = "".join(f"{split}/{key},{key[:3]}\n" for split, names in parts.items() for key in names)
+        (root / "videos.csv").write_text(f"frame,video\n{rows}")
+        text = text.replace('"{key:after /}"', '{ file = "videos.csv", key = "frame", column = "video" }')
+    say(root, text + BINARY)
+    doubts = {split.name: split.doubts for split in describe(root).splits}
+    (doubt,) = doubts.pop("train")
+    assert (doubt.severity, doubt.rule, any(doubts.values())) == ("error", "group-in-two-splits", False)
+    found = [finding for finding in check(root) if finding.rule == "group-in-two-splits"]
+    assert [(one.severity, one.split, len(one.also)) for one in found] == [("error", "train", 2), ("error", "val", 1)]
+    with pytest.raises(SourceError) as caught:
+        segfeed.load(root, batch_size=2, crop_size=(4, 6), pack=False)
+    assert caught.value.found in doubt.found
+    assert [one.found for one in found] == doubt.found.split("; ")
+
+
+def test_a_split_that_holds_others_shares_their_groups_and_one_of_no_clear_use_is_a_warning(videos):
+    lists = {"train": FRAMES[:24], "val": FRAMES[24:], "trainval": FRAMES, "every": FRAMES, "extra": FRAMES[2:3]}
+    (videos / "lists").mkdir()
+    for split, names in lists.items():
+        (videos / f"lists/{split}.txt").write_text("\n".join(names))
+    text = 'photos = "img/{key}.png"\nmasks = "gt/{key}.png"\n[splits]\nlists = "lists/{split}.txt"\n'
+    say(videos, text + 'group = "{key:before _}"\n' + BINARY)
+    assert not any(split.doubts for split in describe(videos).splits)
+    (videos / "lists/train.txt").write_text("\n".join(FRAMES[3:24]))
+    (doubt,) = (doubt for split in describe(videos).splits for doubt in split.doubts)
+    assert (doubt.severity, "'train' and 'extra'" in doubt.found) == ("warning", True)
+    assert ("warning", "train") in {(one.severity, one.split) for one in check(videos) if one.rule == doubt.rule}
 
 
 def test_groups_may_stand_in_a_table(videos):

@@ -8,9 +8,10 @@ import numpy.typing as npt
 from segfeed.audit.class_counts import ClassCounts
 from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding
-from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule, role_of, shown_pixels, some
+from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule, shown_pixels, some
 from segfeed.datasets.doubts import is_void_doubted, list_doubts, uses_void
 from segfeed.datasets.evidence import Evidence, gather
+from segfeed.datasets.splits import role_of
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
 

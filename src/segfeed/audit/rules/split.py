@@ -7,7 +7,8 @@ import numpy as np
 
 from segfeed.audit.facts import Facts, below
 from segfeed.audit.findings import Finding
-from segfeed.audit.rules.subjects import AuditedSplit, SplitRule, role_of, some
+from segfeed.audit.rules.subjects import AuditedSplit, SplitRule, some
+from segfeed.datasets.splits import role_of
 
 _FAR = 16  # how many times the median area, or its fraction
 _FEW = 5

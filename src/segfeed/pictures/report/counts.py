@@ -11,8 +11,8 @@ from segfeed.audit.class_counts import ClassCounts
 from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Audit, Checked
 from segfeed.datasets.source import Source
+from segfeed.datasets.splits import reading_order
 from segfeed.pictures.report.charts import SizeChart, plot_sizes
-from segfeed.pictures.report.gallery import reading_order
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
 

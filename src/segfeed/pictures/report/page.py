@@ -11,10 +11,11 @@ from segfeed.audit.checking import DatasetFacts, judge, read_dataset
 from segfeed.audit.findings import Audit
 from segfeed.audit.listing import joined_splits, list_dataset
 from segfeed.datasets.source import Source
+from segfeed.datasets.splits import reading_order
 from segfeed.errors import OptionError, StorageError
 from segfeed.pictures.report.contents import Contents, choose_findings, describe_pictures, list_findings, list_galleries
 from segfeed.pictures.report.counts import SplitCounts, chart_sizes, list_classes, list_splits
-from segfeed.pictures.report.gallery import choose_samples, reading_order
+from segfeed.pictures.report.gallery import choose_samples
 from segfeed.pictures.report.pictures import KeptMasks, make_pictures
 from segfeed.pictures.report.template import render
 from segfeed.pixels.codec import decoder_versions
