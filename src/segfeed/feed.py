@@ -11,12 +11,11 @@ import numpy as np
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
-from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.doubts import examine
 from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, find_root, open_dataset
-from segfeed.datasets.source import Orientation, Source, Task, hold_same
-from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_shared_groups
-from segfeed.errors import OptionError, SourceError
+from segfeed.datasets.source import Orientation, Source, Task
+from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_shared_groups, refuse_shared_samples
+from segfeed.errors import OptionError
 from segfeed.packs.pack import Pack, find_pack, is_packed, make_pack
 from segfeed.pixels.sides import find_sides, read_swap
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
@@ -141,7 +140,9 @@ def _scan(dataset: Dataset, split: str) -> Source:
         return dataset.scan(split).whole()
     parts = parse_split(split)
     sources = [dataset.scan(part.name).whole() for part in parts]
-    return sources[0] if parts == (SplitTerm(split),) else join(list(zip(parts, sources, strict=True)), split)
+    if parts == (SplitTerm(split),):
+        return sources[0]
+    return join(list(zip(parts, sources, strict=True)), split, dataset.find_folds)
 
 
 def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone
@@ -368,32 +369,6 @@ def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> lis
             remedy=f"to predict it, pass splits=(None, {train.split!r})",
         )
     if train is not None and val is not None and train.split != val.split:
-        if both := _shared(train, val):
-            raise SourceError(
-                str(train.root),
-                found=f"{len(both)} samples are in both {train.split!r} and {val.split!r}, the first is {min(both)}",
-                expected="none, since a score on seen photos means nothing",
-                remedy="take them off one list",
-            )
+        refuse_shared_samples(train, val)
         refuse_shared_groups(train, val)
     return [train, val]
-
-
-def _shared(train: Source, val: Source) -> list[str]:
-    """List the keys of val's samples whose photos are in train, too; equal keys of different photos do not count.
-
-    Photos are compared only if their keys, or what the system says of their files, are equal: most are never read.
-    """
-    by_key = {sample.key: sample.photo for sample in train.samples}
-    by_file = {_file_of(sample.photo): sample.photo for sample in train.samples}
-    both = []
-    for sample in val.samples:
-        alike = (by_key.get(sample.key), by_file.get(_file_of(sample.photo)))
-        if any(photo is not None and hold_same(photo, sample.photo) for photo in alike):
-            both.append(sample.key)
-    return both
-
-
-def _file_of(photo: Blob) -> object:
-    """Return what two names of one file share: the stamp, which links follow; inside of a larger file, the address."""
-    return photo.stamp if isinstance(photo, File) else photo.address

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -113,6 +113,16 @@ class Dataset:
             with suppress(SegfeedError):
                 if name != split:
                     yield self.scan(name)
+
+    def find_folds(self, source: Source, folds: int) -> Mapping[str, int] | None:
+        """Choose the fold of each sample of a split, if the dataset says by what folds are balanced; else None.
+
+        Raises:
+            SourceError: if a mask cannot be read, or a table says nothing of a sample.
+        """
+        find: Callable[[Path, str, Sequence[str], int], Mapping[str, int] | None] | None
+        find = getattr(self._module, "find_folds", None)
+        return None if find is None else find(self.recognised.root, source.split, source.keys, folds)
 
     def list_split(self, name: str) -> SplitFiles:
         """List the files of a split by its own name, one of `split_names`.

@@ -149,9 +149,9 @@ def _doubt_groups(splits: list[SplitOverview], listed: Iterable[Grouped]) -> lis
     if not found:
         return splits
     (first, shared), *_ = found
-    severity = "error" if any(other.severity == "error" for _, other in found) else "warning"
+    worst = min((other.severity for _, other in found), key=("error", "warning").index)
     said = "; ".join(other.found for _, other in found)
-    doubt = Doubt(severity, GROUP_RULE, said, shared.expected, shared.remedy)
+    doubt = Doubt(worst, GROUP_RULE, said, shared.expected, shared.remedy)
     return [replace(one, doubts=(*one.doubts, doubt)) if one.name == first.name else one for one in splits]
 
 

@@ -51,7 +51,8 @@ _FUNCTIONS = ("recognise", "split_names", "list_split")
 class FormatModule(Protocol):
     """The functions that the module of a format offers.
 
-    If its datasets have object masks, it also offers `list_objects(root, split) -> SplitFiles`, for task="instance".
+    If its datasets have object masks, it also offers `list_objects(root, split) -> SplitFiles`, for task="instance". If
+    their folds are balanced, it offers `find_folds(root, split, keys, folds) -> Mapping[str, int] | None`.
 
     Attributes:
         recognise: (path) -> the dataset of this format at a path or somewhat below it; None if there is none.

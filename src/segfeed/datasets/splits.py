@@ -8,19 +8,21 @@
     train[fold=0/5]      one of 5 folds, by a hash of each id: new samples never move old ones to another fold
     train[fold!=0/5]     the other four
 
-Folds keep together what the dataset's description says must stay together: a group goes into one fold.
+Folds keep together what the dataset's description says must stay together: a group goes into one fold. If it says that
+splits are balanced (`stratify`), folds are, too: by all samples of the split instead of a hash of each.
 
 Source: https://www.tensorflow.org/datasets/splits (slices, percents rounded to the closest sample); folds are
 segfeed's own.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
-from segfeed.datasets.source import Sample, Source
+from segfeed.datasets.blobs import Blob, File
+from segfeed.datasets.source import Sample, Source, hold_same
 from segfeed.errors import OptionError, SourceError
 
 Role = Literal["train", "trainval", "val", "test", ""]
@@ -52,20 +54,24 @@ class SplitTerm:
     fold: tuple[int, int] | None = None
     others: bool = False
 
-    def choose(self, keys: Sequence[str], groups: Mapping[str, str] | None = None) -> list[int]:
+    def choose(
+        self, keys: Sequence[str], groups: Mapping[str, str] | None = None, folds: Mapping[str, int] | None = None
+    ) -> list[int]:
         """List the positions of the keys that this term chooses, in order.
 
         Args:
             keys: of a split.
             groups: key -> its group, whose name takes the key's place in folds.
+            folds: key -> the fold that it is in, if no hash says it.
 
         >>> SplitTerm("train", "25%", "-1").choose(list("abcdefgh"))
         [2, 3, 4, 5, 6]
         """
         if self.fold is not None:
-            number, folds = self.fold
+            number, count = self.fold
             names = [groups.get(key, key) for key in keys] if groups else keys
-            return [n for n, name in enumerate(names) if (_fold_of(name, folds) == number) != self.others]
+            found = [folds[key] for key in keys] if folds else [_fold_of(name, count) for name in names]
+            return [n for n, fold in enumerate(found) if (fold == number) != self.others]
         bounds = slice(_bound(self.start, len(keys)), _bound(self.stop, len(keys)))
         return list(range(len(keys))[bounds])
 
@@ -82,14 +88,28 @@ def parse_split(text: str) -> tuple[SplitTerm, ...]:
     return tuple(_parse_term(term.strip(), text) for term in text.split("+"))
 
 
-def join(terms: Sequence[tuple[SplitTerm, Source]], split: str) -> Source:
+FindFolds = Callable[[Source, int], Mapping[str, int] | None]
+"""(source, number of folds) -> the fold of each key; None if a hash says it."""
+
+
+def join(
+    terms: Sequence[tuple[SplitTerm, Source]], split: str, find_folds: FindFolds = lambda _source, _folds: None
+) -> Source:
     """Create one source of the chosen samples of several, one after the other.
+
+    Args:
+        terms: what is chosen, each with the source that it is chosen from.
+        split: the whole split string.
+        find_folds: of a dataset whose folds are balanced; it is asked only if a term chooses a fold.
 
     Raises:
         SourceError: if there is no sample, a sample twice, or samples with and without masks.
     """
     first = terms[0][1]
-    samples = [source.samples[n] for term, source in terms for n in term.choose(source.keys, source.groups)]
+    samples = []
+    for term, source in terms:
+        folds = find_folds(source, term.fold[1]) if term.fold else None
+        samples += [source.samples[n] for n in term.choose(source.keys, source.groups, folds)]
     if not samples:
         raise _unusable(first, f"split {split!r} holds no sample", "choose a larger part")
     keys = [sample.key for sample in samples]
@@ -101,6 +121,37 @@ def join(terms: Sequence[tuple[SplitTerm, Source]], split: str) -> Source:
         raise _unusable(first, found, "leave those to be predicted out")
     groups = {key: group for _, source in terms for key, group in source.groups.items()}
     return replace(first, samples=tuple(samples), split=split, groups=groups)
+
+
+def refuse_shared_samples(train: Source, val: Source) -> None:
+    """Raise SourceError if photos of a source are in another one, too."""
+    if both := _shared_samples(train, val):
+        raise SourceError(
+            str(train.root),
+            found=f"{len(both)} samples are in both {train.split!r} and {val.split!r}, the first is {min(both)}",
+            expected="none, since a score on seen photos means nothing",
+            remedy="take them off one list",
+        )
+
+
+def _shared_samples(train: Source, val: Source) -> list[str]:
+    """List the keys of val's samples whose photos are in train, too; equal keys of different photos do not count.
+
+    Photos are compared only if their keys, or what the system says of their files, are equal: most are never read.
+    """
+    by_key = {sample.key: sample.photo for sample in train.samples}
+    by_file = {_file_of(sample.photo): sample.photo for sample in train.samples}
+    both = []
+    for sample in val.samples:
+        alike = (by_key.get(sample.key), by_file.get(_file_of(sample.photo)))
+        if any(photo is not None and hold_same(photo, sample.photo) for photo in alike):
+            both.append(sample.key)
+    return both
+
+
+def _file_of(photo: Blob) -> object:
+    """Return what two names of one file share: the stamp, which links follow; inside of a larger file, the address."""
+    return photo.stamp if isinstance(photo, File) else photo.address
 
 
 class Grouped(NamedTuple):

@@ -11,7 +11,15 @@ from PIL import Image
 import segfeed
 from segfeed.audit.checking import check
 from segfeed.datasets.overview import describe
-from segfeed.errors import DescriptionError, LegendError, ListError, OptionError, SourceError, SourceMissingError
+from segfeed.errors import (
+    DescriptionError,
+    EmptySplitError,
+    LegendError,
+    ListError,
+    OptionError,
+    SourceError,
+    SourceMissingError,
+)
 
 BINARY = '\n[classes]\n0 = "background"\n255 = "road"\n'
 
@@ -410,7 +418,7 @@ def test_scan_check_and_load_all_name_a_group_in_two_splits(tmp_path, way):
     parts = {"train": FRAMES[:30], "val": FRAMES[30:41], "test": FRAMES[41:]}
     for split, names in parts.items():
         for number, key in enumerate(names):
-            photo(root / f"img/{split}/{key}.png", 50 * len(parts[split]) + number)
+            photo(root / f"img/{split}/{key}.png", 50 * len(names) + number)
             mask(root / f"gt/{split}/{key}.png")
         (root / f"{split}.txt").write_text("".join(f"{split}/{key}\n" for key in names))
     where = "{split}/{key}" if way == "folders" else "{key}"
@@ -504,10 +512,10 @@ def test_stratified_splits_share_out_rare_values_and_read_masks_once(tmp_path, m
     classes = BINARY + '9 = "rare"\n'
     say(root, f"{text}stratify = true\n{classes}")
     read = []
-    from segfeed.datasets.formats import described  # noqa: PLC0415
+    from segfeed.datasets.formats import strata  # noqa: PLC0415
 
-    real = described.decode_mask
-    monkeypatch.setattr(described, "decode_mask", lambda content, name: read.append(name) or real(content, name))
+    real = strata.decode_mask
+    monkeypatch.setattr(strata, "decode_mask", lambda content, name: read.append(name) or real(content, name))
     from segfeed.datasets.opening import open_dataset  # noqa: PLC0415
 
     dataset = open_dataset(root)
@@ -518,6 +526,95 @@ def test_stratified_splits_share_out_rare_values_and_read_masks_once(tmp_path, m
     assert {split: sum(int(key) % 10 == 3 for key in part) for split, part in parts.items()} == {"train": 3, "val": 3}
     assert tuple(keys(root, "val")) == parts["val"]
     assert len(keys(root, "all")) == 60
+
+
+STRATIFIED = 'photos = "img/{key}.jpg"\nmasks = "gt/{key}.png"\n[splits]\n'
+KINDS = '[classes]\n0 = "ground"\n1 = "crop"\n2 = "weed"\n'
+
+
+@pytest.fixture
+def plots(tmp_path) -> Path:
+    """60 pairs, 20 plots of 3; 4 plots hold weed, and so says a table."""
+    rows = []
+    for number in range(60):
+        key, has_weed = f"p{number // 3:02d}_{number % 3}", number // 3 % 5 == 2
+        photo(tmp_path / f"set/img/{key}.jpg", number)
+        mask(tmp_path / f"set/gt/{key}.png", (0, 1, 2) if has_weed else (0, 1))
+        rows.append(f"{key}.jpg;{'weedy' if has_weed else 'clean'}\n")
+    (tmp_path / "set/plots.csv").write_text(f"image;kind\n{''.join(rows)}")
+    return tmp_path / "set"
+
+
+def weedy(names) -> set[str]:
+    return {plot for plot in (key.partition("_")[0] for key in names) if int(plot[1:]) % 5 == 2}
+
+
+@pytest.mark.parametrize("said", ["true", '{ file = "plots.csv", key = "image", column = "kind" }'])
+@pytest.mark.parametrize("group", ["", 'group = "{key:before _}"\n'])
+def test_splits_and_folds_share_out_classes_and_part_no_group(plots, said, group):
+    say(plots, f"{STRATIFIED}stratify = {said}\n{group}{KINDS}")
+    val = keys(plots, "val")
+    assert (len(val), len(keys(plots))) == (12, 48)
+    assert sum(int(key[1:3]) % 5 == 2 for key in val) in ((2, 3) if not group else (3,))
+    folds = [keys(plots, f"all[fold={n}/4]") for n in range(4)]
+    assert sorted(key for fold in folds for key in fold) == keys(plots, "all")
+    assert [len(fold) for fold in folds] == [15] * 4
+    assert [sum(int(key[1:3]) % 5 == 2 for key in fold) for fold in folds] == [3] * 4
+    if group:
+        assert [len(weedy(fold)) for fold in folds] == [1] * 4
+        assert sum(len({key.partition("_")[0] for key in fold}) for fold in folds) == 20
+    for n, fold in enumerate(folds):
+        assert set(keys(plots, f"all[fold!={n}/4]")) == set(keys(plots, "all")) - set(fold)
+        assert keys(plots, f"all[fold={n}/4]") == fold
+
+
+def test_folds_of_lists_are_balanced_too_and_without_the_rule_they_are_not(plots):
+    every = sorted(path.stem for path in (plots / "img").iterdir())
+    (plots / "train.txt").write_text("\n".join(every[:30]))
+    (plots / "val.txt").write_text("\n".join(every[30:]))
+    say(plots, f'{STRATIFIED}lists = "{{split}}.txt"\nstratify = true\n{KINDS}')
+    folds = [keys(plots, f"train[fold={n}/3]") for n in range(3)]
+    assert [sum(int(key[1:3]) % 5 == 2 for key in fold) for fold in folds] == [2] * 3
+    assert keys(plots) == every[:30]
+    train, val = segfeed.load(
+        plots, batch_size=2, crop_size=(4, 6), splits=("train[fold!=0/3]", "train[fold=0/3]"), pack=False
+    )
+    assert (len(train.reader), len(val.reader)) == (20, 10)
+    say(plots, f'{STRATIFIED}lists = "{{split}}.txt"\n{KINDS}')
+    assert [keys(plots, f"train[fold={n}/3]") for n in range(3)] != folds
+
+
+def test_objects_are_split_like_classes(plots):
+    for path in (plots / "gt").iterdir():
+        mask(plots / "things" / path.name, (0, 7))
+    say(plots, f'objects = "things/{{key}}.png"\n{STRATIFIED}stratify = true\n{KINDS}')
+    for split in ("val", "all[fold=1/4]"):
+        assert keys(plots, split, task="instance") == keys(plots, split)
+
+
+def test_a_mask_that_cannot_be_read_is_named_by_what_needs_it_and_found_by_check(plots):
+    say(plots, f"{STRATIFIED}stratify = true\n{KINDS}")
+    (plots / "gt/p03_1.png").write_bytes(b"nothing")
+    with pytest.raises(ListError) as caught:
+        segfeed.scan(plots, "val")
+    assert (caught.value.where, "shared out by what masks store" in caught.value.found) == (
+        str(plots / "gt/p03_1.png"),
+        True,
+    )
+    found = {(one.split, one.key) for one in check(plots) if one.severity == "error"}
+    assert {("all", "p03_1"), ("train", ""), ("val", "")} <= found
+
+
+def test_a_split_that_gets_nothing_is_told_with_what_it_would_take(tmp_path):
+    root = pairs(tmp_path / "set", "img/{}.jpg", "gt/{}.png", ["a_1", "a_2", "c_1"])
+    for hashed in ("", "hash = { train = 99, val = 1 }\n"):
+        say(root, f'{STRATIFIED}{hashed}group = "{{key:before _}}"\n{BINARY}')
+        with pytest.raises(EmptySplitError) as caught:
+            segfeed.scan(root, "val")
+        assert f"'val' gets {1 if hashed else 20} percent, which is none of the 2 groups of 3" in caught.value.found
+        with pytest.raises(EmptySplitError):
+            segfeed.load(root, batch_size=1, crop_size=(4, 6), pack=False)
+        assert check(root).count()["error"] == 0
 
 
 def test_folders_that_photos_and_masks_share_are_part_of_the_key(tmp_path):
