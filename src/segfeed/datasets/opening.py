@@ -22,6 +22,7 @@ from segfeed.datasets.formats.legend_files import (
 )
 from segfeed.datasets.formats.legend_making import legend_of_names
 from segfeed.datasets.formats.lists import choose_split
+from segfeed.datasets.joining import refuse_legend_above
 from segfeed.datasets.patterns import parse_patterns
 from segfeed.datasets.recognition import DESCRIBED, FormatModule, find_format, import_format
 from segfeed.datasets.source import Orientation, Recognised, Source, SplitFiles, Task
@@ -63,6 +64,7 @@ class Dataset:
         unknown: what a colour outside the legend becomes: "error", "void" or a class name.
         orientation: what becomes of photos that EXIF turns: "error" or "apply", as of a `Source`.
         module: what lists its splits; the format's, by its name, if None.
+        asked: the path by which it was found, which may lie above its root; its root if None.
     """
 
     recognised: Recognised
@@ -73,6 +75,7 @@ class Dataset:
     unknown: str = "error"
     orientation: Orientation = "error"
     module: FormatModule | None = field(default=None, compare=False, repr=False)
+    asked: Path | None = field(default=None, compare=False, repr=False)
 
     @property
     def root(self) -> Path:
@@ -83,6 +86,12 @@ class Dataset:
     def split_names(self) -> list[str]:
         """The names of the splits, in the format's order."""
         return self._module.split_names(self.recognised.root)
+
+    @property
+    def note(self) -> str:
+        """What its description says is odd about it; "" if nothing is, or it has none."""
+        said = getattr(self._module, "description", None)
+        return said.note if isinstance(said, Description) else ""
 
     @cached_property
     def _module(self) -> FormatModule:
@@ -161,11 +170,19 @@ class Dataset:
         return encoder
 
     def _own_legend(self, files: SplitFiles) -> Legend | None:
-        """Return what the dataset says its masks mean; refuse a legend file beside it that says something else."""
+        """Return what the dataset says its masks mean; refuse a legend file in or above it that says something else."""
         legend = files.legend()
         if legend is not None and self.format != DESCRIBED:  # what a person described counts
-            refuse_ignored_legend(self.root, legend, self.format)
+            for folder in dict.fromkeys((self.root, self.asked or self.root)):
+                refuse_ignored_legend(folder, legend, self.format)
+            refuse_legend_above(self.root, legend, self._is_like)
         return legend
+
+    def _is_like(self, folder: Path) -> bool:
+        """Check whether a folder is another dataset of this format."""
+        with suppress(SegfeedError, OSError):
+            return self._module.recognise(folder) is not None
+        return False
 
     def _refuse_without_legend(self, files: SplitFiles) -> Legend:
         """Raise LegendError that tells what the first mask holds, so that a person can name the classes."""
@@ -226,10 +243,11 @@ def open_dataset(  # noqa: PLR0913 - the arguments of `segfeed.scan`
             "legend", found='a legend for task="instance", whose labels are object ids', remedy="leave it out"
         )
     described = _read_description_like(description, photos, masks, format)
-    found = find_format(find_root(path_or_name, cache_dir=cache_dir), format, described)
+    root = find_root(path_or_name, cache_dir=cache_dir)
+    found = find_format(root, format, described)
     chosen = _read_legend_like(legend)
     groups, given = (chosen, None) if isinstance(chosen, Mapping) else (None, chosen)
-    return Dataset(found.recognised, found.name, task, given, groups, unknown, orientation, found.module)
+    return Dataset(found.recognised, found.name, task, given, groups, unknown, orientation, found.module, root)
 
 
 def _read_description_like(
