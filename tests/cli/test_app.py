@@ -104,6 +104,15 @@ def test_options_of_load_reach_the_batches(run, voc_folder, words, images, label
     assert (train["images"], train["labels"]) == (images, labels)
 
 
+def test_sides_are_paired_on_the_command_line(run, voc_folder):
+    words = ("load", voc_folder, "--no-pack", "--crop", "8x8", "--batch-size", "2", "--flip")
+    code, out, _ = run(*words, "--swap", "cat=dog", "--swap", "person=sheep")
+    assert (code, "'cat' and 'dog'; 'person' and 'sheep'" in out) == (0, True)
+    assert "change places" not in run(*words, "--swap", "none")[1]
+    code, _, err = run(*words, "--swap", "cat=unicorn")
+    assert (code, "'unicorn', which is not a class" in err) == (2, True)
+
+
 def test_splits_are_chosen_and_left_out(run, voc_folder):
     assert list(only_json(run("load", voc_folder, *SMALL, "--splits", "val,-", "--json")[1])["splits"]) == ["val"]
     assert list(only_json(run("load", voc_folder, *SMALL, "--splits", "-,train", "--json")[1])["splits"]) == ["train"]

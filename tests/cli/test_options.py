@@ -15,6 +15,7 @@ from segfeed.cli.options import (
     crop_size,
     one_shard,
     refuse_to_overwrite,
+    swap_pairs,
     two_splits,
 )
 from segfeed.errors import OptionError
@@ -92,3 +93,23 @@ def test_a_file_is_overwritten_only_if_forced(tmp_path):
     assert (caught.value.where, caught.value.found) == (str(tmp_path), "exists")
     assert "--force" in caught.value.remedy
     assert "--to" in caught.value.remedy
+
+
+def test_pairs_of_sides_are_read():
+    assert swap_pairs(None, flip=False) is None
+    assert swap_pairs([], flip=True) is None
+    assert swap_pairs(["none"], flip=True) == {}
+    assert swap_pairs(["left arm=right arm", " a = b "], flip=True) == {"left arm": "right arm", "a": "b"}
+
+
+@pytest.mark.parametrize("texts", [["left arm"], ["=right"], ["left="], ["a=b=c"], ["a=b", "none"], ["a=b", "a=c"]])
+def test_what_is_no_pair_of_sides_is_refused(texts):
+    with pytest.raises(OptionError) as caught:
+        swap_pairs(texts, flip=True)
+    assert caught.value.where == "swap"
+
+
+def test_sides_without_mirrored_crops_are_refused():
+    with pytest.raises(OptionError) as caught:
+        swap_pairs(["a=b"], flip=False)
+    assert caught.value.remedy == "pass --flip"

@@ -15,6 +15,7 @@ from segfeed.cli.options import (
     SourceOptions,
     Split,
     Splits,
+    Swap,
     Threads,
     crop_size,
     one_shard,
@@ -22,6 +23,7 @@ from segfeed.cli.options import (
     print_table,
     refuse_to_overwrite,
     say,
+    swap_pairs,
     two_splits,
 )
 from segfeed.cli.summary import Summary, summarise
@@ -79,6 +81,7 @@ def load(
     crop: Crop = "320x480",
     splits: Annotated[str, typer.Option(help="Names of the train and the val list; '-' leaves one out.")] = "train,val",
     flip: Annotated[bool, typer.Option("--flip", help="Mirror half of the train crops.")] = False,
+    swap: Swap = None,
     small: Annotated[str, typer.Option(help="Train images smaller than the crop: 'pad', 'drop' or 'error'.")] = "pad",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     shard: Annotated[str, typer.Option(metavar="RANK/WORLD", help="This process's slice of every batch.")] = "0/1",
@@ -95,6 +98,7 @@ def load(
         crop_size(crop),
         splits=two_splits(splits),
         flip=flip,
+        swap=swap_pairs(swap, flip=flip),
         small=small,  # type: ignore[arg-type]  # load checks the word
         seed=seed,
         shard=one_shard(shard),

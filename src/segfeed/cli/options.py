@@ -26,6 +26,13 @@ Split = Annotated[str, typer.Option(help="The name of a split list.")]
 Splits = Annotated[str, typer.Option(help="Names of the split lists, with commas.")]
 Threads = Annotated[int | None, typer.Option(help="Threads that read. (default: all cores)")]
 Crop = Annotated[str, typer.Option(metavar="HxW", help="Crop height x width in pixels.")]
+Swap = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LEFT=RIGHT",
+        help="Classes that change places in mirrored crops; may be repeated; 'none' for none. (default: found by name)",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
 
 
@@ -169,6 +176,27 @@ def two_splits(text: str) -> tuple[str | None, str | None]:
             "splits", found=repr(text), expected="TRAIN,VAL", remedy="pass '-' for one that you do not want"
         )
     return names[0], names[1]
+
+
+def swap_pairs(texts: Sequence[str] | None, *, flip: bool) -> dict[str, str] | None:
+    """Read `LEFT=RIGHT` texts as `load` takes them: None if there are none, {} for "none"."""
+    if not texts:
+        return None
+    if not flip:
+        raise OptionError(
+            "swap", found="it is passed without --flip, so that nothing is mirrored", remedy="pass --flip"
+        )
+    if list(texts) == ["none"]:
+        return {}
+    pairs: dict[str, str] = {}
+    for text in texts:
+        left, mark, right = (part.strip() for part in text.partition("="))
+        if not (left and mark and right) or "=" in right:
+            expected = "LEFT=RIGHT, such as 'left arm=right arm', or 'none' alone"
+            raise OptionError("swap", found=repr(text), expected=expected)
+        if pairs.setdefault(left, right) != right:
+            raise OptionError("swap", found=f"{left!r} with {pairs[left]!r} and with {right!r}", expected="one of them")
+    return pairs
 
 
 def one_shard(text: str) -> Shard:
