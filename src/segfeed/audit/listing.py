@@ -38,6 +38,7 @@ class DatasetListing:
         unlisted: the names of the splits that could not be listed.
         has_legend: False if VOC's legend stands in for one that could not be read, so that files can still be checked.
         is_whole: whether these are all samples of the dataset.
+        note: what its description says is odd about it; "" if nothing is.
     """
 
     root: Path
@@ -48,6 +49,7 @@ class DatasetListing:
     unlisted: tuple[str, ...] = ()
     has_legend: bool = True
     is_whole: bool = False
+    note: str = ""
 
 
 def list_dataset(
@@ -81,7 +83,7 @@ def list_dataset(
     if not names:
         raise SourceMissingError(str(root), found="no split", expected="at least one list or folder of samples")
     wanted = names if splits is None else list(dict.fromkeys(choose_split(name, names, root) for name in splits))
-    listing = _list_splits(dataset, root, wanted, names)
+    listing = replace(_list_splits(dataset, root, wanted, names), note=dataset.note)
     return listing if listing.sources else replace(listing, why=why)
 
 

@@ -93,6 +93,8 @@ def _write_description(source: SourceOptions, file: Path | None, *, force: bool)
 def _print_overview(found: Overview) -> None:
     say(f"{found.root}")
     say(f"format {found.format}: {found.why}")
+    if found.note:
+        say(f"note: {found.note}")
     print_table(("split", "samples", "height", "width", "remarks"), [_cells(split) for split in found.splits])
     if any(split.samples > MEASURED for split in found.splits):
         say(f"height and width in px, of the first {MEASURED} photos of a split")

@@ -63,6 +63,7 @@ class Overview:
         splits: in the format's order.
         legend: what its masks mean; None if the dataset does not say.
         evidence: what the masks that were looked at store, a few of each split.
+        note: what its description says is odd about it; "" if nothing is.
     """
 
     format: str
@@ -71,6 +72,7 @@ class Overview:
     splits: tuple[SplitOverview, ...]
     legend: Legend | None
     evidence: Evidence = field(default_factory=Evidence)
+    note: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Describe all of it in plain JSON values."""
@@ -139,7 +141,8 @@ def describe(  # noqa: PLR0913 - the options of one dataset, flat
     splits = [replace(split, problem=problem) if isinstance(split.problem, LegendError) else split for split in splits]
     meant = next((legend for _, legend in described if legend is not None), None)
     evidence = gather((values for values in counted.values() if values is not None), len(seen))
-    return Overview(dataset.format, dataset.recognised.root, dataset.recognised.why, tuple(splits), meant, evidence)
+    recognised = dataset.recognised
+    return Overview(dataset.format, recognised.root, recognised.why, tuple(splits), meant, evidence, dataset.note)
 
 
 def _doubt_groups(splits: list[SplitOverview], listed: Iterable[Grouped]) -> list[SplitOverview]:

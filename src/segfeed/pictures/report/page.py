@@ -14,12 +14,13 @@ from segfeed.datasets.source import Source
 from segfeed.datasets.splits import reading_order
 from segfeed.errors import OptionError, StorageError
 from segfeed.pictures.report.contents import Contents, choose_findings, describe_pictures, list_findings, list_galleries
-from segfeed.pictures.report.counts import SplitCounts, chart_sizes, list_classes, list_splits
+from segfeed.pictures.report.counts import SplitCounts, chart_sizes, list_classes, list_splits, list_values
 from segfeed.pictures.report.gallery import choose_samples
 from segfeed.pictures.report.pictures import KeptMasks, make_pictures
 from segfeed.pictures.report.template import render
 from segfeed.pixels.codec import decoder_versions
 from segfeed.pixels.legend import Legend
+from segfeed.pixels.objects import Objects
 from segfeed.plans.plan import Draw
 from segfeed.system.options import whole_number
 from segfeed.system.storage import write_over
@@ -111,10 +112,12 @@ def _gather(
     contents = Contents(
         audit,
         listing.why,
+        listing.note,
         sources[0].task if sources else "semantic",
         crop_size,
         list_splits(audit, counts, joined, crop_size),
         list_classes(legend, counts, joined),
+        None if isinstance(encoder, Objects) else list_values(facts.pairs, legend),
         chart_sizes(counts, joined, crop_size),
         list_galleries(selections, pictures, {source.split: source.keys for source in sources}),
         list_findings(listed, left_out, pictures),
