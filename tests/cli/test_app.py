@@ -466,6 +466,52 @@ def test_legend_file_that_is_none_is_one_line(run, voc_folder, tmp_path):
         assert name in err
 
 
+def put_odd(path: Path, kind: str) -> None:
+    """Put what is no file where one is expected."""
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind != "nothing":
+        path.symlink_to({"device": "/dev/zero", "dangling": "gone", "loop": path}[kind])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "dangling", "loop", "nothing"])
+@pytest.mark.parametrize("option", ["legend", "description"])
+def test_what_is_no_file_is_bad_use_in_one_line_and_waits_for_nothing(run, voc_folder, tmp_path, option, kind):
+    put_odd(tmp_path / "odd.txt", kind)
+    code, out, err = run("scan", voc_folder, f"--{option}", tmp_path / "odd.txt")
+    assert (code, out) == (2, "")
+    assert is_one_line(err), err
+    assert "odd.txt: " in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("scan", "--legend"),
+        ("scan", "--description"),
+        ("export", "--to"),
+        ("export", "--to", "out/"),
+        ("report", "--to"),
+        ("show", "--to"),
+        ("check", "--fix-list"),
+        ("load", "--cache-dir"),
+        ("scan", "--write", "--"),
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_no_disk_holds_is_bad_use_in_one_line(run, voc_folder, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    name = "z" * 300
+    given = [*words[1:-1], f"{words[-1]}{name}"] if words[-1].endswith("/") else [*words[1:], name]
+    code, out, err = run(words[0], voc_folder, *given)
+    assert (code, out) == (2, "")
+    assert is_one_line(err), err
+    assert "a name of 300 bytes; expected at most 255" in err
+    assert not list(tmp_path.iterdir())
+
+
 def test_damaged_pack_is_one_line(run, voc_folder, cache):
     run("pack", voc_folder, "--splits", "val")
     (rows,) = cache.rglob("pairs.arrow")

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, is_dataclass
@@ -15,8 +16,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from segfeed.datasets.archives.members import MAX_NAME_BYTES
+from segfeed.datasets.blobs import stamp_of
 from segfeed.datasets.source import Source
-from segfeed.errors import OptionError
+from segfeed.errors import OptionError, SourceError
 from segfeed.feed import scan
 from segfeed.plans.plan import Shard
 
@@ -79,7 +82,14 @@ class DatasetOptions:
 
     @property
     def words(self) -> dict[str, Any]:
-        """All of them but the path, as keyword arguments of `load`, `scan`, `check` and `write_report`."""
+        """All of them but the path, as keyword arguments of `load`, `scan`, `check` and `write_report`.
+
+        Raises:
+            OptionError: if a file that is passed is not there, or is no file.
+        """
+        for name in ("description", "legend"):
+            if (path := getattr(self, name, None)) is not None:
+                _require_file(path, name)
         # typer makes an empty list of an option that may be repeated.
         return {name: None if value == [] else value for name, value in vars(self).items() if name != "data"}
 
@@ -149,6 +159,9 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def command(**words: Any) -> None:
+        for name, word in words.items():
+            if isinstance(word, Path) or (name == "fix_list" and word):
+                _refuse_long_name(Path(word), name)
         for name, (kind, fields) in groups.items():
             words[name] = kind(**{field: words.pop(field) for field in fields})
         function(**words)
@@ -158,6 +171,22 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
     return command
+
+
+def _refuse_long_name(path: Path, option: str) -> None:
+    """Refuse a path that no file system holds, before anything asks the system about it."""
+    longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
+    if longest > MAX_NAME_BYTES:
+        raise OptionError(
+            option.replace("_", "-"), found=f"a name of {longest} bytes", expected=f"at most {MAX_NAME_BYTES}"
+        )
+
+
+def _require_file(path: Path, option: str) -> None:
+    try:
+        stamp_of(str(path.expanduser()))
+    except SourceError as error:
+        raise OptionError(option, found=f"{path}: {error.found}", expected="the path of a file") from None
 
 
 def crop_size(text: str) -> tuple[int, int]:

@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from segfeed.datasets.blobs import Blob, File
+from segfeed.datasets.blobs import Blob, File, stamp_of
 from segfeed.datasets.description import Description, read_description
 from segfeed.datasets.formats.legend_files import (
     explain_unread,
@@ -26,7 +26,7 @@ from segfeed.datasets.joining import refuse_legend_above
 from segfeed.datasets.patterns import parse_patterns
 from segfeed.datasets.recognition import DESCRIBED, FormatModule, find_format, import_format
 from segfeed.datasets.source import Orientation, Recognised, Source, SplitFiles, Task
-from segfeed.errors import LegendError, OptionError, SegfeedError, SourceMissingError
+from segfeed.errors import LegendError, OptionError, SegfeedError, SourceError, SourceMissingError
 from segfeed.pixels.class_names import Value
 from segfeed.pixels.codec import decode_mask, read_palette
 from segfeed.pixels.grouping import regroup
@@ -338,13 +338,15 @@ def _read_legend_like(legend: LegendLike | None) -> Legend | Groups | None:
         with legend_errors("legend", "a Legend, class names, a mapping, or the path of a legend file"):
             return legend_of_names(legend)
     path = Path(legend).expanduser()
-    if not os.path.exists(path):
+    try:
+        stamp_of(str(path))
+    except SourceError as error:
         raise LegendError(
             str(path),
-            found=f"the legend cannot be read ({'a link to nothing' if os.path.islink(path) else 'no such file'})",
+            found=f"the legend cannot be read ({error.found})",
             remedy="pass a Legend, a list of class names, a mapping, or the path of a legend file",
-        )
-    if path.suffix.lower() == ".png" and os.path.isfile(path):
+        ) from None
+    if path.suffix.lower() == ".png":
         # A palette may repeat a colour; 254 classes are what 8-bit labels can hold beside void.
         palette = as_colours(read_palette(File.of(str(path)).read(), path.name))
         colours = [colour for colour in dict.fromkeys(palette) if colour != VOID_COLOUR][:254]

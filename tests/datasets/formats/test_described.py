@@ -17,6 +17,7 @@ from segfeed.errors import (
     LegendError,
     ListError,
     OptionError,
+    SegfeedError,
     SourceError,
     SourceMissingError,
 )
@@ -636,12 +637,47 @@ def test_a_description_that_fits_several_folders_below_is_explained_and_not_call
     assert "several" not in caught.value.found
 
 
-@pytest.mark.parametrize("name", ["segfeed.toml", "groups.csv"])
-def test_a_pipe_in_place_of_a_description_or_a_table_is_named_and_not_waited_for(root, name):
-    group = '[splits]\ngroup = { file = "groups.csv", key = "k", column = "g" }\n'
-    (root / "segfeed.toml").write_text((root / "segfeed.toml").read_text().replace("[classes]", group + "[classes]"))
-    (root / name).unlink(missing_ok=True)
-    os.mkfifo(root / name)
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "dangling", "loop"])
+@pytest.mark.parametrize("name", ["segfeed.toml", "groups.csv", "classes.csv", "train.txt", "legend.txt"])
+def test_what_is_no_file_is_named_and_not_waited_for(root, name, kind):
+    for split in ("train", "val"):
+        (root / f"{split}.txt").write_text("k1\nk2\n" if split == "train" else "k3\n")
+    for table in ("groups.csv", "classes.csv"):
+        (root / table).write_text("k,g\n" + "".join(f"k{n},{n}\n" for n in range(10)))
+    (root / "legend.txt").write_text("background 0\nroad 255\n")
+    text = 'legend = "legend.txt"\n' + (root / "segfeed.toml").read_text().partition("[classes]")[0]
+    column = 'key = "k", column = "g" }\n'
+    text += f'[splits]\nlists = "{{split}}.txt"\ngroup = {{ file = "groups.csv", {column}'
+    say(root, f'{text}stratify = {{ file = "classes.csv", {column}')
+    assert len(segfeed.scan(root, "train[fold=0/2]")) == 1
+    (root / name).unlink()
+    if kind == "pipe":
+        os.mkfifo(root / name)
+    elif kind == "folder":
+        (root / name).mkdir()
+    else:
+        (root / name).symlink_to({"device": "/dev/zero", "dangling": "gone", "loop": root / name}[kind])
+    for split in ("train[fold=0/2]",) if name == "classes.csv" else ("train", "train[fold=0/2]"):
+        with pytest.raises(SegfeedError) as caught:
+            segfeed.scan(root, split)
+        assert name in str(caught.value)
+    if name == "segfeed.toml":
+        with pytest.raises(DescriptionError):
+            check(root)
+    elif name != "classes.csv":
+        assert check(root).count()["error"] > 0
+        assert any(split.problem for split in describe(root).splits)
+
+
+@pytest.mark.parametrize("name", ["groups.csv", "train.txt", "segfeed.toml"])
+def test_a_file_too_large_to_be_one_is_not_read(root, name):
+    (root / "val.txt").write_text("k3\n")
+    (root / "train.txt").write_text("k1\n")
+    text = (root / "segfeed.toml").read_text().partition("[classes]")[0]
+    group = 'group = { file = "groups.csv", key = "k", column = "g" }\n'
+    say(root, f'{text}[splits]\nlists = "{{split}}.txt"\n{group}{BINARY}')
+    with open(root / name, "ab") as file:
+        file.truncate(1 << 30)
     with pytest.raises(SourceError) as caught:
-        segfeed.scan(root, "all")
-    assert name in caught.value.where
+        segfeed.scan(root, "train")
+    assert caught.value.found == "1,073,741,824 bytes"

@@ -8,6 +8,7 @@ value is shared out first, each time to the split that lacks most of it.
 
 import csv
 import io
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -80,8 +81,9 @@ def _rows(path: Path, rule: KeyRule) -> Iterator[tuple[int, dict[str, str | None
     """Read the lines of a table with a header: (line number, column -> cell)."""
     try:
         text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
-    except SourceMissingError:
-        raise ListError(str(path), found="it cannot be read (no such file)", remedy="check the path") from None
+    except SourceMissingError as error:
+        found = f"it cannot be read ({error.found if os.path.islink(path) else 'no such file'})"
+        raise ListError(str(path), found=found, remedy="check the path") from None
     except SourceError as error:
         raise ListError(error.where, error.found, error.expected, error.remedy) from error
     except UnicodeDecodeError as error:

@@ -87,9 +87,9 @@ def write_report(
 def _check_free(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     """Return the path, absolute, if a file may be written there."""
     path = Path(path).expanduser().absolute()
-    if path.is_dir():
+    if os.path.isdir(path):
         raise OptionError(str(path), found="a folder", expected="the name of a file, such as report.html")
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         raise OptionError(
             str(path), found="the file exists", remedy="pass --force (overwrite=True) to replace it, or another name"
         )
