@@ -13,7 +13,7 @@ from segfeed import IMAGENET, BatchFormat, Pack, Shard, Source, feed, load, scan
 from segfeed.datasets import splits as split_strings
 from segfeed.datasets.catalogue.fetching import DATASETS
 from segfeed.datasets.export import export_splits
-from segfeed.datasets.opening import FETCHED
+from segfeed.datasets.places import FETCHED
 from segfeed.errors import (
     OptionError,
     SizeMismatchError,

@@ -12,7 +12,8 @@ import numpy as np
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
 from segfeed.datasets.doubts import examine
-from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, find_root, open_dataset
+from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, open_dataset
+from segfeed.datasets.places import find_root
 from segfeed.datasets.source import Orientation, Source, Task
 from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_shared_groups, refuse_shared_samples
 from segfeed.errors import OptionError

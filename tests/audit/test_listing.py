@@ -193,12 +193,16 @@ def test_a_split_merely_joins_others_if_it_holds_what_two_smaller_ones_hold_toge
     [
         {"train": ["a", "b"], "extra": ["c"], "trainaug": ["a", "b", "c"]},  # trained on by itself
         {"train": ["a", "b"], "trainval": ["a", "b", "c"]},  # holds samples of its own
-        {"train": ["a", "b"], "all": ["a", "b"]},  # a copy of one
+        {"train": ["a", "b"], "extra": ["a", "b"]},  # a copy of one
         {"train": ["a"], "trainval": ["a"], "val": ["v"]},
     ],
 )
 def test_other_splits_stand_for_themselves(tmp_path, splits):
     assert joined(tmp_path / "VOC", splits) == {}
+
+
+def test_all_merely_joins_train_if_there_is_nothing_else(tmp_path):
+    assert joined(tmp_path / "VOC", {"train": ["a", "b"], "all": ["a", "b"]}) == {"all": ("train",)}
 
 
 def test_missing_files_do_not_part_a_joined_split_from_those_that_it_joins(tmp_path):

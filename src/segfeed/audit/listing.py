@@ -8,7 +8,7 @@ from typing import Any
 
 from segfeed.audit.facts import below, files_of
 from segfeed.audit.findings import Finding, Severity
-from segfeed.datasets.formats.lists import choose_split
+from segfeed.datasets.formats.lists import AUTOMATIC, choose_split
 from segfeed.datasets.opening import Dataset, open_dataset
 from segfeed.datasets.source import Source
 from segfeed.datasets.splits import role_of
@@ -158,4 +158,8 @@ def joined_splits(sources: Iterable[Source]) -> dict[str, tuple[str, ...]]:
         parts = tuple(name for name, other in held.items() if name not in joined and other < held[split])
         if len(parts) > 1 and frozenset().union(*(held[name] for name in parts)) == held[split]:
             joined[split] = parts
+        elif split == AUTOMATIC[-1] and (
+            same := [name for name in held if name != split and held[name] == held[split]]
+        ):
+            joined[split] = (same[0],)  # a hash has put every sample there
     return joined

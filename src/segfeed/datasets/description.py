@@ -25,7 +25,7 @@ from typing import Any
 
 from segfeed.datasets.blobs import read_file
 from segfeed.datasets.patterns import Pattern, parse_patterns
-from segfeed.datasets.split_rule import KeyRule, SplitRule
+from segfeed.datasets.split_rule import REST, KeyRule, SplitRule
 from segfeed.errors import DescriptionError, SegfeedError, SourceError
 
 FILE_NAME = "segfeed.toml"
@@ -229,6 +229,8 @@ class _Reader:
                 if not isinstance(value, good) or isinstance(value, bool):
                     wanted = "a whole number of percent, such as 80" if good is int else "a text"
                     raise self._wrong(("splits", way), f"{split} = {value!r:.60}", wanted)
+        if (lists and set(lists.values()) == {REST}) or list(lists.values()).count(REST) > 1:
+            raise self._wrong(("splits", "lists"), f"{REST!r} for {len(lists)} splits", "a list for all splits but one")
         self._check_shares(shares)
         return SplitRule(
             splits.get("folders", {}),

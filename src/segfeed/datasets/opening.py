@@ -1,6 +1,5 @@
 """Datasets: what a path or a name stands for, recognised, with what its masks mean; its splits can then be listed."""
 
-import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,8 +23,10 @@ from segfeed.datasets.formats.legend_making import legend_of_names
 from segfeed.datasets.formats.lists import choose_split
 from segfeed.datasets.joining import refuse_legend_above
 from segfeed.datasets.patterns import parse_patterns
+from segfeed.datasets.places import find_root
 from segfeed.datasets.recognition import DESCRIBED, FormatModule, find_format, import_format
 from segfeed.datasets.source import Orientation, Recognised, Source, SplitFiles, Task
+from segfeed.datasets.split_rule import REST
 from segfeed.errors import LegendError, OptionError, SegfeedError, SourceError, SourceMissingError
 from segfeed.pixels.class_names import Value
 from segfeed.pixels.codec import decode_mask, read_palette
@@ -34,8 +35,6 @@ from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.objects import Objects
 from segfeed.pixels.palette import VOID_COLOUR, as_colours, colour_codes
-from segfeed.system.storage import cache_folder, publish
-from segfeed.system.work import show_progress
 
 Groups = Mapping[str, str | None]
 Values = Mapping[Value, str | None] | Mapping[str, str | None]
@@ -44,8 +43,6 @@ Values = Mapping[Value, str | None] | Mapping[str, str | None]
 LegendLike = Legend | Groups | Values | Sequence[str] | str | os.PathLike[str]
 DescriptionLike = Description | str | os.PathLike[str]
 Patterns = str | Sequence[str]
-FETCHED = ("voc2012", "sbd")
-"""The names of datasets that `segfeed.datasets.catalogue.fetching` can fetch."""
 
 _SHOWN = 12
 _COLOUR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
@@ -87,6 +84,15 @@ class Dataset:
         """The names of the splits, in the format's order."""
         return self._module.split_names(self.recognised.root)
 
+    def _rest(self, split: str) -> str:
+        """Say how the samples that no list names become a split, as a remedy; "" if no description has lists."""
+        said = getattr(self._module, "description", None)
+        lists = said.splits.lists if isinstance(said, Description) else {}
+        if not lists or "" in lists or REST in lists.values():
+            return ""
+        named = ", ".join(f'{name} = "{file}"' for name, file in lists.items())
+        return f'what no list names is in no split; lists = {{ {named}, {split} = "{REST}" }} makes it one'
+
     @property
     def note(self) -> str:
         """What its description says is odd about it; "" if nothing is, or it has none."""
@@ -105,7 +111,12 @@ class Dataset:
             SourceError: if there is no such split, or it cannot be listed.
             LegendError: if nothing says what masks mean, or the groups do not fit it.
         """
-        name = choose_split(split, self.split_names, self.root)
+        try:
+            name = choose_split(split, self.split_names, self.root)
+        except SourceMissingError as error:
+            raise SourceMissingError(
+                error.where, error.found, error.expected, self._rest(split) or error.remedy
+            ) from None
         files = self.list_split(name)
         legend = self.read_legend(files)
         renamed = "" if name == split else f"split {split!r} is {name!r}"
@@ -275,57 +286,6 @@ def _read_description_like(
             found = f"{error.where}: {error.found}"
             raise OptionError(word, found=found, expected=error.expected, remedy=error.remedy) from error
     return Description("photos and masks", parsed["photos"], parsed["masks"], parsed["masks"])
-
-
-def find_root(
-    path_or_name: str | os.PathLike[str], *, cache_dir: str | os.PathLike[str] | None = None, download: bool = False
-) -> Path:
-    """Return where a dataset lies: the path itself, or the folder of a named dataset in the cache.
-
-    Args:
-        path_or_name: a path, "sample", or the name of a dataset that can be fetched, such as "voc2012".
-        cache_dir: the cache; $SEGFEED_CACHE or the user's cache folder if None.
-        download: fetch a named dataset that is not there.
-
-    Raises:
-        SourceMissingError: if nothing is there.
-    """
-    if path_or_name == "sample":
-        return sample_root(cache_dir)
-    if path_or_name in FETCHED:
-        # Downloading is seldom needed, so its modules are imported late.
-        from segfeed.datasets.catalogue.fetching import fetch_dataset, find_dataset  # noqa: PLC0415
-
-        name = str(path_or_name)
-        return fetch_dataset(name, cache_dir=cache_dir) if download else find_dataset(name, cache_dir)
-    root = Path(path_or_name).expanduser().absolute()
-    if not os.path.exists(root):
-        remedy = f"pass the path of a dataset, or a name: sample, {', '.join(FETCHED)}"
-        raise SourceMissingError(str(root), found="no such file or folder", remedy=remedy)
-    return root
-
-
-def sample_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Return the embedded dataset's folder; paint the dataset first, if it is not in the cache yet.
-
-    Raises:
-        StorageError: if the cache folder cannot be written.
-    """
-    folder = Path(__file__).parent / "sample"
-    code = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py"))))
-    final = cache_folder(cache_dir) / "samples" / code.hexdigest()[:12]
-    if not final.is_dir():
-        publish(final, _paint_sample, needed_bytes=32 << 20, remedy="or pass the path of a dataset of your own")
-    return final / "sample"
-
-
-def _paint_sample(folder: Path) -> None:
-    from segfeed.datasets.sample.writing import write_sample  # noqa: PLC0415 - needed once in a cache's life
-
-    root = folder / "sample"
-    root.mkdir()
-    with show_progress("painting the sample", 206) as advance:
-        write_sample(root, lambda _done, _total: advance(1))
 
 
 def _read_legend_like(legend: LegendLike | None) -> Legend | Groups | None:

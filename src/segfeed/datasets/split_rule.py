@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+REST = "*"
+"""In place of a list file: all samples that no other list names."""
+
 
 @dataclass(frozen=True)
 class KeyRule:
@@ -49,7 +52,8 @@ class SplitRule:
 
     Attributes:
         folders: split -> what {split} is on disk; names that are not in it stand for themselves.
-        lists: split -> list file below the root; a single entry "" -> pattern with {split} finds them by name.
+        lists: split -> list file below the root, or `REST`; a single entry "" -> pattern with {split} finds them by
+            their names.
         shares: split -> percent of the groups, by hash; empty if folders or lists say it.
         group: what keeps samples together in splits by hash and in folds; None: each sample by itself.
         stratify: what is shared out evenly over splits by hash and over folds: False for nothing, True for the values

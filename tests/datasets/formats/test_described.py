@@ -618,6 +618,49 @@ def test_a_split_that_gets_nothing_is_told_with_what_it_would_take(tmp_path):
         assert check(root).count()["error"] == 0
 
 
+def test_what_no_list_names_is_in_no_split_unless_it_is_said_so(root):
+    (root / "val.txt").write_text("k3\nk1\n")
+    text = (root / "segfeed.toml").read_text().partition("[classes]")[0]
+    say(root, f'{text}[splits]\nlists = {{ val = "val.txt" }}\n{BINARY}')
+    with pytest.raises(SourceMissingError) as caught:
+        segfeed.load(root, batch_size=1, crop_size=(4, 6), pack=False)
+    assert (caught.value.found, caught.value.expected) == ("no split 'train'", "one of val")
+    line = 'lists = { val = "val.txt", train = "*" }'
+    assert line in caught.value.remedy
+    say(root, f"{text}[splits]\n{line}\n{BINARY}")
+    assert (keys(root), keys(root, "val")) == ([f"k{n}" for n in (0, 2, 4, 5, 6, 7, 8, 9)], ["k3", "k1"])
+    assert "all that val do not list" in segfeed.scan(root).why
+    assert [(split.name, split.samples) for split in describe(root).splits] == [("train", 8), ("val", 2)]
+    say(root, f'{text}[splits]\nlists = {{ val = "*", train = "*" }}\n{BINARY}')
+    with pytest.raises(DescriptionError) as caught:
+        segfeed.scan(root)
+    assert caught.value.found == "line 5: '*' for 2 splits"
+
+
+@pytest.mark.parametrize(
+    ("photos", "masks"), [("*/img/{key}.jpg", "*/gt/{key}.png"), ("{folder}/img/{key}.jpg", "*/gt/{key}.png")]
+)
+def test_equal_names_in_folders_that_the_key_leaves_out_are_told_with_the_way_to_tell_them_apart(
+    tmp_path, photos, masks
+):
+    for site in ("a", "b"):
+        pairs(tmp_path / "set" / site, "img/{}.jpg", "gt/{}.png", ["1", "2"])
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(tmp_path / "set", "all", photos=photos, masks=masks, legend={0: "a", 255: "b"})
+    if photos.startswith("*"):
+        assert "sample 1 has 2 photos (a/img/1.jpg, b/img/1.jpg) by photos = '*/img/{key}.jpg'" in caught.value.found
+        assert "{folder} in place of '*' in both patterns" in caught.value.remedy
+    both = {"photos": "{folder}/img/{key}.jpg", "masks": "{folder}/gt/{key}.png"}
+    assert keys(tmp_path / "set", "all", **both, legend={0: "a", 255: "b"}) == ["a/1", "a/2", "b/1", "b/2"]
+
+
+def test_train_and_all_share_no_sample_that_is_worth_a_word_if_val_is_empty(tmp_path):
+    root = pairs(tmp_path / "set", "img/{}.jpg", "gt/{}.png", ["a", "c"])
+    say(root, 'photos = "img/{key}.jpg"\nmasks = "gt/{key}.png"\n' + BINARY)
+    assert "id-in-two-splits" not in {finding.rule for finding in check(root)}
+    assert check(root).pairs == 2
+
+
 def test_folders_that_photos_and_masks_share_are_part_of_the_key(tmp_path):
     for month in ("2024-05", "2024-06"):
         pairs(tmp_path, f"{month}/{{}}.jpg", f"{month}/mask-of-{{}}.png", ["x", "y"])

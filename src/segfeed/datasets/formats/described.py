@@ -23,6 +23,7 @@ from segfeed.datasets.formats.strata import Strata, find_groups
 from segfeed.datasets.patterns import Match, Pattern
 from segfeed.datasets.signs import has_signs
 from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.datasets.split_rule import REST
 from segfeed.errors import DescriptionError, EmptySplitError, LegendError, OptionError, SourceError
 from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES
 from segfeed.pixels.legend import Legend
@@ -157,9 +158,7 @@ class DescribedFormat:
         if said.by_masks and masks and not rule.lists:
             photos = {key: names for key, names in photos.items() if key in masks}
         if rule.lists:
-            path = list_files(root, rule.lists)[split]
-            ids, masks = read_pairs(path, root, photos, masks, first_word=rule.first_word)
-            why = f"listed in {path.relative_to(root)}"
+            ids, masks, why = self._read_listed(root, split, photos, masks)
         elif by_folder := self._split_by(root)[0]:
             # If only photos or only masks are split by folder, these say which samples there are.
             both = all(any(match.split for match in matches[one]) for one in ("photos", kind))
@@ -172,6 +171,8 @@ class DescribedFormat:
                 what = "every stored value" if rule.stratify is True else "every class"
                 why = f"split so that {what} has its share"
         self._refuse_nothing(root, split, (photos, masks), ids)
+        for what, files in (("photos", photos), (kind, masks)):
+            self._refuse_several(what, root, files, ids)
         has_none = not getattr(said, kind) and not any(masks.get(key) for key in ids)
         called = "test" if split in rule.unlabelled else split  # what photos to be predicted are called elsewhere
         to_predict = has_none or is_to_predict(called, (masks.get(key) for key in ids))
@@ -179,6 +180,32 @@ class DescribedFormat:
         groups = find_groups(root, said, ids) if rule.group else {}
         expected = f'[classes] in a {FILE_NAME}, such as 0 = "background", or one of {", ".join(LEGEND_FILES)}'
         return SplitFiles(samples, missing, lambda: self._legend(root), why, expected, groups)
+
+    def _read_listed(self, root: Path, split: str, photos: Files, masks: Files) -> tuple[list[str], Files, str]:
+        """Read the list of a split: its keys, its masks, and what it was listed in, as a clause."""
+        rule = self.description.splits
+        files = list_files(root, rule.lists)
+        if rule.lists.get(split) != REST:
+            ids, masks = read_pairs(files[split], root, photos, masks, first_word=rule.first_word)
+            return ids, masks, f"listed in {files[split].relative_to(root)}"
+        others = {name: path for name, path in files.items() if rule.lists.get(name) != REST}
+        listed = [read_pairs(path, root, photos, masks, first_word=rule.first_word)[0] for path in others.values()]
+        ids = sorted({*photos, *masks}.difference(*listed))
+        return ids, masks, f"all that {' and '.join(sorted(others))} do not list"
+
+    def _refuse_several(self, kind: str, root: Path, files: Mapping[str, list[str]], ids: Iterable[str]) -> None:
+        """Refuse files of one key that lie in folders which the pattern leaves out of it."""
+        for key in ids:
+            names = files.get(key, [])
+            if len({PurePosixPath(name).parent for name in names}) > 1:
+                pattern = getattr(self.description, kind)[0].text
+                raise SourceError(
+                    str(root),
+                    found=f"sample {key} has {len(names)} {kind} ({', '.join(names[:4])}) by {kind} = {pattern!r}",
+                    expected="one",
+                    remedy="write {folder} in place of '*' in both patterns, or {key} in place of {name}, so that "
+                    "folders are part of the key; or remove the others",
+                )
 
     def _refuse_nothing(self, root: Path, split: str, found: tuple[Files, Files], ids: Sequence[str]) -> None:
         """Refuse a split without samples, and photos and masks of which no two share a key."""
