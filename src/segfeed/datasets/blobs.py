@@ -104,6 +104,18 @@ def read_file(path: str | os.PathLike[str], limit_bytes: int) -> bytes:
     return found
 
 
+def decode_text(data: bytes) -> str:
+    r"""Decode a text: UTF-8, or UTF-16 if it begins with that one's mark, as PowerShell and spreadsheets write it.
+
+    Raises:
+        UnicodeDecodeError: if it is neither.
+
+    >>> decode_text("val".encode("utf-16")), decode_text(b"\xef\xbb\xbfval")
+    ('val', 'val')
+    """
+    return data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+
+
 def is_lfs_pointer(data: bytes) -> bool:
     """Check whether the bytes of a file are the text that Git leaves in place of one that Git LFS keeps."""
     return len(data) <= _LONGEST_POINTER_BYTES and data.startswith(_LFS_POINTER)

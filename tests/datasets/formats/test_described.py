@@ -724,3 +724,28 @@ def test_a_file_too_large_to_be_one_is_not_read(root, name):
     with pytest.raises(SourceError) as caught:
         segfeed.scan(root, "train")
     assert caught.value.found == "1,073,741,824 bytes"
+
+
+def test_what_systems_leave_beside_pictures_is_no_sample(root):
+    for name in ("pics/._k1.jpg", "truth/._k1_L.png", "pics/Thumbs.db", "pics/.ipynb_checkpoints/k1-checkpoint.jpg"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(b"\0\5\26\7")
+    (root / "__MACOSX/pics").mkdir(parents=True)
+    (root / "__MACOSX/pics/._k1.jpg").write_bytes(b"")
+    assert keys(root, "all") == [f"k{n}" for n in range(10)]
+    assert check(root).count()["error"] == 0
+
+
+def test_names_that_hold_the_words_of_splits_choose_none(tmp_path):
+    names = ["photo of a train", "photo of test tubes", "val.1.2"]
+    root = pairs(tmp_path / "set", "images/{}.jpg", "masks/{}.png", names)
+    assert keys(root, "all", legend={0: "a", 255: "b"}) == names
+
+
+def test_a_list_that_names_a_file_of_two_folders_by_its_name_alone_is_not_guessed(tmp_path):
+    root = pairs(tmp_path / "set", "img/{}.jpg", "gt/{}.png", ["a/1", "b/1", "c/2"])
+    (root / "train.txt").write_text("1\n2\n")
+    say(root, f'{STRATIFIED}lists = {{ train = "train.txt" }}\n{BINARY}')
+    with pytest.raises(SourceMissingError) as caught:
+        segfeed.scan(root)
+    assert "1 of 2 listed samples have no photo: 1;" in str(caught.value)

@@ -114,3 +114,24 @@ def test_a_table_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ListError) as caught:
         find_words(tmp_path, KeyRule(file="g.csv", key_column="key", column="who"), ["a"], "x", "group")
     assert caught.value.where == str(tmp_path / "g.csv")
+
+
+def test_a_table_may_be_written_by_another_system(tmp_path):
+    rule = KeyRule(file="g.csv", key_column="key", column="who")
+    (tmp_path / "g.csv").write_bytes("key,who\r\nimg\\a.jpg,p1\r\nimg\\a.jpg,p1\r\nother,p3\r\n".encode("utf-16"))
+    assert find_words(tmp_path, rule, ["a"], "x", "group") == {"a": "p1"}
+    assert find_words(tmp_path, rule, ["img/a"], "x", "group") == {"img/a": "p1"}
+
+
+def test_zeros_that_a_spreadsheet_dropped_are_told(tmp_path):
+    (tmp_path / "g.csv").write_text("key,who\n1,p1\n")
+    with pytest.raises(ListError) as caught:
+        find_words(tmp_path, KeyRule(file="g.csv", key_column="key", column="who"), ["0001"], "x", "group")
+    assert caught.value.remedy.startswith("it has '1': save that column as text")
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    (tmp_path / "g.csv").write_text("key,key,who\na,b,p1\n")
+    with pytest.raises(ListError) as caught:
+        find_words(tmp_path, KeyRule(file="g.csv", key_column="key", column="who"), ["a"], "x", "group")
+    assert caught.value.found == "two columns 'key'"

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from segfeed.datasets.blobs import read_file
+from segfeed.datasets.blobs import decode_text, read_file
 from segfeed.errors import EmptySplitError, ListError, SourceError, SourceMissingError
 
 MAX_LIST_BYTES = 64 << 20
@@ -30,6 +30,7 @@ _YEAR = re.compile(r"20\d\d")
 FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\:*?"<>|]')
 """What no id may hold. An id becomes part of a path: nothing in it may leave the folder, on any system. Lone surrogates
 are bytes of a file name that are not UTF-8."""
+_UNSEEN = " \t\u00a0\u200b\ufeff"
 _PLAIN = re.compile(r"\w+")  # most ids are, and need no closer look
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".npy")
 _COLUMNS = re.compile(r"(\.(?:jpe?g|png|bmp|webp|gif|tiff?))(?:[ \t]*[,;][ \t]*|[ \t]+)", re.IGNORECASE)
@@ -175,7 +176,8 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
 def _lines(data: bytes, where: Path | str) -> list[tuple[int, str]]:
     # str.splitlines would also split at control characters, and make two ids of one.
     lines = enumerate(re.split(r"\r\n|\n|\r", _text(data, where)), 1)
-    entries = [(number, entry) for number, line in lines if (entry := line.strip(" \t"))]
+    # No id holds a quotation mark; what is not seen at the ends of a line was not meant.
+    entries = [(number, entry) for number, line in lines if (entry := line.replace('"', "").strip(_UNSEEN))]
     if not entries:
         raise ListError(str(where), found="the list is empty", expected="one id a line")
     return entries
@@ -304,7 +306,7 @@ def read_bytes(path: Path) -> bytes:
 
 def _text(data: bytes, where: Path | str) -> str:
     try:
-        text = data.decode("utf-8-sig")
+        text = decode_text(data)
     except UnicodeDecodeError as error:
         found = f"byte {error.start} is not UTF-8"
         raise ListError(str(where), found=found, expected=_TEXT, remedy="save it as UTF-8") from None

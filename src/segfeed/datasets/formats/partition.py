@@ -15,7 +15,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
-from segfeed.datasets.blobs import read_file
+from segfeed.datasets.blobs import decode_text, read_file
 from segfeed.datasets.split_rule import KeyRule
 from segfeed.errors import ListError, SourceError, SourceMissingError
 
@@ -64,8 +64,8 @@ def _words_in_file(path: Path, rule: KeyRule, keys: Sequence[str], what: str) ->
             )
     # A table may name the sample, its file, or its file's path.
     for key, word in list(found.items()):
-        plain = PurePosixPath(key)
-        for spelled in (str(plain.with_suffix("")) if plain.name else key, plain.stem):
+        plain = PurePosixPath(key.replace("\\", "/"))
+        for spelled in (str(plain), str(plain.with_suffix("")) if plain.name else key, plain.stem):
             if found.setdefault(spelled, word) != word:
                 del found[spelled]  # two files of one stem say two things: only the whole name tells them apart
     if lacking := [key for key in keys if key not in found]:
@@ -73,6 +73,9 @@ def _words_in_file(path: Path, rule: KeyRule, keys: Sequence[str], what: str) ->
             str(path),
             found=f"no line for {len(lacking)} of {len(keys)} samples, the first is {lacking[0]!r}",
             expected=f"a {what} for each sample",
+            remedy=f"it has {short!r}: save that column as text, since spreadsheets drop zeros in front"
+            if (short := lacking[0].lstrip("0")) != lacking[0] and short in found
+            else "",
         )
     return {key: found[key] for key in keys}
 
@@ -80,7 +83,7 @@ def _words_in_file(path: Path, rule: KeyRule, keys: Sequence[str], what: str) ->
 def _rows(path: Path, rule: KeyRule) -> Iterator[tuple[int, dict[str, str | None]]]:
     """Read the lines of a table with a header: (line number, column -> cell)."""
     try:
-        text = read_file(path, _MOST_BYTES).decode("utf-8-sig")
+        text = decode_text(read_file(path, _MOST_BYTES))
     except SourceMissingError as error:
         found = f"it cannot be read ({error.found if os.path.islink(path) else 'no such file'})"
         raise ListError(str(path), found=found, remedy="check the path") from None
@@ -99,6 +102,8 @@ def _rows(path: Path, rule: KeyRule) -> Iterator[tuple[int, dict[str, str | None
                 f"no column {lacking[0]!r}; it has {', '.join(map(repr, columns[:_SHOWN]))}" if columns else "no line"
             )
             raise ListError(str(path), found=found, expected=wanted, remedy="correct the description or the table")
+        if twice := [name for name in rule.columns if columns.count(name) > 1]:
+            raise ListError(str(path), found=f"two columns {twice[0]!r}", expected=wanted, remedy="rename one of them")
         yield from ((rows.line_num, row) for row in rows)
     except csv.Error as error:
         raise ListError(str(path), found=f"it is not a table ({error})", expected=wanted) from error
