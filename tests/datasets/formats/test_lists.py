@@ -133,7 +133,7 @@ def test_list_of_a_single_class_is_recognised_and_said_to_be_one(write, line):
     ("data", "found"),
     [
         (b"a\nb\xe9\n", "byte 3 is not UTF-8"),
-        (b"\xff\xfea", "byte 0 is not UTF-8"),
+        (b"\xff\xfea", "byte 2 is not UTF-8"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "byte 0 is not UTF-8"),
         (b"a\n\0\0\0\n", "a binary file"),
         (b"a\nb\0c\n", "a binary file"),
