@@ -290,7 +290,7 @@ def test_values_alone_make_palettes_count_for_nothing(read):
 
 @pytest.mark.parametrize(
     ("text", "reading"),
-    [("a\nb", "either"), ("0 a\n1 b", "index"), ("a 1 2 3\nb 4 5 6", "colour"), ("0 1 2 3 a\n1 4 5 6 b", "either")],
+    [("a\nb", "either"), ("0 a\n1 b", "value"), ("a 1 2 3\nb 4 5 6", "colour"), ("0 1 2 3 a\n1 4 5 6 b", "either")],
 )
 def test_what_counts_in_a_palette_follows_from_what_the_file_says(read, text, reading):
     assert read(text).reading == reading
