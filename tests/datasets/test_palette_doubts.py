@@ -184,7 +184,7 @@ def test_grays_count_only_if_numbers_cannot(said, palette, used, expected):
     ],
 )
 def test_numbers_and_grays_that_are_both_known_are_two_readings(said, palette, used):
-    with pytest.raises(MaskError, match="by its number and .* by the gray") as caught:
+    with pytest.raises(MaskError, match=r"by its number and .* by the gray") as caught:
         Legend.of_values(said).encode_palette(np.array([used], np.uint8), np.array(palette, np.uint8))
     assert 'reading="index"' in caught.value.remedy
     legend = Legend(tuple(said.values()), indices=tuple(said), void_indices=(), reading="index")
@@ -217,7 +217,7 @@ def test_the_palette_of_voc_with_two_colours_swapped_is_refused_and_both_ways_ou
     error = refused(root, "palette-two-readings")
     first, second = VOC.names[min(one, two)], VOC.names[max(one, two)]
     assert f"index {min(one, two)}, which means {first!r} by its number and {second!r} by its colour" in error.found
-    by_index = {n: name for n, name in enumerate(VOC.names)}
+    by_index = dict(enumerate(VOC.names))
     by_colour = dict(zip(VOC.colours, VOC.names, strict=True))
     assert len(labels(root, legend=by_index)) == len(labels(root, legend=by_colour)) == 3
     assert labels(root, legend=by_index)[0] != labels(root, legend=by_colour)[0]

@@ -16,13 +16,13 @@ from segfeed.datasets.ways_out import (
     from_1,
     in_json,
     in_python,
-    list_values,
     masks_hold,
     names_by_index,
     place_of,
     quote,
     range_of,
     spell_class,
+    tell,
 )
 from segfeed.pixels.class_names import Value
 from segfeed.pixels.legend import Legend
@@ -142,7 +142,7 @@ def ids_as_colours(evidence: Evidence, legend: Legend, split: str) -> Iterator[D
     yield Doubt(
         "error",
         "mask-ids-as-colours",
-        f"{masks_hold(evidence, split)} {list_values(evidence)}, colours whose red, green and blue are equal; legend "
+        f"{tell(evidence, split)}, colours whose red, green and blue are equal; legend "
         f"{legend.title!r} knows the numbers, but not these colours",
         "the legend's colours, or its numbers in one channel",
         f"save one channel of each mask as an 8-bit gray PNG, or say that these colours count: {in_python(said)}; "
@@ -164,8 +164,7 @@ def void_throughout(evidence: Evidence, legend: Legend, split: str, unknown: str
     yield Doubt(
         "warning" if split.casefold().startswith("test") or is_wished else "error",
         "split-all-void",
-        f"{masks_hold(evidence, split)} {list_values(evidence)}, and legend {legend.title!r} has a class for none of them: every "
-        "pixel is void",
+        f"{tell(evidence, split)}, and legend {legend.title!r} has a class for none of them: every pixel is void",
         f"pixels of its classes, such as {spell_class(legend, 0)}",
         f"pass the legend that belongs to these masks, with names in place of the dots: {in_python(said)}; on the "
         "command line --legend FILE; or leave the split out if nothing in it is labelled",
@@ -183,7 +182,7 @@ def void_mostly(evidence: Evidence, legend: Legend, split: str) -> Iterator[Doub
     yield Doubt(
         "warning",
         "split-mostly-void",
-        f"{masks_hold(evidence, split)} {list_values(evidence)}; by legend {legend.title!r}, {share:.0%} of the pixels are void, "
+        f"{tell(evidence, split)}; by legend {legend.title!r}, {share:.0%} of the pixels are void, "
         f"and {quote(absent)} never occur{'s' if len(absent) == 1 else ''}",
         f"masks of {legend.title!r}, most pixels of which show a class",
         'if the masks have other classes, pass the legend that belongs to them: legend={0: "...", ...}, on the command '
@@ -215,8 +214,7 @@ def void_assumed(evidence: Evidence, legend: Legend, split: str, unknown: str) -
     yield Doubt(
         "error" if is_binary else "warning",
         "void-assumed",
-        f"{masks_hold(evidence, split)} {list_values(evidence)}; {void[0].spelled} is void by default, as nothing says what it "
-        f"means{never}",
+        f"{tell(evidence, split)}; {void[0].spelled} is void by default, as nothing says what it means{never}",
         "a class that is stored so, or a legend that says it is void",
         _two_ways(legend, number, absent),
     )
@@ -259,8 +257,7 @@ def void_apart(evidence: Evidence, legend: Legend, split: str) -> Iterator[Doubt
     yield Doubt(
         "error" if is_error else "warning",
         "void-assumed",
-        f"{masks_hold(evidence, split)} {list_values(evidence)}; {void[0].spelled} is void by default, as nothing says "
-        f"what it means, but {told}",
+        f"{tell(evidence, split)}; {void[0].spelled} is void by default, as nothing says what it means, but {told}",
         "void that lies beside classes, or a legend that says what it is",
         _two_ways(legend, number, [], names),
     )

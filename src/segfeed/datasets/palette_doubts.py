@@ -33,7 +33,7 @@ def palettes_differ(evidence: Evidence, legend: Legend, split: str) -> Iterator[
         return
     labels = {(value.index, value.colour): value.label for value in evidence.values}
     moved = next(_moves(masks, labels), None)
-    by_colour: dict[Value, str | None] = {colour: "..." for value in evidence.values if (colour := value.colour)}
+    by_colour: dict[Value, str | None] = {value.colour: "..." for value in evidence.values if value.colour is not None}
     by_index: dict[Value, str | None] = dict(zip(legend.indices, legend.names, strict=True))
     by_index |= dict.fromkeys(legend.void_indices)
     remedy = (
@@ -47,14 +47,13 @@ def palettes_differ(evidence: Evidence, legend: Legend, split: str) -> Iterator[
         yield Doubt(
             "error",
             "palettes-renumbered",
-            f"{masks_hold(evidence, split)} palettes that number colours differently: {colour} is index {index} in some "
-            f"and index {other} in others, and so {one} and {two}",
+            f"{masks_hold(evidence, split)} palettes that number colours differently: {colour} is index {index} in "
+            f"some and index {other} in others, and so {one} and {two}",
             "one palette for all masks if indices count",
             remedy,
         )
         return
-    index = next((index for index in changing if _is_by_index(index, colours_of[index], labels)), None)
-    if index is not None:
+    for index in [index for index in changing if _is_by_index(index, colours_of[index], labels)][:1]:
         first, second = sorted(colours_of[index])[:2]
         yield Doubt(
             "warning",

@@ -71,11 +71,12 @@ def masks_hold(evidence: Evidence, split: str) -> str:
     return f"all {evidence.masks:,} masks{of_split} hold" if evidence.masks > 1 else f"1 mask{of_split} holds"
 
 
-def list_values(evidence: Evidence) -> str:
-    """List values with their shares, the most frequent first."""
+def tell(evidence: Evidence, split: str) -> str:
+    """Write what masks hold, each value with its share, the most frequent first."""
     largest = sorted(evidence.values, key=lambda value: -value.pixels)
     shown = ", ".join(f"{value.spelled} ({evidence.share([value]):.1%})" for value in largest[:_SHOWN])
-    return shown + (f" and {len(largest) - _SHOWN} more" if len(largest) > _SHOWN else "")
+    rest = f" and {len(largest) - _SHOWN} more" if len(largest) > _SHOWN else ""
+    return f"{masks_hold(evidence, split)} {shown}{rest}"
 
 
 def quote(names: Sequence[str]) -> str:

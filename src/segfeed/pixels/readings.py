@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from segfeed.errors import MaskError
 from segfeed.pixels.lookup import Indices, Labels, Palette, poison_of
@@ -96,7 +97,7 @@ class PaletteTable:
             )
         return self.by_colour
 
-    def _choose_value(self, used: Indices, name: str, call: Callable[[int], str]) -> Labels:
+    def _choose_value(self, used: npt.NDArray[np.intp], name: str, call: Callable[[int], str]) -> Labels:
         """Choose between the numbers of indices and the grays that the palette gives them."""
         by_gray, by_index, poison = self.by_gray[used], self.by_index[used], poison_of(self.by_index.dtype)
         is_padding = used.max(initial=0) >= len(np.unique(self.palette[:, 0]))  # numbered anew, grays come without gaps
@@ -113,8 +114,8 @@ class PaletteTable:
         as_index, as_gray = call(int(self.by_index[index])), call(int(self.by_gray[index]))
         raise MaskError(
             name,
-            found=f"index {index} means {as_index} by its number and {as_gray} by the gray that the file's palette gives "
-            f"it, {gray}",
+            found=f"index {index} means {as_index} by its number and {as_gray} by the gray that the file's palette "
+            f"gives it, {gray}",
             expected="one meaning",
             remedy=f"say which counts, with every class: legend={{{colour}: {as_gray}, ...}} by colour, or "
             'segfeed.Legend(names, indices=..., reading="index") by index',
