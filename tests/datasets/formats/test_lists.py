@@ -329,3 +329,17 @@ def test_accents_are_composed_in_ids(write):
 )
 def test_split_is_found_in_any_case_and_by_its_usual_words(split, names, chosen):
     assert choose_split(split, names, ROOT) == chosen
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["image,mask", "filename", "image;label", "image_path mask_path", "ImageId", "# filename", "Image ID,Label", "name"],
+)
+def test_a_header_is_no_sample_unless_a_photo_is_called_so(header):
+    photos = Listable("images", {"a": ["a.jpg"], "b": ["b.jpg"]})
+    with pytest.raises(ListError, match="line 1: .* may be the header") as caught:
+        parse_list(f"{header}\na\nb\n".encode(), "train.txt", photos)
+    assert caught.value.remedy == "remove the line"
+    assert parse_list(b"a\nb\n", "train.txt", photos).ids == ("a", "b")
+    called_so = Listable("images", {"name": ["name.jpg"], "a": ["a.jpg"]})
+    assert parse_list(b"name\na\n", "train.txt", called_so).ids == ("name", "a")
