@@ -470,8 +470,14 @@ def test_real_masks_with_half_transparent_borders_are_refused(shared_data):
         assert "transparent" in caught.value.found
 
 
+def saved_as_1_bit(bits) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray((bits * 255).astype(np.uint8)).convert("1").save(out, "PNG")
+    return out.getvalue()
+
+
 @pytest.mark.parametrize("size", [(4, 4), (5, 13), (1, 1)])
-@pytest.mark.parametrize("write", [lambda bits: write_png(bits, 1, 0), lambda bits: saved_as_1_bit(bits)])
+@pytest.mark.parametrize("write", [lambda bits: write_png(bits, 1, 0), saved_as_1_bit])
 def test_1_bit_gray_masks_store_0_and_1_and_may_be_named_by_either_reading(size, write):
     bits = np.random.default_rng(5).integers(0, 2, size)
     bits[0, 0] = 1
@@ -489,12 +495,6 @@ def test_1_bit_gray_masks_store_0_and_1_and_may_be_named_by_either_reading(size,
         assert np.array_equal(read_labels(mask, legend), bits)
     with pytest.raises(UnknownColourError, match="index 1"):
         read_labels(mask, Legend.of_values({0: "background", 7: "vessel"}))
-
-
-def saved_as_1_bit(bits) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray((bits * 255).astype(np.uint8)).convert("1").save(out, "PNG")
-    return out.getvalue()
 
 
 def test_a_real_1_bit_gray_mask_is_read_as_pillow_reads_it(shared_data):

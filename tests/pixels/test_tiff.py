@@ -400,6 +400,6 @@ def test_real_tiffs_equal_tifffile(shared_data):
 
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"compression": "packbits"}], ids=str)
 def test_gray_masks_of_1_bit_give_0_and_1_shown_as_black_and_white(options):
-    ids, palette = decode_tiff_mask(written(IDS % 2 > 0, **options), "m.tif")
-    assert np.array_equal(ids, IDS % 2)
-    assert palette.tolist() == [[0, 0, 0], [255, 255, 255]]
+    mask = decode_mask(written(IDS % 2 > 0, **options), "m.tif")
+    assert np.array_equal(mask.pixels, IDS % 2)
+    assert mask.palette.tolist() == [[0, 0, 0], [255, 255, 255]]

@@ -200,15 +200,20 @@ def values_of(stored: StoredMask, legend: Legend | None, name: str = "mask") -> 
     if len(values) > _MOST_VALUES:
         kept = np.sort(np.argsort(-counts)[:_MOST_VALUES])
         values, counts = values[kept], counts[kept]
-    labels = [None] * len(values) if legend is None else _labels(values, stored, legend, name)
+    labels = [None] * len(values) if legend is None else label_values(values, stored, legend, name)
     return tuple(
         StoredValue(*_spell(value, stored), label, pixels)
         for value, label, pixels in zip(values.tolist(), labels, counts.tolist(), strict=True)
     )
 
 
-def _labels(values: npt.NDArray[Any], stored: StoredMask, legend: Legend, name: str) -> list[int | None]:
-    """Look up values as `Source.read` looks up pixels; what is read in two ways, as is wished, is not known."""
+def label_values(values: npt.NDArray[Any], stored: StoredMask, legend: Legend, name: str) -> list[int | None]:
+    """Look up values of a mask as `Source.read` looks up pixels; None for each that the legend does not know.
+
+    Raises:
+        MaskError: if its palette has two readings.
+    """
+    # What becomes whatever is wished is not known.
     row = values if stored.pixels.ndim == 2 else np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1)
     table = StoredMask(row.astype(stored.pixels.dtype)[None], stored.palette)
     wishes = ("void", legend.names[0])

@@ -96,7 +96,8 @@ def palette_renumbers(evidence: Evidence, legend: Legend, split: str) -> Iterato
         f"{masks_hold(evidence, split)} index {index}, which means {number} by its number and {meant} by its colour in "
         f"the palettes, {colour}",
         f"palettes of legend {legend.title!r}, in which {legend.colours[index]} has this number",
-        f"say which counts, with every class: legend={{{index}: {number}, ...}} by index, or legend={{{colour}: {meant}, "
+        f"say which counts, with every class: legend={{{index}: {number}, ...}} by index, or "
+        f"legend={{{colour}: {meant}, "
         "...} by colour; on the command line --legend FILE, whose lines are such as "
         f"'{index} {number.strip(_QUOTE)}', or '{colour[0]} {colour[1]} {colour[2]} {meant.strip(_QUOTE)}'",
     )

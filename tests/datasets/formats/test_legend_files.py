@@ -376,3 +376,21 @@ def test_every_real_legend_file_is_read(shared_data):
     for path, legend in read.items():
         text = path.read_text("utf-8")
         assert all(name in text for name in legend.names), path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"), [("jpg", "a JPEG"), ("gif", "a GIF"), ("bmp", "a BMP"), ("tif", "a TIFF"), ("webp", "a WebP")]
+)
+def test_a_picture_in_place_of_a_legend_file_is_named(tmp_path, suffix, kind):
+    path = tmp_path / f"photo.{suffix}"
+    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(path)
+    with pytest.raises(LegendError) as caught:
+        read_legend(path)
+    assert caught.value.found == f"{kind}, not a text"
+    assert "palette PNG" in caught.value.remedy
+
+
+def test_texts_that_begin_like_pictures_are_texts(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_text("BMW\nAudi\n")
+    assert read_legend(path).names == ("BMW", "Audi")

@@ -15,6 +15,7 @@ from segfeed.datasets.formats.lists import (
     Listable,
     choose_split,
     ids_of_files,
+    parse_list,
     read_lines,
     read_list,
     split_by_hash,
@@ -333,11 +334,20 @@ def test_split_is_found_in_any_case_and_by_its_usual_words(split, names, chosen)
 
 @pytest.mark.parametrize(
     "header",
-    ["image,mask", "filename", "image;label", "image_path mask_path", "ImageId", "# filename", "Image ID,Label", "name"],
+    [
+        "image,mask",
+        "filename",
+        "image;label",
+        "image_path mask_path",
+        "ImageId",
+        "# filename",
+        "Image ID,Label",
+        "name",
+    ],
 )
 def test_a_header_is_no_sample_unless_a_photo_is_called_so(header):
     photos = Listable("images", {"a": ["a.jpg"], "b": ["b.jpg"]})
-    with pytest.raises(ListError, match="line 1: .* may be the header") as caught:
+    with pytest.raises(ListError, match=r"line 1: .* may be the header") as caught:
         parse_list(f"{header}\na\nb\n".encode(), "train.txt", photos)
     assert caught.value.remedy == "remove the line"
     assert parse_list(b"a\nb\n", "train.txt", photos).ids == ("a", "b")

@@ -74,7 +74,7 @@ def rows_of_text(text: str, *, is_table: bool = False) -> list[Row]:
     if not lines:
         return []
     header = split_header(lines[0][1], is_table=is_table)
-    if header is None:
+    if header is None or (not header[1] and is_heading(lines[0][1]) and not re.search(r"\d", text)):
         return _rows_of_lines(_without_marks(lines))
     cells, delimiter = header
     rows = [
@@ -123,7 +123,13 @@ def _without_marks(lines: Sequence[_Line]) -> list[_Line]:
         is_alike = len(lines) > 1 and all(other[:1] == mark for _, other in lines)
         if not re.search(r"[\w\"]", line):
             _refuse((number, line), "has neither letters nor digits, so it is hardly a class", _IF_HEADER)
-        if _MARKED.match(line) and not is_alike and not HEX.match(line) and not GROUP.match(line) and _is_odd(lines, at):
+        if (
+            _MARKED.match(line)
+            and not is_alike
+            and not HEX.match(line)
+            and not GROUP.match(line)
+            and _is_odd(lines, at)
+        ):
             _refuse((number, line), f"begins with {mark!r}, unlike the others: it may be a comment", _IF_COMMENT)
     return [*lines]
 

@@ -40,16 +40,18 @@ _COLOURS = (
     "color code", "html color",
 )  # fmt: skip
 # Words of headings, and those that stand beside them.
-_HEADS = frozenset(
-    "name names class classes label labels category categories index indices id ids idx value values legend code codes "
-    "classname classnames labelname labelnames categoryname categorynames classid classids labelid labelids title titles "
-    "labelmap classmap colormap colourmap classlist labellist taxonomy clase clases classe klasse klassen kategorie "
-    "kategorien categorie categorias etiquetas".split()
-)
-_BESIDE = frozenset(
-    "list of the all object objects semantic segmentation set map mask masks pixel semseg train training dataset data "
-    "and or color colors colour colours rgb description number r g b begin start here are our my rem".split()
-)
+_HEADS = frozenset((
+    "name", "names", "class", "classes", "label", "labels", "category", "categories", "index", "indices", "id", "ids",
+    "idx", "value", "values", "legend", "code", "codes", "classname", "classnames", "labelname", "labelnames",
+    "categoryname", "categorynames", "classid", "classids", "labelid", "labelids", "title", "titles", "labelmap",
+    "classmap", "colormap", "colourmap", "classlist", "labellist", "taxonomy", "clase", "clases", "classe", "klasse",
+    "klassen", "kategorie", "kategorien", "categorie", "categorias", "etiquetas",
+))  # fmt: skip
+_BESIDE = frozenset((
+    "list", "of", "the", "all", "object", "objects", "semantic", "segmentation", "set", "map", "mask", "masks",
+    "pixel", "semseg", "train", "training", "dataset", "data", "and", "or", "color", "colors", "colour", "colours",
+    "rgb", "description", "number", "r", "g", "b", "begin", "start", "here", "are", "our", "my", "rem",
+))  # fmt: skip
 _CHANNELS = (
     ("r", "g", "b"),
     ("red", "green", "blue"),
@@ -79,8 +81,8 @@ class Row(NamedTuple):
 def is_heading(line: str) -> bool:
     """Check whether a line of text holds nothing but words that head a list of classes, whatever marks are about them.
 
-    >>> [is_heading(line) for line in ("[classes]", "--- Class names ---", "class_names:", "class A", '"label"', "road")]
-    [True, True, True, False, False, False]
+    >>> [is_heading(line) for line in ("[classes]", "--- Class names ---", "class A", '"label"', "road")]
+    [True, True, False, False, False]
     """
     words = re.findall(r"[^\W_]+", line.casefold())
     is_quoted = line.strip()[:1] in ("'", '"')

@@ -99,7 +99,7 @@ def parse_list(data: bytes, where: Path | str, photos: Listable = _NOTHING, mask
     >>> parse_list(b"images/a.jpg labels/a_L.png", "train.txt", photos, masks)
     Listed(ids=('a',), masks={'a': ['a_L.png']})
     """
-    ids = []
+    ids: list[str] = []
     named: dict[str, list[str]] = {}
     key_of: dict[str, str] | None = None
     names_of_masks: dict[str, str] | None = None
