@@ -114,8 +114,8 @@ def test_masks_without_a_palette_are_fine_where_all_are(root):
 def test_a_missing_mask_is_looked_for_as_the_others_are_called(tmp_path):
     for name in ("images", "masks"):
         (tmp_path / name).mkdir()
-    for number in range(3):
-        Image.fromarray(np.full((8, 8, 3), 40 * number, np.uint8)).save(tmp_path / "images" / f"{number}.jpg")
+    for number in range(20):
+        Image.fromarray(np.full((8, 8, 3), 10 * number, np.uint8)).save(tmp_path / "images" / f"{number}.jpg")
         Image.fromarray(np.eye(8, dtype=np.uint8)).save(tmp_path / "masks" / f"{number}.bmp")
     (tmp_path / "masks" / "1.bmp").unlink()
     options = {"photos": "images/{key}.jpg", "masks": "masks/{key}.bmp", "legend": ["background", "road"]}
