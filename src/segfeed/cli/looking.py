@@ -28,7 +28,7 @@ from segfeed.datasets.description import FILE_NAME
 from segfeed.datasets.evidence import Evidence
 from segfeed.datasets.opening import open_dataset
 from segfeed.datasets.overview import MEASURED, Overview, SplitOverview, describe
-from segfeed.errors import OptionError, StorageError
+from segfeed.errors import LegendError, OptionError, StorageError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
 from segfeed.system.storage import write_over
@@ -100,7 +100,10 @@ def _print_overview(found: Overview) -> None:
         say(f"height and width in px, of the first {MEASURED} photos of a split")
     for problem in dict.fromkeys(str(split.problem) for split in found.splits if split.problem):
         say(f"{', '.join(split.name for split in found.splits if str(split.problem) == problem)}: {problem}")
-    if found.legend is None:
+    problems = [split.problem for split in found.splits if split.problem]
+    if found.legend is None and problems and not any(isinstance(problem, LegendError) for problem in problems):
+        say("classes: not read, as no split could be listed")
+    elif found.legend is None:
         say("classes: the dataset does not say which")
     else:
         _print_legend(found.legend)

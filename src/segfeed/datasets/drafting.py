@@ -314,7 +314,7 @@ def _kinds(legend: Legend, stored: Sequence[StoredMask]) -> Iterator[tuple[type,
     holds_indices = any(mask.pixels.ndim == 2 and mask.palette is None for mask in stored)
     if holds_colours != holds_indices:
         yield (tuple,) if holds_colours else (int,)
-    elif legend.reading == "index":
+    elif legend.is_numbered:
         yield (int,)
     elif not holds_indices:
         yield (tuple,)

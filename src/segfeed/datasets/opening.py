@@ -202,10 +202,18 @@ class Dataset:
         raise LegendError(
             str(self.root),
             found=f"nothing says what the masks mean{f', and {mask.name} holds {_contents(mask)}' if mask else ''}"
+            f"{self._groups_clause()}"
             f"{f'; {unread}' if unread else ''}",
             expected=files.expected_legend,
             remedy="add it, or pass legend= with a Legend, class names, or the path of a legend file",
         )
+
+    def _groups_clause(self) -> str:
+        """Say that the legend which was passed only says what classes become; "" if none was."""
+        if not self.groups:
+            return ""
+        old, new = next(iter(self.groups.items()))
+        return f"; legend={{{old!r:.40}: {new!r:.40}, ...}} says what a class becomes, not what masks store"
 
 
 def _contents(mask: Blob) -> str:
@@ -291,6 +299,7 @@ def _read_description_like(
 def _read_legend_like(legend: LegendLike | None) -> Legend | Groups | None:
     """Make a legend of names, stored values or a file (JSON, text, a table or a palette PNG); keep other kinds."""
     if isinstance(legend, Mapping):
+        legend = _by_value(legend)
         return legend if _is_groups(legend) else legend_of_values(legend)
     if legend is None or isinstance(legend, Legend):
         return legend
@@ -315,13 +324,28 @@ def _read_legend_like(legend: LegendLike | None) -> Legend | Groups | None:
     return replace(read, title=path.stem) if isinstance(read, Legend) else read
 
 
+def _by_value(legend: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Turn names that are mapped to what masks store round, as in {"background": 0}."""
+    is_turned = legend and all(isinstance(name, str) and _stored_value(name) is None for name in legend)
+    stored = [_stored_value(value) for value in legend.values()]
+    if not is_turned or None in stored or all(isinstance(value, str) for value in legend.values()):
+        return legend
+    twice = next((value for n, value in enumerate(stored) if value in stored[:n]), None)
+    if twice is not None:
+        names = " and ".join(repr(name) for name, value in zip(legend, stored, strict=True) if value == twice)
+        raise LegendError("legend", found=f"{twice} means {names}", expected="one of them")
+    return dict(zip(stored, legend, strict=True))
+
+
 def _is_groups(legend: Mapping[Any, str | None]) -> TypeGuard[Groups]:
     """Check whether the keys of a mapping are class names, and not stored values."""
-    return all(isinstance(key, str) and not _COLOUR.fullmatch(key) for key in legend)
+    return bool(legend) and all(isinstance(key, str) and _stored_value(key) is None for key in legend)
 
 
 def legend_of_values(values: Mapping[Any, str | None]) -> Legend:
     """Make a legend of stored values: indices, (red, green, blue) or "#rrggbb" -> a class name, None for void.
+
+    An index may be written as text, "255", as JSON does.
 
     Raises:
         LegendError: if a key is not a stored value, a value is not a name, or a stored value means two things.
@@ -340,6 +364,7 @@ def legend_of_values(values: Mapping[Any, str | None]) -> Legend:
             )
         if name is not None and not (isinstance(name, str) and name.strip()):
             raise LegendError("legend", found=f"{key!r}: {name!r}", expected="a class name, or None for void")
+        name = name if name is None else name.strip()  # noqa: PLW2901 - the same, as a legend file would hold it
         if found.setdefault(value, name) != name:
             raise LegendError("legend", found=f"{key!r} means {found[value]!r} and {name!r}", expected="one of them")
     return Legend.of_values(found)
@@ -349,6 +374,8 @@ def _stored_value(key: object) -> Value | None:
     if isinstance(key, str) and (match := _COLOUR.fullmatch(key)):
         red, green, blue = (int(part, 16) for part in match.groups())
         return red, green, blue
+    if isinstance(key, str) and re.fullmatch(r"[0-9]{1,5}", key.strip()):  # as JSON has it
+        key = int(key)
     if isinstance(key, int | np.integer) and not isinstance(key, bool):
         return int(key) if 0 <= key <= 65535 else None
     parts = key if isinstance(key, tuple) else ()

@@ -8,11 +8,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from segfeed.datasets.doubts import Doubt, examine
+from segfeed.datasets.doubts import examine
 from segfeed.datasets.evidence import LOOKED_AT, Counted, Evidence, gather, look
 from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, open_dataset
 from segfeed.datasets.source import Orientation, Sample, Source, SplitFiles, Task, read_sizes
 from segfeed.datasets.splits import GROUP_RULE, Grouped, find_shared_groups, reading_order
+from segfeed.datasets.ways_out import Doubt
 from segfeed.errors import EmptySplitError, LegendError, SegfeedError
 from segfeed.pixels.legend import Legend
 

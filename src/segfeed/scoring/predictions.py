@@ -9,6 +9,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from segfeed.datasets.evidence import Evidence, MaskValues, gather, values_of
+from segfeed.datasets.palette_doubts import palettes_differ
 from segfeed.datasets.source import Source
 from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, StorageError, sentence
 from segfeed.packs.pack import Pack
@@ -166,8 +168,10 @@ def read_prediction(path: str | os.PathLike[str], legend: Legend) -> Labels:
 
     Source: VOCevalseg.m of the VOC development kit refuses a result that holds anything but classes.
     """
-    name = os.path.basename(path)
-    stored = decode_mask(_read(Path(path)), name)
+    return _class_ids(decode_mask(_read(Path(path)), os.path.basename(path)), legend, os.path.basename(path))
+
+
+def _class_ids(stored: StoredMask, legend: Legend, name: str) -> Labels:
     if stored.palette is None and stored.pixels.ndim == 2 and legend.indices != tuple(range(len(legend))):
         raise MaskError(
             name,
@@ -236,7 +240,7 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
         OptionError: if the split has object ids.
         SourceMissingError: if there is no such folder, or the split has no masks.
         SourceError: if predictions are missing, of no sample, of another size or not PNGs; one error names them all.
-        MaskError: if a prediction cannot be read, as in `read_prediction`.
+        MaskError: if a prediction cannot be read, as in `read_prediction`, or palettes number colours differently.
 
     A warning is logged if the ids seem to run from 1.
 
@@ -258,18 +262,31 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
     paths = [_path(Path(folder), key) for key in reader.keys]
     _check_folder(Path(folder), paths, reader)
 
-    def count(sample: int) -> Score:
-        one = Score(score.legend)
-        one.update(read_prediction(paths[sample], one.legend), reader.read(sample).labels)
-        return one
+    def count(sample: int) -> tuple[Score, MaskValues]:
+        one, name = Score(score.legend), paths[sample].name
+        stored = decode_mask(_read(paths[sample]), name)
+        one.update(_class_ids(stored, one.legend, name), reader.read(sample).labels)
+        return one, () if stored.palette is None else values_of(stored, one.legend, name)
 
+    values: list[MaskValues] = []
     with show_progress(f"scoring {reader.split}", len(paths)) as advance:
-        for one in in_order(count, len(paths), threads):
+        for one, found in in_order(count, len(paths), threads):
             score.merge(one)
+            values.append(found)
             advance(1)
+    _refuse_renumbered(gather(found for found in values if found), score.legend, folder)
     if (doubt := _doubt_shift(score)) is not None:
         _log.warning(doubt)
     return score
+
+
+def _refuse_renumbered(evidence: Evidence, legend: Legend, folder: str | os.PathLike[str]) -> None:
+    """Refuse predictions whose palettes number colours differently in each file, and that were read by number."""
+    for doubt in palettes_differ(evidence, legend, ""):
+        remedy = "save class ids as gray PNG, or give all palettes the legend's colours in the order of the ids"
+        if doubt.severity == "error":
+            raise MaskError(str(folder), found=doubt.found, expected=doubt.expected, remedy=remedy)
+        _log.warning(sentence("predictions", doubt.found, doubt.expected, remedy))
 
 
 def _doubt_shift(score: Score) -> str | None:

@@ -15,6 +15,7 @@ from segfeed.datasets.formats.lists import (
     Listable,
     choose_split,
     ids_of_files,
+    parse_list,
     read_lines,
     read_list,
     split_by_hash,
@@ -345,3 +346,26 @@ def test_quoted_pairs_are_pairs():
     photos, masks = Listable("images", {"a": ["a.jpg"]}), Listable("labels", {"a_L": ["a_L.png"]})
     listed = lists.parse_list(b'"images/a.jpg","labels/a_L.png"', "train.txt", photos, masks)
     assert (listed.ids, listed.masks) == (("a",), {"a": ["a_L.png"]})
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "image,mask",
+        "filename",
+        "image;label",
+        "image_path mask_path",
+        "ImageId",
+        "# filename",
+        "Image ID,Label",
+        "name",
+    ],
+)
+def test_a_header_is_no_sample_unless_a_photo_is_called_so(header):
+    photos = Listable("images", {"a": ["a.jpg"], "b": ["b.jpg"]})
+    with pytest.raises(ListError, match=r"line 1: .* may be the header") as caught:
+        parse_list(f"{header}\na\nb\n".encode(), "train.txt", photos)
+    assert caught.value.remedy == "remove the line"
+    assert parse_list(b"a\nb\n", "train.txt", photos).ids == ("a", "b")
+    called_so = Listable("images", {"name": ["name.jpg"], "a": ["a.jpg"]})
+    assert parse_list(b"name\na\n", "train.txt", called_so).ids == ("name", "a")

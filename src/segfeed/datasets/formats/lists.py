@@ -33,6 +33,12 @@ are bytes of a file name that are not UTF-8."""
 _UNSEEN = " \t\u00a0\u200b\ufeff"
 _PLAIN = re.compile(r"\w+")  # most ids are, and need no closer look
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".npy")
+_HEADER = re.compile(
+    r"(?:(?:image|img|photo|picture|mask|label|annotation|seg|file|path|name|id|key|sample|frame|split|set|class|index)"
+    r"(?:s|es)?(?:[\s_,;|-]+|$)|(?:filename|filepath|imageid|imagename|basename|stem)s?(?:[\s_,;|-]+|$))+",
+    re.IGNORECASE,
+)
+"""What heads the columns of a CSV."""
 _COLUMNS = re.compile(r"(\.(?:jpe?g|png|bmp|webp|gif|tiff?))(?:[ \t]*[,;][ \t]*|[ \t]+)", re.IGNORECASE)
 
 
@@ -94,12 +100,19 @@ def parse_list(data: bytes, where: Path | str, photos: Listable = _NOTHING, mask
     >>> parse_list(b"images/a.jpg labels/a_L.png", "train.txt", photos, masks)
     Listed(ids=('a',), masks={'a': ['a_L.png']})
     """
-    ids = []
+    ids: list[str] = []
     named: dict[str, list[str]] = {}
     key_of: dict[str, str] | None = None
     names_of_masks: dict[str, str] | None = None
     for number, entry in _lines(data, where):
         key = compose(entry)
+        if not ids and photos.files and key not in photos.files and _HEADER.fullmatch(entry.strip("#\"' ")):
+            raise ListError(
+                str(where),
+                found=f"line {number}: {entry!r} may be the header of the lines below it, and no photo is called so",
+                expected="a sample in each line",
+                remedy="remove the line",
+            )
         if key not in photos.files and not _PLAIN.fullmatch(key):
             key_of = _by_spelling(photos) if key_of is None else key_of
             if (found := _find(key, photos.folder, key_of)) is not None:
