@@ -57,7 +57,7 @@ def scan(
     """
     if file is not None and not write:
         raise OptionError(str(file), found="a second path", expected="one, or --write with the file to write")
-    found = describe(source.data, **source.words)
+    found = describe(source.data, source.opening)
     written = _write_description(source, file, force=force) if write else None
     if as_json:
         print_json(found.to_json() | ({} if written is None else {"description": str(written)}))
@@ -74,7 +74,7 @@ def _write_description(source: SourceOptions, file: Path | None, *, force: bool)
     """Write the description of a dataset, and return the path of the file."""
     from segfeed.datasets.drafting import draft_description  # noqa: PLC0415 - needed for this alone
 
-    opened = open_dataset(source.data, **source.words)
+    opened = open_dataset(source.data, source.opening)
     path = file or opened.root / FILE_NAME
     if path.exists() and not force:
         raise OptionError(str(path), found="exists", remedy="pass --force to overwrite it, or the path of another file")

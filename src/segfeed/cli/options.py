@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from segfeed.datasets.opening import Opening
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError
 from segfeed.feed import scan
@@ -99,6 +100,11 @@ class SourceOptions(DatasetOptions):
             rich_help_panel=_PANEL,
         ),
     ] = "error"
+
+    @property
+    def opening(self) -> Opening:
+        """All of them but the path."""
+        return Opening(**self.words)
 
     def scan(self, split: str) -> Source:
         """List the samples of a split."""

@@ -189,64 +189,80 @@ def _some(values: Sequence[object]) -> str:
     return ", ".join(map(str, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")
 
 
-def open_dataset(  # noqa: PLR0913 - the arguments of `segfeed.scan`
-    path_or_name: str | os.PathLike[str],
-    *,
-    task: Task = "semantic",
-    legend: LegendLike | None = None,
-    unknown: str = "error",
-    orientation: Orientation = "error",
-    format: str | None = None,  # noqa: A002 - the field's word
-    description: DescriptionLike | None = None,
-    photos: Patterns | None = None,
-    masks: Patterns | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-) -> Dataset:
-    """Recognise a dataset; arguments and errors are those of `segfeed.scan`.
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """How a dataset is opened: the options that `segfeed.scan` and `segfeed.load` have in common, which document them.
+
+    Raises:
+        OptionError: if task or orientation is another word, or objects are to have a legend.
+    """
+
+    task: Task = "semantic"
+    legend: LegendLike | None = None
+    unknown: str = "error"
+    orientation: Orientation = "error"
+    format: str | None = None
+    description: DescriptionLike | None = None
+    photos: Patterns | None = None
+    masks: Patterns | None = None
+    cache_dir: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.task not in ("semantic", "instance"):
+            raise OptionError("task", found=repr(self.task), expected='"semantic" or "instance"')
+        if self.orientation not in ("error", "apply"):
+            raise OptionError("orientation", found=repr(self.orientation), expected='"error" or "apply"')
+        if self.task == "instance" and self.legend is not None:
+            raise OptionError(
+                "legend", found='a legend for task="instance", whose labels are object ids', remedy="leave it out"
+            )
+
+    def read_description(self) -> Description | None:
+        """Make the description that is given, as a file or as patterns; None if none is.
+
+        Raises:
+            OptionError: if it is given in two ways, or a pattern is malformed.
+            DescriptionError: if the file cannot be read.
+        """
+        given = {"description": self.description, "photos": self.photos, "masks": self.masks}
+        words = [word for word, value in given.items() if value is not None]
+        if not words:
+            return None
+        if self.format not in (None, DESCRIBED):
+            words.append("format")
+        if len(words) > 1 and words != ["photos", "masks"]:
+            raise OptionError(
+                words[0], found=f"it is passed together with {' and '.join(words[1:])}", expected="one way"
+            )
+        if words == ["masks"]:
+            raise OptionError("masks", found="it is passed without photos", remedy="say where the photos lie, too")
+        if isinstance(self.description, Description):
+            return self.description
+        if self.description is not None:
+            return read_description(Path(self.description).expanduser())
+        parsed = {}
+        for word, texts in (("photos", self.photos or ()), ("masks", self.masks or ())):
+            try:
+                parsed[word] = parse_patterns(texts)
+            except SegfeedError as error:
+                found = f"{error.where}: {error.found}"
+                raise OptionError(word, found=found, expected=error.expected, remedy=error.remedy) from error
+        return Description("photos and masks", parsed["photos"], parsed["masks"], parsed["masks"])
+
+
+def open_dataset(path_or_name: str | os.PathLike[str], opening: Opening = Opening()) -> Dataset:
+    """Recognise a dataset; options and errors are those of `segfeed.scan`.
 
     >>> open_dataset("sample").split_names
     ['test', 'train', 'trainval', 'val']
     """
-    if task not in ("semantic", "instance"):
-        raise OptionError("task", found=repr(task), expected='"semantic" or "instance"')
-    if orientation not in ("error", "apply"):
-        raise OptionError("orientation", found=repr(orientation), expected='"error" or "apply"')
-    if task == "instance" and legend is not None:
-        raise OptionError(
-            "legend", found='a legend for task="instance", whose labels are object ids', remedy="leave it out"
-        )
-    described = _read_description_like(description, photos, masks, format)
-    found = find_format(find_root(path_or_name, cache_dir=cache_dir), format, described)
-    chosen = _read_legend_like(legend)
+    described = opening.read_description()
+    found = find_format(find_root(path_or_name, cache_dir=opening.cache_dir), opening.format, described)
+    chosen = _read_legend_like(opening.legend)
     groups, given = (chosen, None) if isinstance(chosen, Mapping) else (None, chosen)
-    return Dataset(found.recognised, found.name, task, given, groups, unknown, orientation, found.module)
-
-
-def _read_description_like(
-    description: DescriptionLike | None, photos: Patterns | None, masks: Patterns | None, format_name: str | None
-) -> Description | None:
-    """Make the description that is given, as a file or as patterns; None if none is."""
-    given = {"description": description, "photos": photos, "masks": masks}
-    words = [word for word, value in given.items() if value is not None]
-    if not words:
-        return None
-    if format_name not in (None, DESCRIBED) or "description" in words[:-1]:
-        others = [*words, "format"] if format_name not in (None, DESCRIBED) else words
-        raise OptionError(others[0], found=f"it is passed together with {' and '.join(others[1:])}", expected="one way")
-    if photos is None and masks is not None:
-        raise OptionError("masks", found="it is passed without photos", remedy="say where the photos lie, too")
-    if isinstance(description, Description):
-        return description
-    if description is not None:
-        return read_description(Path(description).expanduser())
-    parsed = {}
-    for word, texts in (("photos", photos or ()), ("masks", masks or ())):
-        try:
-            parsed[word] = parse_patterns(texts)
-        except SegfeedError as error:
-            found = f"{error.where}: {error.found}"
-            raise OptionError(word, found=found, expected=error.expected, remedy=error.remedy) from error
-    return Description("photos and masks", parsed["photos"], parsed["masks"], parsed["masks"])
+    return Dataset(
+        found.recognised, found.name, opening.task, given, groups, opening.unknown, opening.orientation, found.module
+    )
 
 
 def find_root(

@@ -10,6 +10,7 @@ from typing import Any
 from segfeed.audit.checking import DatasetFacts, judge, read_dataset
 from segfeed.audit.findings import Audit
 from segfeed.audit.listing import joined_splits, list_dataset
+from segfeed.datasets.opening import Opening
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError, StorageError
 from segfeed.pictures.report.contents import Contents, choose_findings, describe_pictures, list_findings, list_galleries
@@ -49,7 +50,7 @@ def write_report(
         count: how many samples of each split are shown, 1 .. 1000.
         overwrite: whether a file that exists may be replaced.
         threads: how many samples are read at once; None for all cores.
-        **scan_options: task, legend, unknown, format and cache_dir, as in `segfeed.scan`.
+        **scan_options: the options of `segfeed.scan`, such as legend, for a path or a name.
 
     Returns:
         path: of the file, absolute.
@@ -68,7 +69,8 @@ def write_report(
     count = whole_number("count", count, 1, MOST_SAMPLES)
     crop_size = Draw(crop_size).crop_size
     masks = KeptMasks(_KEPT_BYTES)
-    facts = read_dataset(list_dataset(data, **scan_options), threads, masks.read)
+    listing = list_dataset(data, opening=Opening(**scan_options) if scan_options else None)
+    facts = read_dataset(listing, threads, masks.read)
     contents, described = _gather(facts, masks, crop_size, count, threads)
     written = datetime.now(UTC)
     page = render(contents=contents, values=described, version=version("segfeed"), written=written)
