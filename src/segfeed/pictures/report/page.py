@@ -12,7 +12,7 @@ from segfeed.audit.findings import Audit
 from segfeed.audit.listing import joined_splits, list_dataset
 from segfeed.datasets.opening import Opening
 from segfeed.datasets.source import Source
-from segfeed.errors import OptionError, StorageError
+from segfeed.errors import OptionError
 from segfeed.pictures.report.contents import Contents, choose_findings, describe_pictures, list_findings, list_galleries
 from segfeed.pictures.report.counts import SplitCounts, chart_sizes, list_classes, list_splits
 from segfeed.pictures.report.gallery import choose_samples, reading_order
@@ -22,7 +22,7 @@ from segfeed.pixels.codec import decoder_versions
 from segfeed.pixels.legend import Legend
 from segfeed.plans.plan import Draw
 from segfeed.system.options import whole_number
-from segfeed.system.storage import write_over
+from segfeed.system.storage import save
 
 MOST_SAMPLES = 1000
 _KEPT_BYTES = 256 << 20  # of masks, which take a few KB each; further ones are read again if they are shown
@@ -75,12 +75,7 @@ def write_report(
     written = datetime.now(UTC)
     page = render(contents=contents, values=described, version=version("segfeed"), written=written)
     _check_free(path, overwrite=overwrite)  # it may have been written in the meantime
-    try:
-        write_over(path, page.encode())
-    except OSError as error:
-        raise StorageError(
-            str(path), found=f"the report cannot be written ({error.strerror})", remedy="choose another folder"
-        ) from error
+    save(path, page.encode(), "the report")
     return path
 
 
