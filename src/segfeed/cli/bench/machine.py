@@ -1,6 +1,5 @@
 """The machine under a benchmark: how fast threads write and copy memory, what a process holds, what it waits for."""
 
-import resource
 import threading
 import time
 from collections import Counter
@@ -133,11 +132,6 @@ def _repeat(one: Pass, until: float) -> float:
         one()
         count += 1
     return count / (max(now, time.perf_counter()) - start)
-
-
-def disk_faults() -> int:
-    """Count the page faults of this process, since it began, that had to wait for the disk."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_majflt
 
 
 def private_mib() -> float | None:
