@@ -142,7 +142,7 @@ def test_what_has_no_meaning_is_refused(root, tmp_path):
 
 
 def failing_with(monkeypatch, error):
-    """Let the split "train" fail to be listed with the legend of its own."""
+    """Make the listing of the split "train" with its own legend fail."""
     scan = Dataset.scan
 
     def fail(dataset, split):

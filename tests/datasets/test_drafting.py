@@ -100,7 +100,7 @@ def test_folders_with_lists(tmp_path):
     (root / "class_names.txt").write_text("ground\nroad\n")
     (root / "train.txt").write_text("c\na\n")
     (root / "val.txt").write_text("b\nd\n")
-    assert 'lists = { train = "train.txt", val = "val.txt" }' in check(root)  # class_names.txt is no list
+    assert 'lists = { train = "train.txt", val = "val.txt" }' in check(root)  # class_names.txt is not a list
 
 
 def test_keys_that_occur_twice_in_a_name(tmp_path):

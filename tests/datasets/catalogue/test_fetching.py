@@ -49,7 +49,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def mirrors(server, monkeypatch):
-    """Let "voc2012" be a small one that two mirrors have, the first of which can be made to fail."""
+    """Make "voc2012" a small one that two mirrors have, the first of which can be made to fail."""
     urls = tuple(server.serve(f"{number}/voc.tar", ARCHIVE) for number in range(2))
     small = PublicDataset(
         replace(REMOTE, mirrors=urls),

@@ -74,7 +74,7 @@ class Stopwatch:
 
 
 def measure_machine(batch_size: int, crop_px: int, threads: int, seconds: float) -> Machine:
-    """Let threads write, then copy, as many bytes as batches have, into memory that is reused.
+    """Measure how fast threads write, then copy, as many bytes as batches have, into memory that is reused.
 
     Args:
         batch_size: pairs in a batch.
@@ -111,7 +111,7 @@ def _copier(pixels: int) -> Pass:
 
 
 def _passes_per_s(label: str, passes: list[Pass], seconds: float) -> float:
-    """Let each thread repeat a pass of its own; speeds add up."""
+    """Repeat a pass in each thread, and add up their speeds."""
     with (
         ThreadPoolExecutor(len(passes), "segfeed-bench") as pool,
         show_progress(label, round(1000 * seconds)) as advance,
