@@ -98,6 +98,14 @@ def test_no_cycle_inside_a_family(family):
     assert set(sorter.static_order()) == inside  # a cycle raises, with the modules on it
 
 
+def test_a_short_module_says_why_it_stands_alone():
+    for name, path in MODULES.items():
+        if path.name != "__init__.py" and len(path.read_text().splitlines()) < 60:
+            assert "of its own" in (ast.get_docstring(parse(name)) or ""), (
+                f"{name}: join a neighbour, or say why not"
+            )
+
+
 @pytest.mark.parametrize("name", [name for name, path in MODULES.items() if path.name == "__init__.py"])
 def test_an_init_module_is_a_docstring_and_names_that_it_hands_on(name):
     if name == "__init__":

@@ -21,7 +21,7 @@ from segfeed.datasets.formats.misfits import explain_misfit, explain_unpaired
 from segfeed.datasets.formats.pair_lists import list_files, read_pairs
 from segfeed.datasets.formats.partition import balance, find_groups, share_out
 from segfeed.datasets.patterns import Match, Pattern
-from segfeed.datasets.signs import has_signs
+from segfeed.datasets.shipped import has_signs
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import DescriptionError, LegendError, OptionError, SourceError, SourceMissingError
 from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES, decode_mask
