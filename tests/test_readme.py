@@ -21,6 +21,7 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_working_code_stands_within_the_first_25_lines():
     head = "\n".join((ROOT / "README.md").read_text().splitlines()[:25])
     (code,) = re.findall(r"```python\n(.*?)```", head, re.DOTALL)

@@ -543,6 +543,7 @@ def test_real_data_is_never_doubted(shared_data, name):
         assert evidence.masks == min(len(dataset.scan(split)), 8)
 
 
+@pytest.mark.slow
 def test_the_sample_is_never_doubted():
     assert rules_of("sample") == set()
 

@@ -388,6 +388,7 @@ print(number)
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_call_that_changes_the_disk_it_is_whole_after_the_next_run(server):
     """Number every call that opens, makes, renames or removes something; kill at each of them; run again."""
     with memory_folder() as folder:
