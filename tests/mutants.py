@@ -142,7 +142,7 @@ MUTANTS = (
            "tests/batches/kernels/test_filling.py tests/test_feed.py"),
     Mutant("left and right are not found", "pixels/sides",
            "        if label < other:", "        if False:", "tests/pixels/test_sides.py tests/test_feed.py"),
-    Mutant("the legend is no part of the fingerprint", "packs/fingerprints",
+    Mutant("the legend is not part of the fingerprint", "packs/fingerprints",
            '"legend": source.legend.digest', '"legend": ""', "tests/packs/test_pack.py tests/pixels/test_grouping.py"),
     Mutant("a stamp knows sizes only", "packs/fingerprints",
            "(str(blob.stamp) for blob in blobs)", "(str(blob.stamp[0]) for blob in blobs)", "tests/packs/test_pack.py"),

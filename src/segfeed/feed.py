@@ -12,7 +12,8 @@ import numpy as np
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
 from segfeed.datasets.doubts import examine
-from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, open_dataset
+from segfeed.datasets.given_legends import LegendLike
+from segfeed.datasets.opening import Dataset, DescriptionLike, Opening, Patterns, open_dataset
 from segfeed.datasets.places import find_root
 from segfeed.datasets.source import Orientation, Source, Task
 from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_shared_groups, refuse_shared_samples
@@ -103,18 +104,11 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
     >>> len(scan("sample", "val"))
     40
     """
-    dataset = open_dataset(
-        path_or_name,
-        task=task,
-        legend=legend,
-        unknown=unknown,
-        orientation=orientation,
-        format=format,
-        description=description,
-        photos=photos,
-        masks=masks,
-        cache_dir=cache_dir,
-    )
+    opening = Opening(
+        task=task, legend=legend, unknown=unknown, orientation=orientation, format=format, description=description,
+        photos=photos, masks=masks, cache_dir=cache_dir,
+    )  # fmt: skip
+    dataset = open_dataset(path_or_name, opening)
     source = _scan(dataset, split)
     if not is_packed(source, cache_dir=cache_dir):  # what is packed was held against its legend before
         for note in _doubts(source, dataset):
@@ -239,19 +233,11 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
             expected='the name of a dataset\'s format, such as "voc"',
             remedy=f"say what a batch looks like by the fields of BatchFormat: {_names_of_fields()}",
         )
-    root = find_root(data, cache_dir=cache_dir, download=download)
-    dataset = open_dataset(
-        root,
-        task=task,
-        legend=legend,
-        unknown=unknown,
-        orientation=orientation,
-        format=format,
-        description=description,
-        photos=photos,
-        masks=masks,
-        cache_dir=cache_dir,
-    )
+    opening = Opening(
+        task=task, legend=legend, unknown=unknown, orientation=orientation, format=format, description=description,
+        photos=photos, masks=masks, cache_dir=cache_dir,
+    )  # fmt: skip
+    dataset = open_dataset(find_root(data, cache_dir=cache_dir, download=download), opening)
     train, val = _read_splits(dataset, splits)
     # Both loaders are made before anything is packed: a wrong option is refused first.
     loaders = (

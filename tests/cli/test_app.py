@@ -531,7 +531,8 @@ def test_cache_that_is_a_file_is_one_line_with_the_way_without(run, voc_folder, 
 
 
 def test_picture_that_cannot_be_written_is_one_line(run, voc_folder, tmp_path):
-    code, out, err = run("show", voc_folder, "--to", tmp_path / "nowhere" / "a.png")
+    (tmp_path / "file").write_bytes(b"no folder")
+    code, out, err = run("show", voc_folder, "--to", tmp_path / "file" / "a.png")
     assert code in (1, 2)
     assert out == ""
     assert is_one_line(err), err

@@ -423,7 +423,7 @@ def test_coco_stuff_that_is_numbered_from_1_is_doubted(tmp_path, values, severit
 
 def _listed(root, split, **options):
     """List a split as check does, without a look at its masks."""
-    return segfeed.datasets.opening.open_dataset(root, **options).scan(split)
+    return segfeed.datasets.opening.open_dataset(root, segfeed.datasets.opening.Opening(**options)).scan(split)
 
 
 @pytest.mark.parametrize(
@@ -600,6 +600,7 @@ def test_real_data_is_never_doubted(shared_data, name):
         assert evidence.masks == min(len(dataset.scan(split)), 8)
 
 
+@pytest.mark.slow
 def test_the_sample_is_never_doubted():
     assert rules_of("sample") == set()
 

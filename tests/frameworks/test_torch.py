@@ -54,7 +54,7 @@ FORMATS = {
     "void 7000": BatchFormat(label_dtype="int32", void=7000),
 }
 KINDS = ("source", "pack", "300 classes")
-# What fits together: 300 classes leave no room for 255 as void, and NHWC is no memory order of NCHW.
+# What fits together: 300 classes leave no room for 255 as void, and NHWC is not a memory order of NCHW.
 CASES = [
     (kind, name)
     for kind, (name, wanted) in product(KINDS, FORMATS.items())

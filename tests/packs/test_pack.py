@@ -41,7 +41,7 @@ def root(tmp_path, write_voc):
 
 @pytest.fixture
 def settled(monkeypatch):
-    """Let files that were written just now count as settled, so that their stamps are recorded."""
+    """Count files that were written just now as settled, so that their stamps are recorded."""
     monkeypatch.setattr(packs, "_RECENT_NS", -(10**18))
 
 

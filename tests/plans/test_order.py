@@ -52,6 +52,7 @@ def test_the_positions_are_only_read():
     assert np.array_equal(np.arange(40), positions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 3, 5, 15, 16, 17, 30])
 def test_every_sample_comes_to_the_first_place_about_equally_often(size):
     keys = 100 * size

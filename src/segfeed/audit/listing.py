@@ -4,12 +4,11 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from segfeed.audit.facts import below, files_of
 from segfeed.audit.findings import Finding, Severity
 from segfeed.datasets.formats.lists import AUTOMATIC, choose_split
-from segfeed.datasets.opening import Dataset, open_dataset
+from segfeed.datasets.opening import Dataset, Opening, open_dataset
 from segfeed.datasets.source import Source
 from segfeed.datasets.splits import role_of
 from segfeed.errors import (
@@ -53,14 +52,14 @@ class DatasetListing:
 
 
 def list_dataset(
-    data: str | os.PathLike[str] | Source, splits: Iterable[str] | None = None, **scan_options: Any
+    data: str | os.PathLike[str] | Source, splits: Iterable[str] | None = None, opening: Opening | None = None
 ) -> DatasetListing:
     """List the samples of every split of a dataset.
 
     Args:
         data: a path, a dataset's name, or a source that was scanned already, which is listed alone.
         splits: the names of the splits; None for all.
-        **scan_options: task, legend, unknown, format and cache_dir, as in `segfeed.scan`.
+        opening: the options of `segfeed.scan`, if any is given.
 
     Raises:
         OptionError: an option has no meaning here.
@@ -71,14 +70,14 @@ def list_dataset(
     [6, 160, 200, 40]
     """
     if isinstance(data, Source):
-        if splits is not None or scan_options:
+        if splits is not None or opening is not None:
             raise OptionError(
                 "data",
                 found="a source that was scanned already, together with splits or options of scan",
                 expected="a path with these options, or a source without them",
             )
         return DatasetListing(data.root, data.format, data.why, (data,))
-    dataset = open_dataset(data, **scan_options)
+    dataset = open_dataset(data, opening or Opening())
     names, root, why = dataset.split_names, dataset.root, dataset.recognised.why
     if not names:
         raise SourceMissingError(str(root), found="no split", expected="at least one list or folder of samples")

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from segfeed.audit.findings import Audit, Checked
-from segfeed.errors import OptionError, StorageError
-from segfeed.system.storage import write_over
+from segfeed.errors import OptionError
+from segfeed.system.storage import save
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,7 @@ def write_fixed_lists(audit: Audit, to: str | os.PathLike[str], *, overwrite: bo
                 str(path), found="the file exists", remedy="pass --force to overwrite it, or another folder"
             )
     for path, kept in written:
-        try:
-            write_over(path, "".join(f"{key}\n" for key in kept).encode())
-        except OSError as error:
-            raise StorageError(
-                str(path), found=f"the list cannot be written ({error.strerror})", remedy="choose another folder"
-            ) from error
+        save(path, "".join(f"{key}\n" for key in kept).encode(), "the list")
     return [one for one, _ in fixed]
 
 

@@ -293,7 +293,7 @@ class Loader:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken: the next `iter()` delivers the batch after the last one delivered.
+        """Continue where `state` was taken: the next `iter()` delivers the batch after the last one delivered.
 
         Raises:
             StateError: if the state is malformed, of another version, or of other samples, legend, split, task or plan

@@ -28,10 +28,10 @@ from segfeed.datasets.description import FILE_NAME
 from segfeed.datasets.evidence import Evidence
 from segfeed.datasets.opening import open_dataset
 from segfeed.datasets.overview import MEASURED, Overview, SplitOverview, describe
-from segfeed.errors import LegendError, OptionError, StorageError
+from segfeed.errors import LegendError, OptionError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
-from segfeed.system.storage import write_over
+from segfeed.system.storage import save
 
 _VALUES_SHOWN, _NAMES_SHOWN = 40, 12
 
@@ -57,7 +57,7 @@ def scan(
     """
     if file is not None and not write:
         raise OptionError(str(file), found="a second path", expected="one, or --write with the file to write")
-    found = describe(source.data, **source.words)
+    found = describe(source.data, source.opening)
     written = _write_description(source, file, force=force) if write else None
     if as_json:
         print_json(found.to_json() | ({} if written is None else {"description": str(written)}))
@@ -74,19 +74,12 @@ def _write_description(source: SourceOptions, file: Path | None, *, force: bool)
     """Write the description of a dataset, and return the path of the file."""
     from segfeed.datasets.drafting import draft_description  # noqa: PLC0415 - needed for this alone
 
-    opened = open_dataset(source.data, **source.words)
+    opened = open_dataset(source.data, source.opening)
     path = file or opened.root / FILE_NAME
     if path.exists() and not force:
         raise OptionError(str(path), found="exists", remedy="pass --force to overwrite it, or the path of another file")
-    text = draft_description(opened)
-    try:
-        write_over(path, text.encode())
-    except OSError as error:
-        raise StorageError(
-            str(path),
-            found=f"it cannot be written ({error.strerror or error})",
-            remedy="pass the path of another file after the dataset's, and hand it to --description later",
-        ) from error
+    remedy = "pass the path of another file after the dataset's, and hand it to --description later"
+    save(path, draft_description(opened).encode(), "the description", remedy)
     return path
 
 

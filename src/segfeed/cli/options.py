@@ -18,6 +18,7 @@ from rich.table import Table
 
 from segfeed.datasets.archives.members import MAX_NAME_BYTES
 from segfeed.datasets.blobs import stamp_of
+from segfeed.datasets.opening import Opening
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError, SourceError
 from segfeed.feed import scan
@@ -116,6 +117,11 @@ class SourceOptions(DatasetOptions):
             rich_help_panel=_PANEL,
         ),
     ] = "error"
+
+    @property
+    def opening(self) -> Opening:
+        """All of them but the path."""
+        return Opening(**self.words)
 
     def scan(self, split: str) -> Source:
         """List the samples of a split."""

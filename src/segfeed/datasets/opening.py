@@ -1,51 +1,40 @@
 """Datasets: what a path or a name stands for, recognised, with what its masks mean; its splits can then be listed."""
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeGuard
 
 import numpy as np
 
-from segfeed.datasets.blobs import Blob, File, stamp_of
+from segfeed.datasets.blobs import Blob
 from segfeed.datasets.description import Description, read_description
 from segfeed.datasets.formats.legend_files import (
     explain_unread,
-    legend_errors,
-    read_legend_or_groups,
     refuse_ignored_legend,
 )
-from segfeed.datasets.formats.legend_making import legend_of_names
 from segfeed.datasets.formats.lists import choose_split
+from segfeed.datasets.given_legends import Groups, LegendLike, read_legend_like
 from segfeed.datasets.joining import refuse_legend_above
 from segfeed.datasets.patterns import parse_patterns
 from segfeed.datasets.places import find_root
 from segfeed.datasets.recognition import DESCRIBED, FormatModule, find_format, import_format
 from segfeed.datasets.source import Orientation, Recognised, Source, SplitFiles, Task
 from segfeed.datasets.split_rule import REST
-from segfeed.errors import LegendError, OptionError, SegfeedError, SourceError, SourceMissingError
-from segfeed.pixels.class_names import Value
-from segfeed.pixels.codec import decode_mask, read_palette
+from segfeed.errors import LegendError, OptionError, SegfeedError, SourceMissingError
+from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.grouping import regroup
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.objects import Objects
-from segfeed.pixels.palette import VOID_COLOUR, as_colours, colour_codes
+from segfeed.pixels.palette import as_colours, colour_codes
 
-Groups = Mapping[str, str | None]
-Values = Mapping[Value, str | None] | Mapping[str, str | None]
-"""Stored values, as indices, (red, green, blue) or "#rrggbb", each with the class that it means, None for void."""
-
-LegendLike = Legend | Groups | Values | Sequence[str] | str | os.PathLike[str]
 DescriptionLike = Description | str | os.PathLike[str]
 Patterns = str | Sequence[str]
 
 _SHOWN = 12
-_COLOUR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 
 
 @dataclass(frozen=True)
@@ -235,151 +224,86 @@ def _some(values: Sequence[object]) -> str:
     return ", ".join(map(str, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")
 
 
-def open_dataset(  # noqa: PLR0913 - the arguments of `segfeed.scan`
-    path_or_name: str | os.PathLike[str],
-    *,
-    task: Task = "semantic",
-    legend: LegendLike | None = None,
-    unknown: str = "error",
-    orientation: Orientation = "error",
-    format: str | None = None,  # noqa: A002 - the field's word
-    description: DescriptionLike | None = None,
-    photos: Patterns | None = None,
-    masks: Patterns | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-) -> Dataset:
-    """Recognise a dataset; arguments and errors are those of `segfeed.scan`.
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """How a dataset is opened: the options that `segfeed.scan` and `segfeed.load` have in common, which document them.
+
+    Raises:
+        OptionError: if task or orientation is another word, or objects are to have a legend.
+    """
+
+    task: Task = "semantic"
+    legend: LegendLike | None = None
+    unknown: str = "error"
+    orientation: Orientation = "error"
+    format: str | None = None
+    description: DescriptionLike | None = None
+    photos: Patterns | None = None
+    masks: Patterns | None = None
+    cache_dir: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.task not in ("semantic", "instance"):
+            raise OptionError("task", found=repr(self.task), expected='"semantic" or "instance"')
+        if self.orientation not in ("error", "apply"):
+            raise OptionError("orientation", found=repr(self.orientation), expected='"error" or "apply"')
+        if self.task == "instance" and self.legend is not None:
+            raise OptionError(
+                "legend", found='a legend for task="instance", whose labels are object ids', remedy="leave it out"
+            )
+
+    def read_description(self) -> Description | None:
+        """Make the description that is given, as a file or as patterns; None if none is.
+
+        Raises:
+            OptionError: if it is given in two ways, or a pattern is malformed.
+            DescriptionError: if the file cannot be read.
+        """
+        given = {"description": self.description, "photos": self.photos, "masks": self.masks}
+        words = [word for word, value in given.items() if value is not None]
+        if not words:
+            return None
+        if self.format not in (None, DESCRIBED):
+            words.append("format")
+        if len(words) > 1 and words != ["photos", "masks"]:
+            raise OptionError(
+                words[0], found=f"it is passed together with {' and '.join(words[1:])}", expected="one way"
+            )
+        if words == ["masks"]:
+            raise OptionError("masks", found="it is passed without photos", remedy="say where the photos lie, too")
+        if isinstance(self.description, Description):
+            return self.description
+        if self.description is not None:
+            return read_description(Path(self.description).expanduser())
+        parsed = {}
+        for word, texts in (("photos", self.photos or ()), ("masks", self.masks or ())):
+            try:
+                parsed[word] = parse_patterns(texts)
+            except SegfeedError as error:
+                found = f"{error.where}: {error.found}"
+                raise OptionError(word, found=found, expected=error.expected, remedy=error.remedy) from error
+        return Description("photos and masks", parsed["photos"], parsed["masks"], parsed["masks"])
+
+
+def open_dataset(path_or_name: str | os.PathLike[str], opening: Opening = Opening()) -> Dataset:
+    """Recognise a dataset; options and errors are those of `segfeed.scan`.
 
     >>> open_dataset("sample").split_names
     ['test', 'train', 'trainval', 'val']
     """
-    if task not in ("semantic", "instance"):
-        raise OptionError("task", found=repr(task), expected='"semantic" or "instance"')
-    if orientation not in ("error", "apply"):
-        raise OptionError("orientation", found=repr(orientation), expected='"error" or "apply"')
-    if task == "instance" and legend is not None:
-        raise OptionError(
-            "legend", found='a legend for task="instance", whose labels are object ids', remedy="leave it out"
-        )
-    described = _read_description_like(description, photos, masks, format)
-    root = find_root(path_or_name, cache_dir=cache_dir)
-    found = find_format(root, format, described)
-    chosen = _read_legend_like(legend)
+    described = opening.read_description()
+    root = find_root(path_or_name, cache_dir=opening.cache_dir)
+    found = find_format(root, opening.format, described)
+    chosen = read_legend_like(opening.legend)
     groups, given = (chosen, None) if isinstance(chosen, Mapping) else (None, chosen)
-    return Dataset(found.recognised, found.name, task, given, groups, unknown, orientation, found.module, root)
-
-
-def _read_description_like(
-    description: DescriptionLike | None, photos: Patterns | None, masks: Patterns | None, format_name: str | None
-) -> Description | None:
-    """Make the description that is given, as a file or as patterns; None if none is."""
-    given = {"description": description, "photos": photos, "masks": masks}
-    words = [word for word, value in given.items() if value is not None]
-    if not words:
-        return None
-    if format_name not in (None, DESCRIBED) or "description" in words[:-1]:
-        others = [*words, "format"] if format_name not in (None, DESCRIBED) else words
-        raise OptionError(others[0], found=f"it is passed together with {' and '.join(others[1:])}", expected="one way")
-    if photos is None and masks is not None:
-        raise OptionError("masks", found="it is passed without photos", remedy="say where the photos lie, too")
-    if isinstance(description, Description):
-        return description
-    if description is not None:
-        return read_description(Path(description).expanduser())
-    parsed = {}
-    for word, texts in (("photos", photos or ()), ("masks", masks or ())):
-        try:
-            parsed[word] = parse_patterns(texts)
-        except SegfeedError as error:
-            found = f"{error.where}: {error.found}"
-            raise OptionError(word, found=found, expected=error.expected, remedy=error.remedy) from error
-    return Description("photos and masks", parsed["photos"], parsed["masks"], parsed["masks"])
-
-
-def _read_legend_like(legend: LegendLike | None) -> Legend | Groups | None:
-    """Make a legend of names, stored values or a file (JSON, text, a table or a palette PNG); keep other kinds."""
-    if isinstance(legend, Mapping):
-        legend = _by_value(legend)
-        return legend if _is_groups(legend) else legend_of_values(legend)
-    if legend is None or isinstance(legend, Legend):
-        return legend
-    if not isinstance(legend, str | os.PathLike):
-        with legend_errors("legend", "a Legend, class names, a mapping, or the path of a legend file"):
-            return legend_of_names(legend)
-    path = Path(legend).expanduser()
-    try:
-        stamp_of(str(path))
-    except SourceError as error:
-        raise LegendError(
-            str(path),
-            found=f"the legend cannot be read ({error.found})",
-            remedy="pass a Legend, a list of class names, a mapping, or the path of a legend file",
-        ) from None
-    if path.suffix.lower() == ".png":
-        # A palette may repeat a colour; 254 classes are what 8-bit labels can hold beside void.
-        palette = as_colours(read_palette(File.of(str(path)).read(), path.name))
-        colours = [colour for colour in dict.fromkeys(palette) if colour != VOID_COLOUR][:254]
-        return Legend(tuple(f"class {i}" for i in range(len(colours))), tuple(colours), title=path.stem)
-    read = read_legend_or_groups(path)
-    return replace(read, title=path.stem) if isinstance(read, Legend) else read
-
-
-def _by_value(legend: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Turn names that are mapped to what masks store round, as in {"background": 0}."""
-    is_turned = legend and all(isinstance(name, str) and _stored_value(name) is None for name in legend)
-    stored = [_stored_value(value) for value in legend.values()]
-    if not is_turned or None in stored or all(isinstance(value, str) for value in legend.values()):
-        return legend
-    twice = next((value for n, value in enumerate(stored) if value in stored[:n]), None)
-    if twice is not None:
-        names = " and ".join(repr(name) for name, value in zip(legend, stored, strict=True) if value == twice)
-        raise LegendError("legend", found=f"{twice} means {names}", expected="one of them")
-    return dict(zip(stored, legend, strict=True))
-
-
-def _is_groups(legend: Mapping[Any, str | None]) -> TypeGuard[Groups]:
-    """Check whether the keys of a mapping are class names, and not stored values."""
-    return bool(legend) and all(isinstance(key, str) and _stored_value(key) is None for key in legend)
-
-
-def legend_of_values(values: Mapping[Any, str | None]) -> Legend:
-    """Make a legend of stored values: indices, (red, green, blue) or "#rrggbb" -> a class name, None for void.
-
-    An index may be written as text, "255", as JSON does.
-
-    Raises:
-        LegendError: if a key is not a stored value, a value is not a name, or a stored value means two things.
-
-    >>> legend_of_values({"#000000": "background", "#804080": "road", (255, 255, 255): None}).colours
-    ((0, 0, 0), (128, 64, 128))
-    """
-    found: dict[Value, str | None] = {}
-    for key, name in values.items():
-        value = _stored_value(key)
-        if value is None:
-            raise LegendError(
-                "legend",
-                found=f"{key!r} beside stored values" if isinstance(key, str) else f"{key!r} is not a stored value",
-                expected='indices 0..65535, colours such as (128, 64, 128) or "#804080", or names of classes alone',
-            )
-        if name is not None and not (isinstance(name, str) and name.strip()):
-            raise LegendError("legend", found=f"{key!r}: {name!r}", expected="a class name, or None for void")
-        name = name if name is None else name.strip()  # noqa: PLW2901 - the same, as a legend file would hold it
-        if found.setdefault(value, name) != name:
-            raise LegendError("legend", found=f"{key!r} means {found[value]!r} and {name!r}", expected="one of them")
-    return Legend.of_values(found)
-
-
-def _stored_value(key: object) -> Value | None:
-    if isinstance(key, str) and (match := _COLOUR.fullmatch(key)):
-        red, green, blue = (int(part, 16) for part in match.groups())
-        return red, green, blue
-    if isinstance(key, str) and re.fullmatch(r"[0-9]{1,5}", key.strip()):  # as JSON has it
-        key = int(key)
-    if isinstance(key, int | np.integer) and not isinstance(key, bool):
-        return int(key) if 0 <= key <= 65535 else None
-    parts = key if isinstance(key, tuple) else ()
-    if len(parts) == 3 and all(isinstance(part, int | np.integer) and 0 <= part <= 255 for part in parts):
-        red, green, blue = (int(part) for part in parts)
-        return red, green, blue
-    return None
+    return Dataset(
+        found.recognised,
+        found.name,
+        opening.task,
+        given,
+        groups,
+        opening.unknown,
+        opening.orientation,
+        found.module,
+        root,
+    )

@@ -10,8 +10,8 @@ from typing import Any
 
 from segfeed.datasets.doubts import examine
 from segfeed.datasets.evidence import LOOKED_AT, Counted, Evidence, gather, look
-from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, open_dataset
-from segfeed.datasets.source import Orientation, Sample, Source, SplitFiles, Task, read_sizes
+from segfeed.datasets.opening import Dataset, Opening, open_dataset
+from segfeed.datasets.source import Sample, Source, SplitFiles, read_sizes
 from segfeed.datasets.splits import GROUP_RULE, Grouped, find_shared_groups, reading_order
 from segfeed.datasets.ways_out import Doubt
 from segfeed.errors import EmptySplitError, LegendError, SegfeedError
@@ -85,32 +85,12 @@ class Overview:
         }
 
 
-def describe(  # noqa: PLR0913 - the options of one dataset, flat
-    path_or_name: str | os.PathLike[str],
-    *,
-    task: Task = "semantic",
-    legend: LegendLike | None = None,
-    unknown: str = "error",
-    orientation: Orientation = "error",
-    format: str | None = None,  # noqa: A002 - the field's word
-    description: DescriptionLike | None = None,
-    photos: Patterns | None = None,
-    masks: Patterns | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-) -> Overview:
+def describe(path_or_name: str | os.PathLike[str], opening: Opening = Opening()) -> Overview:  # noqa: B008 - frozen
     """Recognise a dataset and describe each of its splits; what is wrong with a split is told, and stops nothing.
 
     Args:
         path_or_name: a folder, a file, or "sample" for the embedded dataset.
-        task: as in `segfeed.scan`, as the other options.
-        legend: what masks mean, if not what the dataset says.
-        unknown: what a colour outside the legend becomes.
-        orientation: as in `segfeed.scan`.
-        format: the format's name, if it shall not be recognised.
-        description: as in `segfeed.scan`; photos, masks and cache_dir, too.
-        photos: the same.
-        masks: the same.
-        cache_dir: the same.
+        opening: the options of `segfeed.scan`.
 
     Raises:
         SourceMissingError: if nothing is there.
@@ -120,18 +100,7 @@ def describe(  # noqa: PLR0913 - the options of one dataset, flat
     >>> found.format, [(split.name, split.samples) for split in found.splits]
     ('voc', [('test', 6), ('train', 160), ('trainval', 200), ('val', 40)])
     """
-    dataset = open_dataset(
-        path_or_name,
-        task=task,
-        legend=legend,
-        unknown=unknown,
-        orientation=orientation,
-        format=format,
-        description=description,
-        photos=photos,
-        masks=masks,
-        cache_dir=cache_dir,
-    )
+    dataset = open_dataset(path_or_name, opening)
     counted: Counted = {}
     seen: set[str] = set()
     listed: list[Grouped] = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from segfeed.errors import SourceError
 from segfeed.pixels.jpeg import exif_orientation
-from segfeed.pixels.through_pillow import damaged
+from segfeed.pixels.through_pillow import damage_of
 
 _HAS_EXIF, _IS_ANIMATED = 0x08, 0x02
 
@@ -30,12 +30,8 @@ def read_webp_header(data: bytes, name: str, error_type: type[SourceError]) -> W
     Raises:
         error_type: if they are cut off or malformed.
     """
-    try:
+    with damage_of(error_type, data, name, "WebP"):
         return _read_chunks(data)
-    except (struct.error, IndexError):
-        raise damaged(error_type, name, "damaged WebP", f"cut off after {len(data)} bytes") from None
-    except ValueError as error:
-        raise damaged(error_type, name, "damaged WebP", error) from None
 
 
 def _read_chunks(data: bytes) -> WebpHeader:

@@ -130,7 +130,7 @@ def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 
 def _accelerated(logits: Any, axis: int) -> Ids:
-    """Let the device that holds a tensor find the ids, so that few bytes travel."""
+    """Find the ids on the device that holds a tensor, so that few bytes travel."""
     highest, ids = logits.detach().max(axis)
     if highest.isnan().any():
         raise _nan_error()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from segfeed.datasets.evidence import Evidence, MaskValues, gather, values_of
 from segfeed.datasets.palette_doubts import palettes_differ
 from segfeed.datasets.source import Source
-from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, StorageError, sentence
+from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, sentence
 from segfeed.packs.pack import Pack
 from segfeed.pixels.codec import StoredMask, decode_mask, encode_mask, kind_of, read_labels
 from segfeed.pixels.legend import Legend
@@ -21,7 +21,7 @@ from segfeed.pixels.png import PNG_MAGIC, read_png_header
 from segfeed.plans.rows import Rows, intersect
 from segfeed.scoring.logits import Ids, class_ids, host_array, refuse_strangers
 from segfeed.scoring.score import Score
-from segfeed.system.storage import write_over
+from segfeed.system.storage import save
 from segfeed.system.work import in_order, show_progress
 
 _log = logging.getLogger("segfeed")
@@ -121,7 +121,7 @@ def write_predictions(
     paths = tuple(_path(Path(folder), reader.keys[sample]) for sample, _ in images)
 
     def write(number: int) -> None:
-        _write(paths[number], encode_mask(images[number][1].astype(legend.dtype), legend))
+        save(paths[number], encode_mask(images[number][1].astype(legend.dtype), legend), "the prediction")
 
     for _ in in_order(write, len(images)):
         pass
@@ -138,17 +138,6 @@ def _path(folder: Path, key: str) -> Path:
             remedy="rename the sample",
         )
     return folder / f"{key}.png"
-
-
-def _write(path: Path, png: bytes) -> None:
-    try:
-        write_over(path, png)
-    except OSError as error:
-        raise StorageError(
-            str(path),
-            found=f"the prediction cannot be written ({error.strerror or error})",
-            remedy="choose a folder that is yours, and has room",
-        ) from error
 
 
 def read_prediction(path: str | os.PathLike[str], legend: Legend) -> Labels:

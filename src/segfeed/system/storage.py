@@ -96,6 +96,19 @@ def write_over(path: Path, data: bytes) -> None:
         raise
 
 
+def save(path: Path, data: bytes, what: str, remedy: str = "choose another folder") -> None:
+    """Write a file that a person asked for, as `write_over` does.
+
+    Raises:
+        StorageError: if it cannot be written; `what` names it, such as "the report".
+    """
+    try:
+        write_over(path, data)
+    except OSError as error:
+        found = f"{what} cannot be written ({error.strerror or error})"
+        raise StorageError(str(path), found=found, remedy=remedy) from error
+
+
 def publish(final: Path, fill: Callable[[Path], str | None], *, needed_bytes: int = 0, remedy: str = "") -> Path:
     """Make a folder that appears under its name complete, or not at all.
 

@@ -33,9 +33,10 @@ def worker_count(threads: int | None) -> int:
     return available_cores() if threads is None else max(whole_number("threads", threads, 0, 1024), 1)
 
 
-def disk_faults() -> int:
-    """Count the page faults of this thread (on macOS: of the process) that had to wait for the disk."""
-    return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_majflt
+def disk_faults(*, all_threads: bool = False) -> int:
+    """Count the page faults of this thread, or of all (on macOS always), that had to wait for the disk."""
+    own = resource.RUSAGE_SELF if all_threads else getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
+    return resource.getrusage(own).ru_majflt
 
 
 def in_order(work: Callable[[int], Result], count: int, threads: int | None = None) -> Iterator[Result]:

@@ -10,6 +10,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.audit.checking import check
+from segfeed.datasets.opening import Opening
 from segfeed.datasets.overview import describe
 from segfeed.errors import (
     DescriptionError,
@@ -120,7 +121,7 @@ def test_one_from_elsewhere_is_passed_by_its_path(root, tmp_path):
     path = (root / "segfeed.toml").rename(tmp_path / "mine.toml")
     assert len(segfeed.scan(root, "all", description=path)) == 10
     assert len(segfeed.scan(root.parent, "all", description=str(path))) == 10
-    assert describe(root, description=path).format == "described"
+    assert describe(root, Opening(description=path)).format == "described"
     assert check(root, description=path).pairs == 10
     with pytest.raises(OptionError) as caught:
         segfeed.scan(root, description=path, photos="{key}.jpg")

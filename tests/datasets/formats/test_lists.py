@@ -154,7 +154,7 @@ def test_enormous_list_is_refused_before_it_is_read(write, monkeypatch):
     with pytest.raises(ListError) as caught:
         read_list(path)
     assert "12 bytes" in caught.value.found
-    assert "a list of at most 10" in caught.value.expected
+    assert "a text file of at most 10 bytes" in caught.value.expected
 
 
 def test_folder_in_place_of_a_list_is_refused(tmp_path):

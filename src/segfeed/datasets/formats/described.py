@@ -21,7 +21,7 @@ from segfeed.datasets.formats.pair_lists import list_files, read_pairs
 from segfeed.datasets.formats.partition import share_out
 from segfeed.datasets.formats.strata import Strata, find_groups
 from segfeed.datasets.patterns import Match, Pattern
-from segfeed.datasets.signs import has_signs
+from segfeed.datasets.shipped import has_signs
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.datasets.split_rule import REST
 from segfeed.errors import DescriptionError, EmptySplitError, LegendError, OptionError, SourceError

@@ -38,6 +38,8 @@ _IF_COMMENT = "remove the line, or begin it with '#', if it is no class; else pu
 _HARD = re.compile(r"[\t,;:=|]")
 _QUOTED = re.compile(rf"""(?<![^{BREAKS}])("[^"]*"|'[^']*')(?![^{BREAKS}])""")
 _COMMENT = re.compile(r"\s#(?!\s*\d+\s*$)(?![0-9a-fA-F]{6}(?![0-9a-zA-Z])).*")
+# A run of blanks is tried from its first blank alone: from each of them, a line of 100,000 would take minutes.
+_ARROW = re.compile(r"(?<!\s)\s*[-=]>\s*|[-=]>\s*|(?<!\s)\s+-\s+")
 _ENUMERATED = re.compile(r"^(\d+)[.)](?=\s)")
 _BULLETS = ("-", "*", "+", "\u2022", "\u2013", "\u00b7")
 _MARKED = re.compile(r"[^\w\s\"'(#]")
@@ -248,7 +250,7 @@ def _peel(number: int, line: str) -> _Parts:
     """Take the numbers off both ends of a line."""
     quoted = [match[1] for match in _QUOTED.finditer(line)]
     line = plain_colours(_QUOTED.sub("\0", line))
-    line = _ENUMERATED.sub(r"\1", re.sub(r"\s*[-=]>\s*|\s+-\s+", " : ", line))
+    line = _ENUMERATED.sub(r"\1", _ARROW.sub(" : ", line))
     pieces = TOKENS.split(line)  # tokens, and the breaks between them at the odd places
     pieces = pieces[2:] if pieces[0] == "" else pieces
     pieces = pieces[:-2] if pieces[-1] == "" else pieces

@@ -308,13 +308,8 @@ def read_bytes(path: Path) -> bytes:
         found = "no such list" if not os.path.islink(path) else error.found
         raise SourceMissingError(str(path), found=found, remedy="check the path") from None
     except SourceError as error:
-        expected = error.expected if error.expected.startswith("at most") else ""
-        raise ListError(
-            str(path),
-            found=error.found,
-            expected=f"a list of {expected}" if expected else "a text file",
-            remedy=error.remedy,
-        ) from error
+        expected = f"a text file of at most {MAX_LIST_BYTES:,} bytes"
+        raise ListError(str(path), found=error.found, expected=expected, remedy=error.remedy) from error
 
 
 def _text(data: bytes, where: Path | str) -> str:
