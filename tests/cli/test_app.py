@@ -163,7 +163,7 @@ def test_show_writes_one_picture_and_never_over_another(run, voc_folder, tmp_pat
     code, out, err = run("show", voc_folder, "--count", 3)
     assert (code, out) == (2, "")
     assert is_one_line(err)
-    assert "VOC2012-train.png: exists; pass --force to overwrite it" in err
+    assert "VOC2012-train.png: the file exists; pass --force" in err
     assert (tmp_path / "VOC2012-train.png").read_bytes() == before
     found = only_json(run("show", voc_folder, "--count", 30, "--force", "--json")[1])
     assert found == {"picture": "VOC2012-train.png", "samples": 5}
@@ -217,7 +217,7 @@ def test_demo_never_writes_over_a_picture(run, tmp_path):
     code, out, err = run("demo", "--to", tmp_path)
     assert (code, out) == (2, "")
     assert is_one_line(err)
-    assert "crops.png: exists; pass --force" in err
+    assert "crops.png: the file exists; pass --force" in err
     assert (tmp_path / "crops.png").read_bytes() == b"precious"
     assert not (tmp_path / "pairs.png").exists()
 
@@ -476,7 +476,8 @@ def test_cache_that_is_a_file_is_one_line_with_the_way_without(run, voc_folder, 
 
 
 def test_picture_that_cannot_be_written_is_one_line(run, voc_folder, tmp_path):
-    code, out, err = run("show", voc_folder, "--to", tmp_path / "nowhere" / "a.png")
+    (tmp_path / "file").write_bytes(b"")
+    code, out, err = run("show", voc_folder, "--to", tmp_path / "file" / "a.png")
     assert code in (1, 2)
     assert out == ""
     assert is_one_line(err), err

@@ -21,7 +21,6 @@ from segfeed.cli.options import (
     crop_size,
     print_json,
     print_table,
-    refuse_to_overwrite,
     say,
 )
 from segfeed.datasets.description import FILE_NAME
@@ -31,6 +30,7 @@ from segfeed.datasets.overview import MEASURED, Overview, SplitOverview, describ
 from segfeed.errors import OptionError, StorageError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
+from segfeed.system.paths import free_path
 from segfeed.system.storage import write_over
 
 _VALUES_SHOWN, _NAMES_SHOWN = 40, 12
@@ -75,16 +75,13 @@ def _write_description(source: SourceOptions, file: Path | None, *, force: bool)
     from segfeed.datasets.drafting import draft_description  # noqa: PLC0415 - needed for this alone
 
     opened = open_dataset(source.data, **source.words)
-    path = file or opened.root / FILE_NAME
-    if path.exists() and not force:
-        raise OptionError(str(path), found="exists", remedy="pass --force to overwrite it, or the path of another file")
-    text = draft_description(opened)
+    path = free_path(file or opened.root / FILE_NAME, overwrite=force)
     try:
-        write_over(path, text.encode())
+        write_over(path, draft_description(opened).encode())
     except OSError as error:
         raise StorageError(
             str(path),
-            found=f"it cannot be written ({error.strerror or error})",
+            found=f"it cannot be written ({getattr(error, 'strerror', None) or error})",
             remedy="pass the path of another file after the dataset's, and hand it to --description later",
         ) from error
     return path
@@ -182,7 +179,7 @@ def show(
 
     samples = source.scan(split)
     path = to or Path(f"{samples.name}-{split.replace('/', '-')}.png")
-    refuse_to_overwrite(path, "to", force=force)
+    free_path(path, overwrite=force)
     show_samples(samples, count=count, path=path)
     if as_json:
         print_json({"picture": str(path), "samples": min(count, len(samples))})

@@ -179,18 +179,6 @@ def one_shard(text: str) -> Shard:
     return Shard(int(sides[0]), int(sides[1]))
 
 
-def refuse_to_overwrite(path: Path, option: str, *, force: bool) -> None:
-    """Refuse a path that exists, unless it may be overwritten.
-
-    Raises:
-        OptionError: if it exists and `force` is off.
-    """
-    if path.exists() and not force:
-        raise OptionError(
-            str(path), found="exists", remedy=f"pass --force to overwrite it, or another name as --{option}"
-        )
-
-
 def clean(text: str) -> str:
     """Drop control characters: a file's name must not move the cursor of a terminal."""
     return "".join(character for character in text if character.isprintable() or character == "\n")

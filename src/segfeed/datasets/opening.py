@@ -33,6 +33,7 @@ from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.objects import Objects
 from segfeed.pixels.palette import VOID_COLOUR, as_colours, colour_codes
+from segfeed.system.paths import user_path
 from segfeed.system.storage import cache_folder, publish
 from segfeed.system.work import show_progress
 
@@ -238,7 +239,7 @@ def _read_description_like(
     if isinstance(description, Description):
         return description
     if description is not None:
-        return read_description(Path(description).expanduser())
+        return read_description(user_path(description))
     parsed = {}
     for word, texts in (("photos", photos or ()), ("masks", masks or ())):
         try:
@@ -270,7 +271,7 @@ def find_root(
 
         name = str(path_or_name)
         return fetch_dataset(name, cache_dir=cache_dir) if download else find_dataset(name, cache_dir)
-    root = Path(path_or_name).expanduser().absolute()
+    root = user_path(path_or_name)
     if not os.path.exists(root):
         remedy = f"pass the path of a dataset, or a name: sample, {', '.join(FETCHED)}"
         raise SourceMissingError(str(root), found="no such file or folder", remedy=remedy)
@@ -309,7 +310,7 @@ def _read_legend_like(legend: LegendLike | None) -> Legend | Groups | None:
     if not isinstance(legend, str | os.PathLike):
         with legend_errors("legend", "a Legend, class names, a mapping, or the path of a legend file"):
             return legend_of_names(legend)
-    path = Path(legend).expanduser()
+    path = user_path(legend)
     if not os.path.exists(path):
         raise LegendError(
             str(path),

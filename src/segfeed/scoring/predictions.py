@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.datasets.source import Source
-from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, StorageError, sentence
+from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, sentence
 from segfeed.packs.pack import Pack
 from segfeed.pixels.codec import StoredMask, decode_mask, encode_mask, kind_of, read_labels
 from segfeed.pixels.legend import Legend
@@ -19,7 +19,7 @@ from segfeed.pixels.png import PNG_MAGIC, read_png_header
 from segfeed.plans.rows import Rows, intersect
 from segfeed.scoring.logits import Ids, class_ids, host_array, refuse_strangers
 from segfeed.scoring.score import Score
-from segfeed.system.storage import write_over
+from segfeed.system.storage import write_file
 from segfeed.system.work import in_order, show_progress
 
 _log = logging.getLogger("segfeed")
@@ -139,14 +139,7 @@ def _path(folder: Path, key: str) -> Path:
 
 
 def _write(path: Path, png: bytes) -> None:
-    try:
-        write_over(path, png)
-    except OSError as error:
-        raise StorageError(
-            str(path),
-            found=f"the prediction cannot be written ({error.strerror or error})",
-            remedy="choose a folder that is yours, and has room",
-        ) from error
+    write_file(path, png, "the prediction")
 
 
 def read_prediction(path: str | os.PathLike[str], legend: Legend) -> Labels:

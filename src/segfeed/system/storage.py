@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from segfeed.errors import SegfeedError, StorageError
+from segfeed.system.paths import kind_at, user_path
 
 _UNFINISHED = ".unfinished"
 _SPARE_BYTES = 64 << 20  # room that is left to others on the same disk
@@ -26,7 +27,7 @@ def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder for packs and the sample: the argument, else $SEGFEED_CACHE, else the user's cache folder."""
     chosen = cache_dir or os.environ.get("SEGFEED_CACHE")
     if chosen:
-        return Path(chosen).expanduser()
+        return user_path(chosen)
     import platformdirs  # noqa: PLC0415 - only needed if nobody chose a folder
 
     return platformdirs.user_cache_path("segfeed")
@@ -83,8 +84,35 @@ def write_whole(path: Path, data: bytes) -> None:
         file.close()
 
 
+def write_file(path: Path, data: bytes, what: str) -> None:
+    """Write a small file, replacing an older one at once: readers see the old bytes or the new ones.
+
+    Args:
+        path: of the file; if it is a link, what it leads to is replaced.
+        data: the bytes.
+        what: they are, for the message.
+
+    Raises:
+        StorageError: if it cannot be written, or something that is not a regular file stands there.
+    """
+    try:
+        write_over(path, data)
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        found = f"{what} cannot be written ({error.strerror or error})"
+        raise StorageError(str(path), found=found, remedy="choose a folder that is yours and has room") from error
+
+
 def write_over(path: Path, data: bytes) -> None:
-    """Write a small file, replacing an older one at once: readers see the old bytes or the new ones."""
+    """Do as `write_file`, but let the system's own errors through.
+
+    Raises:
+        StorageError: if something that is not a regular file stands there.
+    """
+    if (kind := kind_at(path)) not in ("", "a file"):
+        raise StorageError(str(path), found=kind, expected="a regular file, or nothing", remedy="choose another name")
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     sibling = path.with_name(unfinished_name(path.name))
     try:

@@ -11,7 +11,6 @@ from segfeed.audit.checking import DatasetFacts, judge, read_dataset
 from segfeed.audit.findings import Audit
 from segfeed.audit.listing import joined_splits, list_dataset
 from segfeed.datasets.source import Source
-from segfeed.errors import OptionError, StorageError
 from segfeed.pictures.report.contents import Contents, choose_findings, describe_pictures, list_findings, list_galleries
 from segfeed.pictures.report.counts import SplitCounts, chart_sizes, list_classes, list_splits
 from segfeed.pictures.report.gallery import choose_samples, reading_order
@@ -21,7 +20,8 @@ from segfeed.pixels.codec import decoder_versions
 from segfeed.pixels.legend import Legend
 from segfeed.plans.plan import Draw
 from segfeed.system.options import whole_number
-from segfeed.system.storage import write_over
+from segfeed.system.paths import free_path
+from segfeed.system.storage import write_file
 
 MOST_SAMPLES = 1000
 _KEPT_BYTES = 256 << 20  # of masks, which take a few KB each; further ones are read again if they are shown
@@ -64,7 +64,7 @@ def write_report(
     ...     write_report("sample", Path(folder) / "report.html", count=2).name
     'report.html'
     """
-    path = _check_free(path, overwrite=overwrite)
+    path = free_path(path, overwrite=overwrite)
     count = whole_number("count", count, 1, MOST_SAMPLES)
     crop_size = Draw(crop_size).crop_size
     masks = KeptMasks(_KEPT_BYTES)
@@ -72,25 +72,7 @@ def write_report(
     contents, described = _gather(facts, masks, crop_size, count, threads)
     written = datetime.now(UTC)
     page = render(contents=contents, values=described, version=version("segfeed"), written=written)
-    _check_free(path, overwrite=overwrite)  # it may have been written in the meantime
-    try:
-        write_over(path, page.encode())
-    except OSError as error:
-        raise StorageError(
-            str(path), found=f"the report cannot be written ({error.strerror})", remedy="choose another folder"
-        ) from error
-    return path
-
-
-def _check_free(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
-    """Return the path, absolute, if a file may be written there."""
-    path = Path(path).expanduser().absolute()
-    if path.is_dir():
-        raise OptionError(str(path), found="a folder", expected="the name of a file, such as report.html")
-    if path.exists() and not overwrite:
-        raise OptionError(
-            str(path), found="the file exists", remedy="pass --force (overwrite=True) to replace it, or another name"
-        )
+    write_file(free_path(path, overwrite=overwrite), page.encode(), "the report")  # it may have been written meanwhile
     return path
 
 
