@@ -538,6 +538,43 @@ def test_console_script_is_installed():
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{segfeed.__version__}\n", "")
 
 
+# PYTHONUNBUFFERED hides what happens if a buffer is emptied at exit.
+CLEAN = {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("redirected", "code", "said"),
+    [("| true", 0, ""), ("> /dev/full", 1, "No space left on device"), (">&-", 0, ""), ("2>&-", 0, "")],
+)
+def test_output_that_nobody_can_read_ends_in_no_traceback(redirected, code, said):
+    script = f"set -o pipefail; {SEGFEED} version {redirected}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False, env=CLEAN)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert done.stderr.count("\n") == (1 if said else 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", ["2>&-", "2> /dev/full"])
+def test_an_error_that_nobody_can_read_keeps_its_exit_code(closed):
+    script = f"{SEGFEED} scan /nowhere {closed}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False, env=CLEAN)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied", "/a/b"), MemoryError(), OSError("odd")])
+def test_what_nobody_foresaw_is_one_line_all_the_same(run, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("segfeed.cli.looking.describe", fail)
+    code, out, err = run("scan", "sample")
+    assert (code, out) == (1, "")
+    assert is_one_line(err)
+    assert "Traceback" not in err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [("version",), ("stats", "--json"), ("stats",)])
 def test_broken_pipe_is_quiet(voc_folder, words):

@@ -32,6 +32,7 @@ from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
 from segfeed.system.paths import free_path
 from segfeed.system.storage import write_over
+from segfeed.system.work import is_terminal
 
 _VALUES_SHOWN, _NAMES_SHOWN = 40, 12
 
@@ -150,7 +151,7 @@ def _range(low: int, high: int) -> str:
 def _print_legend(legend: Legend) -> None:
     """List the classes, on a terminal each with a swatch of its colour."""
     heading = f"{len(legend)} classes ({legend.title}): "
-    if not sys.stdout.isatty():
+    if not is_terminal(sys.stdout):
         say(heading + ", ".join(f"{index} {name}" for index, name in enumerate(legend.names)))
         return
     say(heading.rstrip(": "))

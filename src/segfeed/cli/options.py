@@ -19,6 +19,7 @@ from segfeed.datasets.source import Source
 from segfeed.errors import OptionError
 from segfeed.feed import scan
 from segfeed.plans.plan import Shard
+from segfeed.system.work import is_terminal
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text, for an error, too.")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where packs lie. (default: $SEGFEED_CACHE or the user's cache)")]
@@ -202,4 +203,4 @@ def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, figu
     for row in rows:
         table.add_row(*(escape(clean(cell)) for cell in row))
     # Piped output has no width of its own: never fold a table there.
-    Console(width=None if sys.stdout.isatty() else 1000).print(table)
+    Console(width=None if is_terminal(sys.stdout) else 1000).print(table)
