@@ -194,10 +194,12 @@ def unfinished_name(name: str) -> str:
 
 
 def _host() -> str:
-    """Return the name of what process ids belong to: this machine, and in it this container."""
-    host = socket.gethostname().replace(".", "-") or "localhost"
+    """Return the name of what process ids belong to: this machine as it was started, and in it this container."""
+    host = socket.gethostname().replace(".", "-")[:32] or "localhost"
     with contextlib.suppress(OSError):  # Linux only
-        host += f"-{os.stat('/proc/self/ns/pid').st_ino}"
+        # Two machines of one name may share a folder; what was left before a restart stays for the person to remove.
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        host += f"-{os.stat('/proc/self/ns/pid').st_ino}-{boot}"
     return host
 
 
