@@ -7,6 +7,7 @@ lock: two processes that publish the same folder both succeed, and one copy stay
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 import socket
@@ -20,6 +21,7 @@ from segfeed.system.paths import kind_at, user_path
 
 _UNFINISHED = ".unfinished"
 _SPARE_BYTES = 64 << 20  # room that is left to others on the same disk
+_LONG_NAME_BYTES = 100
 _SYNCS_AT_ONCE = 8  # a disk takes many small files together several times faster than one by one
 
 
@@ -177,7 +179,7 @@ def discard(path: Path) -> None:
 def sweep(final: Path) -> None:
     """Remove what killed processes of this machine left half-made of a folder or file."""
     for path in unfinished_folders(final.parent):
-        if path.name.startswith(f".{final.name}."):
+        if path.name.startswith(f".{_short(final.name)}."):
             _remove(path)
 
 
@@ -190,7 +192,15 @@ def unfinished_folders(parent: Path) -> list[Path]:
 
 def unfinished_name(name: str) -> str:
     """Make a name, of this process alone, for what is to become `name`; `unfinished_folders` finds it."""
-    return f".{name}.{_host()}.{os.getpid()}.{os.urandom(4).hex()}{_UNFINISHED}"
+    return f".{_short(name)}.{_host()}.{os.getpid()}.{os.urandom(4).hex()}{_UNFINISHED}"
+
+
+def _short(name: str) -> str:
+    """Return a name, or, if it is so long that no more than itself fits into the system's limit, a hash of it."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= _LONG_NAME_BYTES:
+        return name
+    return hashlib.sha256(encoded).hexdigest()[:32]
 
 
 def _host() -> str:

@@ -85,9 +85,7 @@ def test_number_of_thousands_of_digits_leads_to_the_next_mirror(server, folder):
     assert fetched(remote_of(odd, server.serve("a.tar", CONTENT)), folder) == CONTENT
 
 
-@pytest.mark.parametrize(
-    "kind", ["a link", "a second name", "a folder by link", "a folder for all", "a pipe"]
-)
+@pytest.mark.parametrize("kind", ["a link", "a second name", "a folder by link", "a folder for all", "a pipe"])
 def test_remains_that_others_may_have_planted_are_not_taken_over(server, folder, tmp_path, kind):
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")

@@ -105,8 +105,6 @@ def open_watched(
         with urllib.request.build_opener(_Handler(watch), redirects).open(request, timeout=stall_s) as response:
             watch.feed()
             yield response, watch
-        if watch.is_over:  # what came looks like an end
-            raise TimeoutError
     except Exception as error:
         if watch.is_over:
             raise TimeoutError from error
@@ -114,3 +112,5 @@ def open_watched(
     finally:
         watch.stop()
         thread.join()
+    if watch.is_over:  # what came looked like an end
+        raise TimeoutError
