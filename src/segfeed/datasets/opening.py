@@ -287,7 +287,7 @@ def sample_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     folder = Path(__file__).parent / "sample"
     code = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py"))))
     final = cache_folder(cache_dir) / "samples" / code.hexdigest()[:12]
-    if not final.is_dir():
+    if not os.path.isdir(final):
         publish(final, _paint_sample, needed_bytes=32 << 20, remedy="or pass the path of a dataset of your own")
     return final / "sample"
 

@@ -185,7 +185,7 @@ def sweep(final: Path) -> None:
 
 def unfinished_folders(parent: Path) -> list[Path]:
     """List what killed processes of this machine left half-made in a folder: folders, and files."""
-    if not parent.is_dir():
+    if not os.path.isdir(parent):  # `Path.is_dir` raises if a folder on the way may not be entered
         return []
     return [path for path in sorted(parent.glob(f".*{_UNFINISHED}")) if _is_orphan(path)]
 
@@ -264,7 +264,7 @@ def explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
             found, expected = f"the disk is full ({error.strerror})", f"room for {_size(needed)}" if needed else ""
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             found = f"the folder cannot be written ({error.strerror})"
-        elif error.errno in (errno.ENOTDIR, errno.EEXIST) and not folder.is_dir():
+        elif error.errno in (errno.ENOTDIR, errno.EEXIST) and not os.path.isdir(folder):
             found = "this is not a folder"
         elif error.errno == errno.EIO:
             found = f"the disk failed ({error.strerror})"
