@@ -3,9 +3,11 @@
 import gc
 import hashlib
 import json
+import sys
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -277,6 +279,49 @@ def test_two_iterators_side_by_side_are_two_epochs(tiny, threads):
     loader = loader_of(tiny, threads=threads)
     pairs = [(digest(one), digest(other)) for one, other in zip(loader, loader, strict=True)]
     assert list(zip(*expected, strict=True)) == pairs
+
+
+def test_threads_that_iterate_at_once_get_an_epoch_each(tiny, monkeypatch):
+    loader, count = loader_of(tiny, threads=0), 64
+    started = []
+    monkeypatch.setattr(loader, "_run", lambda position: started.append(position.epoch) or iter(()))
+    monkeypatch.setattr(loader, "_epochs", set())
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        together = threading.Barrier(count)
+
+        def begin():
+            together.wait()
+            iter(loader)
+
+        threads = [threading.Thread(target=begin) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert sorted(started) == list(range(count))
+
+
+@pytest.mark.parametrize(
+    "draw", [Draw((60_000, 60_000)), Draw((2**31 - 1, 2**31 - 1))], ids=["2.8 TB", "more than 64 bits count"]
+)
+def test_batches_larger_than_memory_are_refused_before_any_is_taken(tiny, draw):
+    with pytest.raises(OptionError) as caught:
+        loader_of(tiny, draw=draw)
+    assert " GB" in caught.value.found
+    assert "crop_size" in caught.value.remedy
+
+
+def test_a_canvas_larger_than_memory_is_refused_before_any_is_taken(tiny):
+    plan = Plan.exact(np.array([[1, 2_000_000], [2_000_000, 1]]), 1)
+    reader = replace(tiny, samples=tiny.samples[:2])
+    reader.__dict__["sizes"] = plan.sizes
+    with pytest.raises(OptionError) as caught:
+        Loader(reader, plan, threads=0)
+    assert "1 x 2000000 x 2000000 px" in caught.value.found
 
 
 def test_the_protocol_of_a_data_loader_is_there(tiny):

@@ -172,7 +172,7 @@ def test_show_writes_one_picture_and_never_over_another(run, voc_folder, tmp_pat
     code, out, err = run("show", voc_folder, "--count", 3)
     assert (code, out) == (2, "")
     assert is_one_line(err)
-    assert "VOC2012-train.png: exists; pass --force to overwrite it" in err
+    assert "VOC2012-train.png: the file exists; pass --force" in err
     assert (tmp_path / "VOC2012-train.png").read_bytes() == before
     found = only_json(run("show", voc_folder, "--count", 30, "--force", "--json")[1])
     assert found == {"picture": "VOC2012-train.png", "samples": 5}
@@ -226,7 +226,7 @@ def test_demo_never_writes_over_a_picture(run, tmp_path):
     code, out, err = run("demo", "--to", tmp_path)
     assert (code, out) == (2, "")
     assert is_one_line(err)
-    assert "crops.png: exists; pass --force" in err
+    assert "crops.png: the file exists; pass --force" in err
     assert (tmp_path / "crops.png").read_bytes() == b"precious"
     assert not (tmp_path / "pairs.png").exists()
 
@@ -591,6 +591,43 @@ def test_console_script_is_installed():
         pytest.skip("the package is not installed beside this Python")
     done = subprocess.run([script, "version"], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{segfeed.__version__}\n", "")
+
+
+# PYTHONUNBUFFERED hides what happens if a buffer is emptied at exit.
+CLEAN = {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("redirected", "code", "said"),
+    [("| true", 0, ""), ("> /dev/full", 1, "No space left on device"), (">&-", 0, ""), ("2>&-", 0, "")],
+)
+def test_output_that_nobody_can_read_ends_in_no_traceback(redirected, code, said):
+    script = f"set -o pipefail; {SEGFEED} version {redirected}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False, env=CLEAN)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert done.stderr.count("\n") == (1 if said else 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", ["2>&-", "2> /dev/full"])
+def test_an_error_that_nobody_can_read_keeps_its_exit_code(closed):
+    script = f"{SEGFEED} scan /nowhere {closed}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False, env=CLEAN)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied", "/a/b"), MemoryError(), OSError("odd")])
+def test_what_nobody_foresaw_is_one_line_all_the_same(run, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("segfeed.cli.looking.describe", fail)
+    code, out, err = run("scan", "sample")
+    assert (code, out) == (1, "")
+    assert is_one_line(err)
+    assert "Traceback" not in err
 
 
 @pytest.mark.slow

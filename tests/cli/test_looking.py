@@ -143,7 +143,7 @@ def test_a_description_is_written_read_and_not_overwritten(odd):
     assert "2 classes (odd): 0 class 0, 1 class 255" in run(odd)
     with pytest.raises(OptionError) as caught:
         run(odd, "--write")
-    assert (caught.value.where, caught.value.found) == (str(path), "exists")
+    assert (caught.value.where, caught.value.found) == (str(path), "the file exists")
     run(odd, "--write", "--force")
     assert segfeed.scan(odd, "all").legend.names == ("class 0", "class 255")
 

@@ -14,7 +14,6 @@ from segfeed.cli.options import (
     as_command,
     crop_size,
     one_shard,
-    refuse_to_overwrite,
     swap_pairs,
     two_splits,
 )
@@ -83,16 +82,6 @@ def test_words_that_mean_nothing_are_refused_with_what_was_expected(read, word, 
         read(word)
     assert (caught.value.where, caught.value.found) == (where, repr(word))
     assert caught.value.expected
-
-
-def test_a_file_is_overwritten_only_if_forced(tmp_path):
-    refuse_to_overwrite(tmp_path / "new.png", "to", force=False)
-    refuse_to_overwrite(tmp_path, "to", force=True)
-    with pytest.raises(OptionError) as caught:
-        refuse_to_overwrite(tmp_path, "to", force=False)
-    assert (caught.value.where, caught.value.found) == (str(tmp_path), "exists")
-    assert "--force" in caught.value.remedy
-    assert "--to" in caught.value.remedy
 
 
 def test_pairs_of_sides_are_read():

@@ -207,9 +207,10 @@ def test_a_jpeg_truncated_anywhere_is_refused(options):
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])
 @pytest.mark.parametrize("smooth", [False, True])
-def test_a_jpeg_whose_rest_is_zeros_or_an_end_mark_is_refused(share, options, smooth):
+@pytest.mark.parametrize("mode", ["RGB", "CMYK"])
+def test_a_jpeg_whose_rest_is_zeros_or_an_end_mark_is_refused(share, options, smooth, mode):
     picture = Image.linear_gradient("L").convert("RGB") if smooth else Image.fromarray(NOISE)
-    data = save(picture, "JPEG", **options)
+    data = save(picture.convert(mode), "JPEG", **options)
     scan = data.index(b"\xff\xda") + 14
     kept = scan + int((len(data) - scan) * share)
     for damaged in (data[:kept] + b"\xff\xd9", data[:kept] + bytes(len(data) - kept)):
@@ -251,15 +252,20 @@ def test_a_mislabelled_photo_is_named_for_what_it_is(data, name, found, expected
     assert caught.value.is_damage == (data == b"")
 
 
-def test_a_jpeg_coding_that_no_decoder_takes_is_refused():
-    data = save(Image.fromarray(NOISE), "JPEG").replace(b"\xff\xc0", b"\xff\xc9", 1)
+JPEG_MODES = pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+
+
+@JPEG_MODES
+def test_a_jpeg_coding_that_no_decoder_takes_is_refused(mode):
+    data = save(Image.fromarray(NOISE).convert(mode), "JPEG").replace(b"\xff\xc0", b"\xff\xc9", 1)
     with pytest.raises(PhotoError) as caught:
         decode_photo(data, "p.jpg")
     assert caught.value.found == "a JPEG with arithmetic coding"
 
 
-def test_a_jpeg_of_thousands_of_scans_is_refused():
-    data = save(Image.fromarray(NOISE), "JPEG", progressive=True)
+@JPEG_MODES
+def test_a_jpeg_of_thousands_of_scans_is_refused(mode):
+    data = save(Image.fromarray(NOISE).convert(mode), "JPEG", progressive=True)
     scan = data[data.rindex(b"\xff\xda") : -2]
     with pytest.raises(PhotoError) as caught:
         decode_photo(data[:-2] + scan * 500 + b"\xff\xd9", "p.jpg")

@@ -21,15 +21,15 @@ from segfeed.cli.options import (
     one_shard,
     print_json,
     print_table,
-    refuse_to_overwrite,
     say,
     swap_pairs,
     two_splits,
 )
 from segfeed.cli.summary import Summary, summarise
-from segfeed.errors import OptionError
 from segfeed.feed import load as load_splits
 from segfeed.packs.pack import Pack, make_pack
+from segfeed.system.paths import free_path
+from segfeed.system.storage import explained
 
 PICTURES = ("pairs.png", "crops.png", "batch.png")
 
@@ -45,10 +45,9 @@ def demo(
 
     pictures = [to / name for name in PICTURES]
     for path in pictures:
-        refuse_to_overwrite(path, "to", force=force)
-    if to.exists() and not to.is_dir():
-        raise OptionError(str(to), found="a file", expected="a folder", remedy="pass another name as --to")
-    to.mkdir(parents=True, exist_ok=True)
+        free_path(path, overwrite=force)
+    with explained(to, 0, ""):
+        to.mkdir(parents=True, exist_ok=True)
     splits = load_splits("sample", batch_size=64, crop_size=(320, 480), cache_dir=cache_dir)
     summary = summarise(splits)
     assert splits.train is not None

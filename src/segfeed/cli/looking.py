@@ -21,7 +21,6 @@ from segfeed.cli.options import (
     crop_size,
     print_json,
     print_table,
-    refuse_to_overwrite,
     say,
 )
 from segfeed.datasets.description import FILE_NAME
@@ -31,7 +30,9 @@ from segfeed.datasets.overview import MEASURED, Overview, SplitOverview, describ
 from segfeed.errors import LegendError, OptionError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
+from segfeed.system.paths import free_path
 from segfeed.system.storage import save
+from segfeed.system.work import is_terminal
 
 _VALUES_SHOWN, _NAMES_SHOWN = 40, 12
 
@@ -75,9 +76,7 @@ def _write_description(source: SourceOptions, file: Path | None, *, force: bool)
     from segfeed.datasets.drafting import draft_description  # noqa: PLC0415 - needed for this alone
 
     opened = open_dataset(source.data, source.opening)
-    path = file or opened.root / FILE_NAME
-    if path.exists() and not force:
-        raise OptionError(str(path), found="exists", remedy="pass --force to overwrite it, or the path of another file")
+    path = free_path(file or opened.root / FILE_NAME, overwrite=force)
     remedy = "pass the path of another file after the dataset's, and hand it to --description later"
     save(path, draft_description(opened).encode(), "the description", remedy)
     return path
@@ -151,7 +150,7 @@ def _range(low: int, high: int) -> str:
 def _print_legend(legend: Legend) -> None:
     """List the classes, on a terminal each with a swatch of its colour."""
     heading = f"{len(legend)} classes ({legend.title}): "
-    if not sys.stdout.isatty():
+    if not is_terminal(sys.stdout):
         say(heading + ", ".join(f"{index} {name}" for index, name in enumerate(legend.names)))
         return
     say(heading.rstrip(": "))
@@ -180,7 +179,7 @@ def show(
 
     samples = source.scan(split)
     path = to or Path(f"{samples.name}-{split.replace('/', '-')}.png")
-    refuse_to_overwrite(path, "to", force=force)
+    free_path(path, overwrite=force)
     show_samples(samples, count=count, path=path)
     if as_json:
         print_json({"picture": str(path), "samples": min(count, len(samples))})

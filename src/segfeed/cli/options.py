@@ -23,6 +23,8 @@ from segfeed.datasets.source import Source
 from segfeed.errors import OptionError, SourceError
 from segfeed.feed import scan
 from segfeed.plans.plan import Shard
+from segfeed.system.paths import user_path
+from segfeed.system.work import is_terminal
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text, for an error, too.")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where packs lie. (default: $SEGFEED_CACHE or the user's cache)")]
@@ -190,7 +192,7 @@ def _refuse_long_name(path: Path, option: str) -> None:
 
 def _require_file(path: Path, option: str) -> None:
     try:
-        stamp_of(str(path.expanduser()))
+        stamp_of(str(user_path(path)))
     except SourceError as error:
         raise OptionError(option, found=f"{path}: {error.found}", expected="the path of a file") from None
 
@@ -242,18 +244,6 @@ def one_shard(text: str) -> Shard:
     return Shard(int(sides[0]), int(sides[1]))
 
 
-def refuse_to_overwrite(path: Path, option: str, *, force: bool) -> None:
-    """Refuse a path that exists, unless it may be overwritten.
-
-    Raises:
-        OptionError: if it exists and `force` is off.
-    """
-    if path.exists() and not force:
-        raise OptionError(
-            str(path), found="exists", remedy=f"pass --force to overwrite it, or another name as --{option}"
-        )
-
-
 def clean(text: str) -> str:
     """Drop control characters: a file's name must not move the cursor of a terminal."""
     return "".join(character for character in text if character.isprintable() or character == "\n")
@@ -277,4 +267,4 @@ def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, figu
     for row in rows:
         table.add_row(*(escape(clean(cell)) for cell in row))
     # Piped output has no width of its own: never fold a table there.
-    Console(width=None if sys.stdout.isatty() else 1000).print(table)
+    Console(width=None if is_terminal(sys.stdout) else 1000).print(table)

@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -20,6 +19,7 @@ from segfeed.pixels.class_names import Value
 from segfeed.pixels.codec import read_palette
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, as_colours
+from segfeed.system.paths import user_path
 
 Groups = Mapping[str, str | None]
 Values = Mapping[Value, str | None] | Mapping[str, str | None]
@@ -40,7 +40,7 @@ def read_legend_like(legend: LegendLike | None) -> Legend | Groups | None:
     if not isinstance(legend, str | os.PathLike):
         with legend_errors("legend", "a Legend, class names, a mapping, or the path of a legend file"):
             return legend_of_names(legend)
-    path = Path(legend).expanduser()
+    path = user_path(legend)
     try:
         stamp_of(str(path))
     except SourceError as error:

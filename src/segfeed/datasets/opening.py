@@ -30,6 +30,7 @@ from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.objects import Objects
 from segfeed.pixels.palette import as_colours, colour_codes
+from segfeed.system.paths import user_path
 
 DescriptionLike = Description | str | os.PathLike[str]
 Patterns = str | Sequence[str]
@@ -274,7 +275,7 @@ class Opening:
         if isinstance(self.description, Description):
             return self.description
         if self.description is not None:
-            return read_description(Path(self.description).expanduser())
+            return read_description(user_path(self.description))
         parsed = {}
         for word, texts in (("photos", self.photos or ()), ("masks", self.masks or ())):
             try:

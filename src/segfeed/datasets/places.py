@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from segfeed.errors import SourceMissingError
+from segfeed.system.paths import user_path
 from segfeed.system.storage import cache_folder, publish
 from segfeed.system.work import show_progress
 
@@ -33,7 +34,7 @@ def find_root(
 
         name = str(path_or_name)
         return fetch_dataset(name, cache_dir=cache_dir) if download else find_dataset(name, cache_dir)
-    root = Path(path_or_name).expanduser().absolute()
+    root = user_path(path_or_name)
     if not os.path.exists(root):
         remedy = f"pass the path of a dataset, or a name: sample, {', '.join(FETCHED)}"
         raise SourceMissingError(str(root), found="no such file or folder", remedy=remedy)
@@ -49,7 +50,7 @@ def sample_root(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     folder = Path(__file__).parent / "sample"
     code = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py"))))
     final = cache_folder(cache_dir) / "samples" / code.hexdigest()[:12]
-    if not final.is_dir():
+    if not os.path.isdir(final):
         publish(final, _paint_sample, needed_bytes=32 << 20, remedy="or pass the path of a dataset of your own")
     return final / "sample"
 

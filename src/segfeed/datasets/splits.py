@@ -16,6 +16,7 @@ segfeed's own.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -114,7 +115,7 @@ def join(
         raise _unusable(first, f"split {split!r} holds no sample", "choose a larger part")
     keys = [sample.key for sample in samples]
     if len(set(keys)) < len(keys):
-        twice = next(key for n, key in enumerate(keys) if key in keys[:n])
+        twice = Counter(keys).most_common(1)[0][0]
         raise _unusable(first, f"split {split!r} holds sample {twice} twice", "choose parts that do not overlap")
     if len({sample.mask is None for sample in samples}) > 1:
         found = f"split {split!r} mixes samples with and without masks"

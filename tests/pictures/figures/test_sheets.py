@@ -407,8 +407,8 @@ def test_other_paths_are_refused_before_anything_is_drawn(source, path, tmp_path
 
 
 def test_a_path_that_cannot_be_written_is_named(source, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
     path = tmp_path / "file" / "picture.png"
-    path.parent.write_bytes(b"no folder")
     with pytest.raises(StorageError) as caught:
         show_sheet(source, count=1, path=path)
     assert caught.value.where == str(path)

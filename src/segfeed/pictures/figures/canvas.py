@@ -19,6 +19,7 @@ from PIL import Image
 
 from segfeed.errors import OptionError
 from segfeed.pictures.paint import Pixels, Swatch, hatch
+from segfeed.system.paths import user_path
 from segfeed.system.storage import save
 
 WIDTH_PX = 1600
@@ -158,7 +159,7 @@ class Canvas(Figure):
             StorageError: the file cannot be written.
         """
         if path is not None:
-            save(Path(path), self._repr_png_(), "the picture")
+            save(user_path(path), self._repr_png_(), "the picture")
         return self
 
 

@@ -13,7 +13,6 @@ from segfeed.audit.listing import joined_splits, list_dataset
 from segfeed.datasets.opening import Opening
 from segfeed.datasets.source import Source
 from segfeed.datasets.splits import reading_order
-from segfeed.errors import OptionError
 from segfeed.pictures.report.contents import Contents, choose_findings, describe_pictures, list_findings, list_galleries
 from segfeed.pictures.report.counts import SplitCounts, chart_sizes, list_classes, list_splits, list_values
 from segfeed.pictures.report.gallery import choose_samples
@@ -24,6 +23,7 @@ from segfeed.pixels.legend import Legend
 from segfeed.pixels.objects import Objects
 from segfeed.plans.plan import Draw
 from segfeed.system.options import whole_number
+from segfeed.system.paths import free_path
 from segfeed.system.storage import save
 
 MOST_SAMPLES = 1000
@@ -67,7 +67,7 @@ def write_report(
     ...     write_report("sample", Path(folder) / "report.html", count=2).name
     'report.html'
     """
-    path = _check_free(path, overwrite=overwrite)
+    path = free_path(path, overwrite=overwrite)
     count = whole_number("count", count, 1, MOST_SAMPLES)
     crop_size = Draw(crop_size).crop_size
     masks = KeptMasks(_KEPT_BYTES)
@@ -76,20 +76,7 @@ def write_report(
     contents, described = _gather(facts, masks, crop_size, count, threads)
     written = datetime.now(UTC)
     page = render(contents=contents, values=described, version=version("segfeed"), written=written)
-    _check_free(path, overwrite=overwrite)  # it may have been written in the meantime
-    save(path, page.encode(), "the report")
-    return path
-
-
-def _check_free(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
-    """Return the path, absolute, if a file may be written there."""
-    path = Path(path).expanduser().absolute()
-    if os.path.isdir(path):
-        raise OptionError(str(path), found="a folder", expected="the name of a file, such as report.html")
-    if os.path.lexists(path) and not overwrite:
-        raise OptionError(
-            str(path), found="the file exists", remedy="pass --force (overwrite=True) to replace it, or another name"
-        )
+    save(free_path(path, overwrite=overwrite), page.encode(), "the report")  # it may have been written meanwhile
     return path
 
 
