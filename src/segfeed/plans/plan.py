@@ -21,7 +21,7 @@ from segfeed.system.options import whole_number
 Small = Literal["pad", "drop", "error"]
 Sizes = npt.NDArray[np.integer[Any]]
 
-_SHUFFLE, _TOP, _LEFT, _FLIP = 1, 2, 3, 4  # purposes of draws: no two share a key
+_SHUFFLE, _TOP, _LEFT, _FLIP, _KEY = 1, 2, 3, 4, 5  # purposes of draws: no two share a key
 _MAX_SIDE_PX = 2**31 - 1
 _BLOCK = 8  # steps computed at once
 
@@ -249,12 +249,17 @@ class Plan:
         rows["height"], rows["width"] = self.canvas
         if self.draw is None:
             rows["sample"] = np.where(positions < len(self), positions.astype(np.int64), -1)
+            rows["scaled_height"], rows["scaled_width"] = np.where(
+                rows["sample"] < 0, 0, self.sizes[rows["sample"]].astype(np.int64).T
+            )
             return rows
         samples = positions.astype(np.int64)
         if self.shuffle:
             samples = permute(derive_key(self.seed, epoch, _SHUFFLE), len(self), positions)
         rows["sample"] = samples if self._kept.samples is None else self._kept.samples[samples]
         sizes = self.sizes[rows["sample"]].astype(np.int64)
+        rows["scaled_height"], rows["scaled_width"] = sizes.T
+        rows["key"] = draw(derive_key(self.seed, epoch, _KEY), positions)
         for side, (field, purpose) in enumerate((("top", _TOP), ("left", _LEFT))):
             # Along each side, either the window lies inside the image and starts at 0 .. slack, or the image lies
             # inside the window, which then starts at slack .. 0. Both are |slack| + 1 starts from min(slack, 0) on.
