@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from plain_rows import FIELDS
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
 from segfeed.errors import OptionError, PhotoError, StateError
@@ -90,7 +91,7 @@ def loader_threads():
 def assert_pixels_are_where_the_crops_say(batch, sizes):
     """Compute every pixel from its place: red = row, green = column, blue = sample; labels by the same place."""
     for image, labels, crop in zip(batch.images, batch.labels, batch.crops, strict=True):
-        sample, top, left, height, width, flip = crop.tolist()
+        sample, top, left, height, width, flip = (crop[field].item() for field in FIELDS)
         y, x = np.mgrid[top : top + height, left : left + width]
         x = x[:, ::-1] if flip else x
         inside = np.zeros(y.shape, bool)

@@ -66,8 +66,8 @@ def test_a_crop_is_a_copy():
 def test_a_row_is_literal():
     expected = (
         "sample <i8, scaled_height <i4, scaled_width <i4, top <i4, left <i4, height <i4, width <i4, flip |b1, "
-        "angle <i4, brightness <i4, contrast <i4, saturation <i4, hue <i4, gamma <i4, gray <i4, colour_order |u1, antialias |b1, "
-        "key <u8"
+        "angle <i4, brightness <i4, contrast <i4, saturation <i4, hue <i4, gamma <i4, gray <i4, "
+        "colour_order |u1, antialias |b1, key <u8"
     )
     assert expected == ", ".join(f"{name} {ROW[name].str}" for name in ROW.names)
     assert ROW.itemsize == sum(ROW[name].itemsize for name in ROW.names)
