@@ -4,6 +4,7 @@ A state says what was delivered, and of which data and plan. Each has a digest o
 be named. Threads, ranks and packs are not part of a state: they may change from run to run.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,11 +44,7 @@ def read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, step
     if missing:
         raise StateError("state", found=f"no {', '.join(missing)}", expected=_EXPECTED)
     saved, here = (_compared(described) for described in (state, own))
-    wrong = [
-        f"{name} (saved {_brief(saved.get(name))}, here {_brief(here[name])})"
-        for name in here
-        if saved.get(name) != here[name]
-    ]
+    wrong = list(_differences(saved, here))
     if not wrong and state["plan"] != own["plan"]:
         wrong = ["plan (its digest does not fit its own options: the state is damaged)"]
     if wrong:
@@ -73,6 +70,16 @@ def _compared(state: dict[str, Any]) -> dict[str, Any]:
     fields = {name: value for name, value in state.items() if name not in ("epoch", "position", "plan", "plan_options")}
     options = state["plan_options"]
     return fields | (options if isinstance(options, dict) else {"plan_options": options})
+
+
+def _differences(saved: dict[str, Any], here: dict[str, Any], before: str = "") -> Iterator[str]:
+    """Name each field that differs, with both values; an option that holds options is looked into."""
+    for name, own in here.items():
+        other = saved.get(name)
+        if isinstance(own, dict) and isinstance(other, dict):
+            yield from _differences(other, own, f"{before}{name}.")
+        elif other != own:
+            yield f"{before}{name} (saved {_brief(other)}, here {_brief(own)})"
 
 
 def _brief(value: Any) -> str:
