@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from segfeed.errors import OptionError
 from segfeed.plans.augment import Augment
 from segfeed.plans.plan import Draw, Plan
+from segfeed.plans.recipes import RECIPES
 
 RANGES = {
     "scale": (0.5, 2), "aspect": (0.75, 1.5), "rotate": (-10, 10), "brightness": (-0.1, 0.2), "contrast": (0.5, 1.5),
@@ -58,6 +60,27 @@ def test_an_augment_comes_back_from_json():
     assert Augment(**json.loads(json.dumps(WHOLE.to_json()))) == WHOLE
     assert Augment(**json.loads(json.dumps(Augment().to_json()))) == Augment()
     assert hash(Augment(**WHOLE.to_json())) == hash(WHOLE)
+
+
+def test_an_augment_is_printed_as_it_would_be_written():
+    namespace = {"Augment": Augment}
+    for augment in (Augment(), WHOLE, *(recipe.augment for recipe in RECIPES.values())):
+        assert eval(repr(augment), namespace) == augment  # noqa: S307 - what this very package wrote
+    assert repr(Augment(scale=(0.5, 2), hue=(-9, 9, 0.5))) == "Augment(scale=(0.5, 2.0), hue=(-9.0, 9.0, 0.5))"
+
+
+def test_nothing_that_was_passed_can_change_an_augment_later():
+    wanted, resize = [0.5, 2], ["short", 300]
+    augment = Augment(scale=wanted, resize=resize)
+    wanted[0], resize[1] = 1, 400
+    assert (augment.scale, augment.resize) == ((0.5, 2, 1), ("short", 300, 300))
+    with pytest.raises(FrozenInstanceError):
+        augment.flip = 1.0
+
+
+def test_a_field_of_another_name_is_a_type_error():
+    with pytest.raises(TypeError):
+        Augment(rotation=(-10, 10))
 
 
 def test_numbers_of_numpy_are_numbers():

@@ -49,7 +49,7 @@ _LIMITS = {
 _WORDS = {"rounding": Rounding, "scale_draw": ScaleDraw, "order": Order, "pad_side": PadSide}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Augment:
     """What is drawn for each crop besides its place.
 
@@ -87,8 +87,8 @@ class Augment:
     Raises:
         OptionError: if a field has another type or lies outside its range.
 
-    >>> Augment(flip=0.5, scale=(0.5, 2), hue=(-18, 18, 0.5)).hue
-    Range(low=-18.0, high=18.0, probability=0.5)
+    >>> Augment(flip=0.5, scale=(0.5, 2), hue=(-18, 18, 0.5))
+    Augment(flip=0.5, scale=(0.5, 2.0), hue=(-18.0, 18.0, 0.5))
     """
 
     flip: float = 0.0
@@ -131,6 +131,13 @@ class Augment:
         put(self, "scale_step", _number("scale_step", self.scale_step, 0, _LIMITS["scale"].high, "a step"))
         self.scale_choices()
         put(self, "pad_value", _check_pad_value(self.pad_value))
+
+    def __repr__(self) -> str:
+        # Of twenty fields, those that somebody set.
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        told = {field.name: told[field.name] for field in fields(self) if told[field.name] != field.default}
+        ranges = {name: tuple(value[: 2 + (value[2] < 1)]) for name, value in told.items() if isinstance(value, Range)}
+        return f"Augment({', '.join(f'{name}={value!r}' for name, value in (told | ranges).items())})"
 
     def scale_choices(self) -> tuple[float, ...] | None:
         """List the factors that `scale_step` leaves; None if there is no step.
