@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from plain_rows import plain_rows
 from segfeed import BatchFormat, Draw, Legend, Loader, Plan, Shard, make_pack, scan
 from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, StorageError
 from segfeed.pixels.codec import decode_mask, read_labels
 from segfeed.pixels.palette import voc_colours
 from segfeed.pixels.public_legends import VOC
-from segfeed.plans.rows import ROW
 from segfeed.scoring.predictions import read_prediction, score_folder, whole_images, write_predictions
 from segfeed.scoring.score import Score
 
@@ -96,7 +96,7 @@ def test_predictions_that_are_no_ids_on_the_canvas_are_refused(source, predictio
 
 
 def test_crops_of_another_split_are_refused(source):
-    crops = np.array([(3, 0, 0, 40, 60, False)], ROW)
+    crops = plain_rows([(3, 0, 0, 40, 60, False)])
     with pytest.raises(OptionError) as caught:
         list(whole_images(np.zeros((1, 40, 60), int), crops, source.sizes))
     assert (caught.value.where, caught.value.found) == ("crops", "sample 3, but 3 sizes")
