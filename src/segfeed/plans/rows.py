@@ -7,11 +7,40 @@ import numpy.typing as npt
 
 from segfeed.pixels.pair import Pair
 
-ROW = np.dtype([("sample", "<i8"), ("top", "<i4"), ("left", "<i4"), ("height", "<i4"), ("width", "<i4"), ("flip", "?")])
-"""One row of a plan: which sample (-1: none, all void), which window of it in px, mirrored or not.
+ROW = np.dtype(
+    [("sample", "<i8"), ("scaled_height", "<i4"), ("scaled_width", "<i4")]
+    + [("top", "<i4"), ("left", "<i4"), ("height", "<i4"), ("width", "<i4"), ("flip", "?"), ("angle", "<i4")]
+    + [("brightness", "<i4"), ("contrast", "<i4"), ("saturation", "<i4"), ("hue", "<i4"), ("gamma", "<i4")]
+    + [("gray", "<i4"), ("colour_order", "u1"), ("antialias", "?"), ("key", "<u8")]
+)
+"""One row of a plan: which sample is taken, which window of it, and how it is changed. Integers only.
 
-More fields will come: rows are made and read by field name, never by position.
+| field | meaning |
+|---|---|
+| `sample` | which sample; -1: none, all void |
+| `scaled_height`, `scaled_width` | px, the photo's size after scaling; its own size, or 0, if nothing is scaled |
+| `top`, `left`, `height`, `width` | px, the window in the photo of that size; it may reach beyond the photo |
+| `flip` | whether the crop is mirrored, left to right |
+| `angle` | 2^-16 turns, the turn of the window about its centre; if positive, the picture appears turned counter-clockwise |
+| `brightness` | 2^-16 of the full range 255, added |
+| `contrast` | values are multiplied by 1 + contrast / 2^16 |
+| `saturation` | S of HSV is multiplied by 1 + saturation / 2^16 |
+| `hue` | 2^-16 turns, added to H of HSV |
+| `gamma` | values from 0 to 1 are raised to the power 2^(gamma / 2^16) |
+| `gray` | 0..65536, the share of luma (0.299, 0.587, 0.114) in the pixel |
+| `colour_order` | in which order colour is changed: an index of `COLOUR_ORDERS` |
+| `antialias` | whether shrinking averages all pixels (a triangle filter, as Pillow's) or two an axis (bilinear, as OpenCV) |
+| `key` | the seed of a person's own transform |
+
+If a colour field is 0, that property stays. After each change, values are cut off at 0 and 255. Rows are made and read by
+field name, never by position.
 """
+
+COLOUR_ORDERS = (
+    ("brightness", "contrast", "saturation", "hue", "gamma", "gray"),
+    ("brightness", "saturation", "hue", "contrast", "gamma", "gray"),
+)
+"""The orders in which colour is changed, by their number in a row's `colour_order`."""
 
 Rows = npt.NDArray[np.void]
 
