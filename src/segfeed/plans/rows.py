@@ -1,4 +1,4 @@
-"""Rows: one line of a plan each, and the plain way to cut a row's crop out of a pair."""
+"""Rows: one line of a plan each, and the plain way to take a row's crop out of a pair."""
 
 from typing import Any, NamedTuple
 
@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.pixels.pair import Pair
+from segfeed.plans.colour import colour_pixels
+from segfeed.plans.sampling import sample
 
 ROW = np.dtype(
     [("sample", "<i8"), ("scaled_height", "<i4"), ("scaled_width", "<i4")]
@@ -87,13 +89,13 @@ def intersect(row: Any, height: int, width: int) -> Window:
 
 
 def cut(pair: Pair, row: Any, *, padding: tuple[int, int, int] = (0, 0, 0), void: int = 255) -> Pair:
-    """Cut a row's window out of a pair: image and labels by the same window, flipped together.
+    """Take a row's crop of a pair: image and labels from the same points, then colour, then what lies outside.
 
     Args:
         pair: the decoded pair.
-        row: one record of dtype `ROW`; its window may reach beyond the image.
-        padding: the pixel value outside the image, 0..255.
-        void: the label outside the image.
+        row: one record of dtype `ROW`; its window may reach beyond the photo.
+        padding: the pixel value outside the photo, 0..255.
+        void: the label outside the photo.
 
     Returns:
         image: uint8 (height, width, 3); labels: the pair's label dtype (height, width).
@@ -107,9 +109,7 @@ def cut(pair: Pair, row: Any, *, padding: tuple[int, int, int] = (0, 0, 0), void
     image[:] = padding
     labels = np.full(shape, void, pair.labels.dtype)
     if row["sample"] >= 0:
-        window = intersect(row, *pair.labels.shape)
-        image[window.out] = pair.image[window.source]
-        labels[window.out] = pair.labels[window.source]
-    if row["flip"]:
-        image, labels = image[:, ::-1], labels[:, ::-1]
+        taken = sample(pair.image, pair.labels, row)
+        image[taken.inside] = colour_pixels(taken.pixels, row, COLOUR_ORDERS)
+        labels[taken.inside] = taken.labels
     return Pair(image, labels)

@@ -15,7 +15,7 @@ import segfeed
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_conversion
 from segfeed.pixels.pair import StoredPairs
-from segfeed.plans.rows import ROW
+from segfeed.plans.rows import ROW, make_row
 
 pytestmark = pytest.mark.slow
 
@@ -77,10 +77,16 @@ def windows(height, width, seed):
     ]  # fmt: skip
 
 
+def make_rows(listed):
+    """Make rows of (sample, top, left, height, width, flip)."""
+    names = "sample", "top", "left", "height", "width", "flip"
+    return np.array([make_row(**dict(zip(names, values, strict=True))) for values in listed], ROW)
+
+
 def rows_of(height, width, seed=0):
     """Make rows of all windows, plain and mirrored, one pair each; a row without a pair points at the first."""
     listed = [(*window, height, width, flip) for window in windows(height, width, seed) for flip in (False, True)]
-    rows = np.array(listed, ROW)
+    rows = make_rows(listed)
     return rows, np.maximum(rows["sample"], 0)
 
 
@@ -162,7 +168,7 @@ def test_wide_crops_equal_plain_numpy_bit_for_bit(kind):
 def test_sources_may_start_anywhere_in_memory(kind):
     """Lines of 43 pixels laid end to end: images and labels start at every place, and all are filled in one call."""
     stored = store([(1, 43)] * 128, kind, seed=1)
-    rows = np.array([(n, 0, n % 7, 1, 36, n >= 64) for n in range(128)], ROW)
+    rows = make_rows([(n, 0, n % 7, 1, 36, n >= 64) for n in range(128)])
     conversion = conversion_of(kind, 36, voids_of(kind)[0])
     assert len(set((stored.image_starts % 64).tolist())) == len(set((stored.label_starts % 64).tolist())) == 64
     found, expected = (
@@ -246,7 +252,9 @@ for layout, dtype, label_dtype, stored_void in KINDS:
             stored = StoredPairs(image.ravel(), starts, ids.ravel(), starts, sizes)
             images, labels = place(fences[2], shapes[0], dtype), place(fences[3], shapes[1], label_dtype)
             for shift in (0, 1, -1):
-                rows = np.array([(0, shift, shift, 2, width, flip) for flip in (False, True)], ROW)
+                rows = np.zeros(2, ROW)
+                rows["top"], rows["left"], rows["height"], rows["width"] = shift, shift, 2, width
+                rows["flip"][1] = True
                 expected = np.empty(shapes[0], dtype), np.empty(shapes[1], label_dtype)
                 fill_plain(conversion, stored, rows, *expected)
                 images[:], labels[:] = 9, 9
@@ -298,7 +306,9 @@ for layout, dtype, label_dtype in KINDS:
     conversion = make_conversion(BatchFormat(layout, dtype, label_dtype, void=255), width, len(pack.legend), 255)
     assert load_compiled(conversion)
     for flip in (False, True):
-        rows = np.array([(len(pack) - 1, height - 2, 0, 2, width, flip)], ROW)
+        rows = np.zeros(1, ROW)
+        rows["sample"], rows["top"], rows["height"], rows["width"] = len(pack) - 1, height - 2, 2, width
+        rows["flip"] = flip
         found, expected = (
             (np.full((1, *conversion.image_shape(2, width)), n, dtype), np.full((1, 2, width), n, label_dtype))
             for n in (3, 4)
