@@ -1,0 +1,249 @@
+"""The first stage of the compiled kernel if a row is scaled or turned: a line of a crop, out of lines of a photo.
+
+Pixels are blended in float32, as `plans.sampling` does it in plain NumPy and to the same bits. A pixel then is a vector
+of four values: red, green, blue and one that nobody reads, so that loads and stores overlap and no value is picked from
+its neighbours. Labels are looked up.
+
+Functions that are called for each line take addresses: an array would be counted in and out by locked instructions,
+which wait for the streamed stores.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit
+from numba.core import cgutils, types
+from numba.core.types.misc import CPointer
+from numba.extending import intrinsic, overload, register_jitable
+
+from segfeed.plans import sampling
+from segfeed.plans.sampling import FRACTION_BITS, locate, weigh
+
+_HALF_PIXEL, _MASK = 1 << (FRACTION_BITS - 1), (1 << FRACTION_BITS) - 1
+_UNIT = np.float32(1 / (1 << FRACTION_BITS))
+_PIXEL, _INDEX = ir.VectorType(ir.FloatType(), 4), ir.IntType(32)
+_OPTIONS = {"error_model": "numpy"}
+
+for _function in ("scaled_size", "span", "locate", "weigh", "sine_cosine", "turn", "_point", "sums", "reach"):
+    register_jitable(**_OPTIONS)(getattr(sampling, _function))
+
+Emit = tuple[Any, Callable[..., Any]]
+
+
+# A row's tables -------------------------------------------------------------------------------------------------------
+
+
+def tabulate(scratch: Any, axis: Any, antialias: Any) -> Any:
+    """Return which pixels of an axis (n, m, start, count, step) are read for each of `count`, and their weights."""
+
+
+@overload(tabulate, jit_options=_OPTIONS)
+def _tabulate(scratch: Any, axis: Any, antialias: Any) -> Any:  # noqa: ARG001 - the signature of `tabulate`
+    def pixels(scratch: Any, axis: Any, antialias: Any) -> Any:  # noqa: ARG001
+        n, m, start, count, step = axis
+        return weigh(n, m, start, count, step, antialias)
+
+    def labels(scratch: Any, axis: Any, antialias: Any) -> Any:  # noqa: ARG001
+        n, m, start, count, step = axis
+        return locate(n, m, start, count, step), np.empty((0, 1), np.float32)
+
+    return pixels if scratch.ndim == 2 else labels
+
+
+# A scaled line --------------------------------------------------------------------------------------------------------
+
+
+def scale_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, columns: Any, count: Any) -> Any:
+    """Blend `count` pixels into `floats`, or look up labels into `line`.
+
+    Args:
+        line: address of labels, or of bytes of pixels.
+        floats: address of float32, 3 * count + 4, then 3 * width + 4 for a blended line of the photo.
+        source: address of the first line that is read.
+        width: of the photo, px.
+        rows: address of the lines' weights, how many.
+        columns: address of the first pixel that is read for each one, of its weights, how many.
+        count: how many pixels.
+    """
+
+
+@overload(scale_line, jit_options=_OPTIONS)
+def _scale_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, columns: Any, count: Any) -> Any:
+    del line, source, width, rows, columns, count
+    return _look_up_line if isinstance(floats, types.NoneType) else _blend_line
+
+
+def _look_up_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, columns: Any, count: Any) -> None:  # noqa: ARG001
+    places = columns[0]
+    for x in range(count):
+        line[x] = source[places[x]]
+
+
+def _blend_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, columns: Any, count: Any) -> None:  # noqa: ARG001
+    weights, taps = rows
+    first, shares, beside = columns
+    blended = shift(floats, 3 * count + 4)
+    one, other = first[0], first[count - 1]  # in mirrored rows, the last pixel comes first
+    low, high = 3 * min(one, other), 3 * (max(one, other) + beside)
+    while taps > 1 and weights[taps - 1] == 0:
+        taps -= 1
+    _blend_lines(shift(blended, low), shift(source, low), 3 * width, weights, taps, high - low)
+    if beside == 2:
+        for x in range(count):
+            blend_pixel(floats, 3 * x, blended, 3 * first[x], shares, 2 * x, 2)
+    else:
+        for x in range(count):
+            blend_pixel(floats, 3 * x, blended, 3 * first[x], shares, beside * x, beside)
+
+
+@njit(**_OPTIONS)
+def _blend_lines(target: Any, source: Any, stride: Any, weights: Any, taps: Any, count: Any) -> None:
+    weight = weights[0]
+    if taps == 1:
+        for k in range(count):
+            target[k] = np.float32(source[k]) * weight
+        return
+    below, share = shift(source, stride), weights[1]
+    for k in range(count):
+        target[k] = np.float32(source[k]) * weight + np.float32(below[k]) * share
+    for tap in range(2, taps):
+        below, share = shift(source, tap * stride), weights[tap]
+        for k in range(count):
+            target[k] += np.float32(below[k]) * share
+
+
+# A turned line --------------------------------------------------------------------------------------------------------
+
+
+def turn_line(line: Any, floats: Any, source: Any, size: Any, y: Any, x: Any, count: Any, points: Any) -> Any:
+    """Blend `count` pixels into `floats`, or look up labels into `line`.
+
+    Args:
+        line: address of labels, or of bytes of pixels.
+        floats: address of float32, 3 * count + 4.
+        source: address of the photo, or its labels.
+        size: (height, width) of the photo, px.
+        y: in units of 2^-24 px, the first point's, what a line adds, what a pixel adds.
+        x: the same.
+        count: how many pixels.
+        points: of how many points an axis a pixel is the mean.
+    """
+
+
+@overload(turn_line, jit_options=_OPTIONS)
+def _turn_line(line: Any, floats: Any, source: Any, size: Any, y: Any, x: Any, count: Any, points: Any) -> Any:
+    del line, source, size, y, x, count, points
+    return _look_up_points if isinstance(floats, types.NoneType) else _blend_points
+
+
+def _look_up_points(line: Any, floats: Any, source: Any, size: Any, y: Any, x: Any, count: Any, points: Any) -> None:  # noqa: ARG001
+    (y, _, y_pixel), (x, _, x_pixel), width = y, x, size[1]
+    for i in range(count):
+        line[i] = source[((y + i * y_pixel) >> FRACTION_BITS) * width + ((x + i * x_pixel) >> FRACTION_BITS)]
+
+
+def _blend_points(line: Any, floats: Any, source: Any, size: Any, y: Any, x: Any, count: Any, points: Any) -> None:  # noqa: ARG001
+    (y, y_line, y_pixel), (x, x_line, x_pixel) = y, x
+    for n in range(points * points):
+        down, across = 2 * (n // points) + 1 - points, 2 * (n % points) + 1 - points
+        offset_y = (down * y_line + across * y_pixel) // (2 * points)
+        offset_x = (down * x_line + across * x_pixel) // (2 * points)
+        _blend_run(floats, source, size, (y + offset_y, y_pixel), (x + offset_x, x_pixel), count, n > 0)
+    if points > 1:
+        share = np.float32(1 / (points * points))
+        for k in range(3 * count):
+            floats[k] *= share
+
+
+@njit(**_OPTIONS)
+def _blend_run(target: Any, source: Any, size: Any, y: Any, x: Any, count: Any, add: Any) -> None:
+    height, width = size
+    for i in range(count):
+        down, across = y[0] + i * y[1] - _HALF_PIXEL, x[0] + i * x[1] - _HALF_PIXEL
+        y0, x0 = down >> FRACTION_BITS, across >> FRACTION_BITS
+        share_y, share_x = np.float32(down & _MASK) * _UNIT, np.float32(across & _MASK) * _UNIT
+        y1, x1 = min(max(y0 + 1, 0), height - 1), min(max(x0 + 1, 0), width - 1)
+        y0, x0 = min(max(y0, 0), height - 1), min(max(x0, 0), width - 1)
+        places = 3 * (y0 * width + x0), 3 * (y0 * width + x1), 3 * (y1 * width + x0), 3 * (y1 * width + x1)
+        blend_four(target, 3 * i, source, places, share_x, share_y, add)
+
+
+# Addresses and vectors ------------------------------------------------------------------------------------------------
+
+
+@intrinsic
+def shift(_: Any, pointer: Any, count: Any) -> Emit:
+    """Return the address `count` values on."""
+
+    def emit(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.gep(args[0], [args[1]])
+
+    return CPointer(pointer.dtype)(pointer, types.int64), emit
+
+
+@intrinsic
+def blend_pixel(_: Any, target: Any, at: Any, source: Any, from_: Any, weights: Any, first: Any, taps: Any) -> Emit:
+    """Write a pixel at target[at]: the sum of those from source[from_] on, by `taps` weights from weights[first] on."""
+
+    def emit(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        target, at, source, from_, weights, first, taps = args
+
+        def term(tap: Any) -> Any:
+            pixel = _load_pixel(builder, source, builder.add(from_, builder.mul(tap, ir.Constant(tap.type, 3))))
+            weight = builder.load(builder.gep(weights, [builder.add(first, tap)]))
+            return builder.fmul(pixel, _spread(builder, weight))
+
+        sum_ = cgutils.alloca_once_value(builder, term(ir.Constant(taps.type, 0)))
+        with cgutils.for_range(builder, builder.sub(taps, ir.Constant(taps.type, 1))) as loop:
+            tap = builder.add(loop.index, ir.Constant(taps.type, 1))
+            builder.store(builder.fadd(builder.load(sum_), term(tap)), sum_)
+        _store_pixel(builder, builder.load(sum_), target, at)
+
+    integer = types.int64
+    return types.void(target, integer, source, integer, weights, integer, integer), emit
+
+
+@intrinsic
+def blend_four(_: Any, target: Any, at: Any, source: Any, places: Any, across: Any, down: Any, add: Any) -> Emit:
+    """Write, or add, a pixel at target[at]: bilinear between four of source; all bytes read are theirs."""
+
+    def emit(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        target, at, source, places, across, down, add = args
+        one = ir.Constant(_PIXEL, [1.0] * 4)
+        across, down = _spread(builder, across), _spread(builder, down)
+        left, up = builder.fsub(one, across), builder.fsub(one, down)
+        pixels = [_load_bytes(builder, source, builder.extract_value(places, place)) for place in range(4)]
+        upper, lower = (
+            builder.fadd(builder.fmul(pixels[n], left), builder.fmul(pixels[n + 1], across)) for n in (0, 2)
+        )
+        pixel = builder.fadd(builder.fmul(upper, up), builder.fmul(lower, down))
+        before = builder.select(add, _load_pixel(builder, target, at), ir.Constant(_PIXEL, [0.0] * 4))
+        _store_pixel(builder, builder.fadd(before, pixel), target, at)
+
+    integers = types.UniTuple(types.int64, 4)
+    return types.void(target, types.int64, source, integers, types.float32, types.float32, types.boolean), emit
+
+
+def _load_pixel(builder: Any, pointer: Any, at: Any) -> Any:
+    return builder.load(builder.bitcast(builder.gep(pointer, [at]), _PIXEL.as_pointer()), align=4)
+
+
+def _store_pixel(builder: Any, pixel: Any, pointer: Any, at: Any) -> None:
+    builder.store(pixel, builder.bitcast(builder.gep(pointer, [at]), _PIXEL.as_pointer()), align=4)
+
+
+def _load_bytes(builder: Any, pointer: Any, at: Any) -> Any:
+    """Load the three bytes of a pixel, as two numbers: a fourth may lie beyond the memory."""
+    start = builder.gep(pointer, [at])
+    pair = builder.load(builder.bitcast(start, ir.IntType(16).as_pointer()), align=1)
+    blue = builder.load(builder.gep(start, [ir.Constant(_INDEX, 2)]))
+    word = builder.or_(builder.zext(pair, _INDEX), builder.shl(builder.zext(blue, _INDEX), ir.Constant(_INDEX, 16)))
+    return builder.uitofp(builder.bitcast(word, ir.VectorType(ir.IntType(8), 4)), _PIXEL)
+
+
+def _spread(builder: Any, scalar: Any) -> Any:
+    empty = ir.Constant(_PIXEL, ir.Undefined)
+    first = builder.insert_element(empty, scalar, ir.Constant(_INDEX, 0))
+    return builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(_INDEX, 4), [0] * 4))
