@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_0, _1, _2, _4, _6, _HALF = (np.float32(number) for number in (0, 1, 2, 4, 6, 0.5))
+_0, _1, _2, _4, _6, _8, _HALF = (np.float32(number) for number in (0, 1, 2, 4, 6, 8, 0.5))
+_16, _256, _65536 = (np.float32(number) for number in (16, 256, 65536))
 _SIXTH, _FULL, _LEVEL = np.float32(1 / 6), np.float32(255), np.float32(1 / 255)
 _RED, _GREEN, _BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)
 
@@ -131,11 +132,11 @@ def _fall(sixth: Any) -> Any:
 
 def bend(value: Any, exponent: Any) -> Any:
     """Raise to a power: gamma. The relative error is below 2^-16; values below 2^-20 become 0."""
-    mantissa, logarithm = value, _0
-    for doublings in (16, 8, 4, 2, 1):
-        small = mantissa < np.float32(2.0**-doublings)
-        mantissa = pick(small, mantissa * np.float32(2.0**doublings), mantissa)
-        logarithm = pick(small, logarithm - np.float32(doublings), logarithm)
+    mantissa, logarithm = _double(value, _0, _1 / _65536, _65536, _16)
+    mantissa, logarithm = _double(mantissa, logarithm, _1 / _256, _256, _8)
+    mantissa, logarithm = _double(mantissa, logarithm, _1 / _16, _16, _4)
+    mantissa, logarithm = _double(mantissa, logarithm, _1 / _4, _4, _2)
+    mantissa, logarithm = _double(mantissa, logarithm, _HALF, _2, _1)
     # 0.5..1: log2(m) = log2(c) + 2 artanh((m - c) / (m + c)) / log(2), around c = sqrt(1 / 2).
     t = (mantissa - np.float32(0.70710678)) / (mantissa + np.float32(0.70710678))
     z = t * t
@@ -143,14 +144,26 @@ def bend(value: Any, exponent: Any) -> Any:
     logarithm = at_least((logarithm - _HALF + t * series * np.float32(2.8853901)) * exponent, np.float32(-31))
     whole = np.floor(logarithm + _HALF)
     x = (logarithm - whole) * np.float32(0.6931472)
-    power = _1 + x * np.float32(1 / 6)
-    for n in (5, 4, 3, 2, 1):
-        power = _1 + x * power * np.float32(1 / n)
-    for halvings in (16, 8, 4, 2, 1):
-        small = whole <= np.float32(-halvings)
-        power = pick(small, power * np.float32(2.0**-halvings), power)
-        whole = pick(small, whole + np.float32(halvings), whole)
-    return pick(value < np.float32(2.0**-20), _0, at_most(power, _1))
+    power = np.float32(1 / 6) + x * (np.float32(1 / 24) + x * (np.float32(1 / 120) + x * np.float32(1 / 720)))
+    power = _1 + x * (_1 + x * (_HALF + x * power))
+    power, whole = _halve(power, whole, _1 / _65536, _16)
+    power, whole = _halve(power, whole, _1 / _256, _8)
+    power, whole = _halve(power, whole, _1 / _16, _4)
+    power, whole = _halve(power, whole, _1 / _4, _2)
+    power, whole = _halve(power, whole, _HALF, _1)
+    return pick(value * _65536 * _16 < _1, _0, at_most(power, _1))
+
+
+def _double(mantissa: Any, logarithm: Any, limit: Any, factor: Any, doublings: Any) -> Any:
+    """Double a mantissa that is below a limit, so many times; value = mantissa * 2 ** logarithm stays."""
+    is_small = mantissa < limit
+    return pick(is_small, mantissa * factor, mantissa), pick(is_small, logarithm - doublings, logarithm)
+
+
+def _halve(power: Any, whole: Any, factor: Any, halvings: Any) -> Any:
+    """Halve a power so many times if `whole`, at most 0, says so; power * 2 ** whole stays."""
+    is_small = whole <= -halvings
+    return pick(is_small, power * factor, power), pick(is_small, whole + halvings, whole)
 
 
 def fade(red: Any, green: Any, blue: Any, amount: Any) -> Any:

@@ -175,10 +175,13 @@ def sample(image: npt.NDArray[np.uint8], labels: npt.NDArray[Any], row: Any) -> 
         return Sampled(inside, image[top + y0 : top + y1, left + x0 : left + x1][:, :: across[-1]], known)
     if not known.size:
         return Sampled(inside, np.zeros((*known.shape, 3), np.float32), known)
-    # Vertical first: whole lines of the photo are blended, then pixels of the blended lines.
     first, weights = weigh(*down, row["antialias"])
-    blended = _blend(lambda tap: image[first + tap].astype(np.float32), weights[:, None])
     beside, shares = weigh(*across, row["antialias"])
+    if tall > height:  # more lines than the photo has: its own are blended horizontally, each of them once
+        low, high = int(first[0]), int(first[-1]) + weights.shape[1]
+        blended = _blend(lambda tap: image[low:high, beside + tap].astype(np.float32), shares)
+        return Sampled(inside, _blend(lambda tap: blended[first - low + tap], weights[:, None]), known)
+    blended = _blend(lambda tap: image[first + tap].astype(np.float32), weights[:, None])
     return Sampled(inside, _blend(lambda tap: blended[:, beside + tap], shares), known)
 
 

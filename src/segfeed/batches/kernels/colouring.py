@@ -38,7 +38,7 @@ _ONE, _NONE = np.float32(1), np.float32(0)
 _CONTRAST_FIRST = tuple(order.index("contrast") < order.index("saturation") for order in COLOUR_ORDERS)
 
 for _step in (
-    *("_fall", "bend", "brighten", "changes_colour", "fade", "power_of_two", "round_level", "saturate"),
+    *("_double", "_fall", "_halve", "bend", "brighten", "changes_colour", "fade", "power_of_two", "round_level", "saturate"),
     *("scale_down", "scale_up", "share", "shift_hue", "sixths", "stretch"),
 ):
     register_jitable(**_OPTIONS)(getattr(colour, _step))
@@ -72,9 +72,10 @@ def _colours(scratch: Any, row: Any) -> Any:
 
 
 def floats_of(scratch: Any, floats: Any) -> Any:
-    """Return the address of `floats` if `scratch` is for pixels, (W, 3), and None if it is for labels, (W,).
+    """Return addresses in `floats` if `scratch` is for pixels, (W, 3), and None if it is for labels, (W,).
 
-    By the type of this address, the functions for a line know of which of the two it is.
+    By the type of what is returned, the functions for a line know which of the two it is of. The addresses: of a line
+    of the crop, of two more, and of a line of the photo.
     """
 
 
@@ -83,7 +84,12 @@ def _floats_of(scratch: Any, floats: Any) -> Any:
     del floats
     if scratch.ndim == 1:
         return lambda scratch, floats: None  # noqa: ARG005
-    return lambda scratch, floats: pointer_to(floats, 0)  # noqa: ARG005
+
+    def addresses(scratch: Any, floats: Any) -> Any:
+        size = scratch.size + 8
+        return pointer_to(floats, 0), pointer_to(floats, size), pointer_to(floats, 3 * size)
+
+    return addresses
 
 
 def widen_line(floats: Any, line: Any, count: Any) -> Any:
@@ -101,8 +107,9 @@ def _ignore_line(floats: Any, line: Any, count: Any) -> None:
 
 
 def _widen_pixels(floats: Any, line: Any, count: Any) -> None:
+    values = floats[0]
     for k in range(3 * count):
-        floats[k] = np.float32(line[k])
+        values[k] = np.float32(line[k])
 
 
 def colour_line(line: Any, floats: Any, row: Any, count: Any) -> Any:
@@ -120,10 +127,11 @@ def _leave_labels(line: Any, floats: Any, row: Any, count: Any) -> None:
 
 
 def _colour_pixels(line: Any, floats: Any, row: Any, count: Any) -> None:
+    values = floats[0]
     if changes_colour(row):
-        _change(floats, row, count)
+        _change(values, row, count)
     for k in range(3 * count):
-        line[k] = np.uint8(np.int32(round_level(floats[k])))
+        line[k] = np.uint8(np.int32(round_level(values[k])))
 
 
 @njit(**_OPTIONS)

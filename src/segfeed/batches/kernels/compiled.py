@@ -20,7 +20,7 @@ from numba import njit
 from numba.extending import overload
 
 from segfeed.batches.kernels.colouring import colour_line, colours, floats_of, widen_line
-from segfeed.batches.kernels.fetching import scale_line, tabulate, turn_line
+from segfeed.batches.kernels.fetching import scale_line, tabulate_lines, tabulate_pixels, turn_line
 from segfeed.batches.kernels.streaming import fetch_line, order_stores, pointer_to, store_line, swap_sides
 from segfeed.plans import sampling
 from segfeed.plans.sampling import reach, scaled_size, span, sums, turn
@@ -80,12 +80,12 @@ def fill(stored: Any, rows: Any, rule: Any, outside: Any, scratch: Any, sides: A
         is_turned = row.angle % 65536 != 0 and height > 0
         is_scaled = not is_turned and (taken[0] != height or taken[1] != width)
         inside = span(np.int64(row.top), out.shape[-2], taken[0]), span(np.int64(row.left), columns, taken[1])
-        down = tabulate(scratch, _axis(row.top, height, taken[0], inside[0], is_scaled, False), row.antialias)
-        across = tabulate(scratch, _axis(row.left, width, taken[1], inside[1], is_scaled, row.flip), row.antialias)
+        down = tabulate_lines(scratch, _axis(row.top, height, taken[0], inside[0], is_scaled, False), row.antialias)
+        across = tabulate_pixels(scratch, _axis(row.left, width, taken[1], inside[1], is_scaled, row.flip), row.antialias)
         is_coloured = colours(scratch, row)
-        floats = np.empty(3 * (columns + width) + 8 if is_coloured or is_scaled or is_turned else 0, np.float32)
+        floats = np.empty(9 * columns + 3 * width + 32 if is_coloured or is_scaled or is_turned else 0, np.float32)
         points = turn(row, height, width) if is_turned else ((0, 0, 0), (0, 0, 0))
-        ways = is_scaled, is_turned, is_coloured
+        ways = is_scaled, is_turned, is_coloured, taken[0] > height
         image = memory, starts[n], height, width
         _fill_row(image, row, ways, inside, (down, across), points, (scratch, floats), (rule, outside, sides), out, n)
     order_stores()
@@ -105,7 +105,7 @@ def _fill_row(
     image: Any, row: Any, ways: Any, inside: Any, tables: Any, points: Any, buffers: Any, stores: Any, out: Any, n: Any
 ) -> None:
     memory, start, height, width = image
-    is_scaled, is_turned, is_coloured = ways
+    is_scaled, is_turned, is_coloured, grows = ways
     (y0, y1), (x0, x1) = inside
     scratch, floats = buffers
     rule, outside, sides = stores
@@ -115,6 +115,7 @@ def _fill_row(
     (first_lines, line_weights), (first_pixels, pixel_weights) = tables
     first_lines, line_taps = pointer_to(first_lines, 0), line_weights.shape[1]
     across = pointer_to(first_pixels, 0), pointer_to(pixel_weights, 0), pixel_weights.shape[1]
+    fresh, previous = np.int64(1), np.int64(-2)
     copy, values = pointer_to(scratch, 0), floats_of(scratch, floats)
     many = sums(row, height, width) if is_turned else 1
 
@@ -135,9 +136,11 @@ def _fill_row(
                 photo = pointer_to(memory, start)
                 turn_line(copy, values, photo, (height, width), _run(points[0], y, before), _run(points[1], y, before), count, many)
             elif is_scaled:
-                source = pointer_to(memory, start + first_lines[y - y0] * width * channels)
-                weights = pointer_to(line_weights, (y - y0) * line_taps), line_taps
-                scale_line(copy, values, source, width, weights, across, count)
+                first = first_lines[y - y0]
+                fresh, previous = min(first - previous, 2), first
+                source = pointer_to(memory, start + first * width * channels)
+                weights = pointer_to(line_weights, (y - y0) * line_taps)
+                scale_line(copy, values, source, width, (first, fresh, weights, line_taps, grows), across, count)
             line = copy
             if not (is_turned or is_scaled):
                 line = fetch_line(memory, start + ((row.top + y) * width + row.left + x0) * channels, count, row.flip, scratch)
@@ -146,7 +149,8 @@ def _fill_row(
             if is_turned or is_scaled or is_coloured:
                 line = copy
                 colour_line(copy, values, row, count)
-            swap_sides(line, count, row.flip, sides)
+            # A line of labels that is kept from the line before is swapped already.
+            swap_sides(line, count, row.flip and fresh > 0, sides)
             store_line(planes, (place + before) * step, line, count * step, rule)
 
 

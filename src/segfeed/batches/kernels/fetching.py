@@ -23,7 +23,7 @@ from segfeed.plans.sampling import FRACTION_BITS, locate, weigh
 
 _HALF_PIXEL, _MASK = 1 << (FRACTION_BITS - 1), (1 << FRACTION_BITS) - 1
 _UNIT = np.float32(1 / (1 << FRACTION_BITS))
-_PIXEL, _INDEX = ir.VectorType(ir.FloatType(), 4), ir.IntType(32)
+_PIXEL, _TWO, _INDEX = ir.VectorType(ir.FloatType(), 4), ir.VectorType(ir.FloatType(), 8), ir.IntType(32)
 _OPTIONS = {"error_model": "numpy"}
 
 for _function in ("scaled_size", "span", "locate", "weigh", "sine_cosine", "turn", "_point", "sums", "reach"):
@@ -35,21 +35,44 @@ Emit = tuple[Any, Callable[..., Any]]
 # A row's tables -------------------------------------------------------------------------------------------------------
 
 
-def tabulate(scratch: Any, axis: Any, antialias: Any) -> Any:
-    """Return which pixels of an axis (n, m, start, count, step) are read for each of `count`, and their weights."""
+def tabulate_lines(scratch: Any, axis: Any, antialias: Any) -> Any:
+    """Return which lines of an axis (n, m, start, count, step) are read first for each of `count`, and their weights.
+
+    `scratch` is (W, 3), or (W,) for labels, which have no weights.
+    """
 
 
-@overload(tabulate, jit_options=_OPTIONS)
-def _tabulate(scratch: Any, axis: Any, antialias: Any) -> Any:  # noqa: ARG001 - the signature of `tabulate`
-    def pixels(scratch: Any, axis: Any, antialias: Any) -> Any:  # noqa: ARG001
-        n, m, start, count, step = axis
-        return weigh(n, m, start, count, step, antialias)
+@overload(tabulate_lines, strict=False, jit_options=_OPTIONS)
+def _tabulate_lines(scratch: Any, axis: Any, antialias: Any) -> Any:
+    del axis, antialias
+    if scratch.ndim == 1:
+        return lambda scratch, axis, antialias: (locate(*axis), np.empty((0, 1), np.float32))  # noqa: ARG005
+    return lambda scratch, axis, antialias: weigh(*axis, antialias)  # noqa: ARG005
 
-    def labels(scratch: Any, axis: Any, antialias: Any) -> Any:  # noqa: ARG001
-        n, m, start, count, step = axis
-        return locate(n, m, start, count, step), np.empty((0, 1), np.float32)
 
-    return pixels if scratch.ndim == 2 else labels
+def tabulate_pixels(scratch: Any, axis: Any, antialias: Any) -> Any:
+    """Return the same of the pixels of a line, as `scale_line` takes it."""
+
+
+@overload(tabulate_pixels, strict=False, jit_options=_OPTIONS)
+def _tabulate_pixels(scratch: Any, axis: Any, antialias: Any) -> Any:
+    del axis, antialias
+    if scratch.ndim == 1:
+        return lambda scratch, axis, antialias: (locate(*axis), np.empty((0, 1, 8), np.float32))  # noqa: ARG005
+    return lambda scratch, axis, antialias: _pair_up(*weigh(*axis, antialias))  # noqa: ARG005
+
+
+@njit(**_OPTIONS)
+def _pair_up(first: Any, weights: Any) -> Any:
+    """Lay out a table for `blend_pair`: for each tap of two pixels, the weights of the one, then of the other."""
+    count, taps = weights.shape
+    places, shares = np.zeros(count + count % 2, np.int64), np.zeros((count // 2 + 1, taps, 8), np.float32)
+    for x in range(count):
+        places[x] = 3 * first[x]
+        for tap in range(taps):
+            for lane in range(4):
+                shares[x // 2, tap, 4 * (x % 2) + lane] = weights[x, tap]
+    return places, shares
 
 
 # A scaled line --------------------------------------------------------------------------------------------------------
@@ -60,11 +83,12 @@ def scale_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, colum
 
     Args:
         line: address of labels, or of bytes of pixels.
-        floats: address of float32, 3 * count + 4, then 3 * width + 4 for a blended line of the photo.
+        floats: addresses of float32: 3 * count + 8; twice as much, to keep lines; 3 * width + 8.
         source: address of the first line that is read.
         width: of the photo, px.
-        rows: address of the lines' weights, how many.
-        columns: address of the first pixel that is read for each one, of its weights, how many.
+        rows: the first line's number; how many of the lines were not read for the line of the crop before; address of
+            the lines' weights; how many they are; whether a crop has more lines than what it shows of the photo.
+        columns: address of the first value that is read for each pixel; of the pixels' weights; how many a pixel has.
         count: how many pixels.
     """
 
@@ -77,25 +101,40 @@ def _scale_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, colu
 
 def _look_up_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, columns: Any, count: Any) -> None:  # noqa: ARG001
     places = columns[0]
-    for x in range(count):
-        line[x] = source[places[x]]
+    if rows[1] > 0:
+        for x in range(count):
+            line[x] = source[places[x]]
 
 
 def _blend_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, columns: Any, count: Any) -> None:  # noqa: ARG001
-    weights, taps = rows
-    first, shares, beside = columns
-    blended = shift(floats, 3 * count + 4)
-    one, other = first[0], first[count - 1]  # in mirrored rows, the last pixel comes first
-    low, high = 3 * min(one, other), 3 * (max(one, other) + beside)
-    while taps > 1 and weights[taps - 1] == 0:
-        taps -= 1
-    _blend_lines(shift(blended, low), shift(source, low), 3 * width, weights, taps, high - low)
-    if beside == 2:
-        for x in range(count):
-            blend_pixel(floats, 3 * x, blended, 3 * first[x], shares, 2 * x, 2)
+    target, kept, wide = floats
+    first, fresh, weights, taps, grows = rows
+    places, shares, beside = columns
+    one, other = places[0], places[count - 1]  # in mirrored rows, the last pixel comes first
+    low, size = min(one, other), abs(one - other) + 3 * beside
+    if not grows:
+        while taps > 1 and weights[taps - 1] == 0:
+            taps -= 1
+        _blend_lines(shift(wide, low), shift(source, low), 3 * width, weights, taps, size)
+        _blend_pixels(target, wide, places, shares, beside, count)
+        return
+    for tap in range(max(taps - fresh, 0), taps):
+        _widen(shift(wide, low), shift(source, 3 * width * tap + low), size)
+        _blend_pixels(shift(kept, ((first + tap) & 1) * (3 * count + 8)), wide, places, shares, beside, count)
+    upper, lower = shift(kept, (first & 1) * (3 * count + 8)), shift(kept, (1 - (first & 1)) * (3 * count + 8))
+    weight, share = weights[0], weights[taps - 1]
+    if taps == 1:
+        for k in range(3 * count):
+            target[k] = upper[k] * weight
     else:
-        for x in range(count):
-            blend_pixel(floats, 3 * x, blended, 3 * first[x], shares, beside * x, beside)
+        for k in range(3 * count):
+            target[k] = upper[k] * weight + lower[k] * share
+
+
+@njit(**_OPTIONS)
+def _widen(target: Any, source: Any, count: Any) -> None:
+    for k in range(count):
+        target[k] = np.float32(source[k])
 
 
 @njit(**_OPTIONS)
@@ -114,6 +153,23 @@ def _blend_lines(target: Any, source: Any, stride: Any, weights: Any, taps: Any,
             target[k] += np.float32(below[k]) * share
 
 
+@njit(**_OPTIONS)
+def _blend_pixels(target: Any, source: Any, places: Any, weights: Any, taps: Any, count: Any) -> None:
+    # A number of taps that LLVM knows spares it the loop over them.
+    if taps == 2:
+        for x in range(0, count, 2):
+            blend_pair(target, 3 * x, source, places[x], places[x + 1], weights, 8 * x, 2)
+    elif taps == 3:
+        for x in range(0, count, 2):
+            blend_pair(target, 3 * x, source, places[x], places[x + 1], weights, 12 * x, 3)
+    elif taps == 4:
+        for x in range(0, count, 2):
+            blend_pair(target, 3 * x, source, places[x], places[x + 1], weights, 16 * x, 4)
+    else:
+        for x in range(0, count, 2):
+            blend_pair(target, 3 * x, source, places[x], places[x + 1], weights, 4 * taps * x, taps)
+
+
 # A turned line --------------------------------------------------------------------------------------------------------
 
 
@@ -122,7 +178,7 @@ def turn_line(line: Any, floats: Any, source: Any, size: Any, y: Any, x: Any, co
 
     Args:
         line: address of labels, or of bytes of pixels.
-        floats: address of float32, 3 * count + 4.
+        floats: addresses of float32 as above, of which the first is used.
         source: address of the photo, or its labels.
         size: (height, width) of the photo, px.
         y: in units of 2^-24 px, the first point's, what a line adds, what a pixel adds.
@@ -150,11 +206,11 @@ def _blend_points(line: Any, floats: Any, source: Any, size: Any, y: Any, x: Any
         down, across = 2 * (n // points) + 1 - points, 2 * (n % points) + 1 - points
         offset_y = (down * y_line + across * y_pixel) // (2 * points)
         offset_x = (down * x_line + across * x_pixel) // (2 * points)
-        _blend_run(floats, source, size, (y + offset_y, y_pixel), (x + offset_x, x_pixel), count, n > 0)
+        _blend_run(floats[0], source, size, (y + offset_y, y_pixel), (x + offset_x, x_pixel), count, n > 0)
     if points > 1:
         share = np.float32(1 / (points * points))
         for k in range(3 * count):
-            floats[k] *= share
+            floats[0][k] *= share
 
 
 @njit(**_OPTIONS)
@@ -184,32 +240,39 @@ def shift(_: Any, pointer: Any, count: Any) -> Emit:
 
 
 @intrinsic
-def blend_pixel(_: Any, target: Any, at: Any, source: Any, from_: Any, weights: Any, first: Any, taps: Any) -> Emit:
-    """Write a pixel at target[at]: the sum of those from source[from_] on, by `taps` weights from weights[first] on."""
+def blend_pair(
+    _: Any, target: Any, at: Any, source: Any, one: Any, other: Any, weights: Any, first: Any, taps: Any
+) -> Emit:
+    """Write two pixels at target[at]: sums of `taps` of them from source[one] and source[other] on, and two values."""
 
-    def emit(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        target, at, source, from_, weights, first, taps = args
+    def emit(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        target, at, source, one, other, weights, first, taps = args
 
         def term(tap: Any) -> Any:
-            pixel = _load_pixel(builder, source, builder.add(from_, builder.mul(tap, ir.Constant(tap.type, 3))))
-            weight = builder.load(builder.gep(weights, [builder.add(first, tap)]))
-            return builder.fmul(pixel, _spread(builder, weight))
+            next_ = builder.mul(tap, ir.Constant(tap.type, 3))
+            pixels = [_load_pixel(builder, source, builder.add(place, next_)) for place in (one, other)]
+            at = builder.gep(weights, [builder.add(first, builder.mul(tap, ir.Constant(tap.type, 8)))])
+            shares = builder.load(builder.bitcast(at, _TWO.as_pointer()), align=4)
+            return builder.fmul(builder.shuffle_vector(*pixels, _lanes(*range(8))), shares)
 
-        sum_ = cgutils.alloca_once_value(builder, term(ir.Constant(taps.type, 0)))
+        total = cgutils.alloca_once_value(builder, term(ir.Constant(taps.type, 0)))
         with cgutils.for_range(builder, builder.sub(taps, ir.Constant(taps.type, 1))) as loop:
             tap = builder.add(loop.index, ir.Constant(taps.type, 1))
-            builder.store(builder.fadd(builder.load(sum_), term(tap)), sum_)
-        _store_pixel(builder, builder.load(sum_), target, at)
+            builder.store(builder.fadd(builder.load(total), term(tap)), total)
+        pair = builder.load(total)
+        pair = builder.shuffle_vector(pair, pair, _lanes(0, 1, 2, 4, 5, 6, 7, 7))
+        builder.store(pair, builder.bitcast(builder.gep(target, [at]), _TWO.as_pointer()), align=4)
+        return context.get_dummy_value()
 
     integer = types.int64
-    return types.void(target, integer, source, integer, weights, integer, integer), emit
+    return types.void(target, integer, source, integer, integer, weights, integer, integer), emit
 
 
 @intrinsic
 def blend_four(_: Any, target: Any, at: Any, source: Any, places: Any, across: Any, down: Any, add: Any) -> Emit:
     """Write, or add, a pixel at target[at]: bilinear between four of source; all bytes read are theirs."""
 
-    def emit(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+    def emit(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
         target, at, source, places, across, down, add = args
         one = ir.Constant(_PIXEL, [1.0] * 4)
         across, down = _spread(builder, across), _spread(builder, down)
@@ -221,6 +284,7 @@ def blend_four(_: Any, target: Any, at: Any, source: Any, places: Any, across: A
         pixel = builder.fadd(builder.fmul(upper, up), builder.fmul(lower, down))
         before = builder.select(add, _load_pixel(builder, target, at), ir.Constant(_PIXEL, [0.0] * 4))
         _store_pixel(builder, builder.fadd(before, pixel), target, at)
+        return context.get_dummy_value()
 
     integers = types.UniTuple(types.int64, 4)
     return types.void(target, types.int64, source, integers, types.float32, types.float32, types.boolean), emit
@@ -246,4 +310,8 @@ def _load_bytes(builder: Any, pointer: Any, at: Any) -> Any:
 def _spread(builder: Any, scalar: Any) -> Any:
     empty = ir.Constant(_PIXEL, ir.Undefined)
     first = builder.insert_element(empty, scalar, ir.Constant(_INDEX, 0))
-    return builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(_INDEX, 4), [0] * 4))
+    return builder.shuffle_vector(first, empty, _lanes(0, 0, 0, 0))
+
+
+def _lanes(*lanes: int) -> Any:
+    return ir.Constant(ir.VectorType(_INDEX, len(lanes)), lanes)
