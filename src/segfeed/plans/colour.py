@@ -3,7 +3,7 @@
 Saturation and hue work in HSV, as those of mmcv and torchvision do. Values lie in 0..1 and are cut off there after each
 step. They are rounded once, half up, to uint8.
 
-Each step is written once, for arrays of NumPy and, through `at_least`, `at_most` and `pick`, for single values in
+Each step is written once, for arrays of NumPy and, through `at_least`, `at_most`, `pick` and `round_down`, for single values in
 compiled code. It consists of + - * / alone, each rounded to float32, so that both give the same bits on every machine.
 
 Sources: A. R. Smith, Color Gamut Transform Pairs (1978); ITU-R BT.601 for luma.
@@ -33,6 +33,11 @@ def at_most(one: Any, other: Any) -> Any:
 def pick(condition: Any, one: Any, other: Any) -> Any:
     """Return one value if a condition is true, else the other."""
     return np.where(condition, one, other)
+
+
+def round_down(number: Any) -> Any:
+    """Return the largest whole number that is not above a number."""
+    return np.floor(number)
 
 
 # A row's fields -------------------------------------------------------------------------------------------------------
@@ -126,7 +131,7 @@ def shift_hue(red: Any, green: Any, blue: Any, factor: Any, shift: Any) -> Any:
 
 
 def _fall(sixth: Any) -> Any:
-    sixth = sixth - _6 * np.floor(sixth * _SIXTH)
+    sixth = sixth - _6 * round_down(sixth * _SIXTH)
     return at_most(at_least(at_most(sixth, _4 - sixth), _0), _1)
 
 
@@ -142,7 +147,7 @@ def bend(value: Any, exponent: Any) -> Any:
     z = t * t
     series = _1 + z * (np.float32(1 / 3) + z * (np.float32(0.2) + z * np.float32(1 / 7)))
     logarithm = at_least((logarithm - _HALF + t * series * np.float32(2.8853901)) * exponent, np.float32(-31))
-    whole = np.floor(logarithm + _HALF)
+    whole = round_down(logarithm + _HALF)
     x = (logarithm - whole) * np.float32(0.6931472)
     power = np.float32(1 / 6) + x * (np.float32(1 / 24) + x * (np.float32(1 / 120) + x * np.float32(1 / 720)))
     power = _1 + x * (_1 + x * (_HALF + x * power))

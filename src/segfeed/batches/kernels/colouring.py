@@ -7,9 +7,10 @@ pass unchanged.
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import njit
 from numba.core import types
-from numba.extending import overload, register_jitable
+from numba.extending import intrinsic, overload, register_jitable
 
 from segfeed.batches.kernels.streaming import pointer_to
 from segfeed.plans import colour
@@ -22,6 +23,7 @@ from segfeed.plans.colour import (
     fade,
     pick,
     power_of_two,
+    round_down,
     round_level,
     saturate,
     scale_down,
@@ -34,6 +36,7 @@ from segfeed.plans.colour import (
 from segfeed.plans.rows import COLOUR_ORDERS
 
 _OPTIONS = {"error_model": "numpy"}
+_INSIDE = _OPTIONS | {"forceinline": True}  # LLVM makes no vectors of a loop that calls a function
 _ONE, _NONE = np.float32(1), np.float32(0)
 _CONTRAST_FIRST = tuple(order.index("contrast") < order.index("saturation") for order in COLOUR_ORDERS)
 
@@ -41,22 +44,39 @@ for _step in (
     *("_double", "_fall", "_halve", "bend", "brighten", "changes_colour", "fade", "power_of_two", "round_level", "saturate"),
     *("scale_down", "scale_up", "share", "shift_hue", "sixths", "stretch"),
 ):
-    register_jitable(**_OPTIONS)(getattr(colour, _step))
+    register_jitable(**_INSIDE)(getattr(colour, _step))
 
 
-@overload(at_least, strict=False, jit_options=_OPTIONS)
+@overload(at_least, strict=False, jit_options=_INSIDE)
 def _at_least(one: Any, other: Any) -> Any:  # noqa: ARG001 - the signature of `at_least`
     return lambda one, other: one if one > other else other
 
 
-@overload(at_most, strict=False, jit_options=_OPTIONS)
+@overload(at_most, strict=False, jit_options=_INSIDE)
 def _at_most(one: Any, other: Any) -> Any:  # noqa: ARG001
     return lambda one, other: one if one < other else other
 
 
-@overload(pick, strict=False, jit_options=_OPTIONS)
+@overload(pick, strict=False, jit_options=_INSIDE)
 def _pick(condition: Any, one: Any, other: Any) -> Any:  # noqa: ARG001
     return lambda condition, one, other: one if condition else other
+
+
+@overload(round_down, strict=False, jit_options=_INSIDE)
+def _round_down(number: Any) -> Any:
+    del number
+    return lambda number: floor(number)
+
+
+@intrinsic
+def floor(_: Any, number: Any) -> Any:
+    """Return the floor of a float32 by LLVM's own operation, which has vectors, unlike NumPy's in numba."""
+
+    def emit(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        function = builder.module.declare_intrinsic("llvm.floor", [ir.FloatType()])
+        return builder.call(function, args)
+
+    return types.float32(number), emit
 
 
 def colours(scratch: Any, row: Any) -> Any:
