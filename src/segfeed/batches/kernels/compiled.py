@@ -140,13 +140,13 @@ def _fill_row(
                 fresh, previous = min(first - previous, 2), first
                 source = pointer_to(memory, start + first * width * channels)
                 weights = pointer_to(line_weights, (y - y0) * line_taps)
-                scale_line(copy, values, source, width, (first, fresh, weights, line_taps, grows), across, count)
+                scale_line(copy, values, source, width, (first, fresh, weights, line_taps, grows, not is_coloured), across, count)
             line = copy
             if not (is_turned or is_scaled):
                 line = fetch_line(memory, start + ((row.top + y) * width + row.left + x0) * channels, count, row.flip, scratch)
                 if is_coloured:
                     widen_line(values, line, count)
-            if is_turned or is_scaled or is_coloured:
+            if is_turned or is_coloured or is_scaled and not grows:
                 line = copy
                 colour_line(copy, values, row, count)
             # A line of labels that is kept from the line before is swapped already.

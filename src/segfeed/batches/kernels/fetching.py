@@ -18,7 +18,9 @@ from numba.core import cgutils, types
 from numba.core.types.misc import CPointer
 from numba.extending import intrinsic, overload, register_jitable
 
+from segfeed.batches.kernels.streaming import ask_for
 from segfeed.plans import sampling
+from segfeed.plans.colour import round_level
 from segfeed.plans.sampling import FRACTION_BITS, locate, weigh
 
 _HALF_PIXEL, _MASK = 1 << (FRACTION_BITS - 1), (1 << FRACTION_BITS) - 1
@@ -87,7 +89,7 @@ def scale_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, colum
         source: address of the first line that is read.
         width: of the photo, px.
         rows: the first line's number; how many of the lines were not read for the line of the crop before; address of
-            the lines' weights; how many they are; whether a crop has more lines than what it shows of the photo.
+            the lines' weights; how many they are; whether the photo grows; if so, whether `line` is written, rounded.
         columns: address of the first value that is read for each pixel; of the pixels' weights; how many a pixel has.
         count: how many pixels.
     """
@@ -102,16 +104,19 @@ def _scale_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, colu
 def _look_up_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, columns: Any, count: Any) -> None:  # noqa: ARG001
     places = columns[0]
     if rows[1] > 0:
+        one, other = places[0], places[count - 1]
+        ask_ahead(shift(source, min(one, other) + 2 * width), abs(one - other) + 1)
         for x in range(count):
             line[x] = source[places[x]]
 
 
 def _blend_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, columns: Any, count: Any) -> None:  # noqa: ARG001
     target, kept, wide = floats
-    first, fresh, weights, taps, grows = rows
+    first, fresh, weights, taps, grows, rounds = rows
     places, shares, beside = columns
     one, other = places[0], places[count - 1]  # in mirrored rows, the last pixel comes first
     low, size = min(one, other), abs(one - other) + 3 * beside
+    ask_ahead(shift(source, low + 3 * (taps + 1) * width), size)
     if not grows:
         while taps > 1 and weights[taps - 1] == 0:
             taps -= 1
@@ -121,11 +126,12 @@ def _blend_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, colu
     for tap in range(max(taps - fresh, 0), taps):
         _widen(shift(wide, low), shift(source, 3 * width * tap + low), size)
         _blend_pixels(shift(kept, ((first + tap) & 1) * (3 * count + 8)), wide, places, shares, beside, count)
-    upper, lower = shift(kept, (first & 1) * (3 * count + 8)), shift(kept, (1 - (first & 1)) * (3 * count + 8))
-    weight, share = weights[0], weights[taps - 1]
-    if taps == 1:
+    upper = shift(kept, (first & 1) * (3 * count + 8))
+    lower = shift(kept, (1 - (first & 1)) * (3 * count + 8)) if taps > 1 else upper
+    weight, share = weights[0], weights[1] if taps > 1 else np.float32(0)
+    if rounds:
         for k in range(3 * count):
-            target[k] = upper[k] * weight
+            line[k] = np.uint8(np.int32(round_level(upper[k] * weight + lower[k] * share)))
     else:
         for k in range(3 * count):
             target[k] = upper[k] * weight + lower[k] * share
@@ -237,6 +243,24 @@ def shift(_: Any, pointer: Any, count: Any) -> Emit:
         return builder.gep(args[0], [args[1]])
 
     return CPointer(pointer.dtype)(pointer, types.int64), emit
+
+
+@njit(**_OPTIONS)
+def ask_ahead(source: Any, count: Any) -> None:
+    """Ask for what will be read for a later line of the crop; addresses past the end of memory do no harm."""
+    for at in range(0, count, 64):
+        prefetch(source, at)
+
+
+@intrinsic
+def prefetch(_: Any, pointer: Any, index: Any) -> Emit:
+    """Ask for the value at pointer[index]."""
+
+    def emit(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        ask_for(builder, builder.gep(args[0], [args[1]]))
+        return context.get_dummy_value()
+
+    return types.void(pointer, types.int64), emit
 
 
 @intrinsic
