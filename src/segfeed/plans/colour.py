@@ -1,6 +1,6 @@
 """Colour: a row's brightness, contrast, saturation, hue, gamma and gray, in float32.
 
-Saturation and hue work in HSV, as those of mmcv and torchvision do. Values lie in 0..1 and are cut off there after each
+Saturation and hue work in HSV, as those of mmcv and torchvision do. Levels lie in 0..255 and are cut off there after each
 step. They are rounded once, half up, to uint8.
 
 Each step is written once, for arrays of NumPy and, through `at_least`, `at_most`, `pick` and `round_down`, for single values in
@@ -86,24 +86,14 @@ def power_of_two(number: Any) -> Any:
 # Steps ----------------------------------------------------------------------------------------------------------------
 
 
-def scale_down(level: Any) -> Any:
-    """Turn a level, 0..255, float32, into a value, 0..1."""
-    return level * _LEVEL
+def brighten(level: Any, amount: Any) -> Any:
+    """Add an amount, in levels."""
+    return at_most(at_least(level + amount, _0), _FULL)
 
 
-def scale_up(value: Any) -> Any:
-    """Turn a value, 0..1, into a level, 0..255."""
-    return value * _FULL
-
-
-def brighten(value: Any, amount: Any) -> Any:
-    """Add an amount."""
-    return at_most(at_least(value + amount, _0), _1)
-
-
-def stretch(value: Any, factor: Any) -> Any:
+def stretch(level: Any, factor: Any) -> Any:
     """Multiply by a factor: contrast."""
-    return at_most(at_least(value * factor, _0), _1)
+    return at_most(at_least(level * factor, _0), _FULL)
 
 
 def saturate(red: Any, green: Any, blue: Any, factor: Any) -> Any:
@@ -135,8 +125,9 @@ def _fall(sixth: Any) -> Any:
     return at_most(at_least(at_most(sixth, _4 - sixth), _0), _1)
 
 
-def bend(value: Any, exponent: Any) -> Any:
-    """Raise to a power: gamma. The relative error is below 2^-16; values below 2^-20 become 0."""
+def bend(level: Any, exponent: Any) -> Any:
+    """Raise to a power, as a value of 0..1: gamma. The relative error is below 2^-16; 2^-20 and less become 0."""
+    value = level * _LEVEL
     mantissa, logarithm = _double(value, _0, _1 / _65536, _65536, _16)
     mantissa, logarithm = _double(mantissa, logarithm, _1 / _256, _256, _8)
     mantissa, logarithm = _double(mantissa, logarithm, _1 / _16, _16, _4)
@@ -156,7 +147,7 @@ def bend(value: Any, exponent: Any) -> Any:
     power, whole = _halve(power, whole, _1 / _16, _4)
     power, whole = _halve(power, whole, _1 / _4, _2)
     power, whole = _halve(power, whole, _HALF, _1)
-    return pick(value * _65536 * _16 < _1, _0, at_most(power, _1))
+    return pick(value * _65536 * _16 < _1, _0, at_most(power, _1)) * _FULL
 
 
 def _double(mantissa: Any, logarithm: Any, limit: Any, factor: Any, doublings: Any) -> Any:
@@ -195,13 +186,13 @@ def colour_pixels(pixels: npt.NDArray[Any], row: Any, orders: tuple[tuple[str, .
     """
     if not changes_colour(row):
         return pixels if pixels.dtype == np.uint8 else round_level(pixels).astype(np.uint8)
-    values = scale_down(pixels.astype(np.float32))
+    values = pixels.astype(np.float32)
     for step in orders[row["colour_order"]]:
         if not row[step] or (step == "saturation" and row["hue"]):
             continue  # nothing to do, or done with the hue
         amount, planes = share(row[step]), np.moveaxis(values, -1, 0)
         if step == "brightness":
-            values = brighten(values, amount)
+            values = brighten(values, amount * _FULL)
         elif step == "contrast":
             values = stretch(values, _1 + amount)
         elif step == "saturation":
@@ -213,4 +204,4 @@ def colour_pixels(pixels: npt.NDArray[Any], row: Any, orders: tuple[tuple[str, .
             values = bend(values, np.float32(power_of_two(row["gamma"] / 65536)))
         else:
             values = np.stack(fade(*planes, amount), -1)
-    return round_level(scale_up(values)).astype(np.uint8)
+    return round_level(values).astype(np.uint8)

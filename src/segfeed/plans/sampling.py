@@ -216,9 +216,9 @@ def _bilinear(image: npt.NDArray[np.uint8], y: npt.NDArray[Any], x: npt.NDArray[
     (y0, y1, down), (x0, x1, across) = (
         _beside(part, size) for part, size in zip((y, x), image.shape[:2], strict=True)
     )
-    upper = image[y0, x0] * (1 - across) + image[y0, x1] * across
-    lower = image[y1, x0] * (1 - across) + image[y1, x1] * across
-    return upper * (1 - down) + lower * down
+    left = image[y0, x0] * (1 - down) + image[y1, x0] * down
+    right = image[y0, x1] * (1 - down) + image[y1, x1] * down
+    return left * (1 - across) + right * across
 
 
 def _beside(points: npt.NDArray[Any], size: int) -> tuple[npt.NDArray[Any], ...]:

@@ -26,8 +26,6 @@ from segfeed.plans.colour import (
     round_down,
     round_level,
     saturate,
-    scale_down,
-    scale_up,
     share,
     shift_hue,
     sixths,
@@ -37,12 +35,12 @@ from segfeed.plans.rows import COLOUR_ORDERS
 
 _OPTIONS = {"error_model": "numpy"}
 _INSIDE = _OPTIONS | {"forceinline": True}  # LLVM makes no vectors of a loop that calls a function
-_ONE, _NONE = np.float32(1), np.float32(0)
+_ONE, _NONE, _FULL = np.float32(1), np.float32(0), np.float32(255)
 _CONTRAST_FIRST = tuple(order.index("contrast") < order.index("saturation") for order in COLOUR_ORDERS)
 
 for _step in (
     *("_double", "_fall", "_halve", "bend", "brighten", "changes_colour", "fade", "power_of_two", "round_level", "saturate"),
-    *("scale_down", "scale_up", "share", "shift_hue", "sixths", "stretch"),
+    *("share", "shift_hue", "sixths", "stretch"),
 ):
     register_jitable(**_INSIDE)(getattr(colour, _step))
 
@@ -157,9 +155,7 @@ def _colour_pixels(line: Any, floats: Any, row: Any, count: Any) -> None:
 @njit(**_OPTIONS)
 def _change(values: Any, row: Any, count: Any) -> None:
     size = 3 * count
-    amount, factor = share(row.brightness), _ONE + share(row.contrast)
-    for k in range(size):
-        values[k] = scale_down(values[k])
+    amount, factor = share(row.brightness) * _FULL, _ONE + share(row.contrast)
     if row.brightness != 0:
         for k in range(size):
             values[k] = brighten(values[k], amount)
@@ -181,8 +177,6 @@ def _change(values: Any, row: Any, count: Any) -> None:
         for x in range(count):
             pixel = fade(values[3 * x], values[3 * x + 1], values[3 * x + 2], amount)
             values[3 * x], values[3 * x + 1], values[3 * x + 2] = pixel
-    for k in range(size):
-        values[k] = scale_up(values[k])
 
 
 @njit(**_OPTIONS)

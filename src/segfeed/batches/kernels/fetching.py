@@ -21,10 +21,10 @@ from numba.extending import intrinsic, overload, register_jitable
 from segfeed.batches.kernels.streaming import ask_for
 from segfeed.plans import sampling
 from segfeed.plans.colour import round_level
-from segfeed.plans.sampling import FRACTION_BITS, locate, weigh
+from segfeed.plans.sampling import FRACTION_BITS, locate, reach, weigh
 
 _HALF_PIXEL, _MASK = 1 << (FRACTION_BITS - 1), (1 << FRACTION_BITS) - 1
-_UNIT = np.float32(1 / (1 << FRACTION_BITS))
+_UNIT, _ONE = np.float32(1 / (1 << FRACTION_BITS)), np.float32(1)
 _PIXEL, _TWO, _INDEX = ir.VectorType(ir.FloatType(), 4), ir.VectorType(ir.FloatType(), 8), ir.IntType(32)
 _OPTIONS = {"error_model": "numpy"}
 
@@ -221,15 +221,37 @@ def _blend_points(line: Any, floats: Any, source: Any, size: Any, y: Any, x: Any
 
 @njit(**_OPTIONS)
 def _blend_run(target: Any, source: Any, size: Any, y: Any, x: Any, count: Any, add: Any) -> None:
+    # Inside, where no pixel is beyond the photo's edge and 8 bytes may be read of each line.
+    first, end = reach(y[0] - _HALF_PIXEL, y[1], size[0] - 1, count)
+    other, last = reach(x[0] - _HALF_PIXEL, x[1], size[1] - 2, count)
+    first = max(first, other)
+    end = max(min(end, last), first)
+    _blend_edge(target, source, size, y, x, 0, first, add)
+    stride = 3 * size[1]
+    for i in range(first, end):
+        down, across = y[0] + i * y[1] - _HALF_PIXEL, x[0] + i * x[1] - _HALF_PIXEL
+        place = (down >> FRACTION_BITS) * stride + 3 * (across >> FRACTION_BITS)
+        share_y, share_x = np.float32(down & _MASK) * _UNIT, np.float32(across & _MASK) * _UNIT
+        blend_square(target, 3 * i, source, place, place + stride, share_y, share_x, add)
+    _blend_edge(target, source, size, y, x, end, count, add)
+
+
+@njit(**_OPTIONS)
+def _blend_edge(target: Any, source: Any, size: Any, y: Any, x: Any, first: Any, end: Any, add: Any) -> None:
     height, width = size
-    for i in range(count):
+    for i in range(first, end):
         down, across = y[0] + i * y[1] - _HALF_PIXEL, x[0] + i * x[1] - _HALF_PIXEL
         y0, x0 = down >> FRACTION_BITS, across >> FRACTION_BITS
         share_y, share_x = np.float32(down & _MASK) * _UNIT, np.float32(across & _MASK) * _UNIT
         y1, x1 = min(max(y0 + 1, 0), height - 1), min(max(x0 + 1, 0), width - 1)
         y0, x0 = min(max(y0, 0), height - 1), min(max(x0, 0), width - 1)
-        places = 3 * (y0 * width + x0), 3 * (y0 * width + x1), 3 * (y1 * width + x0), 3 * (y1 * width + x1)
-        blend_four(target, 3 * i, source, places, share_x, share_y, add)
+        upper, lower = 3 * y0 * width, 3 * y1 * width
+        for k in range(3):
+            left, right = 3 * x0 + k, 3 * x1 + k
+            one = np.float32(source[upper + left]) * (_ONE - share_y) + np.float32(source[lower + left]) * share_y
+            other = np.float32(source[upper + right]) * (_ONE - share_y) + np.float32(source[lower + right]) * share_y
+            blended = one * (_ONE - share_x) + other * share_x
+            target[3 * i + k] = target[3 * i + k] + blended if add else blended
 
 
 # Addresses and vectors ------------------------------------------------------------------------------------------------
@@ -293,25 +315,31 @@ def blend_pair(
 
 
 @intrinsic
-def blend_four(_: Any, target: Any, at: Any, source: Any, places: Any, across: Any, down: Any, add: Any) -> Emit:
-    """Write, or add, a pixel at target[at]: bilinear between four of source; all bytes read are theirs."""
+def blend_square(
+    _: Any, target: Any, at: Any, source: Any, upper: Any, lower: Any, down: Any, across: Any, add: Any
+) -> Emit:
+    """Write, or add, a pixel at target[at]: bilinear between two at source[upper] and two at source[lower].
+
+    Two bytes behind each two pixels are read, too.
+    """
 
     def emit(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        target, at, source, places, across, down, add = args
-        one = ir.Constant(_PIXEL, [1.0] * 4)
-        across, down = _spread(builder, across), _spread(builder, down)
-        left, up = builder.fsub(one, across), builder.fsub(one, down)
-        pixels = [_load_bytes(builder, source, builder.extract_value(places, place)) for place in range(4)]
-        upper, lower = (
-            builder.fadd(builder.fmul(pixels[n], left), builder.fmul(pixels[n + 1], across)) for n in (0, 2)
-        )
-        pixel = builder.fadd(builder.fmul(upper, up), builder.fmul(lower, down))
+        target, at, source, upper, lower, down, across, add = args
+        one = ir.Constant(_TWO, [1.0] * 8)
+        down, across = _spread(builder, down, 8), _spread(builder, across, 4)
+        upper, lower = (_load_bytes(builder, source, place) for place in (upper, lower))
+        both = builder.fadd(builder.fmul(upper, builder.fsub(one, down)), builder.fmul(lower, down))
+        # The fourth value is 0: it is added to the red of the next pixel.
+        nothing = ir.Constant(_TWO, [0.0] * 8)
+        left, right = (builder.shuffle_vector(both, nothing, _lanes(n, n + 1, n + 2, 8)) for n in (0, 3))
+        left = builder.fmul(left, builder.fsub(ir.Constant(_PIXEL, [1.0] * 4), across))
+        pixel = builder.fadd(left, builder.fmul(right, across))
         before = builder.select(add, _load_pixel(builder, target, at), ir.Constant(_PIXEL, [0.0] * 4))
         _store_pixel(builder, builder.fadd(before, pixel), target, at)
         return context.get_dummy_value()
 
-    integers = types.UniTuple(types.int64, 4)
-    return types.void(target, types.int64, source, integers, types.float32, types.float32, types.boolean), emit
+    integer, share = types.int64, types.float32
+    return types.void(target, integer, source, integer, integer, share, share, types.boolean), emit
 
 
 def _load_pixel(builder: Any, pointer: Any, at: Any) -> Any:
@@ -323,18 +351,15 @@ def _store_pixel(builder: Any, pixel: Any, pointer: Any, at: Any) -> None:
 
 
 def _load_bytes(builder: Any, pointer: Any, at: Any) -> Any:
-    """Load the three bytes of a pixel, as two numbers: a fourth may lie beyond the memory."""
-    start = builder.gep(pointer, [at])
-    pair = builder.load(builder.bitcast(start, ir.IntType(16).as_pointer()), align=1)
-    blue = builder.load(builder.gep(start, [ir.Constant(_INDEX, 2)]))
-    word = builder.or_(builder.zext(pair, _INDEX), builder.shl(builder.zext(blue, _INDEX), ir.Constant(_INDEX, 16)))
-    return builder.uitofp(builder.bitcast(word, ir.VectorType(ir.IntType(8), 4)), _PIXEL)
+    kind = ir.VectorType(ir.IntType(8), 8)
+    levels = builder.load(builder.bitcast(builder.gep(pointer, [at]), kind.as_pointer()), align=1)
+    return builder.uitofp(levels, _TWO)
 
 
-def _spread(builder: Any, scalar: Any) -> Any:
-    empty = ir.Constant(_PIXEL, ir.Undefined)
+def _spread(builder: Any, scalar: Any, lanes: int) -> Any:
+    empty = ir.Constant(ir.VectorType(ir.FloatType(), lanes), ir.Undefined)
     first = builder.insert_element(empty, scalar, ir.Constant(_INDEX, 0))
-    return builder.shuffle_vector(first, empty, _lanes(0, 0, 0, 0))
+    return builder.shuffle_vector(first, empty, _lanes(*[0] * lanes))
 
 
 def _lanes(*lanes: int) -> Any:
