@@ -64,14 +64,11 @@ def test_a_crop_is_a_copy():
 
 
 def test_a_row_is_literal():
-    assert {name: ROW[name].str for name in ROW.names} == {
-        "sample": "<i8",
-        "top": "<i4",
-        "left": "<i4",
-        "height": "<i4",
-        "width": "<i4",
-        "flip": "|b1",
-    }
+    shape = ["scaled_height", "scaled_width", "top", "left", "height", "width"]
+    colour = ["brightness", "contrast", "saturation", "hue", "gamma", "gray"]
+    assert list(ROW.names) == ["sample", *shape, "flip", "angle", *colour, "colour_order", "antialias", "key"]
+    other = {"sample": "<i8", "flip": "|b1", "colour_order": "|u1", "antialias": "|b1", "key": "<u8"}
+    assert {name: ROW[name].str for name in ROW.names} == {name: other.get(name, "<i4") for name in ROW.names}
     assert ROW.itemsize == sum(ROW[name].itemsize for name in ROW.names)
 
 

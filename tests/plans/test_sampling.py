@@ -37,7 +37,9 @@ def scaled(pair, height, width, **fields):
 def sizes(random, longest):
     """Draw a size and what it is scaled to, by 0.25 to 4 an axis."""
     size = random.integers(1, longest, 2)
-    return tuple(size.tolist()), tuple(np.maximum(1, np.round(size * 2 ** random.uniform(-2, 2, 2))).astype(int).tolist())
+    return tuple(size.tolist()), tuple(
+        np.maximum(1, np.round(size * 2 ** random.uniform(-2, 2, 2))).astype(int).tolist()
+    )
 
 
 # Labels ---------------------------------------------------------------------------------------------------------------
@@ -62,7 +64,9 @@ def test_a_point_on_an_edge_belongs_to_the_pixel_to_the_right_or_below():
 
 def nearest_exact(labels, height, width):
     torch = pytest.importorskip("torch")
-    scaled = torch.nn.functional.interpolate(torch.from_numpy(labels)[None, None].float(), (height, width), mode="nearest-exact")
+    scaled = torch.nn.functional.interpolate(
+        torch.from_numpy(labels)[None, None].float(), (height, width), mode="nearest-exact"
+    )
     return scaled[0, 0].numpy()
 
 
@@ -72,9 +76,7 @@ def test_other_tools_differ_at_points_on_an_edge_alone():
         (height, width), (tall, wide) = sizes(random, 90)
         pair = random_pair(height, width, trial)
         ours = sample(pair.image, pair.labels, whole(tall, wide)).labels
-        on_edge_y, on_edge_x = (
-            (2 * np.arange(m) + 1) * n % (2 * m) == 0 for n, m in ((height, tall), (width, wide))
-        )
+        on_edge_y, on_edge_x = ((2 * np.arange(m) + 1) * n % (2 * m) == 0 for n, m in ((height, tall), (width, wide)))
         on_edge = on_edge_y[:, None] | on_edge_x
         pillow = np.asarray(Image.fromarray(pair.labels).resize((wide, tall), Image.Resampling.NEAREST))
         for theirs in (pillow, nearest_exact(pair.labels, tall, wide)):
@@ -181,7 +183,6 @@ def test_a_span_holds_the_pixels_that_lie_on_a_photo(start, count, size):
 
 
 # Image and labels -----------------------------------------------------------------------------------------------------
-
 
 
 def place_of(row, height, width):

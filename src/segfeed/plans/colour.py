@@ -1,10 +1,11 @@
 """Colour: a row's brightness, contrast, saturation, hue, gamma and gray, in float32.
 
-Saturation and hue work in HSV, as those of mmcv and torchvision do. Levels lie in 0..255 and are cut off there after each
-step. They are rounded once, half up, to uint8.
+Saturation and hue work in HSV, as those of mmcv and torchvision do. Levels lie in 0..255 and are cut off there after
+each step. They are rounded once, half up, to uint8.
 
-Each step is written once, for arrays of NumPy and, through `at_least`, `at_most`, `pick` and `round_down`, for single values in
-compiled code. It consists of + - * / alone, each rounded to float32, so that both give the same bits on every machine.
+Each step is written once: for arrays of NumPy and, through `at_least`, `at_most`, `pick` and `round_down`, for single
+values in compiled code. It consists of + - * / alone, each rounded to float32, so that both give the same bits on every
+machine.
 
 Sources: A. R. Smith, Color Gamut Transform Pairs (1978); ITU-R BT.601 for luma.
 """
@@ -190,18 +191,19 @@ def colour_pixels(pixels: npt.NDArray[Any], row: Any, orders: tuple[tuple[str, .
     for step in orders[row["colour_order"]]:
         if not row[step] or (step == "saturation" and row["hue"]):
             continue  # nothing to do, or done with the hue
-        amount, planes = share(row[step]), np.moveaxis(values, -1, 0)
+        amount, (red, green, blue) = share(row[step]), np.moveaxis(values, -1, 0)
         if step == "brightness":
             values = brighten(values, amount * _FULL)
         elif step == "contrast":
             values = stretch(values, _1 + amount)
         elif step == "saturation":
-            values = np.stack(saturate(*planes, at_least(_1 + amount, _0)), -1)
+            values = np.stack(saturate(red, green, blue, at_least(_1 + amount, _0)), -1)
         elif step == "hue":
             factor = at_least(_1 + share(row["saturation"]), _0)
-            values = np.stack(shift_hue(*planes, factor, sixths(row["hue"])), -1)
+            values = np.stack(shift_hue(red, green, blue, factor, sixths(row["hue"])), -1)
         elif step == "gamma":
             values = bend(values, np.float32(power_of_two(row["gamma"] / 65536)))
         else:
-            values = np.stack(fade(*planes, amount), -1)
-    return round_level(values).astype(np.uint8)
+            values = np.stack(fade(red, green, blue, amount), -1)
+    coloured: npt.NDArray[np.uint8] = round_level(values).astype(np.uint8)
+    return coloured

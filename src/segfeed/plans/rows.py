@@ -9,13 +9,13 @@ from segfeed.pixels.pair import Pair
 from segfeed.plans.colour import colour_pixels
 from segfeed.plans.sampling import sample
 
-ROW = np.dtype(
-    [("sample", "<i8"), ("scaled_height", "<i4"), ("scaled_width", "<i4")]
-    + [("top", "<i4"), ("left", "<i4"), ("height", "<i4"), ("width", "<i4"), ("flip", "?"), ("angle", "<i4")]
-    + [("brightness", "<i4"), ("contrast", "<i4"), ("saturation", "<i4"), ("hue", "<i4"), ("gamma", "<i4")]
-    + [("gray", "<i4"), ("colour_order", "u1"), ("antialias", "?"), ("key", "<u8")]
-)
-"""One row of a plan: which sample is taken, which window of it, and how it is changed. Integers only.
+_SHAPE = "scaled_height", "scaled_width", "top", "left", "height", "width"
+_COLOUR = "brightness", "contrast", "saturation", "hue", "gamma", "gray"
+ROW = np.dtype([
+    ("sample", "<i8"), *((name, "<i4") for name in _SHAPE), ("flip", "?"), ("angle", "<i4"),
+    *((name, "<i4") for name in _COLOUR), ("colour_order", "u1"), ("antialias", "?"), ("key", "<u8"),
+])  # fmt: skip
+"""One row of a plan: which sample is taken, which window of it, how it is changed. Integers only.
 
 | field | meaning |
 |---|---|
@@ -23,7 +23,7 @@ ROW = np.dtype(
 | `scaled_height`, `scaled_width` | px, the photo's size after scaling; its own size, or 0, if nothing is scaled |
 | `top`, `left`, `height`, `width` | px, the window in the photo of that size; it may reach beyond the photo |
 | `flip` | whether the crop is mirrored, left to right |
-| `angle` | 2^-16 turns, the turn of the window about its centre; if positive, the picture appears turned counter-clockwise |
+| `angle` | 2^-16 turns, turn of the window about its centre; positive: the picture appears turned counter-clockwise |
 | `brightness` | 2^-16 of the full range 255, added |
 | `contrast` | values are multiplied by 1 + contrast / 2^16 |
 | `saturation` | S of HSV is multiplied by 1 + saturation / 2^16 |
@@ -31,11 +31,11 @@ ROW = np.dtype(
 | `gamma` | values from 0 to 1 are raised to the power 2^(gamma / 2^16) |
 | `gray` | 0..65536, the share of luma (0.299, 0.587, 0.114) in the pixel |
 | `colour_order` | in which order colour is changed: an index of `COLOUR_ORDERS` |
-| `antialias` | whether shrinking averages all pixels (a triangle filter, as Pillow's) or two an axis (bilinear, as OpenCV) |
+| `antialias` | whether shrinking averages all pixels (triangle, as Pillow) or two an axis (as OpenCV) |
 | `key` | the seed of a person's own transform |
 
-If a colour field is 0, that property stays. After each change, values are cut off at 0 and 255. Rows are made and read by
-field name, never by position.
+If a colour field is 0, that property stays. After each change, values are cut off at 0 and 255. Rows are made and read
+by field name, never by position.
 """
 
 COLOUR_ORDERS = (

@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from segfeed.plans.colour import at_least, at_most
+
 FRACTION_BITS = 24
 """Turned points are whole numbers of 2^-24 px: an error of 1/10,000 px across 4000 px."""
 _ONE = 1 << FRACTION_BITS
@@ -45,26 +47,34 @@ def locate(n: Any, m: Any, start: Any, count: Any, step: Any) -> Any:
     return (2 * (start + step * np.arange(count)) + 1) * n // (2 * m)
 
 
-def weigh(n: Any, m: Any, start: Any, count: Any, step: Any, antialias: Any) -> Any:
+def triangle(n: Any, m: Any, antialias: Any) -> Any:
+    """Return half the width of the filter, in units of 1 / m px, and how many pixels it may touch."""
+    radius = max(n, m) if antialias else m
+    return radius, min(n, -(-2 * radius // m))
+
+
+def first_touched(centre: Any, n: Any, m: Any, radius: Any, taps: Any) -> Any:
+    """Return the first pixel that a filter around a centre, in units of 1 / 2 m px, touches."""
+    return at_most(at_least((centre - 2 * radius - m) // (2 * m) + 1, 0), n - taps)
+
+
+def share_of(pixel: Any, centre: Any, m: Any, radius: Any) -> Any:
+    """Return the share of a pixel in the filter around a centre, in whole numbers."""
+    return at_least(2 * radius - abs((2 * pixel + 1) * m - centre), 0)
+
+
+def weigh(n: int, m: int, start: int, count: int, step: int, antialias: Any) -> tuple[npt.NDArray[Any], ...]:
     """Weigh the pixels of an axis of n px for each pixel of the same axis scaled to m px.
 
     Returns:
         first: int64 (count,), the first pixel with a weight, for the scaled pixels start, start + step, ...
         weights: float32 (count, taps), those of pixels first, first + 1, ...; for each scaled pixel, their sum is 1.
     """
-    radius = max(n, m) if antialias else m  # of the triangle, in units of 1 / m px
-    taps = min(n, -(-2 * radius // m))
-    centre = (2 * (start + step * np.arange(count)) + 1) * n  # this and what follows: in units of 1 / 2 m px
-    first = np.minimum(np.maximum((centre - 2 * radius - m) // (2 * m) + 1, 0), n - taps)
-    shares = np.zeros((count, taps), np.int64)
-    total = np.zeros(count, np.int64)
-    for tap in range(taps):
-        shares[:, tap] = np.maximum(2 * radius - np.abs((2 * (first + tap) + 1) * m - centre), 0)
-        total += shares[:, tap]
-    weights = np.zeros((count, taps), np.float32)
-    for tap in range(taps):
-        weights[:, tap] = (shares[:, tap] / total).astype(np.float32)
-    return first, weights
+    radius, taps = triangle(n, m, antialias)
+    centre = ((2 * (start + step * np.arange(count)) + 1) * n)[:, None]
+    first = first_touched(centre, n, m, radius, taps)
+    shares = share_of(first + np.arange(taps), centre, m, radius)
+    return first[:, 0], (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def sine_cosine(angle: Any) -> Any:
@@ -213,12 +223,11 @@ def _sample_turned(image: npt.NDArray[np.uint8], labels: npt.NDArray[Any], row: 
 
 def _bilinear(image: npt.NDArray[np.uint8], y: npt.NDArray[Any], x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Blend the four pixels around each point, which lie on the photo: outside, its edge goes on."""
-    (y0, y1, down), (x0, x1, across) = (
-        _beside(part, size) for part, size in zip((y, x), image.shape[:2], strict=True)
-    )
+    (y0, y1, down), (x0, x1, across) = (_beside(part, size) for part, size in zip((y, x), image.shape[:2], strict=True))
     left = image[y0, x0] * (1 - down) + image[y1, x0] * down
     right = image[y0, x1] * (1 - down) + image[y1, x1] * down
-    return left * (1 - across) + right * across
+    blended: npt.NDArray[np.float32] = left * (1 - across) + right * across
+    return blended
 
 
 def _beside(points: npt.NDArray[Any], size: int) -> tuple[npt.NDArray[Any], ...]:

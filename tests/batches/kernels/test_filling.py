@@ -154,9 +154,7 @@ def test_strided_pairs_are_stored_as_their_copies(filler, layout, flip):
 def test_nothing_beside_the_rows_is_written(filler, layout):
     conversion = make_conversion(BatchFormat(layout, "float32", "int32", void=255), 5, CLASSES, 255)
     images, labels = np.full((3, *conversion.image_shape(4, 5)), 99, np.float32), np.full((3, 4, 5), 99, np.int32)
-    filler(
-        conversion, StoredPairs.of(random_pair()), make_rows([(0, -1, -1, 4, 5, True)]), images[1:2], labels[1:2]
-    )
+    filler(conversion, StoredPairs.of(random_pair()), make_rows([(0, -1, -1, 4, 5, True)]), images[1:2], labels[1:2])
     assert set(images[[0, 2]].ravel().tolist()) == {99.0}
     assert set(labels[[0, 2]].ravel().tolist()) == {99}
     assert 99 not in labels[1]

@@ -51,7 +51,11 @@ def fill_both(kind, pair, rows):
     assert load_compiled(conversion)
     one, count = StoredPairs.of(pair), len(rows)
     stored = StoredPairs(
-        one.images, one.image_starts.repeat(count), one.labels, one.label_starts.repeat(count), one.sizes.repeat(count, 0)
+        one.images,
+        one.image_starts.repeat(count),
+        one.labels,
+        one.label_starts.repeat(count),
+        one.sizes.repeat(count, 0),
     )
     filled = []
     for way, byte in ((fill, 1), (fill_plain, 2)):

@@ -1,7 +1,7 @@
 """The second stage of the compiled kernel: a line of pixels in float32 changes its colour and is rounded to bytes.
 
-The steps are those of `plans.colour`, value by value; every loop over a line is one that LLVM turns into vectors. Labels
-pass unchanged.
+The steps are those of `plans.colour`, value by value; every loop over a line is one that LLVM turns into vectors.
+Labels pass unchanged.
 """
 
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 from llvmlite import ir
 from numba import njit
 from numba.core import types
+from numba.core.types.misc import NoneType
 from numba.extending import intrinsic, overload, register_jitable
 
 from segfeed.batches.kernels.streaming import pointer_to
@@ -39,31 +40,42 @@ _ONE, _NONE, _FULL = np.float32(1), np.float32(0), np.float32(255)
 _CONTRAST_FIRST = tuple(order.index("contrast") < order.index("saturation") for order in COLOUR_ORDERS)
 
 for _step in (
-    *("_double", "_fall", "_halve", "bend", "brighten", "changes_colour", "fade", "power_of_two", "round_level", "saturate"),
+    *(
+        "_double",
+        "_fall",
+        "_halve",
+        "bend",
+        "brighten",
+        "changes_colour",
+        "fade",
+        "power_of_two",
+        "round_level",
+        "saturate",
+    ),
     *("share", "shift_hue", "sixths", "stretch"),
 ):
     register_jitable(**_INSIDE)(getattr(colour, _step))
 
 
 @overload(at_least, strict=False, jit_options=_INSIDE)
-def _at_least(one: Any, other: Any) -> Any:  # noqa: ARG001 - the signature of `at_least`
+def _at_least(one: Any, other: Any) -> Any:
     return lambda one, other: one if one > other else other
 
 
 @overload(at_most, strict=False, jit_options=_INSIDE)
-def _at_most(one: Any, other: Any) -> Any:  # noqa: ARG001
+def _at_most(one: Any, other: Any) -> Any:
     return lambda one, other: one if one < other else other
 
 
 @overload(pick, strict=False, jit_options=_INSIDE)
-def _pick(condition: Any, one: Any, other: Any) -> Any:  # noqa: ARG001
+def _pick(condition: Any, one: Any, other: Any) -> Any:
     return lambda condition, one, other: one if condition else other
 
 
 @overload(round_down, strict=False, jit_options=_INSIDE)
 def _round_down(number: Any) -> Any:
     del number
-    return lambda number: floor(number)
+    return lambda number: floor(number)  # noqa: PLW0108 - numba takes a function of Python
 
 
 @intrinsic
@@ -117,7 +129,7 @@ def widen_line(floats: Any, line: Any, count: Any) -> Any:
 @overload(widen_line, jit_options=_OPTIONS)
 def _widen_line(floats: Any, line: Any, count: Any) -> Any:
     del line, count
-    return _ignore_line if isinstance(floats, types.NoneType) else _widen_pixels
+    return _ignore_line if isinstance(floats, NoneType) else _widen_pixels
 
 
 def _ignore_line(floats: Any, line: Any, count: Any) -> None:
@@ -137,7 +149,7 @@ def colour_line(line: Any, floats: Any, row: Any, count: Any) -> Any:
 @overload(colour_line, jit_options=_OPTIONS)
 def _colour_line(line: Any, floats: Any, row: Any, count: Any) -> Any:
     del line, row, count
-    return _leave_labels if isinstance(floats, types.NoneType) else _colour_pixels
+    return _leave_labels if isinstance(floats, NoneType) else _colour_pixels
 
 
 def _leave_labels(line: Any, floats: Any, row: Any, count: Any) -> None:

@@ -45,7 +45,7 @@ def _planes(out: Any, n: Any) -> Any:
 
 
 @overload(_planes)
-def _planes_by_layout(out: Any, n: Any) -> Any:  # noqa: ARG001 - the signature of `_planes`
+def _planes_by_layout(out: Any, n: Any) -> Any:
     def one(out: Any, n: Any) -> Any:
         return (pointer_to(out, n * out.shape[1] * out.shape[2]),)
 
@@ -76,12 +76,14 @@ def fill(stored: Any, rows: Any, rule: Any, outside: Any, scratch: Any, sides: A
         height, width = np.int64(sizes[n, 0]), np.int64(sizes[n, 1])
         taken = scaled_size(row, height, width)
         if row.sample < 0:
-            height, width, taken = 0, 0, (0, 0)
+            height, width, taken = np.int64(0), np.int64(0), (0, 0)
         is_turned = row.angle % 65536 != 0 and height > 0
         is_scaled = not is_turned and (taken[0] != height or taken[1] != width)
         inside = span(np.int64(row.top), out.shape[-2], taken[0]), span(np.int64(row.left), columns, taken[1])
         down = tabulate_lines(scratch, _axis(row.top, height, taken[0], inside[0], is_scaled, False), row.antialias)
-        across = tabulate_pixels(scratch, _axis(row.left, width, taken[1], inside[1], is_scaled, row.flip), row.antialias)
+        across = tabulate_pixels(
+            scratch, _axis(row.left, width, taken[1], inside[1], is_scaled, row.flip), row.antialias
+        )
         is_coloured = colours(scratch, row)
         floats = np.empty(9 * columns + 3 * width + 32 if is_coloured or is_scaled or is_turned else 0, np.float32)
         points = turn(row, height, width) if is_turned else ((0, 0, 0), (0, 0, 0))
@@ -134,19 +136,38 @@ def _fill_row(
         if count > 0:
             if is_turned:
                 photo = pointer_to(memory, start)
-                turn_line(copy, values, photo, (height, width), _run(points[0], y, before), _run(points[1], y, before), count, many)
+                turn_line(
+                    copy,
+                    values,
+                    photo,
+                    (height, width),
+                    _run(points[0], y, before),
+                    _run(points[1], y, before),
+                    count,
+                    many,
+                )
             elif is_scaled:
                 first = first_lines[y - y0]
-                fresh, previous = min(first - previous, 2), first
+                fresh, previous = min(first - previous, np.int64(2)), first
                 source = pointer_to(memory, start + first * width * channels)
                 weights = pointer_to(line_weights, (y - y0) * line_taps)
-                scale_line(copy, values, source, width, (first, fresh, weights, line_taps, grows, not is_coloured), across, count)
+                scale_line(
+                    copy,
+                    values,
+                    source,
+                    width,
+                    (first, fresh, weights, line_taps, grows, not is_coloured),
+                    across,
+                    count,
+                )
             line = copy
             if not (is_turned or is_scaled):
-                line = fetch_line(memory, start + ((row.top + y) * width + row.left + x0) * channels, count, row.flip, scratch)
+                line = fetch_line(
+                    memory, start + ((row.top + y) * width + row.left + x0) * channels, count, row.flip, scratch
+                )
                 if is_coloured:
                     widen_line(values, line, count)
-            if is_turned or is_coloured or is_scaled and not grows:
+            if is_turned or is_coloured or (is_scaled and not grows):
                 line = copy
                 colour_line(copy, values, row, count)
             # A line of labels that is kept from the line before is swapped already.

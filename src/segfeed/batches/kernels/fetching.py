@@ -15,20 +15,22 @@ import numpy as np
 from llvmlite import ir
 from numba import njit
 from numba.core import cgutils, types
-from numba.core.types.misc import CPointer
+from numba.core.types.misc import CPointer, NoneType
 from numba.extending import intrinsic, overload, register_jitable
 
 from segfeed.batches.kernels.streaming import ask_for
 from segfeed.plans import sampling
 from segfeed.plans.colour import round_level
-from segfeed.plans.sampling import FRACTION_BITS, locate, reach, weigh
+from segfeed.plans.sampling import FRACTION_BITS, first_touched, reach, share_of, triangle
 
 _HALF_PIXEL, _MASK = 1 << (FRACTION_BITS - 1), (1 << FRACTION_BITS) - 1
 _UNIT, _ONE = np.float32(1 / (1 << FRACTION_BITS)), np.float32(1)
 _PIXEL, _TWO, _INDEX = ir.VectorType(ir.FloatType(), 4), ir.VectorType(ir.FloatType(), 8), ir.IntType(32)
 _OPTIONS = {"error_model": "numpy"}
 
-for _function in ("scaled_size", "span", "locate", "weigh", "sine_cosine", "turn", "_point", "sums", "reach"):
+for _function in (
+    *("scaled_size", "span", "triangle", "first_touched", "share_of", "sine_cosine", "turn", "_point", "sums", "reach"),
+):
     register_jitable(**_OPTIONS)(getattr(sampling, _function))
 
 Emit = tuple[Any, Callable[..., Any]]
@@ -48,8 +50,8 @@ def tabulate_lines(scratch: Any, axis: Any, antialias: Any) -> Any:
 def _tabulate_lines(scratch: Any, axis: Any, antialias: Any) -> Any:
     del axis, antialias
     if scratch.ndim == 1:
-        return lambda scratch, axis, antialias: (locate(*axis), np.empty((0, 1), np.float32))  # noqa: ARG005
-    return lambda scratch, axis, antialias: weigh(*axis, antialias)  # noqa: ARG005
+        return lambda scratch, axis, antialias: (_locate(axis), np.empty((0, 1), np.float32))  # noqa: ARG005
+    return lambda scratch, axis, antialias: _weigh_lines(axis, antialias)  # noqa: ARG005
 
 
 def tabulate_pixels(scratch: Any, axis: Any, antialias: Any) -> Any:
@@ -60,13 +62,39 @@ def tabulate_pixels(scratch: Any, axis: Any, antialias: Any) -> Any:
 def _tabulate_pixels(scratch: Any, axis: Any, antialias: Any) -> Any:
     del axis, antialias
     if scratch.ndim == 1:
-        return lambda scratch, axis, antialias: (locate(*axis), np.empty((0, 1, 8), np.float32))  # noqa: ARG005
-    return lambda scratch, axis, antialias: _pair_up(*weigh(*axis, antialias))  # noqa: ARG005
+        return lambda scratch, axis, antialias: (_locate(axis), np.empty((0, 1, 8), np.float32))  # noqa: ARG005
+    return lambda scratch, axis, antialias: _weigh_pixels(axis, antialias)  # noqa: ARG005
 
 
 @njit(**_OPTIONS)
-def _pair_up(first: Any, weights: Any) -> Any:
+def _locate(axis: Any) -> Any:
+    n, m, start, count, step = axis
+    places = np.empty(count, np.int64)
+    for x in range(count):
+        places[x] = (2 * (start + step * x) + 1) * n // (2 * m)
+    return places
+
+
+@njit(**_OPTIONS)
+def _weigh_lines(axis: Any, antialias: Any) -> Any:
+    n, m, start, count, step = axis
+    radius, taps = triangle(n, m, antialias)
+    first, weights = np.empty(count, np.int64), np.empty((count, taps), np.float32)
+    for x in range(count):
+        centre = (2 * (start + step * x) + 1) * n
+        first[x] = first_touched(centre, n, m, radius, taps)
+        total = 0
+        for tap in range(taps):
+            total += share_of(first[x] + tap, centre, m, radius)
+        for tap in range(taps):
+            weights[x, tap] = share_of(first[x] + tap, centre, m, radius) / total
+    return first, weights
+
+
+@njit(**_OPTIONS)
+def _weigh_pixels(axis: Any, antialias: Any) -> Any:
     """Lay out a table for `blend_pair`: for each tap of two pixels, the weights of the one, then of the other."""
+    first, weights = _weigh_lines(axis, antialias)
     count, taps = weights.shape
     places, shares = np.zeros(count + count % 2, np.int64), np.zeros((count // 2 + 1, taps, 8), np.float32)
     for x in range(count):
@@ -98,10 +126,10 @@ def scale_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, colum
 @overload(scale_line, jit_options=_OPTIONS)
 def _scale_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, columns: Any, count: Any) -> Any:
     del line, source, width, rows, columns, count
-    return _look_up_line if isinstance(floats, types.NoneType) else _blend_line
+    return _look_up_line if isinstance(floats, NoneType) else _blend_line
 
 
-def _look_up_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, columns: Any, count: Any) -> None:  # noqa: ARG001
+def _look_up_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, columns: Any, count: Any) -> None:
     places = columns[0]
     if rows[1] > 0:
         one, other = places[0], places[count - 1]
@@ -110,7 +138,7 @@ def _look_up_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, co
             line[x] = source[places[x]]
 
 
-def _blend_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, columns: Any, count: Any) -> None:  # noqa: ARG001
+def _blend_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, columns: Any, count: Any) -> None:
     target, kept, wide = floats
     first, fresh, weights, taps, grows, rounds = rows
     places, shares, beside = columns
@@ -197,16 +225,16 @@ def turn_line(line: Any, floats: Any, source: Any, size: Any, y: Any, x: Any, co
 @overload(turn_line, jit_options=_OPTIONS)
 def _turn_line(line: Any, floats: Any, source: Any, size: Any, y: Any, x: Any, count: Any, points: Any) -> Any:
     del line, source, size, y, x, count, points
-    return _look_up_points if isinstance(floats, types.NoneType) else _blend_points
+    return _look_up_points if isinstance(floats, NoneType) else _blend_points
 
 
-def _look_up_points(line: Any, floats: Any, source: Any, size: Any, y: Any, x: Any, count: Any, points: Any) -> None:  # noqa: ARG001
+def _look_up_points(line: Any, floats: Any, source: Any, size: Any, y: Any, x: Any, count: Any, points: Any) -> None:
     (y, _, y_pixel), (x, _, x_pixel), width = y, x, size[1]
     for i in range(count):
         line[i] = source[((y + i * y_pixel) >> FRACTION_BITS) * width + ((x + i * x_pixel) >> FRACTION_BITS)]
 
 
-def _blend_points(line: Any, floats: Any, source: Any, size: Any, y: Any, x: Any, count: Any, points: Any) -> None:  # noqa: ARG001
+def _blend_points(line: Any, floats: Any, source: Any, size: Any, y: Any, x: Any, count: Any, points: Any) -> None:
     (y, y_line, y_pixel), (x, x_line, x_pixel) = y, x
     for n in range(points * points):
         down, across = 2 * (n // points) + 1 - points, 2 * (n % points) + 1 - points

@@ -216,24 +216,31 @@ def load_compiled(conversion: Conversion) -> bool:
 
 
 def _agrees(module: ModuleType, conversion: Conversion) -> bool:
-    """Fill three small crops, one flipped, one beyond the image, one without a sample, by both paths, and compare."""
+    """Fill small crops of every kind by both paths and compare."""
     width = conversion.affine.shape[1] // 3
-    rows = np.zeros(3, ROW)
-    rows["sample"], rows["height"], rows["width"] = (0, 0, -1), 2, width
+    rows = np.zeros(7, ROW)
+    rows["height"], rows["width"] = 2, width
     rows["top"][1] = rows["left"][1] = -1
-    rows["flip"][1] = True
+    rows["flip"][1:] = True
+    rows["sample"][2] = -1
+    rows["scaled_height"][3:6], rows["scaled_width"][3:6] = (1, 3, 4), (width // 2 + 1, width, 2 * width)
+    rows["antialias"][3] = rows["antialias"][6] = True
+    rows["angle"][6] = 1000
+    for colour in ("brightness", "contrast", "saturation", "hue", "gamma", "gray"):
+        rows[colour][4:] = 5000
+    rows["saturation"][5] = rows["colour_order"][5] = 1
     image = (np.arange(6 * (width + 1)) % 251).astype(np.uint8).reshape(2, width + 1, 3)
     labels = np.full((2, width + 1), conversion.stored_void, conversion.stored_dtype)
     # A label that changes places if one does.
     labels[:, ::2] = 1 if conversion.sides is None else np.argmax(conversion.sides != np.arange(len(conversion.sides)))
     one = StoredPairs.of(Pair(image, labels))
     stored = StoredPairs(
-        one.images, one.image_starts.repeat(3), one.labels, one.label_starts.repeat(3), one.sizes.repeat(3, 0)
+        one.images, one.image_starts.repeat(7), one.labels, one.label_starts.repeat(7), one.sizes.repeat(7, 0)
     )
     filled = [
         (
-            np.zeros((3, *conversion.image_shape(2, width)), conversion.dtype),
-            np.zeros((3, 2, width), conversion.label_dtype),
+            np.zeros((7, *conversion.image_shape(2, width)), conversion.dtype),
+            np.zeros((7, 2, width), conversion.label_dtype),
         )
         for _ in range(2)
     ]
