@@ -15,7 +15,7 @@ from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingErr
 from segfeed.pixels.codec import decode_mask, read_labels
 from segfeed.pixels.palette import voc_colours
 from segfeed.pixels.public_legends import VOC
-from segfeed.plans.rows import ROW
+from segfeed.plans.rows import make_row
 from segfeed.scoring.predictions import read_prediction, score_folder, whole_images, write_predictions
 from segfeed.scoring.score import Score
 
@@ -96,7 +96,7 @@ def test_predictions_that_are_no_ids_on_the_canvas_are_refused(source, predictio
 
 
 def test_crops_of_another_split_are_refused(source):
-    crops = np.array([(3, 0, 0, 40, 60, False)], ROW)
+    crops = np.array([make_row(sample=3, height=40, width=60)])
     with pytest.raises(OptionError) as caught:
         list(whole_images(np.zeros((1, 40, 60), int), crops, source.sizes))
     assert (caught.value.where, caught.value.found) == ("crops", "sample 3, but 3 sizes")
