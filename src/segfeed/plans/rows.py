@@ -1,4 +1,4 @@
-"""Rows: one line of a plan each, and the plain way to cut a row's crop out of a pair."""
+"""Rows: one line of a plan each, and the plain way to take a row's crop out of a pair."""
 
 from typing import Any, NamedTuple
 
@@ -6,12 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.pixels.pair import Pair
-
-COLOUR_ORDERS = (
-    ("brightness", "contrast", "saturation", "hue", "gamma", "gray"),
-    ("brightness", "saturation", "hue", "contrast", "gamma", "gray"),
-)
-"""The orders of the colour steps, by the number that a row's `colour_order` holds; new ones are appended."""
+from segfeed.plans.colour import colour_pixels
+from segfeed.plans.sampling import sample
 
 ROW = np.dtype(
     [
@@ -38,7 +34,8 @@ ROW = np.dtype(
 """One row of a plan. Every number is an integer, so rows are equal or they are not.
 
 - `sample`: which sample; -1: none, all void.
-- `scaled_height`, `scaled_width`: the size in px to which the photo is scaled first; its own size if nothing is scaled.
+- `scaled_height`, `scaled_width`: the size in px to which the photo is scaled first; its own size, or 0, if nothing is
+  scaled.
 - `top`, `left`, `height`, `width`: the window in the scaled photo, in px; it may reach beyond the photo.
 - `flip`: the window is mirrored left to right.
 - `angle`: turn of the window about its centre, in 2**-16 turns; if positive, the picture appears turned
@@ -57,6 +54,12 @@ ROW = np.dtype(
 
 Rows are made and read by field name, never by position: more fields will come.
 """
+
+COLOUR_ORDERS = (
+    ("brightness", "contrast", "saturation", "hue", "gamma", "gray"),
+    ("brightness", "saturation", "hue", "contrast", "gamma", "gray"),
+)
+"""The orders in which colour is changed, by their number in a row's `colour_order`."""
 
 Rows = npt.NDArray[np.void]
 
@@ -103,13 +106,13 @@ def intersect(row: Any, height: int, width: int) -> Window:
 
 
 def cut(pair: Pair, row: Any, *, padding: tuple[int, int, int] = (0, 0, 0), void: int = 255) -> Pair:
-    """Cut a row's window out of a pair: image and labels by the same window, flipped together.
+    """Take a row's crop of a pair: image and labels from the same points, then colour, then what lies outside.
 
     Args:
         pair: the decoded pair.
-        row: one record of dtype `ROW` that scales, turns and colours nothing; its window may reach beyond the image.
-        padding: the pixel value outside the image, 0..255.
-        void: the label outside the image.
+        row: one record of dtype `ROW`; its window may reach beyond the photo.
+        padding: the pixel value outside the photo, 0..255.
+        void: the label outside the photo.
 
     Returns:
         image: uint8 (height, width, 3); labels: the pair's label dtype (height, width).
@@ -123,9 +126,7 @@ def cut(pair: Pair, row: Any, *, padding: tuple[int, int, int] = (0, 0, 0), void
     image[:] = padding
     labels = np.full(shape, void, pair.labels.dtype)
     if row["sample"] >= 0:
-        window = intersect(row, *pair.labels.shape)
-        image[window.out] = pair.image[window.source]
-        labels[window.out] = pair.labels[window.source]
-    if row["flip"]:
-        image, labels = image[:, ::-1], labels[:, ::-1]
+        taken = sample(pair.image, pair.labels, row)
+        image[taken.inside] = colour_pixels(taken.pixels, row, COLOUR_ORDERS)
+        labels[taken.inside] = taken.labels
     return Pair(image, labels)

@@ -76,7 +76,7 @@ def store(pairs):
 
 def fill_fresh(filler, wanted, pairs, rows, *, classes=CLASSES, stored_void=255):
     """Fill a batch that held other bytes before."""
-    rows = plain_rows(rows)
+    rows = rows if isinstance(rows, np.ndarray) else plain_rows(rows)
     height, width = int(rows["height"][0]), int(rows["width"][0])
     conversion = make_conversion(wanted, width, classes, stored_void)
     images = np.full((len(rows), *conversion.image_shape(height, width)), 99, conversion.dtype)

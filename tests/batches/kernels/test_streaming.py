@@ -247,8 +247,12 @@ for layout, dtype, label_dtype, stored_void in KINDS:
             stored = StoredPairs(image.ravel(), starts, ids.ravel(), starts, sizes)
             images, labels = place(fences[2], shapes[0], dtype), place(fences[3], shapes[1], label_dtype)
             for shift in (0, 1, -1):
-                row = {"top": shift, "left": shift, "height": 2, "width": width}
-                rows = np.stack([make_row(**row, flip=flip) for flip in (False, True)])
+                rows = np.zeros(2, ROW)
+                rows["top"], rows["left"], rows["height"], rows["width"] = shift, shift, 2, width
+                rows["flip"][1] = True
+                if shift == 0:  # or, of the same memory: scaled, and turned
+                    rows["scaled_height"], rows["scaled_width"] = (2, 3), (width + 1, 2 * width)
+                    rows["angle"][0], rows["antialias"], rows["hue"] = 9000 * (width % 2), True, 100
                 expected = np.empty(shapes[0], dtype), np.empty(shapes[1], label_dtype)
                 fill_plain(conversion, stored, rows, *expected)
                 images[:], labels[:] = 9, 9

@@ -19,10 +19,16 @@ import numpy as np
 from numba import njit
 from numba.extending import overload
 
+from segfeed.batches.kernels.colouring import colour_line, colours, floats_of, widen_line
+from segfeed.batches.kernels.fetching import scale_line, tabulate_lines, tabulate_pixels, turn_line
 from segfeed.batches.kernels.streaming import fetch_line, order_stores, pointer_to, store_line, swap_sides
+from segfeed.plans import sampling
+from segfeed.plans.sampling import reach, scaled_size, span, sums, turn
 
 # numba keeps a compiled kernel by the name and date of this file alone, but it holds the code of its neighbours, too.
-_SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
+_HERE, _PLANS = Path(__file__).parent, Path(sampling.__file__).parent
+_FILES = [*sorted(_HERE.glob("*.py")), *(_PLANS / f"{name}.py" for name in ("colour", "rows", "sampling"))]
+_SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES))
 
 
 def _compile(function: Callable[..., None]) -> Callable[..., None]:
@@ -34,24 +40,12 @@ def _compile(function: Callable[..., None]) -> Callable[..., None]:
     return compiled
 
 
-@njit(inline="always", error_model="numpy")
-def _span(row: Any, height: Any, width: Any, lines: Any, columns: Any) -> Any:
-    """Find which lines and columns of a crop lie on the image: (first line, end, first column, end), before a flip."""
-    if row.sample < 0:
-        return 0, 0, 0, 0
-    y0 = min(max(-row.top, 0), lines)
-    y1 = max(min(height - row.top, lines), y0)
-    x0 = min(max(-row.left, 0), columns)
-    x1 = max(min(width - row.left, columns), x0)
-    return y0, y1, x0, x1
-
-
 def _planes(out: Any, n: Any) -> Any:
     """Return the addresses of crop n's planes, as `store_line` takes them."""
 
 
 @overload(_planes)
-def _planes_by_layout(out: Any, n: Any) -> Any:  # noqa: ARG001 - the signature of `_planes`
+def _planes_by_layout(out: Any, n: Any) -> Any:
     def one(out: Any, n: Any) -> Any:
         return (pointer_to(out, n * out.shape[1] * out.shape[2]),)
 
@@ -77,28 +71,125 @@ def fill(stored: Any, rows: Any, rule: Any, outside: Any, scratch: Any, sides: A
         out: (N, H, W * 3), (N, 3, H, W) or (N, H, W), contiguous.
     """
     memory, starts, sizes = stored
-    lines, columns = out.shape[-2], scratch.shape[0]
-    channels, padding = scratch.size // columns, pointer_to(outside, 0)
     for n in range(rows.shape[0]):
-        row, planes = rows[n], _planes(out, n)
-        y0, y1, x0, x1 = _span(row, sizes[n, 0], sizes[n, 1], lines, columns)
-        left = columns - x1 if row.flip else x0
-        step = channels // len(planes)  # values of a pixel that lie side by side in a plane
-        for y in range(lines):
-            # In this loop, arrays go to intrinsics only. An inlined function would count its references to them by
-            # locked instructions, which wait for the streamed stores: a line would take up to three times as long.
-            before, count = (left, x1 - x0) if y0 <= y < y1 else (columns, 0)
-            place, end = y * columns, before + count
-            if count < columns:
-                store_line(planes, place * step, padding, before * step, None)
-                store_line(planes, (place + end) * step, padding, (columns - end) * step, None)
-            if count > 0:
-                start = starts[n] + ((row.top + y) * np.int64(sizes[n, 1]) + row.left + x0) * channels
-                line = fetch_line(memory, start, count, row.flip, scratch)
-                # Second stage: a line of stored pixels is coloured here, before it is normalised.
-                swap_sides(line, count, row.flip, sides)
-                store_line(planes, (place + before) * step, line, count * step, rule)
+        row, columns = rows[n], scratch.shape[0]
+        height, width = np.int64(sizes[n, 0]), np.int64(sizes[n, 1])
+        taken = scaled_size(row, height, width)
+        if row.sample < 0:
+            height, width, taken = np.int64(0), np.int64(0), (0, 0)
+        is_turned = row.angle % 65536 != 0 and height > 0
+        is_scaled = not is_turned and (taken[0] != height or taken[1] != width)
+        inside = span(np.int64(row.top), out.shape[-2], taken[0]), span(np.int64(row.left), columns, taken[1])
+        down = tabulate_lines(scratch, _axis(row.top, height, taken[0], inside[0], is_scaled, False), row.antialias)
+        across = tabulate_pixels(
+            scratch, _axis(row.left, width, taken[1], inside[1], is_scaled, row.flip), row.antialias
+        )
+        is_coloured = colours(scratch, row)
+        floats = np.empty(9 * columns + 3 * width + 32 if is_coloured or is_scaled or is_turned else 0, np.float32)
+        points = turn(row, height, width) if is_turned else ((0, 0, 0), (0, 0, 0))
+        ways = is_scaled, is_turned, is_coloured, taken[0] > height
+        image = memory, starts[n], height, width
+        _fill_row(image, row, ways, inside, (down, across), points, (scratch, floats), (rule, outside, sides), out, n)
     order_stores()
+
+
+@njit(error_model="numpy")
+def _axis(start: Any, n: Any, m: Any, inside: Any, is_scaled: Any, flip: Any) -> Any:
+    """Return an axis as `tabulate` takes it; one without pixels if nothing is to be tabulated."""
+    first, end = inside
+    if not is_scaled:
+        return 1, 1, 0, 0, 1
+    return (n, m, start + end - 1, end - first, -1) if flip else (n, m, start + first, end - first, 1)
+
+
+@njit(error_model="numpy")
+def _fill_row(
+    image: Any, row: Any, ways: Any, inside: Any, tables: Any, points: Any, buffers: Any, stores: Any, out: Any, n: Any
+) -> None:
+    memory, start, height, width = image
+    is_scaled, is_turned, is_coloured, grows = ways
+    (y0, y1), (x0, x1) = inside
+    scratch, floats = buffers
+    rule, outside, sides = stores
+    lines, columns, padding, planes = out.shape[-2], scratch.shape[0], pointer_to(outside, 0), _planes(out, n)
+    channels = scratch.size // columns
+    # The caller holds the tables and buffers while their addresses are read.
+    (first_lines, line_weights), (first_pixels, pixel_weights) = tables
+    first_lines, line_taps = pointer_to(first_lines, 0), line_weights.shape[1]
+    across = pointer_to(first_pixels, 0), pointer_to(pixel_weights, 0), pixel_weights.shape[1]
+    fresh, previous = np.int64(1), np.int64(-2)
+    copy, values = pointer_to(scratch, 0), floats_of(scratch, floats)
+    many = sums(row, height, width) if is_turned else 1
+
+    left = columns - x1 if row.flip else x0
+    step = channels // len(planes)  # values of a pixel that lie side by side in a plane
+    for y in range(lines):
+        # In this loop, arrays go to intrinsics only. An inlined function would count its references to them by
+        # locked instructions, which wait for the streamed stores: a line would take up to three times as long.
+        before, count = (left, x1 - x0) if y0 <= y < y1 else (columns, 0)
+        if is_turned:
+            before, count = _cross(points, y, height, width, columns)
+        place, end = y * columns, before + count
+        if count < columns:
+            store_line(planes, place * step, padding, before * step, None)
+            store_line(planes, (place + end) * step, padding, (columns - end) * step, None)
+        if count > 0:
+            if is_turned:
+                photo = pointer_to(memory, start)
+                turn_line(
+                    copy,
+                    values,
+                    photo,
+                    (height, width),
+                    _run(points[0], y, before),
+                    _run(points[1], y, before),
+                    count,
+                    many,
+                )
+            elif is_scaled:
+                first = first_lines[y - y0]
+                fresh, previous = min(first - previous, np.int64(2)), first
+                source = pointer_to(memory, start + first * width * channels)
+                weights = pointer_to(line_weights, (y - y0) * line_taps)
+                scale_line(
+                    copy,
+                    values,
+                    source,
+                    width,
+                    (first, fresh, weights, line_taps, grows, not is_coloured),
+                    across,
+                    count,
+                )
+            line = copy
+            if not (is_turned or is_scaled):
+                line = fetch_line(
+                    memory, start + ((row.top + y) * width + row.left + x0) * channels, count, row.flip, scratch
+                )
+                if is_coloured:
+                    widen_line(values, line, count)
+            if is_turned or is_coloured or (is_scaled and not grows):
+                line = copy
+                colour_line(copy, values, row, count)
+            # A line of labels that is kept from the line before is swapped already.
+            swap_sides(line, count, row.flip and fresh > 0, sides)
+            store_line(planes, (place + before) * step, line, count * step, rule)
+
+
+@njit(error_model="numpy")
+def _cross(points: Any, y: Any, height: Any, width: Any, columns: Any) -> Any:
+    """Find which pixels of a line of a turned crop lie on the photo: (first, count)."""
+    (down, down_line, down_pixel), (across, across_line, across_pixel) = points
+    first, end = reach(down + y * down_line, down_pixel, height, columns)
+    other, last = reach(across + y * across_line, across_pixel, width, columns)
+    first = max(first, other)
+    return first, max(min(end, last) - first, 0)
+
+
+@njit(error_model="numpy")
+def _run(points: Any, y: Any, x: Any) -> Any:
+    """Return points as seen from pixel x of line y on."""
+    point, line, pixel = points
+    return point + y * line + x * pixel, line, pixel
 
 
 def keep_nothing() -> None:

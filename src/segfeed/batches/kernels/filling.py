@@ -1,4 +1,4 @@
-"""Rows of a plan, from decoded pairs into a batch: cut, flipped, normalised, laid out and translated in one pass.
+"""Rows of a plan, from decoded pairs into a batch: sampled, coloured, normalised, laid out, translated in one pass.
 
 Only the bytes that are wanted are read. Pixels are normalised as `float32(x) * scale + bias` with scale = 1 / (255 *
 std) and bias = -mean / std, in float32, without fused multiply-add. Two paths give the same bits: plain NumPy here,
@@ -20,7 +20,7 @@ import numpy.typing as npt
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.errors import OptionError
 from segfeed.pixels.pair import Pair, StoredPairs
-from segfeed.plans.rows import ROW, Rows, intersect
+from segfeed.plans.rows import ROW, Rows, cut
 
 _log = logging.getLogger("segfeed")
 
@@ -36,7 +36,8 @@ class Conversion:
         stored_dtype: the stored labels' dtype, uint8 or uint16.
         affine: float32 (2, 3 * W), factor and summand of each value of a line of pixels.
         values: (256, 3) of `dtype`, what each pixel value becomes in each channel.
-        padding: (3 * W,) of `dtype`, a line of what lies outside the image.
+        outside: the pixel that lies outside the image: the mean, rounded.
+        padding: (3 * W,) of `dtype`, a line of such pixels.
         stored_void: the stored label of void.
         void: the batch's label of void, and of what lies outside the image.
         sides: (stored_void + 1,) of `stored_dtype`, what each stored label becomes in mirrored rows; None if it stays.
@@ -48,6 +49,7 @@ class Conversion:
     stored_dtype: np.dtype[Any]
     affine: npt.NDArray[np.float32]
     values: npt.NDArray[Any]
+    outside: tuple[int, int, int]
     padding: npt.NDArray[Any]
     stored_void: int
     void: int
@@ -99,7 +101,7 @@ def make_conversion(
     scale, bias = (1 / (255 * std)).astype(np.float32), (-mean / std).astype(np.float32)
     levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
     values = levels if wanted.dtype == "uint8" else (levels.astype(np.float32) * scale + bias).astype(wanted.dtype)
-    padding = values[np.round(255 * mean).astype(np.intp), np.arange(3)]
+    red, green, blue = np.round(255 * mean).astype(int).tolist()
     return Conversion(
         channels_first=wanted.layout == "NCHW",
         dtype=np.dtype(wanted.dtype),
@@ -107,7 +109,8 @@ def make_conversion(
         stored_dtype=stored_dtype,
         affine=np.tile(np.stack([scale, bias]), width),
         values=values,
-        padding=np.tile(padding, width),
+        outside=(red, green, blue),
+        padding=np.tile(values[(red, green, blue), range(3)], width),
         stored_void=stored_void,
         void=wanted.void,
         sides=_table_of_sides(swap, classes, stored_void, stored_dtype) if swap else None,
@@ -151,23 +154,16 @@ def fill_plain(
     """Do what `fill` does, in plain NumPy."""
     for n, row in enumerate(rows):
         pixels = images[n].transpose(1, 2, 0) if conversion.channels_first else images[n]
-        ids = labels[n]
-        pair = stored.pair(n) if row["sample"] >= 0 else None
-        window = None if pair is None else intersect(row, *pair.labels.shape)
-        if window is None or window.out != (slice(0, ids.shape[0]), slice(0, ids.shape[1])):
-            pixels[:], ids[:] = conversion.padding[:3], conversion.void
-        if pair is None or window is None:
+        if row["sample"] < 0:
+            pixels[:], labels[n] = conversion.padding[:3], conversion.void
             continue
-        image, known = pair.image[window.source], pair.labels[window.source]
-        lines, columns = window.out
-        if row["flip"]:
-            image, known = np.ascontiguousarray(image[:, ::-1]), known[:, ::-1]
-            columns = slice(ids.shape[1] - columns.stop, ids.shape[1] - columns.start)
-            known = known if conversion.sides is None else conversion.sides[known]
-        _convert(conversion, image, pixels[lines, columns])
-        np.copyto(ids[lines, columns], known, casting="unsafe")
+        image, known = cut(stored.pair(n), row, padding=conversion.outside, void=conversion.stored_void)
+        if row["flip"] and conversion.sides is not None:
+            known = conversion.sides[known]
+        _convert(conversion, image, pixels)
+        np.copyto(labels[n], known, casting="unsafe")
         if conversion.void != conversion.stored_void:
-            ids[lines, columns][known == conversion.stored_void] = conversion.void
+            labels[n][known == conversion.stored_void] = conversion.void
 
 
 def _convert(conversion: Conversion, pixels: npt.NDArray[np.uint8], out: npt.NDArray[Any]) -> None:
@@ -253,24 +249,31 @@ def _warn(error: Exception) -> None:
 
 
 def _agrees(module: ModuleType, conversion: Conversion) -> bool:
-    """Fill three small crops, one flipped, one beyond the image, one without a sample, by both paths, and compare."""
+    """Fill small crops of every kind by both paths and compare."""
     width = conversion.affine.shape[1] // 3
-    rows = np.zeros(3, ROW)
-    rows["sample"], rows["height"], rows["width"] = (0, 0, -1), 2, width
+    rows = np.zeros(7, ROW)
+    rows["height"], rows["width"] = 2, width
     rows["top"][1] = rows["left"][1] = -1
-    rows["flip"][1] = True
+    rows["flip"][1:] = True
+    rows["sample"][2] = -1
+    rows["scaled_height"][3:6], rows["scaled_width"][3:6] = (1, 3, 4), (width // 2 + 1, width, 2 * width)
+    rows["antialias"][3] = rows["antialias"][6] = True
+    rows["angle"][6] = 1000
+    for colour in ("brightness", "contrast", "saturation", "hue", "gamma", "gray"):
+        rows[colour][4:] = 5000
+    rows["saturation"][5] = rows["colour_order"][5] = 1
     image = (np.arange(6 * (width + 1)) % 251).astype(np.uint8).reshape(2, width + 1, 3)
     labels = np.full((2, width + 1), conversion.stored_void, conversion.stored_dtype)
     # A label that changes places if one does.
     labels[:, ::2] = 1 if conversion.sides is None else np.argmax(conversion.sides != np.arange(len(conversion.sides)))
     one = StoredPairs.of(Pair(image, labels))
     stored = StoredPairs(
-        one.images, one.image_starts.repeat(3), one.labels, one.label_starts.repeat(3), one.sizes.repeat(3, 0)
+        one.images, one.image_starts.repeat(7), one.labels, one.label_starts.repeat(7), one.sizes.repeat(7, 0)
     )
     filled = [
         (
-            np.zeros((3, *conversion.image_shape(2, width)), conversion.dtype),
-            np.zeros((3, 2, width), conversion.label_dtype),
+            np.zeros((7, *conversion.image_shape(2, width)), conversion.dtype),
+            np.zeros((7, 2, width), conversion.label_dtype),
         )
         for _ in range(2)
     ]

@@ -103,7 +103,7 @@ def store_line(_: Any, planes: Any, place: Any, line: Any, count: Any, rule: Any
             def value(at: Any, lanes: int, channel: int = channel, convert: Convert = convert) -> Any:
                 if count_planes == 1:
                     if lanes > 1:
-                        _prefetch(builder, args[2], at)
+                        ask_for(builder, builder.gep(args[2], [builder.add(at, _word(_AHEAD_BYTES))]))
                     return convert(_load(builder, args[2], at, stored, lanes), at)
                 # Whole pixels are loaded, and a shuffle picks the channel: strided reads would be read one by one.
                 pixels = _load(builder, args[2], builder.mul(at, _word(3)), stored, 3 * lanes)
@@ -237,12 +237,12 @@ def _write_line(builder: Any, target: Any, element: Any, count: Any, value: Valu
                 stored.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(_INDEX, 1)]))
 
 
-def _prefetch(builder: Any, pointer: Any, at: Any) -> None:
-    """Ask for what will be read a few lines on; an address past the end does no harm."""
-    ahead = builder.bitcast(builder.gep(pointer, [builder.add(at, _word(_AHEAD_BYTES))]), _BYTE.as_pointer())
+def ask_for(builder: Any, pointer: Any) -> None:
+    """Ask the memory for what will be read soon; an address past its end does no harm."""
     kind = ir.FunctionType(ir.VoidType(), [_BYTE.as_pointer(), _INDEX, _INDEX, _INDEX])
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    builder.call(function, [ahead, *(ir.Constant(_INDEX, number) for number in (0, 3, 1))])
+    address = builder.bitcast(pointer, _BYTE.as_pointer())
+    builder.call(function, [address, *(ir.Constant(_INDEX, number) for number in (0, 3, 1))])
 
 
 def _data(context: Any, builder: Any, signature: Any, args: Any, argument: int) -> Any:

@@ -1,0 +1,203 @@
+"""The second stage of the compiled kernel: a line of pixels in float32 changes its colour and is rounded to bytes.
+
+The steps are those of `plans.colour`, value by value; every loop over a line is one that LLVM turns into vectors.
+Labels pass unchanged.
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit
+from numba.core import types
+from numba.core.types.misc import NoneType
+from numba.extending import intrinsic, overload, register_jitable
+
+from segfeed.batches.kernels.streaming import pointer_to
+from segfeed.plans import colour
+from segfeed.plans.colour import (
+    at_least,
+    at_most,
+    bend,
+    brighten,
+    changes_colour,
+    fade,
+    pick,
+    power_of_two,
+    round_down,
+    round_level,
+    saturate,
+    share,
+    shift_hue,
+    sixths,
+    stretch,
+)
+from segfeed.plans.rows import COLOUR_ORDERS
+
+_OPTIONS = {"error_model": "numpy"}
+_INSIDE = _OPTIONS | {"forceinline": True}  # LLVM makes no vectors of a loop that calls a function
+_ONE, _NONE, _FULL = np.float32(1), np.float32(0), np.float32(255)
+_CONTRAST_FIRST = tuple(order.index("contrast") < order.index("saturation") for order in COLOUR_ORDERS)
+
+for _step in (
+    *(
+        "_double",
+        "_fall",
+        "_halve",
+        "bend",
+        "brighten",
+        "changes_colour",
+        "fade",
+        "power_of_two",
+        "round_level",
+        "saturate",
+    ),
+    *("share", "shift_hue", "sixths", "stretch"),
+):
+    register_jitable(**_INSIDE)(getattr(colour, _step))
+
+
+@overload(at_least, strict=False, jit_options=_INSIDE)
+def _at_least(one: Any, other: Any) -> Any:
+    return lambda one, other: one if one > other else other
+
+
+@overload(at_most, strict=False, jit_options=_INSIDE)
+def _at_most(one: Any, other: Any) -> Any:
+    return lambda one, other: one if one < other else other
+
+
+@overload(pick, strict=False, jit_options=_INSIDE)
+def _pick(condition: Any, one: Any, other: Any) -> Any:
+    return lambda condition, one, other: one if condition else other
+
+
+@overload(round_down, strict=False, jit_options=_INSIDE)
+def _round_down(number: Any) -> Any:
+    del number
+    return lambda number: floor(number)  # noqa: PLW0108 - numba takes a function of Python
+
+
+@intrinsic
+def floor(_: Any, number: Any) -> Any:
+    """Return the floor of a float32 by LLVM's own operation, which has vectors, unlike NumPy's in numba."""
+
+    def emit(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        function = builder.module.declare_intrinsic("llvm.floor", [ir.FloatType()])
+        return builder.call(function, args)
+
+    return types.float32(number), emit
+
+
+def colours(scratch: Any, row: Any) -> Any:
+    """Return whether a row changes the colour of pixels, which `scratch` (W, 3) is for; of labels, (W,), none does."""
+
+
+@overload(colours, strict=False, jit_options=_OPTIONS)
+def _colours(scratch: Any, row: Any) -> Any:
+    del row
+    if scratch.ndim == 1:
+        return lambda scratch, row: False  # noqa: ARG005
+    return lambda scratch, row: changes_colour(row)  # noqa: ARG005
+
+
+def floats_of(scratch: Any, floats: Any) -> Any:
+    """Return addresses in `floats` if `scratch` is for pixels, (W, 3), and None if it is for labels, (W,).
+
+    By the type of what is returned, the functions for a line know which of the two it is of. The addresses: of a line
+    of the crop, of two more, and of a line of the photo.
+    """
+
+
+@overload(floats_of, strict=False, jit_options=_OPTIONS)
+def _floats_of(scratch: Any, floats: Any) -> Any:
+    del floats
+    if scratch.ndim == 1:
+        return lambda scratch, floats: None  # noqa: ARG005
+
+    def addresses(scratch: Any, floats: Any) -> Any:
+        size = scratch.size + 8
+        return pointer_to(floats, 0), pointer_to(floats, size), pointer_to(floats, 3 * size)
+
+    return addresses
+
+
+def widen_line(floats: Any, line: Any, count: Any) -> Any:
+    """Copy a line of pixels into `floats`; nothing if it is of labels."""
+
+
+@overload(widen_line, jit_options=_OPTIONS)
+def _widen_line(floats: Any, line: Any, count: Any) -> Any:
+    del line, count
+    return _ignore_line if isinstance(floats, NoneType) else _widen_pixels
+
+
+def _ignore_line(floats: Any, line: Any, count: Any) -> None:
+    pass
+
+
+def _widen_pixels(floats: Any, line: Any, count: Any) -> None:
+    values = floats[0]
+    for k in range(3 * count):
+        values[k] = np.float32(line[k])
+
+
+def colour_line(line: Any, floats: Any, row: Any, count: Any) -> Any:
+    """Change the colour of `floats` as a row says and round them into `line`; nothing if it is of labels."""
+
+
+@overload(colour_line, jit_options=_OPTIONS)
+def _colour_line(line: Any, floats: Any, row: Any, count: Any) -> Any:
+    del line, row, count
+    return _leave_labels if isinstance(floats, NoneType) else _colour_pixels
+
+
+def _leave_labels(line: Any, floats: Any, row: Any, count: Any) -> None:
+    pass
+
+
+def _colour_pixels(line: Any, floats: Any, row: Any, count: Any) -> None:
+    values = floats[0]
+    if changes_colour(row):
+        _change(values, row, count)
+    for k in range(3 * count):
+        line[k] = np.uint8(np.int32(round_level(values[k])))
+
+
+@njit(**_OPTIONS)
+def _change(values: Any, row: Any, count: Any) -> None:
+    size = 3 * count
+    amount, factor = share(row.brightness) * _FULL, _ONE + share(row.contrast)
+    if row.brightness != 0:
+        for k in range(size):
+            values[k] = brighten(values[k], amount)
+    contrast_first = _CONTRAST_FIRST[row.colour_order]
+    if row.contrast != 0 and contrast_first:
+        for k in range(size):
+            values[k] = stretch(values[k], factor)
+    if row.hue != 0 or row.saturation != 0:
+        _change_hue(values, at_least(_ONE + share(row.saturation), _NONE), sixths(row.hue), row.hue != 0, count)
+    if row.contrast != 0 and not contrast_first:
+        for k in range(size):
+            values[k] = stretch(values[k], factor)
+    if row.gamma != 0:
+        exponent = np.float32(power_of_two(row.gamma / 65536))
+        for k in range(size):
+            values[k] = bend(values[k], exponent)
+    if row.gray != 0:
+        amount = share(row.gray)
+        for x in range(count):
+            pixel = fade(values[3 * x], values[3 * x + 1], values[3 * x + 2], amount)
+            values[3 * x], values[3 * x + 1], values[3 * x + 2] = pixel
+
+
+@njit(**_OPTIONS)
+def _change_hue(values: Any, factor: Any, shift: Any, shifts: Any, count: Any) -> None:
+    if shifts:
+        for x in range(count):
+            pixel = shift_hue(values[3 * x], values[3 * x + 1], values[3 * x + 2], factor, shift)
+            values[3 * x], values[3 * x + 1], values[3 * x + 2] = pixel
+    else:
+        for x in range(count):
+            pixel = saturate(values[3 * x], values[3 * x + 1], values[3 * x + 2], factor)
+            values[3 * x], values[3 * x + 1], values[3 * x + 2] = pixel
