@@ -397,7 +397,7 @@ def test_bad_data_is_one_line_that_names_it_and_exit_code_1(run, root, cache, co
     assert out == ""
     assert is_one_line(err), err
     assert found in err
-    assert not list(cache.rglob("pairs.arrow"))
+    assert not list(cache.rglob("pairs-00000.bin"))
 
 
 @pytest.mark.parametrize(
@@ -459,7 +459,7 @@ def test_legend_file_that_is_none_is_one_line(run, voc_folder, tmp_path):
 
 def test_damaged_pack_is_one_line(run, voc_folder, cache):
     run("pack", voc_folder, "--splits", "val")
-    (rows,) = cache.rglob("pairs.arrow")
+    (rows,) = cache.rglob("pairs-00000.bin")
     rows.write_bytes(rows.read_bytes()[:-1])
     code, out, err = run("pack", voc_folder, "--splits", "val")
     assert (code, out) == (1, "")
