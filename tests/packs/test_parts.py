@@ -1,5 +1,6 @@
 """Mapped parts: pairs are read in place, from any part, and of a tiled pair only what a window touches."""
 
+import errno
 import resource
 import subprocess
 import sys
@@ -178,3 +179,35 @@ def test_a_file_that_changes_length_while_it_is_opened_is_refused(parted, monkey
     with pytest.raises(PackError) as caught:
         Pack(parted.folder)
     assert caught.value.where.endswith("pairs-00000.bin")
+
+
+def test_pairs_that_were_never_written_are_no_background(parted):
+    part = parted.table.manifest.part(int(parted.table.parts[1]))
+    data = bytearray(part.read_bytes())
+    start, size = int(parted.table.label_starts[1]), int(np.prod(parted.sizes[1]))
+    data[start : start + size] = bytes(size)
+    part.write_bytes(data)
+    again = Pack(parted.folder)
+    assert again.read(0).labels.shape == (40, 60)
+    with pytest.raises(PackError) as caught:
+        again.read(1)
+    assert caught.value.found == "sample train_1: the stored pixels do not fit their checksum"
+
+
+@pytest.mark.parametrize("maps_private", [True, False])
+def test_file_systems_that_share_no_mappings_are_read_by_private_ones(parted, source, monkeypatch, maps_private):
+    """Some network and union file systems answer ENODEV to shared mappings, a few to all."""
+    real = parts.mmap.mmap
+
+    def refuse(handle, length, flags, **more):
+        if flags == parts.mmap.MAP_SHARED or not maps_private:
+            raise OSError(errno.ENODEV, "No such device")
+        return real(handle, length, flags=flags, **more)
+
+    monkeypatch.setattr(parts.mmap, "mmap", refuse)
+    if maps_private:
+        assert (Pack(parted.folder).read(6).labels == source.read(6).labels).all()
+        return
+    with pytest.raises(PackError) as caught:
+        Pack(parted.folder)
+    assert caught.value.remedy == "copy the pack to another disk: this file system maps no files"

@@ -181,6 +181,10 @@ def _pack_to(packing: "_Packing", to: Path) -> Pack:
     final = to / (re.sub(r"[^\w.-]+", "_", source.split).strip("._") or "split")
     if peek_manifest(to) is not None:
         raise OptionError("to", found=f"{to} is a pack", expected="a folder for packs", remedy="pass another folder")
+    alike = [path.name for path in (to.iterdir() if to.is_dir() else ()) if path.name.lower() == final.name.lower()]
+    if alike and alike != [final.name]:  # one folder on the disks of macOS and Windows
+        found = f"{to / alike[0]} exists, whose name differs in upper and lower case alone"
+        raise OptionError("to", found=found, remedy="pass another folder")
     if os.path.lexists(final):
         fingerprint = fingerprint_of(source, hash_files(source, packing.threads), packing.coding)
         if (peek_manifest(final) or {}).get("fingerprint") != fingerprint:

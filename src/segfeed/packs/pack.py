@@ -34,7 +34,7 @@ class Pack:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder)
+        self.folder = Path(folder).absolute()  # a program may change its folder before it reads on
         self._manifest = read_manifest(self.folder)
         self.manifest: dict[str, Any] = dict(self._manifest.fields)
         self.legend: Encoder = self._manifest.legend

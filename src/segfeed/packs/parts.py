@@ -154,11 +154,19 @@ def map_parts(table: PackTable) -> MappedParts:
 def _map(path: Path) -> mmap.mmap:
     try:
         with open(path, "rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            try:
+                return mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
+            except OSError as error:
+                if error.errno != errno.ENODEV:
+                    raise
+                # Some network and union file systems share no mappings. Of bytes that nobody writes, a private one
+                # shows the same.
+                return mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
     except (OSError, ValueError) as error:
-        remedy = PACK_AGAIN
-        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-            remedy = "allow more open files (ulimit -n), one for each part"
+        remedy = {
+            errno.ENODEV: "copy the pack to another disk: this file system maps no files",
+            errno.EMFILE: "allow more open files (ulimit -n), one for each part",
+        }.get(getattr(error, "errno", None) or 0, PACK_AGAIN)
         raise PackError(str(path), found=f"it cannot be mapped ({error})", remedy=remedy) from error
 
 

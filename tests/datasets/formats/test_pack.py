@@ -1,7 +1,9 @@
 """A pack is a dataset of its own: copied, moved, read-only, without the files that it was made of."""
 
+import contextlib
 import json
 import os
+import pickle
 import shutil
 
 import numpy as np
@@ -16,7 +18,8 @@ from segfeed.audit.stats import count_split
 from segfeed.audit.verification import match_pack, verify_pack
 from segfeed.datasets.export import export_splits
 from segfeed.errors import MaskError, OptionError, PackError, PhotoError, SourceError, UnknownColourError
-from segfeed.packs import writer
+from segfeed.packs import making, writer
+from segfeed.packs.cache import prune_packs, prune_to
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import voc_colours
 
@@ -250,8 +253,9 @@ def test_a_pack_of_another_version_says_so(moved):
     with pytest.raises(PackError) as caught:
         scan(moved)
     assert caught.value.found == "pack format 1"
-    manifest.write_text("{}")  # no pack at all: the other one is still a dataset
-    assert scan(moved, "val").keys == ("val_0", "val_1")
+    manifest.write_text("{}")
+    with pytest.raises(PackError):
+        scan(moved, "val")
 
 
 def test_keys_with_slashes_and_accents_come_back(root, tmp_path, kind):
@@ -282,3 +286,86 @@ def test_a_loader_over_the_scanned_source_gives_the_same_batches(root, moved):
     plan = Plan(scan(root).sizes, 2, Draw((24, 30), flip=True), seed=3)
     one, other = (Loader(scan(path), plan) for path in (root, moved))
     assert bytes_of(one) == bytes_of(other)
+
+
+def writable(folder):
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return folder
+
+
+def test_a_copy_that_stopped_before_the_manifest_is_named_and_not_passed_over(moved):
+    """Tools that copy take files in any order; the split must not be missing without a word."""
+    (writable(moved) / "val" / "manifest.json").unlink()
+    with pytest.raises(PackError) as caught:
+        load(moved)
+    assert caught.value.where == str(moved / "val")
+    assert "no whole pack" in caught.value.found
+
+
+def test_what_copying_and_syncing_tools_leave_is_no_part_of_a_pack(root, moved):
+    """rsync's unfinished files, macOS's notes on files, what NFS keeps of removed files, a folder of thumbnails."""
+    writable(moved)
+    for name in (".pairs-00000.bin.Xy12ab", "._manifest.json", ".DS_Store", ".nfs000000000000a1", "desktop.ini"):
+        (moved / "train" / name).write_bytes(b"\0\5\x16\7")
+    for name in ("._train", "@eaDir", ".Trash", "lost+found"):
+        (moved / name).mkdir()
+    assert scan(moved).keys == scan(root).keys
+    train, _ = load(moved, 2, (20, 20))
+    assert (train.reader.read(1).labels == scan(root).read(1).labels).all()
+
+
+@pytest.mark.parametrize("placeholder", ["zeros", "renamed", "empty"])
+def test_what_a_cloud_keeps_elsewhere_is_an_error_and_no_background(moved, placeholder):
+    part = writable(moved) / "train" / "pairs-00000.bin"
+    if placeholder == "zeros":  # as long as the file, and nothing of it
+        size = part.stat().st_size
+        part.write_bytes(b"")
+        os.truncate(part, size)
+    elif placeholder == "renamed":
+        part.rename(part.with_name(".pairs-00000.bin.icloud"))
+    else:
+        part.write_bytes(b"")
+    with pytest.raises((PackError, PhotoError, MaskError)) as caught:
+        bytes_of(load(moved, 2, (20, 20), splits=("train", None)).train)
+    assert "pairs-00000.bin" in str(caught.value)
+
+
+def test_a_relative_path_stays_what_it_was_if_the_program_changes_its_folder(root, moved, tmp_path, monkeypatch):
+    monkeypatch.chdir(moved)
+    train, _ = load("train", 2, (20, 20), splits=("train", None))
+    pack = Pack("train")
+    monkeypatch.chdir(tmp_path)
+    assert pack.folder == moved / "train"
+    assert (pickle.loads(pickle.dumps(pack)).read(1).labels == scan(root).read(1).labels).all()  # noqa: S301
+    assert len(bytes_of(train)) == 2
+
+
+def test_names_that_differ_in_case_alone_are_refused_before_a_disk_merges_them(root, tmp_path):
+    (root / "ImageSets/Segmentation/Train.txt").write_text("train_0\n")
+    make_pack(scan(root, "train"), to=tmp_path / "to")
+    with pytest.raises(OptionError) as caught:
+        make_pack(scan(root, "Train"), to=tmp_path / "to")
+    assert caught.value.found.endswith("whose name differs in upper and lower case alone")
+
+
+def test_packs_outside_of_the_cache_are_never_pruned(root, tmp_path, cache):
+    """They may be the only copy."""
+    folder = make_pack(scan(root), to=tmp_path / "to").folder
+    (cache / "packs").mkdir(parents=True)
+    (cache / "packs" / ("a" * 64)).symlink_to(folder)
+    for remove in (lambda: prune_to(0), lambda: prune_packs(0)):
+        with contextlib.suppress(OSError):
+            remove()
+    assert Pack(folder).read(0).labels.shape == (40, 60)
+
+
+def test_a_cache_that_was_moved_serves_its_packs(root, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(making, "_RECENT_NS", -(10**18))
+    load(root, 2, (20, 20), cache_dir=tmp_path / "one")
+    (tmp_path / "one").rename(tmp_path / "two")
+    (tmp_path / "link").symlink_to(tmp_path / "two")
+    caplog.clear()
+    train, _ = load(root, 2, (20, 20), cache_dir=tmp_path / "link")
+    assert len(bytes_of(train)) == 2
+    assert not [message for message in caplog.messages if "packing" in message]

@@ -22,7 +22,7 @@ from zlib_ng import zlib_ng
 
 from segfeed.datasets.blobs import Stamp, stamp_of
 from segfeed.datasets.formats.folders import subfolders
-from segfeed.datasets.formats.pack_manifest import MANIFEST, Manifest, peek_manifest, read_manifest
+from segfeed.datasets.formats.pack_manifest import MANIFEST, TABLE, Manifest, peek_manifest, read_manifest
 from segfeed.datasets.formats.pack_table import PackTable, read_table
 from segfeed.datasets.source import Recognised, Sample, SplitFiles
 from segfeed.errors import MaskError, OptionError, PackError, PhotoError, SourceError
@@ -169,7 +169,10 @@ def _settings(manifest: Manifest) -> dict[str, str]:
 
 
 def _folders(root: Path) -> list[Path]:
-    return [folder for folder in subfolders(root) if folder.name[0] != "." and peek_manifest(folder) is not None]
+    """List the folders in a folder that are packs, or would be if their manifest had come with the copy."""
+    folders = [folder for folder in subfolders(root) if folder.name[0] != "."]
+    packs = [folder for folder in folders if peek_manifest(folder) is not None]
+    return sorted({*packs, *(folder for folder in folders if packs and os.path.isfile(folder / TABLE))})
 
 
 def _manifests(root: Path) -> dict[str, Manifest]:
