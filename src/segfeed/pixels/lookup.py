@@ -155,11 +155,11 @@ def count_blocks(labels: Labels, classes: int, block_px: int) -> npt.NDArray[np.
     height, width = labels.shape
     across = -(-width // block_px)
     # Runs of one label are counted by their lengths, as in `look_up_codes`; a run ends at the end of its block, too.
-    is_first = np.empty((height, width), bool)
-    np.not_equal(labels[:, 1:], labels[:, :-1], out=is_first[:, 1:])
+    flat, is_first = labels.ravel(), np.empty((height, width), bool)
+    np.not_equal(flat[1:], flat[:-1], out=is_first.ravel()[1:])
     is_first[:, ::block_px] = True
     firsts = np.flatnonzero(is_first)
-    found = labels.ravel()[firsts]
+    found = flat[firsts]
     lines, columns = np.divmod(firsts.astype(np.int32), np.int32(width))
     blocks = lines // block_px * across + columns // block_px
     lengths = np.diff(firsts, append=labels.size)

@@ -124,7 +124,7 @@ class PackTable:
     @cached_property
     def pixels(self) -> Numbers:
         """Pixels of each class, then of void, in each pair: int64 (N, classes + 1); (N, 0) for object ids."""
-        counts = _values(_column(self.table, "pixels").flatten(), np.int64).reshape(len(self.keys), -1)
+        counts = _values(_listed(self.table, "pixels"), np.int64).reshape(len(self.keys), -1)
         counts.flags.writeable = False
         return counts
 
@@ -150,7 +150,7 @@ class PackTable:
         column = _column(self.table, "grid")
         first, last = (_values(column.offsets, np.int32)[index : index + 2]).tolist()
         rows = column.values.slice(first, last - first)
-        fields = zip(rows.flatten(), (np.int32, np.uint16, np.uint16), strict=True)
+        fields = ((rows.field(n), kind) for n, kind in enumerate((np.int32, np.uint16, np.uint16)))
         grid = ClassGrid(*(_values(values, kind).astype(np.int64) for values, kind in fields))
         across = -(-self.sizes[index].astype(np.int64) // BLOCK_PX)
         classes = self.pixels.shape[1] - 1
@@ -300,7 +300,7 @@ def _check(path: Path, manifest: Manifest, table: pa.Table) -> PackTable:
             tile_sizes = _sizes_of_tiles(manifest, sizes, np.diff(firsts))
             pixels = tile_sizes.prod(axis=1)
             lengths = np.column_stack([pixels * 3, pixels * manifest.legend.dtype.itemsize])
-    tiles = {word: _column(table, word).flatten() for word in ("part", "offset", "tile_xxh3")}
+    tiles = {word: _listed(table, word) for word in ("part", "offset", "tile_xxh3")}
     parts, offsets = _values(tiles["part"], np.int32).astype(np.int64), _values(tiles["offset"], np.int64)
     checksums = _bytes(tiles["tile_xxh3"], 16)
     made = PackTable(manifest, table, keys, sizes, firsts, parts, offsets, tile_sizes, lengths, checksums)
@@ -314,7 +314,7 @@ def _check(path: Path, manifest: Manifest, table: pa.Table) -> PackTable:
 def _check_nulls(path: Path, table: pa.Table) -> None:
     for field in SCHEMA:
         column = _column(table, field.name)
-        inner = [column.values, *column.values.flatten()] if field.name == "grid" else []
+        inner = [column.values, *map(column.values.field, range(3))] if field.name == "grid" else []
         inner += [column.values] if pa.types.is_list(field.type) and not inner else []
         if any(array.null_count for array in (inner if field.nullable else [column, *inner])):
             raise _refused(path, f"column {field.name}: nothing where a value must be")
@@ -374,6 +374,12 @@ def _refused(path: Path, found: str, expected: str = "") -> PackError:
 
 def _column(table: pa.Table, name: str) -> Any:
     return table.column(name).chunk(0)
+
+
+def _listed(table: pa.Table, name: str) -> Any:
+    """Return all values of a column of lists, the first of which starts at 0; `flatten` would load pyarrow.compute."""
+    column = _column(table, name)
+    return column.values.slice(0, int(_values(column.offsets, np.int32)[-1]))
 
 
 def _values(array: Any, dtype: Any) -> npt.NDArray[Any]:
