@@ -501,3 +501,13 @@ def test_killed_packing_leaves_nothing_that_is_taken_for_a_pack_and_is_swept_by_
     (large_root / "ImageSets/Segmentation/train.txt").write_text("1\n")
     make_pack(scan(large_root))
     assert len(find_packs()) == 1
+
+
+def test_raw_and_coded_packs_of_one_source_are_two(root, cache, settled):
+    source = scan(root)
+    for _ in range(2):
+        raw, coded = make_pack(source), make_pack(source, coded=True)
+        assert (raw.is_coded, coded.is_coded) == (False, True)
+        assert raw.folder != coded.folder
+    np.testing.assert_array_equal(raw.read(2).labels, coded.read(2).labels)
+    np.testing.assert_array_equal(raw.pixels, coded.pixels)
