@@ -1,4 +1,5 @@
-"""One run, however it is cut: threads x ranks x a resume at every batch x cold and warm give the same bytes in order.
+"""One run, however it is cut: threads x ranks x a resume at every batch x cold, warm, coded and
+in tiles give the same bytes in order.
 
 Digests are compared in order and never sorted: the right samples in another order are another run. What is expected
 comes from the plan's rows and five lines of NumPy, not from a loader.
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from segfeed import BatchFormat, Draw, Loader, Plan, Shard, make_pack, scan
+from segfeed.packs import writer
 from segfeed.plans.plan import Small
 
 BATCH, SIDE, EPOCHS = 12, 10, 2
@@ -27,7 +29,14 @@ def readers(tmp_path_factory, write_voc):
     shapes = [(16, 16), (12, 20), (9, 14), (16, 8)]
     root = write_voc(folder / "VOC2012", {"train": [shapes[n % 4] for n in range(41)]})
     source = scan(root)
-    return {"cold": source, "warm": make_pack(source, cache_dir=folder / "cache")}
+    found = {"cold": source, "warm": make_pack(source, cache_dir=folder / "cache")}
+    found["coded"] = make_pack(source, coded=True, cache_dir=folder / "cache")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in (("PART_BYTES", 3000), ("TILED_BYTES", 600), ("TILE_PX", 8)):
+            patch.setattr(writer, name, value)
+        found["tiles"] = make_pack(source, cache_dir=folder / "tiles")
+    assert 0 < found["tiles"].table.is_tiled.sum() < len(source)
+    return found
 
 
 def plan_of(reader, shard=Shard(0, 1), small: Small = "pad"):  # noqa: B008 - immutable
@@ -105,7 +114,7 @@ def test_the_run_is_pinned(expected):
     assert hashlib.sha256("".join(expected).encode()).hexdigest() == PINNED
 
 
-@pytest.mark.parametrize("kind", ["cold", "warm"])
+@pytest.mark.parametrize("kind", ["cold", "warm", "coded", "tiles"])
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("threads", THREADS)
 def test_threads_and_ranks_change_nothing(readers, expected, kind, threads, world):
@@ -113,7 +122,7 @@ def test_threads_and_ranks_change_nothing(readers, expected, kind, threads, worl
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["cold", "warm"])
+@pytest.mark.parametrize("kind", ["cold", "warm", "coded", "tiles"])
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("threads", THREADS)
 def test_a_resume_at_every_batch_changes_nothing(readers, expected, kind, threads, world):

@@ -15,7 +15,7 @@ from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import load_compiled, make_conversion
 from segfeed.batches.loader import Loader
 from segfeed.feed import scan
-from segfeed.packs.pack import make_pack
+from segfeed.packs.making import make_pack
 from segfeed.plans.plan import Draw, Plan
 
 KEPT, EPOCHS, SIDE = 50, 4, 24

@@ -74,7 +74,7 @@ print(json.dumps([watch.most, images.nbytes + labels.nbytes]))
 PACK = """
 with Watch() as watch:
     pack = make_pack(source, cache_dir=sys.argv[3], threads=2)
-assert (pack.folder / "pairs.arrow").stat().st_size > len(source) * 96 * 96 * 4
+assert (pack.folder / "pairs-00000.bin").stat().st_size > len(source) * 96 * 96 * 4
 print(json.dumps([watch.most, str(pack.folder)]))
 """
 

@@ -17,7 +17,8 @@ from segfeed.datasets.source import Source
 from segfeed.errors import SegfeedError
 from segfeed.feed import Splits, load, scan
 from segfeed.frameworks.adapters import to_jax, to_tf, to_torch
-from segfeed.packs.pack import Pack, make_pack
+from segfeed.packs.making import make_pack
+from segfeed.packs.pack import Pack
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.pair import Pair
 from segfeed.plans import recipes

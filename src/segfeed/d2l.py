@@ -32,7 +32,8 @@ from segfeed.datasets.blobs import Blob
 from segfeed.datasets.catalogue.fetching import DATASETS, fetch_archive, fetch_dataset
 from segfeed.errors import OptionError, SizeMismatchError
 from segfeed.feed import scan
-from segfeed.packs.pack import Pack, make_pack
+from segfeed.packs.making import make_pack
+from segfeed.packs.pack import Pack
 from segfeed.pixels.codec import decode_mask, decode_photo
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import colour_codes, voc_colours

@@ -18,7 +18,8 @@ from segfeed.datasets.places import find_root
 from segfeed.datasets.source import Orientation, Source, Task
 from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_shared_groups, refuse_shared_samples
 from segfeed.errors import OptionError
-from segfeed.packs.pack import Pack, find_pack, is_packed, make_pack
+from segfeed.packs.making import find_pack, is_packed, make_pack
+from segfeed.packs.pack import Pack
 from segfeed.pixels.sides import find_sides, read_swap
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
 from segfeed.system.options import whole_number
@@ -162,6 +163,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     val_batch_size: int | None = None,
     threads: int | None = None,
     pack: bool = True,
+    coded: bool = False,
     cache_dir: str | os.PathLike[str] | None = None,
     download: bool = False,
     **format_fields: Any,
@@ -172,7 +174,8 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     an unknown colour is an error, and the same seed gives the same bytes, with any number of threads or ranks.
 
     Args:
-        data: a dataset's folder, tar or table (docs/formats.md), or a name: "sample", "voc2012", "sbd".
+        data: a dataset's folder, tar or table (docs/formats.md), a pack's own folder, or a name: "sample", "voc2012",
+            "sbd".
         batch_size: train pairs in a batch, over all ranks.
         crop_size: (height, width) of a train crop in px.
         splits: names of the train and the val list; None leaves one out.
@@ -193,7 +196,9 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         val_batch_size: val pairs in a batch, over all ranks; batch_size if None. Lowered, with a note, until a batch is
             at most 512 MB.
         threads: how many fill batches; all cores if None.
-        pack: decode once into a pack in the cache folder; False decodes on the fly and writes nothing.
+        pack: decode once into a pack in the cache folder, whose size is said before it is written; False decodes on the
+            fly and writes nothing. A pack's own folder is read as it is.
+        coded: keep the files as they are in that pack, about a sixth of the size, and decode them in each epoch.
         cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder if None.
         download: fetch a dataset given by its name if it is not in the cache yet.
         **format_fields: what a batch looks like, by the fields of `BatchFormat`: layout, dtype, label_dtype, normalize,
@@ -224,6 +229,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         seed=seed,
         threads=threads,
         pack=pack,
+        coded=coded,
         cache_dir=cache_dir,
     )
     if format is not None and not isinstance(format, str):
@@ -269,6 +275,7 @@ class _Feed:
     seed: int
     threads: int | None
     pack: bool
+    coded: bool
     cache_dir: str | os.PathLike[str] | None
 
     def make_train(self, source: Source) -> Loader:
@@ -289,9 +296,11 @@ class _Feed:
 
     def packed(self, loader: Loader) -> Loader:
         """Make the same loader over the pack of its source, if packs are wanted."""
-        if not self.pack or not isinstance(loader.reader, Source):
+        source = loader.reader
+        if not self.pack or not isinstance(source, Source) or source.format == "pack":
             return loader
-        return self._loader(make_pack(loader.reader, cache_dir=self.cache_dir, threads=loader.threads), loader.plan)
+        pack = make_pack(source, coded=self.coded, cache_dir=self.cache_dir, threads=loader.threads)
+        return self._loader(pack, loader.plan)
 
     def notes(self, loader: Loader) -> Iterator[str]:
         """Describe what was padded, dropped or lowered, a sentence each."""
@@ -320,7 +329,9 @@ class _Feed:
 
     def _known_pack(self, source: Source) -> Source | Pack:
         """Find the pack of a source if it is made already, and else keep the source."""
-        return (find_pack(source, cache_dir=self.cache_dir) if self.pack else None) or source
+        if not self.pack and source.format != "pack":
+            return source
+        return find_pack(source, coded=self.coded, cache_dir=self.cache_dir) or source
 
     def _loader(self, reader: Source | Pack, plan: Plan) -> Loader:
         return Loader(reader, plan, format=self.format, threads=self.threads)

@@ -24,7 +24,7 @@ import os, sys
 import segfeed
 from segfeed.errors import PackError
 pack = segfeed.Pack(segfeed.make_pack(segfeed.scan(sys.argv[1])).folder)
-os.truncate(pack.folder / "pairs.arrow", 1000)
+os.truncate(pack.folder / "pairs-00000.bin", 100)
 plan = segfeed.Plan(pack.sizes, 2, segfeed.Draw((8, 8)))
 try:
     for batch in segfeed.Loader(pack, plan):
@@ -42,9 +42,9 @@ def source(tmp_path, write_voc, cache):
 
 def flip_a_bit(pack: Pack, index: int, column: str) -> None:
     """Flip one stored bit of a row, as a failing disk would; size and time stay."""
-    path = pack.folder / "pairs.arrow"
+    path = pack.folder / "pairs-00000.bin"
     times = path.stat()
-    at = int(getattr(pack.rows, column)[index])
+    at = int((pack.table.offsets if column == "images" else pack.table.label_starts)[index])
     with open(path, "r+b") as file:
         file.seek(at)
         byte = file.read(1)[0]
@@ -95,8 +95,8 @@ def test_a_pack_that_is_cut_while_mapped_is_an_error_and_no_dead_process(source)
         [sys.executable, "-c", CUT_WHILE_MAPPED, source.root], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "cut to 1000 of" in done.stdout
-    assert "remove its folder and pack again" in done.stdout
+    assert "cut to 100 of" in done.stdout
+    assert "remove the folder and pack again" in done.stdout
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def test_command_verifies_a_dataset_and_its_packs(source, recorded, run_cli):
     flip_a_bit(recorded, 1, "labels")
     code, out, _ = run_cli("verify", source.root, "--splits", "train")
     assert code == 1
-    assert "train train_1 (pairs.arrow): the stored pixels do not fit their checksum" in out
+    assert "train train_1 (pairs-00000.bin): the stored pixels do not fit their checksum" in out
 
 
 @pytest.mark.slow

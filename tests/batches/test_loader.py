@@ -20,7 +20,7 @@ from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
 from segfeed.errors import OptionError, PhotoError, StateError
 from segfeed.feed import scan
-from segfeed.packs.pack import make_pack
+from segfeed.packs.making import make_pack
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.public_legends import VOC
 from segfeed.plans.augment import Augment

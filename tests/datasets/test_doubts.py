@@ -17,7 +17,7 @@ from segfeed.datasets import doubts
 from segfeed.datasets.doubts import examine, list_doubts
 from segfeed.datasets.evidence import Evidence, StoredValue
 from segfeed.errors import LegendError, MaskError, UnknownColourError
-from segfeed.packs import pack as packs
+from segfeed.packs import making as packs
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import voc_colours
 from segfeed.pixels.public_legends import VOC

@@ -62,7 +62,7 @@ def room() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def tiny_root(tmp_path_factory: pytest.TempPathFactory, write_voc) -> Path:
-    """Return a VOC folder of 3 train pairs, two record batches of them in these tests, and 2 val pairs."""
+    """Return a VOC folder of 3 train pairs, two parts of them in these tests, and 2 val pairs."""
     return write_voc(
         tmp_path_factory.mktemp("tiny") / "VOC2012", {"train": [(6, 8), (5, 9), (7, 4)], "val": [(6, 8), (3, 3)]}
     )

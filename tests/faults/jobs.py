@@ -5,6 +5,7 @@ import errno
 import gc
 import hashlib
 import importlib
+import logging
 import os
 import resource
 import shutil
@@ -27,7 +28,7 @@ from segfeed.datasets.export import Kind, export_splits
 from segfeed.datasets.recognition import FORMATS
 from segfeed.datasets.sample import writing as sample
 from segfeed.errors import PackError, SegfeedError
-from segfeed.packs import pack as packs
+from segfeed.packs import making as packs
 from segfeed.packs import writer
 from segfeed.packs.cache import prune_packs
 from segfeed.packs.pack import Pack
@@ -39,8 +40,9 @@ OPTIONS: dict[str, Any] = {"batch_size": 2, "crop_size": (8, 8), "splits": ("tra
 
 def prepare() -> None:
     """Set up a process for tiny datasets, and import now what every job would import by itself."""
-    writer.BATCH_PAIRS = 2  # several record batches of a few pairs
+    writer.PART_BYTES, writer._GROUP_PAIRS = 400, 2  # several parts of a few pairs
     packs._RECENT_NS = -(10**18)  # files that were written just now count as settled, so that stamps are recorded
+    logging.getLogger("segfeed").setLevel(logging.ERROR)  # not what is about to be written
     storage.check_space = lambda *_: None  # a full disk is found by writing, not by looking
     sample.PAIRS, sample.TEST_PHOTOS, sample.SHAPES = 1, 1, (((20, 30), 100),)
     for module in FORMATS.values():
@@ -54,9 +56,9 @@ def prepare() -> None:
     gc.freeze()  # collections in the children would touch, and so copy, every page
 
 
-def pack(root: str, cache: str, split: str = "train") -> dict[str, Any]:
+def pack(root: str, cache: str, split: str = "train", coded: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
     """Open the pack of a split, made first where there is none."""
-    made = make_pack(scan(root, split, format="voc"), cache_dir=cache, threads=2)
+    made = make_pack(scan(root, split, format="voc"), coded=coded, cache_dir=cache, threads=2)
     assert verify_pack(made) == []
     return {"folder": made.folder.name, "digest": digest_of(made)}
 
@@ -93,7 +95,7 @@ def read_while_cut(folder: str, kept_bytes: int, threads: int) -> dict[str, Any]
         for number, batch in enumerate(loader):
             seen.append(digest_of_batches([batch]))
             if number == 0 and kept_bytes >= 0:
-                os.truncate(reader.folder / "pairs.arrow", kept_bytes)
+                os.truncate(reader.folder / "pairs-00000.bin", kept_bytes)
     except PackError as error:
         return {"digests": seen, "message": str(error)}
     return {"digests": seen, "message": ""}

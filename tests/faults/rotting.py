@@ -81,9 +81,9 @@ def everything_in(folder: str | Path) -> str:
     pack = Pack(Path(folder))
     seen = hashlib.sha256(digest_of(pack).encode())
     seen.update(np.ascontiguousarray(pack.pixels))
-    for column in ("photo_sha256", "mask_sha256", "record_xxh3"):
-        seen.update(repr(pack.rows.table[column].to_pylist()).encode())
-    seen.update(
-        json.dumps([pack.manifest, pack.digests, repr(pack.rows.table.schema.metadata)], sort_keys=True).encode()
-    )
+    for column in pack.table.table.schema.names:
+        seen.update(repr(pack.table.table[column].to_pylist()).encode())
+    for index in range(len(pack)):
+        pack.table.grid(index)
+    seen.update(json.dumps([pack.manifest, pack.digests], sort_keys=True).encode())
     return seen.hexdigest()

@@ -43,8 +43,8 @@ def prune(pack):
 def replace(pack):
     """Put another file in its place, as a copy or a restore does: the mapping keeps the old one."""
     other = pack.folder / "other"
-    other.write_bytes(bytes((pack.folder / "pairs.arrow").stat().st_size))
-    other.rename(pack.folder / "pairs.arrow")
+    other.write_bytes(bytes((pack.folder / "pairs-00000.bin").stat().st_size))
+    other.rename(pack.folder / "pairs-00000.bin")
 
 
 @pytest.mark.parametrize("threads", [0, 2])
@@ -67,18 +67,21 @@ def test_a_pack_that_is_gone_is_made_again_while_the_old_one_is_read(pack, chang
     assert digest_of(again) == digest_of(pack) == expected
 
 
-def test_a_replaced_pack_is_refused_when_it_is_opened(pack):
+def test_a_replaced_part_is_refused_when_it_is_read(pack):
     replace(pack)
-    with pytest.raises(PackError) as caught:
-        Pack(pack.folder)
-    assert caught.value.remedy == "remove its folder and pack again"
+    again = Pack(pack.folder)
+    for read in (lambda: again.read(3), lambda: next(iter(loader_of(again)))):
+        with pytest.raises(PackError) as caught:
+            read()
+        assert "do not fit their checksum" in caught.value.found
+    assert caught.value.remedy == "remove the folder and pack again"
 
 
 def test_what_is_written_over_in_place_is_found_by_the_next_process(pack):
     """segfeed never does this. A process that read the pair before trusts it until it ends: `verify` does not."""
     pack.read(3)
-    with open(pack.folder / "pairs.arrow", "r+b") as file:
-        file.seek(int(pack.rows.images[3]))
+    with open(pack.folder / "pairs-00000.bin", "r+b") as file:
+        file.seek(int(pack.table.offsets[3]))
         file.write(b"\0" * 50)
     with pytest.raises(PackError) as caught:
         Pack(pack.folder).read(3)
@@ -89,7 +92,7 @@ def test_what_is_written_over_in_place_is_found_by_the_next_process(pack):
 @pytest.mark.parametrize("threads", [0, 2])
 def test_a_pack_that_is_cut_in_the_middle_of_an_epoch_ends_it_and_serves_nothing_else(forks, pack, tally, threads):
     """The file's size is checked before each batch. A cut while threads fill one may still end them by SIGBUS."""
-    path = pack.folder / "pairs.arrow"
+    path = pack.folder / "pairs-00000.bin"
     sound = path.read_bytes()
     expected = forks.succeed(task("read_while_cut", pack.folder, -1, threads)).answer["digests"]
     lengths = range(0, len(sound), len(sound) // 8)
@@ -106,7 +109,7 @@ def test_a_pack_that_is_cut_in_the_middle_of_an_epoch_ends_it_and_serves_nothing
 
 def test_a_cut_while_a_batch_is_filled_is_found_after_it(pack, monkeypatch):
     """The rest of the last page that is left reads as zeros: no signal tells of it."""
-    path = pack.folder / "pairs.arrow"
+    path = pack.folder / "pairs-00000.bin"
     size = path.stat().st_size
     fill = readers.fill
 

@@ -110,7 +110,7 @@ class Terminal:
 
 def test_ctrl_c_on_a_terminal_ends_packing_with_one_line_and_leaves_nothing(large_root, cache):
     with Terminal(SEGFEED, "pack", large_root, "--splits", "train") as terminal:
-        wait_for(lambda: list(cache.glob("packs/.*/pairs.arrow")))
+        wait_for(lambda: list(cache.glob("packs/.*/pairs-00000.bin")))
         terminal.press(b"\x03")
         status, shown = terminal.finish()
     assert status == 130, shown

@@ -122,7 +122,7 @@ def test_a_process_of_another_container_is_left_alone(forks, tiny_root, room):
     cache, waiting = room / "cache", room / "waiting"
     contained = Forks(command)
     try:
-        contained.start([PACK.task(tiny_root, cache, fault=Fault("wait", 30, filler=str(waiting)))])
+        contained.start([PACK.task(tiny_root, cache, fault=Fault("wait", 8, filler=str(waiting)))])
         wait_for(waiting.exists)
         (half,) = (cache / "packs").iterdir()
         assert half.name.split(".")[-4] != _host()

@@ -13,7 +13,7 @@ class Work:
 
     Attributes:
         job: a function of `faults.jobs`.
-        kind: of export.
+        kind: of export; "coded" of a pack that keeps files.
         depth: how many parts of a path name what appears at once.
     """
 
@@ -27,10 +27,16 @@ class Work:
     def task(self, root: Path, folder: Path, **how: Any) -> dict[str, Any]:
         """Describe the job of writing into a folder."""
         arguments: tuple[Any, ...] = {
-            "pack": (root, folder), "draw": (folder,), "export": (root, folder / "out", self.kind),
+            "pack": (root, folder, "train", self.kind == "coded"),
+            "draw": (folder,), "export": (root, folder / "out", self.kind),
         }[self.job]  # fmt: skip
         return task(self.job, *arguments, folder=folder, **how)
 
 
 PACK = Work("pack")
-WORKS = [PACK, Work("draw"), *(Work("export", kind, 1) for kind in ("voc", "parquet", "webdataset"))]
+WORKS = [
+    PACK,
+    Work("pack", "coded"),
+    Work("draw"),
+    *(Work("export", kind, 1) for kind in ("voc", "parquet", "webdataset")),
+]

@@ -20,7 +20,7 @@ from segfeed.batches.loader import Loader  # noqa: E402
 from segfeed.errors import OptionError, StateError  # noqa: E402 - only where JAX is
 from segfeed.feed import scan  # noqa: E402
 from segfeed.frameworks.jax import JaxBatch, to_jax  # noqa: E402
-from segfeed.packs.pack import make_pack  # noqa: E402
+from segfeed.packs.making import make_pack  # noqa: E402
 from segfeed.plans.plan import Draw, Plan, Shard  # noqa: E402
 
 jnp = jax.numpy

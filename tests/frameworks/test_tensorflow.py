@@ -21,7 +21,7 @@ from segfeed.batches.batch_format import BatchFormat  # noqa: E402
 from segfeed.batches.loader import Loader  # noqa: E402
 from segfeed.feed import scan  # noqa: E402 - only where TensorFlow is
 from segfeed.frameworks.tensorflow import to_tf  # noqa: E402
-from segfeed.packs.pack import make_pack  # noqa: E402
+from segfeed.packs.making import make_pack  # noqa: E402
 from segfeed.pixels.legend import Legend  # noqa: E402
 from segfeed.pixels.pair import Pair  # noqa: E402
 from segfeed.plans.plan import Draw, Plan  # noqa: E402

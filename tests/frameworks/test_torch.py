@@ -34,7 +34,7 @@ from segfeed.feed import scan  # noqa: E402
 from segfeed.frameworks.framework_loader import require  # noqa: E402
 from segfeed.frameworks.torch import TorchBatch, TorchCrops, to_torch  # noqa: E402
 from segfeed.frameworks.torch_cuda import Bus, Finish, bus_format, one_ahead  # noqa: E402
-from segfeed.packs.pack import make_pack  # noqa: E402
+from segfeed.packs.making import make_pack  # noqa: E402
 from segfeed.pixels.legend import Legend  # noqa: E402
 from segfeed.pixels.pair import Pair  # noqa: E402
 from segfeed.plans.plan import Draw, Plan, Shard  # noqa: E402

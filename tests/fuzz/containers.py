@@ -4,10 +4,10 @@ import contextlib
 import gzip
 import io
 import json
+import logging
 import re
 import shutil
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from functools import cache
@@ -16,100 +16,84 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import scipy.io
+import xxhash
 
 from fuzz.probe import Mutate, Probe, file_of, folder, tiny_source
 from segfeed.datasets.archives.archive import index_tar, list_archive
 from segfeed.datasets.archives.members import Member
 from segfeed.datasets.archives.tar_file import BLOCK_BYTES
 from segfeed.datasets.catalogue.mat_file import read_mat_field
-from segfeed.errors import MaskError, PackError, SegfeedError
-from segfeed.packs.fingerprints import hash_fields, hash_record
-from segfeed.packs.pack import Pack, make_pack
-from segfeed.packs.rows import map_rows
-from segfeed.packs.writer import Record, RowWriter
-from segfeed.pixels.pair import Pair
+from segfeed.datasets.formats.pack_manifest import MANIFEST, TABLE, hash_fields
+from segfeed.errors import MaskError, PackError, SegfeedError, SourceError
+from segfeed.packs import writer
+from segfeed.packs.making import make_pack
+from segfeed.packs.pack import Pack
 
-_U8, _U16 = np.dtype(np.uint8), np.dtype(np.uint16)
-
-
-def _pair(number: int, dtype: np.dtype) -> Pair:
-    draws = np.random.default_rng(number)
-    image = draws.integers(0, 256, (2 + number, 3, 3), np.uint8)
-    return Pair(image, draws.integers(0, 21, image.shape[:2]).astype(dtype))
-
-
-@cache
-def _pack(count: int, dtype: np.dtype = _U8) -> bytes:
-    pairs = [_pair(number, dtype) for number in range(count)]
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place, "pairs.arrow")
-        records = [
-            Record(f"k{number}", np.arange(22), hash_record(pair), bytes(32), None) for number, pair in enumerate(pairs)
-        ]
-        sizes = np.array([pair.labels.shape for pair in pairs], np.int32)
-        writer = RowWriter(path, {}, sizes, dtype, records.__getitem__, workers=1)
-        stretch = writer.lease(0)
-        for memory, pair in zip(stretch.pairs, pairs, strict=True):
-            memory.image[...], memory.labels[...] = pair
-        writer.put(stretch)
-        for record in records:
-            writer.write(record)
-        writer.finish()
-        writer.abandon()
-        return path.read_bytes()
+_KINDS = {"parts": (400, 1 << 20, 512), "coded": (1 << 20, 1 << 20, 512), "tiles": (1 << 20, 10, 4)}
+"""Packs by kind: bytes of a part, bytes above which a pair is cut into tiles, and the side of a tile in px."""
 
 
 def _packs() -> list[bytes]:
-    return [_pack(1), _pack(3), _pack(2, _U16), _compressed(_pack(2))]
+    """Return tables as they are written, raw and coded, of one part and of several, and one that is compressed."""
+    tables = [(_whole_pack(kind) / TABLE).read_bytes() for kind in _KINDS]
+    return [*tables, _compressed(tables[0])]
 
 
 def _compressed(data: bytes) -> bytes:
-    """Write a pack as another program might: compressed, so that no row lies in the file as it is."""
+    """Write a table as another program might."""
     table, file = pa.ipc.open_file(data).read_all(), pa.BufferOutputStream()
     with pa.ipc.new_file(file, table.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
         writer.write_table(table)
     return file.getvalue().to_pybytes()
 
 
-@cache
-def _known_pairs() -> dict[bytes, tuple[bytes, bytes]]:
-    pairs = [_pair(number, dtype) for number in range(3) for dtype in (_U8, _U16)]
-    return {hash_record(pair): (pair.image.tobytes(), pair.labels.tobytes()) for pair in pairs}
-
-
 def _read_pack(data: bytes) -> bool:
-    """Touch every byte that a loader would: a pair that fits its checksum is one of those that were written."""
-    path = file_of(data, "pairs.arrow")
-    return _read_rows(path, _U8) or _read_rows(path, _U16)
+    """Touch every byte that a loader would, of a pack whose checksums fit: a pair is one of those that were written."""
+    taken = [_read_rows(data, kind) for kind in _KINDS]  # all of them are to be asked
+    return any(taken)
 
 
-def _read_rows(path: Path, dtype: np.dtype) -> bool:
+def _read_rows(data: bytes, kind: str) -> bool:
+    place = folder() / f"table {kind}"
+    if not place.exists():
+        shutil.copytree(_whole_pack(kind), place)
+    (place / TABLE).write_bytes(data)
+    manifest = json.loads((_whole_pack(kind) / MANIFEST).read_text())
+    sizes = {"table_bytes": len(data), "table_xxh3": xxhash.xxh3_128_hexdigest(data)}
+    (place / MANIFEST).write_bytes(_sealed(manifest | sizes))
     try:
-        rows = map_rows(path, dtype)
-    except PackError:
+        with Pack(place) as pack:
+            everything = np.arange(len(pack))
+            pack.read_ahead(everything)
+            for number in everything.tolist():
+                assert (pack.read(number).image == pack.read(number).image).all()
+                pack.table.grid(number)
+            if kind == "parts":
+                assert (pack.stored(everything).sizes > 0).all()
+    except (PackError, SourceError):
         return False
-    rows.table["key"].to_pylist()
-    np.asarray(rows.table["pixels"].combine_chunks().flatten())
-    everything = np.arange(len(rows.sizes))
-    rows.read_ahead(everything)
-    assert (rows.stored(everything).sizes > 0).all()
-    for number, checksum in enumerate(rows.checksums):
-        pair = rows.pair(number)
-        if hash_record(pair) == checksum and checksum in _known_pairs():
-            assert (pair.image.tobytes(), pair.labels.tobytes()) == _known_pairs()[checksum]
     return True
 
 
 @cache
-def _whole_pack() -> Path:
-    return make_pack(tiny_source(), cache_dir=folder() / "cache").folder
+def _whole_pack(kind: str = "parts") -> Path:
+    logging.getLogger("segfeed").setLevel(logging.ERROR)  # what it is about to write
+    limits = writer.PART_BYTES, writer.TILED_BYTES, writer.TILE_PX
+    writer.PART_BYTES, writer.TILED_BYTES, writer.TILE_PX = _KINDS[kind]
+    try:
+        return make_pack(tiny_source(), coded=kind == "coded", cache_dir=folder() / kind).folder
+    finally:
+        writer.PART_BYTES, writer.TILED_BYTES, writer.TILE_PX = limits
 
 
 def _manifests() -> list[bytes]:
     """Return a manifest as it is written, and others that are sealed like it but say something odd."""
     written = (_whole_pack() / "manifest.json").read_bytes()
     odd: list[dict[str, object]] = [
-        {"version": 2}, {"bytes": 1}, {"legend": []}, {"legend": {"objects": "voc"}}, {"legend": {"names": 5}},
+        {"version": 3}, {"version": True}, {"table_bytes": 1}, {"parts": [1]}, {"parts": "many"}, {"parts": []},
+        {"tile_px": 0}, {"tile_px": 1}, {"coding": "raw"}, {"coding": {"photo": "stored", "mask": "stored"}},
+        {"pixel_type": {"channels": 4, "dtype": "uint16"}},
+        {"legend": []}, {"legend": {"objects": "voc"}}, {"legend": {"names": 5}},
         {"legend": {"names": ["a"], "colours": [[0, 0, 1e300]]}}, {"split": 5}, {"settings": "../../x"},
         {"count": "many"},
     ]  # fmt: skip
@@ -143,7 +127,7 @@ def _read_manifest(data: bytes) -> bool:
     try:
         with Pack(place) as pack:
             assert repr(pack).startswith("Pack(")
-            assert (pack.read(2).image == 2).all()
+            assert pack.is_coded or (pack.read(2).image == 2).all()
             assert len(pack.digests) == len(tiny_source().digests)
     except PackError:
         return False

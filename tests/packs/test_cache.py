@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import gc
 import json
 import os
 import shutil
@@ -12,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from segfeed import make_pack, scan
-from segfeed.errors import OptionError
-from segfeed.packs import pack as packs
-from segfeed.packs.cache import describe_packs, prune_packs
+from segfeed import Pack, load, make_pack, scan
+from segfeed.errors import OptionError, StorageError
+from segfeed.packs import making as packs
+from segfeed.packs.cache import describe_packs, find_packs, prune_packs, prune_to, read_size
 from segfeed.system import storage
 
 DAY_S = 86_400
@@ -64,7 +65,7 @@ def test_packs_are_described_with_dataset_split_size_and_age(folders):
     assert described["split"] == "train"
     assert described["task"] == "semantic"
     assert described["pairs"] == 2
-    assert described["bytes"] == (train.folder / "pairs.arrow").stat().st_size
+    assert described["bytes"] == sum(path.stat().st_size for path in train.folder.iterdir())
     assert json.loads(json.dumps(described)) == described
     used = dt.datetime.fromisoformat(described["last_used"])
     assert abs((dt.datetime.now(dt.UTC) - used).total_seconds() - 10 * DAY_S) < 100
@@ -177,7 +178,7 @@ def test_one_damaged_pack_does_not_hide_the_others_and_can_be_pruned(folders, da
     if damage == "version":
         manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": 0}))
     elif damage == "rows":
-        (train / "pairs.arrow").unlink()
+        (train / "rows.arrow").unlink()
     else:
         manifest.write_text(manifest.read_text()[:50])
     use(train, days_ago=10)
@@ -202,7 +203,7 @@ def test_link_in_the_cache_does_not_lead_the_pruning_elsewhere(folders, cache, t
     train.symlink_to(moved)
     with contextlib.suppress(OSError):
         prune_packs(0)
-    assert (moved / "pairs.arrow").is_file()
+    assert (moved / "pairs-00000.bin").is_file()
 
 
 def test_packs_of_other_classes_are_told_apart(voc_folder, cache):
@@ -214,3 +215,175 @@ def test_packs_of_other_classes_are_told_apart(voc_folder, cache):
         "voc2012, 1 class, unknown: void",
         "object ids",
     }
+
+
+@pytest.fixture
+def closed(folders):
+    """Return the folders of two packs that nobody has open."""
+    gc.collect()
+    return folders
+
+
+def size_of(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("damage", ["{", "", "[1]", None])
+def test_a_bad_manifest_is_listed_as_damaged_can_be_pruned_and_stops_nobody(closed, damage):
+    train, val = closed
+    if damage is None:
+        (train / "manifest.json").unlink()
+    else:
+        (train / "manifest.json").write_text(damage)
+    listed = describe_packs()
+    assert [(pack.folder, pack.is_damaged) for pack in listed] == [(val, False), (train, True)]
+    described = listed[1].to_json()
+    assert (described["damaged"], described["bytes"]) == (True, size_of(train))
+    assert listed[1].cells()[2] == "damaged: prune it"
+    assert find_packs() == [val]
+    assert prune_packs(400) == []
+    assert prune_packs(0) == [val, train]
+    assert describe_packs() == []
+
+
+@pytest.mark.parametrize("fields", [{"coding": 3}, {"legend": []}, {"count": "x"}, {"created": 5}, {"created": "soon"}])
+def test_a_manifest_of_odd_values_stops_no_list(folders, fields):
+    manifest = folders[0] / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | fields))
+    assert len([pack.cells() for pack in describe_packs()]) == 2
+    assert all(json.dumps(pack.to_json()) for pack in describe_packs())
+
+
+def test_what_was_used_longest_ago_goes_first(closed):
+    train, val = closed
+    both = size_of(train) + size_of(val)
+    assert prune_to(both) == []
+    assert prune_to(both - 1, dry_run=True) == [train]
+    assert train.is_dir()
+    use(train, days_ago=0)
+    use(val, days_ago=3)
+    assert prune_to(both - 1) == [val]
+    assert prune_to(0) == [train]
+
+
+def test_a_damaged_pack_goes_before_any_other(closed):
+    train, val = closed
+    use(val, days_ago=30)
+    (train / "manifest.json").write_text("{")
+    assert prune_to(size_of(val)) == [train]
+
+
+def test_what_is_open_is_never_removed_to_keep_the_cache_small(closed):
+    train, val = closed
+    with Pack(train) as pack:
+        assert prune_to(0) == [val]
+        assert pack.read(0).labels.shape == (6, 8)
+    assert prune_to(0) == [train]
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="what others have mapped is shown on Linux")
+def test_what_another_process_has_open_is_never_removed_either(closed):
+    train, val = closed
+    code = "import sys, segfeed; pack = segfeed.Pack(sys.argv[1]); print(len(pack), flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, train]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
+        assert reader.stdout.readline() == "2\n"
+        assert prune_to(0) == [val]
+        reader.stdin.close()
+    assert prune_to(0) == [train]
+
+
+def test_a_limit_makes_room_before_a_pack_is_made(closed, tmp_path, write_voc, monkeypatch):
+    _, val = closed
+    root = write_voc(tmp_path / "other", {"train": [(60, 80)] * 2})
+    monkeypatch.setenv("SEGFEED_CACHE_LIMIT", str(60 * 80 * 4 * 2 + size_of(val)))
+    pack = make_pack(scan(root))
+    assert sorted(find_packs()) == sorted([pack.folder, val])
+
+
+@pytest.mark.parametrize(("limit", "is_open"), [("1kB", False), ("30 KB", True)])
+def test_a_pack_that_is_larger_than_the_limit_is_refused_before_it_is_written(
+    closed, tmp_path, write_voc, monkeypatch, limit, is_open
+):
+    root = write_voc(tmp_path / "other", {"train": [(60, 80)]})
+    opened = [Pack(folder) for folder in closed if is_open]
+    monkeypatch.setenv("SEGFEED_CACHE_LIMIT", limit)
+    with pytest.raises(StorageError) as caught:
+        make_pack(scan(root))
+    assert "a pack of 18.8 KiB" in caught.value.found
+    assert "as SEGFEED_CACHE_LIMIT says" in caught.value.expected
+    assert sorted(find_packs()) == sorted(closed)
+    assert len(opened) in (0, 2)
+    load(root, 1, (8, 8), splits=("train", None), pack=False)
+
+
+@pytest.mark.parametrize("text", ["20XB", "many", "-1", "1e400", "GB"])
+def test_a_limit_that_is_none_is_named(closed, tmp_path, write_voc, monkeypatch, text):
+    monkeypatch.setenv("SEGFEED_CACHE_LIMIT", text)
+    with pytest.raises(OptionError) as caught:
+        make_pack(scan(write_voc(tmp_path / "other", {"train": [(6, 8)]})))
+    assert (caught.value.where, caught.value.found) == ("SEGFEED_CACHE_LIMIT", repr(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("4096", 4096), ("20GB", 20 * 10**9), ("1.5 GiB", 3 << 29), ("7k", 7000), ("2TiB", 2 << 40)],
+)
+def test_sizes_are_read(text, size):
+    assert read_size("to", text) == size
+
+
+def test_how_much_goes_where_is_said_before_it_is_written(tmp_path, write_voc, cache, caplog):
+    root = write_voc(tmp_path / "VOC2012", {"train": [(60, 80)], "val": [(60, 80)]})
+    load(root, 1, (8, 8), pack=False)
+    assert caplog.messages == []
+    load(root, 1, (8, 8))
+    for split, message in zip(("train", "val"), caplog.messages, strict=True):
+        assert message.startswith(
+            f"VOC2012 {split}: packing writes about 18.8 KiB to {cache}/packs; pack=False (--no-pack) writes nothing, "
+            "coded=True (--coded) about "
+        )
+    caplog.clear()
+    load(root, 1, (8, 8))
+    assert caplog.messages == []
+    make_pack(scan(root), coded=True)
+    make_pack(scan(root), to=tmp_path / "to")
+    assert "coded" not in caplog.messages[0]
+    assert f"to {tmp_path / 'to'};" in caplog.messages[1]
+
+
+def test_a_load_beside_a_prune_makes_the_pack_anew_once(tmp_path, write_voc, cache, monkeypatch):
+    source = scan(write_voc(tmp_path / "VOC2012", {"train": [(6, 8)]}))
+    make_pack(source)
+    opened, made = packs._open_used, []
+
+    def pruned(folder):
+        if len(made) < 2:  # found, and then made: both are pruned before they are opened
+            made.append(folder)
+            prune_packs(0)
+        return opened(folder)
+
+    monkeypatch.setattr(packs, "_open_used", pruned)
+    with make_pack(source) as pack:
+        assert pack.read(0).labels.shape == (6, 8)
+    assert find_packs() == [pack.folder]
+    assert len(made) == 2
+
+
+def test_packs_of_an_older_segfeed_beside_those_of_this_one_disturb_nobody(folders, cache, tmp_path):
+    older = cache / "packs" / ("0" * 64)
+    older.mkdir()
+    (older / "pairs.arrow").write_bytes(b"ARROW1")
+    (older / "manifest.json").write_text(
+        json.dumps({"format": "segfeed pack", "version": 1, "name": "old", "bytes": 6})
+    )
+    assert [pack.manifest["name"] for pack in describe_packs()] == ["VOC2012", "VOC2012", "old"]
+    assert len(make_pack(scan(tmp_path / "VOC2012")).sizes) == 2
+    assert older in prune_packs(0)
+
+
+def test_a_clock_in_the_future_hides_no_pack(folders):
+    use(folders[0], days_ago=-4000)
+    assert describe_packs()[0].cells()[-1] == "just now"
+    assert prune_packs(1) == []
+    assert folders[0] in prune_packs(0)

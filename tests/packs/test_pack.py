@@ -12,19 +12,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import xxhash
 from PIL import Image
 
 import segfeed
 from installed import SEGFEED, interruptible
+from sealed_packs import read_rows
 from segfeed import Pack, make_pack, scan
 from segfeed.datasets.source import Source
 from segfeed.errors import PackError, PhotoError, SourceChangedError, StorageError, UnknownColourError
 from segfeed.packs import fingerprints
-from segfeed.packs import pack as packs
-from segfeed.packs.pack import find_packs, last_used_s
+from segfeed.packs import making as packs
+from segfeed.packs.cache import find_packs, last_used_s
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.objects import Objects
 from segfeed.pixels.palette import voc_colours
@@ -126,25 +126,25 @@ def test_more_than_254_classes_are_packed_as_uint16(root, cache):
 def test_hashes_in_the_rows_are_those_of_the_files_and_of_what_is_stored(root, cache):
     source = scan(root)
     pack = make_pack(source)
-    with pa.OSFile(str(pack.folder / "pairs.arrow")) as file:
-        rows = pa.ipc.open_file(file).read_all().to_pylist()
+    rows, data = read_rows(pack.folder).to_pylist(), (pack.folder / "pairs-00000.bin").read_bytes()
     for row, sample in zip(rows, source.samples, strict=True):
         assert row["key"] == sample.key
         assert row["photo_sha256"] == hashlib.sha256(Path(sample.photo.path).read_bytes()).digest()
         assert row["mask_sha256"] == hashlib.sha256(Path(sample.mask.path).read_bytes()).digest()
-        stored = np.array([row["height"], row["width"]], "<i4").tobytes() + row["image"] + row["labels"]
-        assert row["record_xxh3"] == xxhash.xxh3_128(stored).digest()
+        stored = data[row["offset"][0] :][: row["photo_bytes"] + row["mask_bytes"]]
+        size = np.array([row["height"], row["width"]], "<i4").tobytes()
+        assert row["tile_xxh3"] == [xxhash.xxh3_128(size + stored).digest()]
 
 
 def test_manifest_tells_what_was_packed(root, cache):
     pack = make_pack(scan(root, unknown="void"))
     manifest = json.loads((pack.folder / "manifest.json").read_text())
     assert manifest["format"] == "segfeed pack"
-    assert manifest["version"] == 1
+    assert manifest["version"] == 2
     assert manifest["count"] == 4
     assert manifest["root"] == str(root)
     assert manifest["unknown"] == "void"
-    assert manifest["bytes"] == (pack.folder / "pairs.arrow").stat().st_size
+    assert manifest["bytes"] == (pack.folder / "pairs-00000.bin").stat().st_size
     assert manifest["fingerprint"].startswith(pack.folder.name.rpartition("-")[2])
     assert segfeed.Legend.from_json(manifest["legend"]) == pack.legend
 
@@ -172,10 +172,10 @@ print("pandas" in looked_for, "pyarrow" in looked_for)
 def test_second_packing_writes_nothing(root, cache, monkeypatch, stamped):
     monkeypatch.setattr(packs, "_RECENT_NS", -(10**18) if stamped else 10**18)
     first = make_pack(scan(root))
-    before = (first.folder / "pairs.arrow").stat()
+    before = (first.folder / "pairs-00000.bin").stat()
     files = everything_in(cache)
     second = make_pack(scan(root))
-    after = (second.folder / "pairs.arrow").stat()
+    after = (second.folder / "pairs-00000.bin").stat()
     assert second.folder == first.folder
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert everything_in(cache) == files
@@ -274,16 +274,16 @@ def test_damaged_stamp_is_ignored(root, cache, settled, stamp):
 
 
 def damage_truncate(folder: Path) -> None:
-    path = folder / "pairs.arrow"
+    path = folder / "pairs-00000.bin"
     path.write_bytes(path.read_bytes()[:-100])
 
 
 def damage_rows_gone(folder: Path) -> None:
-    (folder / "pairs.arrow").unlink()
+    (folder / "pairs-00000.bin").unlink()
 
 
 def damage_rows_replaced(folder: Path) -> None:
-    path = folder / "pairs.arrow"
+    path = folder / "rows.arrow"
     path.write_bytes(bytes(path.stat().st_size))
 
 
@@ -318,9 +318,6 @@ def change_manifest(folder: Path, **fields: object) -> None:
         damage_truncate,
         damage_rows_gone,
         damage_rows_replaced,
-        damage_manifest_gone,
-        damage_manifest_text,
-        damage_manifest_list,
         damage_version,
         damage_legend,
     ],
@@ -335,12 +332,27 @@ def test_damaged_pack_is_refused_with_its_name_and_the_remedy(root, cache, damag
         assert "folder and pack again" in caught.value.remedy
 
 
+@pytest.mark.parametrize("damage", [damage_manifest_gone, damage_manifest_text, damage_manifest_list])
+@pytest.mark.parametrize("stamped", [True, False])
+def test_pack_whose_manifest_cannot_be_read_is_no_pack_and_stops_nobody(root, cache, monkeypatch, damage, stamped):
+    monkeypatch.setattr(packs, "_RECENT_NS", -(10**18) if stamped else 10**18)
+    folder = make_pack(scan(root)).folder
+    damage(folder)
+    with pytest.raises(PackError) as caught:
+        Pack(folder)
+    assert (caught.value.where, caught.value.remedy) == (str(folder), "remove the folder and pack again")
+    again = make_pack(scan(root))
+    assert again.folder == folder
+    assert (again.read(1).image == scan(root).read(1).image).all()
+    assert [path.name for path in (cache / "packs").iterdir()] == [folder.name]
+
+
 def test_version_of_another_segfeed_is_named_with_ones_own(root, cache):
     folder = make_pack(scan(root)).folder
     damage_version(folder)
     with pytest.raises(PackError) as caught:
         Pack(folder)
-    assert (caught.value.found, caught.value.expected) == ("pack format 99", "format 1, which this segfeed reads")
+    assert (caught.value.found, caught.value.expected) == ("pack format 99", "format 2, which this segfeed reads")
 
 
 def test_closed_pack_is_refused_but_its_views_live_on(root, cache):
@@ -469,7 +481,9 @@ def test_interrupted_packing_exits_130_with_one_line_and_leaves_nothing(large_ro
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert out == ""
-    assert err == "segfeed: interrupted; nothing half-made is taken for whole\n"
+    said, ended, end = err.split("\n")
+    assert said.startswith("large train: packing writes about 1.2 GiB to ")
+    assert (ended, end) == ("segfeed: interrupted; nothing half-made is taken for whole", "")
     assert everything_in(cache) == []
     assert list((cache / "packs").iterdir()) == []
 
@@ -478,7 +492,7 @@ def test_killed_packing_leaves_nothing_that_is_taken_for_a_pack_and_is_swept_by_
     code = "import sys, segfeed; segfeed.make_pack(segfeed.scan(sys.argv[1]))"
     with subprocess.Popen([sys.executable, "-c", code, str(large_root)]) as process:
         deadline = time.monotonic() + 30
-        while not list(cache.glob("packs/.*/pairs.arrow")) and time.monotonic() < deadline:
+        while not list(cache.glob("packs/.*/pairs-00000.bin")) and time.monotonic() < deadline:
             time.sleep(0.01)
         process.kill()
     assert find_packs() == []
@@ -486,3 +500,13 @@ def test_killed_packing_leaves_nothing_that_is_taken_for_a_pack_and_is_swept_by_
     (large_root / "ImageSets/Segmentation/train.txt").write_text("1\n")
     make_pack(scan(large_root))
     assert len(find_packs()) == 1
+
+
+def test_raw_and_coded_packs_of_one_source_are_two(root, cache, settled):
+    source = scan(root)
+    for _ in range(2):
+        raw, coded = make_pack(source), make_pack(source, coded=True)
+        assert (raw.is_coded, coded.is_coded) == (False, True)
+        assert raw.folder != coded.folder
+    np.testing.assert_array_equal(raw.read(2).labels, coded.read(2).labels)
+    np.testing.assert_array_equal(raw.pixels, coded.pixels)

@@ -4,12 +4,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from segfeed.audit.class_counts import count_classes
+import numpy as np
+
 from segfeed.audit.findings import Finding
+from segfeed.datasets.formats.pack_manifest import CODINGS, part_name, peek_manifest
 from segfeed.datasets.source import Source
-from segfeed.packs.fingerprints import FileHashes, fingerprint_of, hash_files, hash_record, settings_digest
-from segfeed.packs.manifest import peek_manifest
-from segfeed.packs.pack import Pack, find_pack, find_packs, last_used_s
+from segfeed.errors import PackError, SourceError
+from segfeed.packs.cache import find_packs, last_used_s
+from segfeed.packs.fingerprints import FileHashes, fingerprint_of, hash_files, settings_digest
+from segfeed.packs.making import find_pack
+from segfeed.packs.pack import Pack
 from segfeed.system.work import in_order, show_progress
 
 _AGAIN = "remove {folder} and pack again"
@@ -26,24 +30,22 @@ def verify_pack(pack: Pack, *, threads: int | None = None) -> list[Finding]:
     Returns:
         findings: one for each pair that is not what was stored; none for a sound pack.
     """
-    has_classes = bool(pack.legend.names)
     remedy = _AGAIN.format(folder=pack.folder)
-    file = pack.rows.path.name
 
     def verify(index: int) -> Finding | None:
-        pair = pack.rows.pair(index)
-        found = None
-        if hash_record(pair) != pack.rows.checksums[index]:
-            found = "the stored pixels do not fit their checksum"
-        elif has_classes and not (count_classes(pair.labels, pack.legend) == pack.pixels[index]).all():
-            found = "the recorded pixel counts are not those of the stored labels"
-        if found is None:
+        try:
+            found = pack.find_fault(index)
+        except (PackError, SourceError) as error:  # a file that a coded pack keeps, or a part that is gone
+            found = error.found
+        if not found:
             return None
+        file = part_name(int(pack.table.parts[pack.table.firsts[index]]))
         return Finding(
             "error", "pack-damaged", pack.split, pack.keys[index], file, found, "the bytes that were packed", remedy
         )
 
-    pack.rows.check_whole()
+    if not pack.is_coded:
+        pack.parts.check_whole(np.arange(len(pack)))
     findings = []
     with show_progress(f"verifying {pack.name} {pack.split}", len(pack)) as advance:
         for finding in in_order(verify, len(pack), threads):
@@ -74,25 +76,30 @@ def match_pack(
         findings: an error for each file that is not the one in the pack that would be used; if there is no such pack, a
             warning for each file that changed since this split was packed, or a note that it never was.
     """
-    if (pack := find_pack(source, cache_dir=cache_dir)) is not None:
-        hashes = hash_files(source, threads)
-        return pack, [] if fingerprint_of(source, hashes) == pack.folder.name else _stale(source, pack, hashes)
+    for coding in CODINGS:
+        if (pack := find_pack(source, coded=coding == "stored", cache_dir=cache_dir)) is not None:
+            if source.format == "pack":  # it was listed from the pack itself
+                return pack, []
+            hashes = hash_files(source, threads)
+            is_same = fingerprint_of(source, hashes, coding) == pack.folder.name
+            return pack, [] if is_same else _stale(source, pack, hashes)
     # Files that were touched, copied, or packed a moment ago bear no stamp that is known: their contents tell.
     known, last = _packed_before(source, cache_dir)
     if not known and last is None:
         return None, [_absent(source)]
     hashes = hash_files(source, threads)
-    fingerprint = fingerprint_of(source, hashes)
-    if (equal := next((folder for folder in known if folder.name == fingerprint), None)) is not None:
+    fingerprints = {fingerprint_of(source, hashes, coding) for coding in CODINGS}
+    if (equal := next((folder for folder in known if folder.name in fingerprints), None)) is not None:
         return Pack(equal), []
     return None, (_changed(source, Pack(last), hashes) if last else []) or [_absent(source)]
 
 
 def _packed_before(source: Source, cache_dir: str | os.PathLike[str] | None) -> tuple[list[Path], Path | None]:
     """List the packs of equal settings, whatever files they were made of; and find the last one made of this split."""
-    settings, split_of = settings_digest(source), (str(source.root), source.split, source.task)
+    settings = {settings_digest(source, coding) for coding in CODINGS}
+    split_of = (str(source.root), source.split, source.task)
     manifests = {folder: peek_manifest(folder) or {} for folder in find_packs(cache_dir)}
-    known = [folder for folder, manifest in manifests.items() if manifest.get("settings") == settings]
+    known = [folder for folder, manifest in manifests.items() if manifest.get("settings") in settings]
     made = [
         (str(manifest.get("created")), last_used_s(folder), folder)
         for folder, manifest in manifests.items()
@@ -135,7 +142,7 @@ def _changed(source: Source, pack: Pack, hashes: FileHashes) -> list[Finding]:
 
 def _differences(source: Source, pack: Pack, hashes: FileHashes) -> Iterator[tuple[str, str]]:
     """Compare the files of all samples that were packed: yield key and name of each that differs."""
-    columns = (pack.rows.table[column].to_pylist() for column in ("photo_sha256", "mask_sha256"))
+    columns = (pack.table.digests(column) for column in ("photo_sha256", "mask_sha256"))
     packed = dict(zip(pack.keys, zip(*columns, strict=True), strict=True))
     for sample, now in zip(source.samples, hashes, strict=True):
         for blob, here, there in zip((sample.photo, sample.mask), now, packed.get(sample.key, now), strict=True):

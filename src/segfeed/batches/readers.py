@@ -12,7 +12,7 @@ from segfeed.batches.kernels.filling import Conversion, fill, make_conversion
 from segfeed.packs.pack import Pack
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.pair import Pair, StoredPairs
-from segfeed.plans.rows import Rows
+from segfeed.plans.rows import Rows, intersect
 
 _AT_ONCE, _AT_ONCE_BYTES = 4, 8 << 20  # what a thread decodes before it fills the rows: fewer large photos
 
@@ -59,14 +59,34 @@ def fill_rows(
     reader: Reader, conversion: Conversion, rows: Rows, images: npt.NDArray[Any], labels: npt.NDArray[Any]
 ) -> None:
     """Write rows of a plan from a reader's pairs into a batch; arrays as in `kernels.filling.fill`."""
-    if isinstance(reader, Pack):
-        fill(conversion, reader.stored(rows["sample"]), rows, images, labels)
-        reader.rows.check_whole()  # what was cut under way reads as zeros to the end of its page
+    if isinstance(reader, Pack) and not reader.is_coded:
+        samples = rows["sample"]
+        if reader.table.is_tiled[samples[samples >= 0]].any():
+            _fill_windows(reader, conversion, rows, images, labels)
+        else:
+            fill(conversion, reader.stored(samples), rows, images, labels)
+        reader.parts.check_whole(samples[samples >= 0])  # what was cut under way reads as zeros to the end of its page
         return
     memory = _Memory.fit(reader.sizes[rows["sample"]], conversion.stored_dtype)
     for first in range(0, len(rows), len(memory)):
         part = slice(first, first + len(memory))
         fill(conversion, memory.decode(reader, rows["sample"][part]), rows[part], images[part], labels[part])
+
+
+def _fill_windows(
+    pack: Pack, conversion: Conversion, rows: Rows, images: npt.NDArray[Any], labels: npt.NDArray[Any]
+) -> None:
+    """Write rows one by one; of a pair that is cut into tiles, the part that a window shows is put together first."""
+    for n, row in enumerate(rows):
+        one, sample = rows[n : n + 1], int(row["sample"])
+        if sample < 0 or not pack.table.is_tiled[sample]:
+            stored = pack.stored(one["sample"])
+        else:
+            shown = intersect(row, *pack.sizes[sample].tolist()).source
+            stored, one = StoredPairs.of(pack.window(sample, shown)), one.copy()
+            one["top"] -= shown[0].start
+            one["left"] -= shown[1].start
+        fill(conversion, stored, one, images[n : n + 1], labels[n : n + 1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

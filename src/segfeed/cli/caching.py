@@ -1,5 +1,6 @@
 """Commands about the cache: list its packs (`cache`), remove old ones (`prune`), read them again (`verify`)."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -16,8 +17,10 @@ from segfeed.cli.options import (
     print_table,
     say,
 )
-from segfeed.packs.cache import describe_packs, prune_packs
+from segfeed.errors import OptionError
+from segfeed.packs.cache import LIMIT, CachedPack, describe_packs, prune_packs, prune_to, read_size
 from segfeed.packs.pack import Pack
+from segfeed.system.storage import cache_folder, describe_bytes
 
 
 def verify(
@@ -35,7 +38,11 @@ def verify(
             findings += differences
             packs += [pack] if pack else []
     else:
-        packs = [Pack(found.folder) for found in describe_packs(source.cache_dir)]
+        for found in describe_packs(source.cache_dir):
+            if found.is_damaged:
+                findings.append(_damaged(found))
+            else:
+                packs.append(Pack(found.folder))
     for pack in packs:
         findings += verify_pack(pack, threads=threads)
     if as_json:
@@ -45,6 +52,12 @@ def verify(
         _print_verified(packs, findings, "pairs and the files they were made from" if source.data else "pairs")
     if any(finding.severity != "note" for finding in findings):
         raise typer.Exit(1)
+
+
+def _damaged(found: CachedPack) -> Finding:
+    what = "a pack whose manifest cannot be read"
+    remedy = "remove it with `segfeed cache prune`; it is made anew when it is needed"
+    return Finding("error", "pack-damaged", "", "", str(found.folder), what, "a whole pack", remedy)
 
 
 def _print_verified(packs: list[Pack], findings: list[Finding], what: str) -> None:
@@ -63,8 +76,9 @@ def list_packs(context: typer.Context, cache_dir: CacheDir = None, as_json: AsJs
     if context.invoked_subcommand is not None:
         return
     packs = describe_packs(cache_dir)
+    total = sum(found.size_bytes for found in packs)
     if as_json:
-        print_json({"packs": [found.to_json() for found in packs]})
+        print_json({"packs": [found.to_json() for found in packs], "bytes": total})
         return
     if not packs:
         say("the cache holds no pack")
@@ -72,18 +86,32 @@ def list_packs(context: typer.Context, cache_dir: CacheDir = None, as_json: AsJs
     print_table(
         ("dataset", "split", "legend", "pairs", "size", "made", "last used"), [found.cells() for found in packs]
     )
+    limit = os.environ.get(LIMIT, "").strip()
+    allowed = f", at most {limit} as {LIMIT} says" if limit else ""
+    say(f"{describe_bytes(total)} in all{allowed}, in {cache_folder(cache_dir)}")
 
 
 def prune(
     older_than: Annotated[
-        int, typer.Option(metavar="DAYS", min=0, help="Remove what was not used for so many days.")
-    ] = 30,
+        int | None,
+        typer.Option(metavar="DAYS", min=0, help="Remove what was not used for so many days. (default: 30)"),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Remove what was used longest ago, unless it is open, down to 20GB or so."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     cache_dir: CacheDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Remove packs that were not used for a while, and what killed processes left half-made."""
-    removed = prune_packs(older_than, cache_dir=cache_dir, dry_run=dry_run)
+    if to is not None and older_than is not None:
+        raise OptionError("to", found="it is passed together with --older-than", expected="one of them")
+    if to is not None:
+        removed = prune_to(read_size("to", to), cache_dir=cache_dir, dry_run=dry_run)
+    else:
+        days = 30 if older_than is None else older_than
+        removed = prune_packs(days, cache_dir=cache_dir, dry_run=dry_run)
     if as_json:
         print_json({"removed": [str(path) for path in removed], "dry_run": dry_run})
         return

@@ -10,6 +10,7 @@ from segfeed.cli.bench.verdict import BenchResult, judge, measure
 from segfeed.cli.options import (
     AsJson,
     CacheDir,
+    Coded,
     Crop,
     Force,
     SourceOptions,
@@ -27,7 +28,8 @@ from segfeed.cli.options import (
 )
 from segfeed.cli.summary import Summary, summarise
 from segfeed.feed import load as load_splits
-from segfeed.packs.pack import Pack, make_pack
+from segfeed.packs.making import make_pack
+from segfeed.packs.pack import Pack
 from segfeed.system.paths import free_path
 from segfeed.system.storage import explained
 
@@ -87,6 +89,7 @@ def load(
     val_batch_size: Annotated[int | None, typer.Option(help="Val pairs in a batch. (default: --batch-size)")] = None,
     threads: Threads = None,
     no_pack: Annotated[bool, typer.Option("--no-pack", help="Decode on the fly; write nothing.")] = False,
+    coded: Coded = False,
     batch_format: FormatOptions,
     as_json: AsJson = False,
 ) -> None:
@@ -104,6 +107,7 @@ def load(
         val_batch_size=val_batch_size,
         threads=threads,
         pack=not no_pack,
+        coded=coded,
         **source.words,
         **vars(batch_format),
     )
@@ -114,9 +118,22 @@ def load(
         _print_summary(summary)
 
 
-def pack(source: SourceOptions, splits: Splits = "train,val", threads: Threads = None, as_json: AsJson = False) -> None:
-    """Decode splits once into packs that every later run shares."""
-    packs = [make_pack(one, cache_dir=source.cache_dir, threads=threads) for one in source.scan_all(splits)]
+def pack(
+    source: SourceOptions,
+    splits: Splits = "train,val",
+    to: Annotated[
+        Path | None,
+        typer.Option(help="A folder for packs that can be copied and used as a dataset. (default: the cache)"),
+    ] = None,
+    coded: Coded = False,
+    threads: Threads = None,
+    as_json: AsJson = False,
+) -> None:
+    """Decode splits once into packs that every later run shares, or that can be copied and used alone."""
+    packs = [
+        make_pack(one, to=to, coded=coded, cache_dir=source.cache_dir, threads=threads)
+        for one in source.scan_all(splits)
+    ]
     if as_json:
         print_json({"packs": [{"folder": str(made.folder), **made.manifest} for made in packs]})
         return

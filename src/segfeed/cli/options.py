@@ -30,6 +30,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object inst
 CacheDir = Annotated[Path | None, typer.Option(help="Where packs lie. (default: $SEGFEED_CACHE or the user's cache)")]
 Split = Annotated[str, typer.Option(help="The name of a split list.")]
 Splits = Annotated[str, typer.Option(help="Names of the split lists, with commas.")]
+Coded = Annotated[
+    bool, typer.Option("--coded", help="Keep files as they are in a pack: a sixth of the size, decoded in each epoch.")
+]
 Threads = Annotated[int | None, typer.Option(help="Threads that read. (default: all cores)")]
 Crop = Annotated[str, typer.Option(metavar="HxW", help="Crop height x width in pixels.")]
 Swap = Annotated[

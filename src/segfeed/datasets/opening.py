@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -112,10 +112,12 @@ class Dataset:
         renamed = "" if name == split else f"split {split!r} is {name!r}"
         note = legend.note if isinstance(legend, Legend) else ""
         why = "; ".join(clause for clause in (self.recognised.why, renamed, files.why, note) if clause)
-        return Source(
+        source = Source(
             self.root, self.format, name, self.task, files.samples, legend, self.unknown, why, files.missing,
             self.orientation, files.groups,
         )  # fmt: skip
+        said = {word: value for word, value in files.settings.items() if getattr(self, word) == "error"}
+        return replace(source, **said) if said else source
 
     def other_splits(self, split: str) -> Iterator[Source]:
         """List all splits but one, as far as they can be listed."""

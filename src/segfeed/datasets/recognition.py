@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 _OWN = (
-    "voc", "tar", "ade20k", "cityscapes", "kitti", "vistas", "coco_stuff", "columns", "labelme", "roboflow", "camvid",
+    "voc", "tar", "ade20k", "cityscapes", "kitti", "vistas", "coco_stuff", "columns", "labelme", "roboflow",
+    "camvid", "pack",
 )  # fmt: skip
 _ANY_FOLDERS = "folders"  # recognised by little: asked if no other format answers
 FORMATS: dict[str, str] = {

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +79,8 @@ class SplitFiles:
         why: what else to know about the choice of files, as a clause.
         expected_legend: where the dataset could say what its masks mean, for the error if it does not.
         groups: key -> what must stay together in folds, such as the frames of a video; empty if nothing must.
+        settings: "unknown" and "orientation" as the dataset's masks were read before; they count where the person
+            leaves the option at "error".
     """
 
     samples: tuple[Sample, ...]
@@ -87,6 +89,7 @@ class SplitFiles:
     why: str = ""
     expected_legend: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

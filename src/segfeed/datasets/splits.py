@@ -126,7 +126,7 @@ def join(
 
 def refuse_shared_samples(train: Source, val: Source) -> None:
     """Raise SourceError if photos of a source are in another one, too."""
-    if both := _shared_samples(train, val):
+    if both := find_shared(train, val):
         raise SourceError(
             str(train.root),
             found=f"{len(both)} samples are in both {train.split!r} and {val.split!r}, the first is {min(both)}",
@@ -135,7 +135,7 @@ def refuse_shared_samples(train: Source, val: Source) -> None:
         )
 
 
-def _shared_samples(train: Source, val: Source) -> list[str]:
+def find_shared(train: Source, val: Source) -> list[str]:
     """List the keys of val's samples whose photos are in train, too; equal keys of different photos do not count.
 
     Photos are compared only if their keys, or what the system says of their files, are equal: most are never read.

@@ -1,15 +1,24 @@
-"""The packs in the cache: list and remove them."""
+"""The packs in the cache: find, list and remove them."""
 
+import contextlib
 import datetime as dt
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segfeed.packs.manifest import peek_manifest
-from segfeed.packs.pack import find_packs, last_used_s, recorded_pack
+from segfeed.datasets.formats.pack_manifest import MANIFEST, TABLE, peek_manifest
+from segfeed.errors import OptionError, StorageError
+from segfeed.packs.pack import opened_here
 from segfeed.system.options import whole_number
-from segfeed.system.storage import cache_folder, discard, unfinished_folders
+from segfeed.system.storage import cache_folder, describe_bytes, discard, unfinished_folders
+
+LIMIT = "SEGFEED_CACHE_LIMIT"
+"""The variable that says how large the packs in the cache may be together."""
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 # What a pack of another format version may leave unsaid.
 _UNKNOWN = {
@@ -20,7 +29,7 @@ _UNKNOWN = {
     "split": "?",
     "task": "?",
     "count": 0,
-    "bytes": 0,
+    "coding": {},
     "created": None,
 }
 
@@ -34,12 +43,16 @@ class CachedPack:
         manifest: what it says of itself.
         created: when it was made.
         used: when it was last opened.
+        size_bytes: of all files in it.
+        is_damaged: whether its manifest cannot be read, so that nothing else is known.
     """
 
     folder: Path
     manifest: dict[str, Any]
     created: dt.datetime
     used: dt.datetime
+    size_bytes: int
+    is_damaged: bool
 
     def to_json(self) -> dict[str, Any]:
         """Describe the pack in plain JSON values."""
@@ -51,7 +64,9 @@ class CachedPack:
             "task": self.manifest["task"],
             "legend": self.legend,
             "pairs": self.manifest["count"],
-            "bytes": self.manifest["bytes"],
+            "bytes": self.size_bytes,
+            "damaged": self.is_damaged,
+            "coding": self.manifest["coding"].get("photo", "raw"),
             "created": self.created.isoformat(),
             "last_used": self.used.isoformat(),
         }
@@ -59,23 +74,146 @@ class CachedPack:
     @property
     def legend(self) -> str:
         """What the labels mean: the legend's name and number of classes, and what unknown colours became."""
+        if self.is_damaged:
+            return "damaged: prune it"
         described, unknown = self.manifest["legend"], self.manifest["unknown"]
         if "names" not in described:
             return "object ids"
         became = "" if unknown == "error" else f", unknown: {unknown}"
+        became += ", coded" if self.manifest["coding"].get("photo") == "stored" else ""
         return f"{described.get('title', '?')}, {_count(len(described['names']))}{became}"
 
     def cells(self) -> tuple[str, ...]:
         """Return the pack as a row of a table: dataset, split, legend, pairs, size, age, last use."""
         manifest = self.manifest
-        size = f"{manifest['bytes'] / 2**20:,.0f} MiB"
+        size = f"{self.size_bytes / 2**20:,.0f} MiB"
         words = (manifest["name"], manifest["split"], self.legend, f"{manifest['count']:,}", size)
         return (*words, _ago(self.created), _ago(self.used))
 
 
+def find_packs(cache_dir: str | os.PathLike[str] | None = None) -> list[Path]:
+    """List the folders of all packs in a cache, of any format version, by dataset and split; not damaged ones."""
+    folders = [path.parent for path in (cache_folder(cache_dir) / "packs").glob(f"[!.]*/{MANIFEST}")]
+    named = {folder: manifest for folder in folders if (manifest := peek_manifest(folder)) is not None}
+    return sorted(named, key=lambda folder: (*(str(named[folder].get(word)) for word in ("name", "split")), folder))
+
+
+def find_damaged(cache_dir: str | os.PathLike[str] | None = None) -> list[Path]:
+    """List the folders in a cache that have the name and the files of a pack, but no manifest that can be read."""
+    return [
+        folder
+        for folder in sorted((cache_folder(cache_dir) / "packs").glob("[!.]*"))
+        if _FINGERPRINT.fullmatch(folder.name)
+        and any((folder / name).is_file() for name in (MANIFEST, TABLE))
+        and peek_manifest(folder) is None
+    ]
+
+
 def describe_packs(cache_dir: str | os.PathLike[str] | None = None) -> list[CachedPack]:
-    """List all whole packs in a cache, by name."""
-    return [found for folder in find_packs(cache_dir) if (found := _describe(folder)) is not None]
+    """List all packs in a cache, by name, and then the damaged ones."""
+    found = [_describe(folder) for folder in (*find_packs(cache_dir), *find_damaged(cache_dir))]
+    return [pack for pack in found if pack is not None]
+
+
+def last_used_s(folder: Path) -> float:
+    """Return when a pack was last opened through `make_pack`, in seconds since the epoch."""
+    with contextlib.suppress(FileNotFoundError):
+        return (folder / MANIFEST).stat().st_mtime
+    return folder.stat().st_mtime
+
+
+def recorded_pack(stamp: Path) -> Path | None:
+    """Return the folder of the whole pack that a stamp names; None if there is none."""
+    packs = stamp.parents[1] / "packs"
+    try:
+        folder = packs / stamp.read_text()
+        return folder if folder.parent == packs and (folder / MANIFEST).is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+def read_size(option: str, text: str) -> int:
+    """Read a number of bytes, such as "20GB", "1.5 GiB" or "4096".
+
+    Raises:
+        OptionError: if it is none.
+
+    >>> read_size("to", "20GB"), read_size("to", "1.5 GiB")
+    (20000000000, 1610612736)
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None:
+        raise OptionError(option, found=repr(text), expected='a size such as "20GB", "500 MiB" or "0"')
+    number, prefix, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** " kmgt".index(prefix.lower() or " "))
+
+
+def prune_to(limit_bytes: int, *, cache_dir: str | os.PathLike[str] | None = None, dry_run: bool = False) -> list[Path]:
+    """Remove the packs that were used longest ago until those that stay are no larger together than a limit.
+
+    A pack that this process has open, or, on Linux, that any process of this user has, is never removed.
+
+    Args:
+        limit_bytes: how large the packs may be together.
+        cache_dir: the cache; $SEGFEED_CACHE or the user's cache folder if None.
+        dry_run: remove nothing.
+
+    Returns:
+        folders: what was, or would be, removed.
+    """
+    packs, removed = describe_packs(cache_dir), list[Path]()
+    total = sum(pack.size_bytes for pack in packs)
+    if total <= limit_bytes:
+        return []
+    opened = _opened_folders()
+    for pack in sorted(packs, key=lambda pack: (not pack.is_damaged, pack.used)):
+        if total <= limit_bytes:
+            break
+        if pack.folder.resolve() in opened:
+            continue
+        if not dry_run:
+            discard(pack.folder)
+        removed.append(pack.folder)
+        total -= pack.size_bytes
+    return removed
+
+
+def make_room(cache: Path, needed_bytes: int) -> None:
+    """Remove what was used longest ago if a pack of some size would bring the cache above $SEGFEED_CACHE_LIMIT.
+
+    Raises:
+        OptionError: if the limit is no size.
+        StorageError: if the pack is larger than the limit, or what is open leaves too little room.
+    """
+    text = os.environ.get(LIMIT, "")
+    if not text.strip():
+        return
+    limit = read_size(LIMIT, text)
+    if needed_bytes <= limit:
+        prune_to(limit - needed_bytes, cache_dir=cache)
+    held = sum(pack.size_bytes for pack in describe_packs(cache))
+    if held + needed_bytes > limit:
+        raise StorageError(
+            str(cache),
+            found=f"a pack of {describe_bytes(needed_bytes)} beside {describe_bytes(held)} of packs in use",
+            expected=f"at most {describe_bytes(limit)}, as {LIMIT} says",
+            remedy="raise the limit, or pass coded=True for a smaller pack, or pack=False for none",
+        )
+
+
+def _opened_folders() -> set[Path]:
+    """List the folders of packs that are open: in this process, and as far as the system shows what others have mapped.
+
+    Source: proc_pid_maps(5), of Linux. Other systems show nothing.
+    """
+    found = {folder.resolve() for folder in opened_here()}
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        with contextlib.suppress(OSError):
+            for line in maps.read_text("utf-8", "surrogateescape").splitlines():
+                path = line[73:].strip() if len(line) > 73 else ""
+                if path.endswith(".bin"):
+                    found.add(Path(path).parent)
+    return found
 
 
 def prune_packs(
@@ -95,7 +233,7 @@ def prune_packs(
     """
     days = whole_number("older_than", older_than_days, 0, 36500)
     limit = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
-    folders = [found.folder for found in describe_packs(cache_dir) if found.used <= limit]
+    folders = [found.folder for found in describe_packs(cache_dir) if found.used <= limit or not days]
     cache = cache_folder(cache_dir)
     parents = [cache / name for name in ("packs", "samples", "stamps", "datasets")]
     parents += [*cache.glob("datasets/*/"), *cache.glob("datasets/*/VOCdevkit/")]
@@ -111,13 +249,22 @@ def prune_packs(
 
 def _describe(folder: Path) -> CachedPack | None:
     """Describe a pack; None if another process has removed it meanwhile."""
-    manifest = {**_UNKNOWN, **(peek_manifest(folder) or {})}
+    peeked = peek_manifest(folder)
+    manifest = {**_UNKNOWN, **(peeked or {})}
+    if not isinstance(manifest["coding"], dict) or not isinstance(manifest["legend"], dict):
+        manifest |= {"coding": {}, "legend": {}}
+    if not isinstance(manifest["count"], int):
+        manifest["count"] = 0
     try:
         when = dt.datetime.fromtimestamp(last_used_s(folder), dt.UTC)
-    except FileNotFoundError:
+        size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    created = when if manifest["created"] is None else dt.datetime.fromisoformat(manifest["created"])
-    return CachedPack(folder, manifest, created, when)
+    try:
+        created = dt.datetime.fromisoformat(manifest["created"])
+    except (TypeError, ValueError):
+        created = when
+    return CachedPack(folder, manifest, created, when, size, peeked is None)
 
 
 def _ago(when: dt.datetime) -> str:

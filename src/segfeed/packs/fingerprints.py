@@ -9,30 +9,12 @@ import hashlib
 import json
 from typing import Any
 
-import numpy as np
-import xxhash
-
+from segfeed.datasets.formats.pack_manifest import FORMAT_VERSION
 from segfeed.datasets.source import Source
-from segfeed.packs.rows import FORMAT_VERSION
 from segfeed.pixels.codec import decoder_versions
-from segfeed.pixels.pair import Pair
 from segfeed.system.work import in_order, show_progress
 
 FileHashes = list[tuple[bytes, bytes | None]]
-
-
-def hash_record(pair: Pair) -> bytes:
-    """Hash a row as it is stored: height and width as little-endian int32, image bytes, label bytes; XXH3-128."""
-    digest = xxhash.xxh3_128(np.array(pair.labels.shape, "<i4").tobytes())
-    digest.update(np.ascontiguousarray(pair.image).data)
-    digest.update(np.ascontiguousarray(pair.labels).data)
-    return digest.digest()
-
-
-def hash_fields(manifest: dict[str, Any]) -> str:
-    """Hash a manifest's fields, except this hash itself: XXH3-128 of them as JSON with sorted keys."""
-    fields = {name: value for name, value in manifest.items() if name != "manifest_xxh3"}
-    return xxhash.xxh3_128_hexdigest(json.dumps(fields, sort_keys=True).encode())
 
 
 def hash_pair(photo: bytes, mask: bytes | None) -> tuple[bytes, bytes | None]:
@@ -55,12 +37,12 @@ def hash_files(source: Source, threads: int | None) -> FileHashes:
     return hashes
 
 
-def _settings(source: Source) -> dict[str, Any]:
+def _settings(source: Source, coding: str) -> dict[str, Any]:
     """Return what decides a pack's contents besides the files' bytes."""
-    # Left out if nothing is turned, as it was before there was a choice: packs keep their names.
-    turned = {} if source.orientation == "error" else {"orientation": source.orientation}
-    return turned | {
+    return {
         "version": FORMAT_VERSION,
+        "coding": coding,
+        "orientation": source.orientation,
         "decoders": decoder_versions(),
         "legend": source.legend.digest,
         "unknown": source.unknown,
@@ -70,23 +52,23 @@ def _settings(source: Source) -> dict[str, Any]:
     }
 
 
-def settings_digest(source: Source) -> str:
+def settings_digest(source: Source, coding: str = "raw") -> str:
     """Hash what decides a pack's contents besides the files' bytes."""
-    return hashlib.sha256(json.dumps(_settings(source), sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_settings(source, coding), sort_keys=True).encode()).hexdigest()
 
 
-def fingerprint_of(source: Source, hashes: FileHashes) -> str:
+def fingerprint_of(source: Source, hashes: FileHashes, coding: str = "raw") -> str:
     """Hash everything that decides a pack's contents; it names the pack's folder."""
-    digest = hashlib.sha256(settings_digest(source).encode())
+    digest = hashlib.sha256(settings_digest(source, coding).encode())
     for photo, mask in hashes:
         digest.update(photo + (mask or b"\0"))
     return digest.hexdigest()
 
 
-def stamp_of_source(source: Source) -> str:
+def stamp_of_source(source: Source, coding: str = "raw") -> str:
     """Hash the settings, and what the system said of every file when the source was scanned."""
     blobs = [blob for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None]
-    digest = hashlib.sha256(settings_digest(source).encode())
+    digest = hashlib.sha256(settings_digest(source, coding).encode())
     for words in ((blob.address for blob in blobs), (str(blob.stamp) for blob in blobs)):
         digest.update("\0".join(words).encode("utf-8", "surrogateescape"))
     return digest.hexdigest()

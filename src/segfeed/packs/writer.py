@@ -1,14 +1,14 @@
-"""Writing a pack file: threads decode pairs and write their pixels, Arrow writes everything around them.
+"""Writing a pack: threads decode pairs and write them to their places in the parts; the table and the manifest follow.
 
-Where each row's pixels lie follows from sizes and keys, which are known before a pixel is decoded: Arrow lays a record
-batch out with blank records first, and is asked where it would have written the pixels. A thread then writes a few
-pairs while they lie in the processor's caches, and no more memory is taken than the pairs that are being decoded.
+Where each pair goes follows from the sizes, which are known before a pixel is decoded, so threads write side by side.
+How long files are is known only when they were read, so those of a coded pack are placed one after the other.
 """
 
+import json
 import threading
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,256 +16,226 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import xxhash
 
-from segfeed.packs.rows import BATCH_BYTES, BATCH_PAIRS, SCHEMA
-from segfeed.pixels.pair import Pair
-from segfeed.system.slots import Pool
-from segfeed.system.storage import WholeFile
+from segfeed.datasets.formats.pack_manifest import (
+    FORMAT,
+    FORMAT_VERSION,
+    MANIFEST,
+    PIXEL_TYPE,
+    TABLE,
+    hash_fields,
+    part_name,
+)
+from segfeed.datasets.formats.pack_table import ALIGNMENT_BYTES, SCHEMA, after_photo, tile_places
+from segfeed.system.storage import WholeFile, write_whole
 
-Sizes = npt.NDArray[np.int32]
-
-# What a thread puts at once: pair by pair it would be more calls, and much more would have left the caches.
-_STRETCH_PAIRS, _STRETCH_BYTES = 8, 8 << 20
+PART_BYTES, TILED_BYTES, TILE_PX = 256 << 20, 64 << 20, 512
+_GROUP_PAIRS, _GROUP_BYTES = 4, 8 << 20  # what a thread decodes and writes at once: it leaves the caches soon after
+_SYNC_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
-    """One row of a pack, without its pixels.
+    """A row of the table: what was found out about a pair while it was packed.
 
     Attributes:
-        key: the sample's key.
-        pixels: int64 (classes + 1,), pixels of each class, then of void; empty for object ids.
-        record_xxh3: 16 bytes, XXH3-128 of height, width, image and labels as stored.
-        photo_sha256: 32 bytes, of the photo file.
-        mask_sha256: 32 bytes, of the mask file, or None.
+        places: (part, offset, checksum) of each tile; of a coded pair it is added when it is placed.
+        files: the bytes of photo and mask, if they are to be stored.
+        row: the other columns of the table, by name.
+        grid: int64 (3, M), block, class and count.
     """
 
-    key: str
-    pixels: npt.NDArray[np.int64]
-    record_xxh3: bytes
-    photo_sha256: bytes
-    mask_sha256: bytes | None
+    places: list[tuple[int, int, bytes]]
+    files: tuple[bytes, bytes]
+    row: dict[str, Any]
+    grid: npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Stretch:
-    """Memory for the pixels of a few rows, which lie side by side as they will in the file.
+@dataclass(eq=False)
+class Layout:
+    """Places for bytes, one after the other, in parts of limited length.
 
     Attributes:
-        first: the first row.
-        images: uint8 (3 * pixels,).
-        labels: uint8 or uint16 (pixels,).
-        pairs: the same, viewed as each row's pair.
+        part_bytes: how much of each part is taken.
     """
 
-    first: int
-    images: npt.NDArray[np.uint8]
-    labels: npt.NDArray[Any]
-    pairs: list[Pair]
+    part_bytes: list[int] = field(default_factory=lambda: [0])
+
+    def place(self, length: int) -> tuple[int, int]:
+        """Take the next place: (part, offset)."""
+        start = -(-self.part_bytes[-1] // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+        if start and start + length > PART_BYTES:
+            self.part_bytes.append(0)
+            start = 0
+        self.part_bytes[-1] = start + length
+        return len(self.part_bytes) - 1, start
 
 
-class RowWriter:
-    """Writes pairs to an Arrow IPC file; a record batch has at most 64 rows and 256 MiB.
+def lay_out(sizes: npt.NDArray[np.int32], label_bytes: int) -> tuple[Layout, list[list[tuple[int, int]]]]:
+    """Return where each pair of a raw pack goes: (part, offset) of each of its tiles."""
+    layout, dtype = Layout(), np.dtype(f"u{label_bytes}")
+    return layout, [
+        [layout.place(tile_bytes(rows.stop - rows.start, columns.stop - columns.start, dtype)) for rows, columns in
+         places_of(height, width, label_bytes)]
+        for height, width in sizes.tolist()
+    ]  # fmt: skip
 
-    Any thread may `lease` and `put` any stretch of rows; `write` takes the records of rows in their order, each after
-    its pair was put.
 
-    Attributes:
-        stretches: the rows of each; together all rows in order.
+def places_of(height: int, width: int, label_bytes: int) -> list[tuple[slice, slice]]:
+    """List the places of a pair's tiles in it; a pair that is not too large is one tile."""
+    is_large = height * width * (3 + label_bytes) > TILED_BYTES
+    return tile_places(height, width, TILE_PX if is_large else max(height, width))
+
+
+def tile_bytes(height: int, width: int, label_dtype: np.dtype[Any]) -> int:
+    """Return how many bytes a tile takes."""
+    return int(after_photo(height * width * 3, label_dtype)) + height * width * label_dtype.itemsize
+
+
+def group(places: list[list[tuple[int, int]]], sizes: npt.NDArray[np.int32]) -> list[range]:
+    """Split pairs into groups that lie side by side in one part; a pair of several tiles stands alone."""
+    firsts, filled = [0], 0
+    for index, (mine, pixels) in enumerate(zip(places, sizes.astype(np.int64).prod(axis=1).tolist(), strict=True)):
+        first = firsts[-1]
+        apart = len(mine) > 1 or len(places[index - 1]) > 1 or mine[0][0] != places[first][0][0]
+        if index > first and (apart or index - first == _GROUP_PAIRS or filled + 5 * pixels > _GROUP_BYTES):
+            firsts.append(index)
+            filled = 0
+        filled += 5 * pixels
+    return [range(*bounds) for bounds in pairwise([*firsts, len(places)])]
+
+
+class PartFiles:
+    """The files of the parts, written by any thread and brought to the disk meanwhile.
 
     Args:
-        path: the new file.
-        metadata: of the Arrow schema.
-        sizes: int32 (N, 2), (height, width) of each row in px.
-        label_dtype: uint8 or uint16.
-        outline: returns a record as long as a row's will be, before its files are read.
-        workers: how many threads put stretches, so that each finds memory to use again.
+        folder: a new one.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        metadata: dict[str, str],
-        sizes: Sizes,
-        label_dtype: np.dtype[Any],
-        outline: Callable[[int], Record],
-        workers: int,
-    ) -> None:
-        self._sizes, self._label_dtype, self._outline = sizes, label_dtype, outline
-        self._ends = np.concatenate([[0], sizes.astype(np.int64).prod(axis=1).cumsum()])  # in pixels
-        row_bytes = np.diff(self._ends) * (3 + label_dtype.itemsize)
-        self._firsts = np.array(_split(row_bytes, BATCH_PAIRS, BATCH_BYTES))
-        self.stretches = [
-            range(first + start, first + end)
-            for first, last in pairwise(self._firsts.tolist())
-            for start, end in pairwise(_split(row_bytes[first:last], _STRETCH_PAIRS, _STRETCH_BYTES))
-        ]
-        largest = max(int(row_bytes[rows.start : rows.stop].sum()) for rows in self.stretches)
-        self._memory = Pool(largest, keep=workers)
-        pixels = np.empty(int(np.diff(self._ends[self._firsts]).max()) * (3 + label_dtype.itemsize), np.uint8)
-        self._file = WholeFile(path)
-        self._laid_out, self._written = _Frame(pixels), _Frame(pixels, self._file)
-        schema = SCHEMA.with_metadata(metadata)
-        self._outliner, self._writer = (
-            pa.ipc.new_file(pa.PythonFile(frame, "w"), schema) for frame in (self._laid_out, self._written)
-        )
-        self._laying_out = threading.Lock()
-        self._records: list[Record] = []
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[int, WholeFile] = {}
+        self._opening = threading.Lock()
         self._syncing = ThreadPoolExecutor(1, "segfeed-sync")
         self._synced: list[Future[None]] = []
+        self._unsynced = 0
 
-    def lease(self, number: int) -> Stretch:
-        """Lease memory for a stretch of rows; threads use it again and again."""
-        rows = self.stretches[number]
-        ends = (self._ends[rows.start : rows.stop + 1] - self._ends[rows.start]).tolist()
-        sizes, label_bytes = self._sizes[rows.start : rows.stop].tolist(), ends[-1] * self._label_dtype.itemsize
-        memory = self._memory.lease()[: label_bytes + 3 * ends[-1]]
-        labels = memory[:label_bytes].view(self._label_dtype)  # first, because they may be 16-bit
-        images = memory[label_bytes:]
-        pairs = [
-            Pair(images[3 * start : 3 * end].reshape(*size, 3), labels[start:end].reshape(size))
-            for size, (start, end) in zip(sizes, pairwise(ends), strict=True)
-        ]
-        return Stretch(rows.start, images, labels, pairs)
-
-    def put(self, stretch: Stretch) -> None:
-        """Write a stretch's pixels into the file.
+    def write(self, part: int, offset: int, data: Any) -> None:
+        """Write bytes to their place, in any thread.
 
         Raises:
             OSError: if the disk is full, or failed.
         """
-        number = int(np.searchsorted(self._firsts, stretch.first, side="right")) - 1
-        images, labels = self._starts(number)
-        before = int(self._ends[stretch.first] - self._ends[self._firsts[number]])
-        self._file.write_at(stretch.images, images + 3 * before)
-        self._file.write_at(stretch.labels, labels + self._label_dtype.itemsize * before)
+        with self._opening:
+            if part not in self._files:
+                self._files[part] = WholeFile(self._folder / part_name(part))
+            file = self._files[part]
+        file.write_at(data, offset)
 
-    def write(self, record: Record) -> None:
-        """Add the next row's record; with the last one of a record batch, write the batch around its pixels."""
-        self._records.append(record)
-        number = len(self._written.passed) // 2
-        first, last = self._firsts[number : number + 2].tolist()
-        if first + len(self._records) < last:
-            return
-        self._writer.write_batch(self._batch(first, self._records))
-        if self._written.passed[-2:] != list(self._starts(number)):
-            raise ValueError(f"rows {first} to {last - 1}: their records are not as long as their outlines")
-        self._records = []
-        # The disk works while threads decode on. A failure to write surfaces here, at the latest in `finish`.
-        self._synced.append(self._syncing.submit(self._file.sync))
-        if self._synced[0].done():
+    def advance(self, part: int, written: int) -> None:
+        """Note that all before the end of a pair is written; bring it to the disk once it is much."""
+        self._unsynced += written
+        if self._unsynced > _SYNC_BYTES:
+            self._unsynced = 0
+            # The disk works while threads decode on. A failure surfaces here, at the latest in `finish`.
+            self._synced.append(self._syncing.submit(self._files[part].sync))
+        for done in [number for number in self._files if number < part]:
+            file = self._files.pop(done)
+            self._synced.append(self._syncing.submit(_sync_and_close, file))
+        while self._synced and self._synced[0].done():
             self._synced.pop(0).result()
 
     def finish(self) -> None:
-        """Write the file's footer, and bring everything to the disk."""
-        self._writer.close()
+        """Close all files; `publish` brings to the disk what is not there yet."""
         for synced in self._synced:
             synced.result()
-        self._file.close()
+        for file in self._files.values():
+            file.close()
 
     def abandon(self) -> None:
-        """Stop, and close the file as it is."""
+        """Stop, and close the files as they are."""
         self._syncing.shutdown(cancel_futures=True)
-        self._file.close()
-
-    def _starts(self, number: int) -> tuple[int, int]:
-        """Return where a record batch's images and labels start in the file."""
-        starts = self._laid_out.passed
-        with self._laying_out:
-            while len(starts) < 2 * number + 2:
-                first, last = self._firsts[len(starts) // 2 :][:2].tolist()
-                self._outliner.write_batch(self._batch(first, [self._outline(index) for index in range(first, last)]))
-        return starts[2 * number], starts[2 * number + 1]
-
-    def _batch(self, first: int, records: list[Record]) -> pa.RecordBatch:
-        """Return a record batch whose images and labels are the memory that a frame passes over."""
-        last = first + len(records)
-        pixels, ends = self._written.pixels, self._ends[first : last + 1] - self._ends[first]
-        split, size = 3 * int(ends[-1]), self._label_dtype.itemsize
-        columns = [
-            _texts([record.key for record in records]),
-            _numbers(self._sizes[first:last, 0]),
-            _numbers(self._sizes[first:last, 1]),
-            _binary(pa.large_binary(), 3 * ends, pixels[:split]),
-            _binary(pa.large_binary(), size * ends, pixels[split : split + size * int(ends[-1])]),
-            _lists([record.pixels for record in records]),
-            _digests([record.record_xxh3 for record in records], 16),
-            _digests([record.photo_sha256 for record in records], 32),
-            _digests([record.mask_sha256 for record in records], 32),
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+        for file in self._files.values():
+            file.close()
 
 
-class _Frame:
-    """The file that Arrow writes to: it passes over pixels and writes all else to a file, if given one.
-
-    Duck-typed for `pyarrow.PythonFile`, as `WholeFile` is.
-
-    Attributes:
-        pixels: memory that stands for pixels and is never touched; Arrow hands parts of it over to be written.
-        passed: where they would have been written.
-        closed: False; `WholeFile` is closed by itself.
-    """
-
-    def __init__(self, pixels: npt.NDArray[np.uint8], file: WholeFile | None = None) -> None:
-        self.pixels, self.passed, self.closed = pixels, list[int](), False
-        self._file, self._position = file, 0
-
-    def write(self, data: Any) -> int:
-        """Write what comes next: bytes, or one of Arrow's buffers."""
-        size, first = memoryview(data).nbytes, self.pixels.ctypes.data
-        if isinstance(data, pa.Buffer) and first <= data.address < first + len(self.pixels):
-            self.passed.append(self._position)
-        elif self._file is not None:
-            self._file.write_at(data, self._position)
-        self._position += size
-        return size
-
-    def flush(self) -> None:
-        """Do nothing, because nothing is buffered."""
+def _sync_and_close(file: WholeFile) -> None:
+    try:
+        file.sync()
+    finally:
+        file.close()
 
 
-def _split(row_bytes: npt.NDArray[np.int64], most_rows: int, most_bytes: int) -> list[int]:
-    """Return the first row of each group, and the end of the last; a row above `most_bytes` is a group of its own."""
-    firsts, filled = [0], 0
-    for index, size in enumerate(row_bytes.tolist()):
-        if index > firsts[-1] and (index - firsts[-1] == most_rows or filled + size > most_bytes):
-            firsts.append(index)
-            filled = 0
-        filled += size
-    return [*firsts, len(row_bytes)]
+def write_table(folder: Path, records: Sequence[Record]) -> dict[str, Any]:
+    """Write the table, and return what the manifest says of it."""
+    rows = [record.row for record in records]
+    places = [record.places for record in records]
+    tiles = [tile for mine in places for tile in mine]
+    firsts = _ends(list(map(len, places)))
+    grids = [record.grid for record in records]
+    grid = np.concatenate(grids, axis=1)
+    kinds = zip(grid, (np.int32, np.uint16, np.uint16), strict=True)
+    entries = pa.StructArray.from_arrays(
+        [_numbers(values, kind) for values, kind in kinds], fields=list(SCHEMA.field("grid").type.value_type)
+    )
+    counts = [row["pixels"] for row in rows]
+    columns = {
+        "part": _lists("part", firsts, _numbers([tile[0] for tile in tiles], np.int32)),
+        "offset": _lists("offset", firsts, _numbers([tile[1] for tile in tiles], np.int64)),
+        "tile_xxh3": _lists("tile_xxh3", firsts, _digests([tile[2] for tile in tiles], 16)),
+        "pixels": _lists("pixels", _ends(list(map(len, counts))), _numbers(np.concatenate(counts), np.int64)),
+        "grid": _lists("grid", _ends([found.shape[1] for found in grids]), entries),
+    }
+    for name in ("height", "width", "photo_bytes", "mask_bytes"):
+        columns[name] = _numbers([row[name] for row in rows], SCHEMA.field(name).type.to_pandas_dtype())
+    for name in ("key", "photo_name", "mask_name"):
+        columns[name] = _texts([row[name] for row in rows])
+    for name in ("photo_sha256", "mask_sha256"):
+        columns[name] = _digests([row[name] for row in rows], 32)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, SCHEMA) as writer:
+        writer.write_batch(pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA))
+    data = memoryview(sink.getvalue())
+    write_whole(folder / TABLE, data)  # type: ignore[arg-type]  # bytes as well as any
+    return {"table_bytes": len(data), "table_xxh3": xxhash.xxh3_128_hexdigest(data)}
+
+
+def write_manifest(folder: Path, described: dict[str, Any]) -> None:
+    """Add format, version and a checksum to what describes a pack, and write the manifest."""
+    fields = {"format": FORMAT, "version": FORMAT_VERSION, "pixel_type": PIXEL_TYPE, "tile_px": TILE_PX, **described}
+    fields["manifest_xxh3"] = hash_fields(fields)
+    write_whole(folder / MANIFEST, json.dumps(fields, indent=1).encode())
 
 
 # Columns are made of their buffers: `pa.array` would load pandas if it is installed: half a second.
 
 
-def _numbers(values: npt.NDArray[Any]) -> pa.Array:
-    return pa.Array.from_buffers(
-        pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))]
-    )
+def _numbers(values: Any, dtype: Any) -> pa.Array:
+    array = np.ascontiguousarray(values, dtype)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(array.dtype), len(array), [None, pa.py_buffer(array)])
 
 
-def _binary(kind: pa.DataType, ends: npt.NDArray[Any], joined: Any) -> pa.Array:
-    return pa.Array.from_buffers(kind, len(ends) - 1, [None, pa.py_buffer(ends), pa.py_buffer(joined)])
+def _lists(name: str, ends: npt.NDArray[np.int32], values: pa.Array) -> pa.Array:
+    return pa.ListArray.from_arrays(_numbers(ends, np.int32), values, type=SCHEMA.field(name).type)
 
 
-def _texts(texts: list[str]) -> pa.Array:
-    encoded = [text.encode() for text in texts]
-    return _binary(pa.string(), _ends(encoded), b"".join(encoded))
-
-
-def _lists(lists: list[npt.NDArray[np.int64]]) -> pa.Array:
-    kind = SCHEMA.field("pixels").type
-    return pa.ListArray.from_arrays(_numbers(_ends(lists)), _numbers(np.concatenate(lists)), type=kind)
+def _texts(texts: list[str | None]) -> pa.Array:
+    encoded = [(text or "").encode() for text in texts]
+    buffers = [_known(texts), pa.py_buffer(_ends(list(map(len, encoded)))), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(texts), buffers)
 
 
 def _digests(digests: list[bytes | None], width: int) -> pa.Array:
-    known = np.packbits([digest is not None for digest in digests], bitorder="little")
     joined = b"".join(digest or bytes(width) for digest in digests)
-    return pa.Array.from_buffers(
-        pa.binary(width), len(digests), [None if None not in digests else pa.py_buffer(known), pa.py_buffer(joined)]
-    )
+    return pa.Array.from_buffers(pa.binary(width), len(digests), [_known(digests), pa.py_buffer(joined)])
 
 
-def _ends(parts: Sequence[Sized]) -> npt.NDArray[np.int32]:
-    return np.cumsum([0, *map(len, parts)], dtype=np.int32)
+def _known(values: Sequence[object]) -> pa.Buffer | None:
+    if None not in values:
+        return None
+    return pa.py_buffer(np.packbits([value is not None for value in values], bitorder="little"))
+
+
+def _ends(lengths: list[int]) -> npt.NDArray[np.int32]:
+    return np.cumsum([0, *lengths], dtype=np.int32)

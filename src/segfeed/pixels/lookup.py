@@ -138,6 +138,45 @@ def count_labels(labels: Labels) -> npt.NDArray[np.int64]:
     return np.bincount(flat[lasts], lengths, minlength=np.iinfo(labels.dtype).max + 1).astype(np.int64)
 
 
+def count_blocks(labels: Labels, classes: int, block_px: int) -> npt.NDArray[np.int64]:
+    """Count the pixels of each class in each block of a mask.
+
+    Args:
+        labels: (H, W), class ids and void.
+        classes: how many there are; void is not counted.
+        block_px: height and width of a block; those at the right and the bottom may be smaller.
+
+    Returns:
+        grid: int64 (3, M): block (in rows from the top), class and count, by block and class; no count is 0.
+
+    >>> count_blocks(np.array([[0, 1, 1], [0, 255, 1]], np.uint8), 2, 2).T.tolist()
+    [[0, 0, 2], [0, 1, 1], [1, 1, 2]]
+    """
+    height, width = labels.shape
+    across = -(-width // block_px)
+    # Runs of one label are counted by their lengths, as in `look_up_codes`; a run ends at the end of its block, too.
+    flat, is_first = labels.ravel(), np.empty((height, width), bool)
+    np.not_equal(flat[1:], flat[:-1], out=is_first.ravel()[1:])
+    is_first[:, ::block_px] = True
+    firsts = np.flatnonzero(is_first)
+    found = flat[firsts]
+    lines, columns = np.divmod(firsts.astype(np.int32), np.int32(width))
+    blocks = lines // block_px * across + columns // block_px
+    lengths = np.diff(firsts, append=labels.size)
+    known = found < classes
+    if not known.all():
+        found, blocks, lengths = found[known], blocks[known], lengths[known]
+    bins = blocks.astype(np.int64) * classes + found
+    if across * -(-height // block_px) * classes <= 1 << 20:
+        counts = np.bincount(bins, lengths)
+        used = np.flatnonzero(counts)
+        counts = counts[used]
+    else:
+        used, where = np.unique(bins, return_inverse=True)
+        counts = np.bincount(where, lengths)
+    return np.stack([*np.divmod(used, classes or 1), counts.astype(np.int64)])
+
+
 def as_indices(stored: npt.NDArray[Any]) -> Indices:
     """Narrow integers to 16 bits, refusing what would wrap.
 

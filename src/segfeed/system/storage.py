@@ -22,6 +22,7 @@ from segfeed.system.paths import kind_at, user_path
 _UNFINISHED = ".unfinished"
 _SPARE_BYTES = 64 << 20  # room that is left to others on the same disk
 _LONG_NAME_BYTES = 100
+_UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 _SYNCS_AT_ONCE = 8  # a disk takes many small files together several times faster than one by one
 
 
@@ -246,8 +247,8 @@ def check_space(folder: Path, needed: int, remedy: str) -> None:
     if needed and free < needed + _SPARE_BYTES:
         raise StorageError(
             str(folder),
-            found=f"{_size(free)} are free, of which {_size(_SPARE_BYTES)} are left to others",
-            expected=f"room for {_size(needed)}",
+            found=f"{describe_bytes(free)} are free, of which {describe_bytes(_SPARE_BYTES)} are left to others",
+            expected=f"room for {describe_bytes(needed)}",
             remedy=f"make room{', ' if remedy else ''}{remedy}",
         )
 
@@ -262,7 +263,10 @@ def explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
     except OSError as error:
         expected = ""
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            found, expected = f"the disk is full ({error.strerror})", f"room for {_size(needed)}" if needed else ""
+            found, expected = (
+                f"the disk is full ({error.strerror})",
+                f"room for {describe_bytes(needed)}" if needed else "",
+            )
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             found = f"the folder cannot be written ({error.strerror})"
         elif error.errno in (errno.ENOTDIR, errno.EEXIST) and not os.path.isdir(folder):
@@ -305,5 +309,11 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def _size(count: int) -> str:
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
+def describe_bytes(count: int) -> str:
+    """Write a number of bytes for people.
+
+    >>> describe_bytes(3 << 29)
+    '1.5 GiB'
+    """
+    name, size = next(((name, size) for name, size in _UNITS if count >= size), _UNITS[-1])
+    return f"{count / size:.1f} {name}"

@@ -18,7 +18,9 @@ from segfeed.batches.readers import Reader
 from segfeed.cli.bench.machine import Machine, Stopwatch, measure_machine, private_mib
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError
-from segfeed.packs.pack import Pack, find_packs, make_pack
+from segfeed.packs.cache import find_packs
+from segfeed.packs.making import make_pack
+from segfeed.packs.pack import Pack
 from segfeed.pixels.pair import Pair
 from segfeed.plans.plan import Draw, Plan
 from segfeed.system.work import disk_faults, show_progress

@@ -36,7 +36,7 @@ _MASKS = (
 _OWN_KEY = "key"  # as `segfeed export` calls it
 _KEYS = (_OWN_KEY, "id", "image_id", "file_name", "filename")
 _KEY = re.compile(r'(?!\.)[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\:*?"<>|]+')  # a file's name on every system
-_OWN_PACK = "record_xxh3"  # a column that only segfeed's packs have; their pixels are decoded
+_OWN_PACK = "tile_xxh3"  # a column that only the tables of segfeed's packs have
 
 
 @dataclass(frozen=True, slots=True)
