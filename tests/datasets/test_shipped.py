@@ -10,7 +10,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.datasets import shipped
-from segfeed.datasets.formats import described
+from segfeed.datasets.formats import fitting
 from segfeed.datasets.recognition import FORMATS, find_format, format_names, import_format
 from segfeed.errors import DescriptionError, OptionError, PluginError, SourceError
 
@@ -163,14 +163,14 @@ def test_each_folder_is_listed_once_however_many_descriptions_there_are(own, tmp
     seen = []
     real = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: seen.append(path) or real(path))
-    assert described.find_shipped(tmp_path / "data", descriptions) == {}
+    assert fitting.find_shipped(tmp_path / "data", descriptions) == {}
     assert len(seen) == 32  # the folders, and once more the one above for its folders
 
 
 @pytest.mark.usefixtures("own")
 def test_a_folder_with_too_many_entries_is_not_asked_about_unless_by_name(tmp_path, monkeypatch):
     root = dataset(tmp_path / "data" / "set")
-    monkeypatch.setattr(described, "_MOST_NAMES", 1)
+    monkeypatch.setattr(fitting, "_MOST_NAMES", 1)
     with pytest.raises(SourceError):
         segfeed.scan(root)
     assert segfeed.scan(root, format="roads").format == "roads"

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from segfeed.datasets.description import parse_description
+from segfeed.datasets.description_reader import parse_description
 from segfeed.datasets.signs import has_signs
 
 FILES = ("gt/austin1.tif", "images/a.jpg", "labels/a.png", "named like a folder")

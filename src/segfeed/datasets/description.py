@@ -1,7 +1,7 @@
 """Descriptions: what a dataset is, said once in TOML: where its files lie, its splits, and what stored values mean.
 
 A file `segfeed.toml` in a dataset's folder describes that dataset; the files in `datasets/descriptions/` describe
-well-known ones. Both are read strictly: an unknown key, a wrong type or a contradiction is an error with its line.
+well-known ones. `description_reader` reads both.
 
     photos = "images/{split}/{key}.jpg"
     masks = "labels/{split}/{key}_mask.png"
@@ -17,50 +17,15 @@ well-known ones. Both are read strictly: an unknown key, a wrong type or a contr
 docs/formats.md has every key.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from segfeed.datasets.blobs import read_file
-from segfeed.datasets.patterns import Pattern, parse_patterns
-from segfeed.errors import DescriptionError, SegfeedError, SourceError
+from segfeed.datasets.patterns import Pattern
 
 FILE_NAME = "segfeed.toml"
-MAX_BYTES = 1 << 20
 
 Value = int | tuple[int, int, int]
 """A stored value: an index, or a colour as (red, green, blue)."""
-
-_COLOUR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
-_GROUP = re.compile(r"\{key:(before last|after last|before|after) (.+)\}|\{folder\}")
-_TEXT, _TEXTS, _TABLE, _SWITCH = "a text", "a text or a list of texts", "a table", "true or false"
-_TOP = {
-    "title": _TEXT,
-    "source": _TEXT,
-    "note": _TEXT,
-    "tested": _TEXT,
-    "photos": _TEXTS,
-    "masks": _TEXTS,
-    "objects": _TEXTS,
-    "samples": _TEXT,
-    "legend": _TEXT,
-    "unpainted": _TEXT,
-    "splits": _TABLE,
-    "classes": _TABLE,
-    "recognise": _TABLE,
-}
-_SPLITS = {
-    "folders": _TABLE,
-    "lists": "a text or a table",
-    "hash": _TABLE,
-    "group": "a text or a table",
-    "stratify": _SWITCH,
-    "first_word": _SWITCH,
-    "unlabelled": _TEXTS,
-}
-_RECOGNISE = {"needs": _TEXTS, "pairs": _TEXTS, "unless": _TEXTS}
 
 
 @dataclass(frozen=True)
@@ -102,7 +67,8 @@ class SplitRule:
     """How samples come to their splits: by folder, by lists, or by a hash of their groups.
 
     Attributes:
-        folders: split -> what {split} is on disk; names that are not in it stand for themselves.
+        folders: split -> what {split} may be on disk, of which the first that has files counts; names that are not in
+            it stand for themselves.
         lists: split -> list file below the root; a single entry "" -> pattern with {split} finds them by name.
         shares: split -> percent of the groups, by hash; empty if folders or lists say it.
         group: what keeps samples together in splits by hash and in folds; None: each sample by itself.
@@ -111,7 +77,7 @@ class SplitRule:
         unlabelled: splits whose photos are to be predicted: they have no masks.
     """
 
-    folders: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lists: Mapping[str, str] = field(default_factory=dict)
     shares: Mapping[str, int] = field(default_factory=dict)
     group: GroupRule | None = None
@@ -131,8 +97,9 @@ class Description:
         objects: where object masks lie, for task="instance"; () if there are none.
         splits: how samples come to their splits.
         classes: stored values -> class name, in the order of the class ids; several values may mean one class.
-        void: stored values that are void.
-        legend: a legend file below the root, or the name of a public legend; "" if `classes` says it, or nothing does.
+        void: stored values that are void; with `legend`, beside those of the legend.
+        legend: legend files below the root, or the names of public legends, of which the first that is there counts;
+            () if `classes` says it, or nothing does.
         title: the dataset's name.
         source: where its layout is documented.
         note: what is odd about it.
@@ -142,6 +109,11 @@ class Description:
         by_masks: whether the masks say which samples there are, unless lists do: further photos are not meant.
         unless: paths below the root that must not exist for a shipped description to be recognised.
         unpainted: the class of what a legend file's colours leave: the stored value 0, and black; "" for none.
+        is_sure: whether what is needed tells the dataset: that masks or photos are missing is an error then.
+        is_merged: whether the masks of a key show one object each, and are merged.
+        bands: which bands of a stored photo, counted from 1, are its red, green and blue; () for those it declares.
+        variants: the same dataset with other masks and what they mean; () if there is one kind. See `formats.variants`.
+        file: of a variant: what must be there for it to count, and says that it is meant if its path is passed.
     """
 
     where: str
@@ -151,7 +123,7 @@ class Description:
     splits: SplitRule = field(default_factory=SplitRule)
     classes: Mapping[Value, str] = field(default_factory=dict)
     void: tuple[Value, ...] = ()
-    legend: str = ""
+    legend: tuple[str, ...] = ()
     title: str = ""
     source: str = ""
     note: str = ""
@@ -161,231 +133,11 @@ class Description:
     by_masks: bool = False
     unless: tuple[str, ...] = ()
     unpainted: str = ""
-
-
-def read_description(path: Path) -> Description:
-    """Read a description file.
-
-    Raises:
-        DescriptionError: if it cannot be read or holds what no description may; the line is named.
-    """
-    try:
-        text = read_file(path, MAX_BYTES).decode("utf-8-sig")
-    except SourceError as error:
-        raise DescriptionError(error.where, error.found, error.expected, error.remedy) from error
-    except UnicodeDecodeError as error:
-        raise DescriptionError(
-            str(path), found=f"byte {error.start} is not UTF-8", expected="TOML", remedy="save it as UTF-8"
-        ) from None
-    return parse_description(text, str(path))
-
-
-def parse_description(text: str, where: str) -> Description:
-    r"""Read the text of a description, as `read_description` does.
-
-    >>> parse_description('photos = "a/{key}.jpg"\nmasks = "b/{key}.png"', "segfeed.toml").masks[0].text
-    'b/{key}.png'
-    """
-    return _Reader(text, where).read()
-
-
-class _Reader:
-    """Reads one description; every error knows the line of the key that it is about."""
-
-    def __init__(self, text: str, where: str) -> None:
-        import tomllib  # noqa: PLC0415 - most datasets have no description, and `import segfeed` shall stay light
-
-        self.text, self.where = text, where
-        try:
-            self.said = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
-            reason, _, place = str(error).partition(" (at ")
-            line = re.match(r"line (\d+)", place)
-            found = f"line {line[1] if line else text.count(chr(10)) + 1}: this is not TOML ({reason})"
-            raise DescriptionError(where, found=found, expected='lines such as photos = "images/{key}.jpg"') from error
-
-    def read(self) -> Description:
-        self._check_keys(self.said, _TOP, ())
-        splits, recognise = self.said.get("splits", {}), self.said.get("recognise", {})
-        self._check_keys(splits, _SPLITS, ("splits",))
-        self._check_keys(recognise, _RECOGNISE, ("recognise",))
-        if "photos" not in self.said:
-            raise self._wrong((), "it does not say where photos lie", 'a line such as photos = "images/{key}.jpg"')
-        if "legend" in self.said and "classes" in self.said:
-            raise self._wrong(("legend",), "both legend and [classes] say what stored values mean", "one of them")
-        if self.said.get("samples", "masks") != "masks":
-            raise self._wrong(("samples",), f"samples = {self.said['samples']!r:.60}", '"masks", or no such line')
-        if "unpainted" in self.said and "legend" not in self.said:
-            raise self._wrong(("unpainted",), "unpainted without legend", "the legend file that it adds to")
-        for place in _texts(recognise.get("needs", [])):
-            if "{" in place:
-                self._parse_patterns(("recognise", "needs"), place)
-        classes, void = self._classes(self.said.get("classes", {}))
-        if "classes" in self.said and not classes:
-            raise self._wrong(("classes",), "[classes] names no class", 'a line such as 0 = "background"')
-        return Description(
-            self.where,
-            self._patterns("photos"),
-            self._patterns("masks"),
-            self._patterns("objects"),
-            self._split_rule(splits),
-            classes,
-            void,
-            needs=_texts(recognise.get("needs", [])),
-            pairs=_texts(recognise.get("pairs", [])),
-            by_masks="samples" in self.said,
-            unless=_texts(recognise.get("unless", [])),
-            **{name: self.said.get(name, "") for name in ("legend", "title", "source", "note", "tested", "unpainted")},
-        )
-
-    def _check_keys(self, table: Mapping[str, Any], known: Mapping[str, str], above: tuple[str, ...]) -> None:
-        for key, value in table.items():
-            if key not in known:
-                from difflib import get_close_matches  # noqa: PLC0415 - needed for an error only
-
-                near = get_close_matches(key, known, 1)
-                raise self._wrong(
-                    (*above, key),
-                    f"the key {key!r} has no meaning" + (f" in [{above[-1]}]" if above else ""),
-                    f"{near[0]!r}, or another of {', '.join(known)}" if near else f"one of {', '.join(known)}",
-                )
-            if not _fits(value, known[key]):
-                raise self._wrong((*above, key), f"{key} = {value!r:.60}", known[key])
-
-    def _patterns(self, key: str) -> tuple[Pattern, ...]:
-        return self._parse_patterns((key,), self.said[key]) if key in self.said else ()
-
-    def _parse_patterns(self, keys: tuple[str, ...], said: str | list[str]) -> tuple[Pattern, ...]:
-        try:
-            return parse_patterns(said)
-        except SegfeedError as error:
-            raise self._wrong(keys, f"{error.where}: {error.found}", error.expected, error.remedy) from error
-
-    def _split_rule(self, splits: Mapping[str, Any]) -> SplitRule:
-        ways = [way for way in ("folders", "lists", "hash") if way in splits]
-        if len(ways) > 1:
-            raise self._wrong(("splits", ways[1]), f"splits by {' and by '.join(ways)}", "one of them")
-        if "folders" in splits and not any(pattern.has_split for pattern in self._patterns("photos")):
-            raise self._wrong(("splits", "folders"), "folders, but no {split} in photos", "{split} where they differ")
-        lists = splits.get("lists", {})
-        if isinstance(lists, str):
-            if "{split}" not in lists:
-                wanted = "{split} in it, or a table of split = file"
-                raise self._wrong(("splits", "lists"), f"lists = {lists!r}", wanted)
-            lists = {"": lists}
-        shares = splits.get("hash", {})
-        for table, way, good in (
-            (splits.get("folders", {}), "folders", str),
-            (lists, "lists", str),
-            (shares, "hash", int),
-        ):
-            for split, value in table.items():
-                if not isinstance(value, good) or isinstance(value, bool):
-                    wanted = "a whole number of percent" if good is int else "a text"
-                    raise self._wrong(("splits", way), f"{split} = {value!r:.60}", wanted)
-        if shares and (sum(shares.values()) != 100 or min(shares.values()) < 1):
-            raise self._wrong(("splits", "hash"), f"shares of {sum(shares.values())} percent in all", "100 percent")
-        if splits.get("stratify") and not shares:
-            raise self._wrong(
-                ("splits", "stratify"), "stratify without hash", "hash = { train = 80, val = 20 } or alike"
-            )
-        return SplitRule(
-            splits.get("folders", {}),
-            lists,
-            shares,
-            self._group(splits.get("group")),
-            splits.get("stratify", False),
-            splits.get("first_word", False),
-            _texts(splits.get("unlabelled", [])),
-        )
-
-    def _group(self, said: Any) -> GroupRule | None:
-        if said is None:
-            return None
-        if isinstance(said, str) and (match := _GROUP.fullmatch(said)):
-            how, text = match[1] or "", match[2] or ""
-            return GroupRule(text, how.startswith("after"), how.endswith("last"), folder=not how)
-        if isinstance(said, dict) and set(said) == {"file", "key", "column"} and all(map(_is_text, said.values())):
-            return GroupRule(file=said["file"], key_column=said["key"], column=said["column"])
-        raise self._wrong(
-            ("splits", "group"),
-            f"group = {said!r:.60}",
-            "'{key:before _}', '{key:after last -}', '{folder}' or "
-            '{ file = "...csv", key = "...", column = "..." }',
-        )
-
-    def _classes(self, said: Mapping[str, Any]) -> tuple[dict[Value, str], tuple[Value, ...]]:
-        classes: dict[Value, str] = {}
-        for key, name in said.items():
-            if key == "void":
-                continue
-            if not _is_text(name) or not name.strip() or not name.isprintable():
-                raise self._wrong(("classes", key), f"{key} = {name!r:.60}", "a class name")
-            value = self._value(key, ("classes", key))
-            if value in classes:
-                raise self._wrong(
-                    ("classes", key), f"{key} stands for {classes[value]!r} and for {name!r}", "one class"
-                )
-            classes[value] = name
-        listed = said.get("void", [])
-        if not isinstance(listed, list):
-            raise self._wrong(("classes", "void"), f"void = {listed!r:.60}", "a list of stored values")
-        void = tuple(self._value(value, ("classes", "void")) for value in listed)
-        if both := [value for value in void if value in classes]:
-            raise self._wrong(
-                ("classes", "void"), f"{show_value(both[0])} is void and {classes[both[0]]!r}", "one of them"
-            )
-        return classes, void
-
-    def _value(self, said: Any, keys: tuple[str, ...]) -> Value:
-        if match := _COLOUR.fullmatch(str(said)):
-            red, green, blue = (int(part, 16) for part in match.groups())
-            return red, green, blue
-        if re.fullmatch(r"\d{1,5}", str(said)) and int(said) <= 65535 and not isinstance(said, bool):
-            return int(said)
-        raise self._wrong(
-            keys, f"{said!r:.60} is not a stored value", 'an index 0..65535 or a colour such as "#804080"'
-        )
-
-    def _wrong(self, keys: tuple[str, ...], found: str, expected: str, remedy: str = "") -> DescriptionError:
-        line = self._line_of(keys)
-        return DescriptionError(
-            self.where, found=f"line {line}: {found}" if line else found, expected=expected, remedy=remedy
-        )
-
-    def _line_of(self, keys: tuple[str, ...]) -> int:
-        """Find the line of a key; TOML's own reader does not tell. 0 if it stands where no plain search finds it."""
-        table = ""
-        for number, line in enumerate(self.text.split("\n"), 1):
-            if header := re.match(r"\s*\[\s*([\w.]+)\s*\]", line):
-                table = header[1]
-                if ".".join(keys) == table:
-                    return number
-                continue
-            named = re.match(r"""\s*(?:"([^"]*)"|'([^']*)'|([\w.-]+))\s*=""", line)
-            if named and ".".join(filter(None, (table, next(filter(None, named.groups()), "")))) == ".".join(keys):
-                return number
-            if named and keys and len(keys) > 1 and not table and next(filter(None, named.groups()), "") == keys[0]:
-                return number  # an inline table
-        return 0
-
-
-def _fits(value: Any, wanted: str) -> bool:
-    if wanted in (_TABLE, _SWITCH):
-        return isinstance(value, dict if wanted == _TABLE else bool)
-    if wanted.endswith("table") and isinstance(value, dict):
-        return True
-    return _is_text(value) or (
-        wanted == _TEXTS and isinstance(value, list) and bool(value) and all(map(_is_text, value))
-    )
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _texts(said: str | list[str]) -> tuple[str, ...]:
-    return (said,) if isinstance(said, str) else tuple(said)
+    is_sure: bool = False
+    is_merged: bool = False
+    bands: tuple[int, ...] = ()
+    variants: tuple["Description", ...] = ()
+    file: str = ""
 
 
 def show_value(value: Value) -> str:

@@ -13,7 +13,8 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.description import Description, read_description
+from segfeed.datasets.description import Description
+from segfeed.datasets.description_reader import read_description
 from segfeed.datasets.formats.legend_files import (
     explain_unread,
     legend_errors,

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segfeed.datasets.description import Description, read_description
+from segfeed.datasets.description import Description
+from segfeed.datasets.description_reader import read_description
 from segfeed.errors import PluginError, SegfeedError
 
 if TYPE_CHECKING:

@@ -16,10 +16,19 @@ _LONGEST_LINE = 4_096
 def has_signs(root: Path, description: Description) -> bool:
     """Check whether all that a description needs is there, nothing that it excludes, and a list that pairs files."""
     return (
-        all(_is_there(root, place) for place in description.needs)
+        all(any(_is_there(root, place) for place in alternatives(need)) for need in description.needs)
         and not any(_is_there(root, place) for place in description.unless)
         and (not description.pairs or any(_begins_with_pair(root, name) for name in description.pairs))
     )
+
+
+def alternatives(need: str) -> list[str]:
+    """Return the paths of which one must be there: "gtFine | gtCoarse" asks for either.
+
+    >>> alternatives("gtFine | gtCoarse"), alternatives("{split:a|b}/{name}.png")
+    (['gtFine', 'gtCoarse'], ['{split:a|b}/{name}.png'])
+    """
+    return need.split(" | ")
 
 
 def _is_there(root: Path, place: str) -> bool:
