@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from segfeed.datasets.blobs import File, Stamp
+from segfeed.datasets.blobs import Blob, File, Stamp
 from segfeed.errors import MaskError, PhotoError, SizeMismatchError
 from segfeed.pixels.codec import decode_mask, decode_photo, kind_of, read_photo_header
 from segfeed.pixels.palette import colour_codes
@@ -138,6 +138,12 @@ class MergedMask:
                 remedy='correct one of them, or use task="semantic"',
             )
         merged[shown] = number if self.is_numbered else 1
+
+
+def made_of(blob: Blob) -> list[str]:
+    """List the paths of the files that a derived blob is made of; none if it is not derived."""
+    files = blob.files if isinstance(blob, MergedMask) else (blob.file,) if isinstance(blob, ChosenBands) else ()
+    return [file.path for file in files]
 
 
 def _choose_bands(data: bytes, name: str, bands: Sequence[int]) -> bytes:
