@@ -127,10 +127,10 @@ class DescribedFormat:
 
     def finds(self, root: Path, split: str, kind: str) -> bool:
         """Check whether a split has files of a kind, "photos", "masks" or "objects"."""
-        folder = self._folder_of(root, split)
+        folder = self.folder_of(root, split)
         return any(match.split in (folder, "") for match in self._find(root)[kind])
 
-    def _folder_of(self, root: Path, split: str) -> str:
+    def folder_of(self, root: Path, split: str) -> str:
         """Return what {split} is on disk for a split: the first of its folders that has files."""
         folders = self.description.splits.folders.get(split, (split,))
         if len(folders) == 1:
@@ -178,7 +178,7 @@ class DescribedFormat:
     def _list(self, root: Path, split: str, kind: str) -> SplitFiles:
         said = self.description
         rule = said.splits
-        folder = self._folder_of(root, split)
+        folder = self.folder_of(root, split)
         matches = self._find(root)
         photos, masks = _by_key(matches["photos"], folder), _by_key(matches[kind], folder)
         why = ""
@@ -224,7 +224,7 @@ class DescribedFormat:
         """Refuse a split without samples, and photos and masks of which no two share a key."""
         said, (photos, masks) = self.description, found
         if not ids:
-            folder = self._folder_of(root, split)
+            folder = self.folder_of(root, split)
             where = said.photos[0].text.replace("{split}", folder)
             raise SourceError(
                 str(root),

@@ -81,7 +81,8 @@ def _may_fit(description: Description, names: frozenset[str]) -> bool:
     needed = [
         [Pattern(place).folder if "{" in place else place for place in alternatives(need)] for need in description.needs
     ]
+    kinds = [(said.photos, said.masks) for said in description.variants or (description,)]
     return all(map(lies, needed)) and (
         description.is_sure
-        or all(lies(pattern.folder for pattern in patterns) for patterns in (description.photos, description.masks))
+        or any(all(lies(pattern.folder for pattern in patterns) for patterns in kind) for kind in kinds)
     )

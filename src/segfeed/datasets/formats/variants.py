@@ -6,7 +6,8 @@ counts, for each split by itself.
 """
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -65,7 +66,8 @@ class VariedFormat:
             raise SourceError(str(root), found=found, remedy="pass the path of one of these files")
         if named:
             return self.recognised(root / named[0])
-        return Recognised(root, f"photos in {self.variants[0].description.photos[0].text}")
+        first = next(iter(self._fitting(root)), self.variants[0])
+        return Recognised(root, f"photos in {first.description.photos[0].text}")
 
     def require(self, path: Path) -> Recognised:
         """Find the described dataset at a path; errors as those of `DescribedFormat.require`."""
@@ -89,10 +91,30 @@ class VariedFormat:
         chosen = next(iter(with_photos or masked), None)
         if chosen is None and not is_to_predict(split, ()):
             raise _without_masks(folder, split, variants)
+        self._refuse_passing_over(folder, split, variants, chosen)
         files = (chosen or variants[0]).list_split(folder, split)
-        if chosen is None or len(variants) == 1:
+        mask = next((sample.mask for sample in files.samples if sample.mask), None)
+        if mask is None or len(variants) == 1:
             return files
-        return replace(files, why="; ".join(filter(None, (files.why, f"masks in {_masks_of(chosen)} count"))))
+        return replace(files, why="; ".join(filter(None, (files.why, f"masks such as {mask.name} count"))))
+
+    def _refuse_passing_over(
+        self, folder: Path, split: str, variants: Sequence[DescribedFormat], chosen: DescribedFormat | None
+    ) -> None:
+        """Refuse masks if the folder of others that go first is there, but without them: they may be half unpacked."""
+        if chosen is None or not chosen.finds(folder, split, "photos"):
+            return
+        own = _folders_of(folder, split, chosen)
+        for variant in variants[: variants.index(chosen)]:
+            empty = {place for place in _folders_of(folder, split, variant) - own if os.path.isdir(place)}
+            if empty and not variant.finds(folder, split, "masks"):
+                error = _without_masks(folder, split, [variant])
+                raise SourceMissingError(
+                    str(min(empty)),
+                    found=f"{error.found}, though there are masks in {_masks_of(chosen)}",
+                    expected=error.expected,
+                    remedy=f"{error.remedy}; or remove this folder, so that those count",
+                )
 
     def list_objects(self, root: Path, split: str) -> SplitFiles:
         """List a split's photos and object masks: those of the first variant that has any.
@@ -134,17 +156,21 @@ def make_format(description: Description, *, is_own: bool = False) -> Described:
 
 
 def _masks_of(variant: DescribedFormat | None) -> str:
-    return ", ".join(pattern.text for pattern in variant.description.masks) if variant else ""
+    return variant.description.masks[0].text if variant else ""
 
 
-def _without_masks(root: Path, split: str, variants: Iterable[DescribedFormat]) -> SourceMissingError:
-    patterns = [pattern for variant in variants for pattern in variant.description.masks]
-    folders = {description.splits.folders.get(split, (split,))[0] for description in [next(iter(variants)).description]}
-    names = dict.fromkeys(PurePosixPath(pattern.text.replace("{name}", "*")).name for pattern in patterns)
-    note = next(iter(variants)).description.note
+def _folders_of(root: Path, split: str, variant: DescribedFormat) -> set[Path]:
+    return {root / pattern.folder_of(variant.folder_of(root, split)) for pattern in variant.description.masks}
+
+
+def _without_masks(root: Path, split: str, variants: Sequence[DescribedFormat]) -> SourceMissingError:
+    first, *_ = variants
+    texts = [pattern.text for variant in variants for pattern in variant.description.masks[:1]]
+    names = [PurePosixPath(re.sub(r"\{[^{}]*\}", "*", text)).name.removesuffix(".*") for text in texts]
+    what = first.description.note.partition(". ")[0]
     return SourceMissingError(
-        str(root / patterns[0].folder_of(*folders)),
-        found=f"no mask named {' or '.join(names)}",
+        str(root / first.description.masks[0].folder_of(first.folder_of(root, split))),
+        found=f"no mask named {' or '.join(dict.fromkeys(names))}",
         expected="one for each photo",
-        remedy=f"unpack the archive of masks again{f', or make them: {note}' if note else ''}",
+        remedy=f"unpack the archive of masks again{f' ({what})' if what else ''}",
     )
