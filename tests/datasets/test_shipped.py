@@ -159,11 +159,11 @@ def test_each_folder_is_listed_once_however_many_descriptions_there_are(own, tmp
         (own / f"d{number}.toml").write_text(ROADS.replace("sat/", f"sat{number}/"))
     for number in range(30):
         (tmp_path / "data" / f"f{number}").mkdir(parents=True)
-    descriptions = {name: shipped.read_shipped(path, "") for name, path in shipped.list_own().items()}
+    files = {name: (path, "") for name, path in shipped.list_own().items()}
     seen = []
     real = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: seen.append(path) or real(path))
-    assert fitting.find_shipped(tmp_path / "data", descriptions) == {}
+    assert fitting.find_shipped(tmp_path / "data", files) == {}
     assert len(seen) == 32  # the folders, and once more the one above for its folders
 
 

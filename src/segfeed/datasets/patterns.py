@@ -75,7 +75,7 @@ class Pattern:
     @property
     def has_split(self) -> bool:
         """Whether {split} is in it."""
-        return "split" in self.regex.groupindex
+        return "{split" in self.text
 
     @cached_property
     def folder(self) -> str:

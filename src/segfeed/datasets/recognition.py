@@ -223,7 +223,7 @@ class _Formats:
 
     def ask(self, path: Path, names: list[str]) -> list[Found]:
         """Ask some formats whether they recognise a dataset; all are loaded before the first is asked."""
-        described = {name: self.read(name) for name in names if name in self.descriptions}
+        described = {name: self.descriptions[name] for name in names if name in self.descriptions}
         modules = {name: self.module(name) for name in names if name not in described}
         answers = {name: (answer, modules[name]) for name in modules if (answer := _ask(modules[name], path))}
         if described:

@@ -1,17 +1,25 @@
 """Fitting: which descriptions a folder is told by, its own or some of those that are shipped."""
 
+import functools
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
+from segfeed.datasets.blobs import read_file
 from segfeed.datasets.description import FILE_NAME, Description
+from segfeed.datasets.description_reader import MAX_BYTES
 from segfeed.datasets.formats.folders import find_root, subfolders
 from segfeed.datasets.formats.variants import Described, make_format
 from segfeed.datasets.patterns import Pattern
+from segfeed.datasets.shipped import read_shipped
 from segfeed.datasets.signs import alternatives
 from segfeed.datasets.source import Recognised
+from segfeed.errors import SourceError
 
+_SAID = re.compile(r"""^\s*(masks|needs|file)\s*=\s*(\[[^]']*\]|"[^"]*"|)""", re.MULTILINE)
+_QUOTED = re.compile(r'"([^"]*)"')
 _MOST_NAMES = 2_000  # in the root of a dataset of a shipped description
 
 
@@ -30,21 +38,31 @@ def find_own(path: Path) -> Path | None:
     return None if root is None else root / FILE_NAME
 
 
-def find_shipped(path: Path, descriptions: Mapping[str, Description]) -> dict[str, tuple[Recognised, Described]]:
+def find_shipped(path: Path, files: Mapping[str, tuple[Path, str]]) -> dict[str, tuple[Recognised, Described]]:
     """Ask several shipped descriptions at once whether they fit a folder, or one in it.
 
-    Each folder is listed once, which rules out most descriptions. One with thousands of entries holds pictures, and is
-    not asked about: it takes `format=`.
+    Each folder is listed once, which rules out most descriptions before they are read as TOML. One with thousands of
+    entries holds pictures, and is not asked about: it takes `format=`.
+
+    Args:
+        path: of the dataset.
+        files: name -> the description, and the package that ships it, as of `read_shipped`.
 
     Raises:
+        PluginError: as `read_shipped`.
         SourceError: if several folders in it fit one description.
     """
     found: dict[str, tuple[Recognised, Described]] = {}
-    if not os.path.isdir(path):
-        varied = {name: make_format(said) for name, said in descriptions.items() if said.variants}
-        return {name: (answer, asked) for name, asked in varied.items() if (answer := asked.recognise(path))}
+    if not os.path.isdir(path):  # the file of a variant
+        named = {name: file for name, file in files.items() if f'"{path.name}"' in _text(file[0])}
+        asked_of = {name: make_format(read_shipped(*file)) for name, file in named.items()}
+        return {name: (answer, asked) for name, asked in asked_of.items() if (answer := asked.recognise(path))}
     listed = {folder: names for folder in (path, *subfolders(path)) if (names := _names_in(folder))}
-    for name, description in descriptions.items():
+    every = frozenset().union(*listed.values())
+    for name, file in files.items():
+        if not _is_likely(_text(file[0]), every):
+            continue
+        description = read_shipped(*file)
         may_fit = {folder for folder, names in listed.items() if _may_fit(description, names)}
         asked = make_format(description)
         root = (
@@ -65,6 +83,40 @@ def _names_in(folder: Path) -> frozenset[str]:
     except OSError:
         return frozenset()
     return names if len(names) <= _MOST_NAMES else frozenset()
+
+
+@functools.lru_cache(maxsize=256)
+def _text(file: Path) -> str:
+    """Return the text of a description; "" if it cannot be read, which `read_shipped` explains."""
+    try:
+        return read_file(file, MAX_BYTES).decode("utf-8-sig", "replace")
+    except SourceError:
+        return ""
+
+
+def _is_likely(text: str, names: frozenset[str]) -> bool:
+    """Check whether folders with these names may fit a description, by its text: TOML takes 1 ms to be read.
+
+    If this plain search does not find what a key says, the description itself is asked.
+    """
+    said: dict[str, list[list[str]]] = {"masks": [], "needs": [], "file": []}
+    for key, value in _SAID.findall(text):
+        said[key].append(_QUOTED.findall(value))
+
+    def begins(path: str) -> bool:
+        first = path.partition("/")[0]
+        start = re.split(r"[{*]", first)[0]
+        return start in names if start == first else not start or any(name.startswith(start) for name in names)
+
+    def lies(places: Iterable[str]) -> bool:
+        return any(map(begins, (way for place in places for way in alternatives(place)))) or not places
+
+    masks, needs, files = said["masks"], said["needs"], said["file"]
+    return (
+        (not masks or any(map(lies, masks)))
+        and all(lies([place]) for places in needs for place in places)
+        and (len(files) < len(masks) or not files or any(map(lies, files)))  # if each variant names one
+    )
 
 
 def _both(first: Callable[[Path], bool], second: Callable[[Path], bool]) -> Callable[[Path], bool]:
