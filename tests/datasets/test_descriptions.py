@@ -4,6 +4,7 @@ import importlib.util
 import re
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 from PIL import Image
 
 from segfeed.datasets.description_reader import parse_description, read_description
+from segfeed.datasets.description_text import write_description
 from segfeed.datasets.formats.variants import make_format
-from segfeed.datasets.recognition import FORMATS, import_format
+from segfeed.datasets.recognition import FORMATS, find_format, import_format
 from segfeed.datasets.source import Source
 from segfeed.errors import MaskError, SourceError, UnknownColourError
 from segfeed.pixels import codec
@@ -96,6 +98,20 @@ def test_nothing_else_recognises_it(name, written):
     assert [other for other in SHIPPED if recognise(other, written[name])] == [name]
     claimed = [other for other in FORMATS if other != "folders" and import_format(other).recognise(written[name])]
     assert claimed == []
+
+
+@pytest.mark.parametrize("name", STAND_INS)
+def test_it_is_found_among_all_formats_by_its_folder_and_by_the_one_above(name, written):
+    for path in (written[name], written[name].parent):
+        assert find_format(path).name == name
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_is_written_of_it_reads_back_as_the_same(name):
+    said = SHIPPED[name]
+    bare = {"tested": "", "needs": (), "pairs": (), "unless": (), "is_sure": False}
+    plain = replace(said, **bare, variants=tuple(replace(variant, **bare) for variant in said.variants))
+    assert parse_description(write_description(plain), said.where) == plain
 
 
 @pytest.mark.parametrize("name", NOT_DESCRIBED)

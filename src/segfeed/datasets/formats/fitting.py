@@ -106,7 +106,8 @@ def _is_likely(text: str, names: frozenset[str]) -> bool:
     def begins(path: str) -> bool:
         first = path.partition("/")[0]
         start = re.split(r"[{*]", first)[0]
-        return start in names if start == first else not start or any(name.startswith(start) for name in names)
+        is_whole = start == first
+        return not start or (start in names if is_whole else any(name.startswith(start) for name in names))
 
     def lies(places: Iterable[str]) -> bool:
         return any(map(begins, (way for place in places for way in alternatives(place)))) or not places
