@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import segfeed.datasets
-from segfeed.datasets.description import Description, read_description
+from segfeed.datasets.description import Description
+from segfeed.datasets.description_reader import read_description
 from segfeed.datasets.description_text import show_value
 
 PAGE = Path(__file__).with_name("formats.md")
@@ -27,7 +28,8 @@ def put_table(page: str) -> str:
 
 
 def _row(name: str, said: Description) -> str:
-    looks = f"`{said.photos[0].text}`, `{said.masks[0].text}`"
+    masks = said.masks or said.variants[0].masks
+    looks = f"`{said.photos[0].text}`, `{masks[0].text}`".replace("|", "\\|")
     return f"| `{name}`: {said.title} | {looks} | {_splits(said)} | {_legend(said)} | {said.tested} |\n"
 
 
@@ -41,8 +43,10 @@ def _splits(said: Description) -> str:
 
 
 def _legend(said: Description) -> str:
+    if said.variants:
+        return ", or ".join(dict.fromkeys(map(_legend, said.variants)))
     if said.legend:
-        return f"`{said.legend}`" if "." in said.legend else said.legend
+        return ", else ".join(f"`{name}`" if "." in name else name for name in said.legend)
     names = dict.fromkeys(said.classes.values())
     if not names:
         return "a legend file, or `legend=`"

@@ -88,6 +88,22 @@ def test_every_link_leads_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
+def headings(page: Path) -> list[str]:
+    """List the anchors of a page as GitHub makes them: lower case, without marks, hyphens for blanks."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    titles = re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_to_a_heading_finds_one_and_only_one(page):
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target, heading in re.findall(r"\]\(([^)#\s]*)#([^)]*)\)", text):
+        if "://" not in target:
+            found = headings(page.parent / target if target else page)
+            assert found.count(heading) == 1, f"{target}#{heading}"
+
+
 def test_every_make_target_that_is_named_exists():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:

@@ -385,6 +385,82 @@ STAND_INS = {
         },
         others=("ds0/masks_human/p1.png",),
     ),
+    "ade20k": StandIn(
+        {
+            split: _pairs(f"images/{folder}/{{}}.jpg", f"annotations/{folder}/{{}}.png", f"ADE_{split}_00000001")
+            for split, folder in (("train", "training"), ("val", "validation"))
+        },
+        {0: None, 1: "wall", 2: "building", 13: "person", 21: "car", 150: "flag"},
+        {"sceneCategories.txt": "ADE_train_00000001 airport_terminal\n"},
+        others=("annotations/training/preview.png",),
+    ),
+    "cityscapes": StandIn(
+        {
+            split: _pairs(
+                f"leftImg8bit/{split}/{city}/{{}}_leftImg8bit.png",
+                f"gtFine/{split}/{city}/{{}}_gtFine_labelIds.png",
+                f"{city}_000000_000019",
+                f"{city}_000001_000019",
+            )
+            for split, city in (("train", "aachen"), ("val", "munster"))
+        }
+        | {"test": {"berlin_0_1": ("leftImg8bit/test/berlin/berlin_0_1_leftImg8bit.png", "")}},
+        {0: None, 7: "road", 8: "sidewalk", 26: "car", 29: None, 31: "train", 33: "bicycle"},
+        others=(
+            "gtFine/train/aachen/aachen_000000_000019_gtFine_instanceIds.png",
+            "gtFine/train/aachen/aachen_000000_000019_gtFine_labelTrainIds.png",
+        ),
+    ),
+    "kitti": StandIn(
+        {
+            "train": _pairs("training/image_2/{}.png", "training/semantic/{}.png", "000000_10", "000001_10"),
+            "test": {"000000_10": ("testing/image_2/000000_10.png", "")},
+        },
+        {0: None, 7: "road", 26: "car", 33: "bicycle"},
+        others=("training/semantic_rgb/000000_10.png", "training/image_2/000000_11.png"),
+    ),
+    "vistas": StandIn(
+        {
+            split: _pairs(f"{folder}/images/{{}}.jpg", f"{folder}/v1.2/labels/{{}}.png", "aZ09_-x")
+            for split, folder in (("train", "training"), ("val", "validation"))
+        },
+        {0: "animal--bird", 1: "construction--flat--road", 2: None},
+        {
+            "config_v1.2.json": json.dumps(
+                {
+                    "labels": [
+                        {"name": "animal--bird", "color": [165, 42, 42], "evaluate": True},
+                        {"name": "construction--flat--road", "color": [128, 64, 128], "evaluate": True},
+                        {"name": "void--unlabeled", "color": [0, 0, 0], "evaluate": False},
+                    ]
+                }
+            )
+        },
+        others=("training/v1.2/instances/aZ09_-x.png",),
+        palette=(165, 42, 42, 128, 64, 128, 0, 0, 0),
+    ),
+    "coco_stuff": StandIn(
+        {
+            f"{split}2017": _pairs(
+                f"images/{split}2017/{{}}.jpg", f"annotations/{split}2017/{{}}.png", f"00000000000{number}"
+            )
+            for split, number in (("train", 9), ("val", 4))
+        },
+        {0: "person", 1: "bicycle", 10: "fire hydrant", 12: "stop sign", 181: "wood", 255: None},
+        {"annotations/instances_train2017.json": "{}"},
+        others=("annotations/train2017/000000000009_labelTrainIds.png",),
+    ),
+    "dsb2018": StandIn(
+        {
+            "train": {
+                key: (f"stage1_train/{key}/images/{key}.png", f"stage1_train/{key}/masks/{key}1.png")
+                for key in ("00ae65", "0121d6")
+            },
+            "test": {"0114f4": ("stage1_test/0114f4/images/0114f4.png", "")},
+        },
+        {0: "background", 255: "nucleus"},
+        {"stage1_train_labels.csv": "ImageId,EncodedPixels\n"},
+    ),
     "keras_prepped": StandIn(
         {
             "train": _pairs("images_prepped_train/{}.png", "annotations_prepped_train/{}.png", "0001TP_1", "0001TP_2"),
@@ -403,15 +479,6 @@ NOT_DESCRIBED = {  # what the formats that are code read: names alone decide, so
         "ImageSets/Segmentation/default.txt",
         "labelmap.txt",
     ),
-    "ade20k": ("images/training/ADE_train_1.jpg", "annotations/training/ADE_train_1.png"),
-    "cityscapes": (
-        "leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png",
-        "gtFine/train/aachen/aachen_000000_000019_gtFine_labelIds.png",
-        "label_colors.txt",
-    ),
-    "kitti": ("training/image_2/1.png", "training/semantic/1.png", "testing/image_2/1.png"),
-    "vistas": ("config_v1.2.json", "training/images/a.jpg", "training/v1.2/labels/a.png"),
-    "coco_stuff": ("images/train2017/000000000009.jpg", "annotations/train2017/000000000009.png"),
     "labelme": ("JPEGImages/a.jpg", "SegmentationClassPNG/a.png", "class_names.txt"),
     "roboflow": ("train/a_jpg.rf.1a.jpg", "train/a_jpg.rf.1a_mask.png", "train/_classes.csv"),
     "camvid": (
@@ -428,6 +495,8 @@ NOT_DESCRIBED = {  # what the formats that are code read: names alone decide, so
     "folders beside folders": ("train/a.jpg", "train_labels/a_L.png", "class_dict.csv"),
     "mmsegmentation": ("img_dir/train/a.jpg", "ann_dir/train/a.png"),
     "mmsegmentation's training": ("images/training/a.jpg", "annotations/training/a.png"),
+    "yolo of COCO": ("images/train2017/000000000009.jpg", "labels/train2017/000000000009.txt"),
+    "ADE20K, full": ("images/ADE/training/street/ADE_train_1.jpg", "images/ADE/training/street/ADE_train_1_seg.png"),
     "one mask an object": ("id1/images/id1.png", "id1/masks/n1.png", "id1/masks/n2.png"),
     "yolo": ("data.yaml", "train/images/a.jpg", "train/labels/a.txt"),
     "coco": ("annotations/instances_train2017.json", "train2017/000000000009.jpg"),

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segfeed.datasets import description
-from segfeed.datasets.description import Description, parse_description, read_description
+from segfeed.datasets import description_reader
+from segfeed.datasets.description import Description
+from segfeed.datasets.description_reader import parse_description, read_description
 from segfeed.datasets.description_text import write_description
 from segfeed.datasets.patterns import parse_patterns
 from segfeed.datasets.split_rule import KeyRule, SplitRule
@@ -40,7 +41,7 @@ def test_everything_that_a_description_may_say():
         parse_patterns(["images/{split}/{key}.jpg", "images/{split}/{key}.png"]),
         parse_patterns("labels/{split}/{key}_mask.png"),
         parse_patterns("objects/{split}/{key}.png"),
-        SplitRule({"train": "training", "val": "validation"}, group=KeyRule("_", last=True)),
+        SplitRule({"train": ("training",), "val": ("validation",)}, group=KeyRule("_", last=True)),
         {0: "background", 255: "road", (128, 64, 128): "car", 1: "road"},
         (7, (0, 0, 0)),
         title="Roads",
@@ -200,7 +201,7 @@ def test_what_is_written_reads_back_as_the_same(classes, void, folders, title):
         "x",
         parse_patterns("a/{split}/{key}.jpg"),
         parse_patterns(["b/{key}.png", "c/{key}.png"]),
-        splits=SplitRule(folders),
+        splits=SplitRule({split: (name,) for split, name in folders.items()}),
         classes=classes,
         void=tuple(value for value in void if value not in classes) if classes else (),
         title=title,
@@ -222,7 +223,7 @@ def test_examples_of_the_documentation_are_descriptions(text):
 
 def test_every_key_is_documented():
     page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
-    for key in (*description._TOP, *description._SPLITS, *description._RECOGNISE):
+    for key in (*description_reader._TOP, *description_reader._SPLITS, *description_reader._RECOGNISE):
         assert f"`{key}" in page or f"{key} =" in page or f"[{key}]" in page, key
 
 

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 import segfeed
-from segfeed.datasets.description import FILE_NAME, parse_description
+from segfeed.datasets.description import FILE_NAME
+from segfeed.datasets.description_reader import parse_description
 from segfeed.datasets.drafting import draft_description
 from segfeed.datasets.export import export_splits
 from segfeed.datasets.opening import Opening, open_dataset

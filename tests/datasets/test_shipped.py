@@ -10,8 +10,8 @@ from PIL import Image
 
 import segfeed
 from segfeed.datasets import shipped
-from segfeed.datasets.description import parse_description
-from segfeed.datasets.formats import described
+from segfeed.datasets.description_reader import parse_description
+from segfeed.datasets.formats import fitting
 from segfeed.datasets.recognition import FORMATS, find_format, format_names, import_format
 from segfeed.datasets.shipped import has_signs
 from segfeed.errors import DescriptionError, OptionError, PluginError, SourceError
@@ -161,18 +161,18 @@ def test_each_folder_is_listed_once_however_many_descriptions_there_are(own, tmp
         (own / f"d{number}.toml").write_text(ROADS.replace("sat/", f"sat{number}/"))
     for number in range(30):
         (tmp_path / "data" / f"f{number}").mkdir(parents=True)
-    descriptions = {name: shipped.read_shipped(path, "") for name, path in shipped.list_own().items()}
+    files = {name: (path, "") for name, path in shipped.list_own().items()}
     seen = []
     real = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: seen.append(path) or real(path))
-    assert described.find_shipped(tmp_path / "data", descriptions) == {}
+    assert fitting.find_shipped(tmp_path / "data", files) == {}
     assert len(seen) == 32  # the folders, and once more the one above for its folders
 
 
 @pytest.mark.usefixtures("own")
 def test_a_folder_with_too_many_entries_is_not_asked_about_unless_by_name(tmp_path, monkeypatch):
     root = dataset(tmp_path / "data" / "set")
-    monkeypatch.setattr(described, "_MOST_NAMES", 1)
+    monkeypatch.setattr(fitting, "_MOST_NAMES", 1)
     with pytest.raises(SourceError):
         segfeed.scan(root)
     assert segfeed.scan(root, format="roads").format == "roads"

@@ -1,7 +1,7 @@
 """What a description says, as TOML that a person reads and edits."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from segfeed.datasets.description import FILE_NAME, Description, show_value
 from segfeed.datasets.split_rule import KeyRule, SplitRule
@@ -14,7 +14,7 @@ def write_description(description: Description, remarks: Iterable[str] = ()) -> 
         description: what is written.
         remarks: lines that follow as comments.
 
-    >>> from segfeed.datasets.description import parse_description
+    >>> from segfeed.datasets.description_reader import parse_description
     >>> from segfeed.datasets.patterns import parse_patterns
     >>> text = write_description(Description("", parse_patterns("a/{key}.jpg"), (), classes={0: "sky"}, void=(255,)))
     >>> parse_description(text, "").classes
@@ -24,22 +24,42 @@ def write_description(description: Description, remarks: Iterable[str] = ()) -> 
     lines += [
         f"{name} = {_quote(value)}" for name in ("title", "source", "note") if (value := getattr(description, name))
     ]
-    for name in ("photos", "masks", "objects"):
-        texts = [pattern.text for pattern in getattr(description, name)]
-        if texts:
-            lines.append(f"{name} = {_quote(texts[0]) if len(texts) == 1 else _list(map(_quote, texts))}")
-    if description.by_masks:
-        lines.append('samples = "masks"')
-    lines += [f"{name} = {_quote(value)}" for name in ("legend", "unpainted") if (value := getattr(description, name))]
-    lines += _write_splits(description.splits)
+    shared = _write_files(description)
+    lines += [*shared, *_write_splits(description.splits)]
     if description.classes or description.void:
-        lines += ["", "[classes]"]
-        lines += [f"{_key(show_value(value))} = {_quote(name)}" for value, name in description.classes.items()]
-        shown = [str(value) if isinstance(value, int) else _quote(show_value(value)) for value in description.void]
-        lines.append(f"void = {_list(shown)}")
+        lines += ["", "[classes]", *_write_classes(description)]
+    for variant in description.variants:
+        lines += ["", "[[variants]]", *(line for line in _write_files(variant) if line not in shared)]
+        if (variant.classes, variant.void) != (description.classes, description.void):
+            lines += ["", "[variants.classes]", *_write_classes(variant)]
     if lines_of_remarks := [f"# {line}".rstrip() for line in remarks]:
         lines += ["", *lines_of_remarks]
     return "\n".join(lines) + "\n"
+
+
+def _write_files(description: Description) -> list[str]:
+    """Write where files lie, and where it is said what masks mean: what a variant may say anew."""
+    kinds = (
+        (name, [pattern.text for pattern in getattr(description, name)]) for name in ("photos", "masks", "objects")
+    )
+    lines = [f"{name} = {_texts(texts)}" for name, texts in kinds if texts]
+    if description.by_masks:
+        lines.append('samples = "masks"')
+    if description.is_merged:
+        lines.append("merge = true")
+    if description.bands:
+        lines.append(f"bands = {_list(map(str, description.bands))}")
+    if description.legend:
+        lines.append(f"legend = {_texts(description.legend)}")
+    return lines + [
+        f"{name} = {_quote(value)}" for name in ("unpainted", "file") if (value := getattr(description, name))
+    ]
+
+
+def _write_classes(description: Description) -> list[str]:
+    lines = [f"{_key(show_value(value))} = {_quote(name)}" for value, name in description.classes.items()]
+    shown = [str(value) if isinstance(value, int) else _quote(show_value(value)) for value in description.void]
+    return [*lines, f"void = {_list(shown)}"]
 
 
 def _write_splits(rule: SplitRule) -> list[str]:
@@ -48,7 +68,7 @@ def _write_splits(rule: SplitRule) -> list[str]:
         if name == "lists" and set(table) == {""}:
             lines.append(f"lists = {_quote(str(table['']))}")
         elif table:
-            pairs = (f"{_key(split)} = {_quote(v) if isinstance(v, str) else v}" for split, v in table.items())
+            pairs = (f"{_key(split)} = {v if isinstance(v, int) else _texts(v)}" for split, v in table.items())
             lines.append(f"{name} = {{ {', '.join(pairs)} }}")
     if rule.group is not None:
         lines.append(f"group = {_write_key_rule(rule.group)}")
@@ -66,6 +86,11 @@ def _write_key_rule(rule: KeyRule) -> str:
         return f"{{ file = {_quote(rule.file)}, key = {_quote(rule.key_column)}, column = {_quote(rule.column)} }}"
     how = f"{'after' if rule.after else 'before'}{' last' if rule.last else ''}"
     return _quote("{folder}" if rule.folder else f"{{key:{how} {rule.before}}}")
+
+
+def _texts(said: str | Sequence[str]) -> str:
+    texts = [said] if isinstance(said, str) else said
+    return _quote(texts[0]) if len(texts) == 1 else _list(map(_quote, texts))
 
 
 def _key(text: str) -> str:

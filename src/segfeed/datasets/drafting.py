@@ -16,7 +16,8 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.description import Description, Value, parse_description, show_value
+from segfeed.datasets.description import Description, Value, show_value
+from segfeed.datasets.description_reader import parse_description
 from segfeed.datasets.description_text import write_description
 from segfeed.datasets.formats.described import DescribedFormat
 from segfeed.datasets.formats.lists import AUTOMATIC
@@ -75,7 +76,7 @@ def draft_description(dataset: Dataset) -> str:
             )
         )
     own = getattr(dataset.module, "description", None)
-    if isinstance(own, Description):
+    if isinstance(own, Description) and not own.variants:  # of several kinds of masks, those that count are drafted
         description: Description = replace(own, needs=())
         remarks: list[str] = []
     else:
@@ -87,7 +88,7 @@ def draft_description(dataset: Dataset) -> str:
         title=title if title.isprintable() else "",
         classes=classes,
         void=void,
-        legend="" if classes else description.legend,
+        legend=() if classes else description.legend,
     )
     text = write_description(description, [*remarks, *more])
     parse_description(text, "the draft")  # refuses names of classes that a description cannot hold
@@ -205,7 +206,7 @@ def _split_rules(dataset: Dataset, called: Mapping[str, str], patterns: Iterable
     """Propose how samples come to their splits."""
     splits = dataset.split_names
     if any(pattern.has_split for pattern in patterns):
-        yield SplitRule(folders={split: folder for split, folder in called.items() if split != folder})
+        yield SplitRule(folders={split: (folder,) for split, folder in called.items() if split != folder})
     elif {*AUTOMATIC} <= {*splits}:
         yield SplitRule()
     found: dict[str, dict[str, str]] = {}

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from segfeed.datasets.blobs import Blob
-from segfeed.datasets.description import Description, read_description
+from segfeed.datasets.description import Description
+from segfeed.datasets.description_reader import read_description
 from segfeed.datasets.formats.legend_files import (
     explain_unread,
     refuse_ignored_legend,

@@ -5,6 +5,9 @@
 {folder}   folders that photos and masks share; they become part of the key: "2024-05/a"
 {split}    the name of a folder, or of a part of one
 *          any characters inside one name
+
+A placeholder may say how its text looks, in alternatives of "*", "#" for digits, and plain text: {name:ADE_*} begins
+with "ADE_", {split:train#|val#} is train2017 or val2017. In {name:ADE_{split}_*} a part of the name is the split.
 """
 
 import os
@@ -18,7 +21,8 @@ from typing import NamedTuple
 
 from segfeed.errors import SourceError
 
-_TOKEN = re.compile(r"\{(\w+)\}|(\*+)|([^{}*]+|[{}])")
+_TOKEN = re.compile(r"\{(\w+)(?::((?:[^{}/.]|\{split\})+))?\}|(\*+)|([^{}*]+|[{}])")
+_LOOKS = re.compile(r"(\{split\})|(\*)|(#)|(\|)|([^{}*#|]+)")
 _NAMES = {
     "key": ("key", r"[\s\S]+"),
     "name": ("key", r"[^/]+"),
@@ -57,12 +61,13 @@ class Pattern:
 
     def __post_init__(self) -> None:
         known = ", ".join(f"{{{name}}}" for name in _NAMES)
-        found = {name for name, _, _ in _TOKEN.findall(self.text) if name}
+        tokens = _TOKEN.findall(self.text)
+        found = {name for name, *_ in tokens if name} | {"split" for _, looks, *_ in tokens if "{split}" in looks}
         if not self.text or self.text.startswith(("/", "~")) or "\\" in self.text:
             raise _refused(self.text, "a path below the dataset's folder, with / between folders")
         if {"..", ".", ""} & set(self.text.split("/")):
             raise _refused(self.text, "a path without '..', '.' and empty names")
-        if found - set(_NAMES) or any(plain in ("{", "}") for _, _, plain in _TOKEN.findall(self.text)):
+        if found - set(_NAMES) or any(plain in ("{", "}") for *_, plain in tokens):
             raise _refused(self.text, f"no placeholders but {known}")
         if len({"key", "name"} & found) != 1 or "**" in self.text:
             raise _refused(self.text, "{key} in it, which may span folders, or {name}, and no '**'")
@@ -70,7 +75,7 @@ class Pattern:
     @property
     def has_split(self) -> bool:
         """Whether {split} is in it."""
-        return "{split}" in self.text
+        return "{split" in self.text
 
     @cached_property
     def folder(self) -> str:
@@ -88,17 +93,25 @@ class Pattern:
     def _folders(self) -> tuple[re.Pattern[str], ...]:
         """Expressions of the folders before {key}, or of all with {name}: what doesn't fit them is not searched."""
         parts = self.text.split("/")
-        until = next((n for n, part in enumerate(parts) if "{key}" in part or "{folder}" in part), len(parts) - 1)
+        until = next((n for n, part in enumerate(parts) if _spans(part)), len(parts) - 1)
         return tuple(re.compile(_regex("/".join(parts[: n + 1]))) for n in range(until))
 
     @cached_property
     def fixed(self) -> int:
         """How many characters are fixed: of two patterns that fit a file, the one with more means it."""
-        return sum(len(plain) for _, _, plain in _TOKEN.findall(self.text))
+        return sum(len(plain) for *_, plain in _TOKEN.findall(self.text))
 
     @property
     def _is_deep(self) -> bool:
-        return "{key}" in self.text or "{folder}" in self.text
+        return _spans(self.text)
+
+    def folder_of(self, split: str) -> str:
+        """Return the folders before the first one with a placeholder other than {split}, which is filled in.
+
+        >>> Pattern("gt/{split}/*/{name}_gt.png").folder_of("val")
+        'gt/val'
+        """
+        return Pattern(re.sub(r"\{split(:[^{}]*)?\}", lambda _: split, self.text)).folder if split else self.folder
 
     def find(self, root: Path, *, most: int | None = None) -> Iterator[Match]:
         """List the files that fit, sorted by name, folder by folder.
@@ -177,16 +190,34 @@ def _regex(text: str) -> str:
     stem, dot, suffix = text.rpartition(".")
     if not dot or "/" in suffix:
         stem, suffix = text, ""
-    parts, seen = [], set()
-    for name, star, plain in _TOKEN.findall(stem):
+    parts: list[str] = []
+    seen: set[str] = set()
+    for name, looks, star, plain in _TOKEN.findall(stem):
         if name:
             group, fits = _NAMES[name]
-            parts.append(f"(?P={group})" if group in seen else f"(?P<{group}>{fits})")
+            parts.append(f"(?P={group})" if group in seen else f"(?P<{group}>{_looks(looks, seen) or fits})")
             seen.add(group)
         else:
             parts.append("[^/]*" if star else re.escape(plain))
     ending = re.escape(f"{dot}{suffix}").replace(r"\*", r"[^./]*") if suffix else ""
     return "".join(parts) + (f"(?i:{ending})" if ending else "")
+
+
+def _looks(text: str, seen: set[str]) -> str:
+    """Translate how the text of a placeholder looks."""
+    parts = []
+    for split, star, digits, either, plain in _LOOKS.findall(text):
+        if split:
+            parts.append("(?P=split)" if "split" in seen else "(?P<split>[^/]+)")
+            seen.add("split")
+        else:
+            parts.append("[^/]*" if star else "[0-9]+" if digits else "|" if either else re.escape(plain))
+    return "".join(parts)
+
+
+def _spans(text: str) -> bool:
+    """Check whether a part of a pattern may span folders."""
+    return any(name in ("key", "folder") for name, *_ in _TOKEN.findall(text))
 
 
 def _refused(text: str, expected: str) -> SourceError:

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from segfeed.datasets import shipped
-from segfeed.datasets.description import FILE_NAME, Description, read_description
+from segfeed.datasets.description import FILE_NAME, Description
+from segfeed.datasets.description_reader import read_description
 from segfeed.datasets.refusals import explain_refusal
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import OptionError, PluginError, SourceError
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 _OWN = (
-    "voc", "tar", "ade20k", "cityscapes", "kitti", "vistas", "coco_stuff", "columns", "labelme", "roboflow",
-    "camvid", "pack",
+    "voc", "tar", "columns", "labelme", "roboflow", "camvid", "pack",
 )  # fmt: skip
 _ANY_FOLDERS = "folders"  # recognised by little: asked if no other format answers
 FORMATS: dict[str, str] = {
@@ -160,14 +160,14 @@ def _find_described(path: Path, description: Description | None) -> Found | None
     """Find the dataset that a description tells: the one that is given, else the dataset's own."""
     if description is None and not os.path.isdir(path) and path.suffix != ".toml":
         return None
-    described = importlib.import_module("segfeed.datasets.formats.described")
+    variants = importlib.import_module("segfeed.datasets.formats.variants")
     if description is not None:
-        module = described.DescribedFormat(description, is_own=True)
+        module = variants.make_format(description, is_own=True)
         return Found(module.require(path), DESCRIBED, module)
-    file = described.find_own(path)
+    file = importlib.import_module("segfeed.datasets.formats.fitting").find_own(path)
     if file is None:
         return None
-    module = described.DescribedFormat(read_description(file), is_own=True)
+    module = variants.make_format(read_description(file), is_own=True)
     return Found(module.require(file.parent), DESCRIBED, module)
 
 
@@ -237,8 +237,8 @@ class _Formats:
         if name in FORMATS:
             return import_format(name)
         if name in self.descriptions:
-            described = importlib.import_module("segfeed.datasets.formats.described")
-            return cast(FormatModule, described.DescribedFormat(self.read(name)))
+            variants = importlib.import_module("segfeed.datasets.formats.variants")
+            return cast(FormatModule, variants.make_format(self.read(name)))
         if name not in self.plugins:
             raise OptionError("format", found=repr(name), expected=f"one of {', '.join(self.names)}")
         return _load(self.plugins[name])
@@ -249,11 +249,11 @@ class _Formats:
 
     def ask(self, path: Path, names: list[str]) -> list[Found]:
         """Ask some formats whether they recognise a dataset; all are loaded before the first is asked."""
-        described = {name: self.read(name) for name in names if name in self.descriptions}
+        described = {name: self.descriptions[name] for name in names if name in self.descriptions}
         modules = {name: self.module(name) for name in names if name not in described}
         answers = {name: (answer, modules[name]) for name in modules if (answer := _ask(modules[name], path))}
         if described:
-            answers |= importlib.import_module("segfeed.datasets.formats.described").find_shipped(path, described)
+            answers |= importlib.import_module("segfeed.datasets.formats.fitting").find_shipped(path, described)
         return [Found(answers[name][0], name, answers[name][1]) for name in names if name in answers]
 
 

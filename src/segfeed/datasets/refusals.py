@@ -63,6 +63,11 @@ _UNREADABLE = (
     _Kind(r"\.(h5|hdf5)$", "these are HDF5 files, which segfeed does not read", _WRITE_FILES),
     _Kind(r"\.npz$", "these are NumPy archives, which segfeed does not read", _WRITE_FILES),
     _Kind(
+        r"\.mat$",
+        "its masks are MATLAB files, which segfeed does not read",
+        "write the numbers that they hold as PNG (scipy.io.loadmat reads them)",
+    ),
+    _Kind(
         r"\.(nii(\.gz)?|dcm|mha|nrrd)$",
         "these are medical volumes, which segfeed does not read",
         "write their slices as PNG",

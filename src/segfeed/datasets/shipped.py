@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from segfeed.datasets.description import Description, read_description
+from segfeed.datasets.description import Description
+from segfeed.datasets.description_reader import read_description
 from segfeed.datasets.patterns import Pattern
 from segfeed.errors import PluginError, SegfeedError
 
@@ -98,10 +99,19 @@ def has_signs(root: Path, description: Description) -> bool:
     Few names are looked at: every dataset is asked for the signs of every description.
     """
     return (
-        all(_is_there(root, place) for place in description.needs)
+        all(any(_is_there(root, place) for place in alternatives(need)) for need in description.needs)
         and not any(_is_there(root, place) for place in description.unless)
         and (not description.pairs or any(_begins_with_pair(root, name) for name in description.pairs))
     )
+
+
+def alternatives(need: str) -> list[str]:
+    """Return the paths of which one must be there: "gtFine | gtCoarse" asks for either.
+
+    >>> alternatives("gtFine | gtCoarse"), alternatives("{split:a|b}/{name}.png")
+    (['gtFine', 'gtCoarse'], ['{split:a|b}/{name}.png'])
+    """
+    return need.split(" | ")
 
 
 def _is_there(root: Path, place: str) -> bool:

@@ -51,7 +51,8 @@ class SplitRule:
     """How samples come to their splits: by folder, by lists, or by a hash of their groups.
 
     Attributes:
-        folders: split -> what {split} is on disk; names that are not in it stand for themselves.
+        folders: split -> what {split} may be on disk, of which the first that has files counts; names that are not in
+            it stand for themselves.
         lists: split -> list file below the root, or `REST`; a single entry "" -> pattern with {split} finds them by
             their names.
         shares: split -> percent of the groups, by hash; empty if folders or lists say it.
@@ -62,7 +63,7 @@ class SplitRule:
         unlabelled: splits whose photos are to be predicted: they have no masks.
     """
 
-    folders: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lists: Mapping[str, str] = field(default_factory=dict)
     shares: Mapping[str, int] = field(default_factory=dict)
     group: KeyRule | None = None

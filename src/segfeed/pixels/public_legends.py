@@ -150,5 +150,13 @@ Eleven of its 182 labels have no annotation anywhere and are left out. It has no
 Source: labels.txt and README.md ("Caffe-compatible stuff-thing maps", "Labels") of github.com/nightrome/cocostuff.
 """
 
-PUBLIC_LEGENDS = {legend.title: legend for legend in (VOC, ADE20K, CITYSCAPES, CITYSCAPES_TRAIN_IDS, COCO_STUFF)}
+COCO_STUFF_TRAIN_IDS = Legend(COCO_STUFF.names, void_indices=(255,), title="coco-stuff trainIds")
+"""The same 171 classes, read from masks that number them 0 to 170, as mmsegmentation's converters write them.
+
+Source: tools/dataset_converters/coco_stuff164k.py (clsID_to_trID) of github.com/open-mmlab/mmsegmentation.
+"""
+
+PUBLIC_LEGENDS = {
+    legend.title: legend for legend in (VOC, ADE20K, CITYSCAPES, CITYSCAPES_TRAIN_IDS, COCO_STUFF, COCO_STUFF_TRAIN_IDS)
+}
 """The legends that a description may name by their titles."""

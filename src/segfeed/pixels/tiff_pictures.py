@@ -1,5 +1,7 @@
 """TIFF photos and masks: what the samples of a page mean, and which pages no one can read in only one way."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -47,17 +49,7 @@ def decode_tiff_photo(data: bytes, name: str) -> npt.NDArray[np.uint8]:
     Raises:
         PhotoError: if it is damaged, of several pages, or holds anything but gray, RGB, CMYK or palette colours.
     """
-    tiff = read_tiff(data, name, PhotoError)
-    _check_pages(tiff, name, PhotoError)
-    if tiff.bits > 8 or tiff.sample_format != UNSIGNED:
-        kinds = {FLOAT: f"a photo of {tiff.bits}-bit floats", SIGNED: "a photo of signed numbers"}
-        remedy = "convert it to 8 bits in the way your task needs"
-        raise PhotoError(
-            name,
-            found=kinds.get(tiff.sample_format, f"a {tiff.bits}-bit photo"),
-            expected="8 bits a channel",
-            remedy=remedy,
-        )
+    tiff = _read_photo(data, name)
     colours = _COLOUR_BANDS.get(tiff.photometric)
     if colours is None or tiff.bands not in (colours, colours + 1) or tiff.bands > 4:
         found, expected = _describe_bands(tiff), "gray, RGB, CMYK or a palette"
@@ -84,6 +76,30 @@ def decode_tiff_photo(data: bytes, name: str) -> npt.NDArray[np.uint8]:
     return np.repeat(values, 3, axis=2) if colours == 1 else np.ascontiguousarray(values)
 
 
+def decode_tiff_bands(data: bytes, name: str, bands: Sequence[int]) -> tuple[npt.NDArray[np.uint8], int]:
+    """Decode three bands of a TIFF of 8 bits as red, green and blue, whatever the file says that they are.
+
+    Args:
+        data: the bytes of the file.
+        name: what it is called in an error.
+        bands: counted from 1.
+
+    Returns:
+        image: uint8 (H, W, 3), as stored. orientation: 1 = upright.
+
+    Raises:
+        PhotoError: if it is damaged, of several pages, not of 8 bits, of a palette, or lacks a band.
+    """
+    tiff = _read_photo(data, name)
+    if tiff.bits != 8 or tiff.photometric in (PALETTE, YCBCR):
+        raise PhotoError(name, found=_describe_bands(tiff), expected="bands of 8 bits", remedy="leave bands out")
+    if max(bands) > tiff.bands:
+        found = f"{_describe_bands(tiff)}, but bands {', '.join(map(str, bands))} are asked for"
+        raise PhotoError(name, found=found, expected=f"bands 1 to {tiff.bands}", remedy="correct the description")
+    values = read_tiff_values(tiff, data, name, PhotoError)
+    return np.ascontiguousarray(values[..., [band - 1 for band in bands]]), tiff.orientation
+
+
 def decode_tiff_mask(data: bytes, name: str) -> tuple[Pixels, npt.NDArray[np.uint8] | None]:
     """Decode a TIFF whose pixels have one meaning and lost nothing.
 
@@ -106,6 +122,21 @@ def decode_tiff_mask(data: bytes, name: str) -> tuple[Pixels, npt.NDArray[np.uin
     if tiff.photometric == MIN_IS_BLACK and tiff.bits == 1:
         palette = BLACK_AND_WHITE
     return narrow_indices(values.reshape(values.shape[:2]), name), palette
+
+
+def _read_photo(data: bytes, name: str) -> Tiff:
+    tiff = read_tiff(data, name, PhotoError)
+    _check_pages(tiff, name, PhotoError)
+    if tiff.bits > 8 or tiff.sample_format != UNSIGNED:
+        kinds = {FLOAT: f"a photo of {tiff.bits}-bit floats", SIGNED: "a photo of signed numbers"}
+        remedy = "convert it to 8 bits in the way your task needs"
+        raise PhotoError(
+            name,
+            found=kinds.get(tiff.sample_format, f"a {tiff.bits}-bit photo"),
+            expected="8 bits a channel",
+            remedy=remedy,
+        )
+    return tiff
 
 
 def _fault_of_mask(tiff: Tiff) -> tuple[str, str, str] | None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import segfeed
-from segfeed.datasets.formats import ade20k
+from segfeed.datasets.recognition import import_format
 from segfeed.errors import LegendError, OptionError, SourceError, SourceMissingError, UnknownColourError
 from segfeed.pixels.public_legends import ADE20K
 
@@ -85,7 +85,7 @@ def test_splits_of_a_flat_sample_are_told_by_names(tmp_path):
         for path in (tmp_path / "nested" / what).glob("*/*"):
             shutil.copy(path, flat)
     flat = tmp_path / "flat"
-    assert ade20k.split_names(flat) == ["train", "val"]
+    assert import_format("ade20k").split_names(flat) == ["train", "val"]
     assert segfeed.scan(flat, "train").keys == tuple(f"ADE_train_0000000{n}" for n in (1, 2, 3))
     assert segfeed.scan(flat, "val").keys == tuple(f"ADE_val_0000000{n}" for n in (1, 2, 3))
 
@@ -101,7 +101,7 @@ def test_photos_of_the_test_split_are_to_be_predicted(root):
 
 def test_other_files_in_folders_of_these_names_are_not_ade20k(tmp_path):
     other = dict.fromkeys(NAMES, "photo_{}")
-    assert ade20k.recognise(write(tmp_path / "other", names=other)) is None
+    assert import_format("ade20k").recognise(write(tmp_path / "other", names=other)) is None
 
 
 @pytest.mark.parametrize(("what", "suffix"), [("images", ".jpg"), ("annotations", ".png")])
@@ -116,7 +116,7 @@ def test_two_photos_of_one_name_are_refused(root):
     Image.new("RGB", (4, 3)).save(root / "images" / "training" / "ADE_train_00000001.png")
     with pytest.raises(SourceError) as caught:
         segfeed.scan(root)
-    assert "ADE_train_00000001.jpg, ADE_train_00000001.png" in caught.value.found
+    assert "ADE_train_00000001.jpg, images/training/ADE_train_00000001.png" in caught.value.found
 
 
 def test_index_beyond_the_classes_is_refused_unless_void_is_asked_for(root):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import segfeed
-from segfeed.datasets.formats import cityscapes
+from segfeed.datasets.recognition import import_format
 from segfeed.errors import OptionError, SourceError, SourceMissingError, UnknownColourError
 from segfeed.pixels.public_legends import CITYSCAPES, CITYSCAPES_TRAIN_IDS
 
@@ -49,7 +49,7 @@ def test_ids_become_the_19_classes(tmp_path):
 
 def test_all_cities_of_a_split_are_listed_by_name(tmp_path):
     root = write(tmp_path / "cityscapes")
-    assert cityscapes.split_names(root) == ["train", "val"]
+    assert import_format("cityscapes").split_names(root) == ["train", "val"]
     assert segfeed.scan(root).keys == tuple(f"{c}_00000{n}_000019" for c in ("aachen", "bremen") for n in (0, 1))
     assert segfeed.scan(root, "val").keys == ("munster_000000_000019", "munster_000001_000019")
     assert segfeed.scan(root.parent, "val").root == root
@@ -66,7 +66,7 @@ def test_label_ids_count_where_both_are_there(tmp_path):
     source = segfeed.scan(write(tmp_path / "cityscapes", kinds=("labelIds", "labelTrainIds")))
     assert source.legend == CITYSCAPES
     assert source.samples[0].mask.name == "aachen_000000_000019_gtFine_labelIds.png"
-    assert "labelIds count" in source.why
+    assert "masks such as aachen_000000_000019_gtFine_labelIds.png count" in source.why
 
 
 def test_photo_that_lacks_the_kind_that_counts_is_missing_its_mask(tmp_path):
@@ -134,7 +134,7 @@ def test_real_export_with_19_in_its_train_ids_is_read_with_that_as_void(exports)
 def test_real_export_with_objects_only_is_refused_with_the_reason(exports):
     with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(exports / "dataset")
-    assert "no mask named *_gtFine_labelIds.png" in caught.value.found
+    assert "no mask named *_gtFine_labelIds or *_gtFine_labelTrainIds" in caught.value.found
     with pytest.raises(SourceError) as caught:
         segfeed.scan(exports)
     assert "several Cityscapes datasets" in caught.value.found

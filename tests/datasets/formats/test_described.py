@@ -213,7 +213,7 @@ def test_folders_are_splits_under_the_names_that_it_gives(tmp_path):
     photo(tmp_path / "set" / "img/test/d.jpg")
     text = 'photos = "img/{split}/{key}.jpg"\nmasks = "gt/{split}/{key}.png"\n[splits]\n'
     root = say(tmp_path / "set", text + 'folders = { train = "training", val = "validation" }' + BINARY)
-    assert [(split.name, split.samples) for split in describe(root).splits] == [("test", 1), ("train", 2), ("val", 1)]
+    assert [(split.name, split.samples) for split in describe(root).splits] == [("train", 2), ("val", 1), ("test", 1)]
     assert keys(root) == ["a", "b"]
     assert segfeed.scan(root, "test").has_masks is False
 

@@ -64,12 +64,16 @@ def test_faults_are_named(tmp_path):
     with pytest.raises(OptionError) as caught:
         segfeed.scan(root, task="instance")
     assert "masks hold classes" in caught.value.found
-    for text in ("{", "[]", '{"labels": [{"name": "sky"}]}'):
+    for text, found in (
+        ("{", "malformed"),
+        ("[]", "0 classes"),
+        ('{"labels": [{"color": [0, 0, 0]}]}', "header 'color' is not understood"),
+    ):
         (root / "config_v1.2.json").write_text(text)
         with pytest.raises(LegendError) as caught:
             segfeed.scan(root, "val")
         assert caught.value.where.endswith("config_v1.2.json")
-        assert "malformed" in caught.value.found
+        assert found in caught.value.found
 
 
 @pytest.mark.parametrize("version", ["v1.2", "v2.0"])

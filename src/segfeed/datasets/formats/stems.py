@@ -109,12 +109,19 @@ def refuse_masks_of_objects(photos: Files, masks: Files, folder: Path) -> None:
     if all(several.values()) and any(len(some) > 1 for some in several.values()):
         stem = max(several, key=lambda stem: len(several[stem]))
         shown = ", ".join(masks[mask][0] for mask in several[stem][:3])
+        numbered = {mask[len(stem) :].rstrip("0123456789") for some in several.values() for mask in some}
         raise SourceError(
             str(folder),
             found=f"a mask for each object or class, not for each photo: {photos[stem][0]} has {len(several[stem])} "
             f"({shown}{', ...' if len(several[stem]) > 3 else ''})",
             expected="one mask a photo",
-            remedy=_MERGE,
+            remedy=_MERGE
+            + (
+                f' or, if they show objects of one class, write merge = true and masks = "{folder.name}/{{name}}'
+                f'{numbered.pop()}*{Path(masks[several[stem][0]][0]).suffix}" in a segfeed.toml (docs/formats.md)'
+                if len(numbered) == 1
+                else ""
+            ),
         )
 
 

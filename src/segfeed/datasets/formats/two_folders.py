@@ -297,13 +297,18 @@ def _refuse_masks_of_objects(path: Path, seen: dict[Path, dict[str, _Folders]]) 
         if len(photos) != 1 or photos.keys() & masks.keys() or (len(masks) == 1 and len(pairs) == 1):
             return
     if pairs:
-        folder = pairs[0][""][1]
+        pictures, folder = pairs[0][""][:2]
+        stem = next(iter(find_files(pictures, PHOTO_SUFFIXES)))
+        inner = f"{{name}}/{pictures.name}/{{name}}.*", f"{{name}}/{folder.name}/*.png"
         shown = min(find_masks(folder).items())[1][0]
         raise SourceError(
             str(path),
             found=f"one folder a photo, and in each one mask an object, such as {shown} in {folder}",
             expected="one mask a photo",
-            remedy="merge the masks of each photo into one PNG, in which each object has its number, and put photos "
+            remedy=f'write photos = "{inner[0]}", masks = "{inner[1]}", merge = true and [classes] into a segfeed.toml '
+            f"in {pictures.parent.parent} (docs/formats.md), and pass that folder"
+            if pictures.parent.name == stem
+            else "merge the masks of each photo into one PNG, in which each object has its number, and put photos "
             "and masks into one folder each",
         )
 
