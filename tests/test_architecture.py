@@ -128,7 +128,7 @@ def test_formats_do_not_import_each_other():
         "rivals",
         "pack_manifest",
     )
-    names = (*shared_by_all, "pack_table", *legends, *described)
+    names = (*shared_by_all, *legends, *described)
     shared = {f"datasets.formats.{name}" for name in names}
     formats = {name for name in MODULES if name.startswith("datasets.formats.")} - shared
     for name in sorted(formats | shared):
