@@ -22,6 +22,7 @@ from segfeed.packs.pack import Pack, find_pack, is_packed, make_pack
 from segfeed.pixels.sides import find_sides, read_swap
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
 from segfeed.system.options import whole_number
+from segfeed.system.showing import show_html
 
 MAX_SLOT_BYTES = 512 << 20
 _log = logging.getLogger("segfeed")
@@ -45,6 +46,11 @@ class Splits:
     train: Loader | None
     val: Loader | None
     notes: tuple[str, ...] = ()
+
+    _repr_html_ = show_html
+
+    def __repr__(self) -> str:
+        return f"Splits(train={self.train!r}, val={self.val!r})"
 
     def __len__(self) -> int:
         return 2
