@@ -18,12 +18,13 @@ from segfeed.system.showing import brief, counted
 
 THUMB_PX = 168
 MAX_ROWS = 48
-_PICTURES_BYTES = 110_000  # of all pictures as base64: with the tables, a value shows in less than 200 kB
+MAX_BYTES = 110_000
 _THUMB_BYTES = 15_000
 _QUALITIES = (85, 60, 35)
 
 _LINE = "1px solid rgba(128,128,128,.4)"
 _CELL = f"text-align:left;vertical-align:top;padding:2px 12px 2px 0;border:0;border-bottom:{_LINE};background:none"
+_TABLE = "border-collapse:collapse;border:0;margin:4px 0;color:inherit;font-size:inherit"
 _PALE = "opacity:.7"
 
 
@@ -58,7 +59,7 @@ def table(rows: Sequence[Sequence[object]], heads: Sequence[str] = ()) -> Html:
     """Lay out rows of values, at most `MAX_ROWS`; what is left out is counted."""
     lines = [_line("th", heads)] if heads else []
     lines += [_line("td", row) for row in rows[:MAX_ROWS]]
-    shown = f'<table style="border-collapse:collapse;border:0;margin:4px 0">{"".join(lines)}</table>'
+    shown = f'<table style="{_TABLE}">{"".join(lines)}</table>'
     rest = len(rows) - MAX_ROWS
     return Html(shown + (note(f"and {counted(rest, 'further row')}") if rest > 0 else ""))
 
@@ -83,11 +84,12 @@ def bar(share: float) -> Html:
     return Html(f'<span style="{track}"><span style="{filled}"></span></span>')
 
 
-def pictures(shown: Iterable[tuple[str, Pixels | str]]) -> Html:
+def pictures(shown: Iterable[tuple[str, Pixels | str]], most_bytes: int = MAX_BYTES) -> Html:
     """Show small pictures side by side, each above its name, as many as a notebook takes without growing large.
 
     Args:
         shown: names, and uint8 (H, W, 3) at the size at which they are shown, or why there is none.
+        most_bytes: of all together, as base64; one is always shown.
     """
     frame = f"display:inline-block;vertical-align:top;width:{THUMB_PX}px;margin:0 8px 8px 0"
     parts: list[str] = []
@@ -98,7 +100,7 @@ def pictures(shown: Iterable[tuple[str, Pixels | str]]) -> Html:
         else:
             uri = _encode(picture)
             taken += len(uri)
-            if parts and taken > _PICTURES_BYTES:
+            if parts and taken > most_bytes:
                 break
             alt = escape(brief(name), quote=True)
             inside = Html(f'<img alt="{alt}" src="{uri}" style="max-width:100%;display:block;margin:0">')

@@ -15,7 +15,7 @@ from segfeed.batches.loader import Batch, Loader
 from segfeed.datasets.source import Source
 from segfeed.errors import SegfeedError
 from segfeed.feed import Splits
-from segfeed.pictures.cells import MAX_ROWS, THUMB_PX, Html, bar, block, facts, note, pictures, swatch, table
+from segfeed.pictures.cells import MAX_BYTES, MAX_ROWS, THUMB_PX, Html, bar, block, facts, note, pictures, swatch, table
 from segfeed.pictures.crop_pairs import read_pairs
 from segfeed.pictures.paint import Pixels, Thumb, evenly, overlay
 from segfeed.pixels.legend import Legend
@@ -61,19 +61,23 @@ def _(source: Source) -> Html:
 
 @html_of.register
 def _(splits: Splits) -> Html:
-    parts = [html_of(loader) for loader in (splits.train, splits.val) if loader is not None]
+    parts = [_loader(loader, MAX_BYTES // 2) for loader in splits if loader is not None]
     return block("Splits", "unpacks as train, val", *parts, *map(note, splits.notes))
 
 
 @html_of.register
 def _(loader: Loader) -> Html:
+    return _loader(loader, MAX_BYTES)
+
+
+def _loader(loader: Loader, most_bytes: int) -> Html:
     made = loader.format.resolve("NHWC", "int32", loader.reader.legend.void)
     layout = f"{made.layout}, images {made.dtype}, labels {made.label_dtype}, void {made.void}"
     return block(
         f"{loader.reader.name} · {loader.reader.split}",
         "Loader, below are crops of epoch 0",
         facts([*_plan_facts(loader.plan), ("batch", layout), ("classes", _classes(loader.reader.legend))]),
-        pictures(_peek(loader)),
+        pictures(_peek(loader), most_bytes),
     )
 
 
