@@ -196,7 +196,7 @@ def show_batch(batch: Batch, *, count: int = 12, path: PathLike | None = None) -
     >>> [axes.get_label() for axes in figure.axes]
     ['page', 'image 0 2026_000005', 'labels 0 2026_000005']
     """
-    return _paint_batch(batch, len(batch.crops), "batch", count, path)
+    return _paint_batch(batch, len(batch.crops), f"batch of {len(batch.crops)}", count, path)
 
 
 def show_step(
@@ -222,8 +222,9 @@ def show_step(
     7
     """
     batch = loader.peek(epoch, step, whole_number("count", count, 1, 10_000))
-    title = f"{loader.reader.name} · {loader.reader.split} · epoch {epoch}, batch {step}"
-    return _paint_batch(batch, loader.plan.rows_per_step, title, count, path)
+    size = loader.plan.rows_per_step
+    title = f"{loader.reader.name} · {loader.reader.split} · epoch {epoch}, batch {step} ({size} rows)"
+    return _paint_batch(batch, size, title, count, path)
 
 
 def _paint_batch(batch: Batch, size: int, title: str, count: int, path: PathLike | None) -> Figure:
@@ -238,7 +239,7 @@ def _paint_batch(batch: Batch, size: int, title: str, count: int, path: PathLike
     )
     cell = grid.width_px, grid.cell_height(thumbs)
     pitch = CAPTION_PX + 2 * cell[1] + _SLIT_PX + GAP_PX
-    title += f" of {size} rows" + (f", the first {count}" if count < size else "")
+    title += f", the first {count}" if count < size else ""
     canvas = shown.canvas(HEADER_PX + -(-count // grid.columns) * pitch + GAP_PX // 2, title, _batch_subtitle(batch))
     for n, (pair, row, photo_px, thumb) in enumerate(
         zip(pairs, batch.crops, batch.sizes.tolist(), thumbs, strict=False)
