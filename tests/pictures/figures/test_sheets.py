@@ -337,6 +337,20 @@ def test_a_batch_of_another_format_or_legend_is_refused(source):
         assert (caught.value.where, caught.value.found) == (where, found)
 
 
+def test_any_batch_of_a_loader_is_shown_by_its_epoch_and_step(source, tmp_path):
+    loader = Loader(source, Plan(source.sizes, 2, Draw((20, 20))), threads=0)
+    keys = [[batch.keys for batch in loader] for _ in range(2)]
+    for epoch in range(2):
+        for step in range(len(loader)):
+            figure = loader.show_batch(1, epoch=epoch, step=step, path=tmp_path / "a.png")
+            assert f"labels 0 {keys[epoch][step][0]}" in [axes.get_label() for axes in figure.axes]
+            assert f"epoch {epoch}, batch {step} (2 rows), the first 1" in " ".join(texts(figure))
+    assert (tmp_path / "a.png").is_file()
+    for wrong in ({"step": len(loader)}, {"epoch": -1}, {"count": 0}):
+        with pytest.raises(OptionError):
+            loader.show_batch(**wrong)
+
+
 def test_showing_a_loader_leaves_it_where_it_stands(source):
     loader, twin = (Loader(source, Plan(source.sizes, 2, Draw((20, 20))), threads=0) for _ in range(2))
     running, alike = iter(loader), iter(twin)

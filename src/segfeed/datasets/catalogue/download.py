@@ -138,9 +138,7 @@ def _fill(arrived: _Arrived, remote: Remote, patience: Patience) -> None:
             else:
                 return
     found = f"no mirror gave the file ({'; '.join(faults)})"
-    remedy = (
-        f"try again later, which continues with what has arrived, or get the file by other means and {remote.by_hand}"
-    )
+    remedy = f"try again later, which continues with what has arrived, or get it by other means and {remote.by_hand}"
     raise DownloadError(remote.name, found=found, expected=f"SHA-1 {remote.sha1}", remedy=remedy)
 
 
