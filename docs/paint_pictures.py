@@ -22,7 +22,7 @@ def main() -> None:
     assert isinstance(train.reader, Pack)
     show_pairs(train.reader, path=HERE / "pairs.png")
     show_crops(train.reader, crop_size=(200, 300), path=HERE / "crops.png")
-    show_batch(next(iter(train)), train.reader.legend, format=train.format, path=HERE / "batch.png")
+    show_batch(next(iter(train)), path=HERE / "batch.png")
     sys.argv[1:] = [str(HERE / "kinds.png")]
     runpy.run_path(str(HERE.parents[1] / "examples" / "segmentation_kinds.py"), run_name="__main__")
     if shutil.which("chromium"):

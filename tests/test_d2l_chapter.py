@@ -9,6 +9,7 @@ import pytest
 from matplotlib import pyplot as plt
 
 from segfeed import d2l
+from segfeed.datasets.catalogue.fetching import DATASETS
 from segfeed.errors import ArchiveError, DownloadError, OptionError
 from stand_ins import ROOT, mask, memory_folder, photo, tar, voc_members
 from web_server import NOT_THERE, Answer, running_server
@@ -192,3 +193,51 @@ def test_server_without_the_archive_is_named(server, room):
     with pytest.raises(DownloadError) as caught:
         d2l.download_extract("mine")
     assert all(word in str(caught.value) for word in ("animals.tar", "404"))
+
+
+@pytest.mark.parametrize("name", ["train_ch13", "set_figsize", "try_all_gpus", "Timer"])
+def test_name_of_another_chapter_says_how_to_have_both(name):
+    assert not hasattr(d2l, name)
+    with pytest.raises(AttributeError) as caught:
+        getattr(d2l, name)
+    said = str(caught.value)
+    assert f"no name '{name}'" in said
+    assert "load_data_voc" in said
+    assert f"`from d2l import torch as book`, then call book.{name}" in said
+
+
+def test_names_of_the_chapter_are_all_that_a_star_brings():
+    brought = {}
+    exec("from segfeed.d2l import *", brought)  # noqa: S102 - as a notebook does
+    assert set(brought) - {"__builtins__"} == set(dir(d2l)) == set(d2l.__all__)
+    assert all(hasattr(d2l, name) for name in d2l.__all__)
+
+
+def test_file_that_was_downloaded_by_other_means_is_taken(server, room, shared_data, tmp_path):
+    data = chapter_archive(shared_data / "voc2012-facts")
+    (tmp_path / "mine.tar").write_bytes(data)
+    sha1 = hashlib.sha1(data).hexdigest()  # noqa: S324
+    d2l.DATA_HUB["voc2012"] = (d2l.DATA_URL + "VOCtrainval_11-May-2012.tar", sha1)
+    path = d2l.download_extract("voc2012", "VOCdevkit/VOC2012", file=tmp_path / "mine.tar")
+    assert (Path(path) / "JPEGImages").is_dir()
+    (tmp_path / "zoo.tar").write_bytes(tar(FILES))
+    d2l.DATA_HUB["mine"] = (d2l.DATA_URL + "animals.tar", hashlib.sha1(tar(FILES)).hexdigest())  # noqa: S324
+    assert (Path(d2l.download_extract("mine", file=tmp_path / "zoo.tar")) / "cat.txt").read_bytes() == b"cat"
+    assert server.requests == []
+
+
+def test_file_with_other_bytes_is_refused(server, room, tmp_path):
+    (tmp_path / "zoo.tar").write_bytes(tar(FILES))
+    d2l.DATA_HUB["mine"] = (d2l.DATA_URL + "animals.tar", 40 * "0")
+    with pytest.raises(ArchiveError, match=40 * "0"):
+        d2l.download_extract("mine", file=tmp_path / "zoo.tar")
+
+
+def test_without_the_server_the_remedy_says_how_to_hand_over_a_file(server, room):
+    add(server, "animals.tar", tar(FILES))
+    server.always["animals.tar"] = NOT_THERE
+    with pytest.raises(DownloadError) as caught:
+        d2l.download_extract("mine")
+    assert caught.value.remedy.endswith("or get it by other means and pass it as file=")
+    for name, dataset in DATASETS.items():
+        assert dataset.remote.by_hand == f"pass it: `segfeed fetch {name} --from FILE`"

@@ -50,6 +50,11 @@ def test_names_of_the_design_are_there():
     assert set(wanted.split()) == set(segfeed.__all__)
 
 
+def test_dir_lists_the_public_names_alone():
+    assert set(dir(segfeed)) == {*segfeed.__all__, "__version__"}
+    assert {"check", "show", "d2l", "write_report"} <= set(dir(segfeed))
+
+
 def test_name_that_does_not_exist_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'segfeed' has no attribute 'laod'"):
         _ = segfeed.laod

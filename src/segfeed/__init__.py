@@ -25,6 +25,7 @@ from segfeed.plans import recipes
 from segfeed.plans.augment import Augment
 from segfeed.plans.plan import Draw, Plan, Shard
 from segfeed.scoring.score import Score
+from segfeed.system import showing
 
 if TYPE_CHECKING:
     from segfeed import d2l
@@ -70,6 +71,14 @@ _LATER = {
     "show": "segfeed.pictures.figures.sheets",
     "write_report": "segfeed.pictures.report.page",
 }
+
+
+showing.ANSWERS |= {"html": "segfeed.pictures.notebook.html_of", "batch": "segfeed.pictures.figures.sheets.show_step"}
+
+
+def __dir__() -> list[str]:
+    """List the public names alone, those that are imported later included."""
+    return [*__all__, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -30,16 +30,32 @@ from segfeed.batches.batch_format import IMAGENET
 from segfeed.batches.loader import Loader
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.catalogue.fetching import DATASETS, fetch_archive, fetch_dataset
-from segfeed.errors import OptionError, SizeMismatchError
+from segfeed.errors import OptionError, SizeMismatchError, sentence
 from segfeed.feed import scan
 from segfeed.packs.making import make_pack
 from segfeed.packs.pack import Pack
+from segfeed.pixels.axes import channels_last, is_channels_first, size_px, whole_pixels
 from segfeed.pixels.codec import decode_mask, decode_photo
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import colour_codes, voc_colours
 from segfeed.pixels.public_legends import VOC
 from segfeed.plans.plan import Draw, Plan
 from segfeed.system.storage import cache_folder
+
+__all__ = [
+    "DATA_HUB",
+    "DATA_URL",
+    "VOC_CLASSES",
+    "VOC_COLORMAP",
+    "VOCSegDataset",
+    "download_extract",
+    "load_data_voc",
+    "read_voc_images",
+    "show_images",
+    "voc_colormap2label",
+    "voc_label_indices",
+    "voc_rand_crop",
+]
 
 VOC_COLORMAP = [list(colour) for colour in voc_colours(21)]
 """Red, green and blue of the 21 classes."""
@@ -61,15 +77,28 @@ _ADAPTERS = {"torch": "to_torch", "tensorflow": "to_tf", "jax": "to_jax"}
 _CHAPTER = Legend(VOC.names, VOC.colours, void_colours=(), void_indices=(), title="the chapter's VOC")
 
 
-def download_extract(name: str, folder: str | None = None) -> str:
+def __getattr__(name: str) -> Any:
+    """Say of a name that is not here where the names of the book's other chapters are."""
+    found = f"no name {name!r}: it has this chapter's names alone ({', '.join(__dir__())})"
+    remedy = "for other chapters import the book's own package beside it: `from d2l import torch as book`"
+    raise AttributeError(sentence("segfeed.d2l", found, "", f"{remedy}, then call book.{name}"))
+
+
+def __dir__() -> list[str]:
+    """List the chapter's names alone."""
+    return __all__
+
+
+def download_extract(name: str, folder: str | None = None, *, file: str | os.PathLike[str] | None = None) -> str:
     """Download a dataset of `DATA_HUB` into the cache and unpack it; what was unpacked before is there at once.
 
     Of "voc2012" only what segmentation needs is unpacked, and if the book's server does not answer, other mirrors are
-    asked.
+    asked: a mirror that fails is logged as a warning, with the one that is asked next.
 
     Args:
         name: a key of `DATA_HUB`.
         folder: the path, inside the archive, of the folder to return; if None, the one of the archive's own name.
+        file: the archive, if it was downloaded by other means; nothing is asked for then.
 
     Returns:
         path: of that folder.
@@ -90,9 +119,9 @@ def download_extract(name: str, folder: str | None = None) -> str:
     url, sha1 = DATA_HUB[name]
     if name == "voc2012":
         other = None if sha1 == DATASETS[name].remote.sha1 else cache_folder() / "datasets" / f"{name}-{sha1[:12]}"
-        root = fetch_dataset(name, other, archive=url, sha1=sha1).parents[1]
+        root = fetch_dataset(name, other, archive=file or url, sha1=sha1).parents[1]
     else:
-        root = fetch_archive(url, sha1)
+        root = fetch_archive(url, sha1, archive=file)
     path = root / (folder or os.path.splitext(url.rpartition("/")[2])[0])
     if not os.path.isdir(path):
         names = ", ".join(sorted(entry.name for entry in root.iterdir() if not entry.name.startswith(".")))
@@ -155,7 +184,7 @@ def voc_label_indices(colormap: npt.ArrayLike, colormap2label: npt.ArrayLike) ->
     >>> voc_label_indices([[[128, 0, 0], [224, 224, 192]]], voc_colormap2label())
     array([[1, 0]], dtype=int32)
     """
-    colours = _whole_pixels("colormap", _channels_last("colormap", np.asarray(colormap)))
+    colours = whole_pixels("colormap", channels_last("colormap", np.asarray(colormap)))
     return np.asarray(colormap2label)[colour_codes(colours)]
 
 
@@ -179,7 +208,7 @@ def voc_rand_crop(feature: Any, label: Any, height: int, width: int) -> tuple[An
     >>> feature.shape, label.shape
     ((320, 480, 3), (320, 480))
     """
-    size, other = (_size_px(name, picture) for name, picture in (("feature", feature), ("label", label)))
+    size, other = (size_px(name, picture) for name, picture in (("feature", feature), ("label", label)))
     if size != other:
         raise SizeMismatchError(
             "feature, label",
@@ -197,7 +226,7 @@ def voc_rand_crop(feature: Any, label: Any, height: int, width: int) -> tuple[An
     top, left = (np.random.randint(side + 1) for side in slack)  # noqa: NPY002 - the chapter draws from np.random
     window = slice(top, top + height), slice(left, left + width)
     return tuple(
-        picture[(slice(None), *window)] if _is_channels_first(picture.shape) else picture[window]
+        picture[(slice(None), *window)] if is_channels_first(picture.shape) else picture[window]
         for picture in (feature, label)
     )
 
@@ -227,7 +256,7 @@ class VOCSegDataset:
     def normalize_image(self, img: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Normalise pixels 0..255, (..., 3) or (3, H, W), by ImageNet's mean and standard deviation."""
         pixels = np.asarray(img, np.float32)
-        first = _is_channels_first(pixels.shape)
+        first = is_channels_first(pixels.shape)
         mean, std = ((part[:, None, None] if first else part) for part in (self.rgb_mean, self.rgb_std))
         return np.asarray((pixels / 255 - mean) / std, np.float32)
 
@@ -305,51 +334,12 @@ def show_images(
     axes = grid.flatten()
     for index, (axis, image) in enumerate(zip(axes, imgs, strict=False)):
         pixels = np.asarray(image)
-        axis.imshow(np.moveaxis(pixels, 0, -1) if _is_channels_first(pixels.shape) else pixels)
+        axis.imshow(np.moveaxis(pixels, 0, -1) if is_channels_first(pixels.shape) else pixels)
         axis.get_xaxis().set_visible(False)
         axis.get_yaxis().set_visible(False)
         if titles:
             axis.set_title(titles[index])
     return axes
-
-
-def _is_channels_first(shape: Sequence[int]) -> bool:
-    """Check for (3, H, W). A shape that could be either is (H, W, 3), the chapter's own for arrays."""
-    return len(shape) == 3 and shape[0] == 3 and shape[2] != 3
-
-
-def _channels_last(name: str, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    if _is_channels_first(picture.shape):
-        return np.moveaxis(picture, 0, -1)
-    if picture.ndim != 3 or picture.shape[2] != 3:
-        remedy = "read the mask as RGB" if picture.ndim == 2 else "pass one mask at a time, without alpha"
-        raise OptionError(
-            name, found=f"an array of shape {picture.shape}", expected="colours, (H, W, 3) or (3, H, W)", remedy=remedy
-        )
-    return picture
-
-
-def _whole_pixels(name: str, colours: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Return colours as uint8, if each is a whole number 0..255."""
-    if colours.dtype.kind not in "uif":
-        raise OptionError(name, found=f"values of type {colours.dtype}", expected="whole numbers 0..255")
-    # A mask that was scaled to 0..1 would be background throughout.
-    is_scaled = colours.dtype.kind == "f" and 0 < colours.max(initial=0) <= 1
-    with np.errstate(invalid="ignore"):  # what is not a number is not equal to itself, either
-        pixels = colours.astype(np.uint8)
-    if is_scaled or not np.array_equal(pixels, colours):
-        found = f"values from {colours.min()} to {colours.max()}{', not whole' if colours.dtype.kind == 'f' else ''}"
-        remedy = "multiply by 255 and round, if they were scaled to 0..1" if is_scaled else ""
-        raise OptionError(name, found=found, expected="whole numbers 0..255, the colours as stored", remedy=remedy)
-    return pixels
-
-
-def _size_px(name: str, picture: Any) -> tuple[int, int]:
-    """Return (height, width) of an array or tensor (H, W), (H, W, channels) or (3, H, W)."""
-    shape = tuple(map(int, picture.shape))
-    if len(shape) not in (2, 3):
-        raise OptionError(name, found=f"an array of shape {shape}", expected="(H, W, 3), (3, H, W) or (H, W)")
-    return shape[1:] if _is_channels_first(shape) else shape[:2]  # type: ignore[return-value]  # two of three
 
 
 def _adapter(framework: str | None) -> Callable[[Loader], Any]:

@@ -23,6 +23,7 @@ from segfeed.packs.pack import Pack
 from segfeed.pixels.sides import find_sides, read_swap
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
 from segfeed.system.options import whole_number
+from segfeed.system.showing import show_html
 
 MAX_SLOT_BYTES = 512 << 20
 _log = logging.getLogger("segfeed")
@@ -46,6 +47,11 @@ class Splits:
     train: Loader | None
     val: Loader | None
     notes: tuple[str, ...] = ()
+
+    _repr_html_ = show_html
+
+    def __repr__(self) -> str:
+        return f"Splits(train={self.train!r}, val={self.val!r})"
 
     def __len__(self) -> int:
         return 2

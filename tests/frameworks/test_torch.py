@@ -770,3 +770,18 @@ def test_a_lightning_checkpoint_goes_on_in_mid_epoch(source, tmp_path, stop):
     whole = [digest(batch) for _ in range(3) for batch in reference]
     assert model.train_seen == whole[:stop]
     assert resumed.train_seen == whole[stop:]
+
+
+def test_loaders_and_batches_of_tensors_say_what_they_are_and_show_themselves(source):
+    loader = Loader(source, Plan(source.sizes, 2, DRAW))
+    train = to_torch(loader)
+    assert repr(train) == f"FrameworkLoader({train.loader!r})"
+    assert train._repr_html_() == train.loader._repr_html_()
+    assert len(train.show_batch(1, epoch=2).axes) == 3
+    assert train.state_dict() == to_torch(loader).state_dict(), "nothing moved on"
+    batch = next(iter(train))
+    line = "TorchBatch(torch.float32 (2, 3, 16, 24), torch.int64 (2, 16, 24))"
+    told = []
+    batch._repr_pretty_(SimpleNamespace(text=told.append), cycle=False)
+    assert [repr(batch), *told] == [line, line]
+    assert repr(TorchBatch((1, 2))).startswith("TorchBatch(")

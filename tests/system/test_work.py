@@ -1,6 +1,7 @@
 """Work: results in order, few at a time; bars that show only if a person watches."""
 
 import io
+import itertools
 import sys
 import threading
 
@@ -51,7 +52,6 @@ def test_threads_are_counted():
 def test_bars_show_on_a_terminal_and_nowhere_else(monkeypatch):
     for stream in (Terminal(), io.StringIO()):
         monkeypatch.setattr(sys, "stderr", stream)
-        monkeypatch.delitem(sys.modules, "ipykernel", raising=False)
         with show_progress("packing [x]", 10) as advance:
             advance(4)
             advance(6)
@@ -59,3 +59,52 @@ def test_bars_show_on_a_terminal_and_nowhere_else(monkeypatch):
             show(1000)
         shown = stream.getvalue()
         assert [word in shown for word in ("packing [x]", "10/10", "a.tar")] == [isinstance(stream, Terminal)] * 3
+
+
+class KernelStream(io.StringIO):
+    """What `sys.stderr` is in a kernel, by the module of its class."""
+
+    __module__ = "ipykernel.iostream"
+
+
+def lines(text):
+    """Return what is left on the screen, a line overwritten from its first column on, and its last state in full."""
+    return [line.split("\r")[-1].rstrip() for line in text.removesuffix("\n").split("\n")]
+
+
+def test_notebook_gets_a_line_that_overwrites_itself(monkeypatch):
+    stream = KernelStream()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr("segfeed.system.work._REDRAW_S", 0)
+    with show_progress("packing \x1b[31m", 10) as advance:
+        for _ in range(5):
+            advance(2)
+    with show_bytes("a.tar", 2_000_000, 500_000) as show:
+        show(1_000_000)
+    with show_bytes("of unknown size", None) as show:
+        show(3_000_000)
+    first, second, third = lines(stream.getvalue())
+    assert first.startswith("packing \\x1b[31m ████████████████████████ 10/10, in 0.")
+    assert second.startswith("a.tar ████████████░░░░░░░░░░░░ 1/2 MB, ")
+    assert third.startswith("of unknown size 3 MB, ")
+    drawn = stream.getvalue().split("\n")[0].split("\r")[1:]
+    assert len(drawn) == 7, "each step, and before and after"
+    assert all(len(later) >= len(before.rstrip()) for before, later in itertools.pairwise(drawn))
+    assert "s left" in drawn[2]
+
+
+def test_notebook_s_line_is_drawn_a_few_times_a_second_and_ends_if_the_work_is_interrupted(monkeypatch):
+    stream = KernelStream()
+    monkeypatch.setattr(sys, "stderr", stream)
+
+    def work():
+        with show_progress("packing", 10**6) as advance:
+            for _ in range(10_000):
+                advance(1)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert stream.getvalue().count("\r") < 20
+    assert "10,000/1,000,000, in" in lines(stream.getvalue())[0]
+    assert stream.getvalue().endswith("\n")

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from segfeed.errors import SegfeedError, sentence
+from segfeed.system.showing import brief, counted, show_html
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
@@ -138,6 +139,12 @@ class Audit:
 
     def __len__(self) -> int:
         return len(self.findings)
+
+    _repr_html_ = show_html
+
+    def __repr__(self) -> str:
+        counts = ", ".join(counted(count, severity) for severity, count in self.count().items())
+        return f"Audit({brief(self.name)}: {counted(self.pairs, 'pair')}, {counts})"
 
     def count(self) -> dict[Severity, int]:
         """Count the findings of each severity."""

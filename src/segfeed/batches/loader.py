@@ -21,9 +21,11 @@ from segfeed.batches.readers import Reader, conversion_for, fill_rows
 from segfeed.batches.state import STATE_VERSION, Position, read_state
 from segfeed.errors import OptionError, StateError
 from segfeed.packs.pack import Pack
+from segfeed.pixels.lookup import Encoder
 from segfeed.plans.plan import Plan
 from segfeed.plans.rows import Rows
 from segfeed.system.options import whole_number
+from segfeed.system.showing import ask, brief, counted, show_html
 from segfeed.system.slots import Memory, Pool
 from segfeed.system.work import available_cores, disk_faults, memory_bytes
 
@@ -41,6 +43,8 @@ class Batch:
         crops: (N,) of dtype `ROW`: where every pixel came from; sample -1 marks a row of padding.
         sizes: int32 (N, 2), (height, width) in px of each row's stored photo; (0, 0) for a row of padding.
         all_keys: the keys of the whole split.
+        legend: what labels mean.
+        format: what images and labels look like, with nothing left open.
     """
 
     images: npt.NDArray[Any]
@@ -48,6 +52,14 @@ class Batch:
     crops: Rows
     sizes: npt.NDArray[np.int32]
     all_keys: tuple[str, ...]
+    legend: Encoder
+    format: BatchFormat
+
+    _repr_html_ = show_html
+
+    def __repr__(self) -> str:
+        images, labels = (f"{array.dtype} {array.shape}" for array in (self.images, self.labels))
+        return f"Batch(images {images}, labels {labels})"
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -102,6 +114,7 @@ class Loader:
         self.reader, self.plan, self.format = reader, plan, format
         self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
         self._allocate = allocate
+        self._resolved = format.resolve("NHWC", "int32", reader.legend.void)
         _check_memory((_IN_FLIGHT if self.threads else 1) + 1, (plan.rows_per_step, *plan.canvas), format)
         swap = plan.draw.swap if plan.draw is not None and plan.draw.flip else ()
         self._conversion = conversion_for(format, reader.legend, plan.canvas[1], swap)
@@ -135,6 +148,40 @@ class Loader:
     @property
     def _dtypes(self) -> tuple[np.dtype[Any], np.dtype[Any]]:
         return self._conversion.dtype, self._conversion.label_dtype
+
+    _repr_html_ = show_html
+
+    def __repr__(self) -> str:
+        height, width = self.plan.canvas
+        what = "images on" if self.plan.is_exact else "crops of"
+        batches = f"{counted(len(self), 'batch', 'batches')} of {self.batch_size} {what} {height} x {width} px"
+        where = f"{brief(self.reader.name)} {brief(self.reader.split)}"
+        return f"Loader({where}: {batches}, {self.format.dtype}; next is epoch {self._next.epoch})"
+
+    def show_batch(
+        self, count: int = 12, *, epoch: int = 0, step: int = 0, path: str | os.PathLike[str] | None = None
+    ) -> Any:
+        """Show a batch as the network sees it; the loader's own place in its epochs stays as it is.
+
+        Args:
+            count: how many crops at most, from the batch's first.
+            epoch: the batch's epoch.
+            step: the batch's number in it.
+            path: a .png file to write, too.
+
+        Returns:
+            figure: matplotlib's; a notebook shows it.
+
+        Raises:
+            OptionError: if a number is out of range, or the path does not end in .png.
+            StorageError: if the file cannot be written.
+
+        >>> import segfeed
+        >>> train, _ = segfeed.load("sample", batch_size=4, crop_size=(64, 96), splits=("train", None))
+        >>> len(train.show_batch(2).axes)
+        5
+        """
+        return ask("batch", self, count=count, epoch=epoch, step=step, path=path)
 
     def __enter__(self) -> Self:
         return self
@@ -242,8 +289,20 @@ class Loader:
         rows = self.plan.rows(epoch, step)
         if self._from_disk and isinstance(self.reader, Pack):
             self.reader.read_ahead(rows["sample"])  # the plan knows what comes: the disk reads while threads fill
+        return self._batch(images, labels, rows)
+
+    def _batch(self, images: npt.NDArray[Any], labels: npt.NDArray[Any], rows: Rows) -> Batch:
         sizes = np.where(rows["sample"][:, None] >= 0, self.reader.sizes[rows["sample"]], np.int32(0))
-        return Batch(images, labels, rows, sizes, self.reader.keys)
+        return Batch(images, labels, rows, sizes, self.reader.keys, self.reader.legend, self._resolved)
+
+    def peek(self, epoch: int = 0, step: int = 0, count: int | None = None) -> Batch:
+        """Fill any batch, or its first `count` rows, apart from the epochs: the loader's place stays as it is."""
+        rows = self.plan.rows(epoch, step)[:count]
+        images, labels = (
+            np.empty((len(rows), *shape[1:]), dtype) for shape, dtype in zip(self._shapes, self._dtypes, strict=True)
+        )
+        fill_rows(self.reader, self._conversion, rows, images, labels)
+        return self._batch(images, labels, rows)
 
     def _fill(self, batch: Batch, first: int, last: int) -> None:
         """Fill rows first .. last - 1 of a batch."""

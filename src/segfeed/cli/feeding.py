@@ -56,7 +56,7 @@ def demo(
     train, pack = splits.train, cast(Pack, splits.train.reader)
     show_pairs(pack, path=pictures[0])
     show_crops(pack, crop_size=(200, 300), path=pictures[1])  # the chapter's crop: five full-size ones look alike
-    show_batch(next(iter(train)), pack.legend, format=train.format, path=pictures[2])
+    show_batch(next(iter(train)), path=pictures[2])
     if as_json:
         print_json(summary.to_json() | {"pictures": [str(path) for path in pictures]})
         return

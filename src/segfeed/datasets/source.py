@@ -17,6 +17,7 @@ from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.pair import Pair
 from segfeed.pixels.png import PNG_MAGIC, read_png_header
+from segfeed.system.showing import brief, counted, show_html
 
 Task = Literal["semantic", "instance"]
 Orientation = Literal["error", "apply"]
@@ -126,6 +127,14 @@ class Source:
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    _repr_html_ = show_html
+
+    def __repr__(self) -> str:
+        classes = counted(len(self.legend.names), "class", "classes") if self.legend.names else "objects"
+        notes = ("" if self.has_masks else ", no masks") + (f", {len(self.missing):,} missing" if self.missing else "")
+        where = f"{brief(self.name)} {brief(self.split)}"
+        return f"Source({where}: {counted(len(self), 'sample')}, {classes}, format {brief(self.format)}{notes})"
 
     @property
     def name(self) -> str:

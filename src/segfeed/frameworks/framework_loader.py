@@ -81,6 +81,14 @@ class FrameworkBatch(tuple[Array, Array]):  # noqa: SLOT001 - Python allows a tu
         """The key of each row of `crops`; "" for a row of padding."""
         return tuple(self.all_keys[i] if i >= 0 else "" for i in self.crops["sample"].tolist())
 
+    def __repr__(self) -> str:
+        arrays = ", ".join(f"{getattr(array, 'dtype', '')} {tuple(getattr(array, 'shape', ()))}" for array in self)
+        return f"{type(self).__name__}({arrays})"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001, ARG002 - IPython's signature
+        """Show the line in IPython, too, which would print every number of a tuple."""
+        printer.text(repr(self))
+
 
 class FrameworkLoader(Generic[Translated]):
     """A loader's batches as a framework's own, one epoch for each iteration; all else is the loader's.
@@ -110,6 +118,16 @@ class FrameworkLoader(Generic[Translated]):
     def __len__(self) -> int:
         """Count the batches of an epoch, the same on every rank."""
         return len(self.loader)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.loader!r})"
+
+    def _repr_html_(self) -> str:
+        return self.loader._repr_html_()
+
+    def show_batch(self, count: int = 12, **where: Any) -> Any:
+        """Show a batch as the network sees it; see `Loader.show_batch`."""
+        return self.loader.show_batch(count, **where)
 
     @property
     def batch_size(self) -> int:

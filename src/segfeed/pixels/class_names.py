@@ -184,3 +184,12 @@ def _check_names(where: str, names: Sequence[str]) -> None:
         one, other = twins
         how = "occurs twice" if one == other else f"and name {other!r} differ in case or blanks only"
         raise LegendError(where, found=f"name {one!r} {how}", expected=_DIFFER, remedy="rename one of them")
+
+
+def free_indices(count: int, void: tuple[int, ...]) -> tuple[int, ...]:
+    """Number classes 0, 1, 2, ... past the stored values that mean void.
+
+    >>> free_indices(3, (1, 255))
+    (0, 2, 3)
+    """
+    return tuple(i for i in range(count + len(void)) if i not in void)[:count]

@@ -24,6 +24,7 @@ from segfeed.pixels.class_names import (
     as_value,
     check_legend,
     describe_void,
+    free_indices,
     means_void,
 )
 from segfeed.pixels.lookup import (
@@ -39,6 +40,7 @@ from segfeed.pixels.lookup import (
 )
 from segfeed.pixels.palette import VOID_COLOUR, Codes, Colour, as_colours, colour_codes, voc_colours
 from segfeed.pixels.readings import PaletteTable, Reading
+from segfeed.system.showing import brief, counted, show_html
 
 _MAX_PALETTES = 64  # how many palettes' tables are kept, as a dataset may have a palette of its own in every file
 
@@ -95,7 +97,7 @@ class Legend:
             put("void_indices", (65535,))  # 255 is a class there
         put("colours", as_colours(self.colours) or _free_colours(len(self.names), self.void_colours))
         put("void_colours", as_colours(self.void_colours))
-        put("indices", tuple(int(i) for i in self.indices) or _free_indices(len(self.names), self.void_indices))
+        put("indices", tuple(int(i) for i in self.indices) or free_indices(len(self.names), self.void_indices))
         put("void_indices", tuple(int(i) for i in self.void_indices))
         put("merged", tuple(as_class_code(*code) for code in self.merged))
         check_legend(
@@ -108,6 +110,11 @@ class Legend:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    _repr_html_ = show_html
+
+    def __repr__(self) -> str:
+        return f"Legend({brief(self.title)}: {counted(len(self), 'class', 'classes')}: {brief(', '.join(self.names))})"
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -391,8 +398,3 @@ def _free_colours(count: int, void: tuple[Colour, ...]) -> tuple[Colour, ...]:
     """Take VOC's palette without the colours that mean void (its 256th is VOC's own void)."""
     reserved = set(as_colours(void))
     return tuple(c for c in voc_colours(count + len(reserved)) if c not in reserved)[:count]
-
-
-def _free_indices(count: int, void: tuple[int, ...]) -> tuple[int, ...]:
-    """Number the classes 0, 1, 2, ... past the values that mean void."""
-    return tuple(i for i in range(count + len(void)) if i not in void)[:count]

@@ -19,6 +19,7 @@ from segfeed.plans.fields import Dice, draw_fields, extreme_sizes
 from segfeed.plans.order import ORDER_VERSION, derive_key, permute
 from segfeed.plans.rows import ROW, Rows
 from segfeed.system.options import whole_number
+from segfeed.system.showing import counted, show_html
 
 Small = Literal["pad", "drop", "error"]
 Sizes = npt.NDArray[np.integer[Any]]
@@ -177,6 +178,17 @@ class Plan:
     def __reduce__(self) -> tuple[Any, ...]:
         plan = partial(Plan, shuffle=self.shuffle, seed=self.seed, shard=self.shard)
         return plan, (self.sizes, self.batch_size, self.draw)
+
+    _repr_html_ = show_html
+
+    def __repr__(self) -> str:
+        height, width = self.canvas
+        what = "whole, on" if self.is_exact else "crops of"
+        rank = f", rank {self.shard.rank} of {self.shard.world}" if self.shard.world > 1 else ""
+        return (
+            f"Plan({counted(len(self), 'sample')}: {counted(self.steps, 'batch', 'batches')} of {self.batch_size}, "
+            f"{what} {height} x {width} px, seed {self.seed}{rank})"
+        )
 
     def with_shard(self, shard: Shard) -> "Plan":
         """Plan the same batches for another rank or world.

@@ -15,6 +15,7 @@ from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
 from segfeed.scoring.logits import Ids, class_ids, host_array, refuse_strangers
 from segfeed.system.options import whole_number
+from segfeed.system.showing import brief, show_html
 
 Figures = npt.NDArray[np.float64]
 
@@ -273,6 +274,22 @@ class Score:
             )
         score.confusion += confusion
         return score
+
+    _repr_html_ = show_html
+
+    def __str__(self) -> str:
+        """Lay out the figures over all classes, then those of each."""
+        table = [(brief(row[0], 40), *row[1:]) for row in self.table()]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if n == 0 else cell.rjust(width)
+                for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in table
+        ]
+        summary = [f"{SUMMARY[name]} {as_percent(value)}" for name, value in self.summary.items()]
+        return "\n".join([f"{', '.join(summary)}; {self.pixels:,} pixels", "", *lines])
 
     def __repr__(self) -> str:
         return f"Score({len(self.legend)} classes, {self.pixels:,} pixels, mIoU {as_percent(self.miou)})"

@@ -3,9 +3,11 @@
 Decoders, hashes and kernels release the interpreter's lock, so threads are enough.
 """
 
+import math
 import os
 import resource
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,11 +15,15 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from segfeed.system.options import whole_number
+from segfeed.system.showing import visible
 
 Result = TypeVar("Result")
+
+_REDRAW_S = 0.2
+_BAR_CHARACTERS = 24
 
 
 def available_cores() -> int:
@@ -80,6 +86,11 @@ def is_terminal(stream: object) -> bool:
         return False
 
 
+def is_notebook(stream: object) -> bool:
+    """Check whether a stream is shown below a cell, as in Jupyter, Colab and VS Code."""
+    return type(stream).__module__.partition(".")[0] == "ipykernel"
+
+
 @contextmanager
 def show_progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """Show a bar on standard error while the block runs; call what it yields with how much more was done.
@@ -87,7 +98,7 @@ def show_progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     >>> with show_progress("packing", 10) as advance:
     ...     advance(10)
     """
-    with _bar(label, total, 0, "MofNCompleteColumn") as update:
+    with _bar(label, total, 0, "", "MofNCompleteColumn") as update:
         yield lambda more: update(advance=more)
 
 
@@ -103,14 +114,18 @@ def show_bytes(label: str, total_bytes: int | None, done_bytes: int = 0) -> Iter
     >>> with show_bytes("a.tar", 1000, 500) as show:
     ...     show(1000)
     """
-    with _bar(label, total_bytes, done_bytes, "DownloadColumn", "TransferSpeedColumn") as update:
+    with _bar(label, total_bytes, done_bytes, "MB", "DownloadColumn", "TransferSpeedColumn") as update:
         yield lambda done: update(completed=done)
 
 
 @contextmanager
-def _bar(label: str, total: int | None, done: int, *columns: str) -> Iterator[Callable[..., None]]:
+def _bar(label: str, total: int | None, done: int, unit: str, *columns: str) -> Iterator[Callable[..., None]]:
     """Show a bar with some of rich's columns if a person watches; yield what updates it."""
-    if not is_terminal(sys.stderr) and "ipykernel" not in sys.modules:
+    if is_notebook(sys.stderr):
+        with _Line(label, total, done, unit) as line:
+            yield line.update
+        return
+    if not is_terminal(sys.stderr):
         yield lambda **_: None
         return
     # Imported here: most programs never show a bar, and rich takes a tenth of a second to load.
@@ -121,3 +136,42 @@ def _bar(label: str, total: int | None, done: int, *columns: str) -> Iterator[Ca
     text = progress.TextColumn("{task.description}", markup=False)
     with progress.Progress(text, *chosen, console=Console(stderr=True), transient=True) as bar:
         yield partial(bar.update, bar.add_task(label, total=total, completed=done))
+
+
+class _Line:
+    """A line of text that overwrites itself: what a notebook shows without any widget. Its last state stays there."""
+
+    def __init__(self, label: str, total: int | None, done: int, unit: str) -> None:
+        self._label, self._total, self._done, self._unit = visible(label), total, done, unit
+        self._first, self._begin, self._drawn, self._width = done, time.monotonic(), -math.inf, 0
+
+    def __enter__(self) -> Self:
+        self._draw()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._draw(f"in {time.monotonic() - self._begin:,.1f} s")
+        sys.stderr.write("\n")
+
+    def update(self, advance: int = 0, completed: int | None = None) -> None:
+        """Count what was done, and draw the line anew a few times a second."""
+        self._done = self._done + advance if completed is None else completed
+        if time.monotonic() - self._drawn >= _REDRAW_S:
+            self._draw()
+
+    def _draw(self, last: str = "") -> None:
+        self._drawn = time.monotonic()
+        rate, size = (self._done - self._first) / max(self._drawn - self._begin, 1e-9), 1e6 if self._unit else 1
+        text = f"{self._label} {self._done / size:,.0f}"
+        if self._total:
+            full = round(_BAR_CHARACTERS * min(self._done / self._total, 1))
+            text = f"{self._label} {'█' * full}{'░' * (_BAR_CHARACTERS - full)} {self._done / size:,.0f}"
+            text += f"/{self._total / size:,.0f}"
+        if self._unit:
+            text += f" {self._unit}, {rate / size:,.1f} {self._unit}/s"
+        if not last and self._total and rate:
+            last = f"{max(self._total - self._done, 0) / rate:,.0f} s left"
+        text = f"{text}, {last}" if last else text
+        sys.stderr.write("\r" + text.ljust(self._width))
+        sys.stderr.flush()
+        self._width = len(text)

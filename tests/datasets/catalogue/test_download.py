@@ -59,7 +59,7 @@ def failure(remote: Remote, folder: Path) -> str:
     assert caught.value.where == "a.tar"
     assert caught.value.found.startswith("no mirror gave the file (")
     assert caught.value.expected == f"SHA-1 {SHA1}"
-    assert caught.value.remedy.endswith("or download it by other means and pass the file")
+    assert caught.value.remedy.endswith("or get it by other means and pass the file")
     return caught.value.found
 
 
@@ -522,3 +522,15 @@ def test_file_in_the_place_of_the_folder_is_named(server, tmp_path):
         open_remote(remote_of(server.serve("a.tar", CONTENT)), tmp_path / "room", HASTY),
     ):
         pytest.fail("it came through")
+
+
+def test_mirrors_are_named_while_they_fail(server, folder, caplog):
+    server.serve("b.tar", CONTENT)
+    mirrors = [f"{server.address}/{name}" for name in ("none.tar", "b.tar")]
+    server.always["none.tar"] = Answer(status=503)
+    assert fetched(remote_of(*mirrors), folder) == CONTENT
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first.startswith(f"{mirrors[0]}: 503 ")
+    assert first.endswith("; asking it again, up to 2 times")
+    assert second.startswith(f"{mirrors[0]}: 503 ")
+    assert second.endswith(f"; asking {mirrors[1]}")

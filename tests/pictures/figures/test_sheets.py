@@ -278,7 +278,7 @@ def test_crops_depend_on_the_seed_alone(source):
 def test_a_batch_is_shown_as_its_source_is(source, wanted):
     loader = Loader(source, Plan(source.sizes, 4, Draw((20, 20), flip=True)), format=wanted, threads=0)
     batch = next(iter(loader))
-    figure = show_batch(batch, LEGEND, format=wanted)
+    figure = show_batch(batch)
     for n, row in enumerate(batch.crops):
         pair = source.read(int(row["sample"]))
         image, labels = shown(figure, f"image {n} {batch.keys[n]}"), shown(figure, f"labels {n} {batch.keys[n]}")
@@ -297,9 +297,8 @@ def test_padding_is_striped_and_nothing_else_is(flip):
     crops = make_row(left=-15, height=40, width=60, flip=flip)[None]
     if flip:
         image, labels = image[:, :, ::-1], labels[:, :, ::-1]
-    figure = show_batch(
-        Batch(image, labels, crops, np.array([[30, 45]], np.int32), ("k",)), LEGEND, format=BatchFormat(dtype="uint8")
-    )
+    wanted = BatchFormat("NHWC", "uint8", "int32", void=255)
+    figure = show_batch(Batch(image, labels, crops, np.array([[30, 45]], np.int32), ("k",), LEGEND, wanted))
     pixels = shown(figure, "image 0 k")
     pixels = pixels[:, ::-1] if flip else pixels
     height, width = pixels.shape[:2]
@@ -312,7 +311,7 @@ def test_padding_is_striped_and_nothing_else_is(flip):
 def test_rows_without_a_sample_are_called_padding(source):
     loader = Loader(source, Plan.exact(source.sizes, 5), threads=0)
     *_, last = loader
-    figure = show_batch(last, LEGEND, format=loader.format)
+    figure = show_batch(last)
     assert texts(figure).count("padding only") == 2
     assert colours(shown(figure, "labels 3 ")) == VOID_COLOURS
 
@@ -330,12 +329,26 @@ def test_a_batch_of_another_format_or_legend_is_refused(source):
     for legend, batch_format, where, found in (
         (LEGEND, BatchFormat(dtype="uint8"), "format", f"uint8 NHWC, {held}"),
         (LEGEND, BatchFormat(layout="NCHW"), "format", f"float32 NCHW, {held}"),
-        (LEGEND, BatchFormat(void=-100), "batch", "label 255, which is neither a class of the legend nor void (-100)"),
-        (Legend(("ground",)), BatchFormat(), "batch", "label 1, which is neither a class of the legend nor void (255)"),
+        (LEGEND, BatchFormat(void=-100), "batch", "label 255, neither a class of the legend nor void (-100)"),
+        (Legend(("ground",)), BatchFormat(), "batch", "label 1, neither a class of the legend nor void (255)"),
     ):
         with pytest.raises(OptionError) as caught:
-            show_batch(batch, legend, format=batch_format)
+            show_batch(dataclasses.replace(batch, legend=legend, format=batch_format.resolve("NHWC", "int32", 255)))
         assert (caught.value.where, caught.value.found) == (where, found)
+
+
+def test_any_batch_of_a_loader_is_shown_by_its_epoch_and_step(source, tmp_path):
+    loader = Loader(source, Plan(source.sizes, 2, Draw((20, 20))), threads=0)
+    keys = [[batch.keys for batch in loader] for _ in range(2)]
+    for epoch in range(2):
+        for step in range(len(loader)):
+            figure = loader.show_batch(1, epoch=epoch, step=step, path=tmp_path / "a.png")
+            assert f"labels 0 {keys[epoch][step][0]}" in [axes.get_label() for axes in figure.axes]
+            assert f"epoch {epoch}, batch {step} (2 rows), the first 1" in " ".join(texts(figure))
+    assert (tmp_path / "a.png").is_file()
+    for wrong in ({"step": len(loader)}, {"epoch": -1}, {"count": 0}):
+        with pytest.raises(OptionError):
+            loader.show_batch(**wrong)
 
 
 def test_showing_a_loader_leaves_it_where_it_stands(source):
@@ -398,7 +411,7 @@ def test_other_paths_are_refused_before_anything_is_drawn(source, path, tmp_path
     monkeypatch.chdir(tmp_path)
     batch = next(iter(Loader(source, Plan(source.sizes, 2, Draw((20, 20))), threads=0)))
     calls = [lambda draw=draw: draw(source, path=path) for draw in (show, show_pairs, show_sheet, show_crops)]
-    for call in (*calls, lambda: show_batch(batch, LEGEND, format=BatchFormat(), path=path)):
+    for call in (*calls, lambda: show_batch(batch, path=path)):
         with pytest.raises(OptionError) as caught:
             call()
         assert (caught.value.where, caught.value.found) == ("path", repr(path if path == 7 else os.fspath(path)))

@@ -6,6 +6,7 @@ The SHA-1 decides, whatever servers send: bytes with a wrong one are dropped, an
 import contextlib
 import hashlib
 import http.client
+import logging
 import re
 import time
 import urllib.error
@@ -25,6 +26,7 @@ from segfeed.errors import DownloadError, OptionError, StorageError
 from segfeed.system.storage import check_space, explained
 from segfeed.system.work import show_bytes
 
+_log = logging.getLogger("segfeed")
 _CHUNK_BYTES = 1 << 18
 _NEWS_BYTES = 1 << 20  # an attempt that brought less than this did not help
 _new_sha1 = partial(hashlib.sha1, usedforsecurity=False)
@@ -32,12 +34,21 @@ _new_sha1 = partial(hashlib.sha1, usedforsecurity=False)
 
 @dataclass(frozen=True)
 class Remote:
-    """A file on the net: name, URLs in the order in which they are tried, SHA-1 in hexadecimal, size if known."""
+    """A file on the net.
+
+    Attributes:
+        name: of the file.
+        mirrors: URLs in the order in which they are tried.
+        sha1: in hexadecimal.
+        size_bytes: None if it is not known.
+        by_hand: how to hand over a file that was downloaded by other means, a clause.
+    """
 
     name: str
     mirrors: tuple[str, ...]
     sha1: str
     size_bytes: int | None = None
+    by_hand: str = "pass the file"
 
     @property
     def key(self) -> str:
@@ -104,7 +115,7 @@ def _fill(arrived: _Arrived, remote: Remote, patience: Patience) -> None:
     check_space(arrived.folder, max((remote.size_bytes or 0) - arrived.count, 0), REMEDY)
     faults = []
     with show_bytes(remote.name, remote.size_bytes, arrived.count) as show:
-        for url in remote.mirrors:
+        for url, after in zip(remote.mirrors, (*remote.mirrors[1:], ""), strict=True):
             failures, most = 0, arrived.count
             while arrived.hash.hexdigest() != remote.sha1:
                 try:
@@ -119,12 +130,15 @@ def _fill(arrived: _Arrived, remote: Remote, patience: Patience) -> None:
                     most = max(most, arrived.count)
                     if not again or failures >= patience.attempts:
                         faults.append(f"{url}: {clause}")
+                        _log.warning("%s: %s%s", url, clause, f"; asking {after}" if after else "")
                         break
+                    if failures == 1:
+                        _log.warning("%s: %s; asking it again, up to %d times", url, clause, patience.attempts - 1)
                     time.sleep(patience.pause_s * 2 ** (failures - 1))
             else:
                 return
     found = f"no mirror gave the file ({'; '.join(faults)})"
-    remedy = "try again later, which continues with what has arrived, or download it by other means and pass the file"
+    remedy = f"try again later, which continues with what has arrived, or get it by other means and {remote.by_hand}"
     raise DownloadError(remote.name, found=found, expected=f"SHA-1 {remote.sha1}", remedy=remedy)
 
 

@@ -7,6 +7,7 @@ in DIR, for the next attempt to go on with.
 import os
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,6 +55,7 @@ DATASETS = {
             ),
             sha1="4e443f8a2eca6b1dac8a6c57641b67dd40621a49",
             size_bytes=1_999_639_040,
+            by_hand="pass it: `segfeed fetch voc2012 --from FILE`",
         ),
         lambda archive, _: prepare_devkit(archive),
         check_folder,
@@ -64,6 +66,7 @@ DATASETS = {
             ("https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/semantic_contours/benchmark.tgz",),
             sha1="7129e0a480c2d6afb02b517bb18ac54283bfaa35",
             size_bytes=1_419_539_633,
+            by_hand="pass it: `segfeed fetch sbd --from FILE`",
         ),
         prepare_sbd,
         check_sbd_folder,
@@ -152,8 +155,20 @@ def fetch_dataset(
     return root
 
 
-def fetch_archive(url: str, sha1: str, cache_dir: str | os.PathLike[str] | None = None) -> Path:
-    """Download an archive and unpack all of it into the cache; do nothing if that was done before.
+def fetch_archive(
+    url: str,
+    sha1: str,
+    cache_dir: str | os.PathLike[str] | None = None,
+    *,
+    archive: str | os.PathLike[str] | None = None,
+) -> Path:
+    """Download an archive, or take the one that is there, and unpack all of it into the cache; once.
+
+    Args:
+        url: where it is.
+        sha1: what decides whether it is the right one.
+        cache_dir: the cache; $SEGFEED_CACHE or the user's cache folder if None.
+        archive: its path, if it need not be downloaded.
 
     Returns:
         folder: what the archive holds lies in it.
@@ -164,16 +179,15 @@ def fetch_archive(url: str, sha1: str, cache_dir: str | os.PathLike[str] | None 
         ArchiveError: if it is not a tar, tar.gz or zip, is damaged, or holds what must not be unpacked.
         StorageError: if there is no room, or no permission to write.
     """
-    remote = Remote(url.rpartition("/")[2], (url,), _check_sha1(sha1))
+    remote = Remote(url.rpartition("/")[2], (url,), _check_sha1(sha1), by_hand="pass it as file=")
     folder = _folder_of(f"{remote.name}-{remote.sha1[:12]}", cache_dir)
     if os.path.isdir(folder):
         sweep_remains(remote.key, folder.parent)
         return folder
-    with open_remote(remote, folder.parent) as path, open_archive(path, sha1=remote.sha1) as archive:
-        needed_bytes = sum(member.size for member in archive.members.values())
-        return publish(
-            folder, lambda unfinished: unpack(archive, unfinished), needed_bytes=needed_bytes, remedy=_REMEDY
-        )
+    there = open_remote(remote, folder.parent) if archive is None else nullcontext(user_path(archive))
+    with there as path, open_archive(path, sha1=remote.sha1) as opened:
+        needed_bytes = sum(member.size for member in opened.members.values())
+        return publish(folder, lambda unfinished: unpack(opened, unfinished), needed_bytes=needed_bytes, remedy=_REMEDY)
 
 
 def count_ids(name: str, root: Path) -> dict[str, int]:

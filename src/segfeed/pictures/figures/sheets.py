@@ -7,16 +7,15 @@ import os
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from segfeed.audit.class_counts import count_classes
-from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Batch, Loader
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError
 from segfeed.feed import scan
 from segfeed.packs.pack import Pack
+from segfeed.pictures.crop_pairs import read_pairs
 from segfeed.pictures.figures.canvas import HEADER_PX, MARGIN_PX, PALE_INK, check_path
 from segfeed.pictures.figures.crops import show_crops
 from segfeed.pictures.figures.panels import (
@@ -33,12 +32,12 @@ from segfeed.pictures.figures.panels import (
     title_of,
     with_legend,
 )
-from segfeed.pictures.paint import Pixels, Thumb, mark_padding, outside, overlay, paint_labels, shrink
+from segfeed.pictures.paint import Thumb, mark_padding, outside, overlay, paint_labels, shrink
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.pair import Pair
 from segfeed.system.options import whole_number
 
-__all__ = ["show", "show_batch", "show_crops", "show_pairs", "show_sheet"]
+__all__ = ["show", "show_batch", "show_crops", "show_pairs", "show_sheet", "show_step"]
 
 _KINDS = ("photo", "labels", "overlay")
 _GUTTER_PX = 28
@@ -82,9 +81,7 @@ def show(
     if isinstance(data, Source | Pack):
         return show_sheet(data, count=24 if count is None else count, path=path)
     if isinstance(data, Loader):
-        batch = next(iter(Loader(data.reader, data.plan, format=data.format, threads=0)))
-        wanted = 12 if count is None else count
-        return show_batch(batch, data.reader.legend, format=data.format, count=wanted, path=path)
+        return show_step(data, count=12 if count is None else count, path=path)
     raise OptionError(
         "data",
         found=type(data).__name__,
@@ -177,20 +174,11 @@ def show_sheet(reader: Source | Pack, *, count: int = 24, path: PathLike | None 
     return canvas.done(path)
 
 
-def show_batch(
-    batch: Batch,
-    legend: Encoder,
-    *,
-    format: BatchFormat,  # noqa: A002 - the field's word
-    count: int = 12,
-    path: PathLike | None = None,
-) -> Figure:
+def show_batch(batch: Batch, *, count: int = 12, path: PathLike | None = None) -> Figure:
     """Show a batch as the network sees it: images with normalisation undone, above their labels; padding is striped.
 
     Args:
         batch: from a loader.
-        legend: the reader's legend.
-        format: the format the batch was made with; NHWC, int32 and the legend's own void if it leaves them open.
         count: how many rows of the batch at most, from its first.
         path: a .png file to write, too.
 
@@ -198,22 +186,52 @@ def show_batch(
         figure: two axes a row, labelled "image N KEY" and "labels N KEY".
 
     Raises:
-        OptionError: the batch is not of this format or legend, or as for `show_pairs`.
+        OptionError: the batch is not of its format or legend, or as for `show_pairs`.
         StorageError: the file cannot be written.
 
     >>> import segfeed
     >>> source = segfeed.scan("sample", "val")
     >>> loader = Loader(source, segfeed.Plan.exact(source.sizes, batch_size=4), threads=0)
-    >>> figure = show_batch(next(iter(loader)), source.legend, format=loader.format, count=1)
+    >>> figure = show_batch(next(iter(loader)), count=1)
     >>> [axes.get_label() for axes in figure.axes]
     ['page', 'image 0 2026_000005', 'labels 0 2026_000005']
     """
+    return _paint_batch(batch, len(batch.crops), f"batch of {len(batch.crops)}", count, path)
+
+
+def show_step(
+    loader: Loader, *, count: int = 12, epoch: int = 0, step: int = 0, path: PathLike | None = None
+) -> Figure:
+    """Show any batch of a loader, as `show_batch` does; only the rows that are shown are filled.
+
+    Args:
+        loader: its place in its epochs stays as it is.
+        count: how many rows of the batch at most, from its first.
+        epoch: the batch's epoch.
+        step: the batch's number in it.
+        path: a .png file to write, too.
+
+    Raises:
+        OptionError: a number is out of range, or the path does not end in .png.
+        StorageError: the file cannot be written.
+
+    >>> import segfeed
+    >>> source = segfeed.scan("sample", "val")
+    >>> loader = Loader(source, segfeed.Plan.exact(source.sizes, batch_size=4))
+    >>> len(show_step(loader, count=3, step=2).axes)
+    7
+    """
+    batch = loader.peek(epoch, step, whole_number("count", count, 1, 10_000))
+    size = loader.plan.rows_per_step
+    title = f"{loader.reader.name} · {loader.reader.split} · epoch {epoch}, batch {step} ({size} rows)"
+    return _paint_batch(batch, size, title, count, path)
+
+
+def _paint_batch(batch: Batch, size: int, title: str, count: int, path: PathLike | None) -> Figure:
+    """Paint the first rows of a batch of `size` rows."""
     check_path(path)
-    count = min(whole_number("count", count, 1, 10_000), len(batch.crops))
-    wanted = format.resolve("NHWC", "int32", legend.void)
-    pairs = [
-        Pair(*both) for both in zip(_pixels(batch, wanted, count), _labels(batch, wanted, legend, count), strict=True)
-    ]
+    count, legend = min(whole_number("count", count, 1, 10_000), len(batch.crops)), batch.legend
+    pairs = read_pairs(batch, count)
     grid = Grid(columns_for(count))
     thumbs = [Thumb.of(pair, key, grid.width_px) for pair, key in zip(pairs, batch.keys, strict=False)]
     shown = with_legend(
@@ -221,15 +239,15 @@ def show_batch(
     )
     cell = grid.width_px, grid.cell_height(thumbs)
     pitch = CAPTION_PX + 2 * cell[1] + _SLIT_PX + GAP_PX
-    title = f"batch of {len(batch.crops)}" + (f", the first {count}" if count < len(batch.crops) else "")
-    canvas = shown.canvas(
-        HEADER_PX + -(-count // grid.columns) * pitch + GAP_PX // 2, title, _batch_subtitle(batch, wanted)
-    )
-    for n, (pair, row, size, thumb) in enumerate(zip(pairs, batch.crops, batch.sizes.tolist(), thumbs, strict=False)):
+    title += f", the first {count}" if count < size else ""
+    canvas = shown.canvas(HEADER_PX + -(-count // grid.columns) * pitch + GAP_PX // 2, title, _batch_subtitle(batch))
+    for n, (pair, row, photo_px, thumb) in enumerate(
+        zip(pairs, batch.crops, batch.sizes.tolist(), thumbs, strict=False)
+    ):
         strip, column = divmod(n, grid.columns)
         x, top = grid.x(column), HEADER_PX + strip * pitch
         small = thumb.fitted(*cell[::-1])
-        padding = shrink(Pair(pair.image, outside(row, *size)), *small.labels.shape).labels
+        padding = shrink(Pair(pair.image, outside(row, *photo_px)), *small.labels.shape).labels
         upper, lower = (x, top + CAPTION_PX), (x, top + CAPTION_PX + cell[1] + _SLIT_PX)
         show_thumb(canvas, upper, cell, mark_padding(small.image, padding), f"image {n} {thumb.key}", thumb)
         show_thumb(canvas, lower, cell, paint_labels(small.labels, legend), f"labels {n} {thumb.key}", thumb)
@@ -241,49 +259,9 @@ def _void_remark(pair: Pair, legend: Encoder) -> str:
     return ", all void" if (pair.labels == legend.void).all() else ""
 
 
-def _batch_subtitle(batch: Batch, wanted: BatchFormat) -> str:
-    height, width = np.shape(batch.labels)[1:]
+def _batch_subtitle(batch: Batch) -> str:
+    wanted, (height, width) = batch.format, np.shape(batch.labels)[1:]
     return (
         f"images {wanted.dtype} {wanted.layout}, labels {wanted.label_dtype}, {height} × {width} px (height × width), "
         f"void {wanted.void}; normalisation undone; stripes on an image are padding"
     )
-
-
-def _pixels(batch: Batch, wanted: BatchFormat, count: int) -> Pixels:
-    """Undo a format on a batch's first images: uint8 (count, H, W, 3), 0..255.
-
-    Raises:
-        OptionError: their dtype or shape is not the format's.
-    """
-    images = np.asarray(batch.images[:count])
-    axis = 1 if wanted.layout == "NCHW" else 3
-    if images.dtype != wanted.dtype or images.ndim != 4 or images.shape[axis] != 3:
-        raise OptionError(
-            "format",
-            found=f"{wanted.dtype} {wanted.layout}, but the batch holds images {images.dtype} {images.shape}",
-            expected="the format that the batch was made with",
-        )
-    images = np.moveaxis(images, axis, 3)
-    if wanted.dtype == "uint8":
-        return images
-    mean, std = np.array(wanted.normalize or ((0, 0, 0), (1, 1, 1)), np.float32)
-    pixels: Pixels = np.round((images * std + mean) * 255).clip(0, 255).astype(np.uint8)
-    return pixels
-
-
-def _labels(batch: Batch, wanted: BatchFormat, legend: Encoder, count: int) -> npt.NDArray[Any]:
-    """Translate a batch's first labels back to the legend's dtype and void: (count, H, W).
-
-    Raises:
-        OptionError: one is neither a class id nor the format's void.
-    """
-    labels = np.asarray(batch.labels[:count])
-    void = labels == wanted.void
-    wrong = ~void & ((labels < 0) | (labels >= (len(legend.names) or legend.void)))
-    if wrong.any():
-        raise OptionError(
-            "batch",
-            found=f"label {int(labels[wrong][0])}, which is neither a class of the legend nor void ({wanted.void})",
-            remedy="pass the legend and the format that the batch was made with",
-        )
-    return np.where(void, legend.void, labels).astype(legend.dtype)

@@ -12,8 +12,8 @@ from segfeed.pictures.report.charts import SizeChart
 from segfeed.pictures.report.counts import ClassTable, SplitLine, ValueTable, hex_of
 from segfeed.pictures.report.gallery import Crop, Selection
 from segfeed.pictures.report.pictures import SHOWN_OF_A_KIND, Pictures
-from segfeed.pictures.report.template import visible
 from segfeed.pixels.lookup import Encoder
+from segfeed.system.showing import visible
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from typing import Any
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 
+from segfeed.system.showing import visible
+
 _SOURCES = ("report.html.jinja", "parts.html.jinja", "report.css", "report.js")
 
 
@@ -26,19 +28,6 @@ def render(**values: Any) -> str:
     )
     page = _environment().get_template("report.html.jinja")
     return page.render(policy=policy, style=style, script=script, **values)
-
-
-def visible(text: str) -> str:
-    r"""Write characters that are not seen, or that turn the reading direction, as Python does in a literal.
-
-    >>> visible("a\x1b[31m\u202eb\udcff")
-    'a\\x1b[31m\\u202eb\\udcff'
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
 
 
 def _finish(value: Any) -> Any:
