@@ -1,5 +1,6 @@
 """Facts: what reading one sample once shows. Pixels are measured and let go, so a dataset's facts fit in memory."""
 
+import os
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -301,7 +302,7 @@ def _measure_jpeg(data: bytes, encoder: Encoder) -> Unknowns | None:
 
 def below(root: Path, path: str) -> str:
     """Shorten a path to what follows the dataset's root; a path elsewhere stays as it is."""
-    return path.removeprefix(f"{root}/")
+    return path.removeprefix(f"{root}{os.sep}").removeprefix(f"{root}/")
 
 
 def files_of(sample: Sample) -> tuple[str, str | None]:

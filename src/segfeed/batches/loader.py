@@ -24,8 +24,9 @@ from segfeed.packs.pack import Pack
 from segfeed.plans.plan import Plan
 from segfeed.plans.rows import Rows
 from segfeed.system.options import whole_number
+from segfeed.system.portable import disk_faults
 from segfeed.system.slots import Memory, Pool
-from segfeed.system.work import available_cores, disk_faults, memory_bytes
+from segfeed.system.work import available_cores, memory_bytes
 
 _SMALL_SHARES = 4  # for each thread, of a batch that all of them share
 _IN_FLIGHT = 4  # batches being filled or waiting, besides the one the consumer holds

@@ -1,6 +1,6 @@
 """Commands about the cache: list its packs (`cache`), remove old ones (`prune`), read them again (`verify`)."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ from segfeed.cli.options import (
 )
 from segfeed.packs.cache import describe_packs, prune_packs
 from segfeed.packs.pack import Pack
+from segfeed.system.storage import private_folder
 
 
 def verify(
@@ -63,15 +64,25 @@ def list_packs(context: typer.Context, cache_dir: CacheDir = None, as_json: AsJs
     if context.invoked_subcommand is not None:
         return
     packs = describe_packs(cache_dir)
+    kernels = _describe_kernels()
     if as_json:
-        print_json({"packs": [found.to_json() for found in packs]})
+        print_json({"packs": [found.to_json() for found in packs], "kernels": kernels})
         return
-    if not packs:
+    if packs:
+        print_table(
+            ("dataset", "split", "legend", "pairs", "size", "made", "last used"), [found.cells() for found in packs]
+        )
+    else:
         say("the cache holds no pack")
-        return
-    print_table(
-        ("dataset", "split", "legend", "pairs", "size", "made", "last used"), [found.cells() for found in packs]
-    )
+    if kernels["files"]:
+        say(f"compiled kernels: {kernels['files']} files, {kernels['bytes'] / 2**20:.1f} MiB, {kernels['folder']}")
+
+
+def _describe_kernels() -> dict[str, Any]:
+    """Count the compiled kernels that were kept; they may be removed at any time, and are made anew in seconds."""
+    folder = private_folder("kernels")
+    files = [path for path in folder.rglob("*") if path.is_file()] if folder else []
+    return {"folder": str(folder or ""), "files": len(files), "bytes": sum(path.stat().st_size for path in files)}
 
 
 def prune(

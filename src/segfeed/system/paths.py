@@ -5,6 +5,7 @@ ever replaced.
 """
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -19,6 +20,8 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+_RESERVED = re.compile(r"((con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\..*)?|.*[. ])", re.IGNORECASE | re.DOTALL)
 
 
 def user_path(path: str | os.PathLike[str]) -> Path:
@@ -37,6 +40,17 @@ def user_path(path: str | os.PathLike[str]) -> Path:
     except FileNotFoundError:
         found = "a path from the working folder, which has been removed"
         raise OptionError(str(path), found=found, remedy="change into a folder that exists") from None
+
+
+def is_reserved(name: str) -> bool:
+    """Check whether Windows keeps a file's or folder's name for a device, or drops its end: "con.png", "aux", "a.".
+
+    Source: Microsoft, "Naming Files, Paths, and Namespaces".
+
+    >>> is_reserved("nul.jpg"), is_reserved("null.jpg"), is_reserved("1.")
+    (True, False, True)
+    """
+    return bool(_RESERVED.fullmatch(name))
 
 
 def kind_at(path: str | os.PathLike[str]) -> str:

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import config, njit
 from numba.extending import overload
 
 from segfeed.batches.kernels.streaming import fetch_line, order_stores, pointer_to, store_line, swap_sides
+from segfeed.system.storage import private_folder
 
 # numba keeps a compiled kernel by the name and date of this file alone, but it holds the code of its neighbours, too.
 _SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
@@ -27,10 +28,16 @@ _SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__f
 
 def _compile(function: Callable[..., None]) -> Callable[..., None]:
     function.__qualname__ += f"_{_SOURCES.hexdigest()[:12]}"
+    given = config.CACHE_DIR  # $NUMBA_CACHE_DIR
+    folder = given or private_folder("kernels")
     try:
-        compiled: Callable[..., None] = njit(nogil=True, cache=True, error_model="numpy")(function)
+        config.CACHE_DIR = str(folder or "")
+        # Not beside this file, as numba would have it: what lies there stays when the package is uninstalled.
+        compiled: Callable[..., None] = njit(nogil=True, cache=bool(folder), error_model="numpy")(function)
     except RuntimeError:  # no folder in which numba could keep its cache
         compiled = njit(nogil=True, error_model="numpy")(function)
+    finally:
+        config.CACHE_DIR = given
     return compiled
 
 
