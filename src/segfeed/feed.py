@@ -53,8 +53,9 @@ class Splits:
         """Return a loader, or with a slice a tuple of them, as the pair (train, val) would."""
         return (self.train, self.val)[index]
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.train, self.val))
+    def __iter__(self) -> Iterator[Loader]:
+        # Editors and type checkers are told that both are there: only who asked for None gets it.
+        return iter((self.train, self.val))  # type: ignore[arg-type]
 
 
 def scan(  # noqa: PLR0913 - the options of one dataset, flat

@@ -83,7 +83,7 @@ class BatchFormat:
 
 def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
     if value not in allowed:
-        raise OptionError(name, found=repr(value), expected=f"one of {', '.join(map(repr, allowed))}")
+        raise OptionError(name, found=repr(value), expected=f"one of {', '.join(repr(one) for one in allowed if one)}")
 
 
 def _normalization(given: Any, dtype: ImageType) -> Normalization:

@@ -12,6 +12,7 @@ from segfeed.cli.options import (
     CacheDir,
     Splits,
     Threads,
+    advice,
     print_json,
     print_table,
     say,
@@ -52,7 +53,7 @@ def _print_verified(packs: list[Pack], findings: list[Finding], what: str) -> No
     if not packs and not findings:
         say("the cache holds no pack")
     for finding in findings:
-        say(str(finding))
+        say(advice(str(finding)))
     blamed = {finding.split for finding in findings}
     for pack in packs:
         if pack.split not in blamed:

@@ -4,9 +4,13 @@ A name may stand for anything: a link, a pipe, a device, a folder that one may n
 ever replaced.
 """
 
+import difflib
 import os
 import re
 import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from segfeed.errors import OptionError, StorageError
@@ -21,6 +25,7 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
 )
 
+_NAMES_COMPARED = 10_000  # a folder may hold a million
 _RESERVED = re.compile(r"((con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\..*)?|.*[. ])", re.IGNORECASE | re.DOTALL)
 
 
@@ -53,6 +58,27 @@ def is_reserved(name: str) -> bool:
     return bool(_RESERVED.fullmatch(name))
 
 
+def near_path(path: Path, known: Iterable[str] = ()) -> str:
+    """Return what a person may have meant by a path that leads nowhere: a name that is spelled nearly so, or "".
+
+    Args:
+        path: that is not there; its first part that is missing is compared with what lies beside it.
+        known: other names that could have been meant.
+    """
+    missing, beside = path.name, []
+    with suppress(OSError):  # a folder that may not be entered suggests nothing
+        while not os.path.isdir(path.parent) and path.parent != path:
+            path = path.parent
+            missing = path.name
+        with os.scandir(path.parent) as entries:
+            beside = [entry.name for entry in islice(entries, _NAMES_COMPARED) if not entry.name.startswith(".")]
+    folded = {name.casefold(): name for name in (*known, *beside)}
+    near = difflib.get_close_matches(missing.casefold(), folded, 1, 0.75)
+    if not near:
+        return ""
+    return folded[near[0]] if folded[near[0]] in known else str(path.parent / folded[near[0]])
+
+
 def kind_at(path: str | os.PathLike[str]) -> str:
     """Return what stands under a path, links followed: "a file", "a folder", "a device", ...; "" for nothing.
 
@@ -82,6 +108,6 @@ def free_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     if kind not in ("", "a file"):
         raise OptionError(str(path), found=kind, expected="the name of a new file", remedy="choose another name")
     if kind and not overwrite:
-        remedy = "pass --force (overwrite=True) to replace it, or another name"
+        remedy = "pass overwrite=True to replace it, or another name"
         raise OptionError(str(path), found="the file exists", remedy=remedy)
     return path

@@ -48,7 +48,7 @@ def refuse_rivals(root: Path, photos: Path, masks: Path, used: Iterable[Path], s
             found=f"the masks may be those in {masks.relative_to(root).as_posix()}, such as {own}, or those in "
             f"{where}, such as {matched.masks[both[0]][0]}: both fit the photos",
             expected="one folder of masks",
-            remedy=f'say which counts, such as --photos "{photo}" --masks "{mask}", or move the others elsewhere',
+            remedy=f'say which counts, such as photos="{photo}", masks="{mask}", or move the others elsewhere',
         )
 
 
