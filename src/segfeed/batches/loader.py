@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +58,20 @@ class Batch:
     def __iter__(self) -> Iterator[npt.NDArray[Any]]:
         yield self.images
         yield self.labels
+
+
+def refuse_index(index: object) -> NoReturn:
+    """Say what was meant by asking a loader for one of its items, as `torch.utils.data.DataLoader` does.
+
+    Raises:
+        OptionError: always.
+    """
+    raise OptionError(
+        "loader",
+        found=f"item {index!r} of it was asked for, but it is no dataset: it makes batches already",
+        expected="iteration: for images, labels in loader",
+        remedy="leave DataLoader(...) out: to_torch(loader), to_tf(loader) or to_jax(loader) is what a framework takes",
+    )
 
 
 class Loader:
@@ -118,6 +132,9 @@ class Loader:
         self._next = self._last = Position(0, 0)
         # Weakly: after a `break` nothing but the loop held the epoch, so its threads stop at once.
         self._epochs: weakref.WeakSet[Generator[Batch]] = weakref.WeakSet()
+
+    def __getitem__(self, index: object) -> NoReturn:
+        refuse_index(index)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
