@@ -244,7 +244,8 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
             "format",
             found=repr(format),
             expected='the name of a dataset\'s format, such as "voc"',
-            remedy=f"say what a batch looks like by the fields of BatchFormat: {', '.join(BatchFormat.__dataclass_fields__)}",
+            remedy="say what a batch looks like by the fields of BatchFormat: "
+            f"{', '.join(BatchFormat.__dataclass_fields__)}",
         )
     opening = Opening(
         task=task, legend=legend, unknown=unknown, orientation=orientation, format=format, description=description,
