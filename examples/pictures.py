@@ -42,7 +42,8 @@ def plot_curves(loss: Sequence[float], miou: Sequence[float], path: Path) -> Non
     epochs = len(miou)
     page = Canvas(HEADER_PX + _PLOT_PX[1] + 110)
     page.head(
-        "learning curve", f"{len(loss):,} batches in {epochs} epochs, val scored after each, whole and without void"
+        "learning curve",
+        f"{len(loss):,} batches in {epochs} epoch{'s'[: epochs - 1]}, val scored whole after each, without void",
     )
     batches = _plot(page, MARGIN_PX + 60, epochs, "cross-entropy: each batch, and the mean of each epoch")
     batches.plot(np.arange(1, len(loss) + 1) * epochs / len(loss), loss, color=_PALE_BAR, linewidth=0.8)

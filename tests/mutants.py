@@ -178,7 +178,7 @@ MUTANTS = (
            "(2 * abs(percent) * count + 100) // 200", "abs(percent) * count // 100", "tests/datasets/test_splits.py"),
     Mutant("chunks of a PNG in any order", "pixels/png",
            "    _check_order([kind for kind, _, _ in chunks])\n", "", "tests/pixels/test_cases.py"),
-    Mutant("an fsync is left out", "system/storage",
+    Mutant("an fsync is left out", "system/portable",
            "os.fsync(handle)", "handle", "tests/faults/test_lost_writes.py"),
     Mutant("an epoch goes on in a forked process without threads", "batches/loader",
            "if self.threads and os.getpid() != process:", "if False:", "tests/faults/test_processes.py -k forked"),

@@ -35,6 +35,7 @@ FAMILIES = (
     ("d2l",),
     ("__init__",),
     ("cli",),
+    ("__main__",),
 )
 RANKS = {family: rank for rank, families in enumerate(FAMILIES) for family in families}
 ERRORS = {name for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, errors.SegfeedError)}

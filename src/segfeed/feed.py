@@ -22,7 +22,7 @@ from segfeed.packs.making import find_pack, is_packed, make_pack
 from segfeed.packs.pack import Pack
 from segfeed.pixels.sides import find_sides, read_swap
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
-from segfeed.system.options import whole_number
+from segfeed.system.options import suggest_options, whole_number
 from segfeed.system.showing import show_html
 
 MAX_SLOT_BYTES = 512 << 20
@@ -60,8 +60,9 @@ class Splits:
         """Return a loader, or with a slice a tuple of them, as the pair (train, val) would."""
         return (self.train, self.val)[index]
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter((self.train, self.val))
+    def __iter__(self) -> Iterator[Loader]:
+        # Editors and type checkers are told that both are there: only who asked for None gets it.
+        return iter((self.train, self.val))  # type: ignore[arg-type]
 
 
 def scan(  # noqa: PLR0913 - the options of one dataset, flat
@@ -147,6 +148,18 @@ def _scan(dataset: Dataset, split: str) -> Source:
     return join(list(zip(parts, sources, strict=True)), split, dataset.find_folds)
 
 
+@suggest_options(
+    *BatchFormat.__dataclass_fields__,
+    crop="crop_size",
+    size="crop_size",
+    image_size="crop_size",
+    batch="batch_size",
+    num_workers="threads",
+    workers="threads",
+    shuffle="leave it out: train is shuffled by its plan, val is not",
+    drop_last="leave it out: train batches are full, and val has every image",
+    root="data",
+)
 def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone
     data: str | os.PathLike[str],
     batch_size: int = 64,
@@ -226,7 +239,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     feed = _Feed(
         draw=Draw(crop_size, small, flip),
         swap=swap,
-        format=_batch_format(format_fields),
+        format=BatchFormat(**format_fields),
         batch_size=whole_number("batch_size", batch_size, 1, 2**31 - 1),
         val_batch_size=whole_number(
             "val_batch_size", batch_size if val_batch_size is None else val_batch_size, 1, 2**31 - 1
@@ -243,7 +256,8 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
             "format",
             found=repr(format),
             expected='the name of a dataset\'s format, such as "voc"',
-            remedy=f"say what a batch looks like by the fields of BatchFormat: {_names_of_fields()}",
+            remedy="say what a batch looks like by the fields of BatchFormat: "
+            f"{', '.join(BatchFormat.__dataclass_fields__)}",
         )
     opening = Opening(
         task=task, legend=legend, unknown=unknown, orientation=orientation, format=format, description=description,
@@ -341,22 +355,6 @@ class _Feed:
 
     def _loader(self, reader: Source | Pack, plan: Plan) -> Loader:
         return Loader(reader, plan, format=self.format, threads=self.threads)
-
-
-def _batch_format(fields: dict[str, Any]) -> BatchFormat:
-    for name in fields:
-        if name not in BatchFormat.__dataclass_fields__:
-            raise OptionError(
-                name,
-                found="not an option of load",
-                expected=f"one of its own, or a field of BatchFormat, which says what a batch looks like: "
-                f"{_names_of_fields()}",
-            )
-    return BatchFormat(**fields)
-
-
-def _names_of_fields() -> str:
-    return ", ".join(BatchFormat.__dataclass_fields__)
 
 
 def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> list[Source | None]:

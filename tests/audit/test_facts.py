@@ -7,7 +7,6 @@ from PIL import Image
 import segfeed
 from little_voc import COLOURS, SIZE, make_voc, put_mask, some_labels
 from segfeed.audit.facts import read_facts
-from segfeed.audit.lookalikes import can_compare
 from segfeed.datasets.evidence import count_values
 
 
@@ -16,14 +15,13 @@ def root(tmp_path):
     return make_voc(tmp_path / "VOC", {"train": ["a", "b"]})
 
 
-def facts_of(root, *, compared=False):
+def facts_of(root):
     source = segfeed.scan(root)
-    return read_facts(source, source.samples[0], (("train", "a"),), compared=compared)
+    return read_facts(source, source.samples[0], (("train", "a"),))
 
 
 def test_a_good_sample_is_described(root):
-    assert can_compare()
-    facts = facts_of(root, compared=True)
+    facts = facts_of(root)
     assert facts.photo.size == facts.mask.size == SIZE
     assert (facts.photo.file, facts.photo.kind, facts.photo.orientation) == ("JPEGImages/a.png", "colour", 1)
     assert (facts.mask.file, facts.mask.kind, facts.mask.bits) == ("SegmentationClass/a.png", "palette", 8)
@@ -74,7 +72,7 @@ def test_a_file_that_may_not_be_read_is_a_fact(root, monkeypatch):
 
     source = segfeed.scan(root)
     monkeypatch.setattr(File, "read", refuse)
-    facts = read_facts(source, source.samples[0], (("train", "a"),), compared=False)
+    facts = read_facts(source, source.samples[0], (("train", "a"),))
     for error in (facts.photo.error, facts.mask.error):
         assert isinstance(error, PhotoError)
         assert (error.found, error.remedy) == ("the file cannot be read (Permission denied)", "change its mode")
@@ -91,6 +89,5 @@ def test_values_are_counted_as_numpy_counts_them(dtype):
 
 
 def test_a_photo_of_few_pixels_has_an_appearance(root):
-    assert can_compare()
     Image.new("RGB", (2, 1)).save(root / "JPEGImages" / "a.png")
-    assert facts_of(root, compared=True).photo.appearance.thumb.shape == (16, 16)
+    assert facts_of(root).photo.appearance.thumb.shape == (16, 16)

@@ -48,7 +48,7 @@ def only_json(out: str) -> dict:
 
 
 def test_version_is_printed(run):
-    assert run("version") == (0, f"{segfeed.__version__}\n", "")
+    assert run("--version") == (0, f"{segfeed.__version__}\n", "")
 
 
 @pytest.mark.parametrize("words", [["--help"], ["load", "--help"], ["cache", "--help"], ["cache", "prune", "--help"]])
@@ -623,7 +623,7 @@ def test_console_script_is_installed():
     script = Path(sys.executable).with_name("segfeed")
     if not script.is_file():
         pytest.skip("the package is not installed beside this Python")
-    done = subprocess.run([script, "version"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{segfeed.__version__}\n", "")
 
 
@@ -665,11 +665,11 @@ def test_what_nobody_foresaw_is_one_line_all_the_same(run, monkeypatch, error):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("words", [("version",), ("stats", "--json"), ("stats",)])
+@pytest.mark.parametrize("words", [("--version",), ("stats", "--json"), ("stats",)])
 def test_broken_pipe_is_quiet(voc_folder, words):
     reading, writing = os.pipe()
     os.close(reading)
-    data = () if words[0] == "version" else (voc_folder,)
+    data = () if words[0] == "--version" else (voc_folder,)
     command = [SEGFEED, words[0], *data, *words[1:]]
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     os.close(writing)

@@ -96,3 +96,13 @@ def test_a_rank_that_gets_nothing_but_padding_is_summed_up_too(voc_folder):
 def test_objects_have_no_classes(voc_folder):
     summary = summarise(load(voc_folder, 2, CROP, task="instance"))
     assert (summary.task, summary.classes) == ("instance", ())
+
+
+def test_the_demo_s_summary_tells_a_first_epoch_from_a_warm_one(voc_folder, tmp_path):
+    splits = load(voc_folder, batch_size=2, crop_size=(16, 16), cache_dir=tmp_path)
+    once, twice = summarise(splits), summarise(splits, warm=True)
+    assert [split.warm_seconds for split in once.splits] == [None, None]
+    assert all(split.warm_pairs_per_second > 0 for split in twice.splits)
+    assert "pairs per second, second epoch (warm)" in [row[0] for row in twice.table()]
+    assert len(once.table()) == len(twice.table()) - 1
+    assert twice.to_json()["splits"]["train"]["warm_pairs_per_second"] > 0

@@ -99,3 +99,18 @@ def test_what_was_renamed_is_read_back(source, tmp_path):
     Path(tmp_path / RENAMED).write_text(described)
     assert read_renamed(tmp_path) == [("train", 'a,"b', 'train_a,"b'), ("val", 'a,"b', 'val_a,"b')]
     assert describe_renamed(sources, {one.split: one.keys for one in sources}) == ""
+
+
+@pytest.mark.parametrize("kind", ["voc", "parquet", "webdataset"])
+@pytest.mark.parametrize("key", ["con", "AUX", "Nul", "com1", "scene /1"])
+def test_names_that_windows_keeps_are_refused(source, kind, key):
+    with pytest.raises(OptionError) as caught:
+        check_names(kind, [source("train", {"x": "1", key: "2"})])
+    assert repr(key) in caught.value.found
+
+
+def test_samples_whose_names_differ_in_case_alone_are_refused(source):
+    with pytest.raises(OptionError) as caught:
+        name_keys([source("train", {"a": "1", "A": "2"})])
+    assert "'a'" in caught.value.found
+    assert "'A'" in caught.value.found

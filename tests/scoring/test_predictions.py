@@ -299,12 +299,13 @@ def test_everything_wrong_with_a_folder_is_in_one_message(source, folder):
     assert "expected KEY.png for each of the 3 samples of split 'val'" in message
 
 
-def test_every_missing_file_is_named(write_voc, tmp_path):
+def test_missing_files_are_counted_and_the_first_are_named(write_voc, tmp_path):
     many = scan(write_voc(tmp_path / "VOC2012", {"val": [(4, 5)] * 30}), "val")
     (tmp_path / "empty").mkdir()
     with pytest.raises(SourceError) as caught:
         score_folder(tmp_path / "empty", many)
-    assert all(f"val_{n}.png" in str(caught.value) for n in range(30))
+    assert caught.value.found.startswith("30 missing (val_0.png, val_1.png, ")
+    assert caught.value.found.endswith(" and 25 more)")
 
 
 def test_hidden_files_are_passed_over(source, folder):
@@ -434,3 +435,13 @@ def test_predictions_whose_files_number_colours_anew_are_never_scored_by_number(
     assert "gray PNG" in caught.value.remedy
     assert score_folder(tmp_path / "other", source).miou == 1
     assert "palettes that differ" in caplog.text
+
+
+def test_many_missing_predictions_are_counted_and_the_first_few_named(tmp_path):
+    source = scan("sample", "val")
+    (tmp_path / "Thumbs.db").write_bytes(b"")
+    (tmp_path / "desktop.ini").write_bytes(b"")
+    with pytest.raises(SourceError) as caught:
+        score_folder(tmp_path, source)
+    first = ", ".join(f"{key}.png" for key in source.keys[:5])
+    assert caught.value.found == f"40 missing ({first} and 35 more)"

@@ -10,7 +10,7 @@ import segfeed
 from segfeed.errors import OptionError, SegfeedError, StorageError
 from segfeed.pictures.report.page import write_report
 from segfeed.system.paths import free_path, kind_at, user_path
-from segfeed.system.storage import write_file
+from segfeed.system.storage import save
 
 KINDS = ["a folder", "a named pipe", "a socket", "a device", "a link to nothing"]
 
@@ -45,7 +45,7 @@ def test_what_is_no_regular_file_is_never_replaced(kind, tmp_path, monkeypatch):
     before = place(path, kind)
     assert kind_at(path) == kind
     for write in (
-        lambda: write_file(path, b"new", "the picture"),
+        lambda: save(path, b"new", "the picture"),
         lambda: free_path(path, overwrite=True),
         lambda: write_report("sample", path, overwrite=True),
         lambda: segfeed.show("sample", path=path),
@@ -62,7 +62,7 @@ def test_a_link_to_a_file_stays_a_link(tmp_path):
     (tmp_path / "real").write_bytes(b"old")
     (tmp_path / "link").symlink_to("real")
     assert free_path(tmp_path / "link", overwrite=True) == tmp_path / "link"
-    write_file(tmp_path / "link", b"new", "the report")
+    save(tmp_path / "link", b"new", "the report")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real").read_bytes() == b"new"
 
@@ -70,7 +70,7 @@ def test_a_link_to_a_file_stays_a_link(tmp_path):
 def test_a_link_to_a_device_is_not_followed_into_it(tmp_path):
     (tmp_path / "link").symlink_to("/dev/null")
     with pytest.raises(StorageError) as caught:
-        write_file(tmp_path / "link", b"new", "the report")
+        save(tmp_path / "link", b"new", "the report")
     assert caught.value.found == "a device"
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
@@ -81,7 +81,7 @@ def test_a_name_that_is_too_long_is_named(tmp_path):
             free_path(tmp_path / name, overwrite=True)
         assert "name" in caught.value.remedy
         with pytest.raises(StorageError):
-            write_file(tmp_path / name, b"", "the list")
+            save(tmp_path / name, b"", "the list")
 
 
 def test_the_home_of_nobody_is_named():

@@ -370,3 +370,36 @@ def test_a_name_as_long_as_the_system_allows_is_written_published_and_swept(tmp_
     half.mkdir()
     final = storage.publish(tmp_path / name, lambda folder: (folder / "a").write_bytes(b"a") and None)
     assert [entry.name for entry in tmp_path.iterdir()] == [final.name] == [name]
+
+
+# ---- what is this user's alone
+
+
+def test_a_private_folder_is_made_for_its_owner_alone(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = storage.private_folder("kernels")
+    assert folder is not None
+    assert folder.is_dir()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert storage.private_folder("kernels") == folder
+
+
+@pytest.mark.parametrize("harm", ["others may write", "a link", "a file", "another owner"])
+def test_a_private_folder_that_is_not_private_is_not_used(tmp_path, monkeypatch, harm):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "segfeed" / "kernels"
+    folder.parent.mkdir()
+    match harm:
+        case "others may write":
+            folder.mkdir()
+            folder.chmod(0o777)
+        case "a link":
+            (tmp_path / "elsewhere").mkdir()
+            folder.symlink_to(tmp_path / "elsewhere")
+        case "a file":
+            folder.write_bytes(b"")
+        case _:
+            folder.mkdir()
+            owner = folder.stat().st_uid
+            monkeypatch.setattr("segfeed.system.portable.user_id", lambda: owner + 1)
+    assert storage.private_folder("kernels") is None

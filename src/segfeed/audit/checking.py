@@ -8,7 +8,6 @@ from typing import Any
 from segfeed.audit.facts import Facts, files_of, read_facts, read_mask
 from segfeed.audit.findings import SEVERITIES, Audit, Checked, Finding, SampleId
 from segfeed.audit.listing import DatasetListing, joined_splits, list_dataset
-from segfeed.audit.lookalikes import can_compare
 from segfeed.audit.rules import across, classes, files, labels, mask, photo, split
 from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit
 from segfeed.datasets.blobs import Blob, File
@@ -68,14 +67,12 @@ class DatasetFacts:
         pairs: facts of every different pair; splits may share some.
         stray_masks: facts of the files that lie where a mask is missing.
         strays: the files that lie where one is missing, by split.
-        compared: whether photos can be compared by what they show.
     """
 
     listing: DatasetListing
     pairs: tuple[Facts, ...]
     stray_masks: tuple[Facts, ...]
     strays: dict[str, dict[Missing, File]]
-    compared: bool
 
     def by_split(self) -> dict[str, tuple[Facts, ...]]:
         """Sort the facts by split; those of a split stand in its order."""
@@ -105,12 +102,11 @@ def read_dataset(
         for gap, file in strays[source.split].items()
         if gap.what == "mask"
     ]
-    compared = can_compare()
 
     def read_job(number: int) -> Facts:
         if number < len(pairs):
             source, sample, ids = pairs[number]
-            return read_facts(source, sample, tuple(ids), compared=compared, read=read)
+            return read_facts(source, sample, tuple(ids), read=read)
         source, sample_id, file = masks[number - len(pairs)]
         return Facts((sample_id,), source, None, read_mask(file, source, read))
 
@@ -119,7 +115,7 @@ def read_dataset(
         for facts in in_order(read_job, len(pairs) + len(masks), threads):
             every.append(facts)
             advance(1)
-    return DatasetFacts(listing, tuple(every[: len(pairs)]), tuple(every[len(pairs) :]), strays, compared)
+    return DatasetFacts(listing, tuple(every[: len(pairs)]), tuple(every[len(pairs) :]), strays)
 
 
 def judge(facts: DatasetFacts, crop_size: tuple[int, int]) -> Audit:
@@ -163,7 +159,7 @@ def _judge_dataset(facts: DatasetFacts, crop_size: tuple[int, int]) -> Iterator[
     for one in splits:
         for split_rule in _SPLIT_RULES:
             yield from split_rule(one)
-    dataset = AuditedDataset(splits, facts.pairs, listing.is_whole, facts.compared)
+    dataset = AuditedDataset(splits, facts.pairs, listing.is_whole)
     for dataset_rule in _DATASET_RULES + (classes.RULES if listing.has_legend else ()):
         yield from dataset_rule(dataset)
 

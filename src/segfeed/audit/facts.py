@@ -1,5 +1,6 @@
 """Facts: what reading one sample once shows. Pixels are measured and let go, so a dataset's facts fit in memory."""
 
+import os
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -50,7 +51,7 @@ class PhotoFacts:
         orientation: EXIF's, 1 = upright.
         kind: "colour", "gray", "CMYK", "palette" or "alpha".
         digest: a hash of the file's bytes.
-        appearance: what it looks like; None if it cannot be decoded or photos are not compared.
+        appearance: what it looks like; None if it cannot be decoded.
         error: why it cannot be decoded.
     """
 
@@ -181,7 +182,6 @@ def read_facts(
     sample: Sample,
     ids: tuple[SampleId, ...],
     *,
-    compared: bool,
     read: Callable[[Blob], bytes] | None = None,
 ) -> Facts:
     """Read one sample, each of its files once; what goes wrong becomes a fact.
@@ -190,10 +190,9 @@ def read_facts(
         source: the first split that lists it.
         sample: one of that split.
         ids: where it is listed.
-        compared: whether to measure what the photo looks like.
         read: reads the mask's bytes in place of the blob itself.
     """
-    photo = _read_photo(sample.photo, source.root, compared=compared)
+    photo = _read_photo(sample.photo, source.root)
     mask = None if sample.mask is None else read_mask(sample.mask, source, read)
     facts = Facts(ids, source, photo, mask)
     if source.orientation == "apply" and facts.is_turned_apart and photo.size is not None:
@@ -201,7 +200,7 @@ def read_facts(
     return facts
 
 
-def _read_photo(blob: Blob, root: Path, *, compared: bool) -> PhotoFacts:
+def _read_photo(blob: Blob, root: Path) -> PhotoFacts:
     file, name = below(root, blob.address), blob.name
     try:
         data = blob.read()
@@ -215,7 +214,7 @@ def _read_photo(blob: Blob, root: Path, *, compared: bool) -> PhotoFacts:
         facts["error"] = copy(error)
     try:
         image = decode_photo(data, name)
-        facts["appearance"] = measure_appearance(image) if compared else None
+        facts["appearance"] = measure_appearance(image)
     except SegfeedError as error:
         facts["error"] = copy(error)
     return PhotoFacts(file, name, **facts)
@@ -301,7 +300,7 @@ def _measure_jpeg(data: bytes, encoder: Encoder) -> Unknowns | None:
 
 def below(root: Path, path: str) -> str:
     """Shorten a path to what follows the dataset's root; a path elsewhere stays as it is."""
-    return path.removeprefix(f"{root}/")
+    return path.removeprefix(f"{root}{os.sep}").removeprefix(f"{root}/")
 
 
 def files_of(sample: Sample) -> tuple[str, str | None]:

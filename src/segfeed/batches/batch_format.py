@@ -1,11 +1,13 @@
 """What a batch looks like: layout, dtypes, normalisation, the value of void."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from segfeed.errors import OptionError
+from segfeed.system.work import memory_bytes
 
 Layout = Literal["NHWC", "NCHW"]
 ImageType = Literal["float32", "float16", "uint8"]
@@ -83,7 +85,7 @@ class BatchFormat:
 
 def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
     if value not in allowed:
-        raise OptionError(name, found=repr(value), expected=f"one of {', '.join(map(repr, allowed))}")
+        raise OptionError(name, found=repr(value), expected=f"one of {', '.join(repr(one) for one in allowed if one)}")
 
 
 def _normalization(given: Any, dtype: ImageType) -> Normalization:
@@ -107,3 +109,23 @@ def _normalization(given: Any, dtype: ImageType) -> Normalization:
             remedy="pass both for pixels scaled to 0..1 (those of 0..255 divided by 255), or None",
         )
     return Normalization((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))
+
+
+def check_memory(batches: int, shape: tuple[int, int, int], wanted: BatchFormat) -> None:
+    """Check, before any is taken, that batches fit into this process's memory.
+
+    Raises:
+        OptionError: if they don't.
+    """
+    (pairs, height, width), most = shape, memory_bytes()
+    pixel_bytes = 3 * np.dtype(wanted.dtype).itemsize + np.dtype(wanted.label_dtype or "int32").itemsize
+    needed = batches * math.prod(shape) * pixel_bytes
+    if needed > most:
+        raise OptionError(
+            "crop_size",
+            found=f"{batches} batches of {pairs} x {height} x {width} px (pairs x height x width) take "
+            f"{needed / 1e9:,.1f} GB",
+            expected=f"at most {most / 1e9:,.1f} GB, this process's memory",
+            remedy='pass a smaller crop_size or batch_size, or dtype="uint8", or leave out the largest images: the '
+            "canvas of an exact plan holds them whole",
+        )

@@ -10,12 +10,12 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.batches.batch_format import BatchFormat
+from segfeed.batches.batch_format import BatchFormat, check_memory
 from segfeed.batches.kernels.filling import load_compiled
 from segfeed.batches.readers import Reader, conversion_for, fill_rows
 from segfeed.batches.state import STATE_VERSION, Position, read_state
@@ -25,9 +25,10 @@ from segfeed.pixels.lookup import Encoder
 from segfeed.plans.plan import Plan
 from segfeed.plans.rows import Rows
 from segfeed.system.options import whole_number
+from segfeed.system.portable import disk_faults
 from segfeed.system.showing import ask, brief, counted, show_html
 from segfeed.system.slots import Memory, Pool
-from segfeed.system.work import available_cores, disk_faults, memory_bytes
+from segfeed.system.work import available_cores
 
 _SMALL_SHARES = 4  # for each thread, of a batch that all of them share
 _IN_FLIGHT = 4  # batches being filled or waiting, besides the one the consumer holds
@@ -69,6 +70,20 @@ class Batch:
     def __iter__(self) -> Iterator[npt.NDArray[Any]]:
         yield self.images
         yield self.labels
+
+
+def refuse_index(index: object) -> NoReturn:
+    """Say what was meant by asking a loader for one of its items, as `torch.utils.data.DataLoader` does.
+
+    Raises:
+        OptionError: always.
+    """
+    raise OptionError(
+        "loader",
+        found=f"item {index!r} of it was asked for, but it is no dataset: it makes batches already",
+        expected="iteration: for images, labels in loader",
+        remedy="leave DataLoader(...) out: to_torch(loader), to_tf(loader) or to_jax(loader) is what a framework takes",
+    )
 
 
 class Loader:
@@ -115,7 +130,7 @@ class Loader:
         self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
         self._allocate = allocate
         self._resolved = format.resolve("NHWC", "int32", reader.legend.void)
-        _check_memory((_IN_FLIGHT if self.threads else 1) + 1, (plan.rows_per_step, *plan.canvas), format)
+        check_memory((_IN_FLIGHT if self.threads else 1) + 1, (plan.rows_per_step, *plan.canvas), format)
         swap = plan.draw.swap if plan.draw is not None and plan.draw.flip else ()
         self._conversion = conversion_for(format, reader.legend, plan.canvas[1], swap)
         height, width = plan.canvas
@@ -130,6 +145,9 @@ class Loader:
         self._next = self._last = Position(0, 0)
         # Weakly: after a `break` nothing but the loop held the epoch, so its threads stop at once.
         self._epochs: weakref.WeakSet[Generator[Batch]] = weakref.WeakSet()
+
+    def __getitem__(self, index: object) -> NoReturn:
+        refuse_index(index)
 
     def __len__(self) -> int:
         """Return the number of batches in an epoch."""
@@ -364,26 +382,6 @@ class Loader:
             )
         position = read_state(state, self.state_dict(0), self.batch_size, len(self))
         self._next = self._last = position
-
-
-def _check_memory(batches: int, shape: tuple[int, int, int], wanted: BatchFormat) -> None:
-    """Check, before any is taken, that batches fit into this process's memory.
-
-    Raises:
-        OptionError: if they don't.
-    """
-    (pairs, height, width), most = shape, memory_bytes()
-    pixel_bytes = 3 * np.dtype(wanted.dtype).itemsize + np.dtype(wanted.label_dtype or "int32").itemsize
-    needed = batches * math.prod(shape) * pixel_bytes
-    if needed > most:
-        raise OptionError(
-            "crop_size",
-            found=f"{batches} batches of {pairs} x {height} x {width} px (pairs x height x width) take "
-            f"{needed / 1e9:,.1f} GB",
-            expected=f"at most {most / 1e9:,.1f} GB, this process's memory",
-            remedy='pass a smaller crop_size or batch_size, or dtype="uint8", or leave out the largest images: the '
-            "canvas of an exact plan holds them whole",
-        )
 
 
 def _wait(batch: Batch, parts: list[Future[None]]) -> Batch:

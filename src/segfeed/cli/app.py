@@ -7,20 +7,23 @@ wrong, 130 interrupted.
 import contextlib
 import os
 import sys
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import segfeed
 from segfeed.cli import auditing, caching, feeding, looking, scoring, transfer
+from segfeed.cli.examples import epilog
 from segfeed.cli.options import as_command, clean, print_json, say
 from segfeed.errors import OptionError, SegfeedError
+
+_SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 app = typer.Typer(
     name="segfeed",
     help="Semantic-segmentation datasets, from the folder on disk to the batch.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings=_SETTINGS,
     pretty_exceptions_enable=False,
 )
 for _function in (
@@ -38,26 +41,46 @@ for _function in (
     transfer.export,
     caching.verify,
 ):
-    app.command()(as_command(_function))
+    app.command(epilog=epilog(_function.__name__), context_settings=_SETTINGS)(as_command(_function))
 
-cache_app = typer.Typer(help="List the packs in the cache, or prune them.", invoke_without_command=True)
-cache_app.callback()(caching.list_packs)
-cache_app.command()(caching.prune)
+cache_app = typer.Typer(
+    help="List the packs in the cache, or prune them.",
+    epilog=epilog("cache"),
+    invoke_without_command=True,
+    context_settings=_SETTINGS,
+)
+cache_app.callback()(as_command(caching.list_packs))
+cache_app.command(epilog=epilog("prune"), context_settings=_SETTINGS)(as_command(caching.prune))
 app.add_typer(cache_app, name="cache")
 
 _INTERRUPTED = 130
 
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    say(segfeed.__version__)
+def _print_version(*, asked: bool) -> None:
+    if asked:
+        say(segfeed.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _begin(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Semantic-segmentation datasets, from the folder on disk to the batch."""
 
 
 def main() -> None:
     """Run the command line; every error is one line on standard error, or with --json one object on standard output."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):  # None, closed, or some logger's own
+            # A pipe on Windows may know no Chinese: such a name is then written by its numbers.
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        code = app(standalone_mode=False)
+        code = _command()(standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()  # so that a full disk or a closed pipe shows now
     except BaseException as error:  # noqa: BLE001 - what no person caused is raised again
@@ -67,22 +90,35 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _command() -> Any:
+    """Build the command line; flags, which take no value, are shown without a type."""
+    command: Any = typer.main.get_command(app)
+    todo = [command]
+    for one in todo:
+        todo += getattr(one, "commands", {}).values()
+        asked = one.get_help_option(one.context_class(one, **one.context_settings))
+        for option in (*one.params, asked):
+            if getattr(option, "is_flag", False):
+                option.metavar = ""
+    return command
+
+
 def _end(error: BaseException) -> NoReturn:
     """End with the exit code and the one line of an error that a person can act on; raise any other."""
     # typer's own errors are told by what they have, since it keeps them under changing modules.
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
-        _stop("interrupted; nothing half-made is taken for whole", _INTERRUPTED)
+        _stop("interrupted; nothing half-made is taken for whole", _INTERRUPTED, "Interrupted")
     if isinstance(error, SegfeedError):
         _fail(error)
     if isinstance(error, BrokenPipeError):
         _drop(sys.stdout)
         sys.exit(0)
     if isinstance(error, MemoryError):
-        _stop("out of memory; pass a smaller crop or batch, or fewer --threads", 1)
+        _stop("out of memory; pass a smaller crop or batch, or fewer --threads", 1, "MemoryError")
     if isinstance(error, OSError):
         _drop(sys.stdout)
         place = f"{error.filename}: " if error.filename else ""
-        _stop(f"{place}the system refused ({error.strerror or error})", 1)
+        _stop(f"{place}the system refused ({error.strerror or error})", 1, type(error).__name__)
     if not hasattr(error, "format_message"):
         raise error
     if not error.format_message():  # bare `segfeed`: the help was its answer
@@ -104,17 +140,27 @@ def _usage_error(error: Any) -> OptionError:
 
 
 def _fail(error: SegfeedError) -> NoReturn:
-    """End with an error: as text, or as JSON if --json stands among the command's words (behind "--" stand paths)."""
-    code = 2 if isinstance(error, OptionError) else 1
+    """End with an error."""
+    _stop(str(error), 2 if isinstance(error, OptionError) else 1, error.to_json())
+
+
+def _stop(message: str, code: int, described: dict[str, str] | str) -> NoReturn:
+    """End with a message: as text, or as JSON if --json stands among the command's words (behind "--" stand paths).
+
+    Args:
+        message: what happened.
+        code: the exit code.
+        described: the same in JSON values, or the kind of what happened if the message is all there is.
+    """
     words = sys.argv[1:]
-    if "--json" not in words[: words.index("--") if "--" in words else None]:
-        _stop(str(error), code)
-    print_json(error.to_json())
-    sys.exit(code)
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    if sys.stderr is not None:  # print would write on standard output then
+    if "--json" in words[: words.index("--") if "--" in words else None]:
+        if isinstance(described, str):
+            fields = dict.fromkeys(("where", "expected", "remedy"), "")
+            described = {"kind": described, "error": message, "found": message, **fields}
+        with contextlib.suppress(OSError, ValueError):  # nobody reads
+            print_json(described)
+            sys.stdout.flush()
+    elif sys.stderr is not None:  # print would write on standard output then
         try:
             print(f"segfeed: {clean(' '.join(message.split()))}", file=sys.stderr, flush=True)
         except (OSError, ValueError):

@@ -16,6 +16,7 @@ from segfeed.cli.options import (
     Force,
     SourceOptions,
     Threads,
+    advice,
     crop_size,
     print_json,
     print_table,
@@ -83,7 +84,7 @@ def _print_findings(findings: Sequence[Finding]) -> None:
         for finding in same[:_SHOWN]:
             where = " ".join(word for word in (split, finding.key, f"({finding.file})" if finding.file else "") if word)
             found = f"{finding.found}; expected {finding.expected}" if finding.expected else finding.found
-            rows.append((rule, where, found, finding.remedy))
+            rows.append((rule, where, found, advice(finding.remedy)))
         if len(same) > _SHOWN:
             rows.append((rule, split, f"{len(same) - _SHOWN:,} more of these; --json lists them all", ""))
     heads = (f"{findings[0].severity}s ({len(findings):,})", "where", "found", "what to do")

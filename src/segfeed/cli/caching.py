@@ -1,7 +1,7 @@
 """Commands about the cache: list its packs (`cache`), remove old ones (`prune`), read them again (`verify`)."""
 
 import os
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from segfeed.cli.options import (
     CacheDir,
     Splits,
     Threads,
+    advice,
     print_json,
     print_table,
     say,
@@ -20,7 +21,7 @@ from segfeed.cli.options import (
 from segfeed.errors import OptionError
 from segfeed.packs.cache import LIMIT, CachedPack, describe_packs, prune_packs, prune_to, read_size
 from segfeed.packs.pack import Pack
-from segfeed.system.storage import cache_folder, describe_bytes
+from segfeed.system.storage import cache_folder, describe_bytes, private_folder
 
 
 def verify(
@@ -64,7 +65,7 @@ def _print_verified(packs: list[Pack], findings: list[Finding], what: str) -> No
     if not packs and not findings:
         say("the cache holds no pack")
     for finding in findings:
-        say(str(finding))
+        say(advice(str(finding)))
     blamed = {finding.split for finding in findings}
     for pack in packs:
         if pack.split not in blamed:
@@ -77,18 +78,28 @@ def list_packs(context: typer.Context, cache_dir: CacheDir = None, as_json: AsJs
         return
     packs = describe_packs(cache_dir)
     total = sum(found.size_bytes for found in packs)
+    kernels = _describe_kernels()
     if as_json:
-        print_json({"packs": [found.to_json() for found in packs], "bytes": total})
+        print_json({"packs": [found.to_json() for found in packs], "bytes": total, "kernels": kernels})
         return
-    if not packs:
+    if packs:
+        print_table(
+            ("dataset", "split", "legend", "pairs", "size", "made", "last used"), [found.cells() for found in packs]
+        )
+    else:
         say("the cache holds no pack")
-        return
-    print_table(
-        ("dataset", "split", "legend", "pairs", "size", "made", "last used"), [found.cells() for found in packs]
-    )
     limit = os.environ.get(LIMIT, "").strip()
     allowed = f", at most {limit} as {LIMIT} says" if limit else ""
     say(f"{describe_bytes(total)} in all{allowed}, in {cache_folder(cache_dir)}")
+    if kernels["files"]:
+        say(f"compiled kernels: {kernels['files']} files, {kernels['bytes'] / 2**20:.1f} MiB, {kernels['folder']}")
+
+
+def _describe_kernels() -> dict[str, Any]:
+    """Count the compiled kernels that were kept; they may be removed at any time, and are made anew in seconds."""
+    folder = private_folder("kernels")
+    files = [path for path in folder.rglob("*") if path.is_file()] if folder else []
+    return {"folder": str(folder or ""), "files": len(files), "bytes": sum(path.stat().st_size for path in files)}
 
 
 def prune(

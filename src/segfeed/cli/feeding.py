@@ -51,7 +51,7 @@ def demo(
     with explained(to, 0, ""):
         to.mkdir(parents=True, exist_ok=True)
     splits = load_splits("sample", batch_size=64, crop_size=(320, 480), cache_dir=cache_dir)
-    summary = summarise(splits)
+    summary = summarise(splits, warm=True)
     assert splits.train is not None
     train, pack = splits.train, cast(Pack, splits.train.reader)
     show_pairs(pack, path=pictures[0])

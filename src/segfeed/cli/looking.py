@@ -17,6 +17,7 @@ from segfeed.cli.options import (
     SourceOptions,
     Split,
     Threads,
+    advice,
     clean,
     crop_size,
     print_json,
@@ -91,7 +92,7 @@ def _print_overview(found: Overview) -> None:
     if any(split.samples > MEASURED for split in found.splits):
         say(f"height and width in px, of the first {MEASURED} photos of a split")
     for problem in dict.fromkeys(str(split.problem) for split in found.splits if split.problem):
-        say(f"{', '.join(split.name for split in found.splits if str(split.problem) == problem)}: {problem}")
+        say(f"{', '.join(split.name for split in found.splits if str(split.problem) == problem)}: {advice(problem)}")
     problems = [split.problem for split in found.splits if split.problem]
     if found.legend is None and problems and not any(isinstance(problem, LegendError) for problem in problems):
         say("classes: not read, as no split could be listed")
@@ -104,7 +105,8 @@ def _print_overview(found: Overview) -> None:
     for rule in dict.fromkeys(doubt.rule for split in found.splits for doubt in split.doubts):
         doubted = [(split.name, doubt) for split in found.splits for doubt in split.doubts if doubt.rule == rule]
         others = ", ".join(name for name, _ in doubted[1:])
-        say(f"{doubted[0][1].severity} ({rule}): {doubted[0][1]}{f' The same in {others}.' if others else ''}")
+        same = f" The same in {others}." if others else ""
+        say(f"{doubted[0][1].severity} ({rule}): {advice(str(doubted[0][1]))}{same}")
 
 
 def _print_evidence(evidence: Evidence, legend: Legend | None) -> None:

@@ -5,7 +5,8 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,14 +17,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from segfeed.cli.wording import as_typed, reword
 from segfeed.datasets.archives.members import MAX_NAME_BYTES
 from segfeed.datasets.blobs import stamp_of
 from segfeed.datasets.opening import Opening
 from segfeed.datasets.source import Source
-from segfeed.errors import OptionError, SourceError
+from segfeed.errors import OptionError, SegfeedError, SourceError
 from segfeed.feed import scan
 from segfeed.plans.plan import Shard
-from segfeed.system.paths import user_path
+from segfeed.system.paths import near_path, user_path
 from segfeed.system.work import is_terminal
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text, for an error, too.")]
@@ -168,6 +170,8 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
         else:
             parameters.append(parameter)
 
+    options = {one.name: _spelled(one) for one in parameters}
+
     @functools.wraps(function)
     def command(**words: Any) -> None:
         for name, word in words.items():
@@ -175,13 +179,38 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
                 _refuse_long_name(Path(word), name)
         for name, (kind, fields) in groups.items():
             words[name] = kind(**{field: words.pop(field) for field in fields})
-        function(**words)
+        token = _OPTIONS.set(options)
+        try:
+            function(**words)
+        except SegfeedError as error:
+            reword(error, options)
+            raise
+        finally:
+            _OPTIONS.reset(token)
 
     # By keyword alone, since options without a default may follow those with one. typer reads signature and hints.
     flat = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
     command.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
     return command
+
+
+_OPTIONS: ContextVar[Mapping[str, str]] = ContextVar("options")  # of the command that runs
+
+
+def advice(text: str) -> str:
+    """Say a text of an error or a finding in the words of the command that runs."""
+    return as_typed(text, _OPTIONS.get({}))
+
+
+def _spelled(parameter: inspect.Parameter) -> str:
+    """Return the word of an option on the command line: the one that it declares, or its name; "" for a path."""
+    for said in getattr(parameter.annotation, "__metadata__", ()):
+        if isinstance(said, typer.models.ArgumentInfo):
+            return ""
+        if named := getattr(said, "param_decls", None):
+            return str(named[0])
+    return f"--{parameter.name.replace('_', '-')}"
 
 
 def _refuse_long_name(path: Path, option: str) -> None:
@@ -197,7 +226,11 @@ def _require_file(path: Path, option: str) -> None:
     try:
         stamp_of(str(user_path(path)))
     except SourceError as error:
-        raise OptionError(option, found=f"{path}: {error.found}", expected="the path of a file") from None
+        near = near_path(user_path(path))
+        remedy = f"did you mean {near}? Else check the path" if near else ""
+        raise OptionError(
+            option, found=f"{path}: {error.found}", expected="the path of a file", remedy=remedy
+        ) from None
 
 
 def crop_size(text: str) -> tuple[int, int]:

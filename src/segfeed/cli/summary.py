@@ -26,7 +26,8 @@ class SplitSummary:
         small: samples smaller than the crop (train only).
         policy: what happened to them: "pad", "drop" or "error"; "exact" if every image comes whole.
         void_share: share of void among the delivered pixels, padding around images included, 0..1.
-        seconds: how long the epoch took.
+        seconds: how long the first epoch took, in which files are read and kernels compiled.
+        warm_seconds: how long the next one took; None if only one was run.
     """
 
     split: str
@@ -40,11 +41,17 @@ class SplitSummary:
     policy: str
     void_share: float
     seconds: float
+    warm_seconds: float | None = None
 
     @property
     def pairs_per_second(self) -> float:
-        """Delivered pairs per second."""
+        """Delivered pairs per second of the first epoch."""
         return self.delivered / self.seconds
+
+    @property
+    def warm_pairs_per_second(self) -> float | None:
+        """The same of the second epoch; None if only one was run."""
+        return None if self.warm_seconds is None else self.delivered / self.warm_seconds
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,12 @@ class Summary:
     def to_json(self) -> dict[str, Any]:
         """Describe the summary in plain JSON values."""
         described = {
-            split.split: {**split.__dict__, "window": list(split.window), "pairs_per_second": split.pairs_per_second}
+            split.split: {
+                **split.__dict__,
+                "window": list(split.window),
+                "pairs_per_second": split.pairs_per_second,
+                "warm_pairs_per_second": split.warm_pairs_per_second,
+            }
             for split in self.splits
         }
         return {
@@ -73,6 +85,8 @@ class Summary:
 
     def table(self) -> tuple[tuple[str, ...], ...]:
         """Lay the summary out in rows, the first cell naming each: a column a split."""
+        warm = [split.warm_pairs_per_second for split in self.splits]
+        second = ("pairs per second, second epoch (warm)", *("-" if one is None else f"{one:,.0f}" for one in warm))
         return (
             ("", *(split.split for split in self.splits)),
             ("pairs", *(f"{split.pairs:,}" for split in self.splits)),
@@ -88,6 +102,7 @@ class Summary:
             ("pairs delivered", *(f"{split.delivered:,}" for split in self.splits)),
             ("void, padding included", *(f"{split.void_share:.1%}" for split in self.splits)),
             ("pairs per second, first epoch", *(f"{split.pairs_per_second:,.0f}" for split in self.splits)),
+            *((second,) if any(one is not None for one in warm) else ()),
         )
 
 
@@ -99,20 +114,20 @@ _WORDS = {
 }
 
 
-def summarise(splits: Splits) -> Summary:
-    """Run one epoch of each split and sum it up."""
+def summarise(splits: Splits, *, warm: bool = False) -> Summary:
+    """Run one epoch of each split and sum it up; with `warm`, time a second one."""
     loaders = [loader for loader in splits if loader is not None]
     reader = loaders[0].reader
     return Summary(
         reader.name,
         reader.task,
         reader.legend.names,
-        tuple(_run(loader) for loader in loaders),
+        tuple(_run(loader, warm=warm) for loader in loaders),
         splits.notes,
     )
 
 
-def _run(loader: Loader) -> SplitSummary:
+def _run(loader: Loader, *, warm: bool) -> SplitSummary:
     plan, reader = loader.plan, loader.reader
     void_value = loader.format.void if loader.format.void is not None else reader.legend.void
     void = pixels = delivered = 0
@@ -140,4 +155,13 @@ def _run(loader: Loader) -> SplitSummary:
         policy=plan.draw.small if plan.draw else "exact",
         void_share=void / max(pixels, 1),
         seconds=seconds,
+        warm_seconds=_time_epoch(loader) if warm else None,
     )
+
+
+def _time_epoch(loader: Loader) -> float:
+    """Run an epoch and do nothing with its batches; return the seconds that it took."""
+    start = time.perf_counter()
+    for _ in loader:
+        pass
+    return time.perf_counter() - start

@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from segfeed.errors import PhotoError, SourceChangedError, SourceError, SourceMissingError
+from segfeed.system.portable import BINARY
 
 Stamp = tuple[int, int, int, int]
 """What changes if a file is written again: (size in bytes, mtime_ns, ctime_ns, inode)."""
@@ -287,7 +288,7 @@ def _require_unchanged(descriptor: int, path: str, stamp: Stamp) -> None:
 def _opened(path: str, error_type: type[SourceError] = SourceError) -> Iterator[int]:
     """Open a regular file for reading; what the system cannot do with it becomes an error of ours."""
     # Without O_NONBLOCK, opening a pipe waits for a writer; regular files do not know the difference.
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    flags = os.O_RDONLY | BINARY | getattr(os, "O_NONBLOCK", 0)
     try:
         descriptor = os.open(path, flags)
         try:

@@ -14,6 +14,7 @@ from segfeed.datasets.formats.lists import FORBIDDEN, parse_list
 from segfeed.datasets.source import Source, hold_same
 from segfeed.datasets.tables.files import split_of
 from segfeed.errors import ListError, OptionError
+from segfeed.system.paths import is_reserved
 
 RENAMED = "renamed_keys.csv"
 """The file of an export that lists the keys that were changed: split, key in the source, key as written."""
@@ -73,19 +74,21 @@ _UNFIT = re.compile(r"\W+")
 _RENAME_SPLIT = "give it another name by dataclasses.replace(source, split=...)"
 _KINDS = {"voc": "VOC folder", "parquet": "Parquet file", "webdataset": "WebDataset shard"}
 _EXPECTED_KEYS = {
-    "voc": "keys that a split list can hold",
-    "parquet": "keys that files could be named after",
+    "voc": "keys that a split list can hold, and that name files on every system",
+    "parquet": "keys that files could be named after on every system",
     "webdataset": "keys without dots, since WebDataset takes what follows one for a suffix",
 }
 
 
 def _fits_split(kind: str, split: str) -> bool:
-    if FORBIDDEN.search(split) or split != split.strip() or split.startswith("."):
+    if FORBIDDEN.search(split) or split != split.strip() or split.startswith(".") or is_reserved(split):
         return False
     return kind != "parquet" or split_of(Path(f"{split}-00000-of-00001.parquet")) == split
 
 
 def _fits_key(kind: str, key: str) -> bool:
+    if any(is_reserved(part) for part in key.split("/")):
+        return False
     match kind:
         case "voc":
             try:
@@ -121,7 +124,7 @@ def name_keys(sources: Sequence[Source]) -> Keys:
     for place, name in _walk(sources):
         split = sources[place[0]].split
         key = f"{split}_{name}" if name in shared else name
-        first = given.setdefault(key, place)
+        first = given.setdefault(key.casefold(), place)  # for folders in which case does not count
         # A split lists each of its samples once, so two of it are two, whatever they hold.
         if first != place and (first[0] == place[0] or not _are_one(sources, [first, place])):
             one, other = (
@@ -130,7 +133,7 @@ def name_keys(sources: Sequence[Source]) -> Keys:
             raise OptionError(
                 "sources",
                 found=f"samples {one} and {other} would both be named {key!r}",
-                expected="a name of its own for each sample",
+                expected="a name of its own for each sample, not only in case",
                 remedy="rename one of them, or export to parquet",
             )
         keys[split].append(key)
@@ -174,7 +177,7 @@ def describe_renamed(sources: Sequence[Source], keys: Keys) -> str:
 def read_renamed(folder: Path) -> list[tuple[str, str, str]]:
     """Read which keys an export changed: (split, key, key as written)."""
     try:
-        text = (folder / RENAMED).read_text()
+        text = (folder / RENAMED).read_text("utf-8")
     except FileNotFoundError:
         return []
     return [(split, key, written) for split, key, written in list(csv.reader(text.splitlines()))[1:]]

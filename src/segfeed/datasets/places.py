@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from segfeed.errors import SourceMissingError
-from segfeed.system.paths import user_path
+from segfeed.system.paths import near_path, user_path
 from segfeed.system.storage import cache_folder, publish
 from segfeed.system.work import show_progress
 
@@ -36,7 +36,9 @@ def find_root(
         return fetch_dataset(name, cache_dir=cache_dir) if download else find_dataset(name, cache_dir)
     root = user_path(path_or_name)
     if not os.path.exists(root):
-        remedy = f"pass the path of a dataset, or a name: sample, {', '.join(FETCHED)}"
+        near = near_path(root, ("sample", *FETCHED))
+        remedy = f"{f'did you mean {near}? Else ' if near else ''}pass the path of a dataset, or a name: sample, "
+        remedy += ", ".join(FETCHED)
         raise SourceMissingError(str(root), found="no such file or folder", remedy=remedy)
     return root
 

@@ -5,6 +5,7 @@ split, key, class, photo and mask is read again, as a stranger would read it.
 """
 
 import json
+import os
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from segfeed.datasets.formats.legend_files import read_legend
 from segfeed.datasets.formats.lists import read_list
 from segfeed.datasets.opening import open_dataset
 from segfeed.datasets.source import Source
+from segfeed.datasets.tables.cells import close_tables
 from segfeed.errors import LegendError, OptionError, SegfeedError, SourceError
 from segfeed.pixels.codec import decode_mask, read_labels
 from segfeed.pixels.legend import Legend
@@ -108,16 +110,19 @@ def compare_dataset(
     Raises:
         SourceError: if it cannot be read, or differs; the first difference is named.
     """
-    with _as_difference(folder):
-        dataset = open_dataset(folder)
-        names = dataset.split_names
-    for split, samples in written.items():
-        if split not in names:
-            raise _differs(f"split {split!r}", f"not among the splits {', '.join(names)}")
+    try:
         with _as_difference(folder):
-            source = dataset.scan(split).whole()
-        _compare_names(source, legend, samples)
-        _compare_contents(source, samples, threads)
+            dataset = open_dataset(folder)
+            names = dataset.split_names
+        for split, samples in written.items():
+            if split not in names:
+                raise _differs(f"split {split!r}", f"not among the splits {', '.join(names)}")
+            with _as_difference(folder):
+                source = dataset.scan(split).whole()
+            _compare_names(source, legend, samples)
+            _compare_contents(source, samples, threads)
+    finally:
+        close_tables()  # Windows renames and removes no folder with an open file in it
 
 
 @contextmanager
@@ -126,7 +131,7 @@ def _as_difference(folder: Path) -> Iterator[None]:
     try:
         yield
     except SegfeedError as error:
-        raise _differs(error.where.removeprefix(f"{folder}/"), error.found) from error
+        raise _differs(error.where.removeprefix(f"{folder}{os.sep}").removeprefix(f"{folder}/"), error.found) from error
 
 
 def _differs(where: str, found: str) -> SourceError:

@@ -6,21 +6,44 @@ import their framework at the top, after `require` has said how to install it; `
 
 import importlib.util
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NoReturn, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.batches.loader import Batch, Loader
+from segfeed.batches.loader import Batch, Loader, refuse_index
 from segfeed.batches.readers import Reader
 from segfeed.batches.state import Position
-from segfeed.errors import NotInstalledError
+from segfeed.errors import NotInstalledError, OptionError
 from segfeed.plans.rows import ROW, Rows
 
 Translated = TypeVar("Translated")
 Array = TypeVar("Array")
 
 _NO_CROPS, _NO_SIZES = np.zeros(0, ROW), np.zeros((0, 2), np.int32)
+
+
+def require_loader(loader: object) -> None:
+    """Check that what an adapter got is one loader of segfeed's own.
+
+    Raises:
+        OptionError: if it is not; what was probably meant is named.
+
+    >>> require_loader("train")
+    Traceback (most recent call last):
+    ...
+    segfeed.errors.OptionError: loader: a str; expected a segfeed Loader, such as `load(...).train`.
+    """
+    if isinstance(loader, Loader):
+        return
+    remedy, found = "", f"a {type(loader).__name__}"
+    if isinstance(loader, FrameworkLoader):
+        found, remedy = "a framework's batches already", "iterate over them, or hand over the loader they were made of"
+    elif hasattr(loader, "train") and hasattr(loader, "val"):
+        found, remedy = "both loaders that `load` returned", "call this once for each: train, val = load(...)"
+    elif hasattr(loader, "samples"):
+        found, remedy = "a dataset's split", "make batches of it with `load` or `Loader(source, plan)`"
+    raise OptionError("loader", found=found, expected="a segfeed Loader, such as `load(...).train`", remedy=remedy)
 
 
 def require(module: str, extra: str) -> None:
@@ -143,6 +166,18 @@ class FrameworkLoader(Generic[Translated]):
     def dataset(self) -> Reader:
         """The reader, under the name that PyTorch's users look for."""
         return self.reader
+
+    def __getitem__(self, index: object) -> NoReturn:
+        refuse_index(index)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        # accelerate.skip_first_batches and others ask for it.
+        if name in ("sampler", "batch_sampler"):
+            raise AttributeError(
+                f"segfeed's batches have no {name}: a plan orders them. To skip the first ones, call "
+                "load_state_dict(state_dict(epoch, step)) in place of skip_first_batches."
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __enter__(self) -> Self:
         return self

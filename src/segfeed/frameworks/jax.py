@@ -9,7 +9,7 @@ import numpy as np
 from segfeed.batches.loader import Batch, Loader
 from segfeed.batches.readers import conversion_for
 from segfeed.errors import OptionError
-from segfeed.frameworks.framework_loader import FrameworkBatch, FrameworkLoader, require
+from segfeed.frameworks.framework_loader import FrameworkBatch, FrameworkLoader, require, require_loader
 from segfeed.plans.plan import Shard
 
 require("jax", "jax")
@@ -45,6 +45,7 @@ jax.tree_util.register_pytree_node(JaxBatch, _flatten, _unflatten)
 
 def to_jax(loader: Loader, sharding: Sharding | None = None) -> FrameworkLoader[JaxBatch]:
     """Iterate over a loader's batches as JAX arrays; see `segfeed.to_jax`."""
+    require_loader(loader)
     if loader.format.label_dtype == "int64" and jax.dtypes.canonicalize_dtype(np.int64) != np.int64:
         raise OptionError(
             "label_dtype",

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from segfeed.batches.loader import Loader
 from segfeed.batches.readers import conversion_for
-from segfeed.frameworks.framework_loader import require
+from segfeed.frameworks.framework_loader import require, require_loader
 
 require("tensorflow", "tensorflow")
 
@@ -21,6 +21,7 @@ Arrays = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 def to_tf(loader: Loader) -> tf.data.Dataset:
     """Wrap a loader's batches as a `tf.data.Dataset`; see `segfeed.to_tf`."""
+    require_loader(loader)
     height, width = loader.plan.canvas
     conversion = conversion_for(loader.format, loader.reader.legend, width)
     rows = loader.plan.rows_per_step

@@ -1,9 +1,10 @@
 """PyTorch: batches as tensors, on the processor in the slot's own memory, on a CUDA device one batch ahead."""
 
 import importlib
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Batch, Loader
 from segfeed.batches.readers import conversion_for, fill_rows
 from segfeed.errors import OptionError
-from segfeed.frameworks.framework_loader import FrameworkBatch, FrameworkLoader, require
+from segfeed.frameworks.framework_loader import FrameworkBatch, FrameworkLoader, require, require_loader
 from segfeed.packs.pack import Pack
 from segfeed.plans.plan import Shard
 from segfeed.system.options import whole_number
@@ -25,6 +26,8 @@ from torch import distributed  # noqa: E402
 from torch.utils.data import Dataset  # noqa: E402
 
 from segfeed.frameworks.torch_cuda import Bus, Finish, Tensors, bus_format, one_ahead, pin  # noqa: E402
+
+_log = logging.getLogger("segfeed")
 
 Wrap = Callable[[torch.Tensor, torch.Tensor], Tensors]
 
@@ -53,6 +56,7 @@ def to_torch(
     tv_tensors: bool = False,
 ) -> FrameworkLoader[TorchBatch]:
     """Iterate over a loader's batches as tensors; see `segfeed.to_torch`."""
+    require_loader(loader)
     target, wanted = _device(device), _resolve(loader)
     if wanted.layout == "NHWC" and (channels_last or tv_tensors):
         raise OptionError(
@@ -150,7 +154,19 @@ def _follow_ranks(loader: Loader) -> Loader:
             found=f"{tuple(given)} (rank, world), but torch.distributed says {tuple(here)}",
             remedy="leave the shard out, and it follows",
         )
+    _say_what_batch_size_counts(loader.batch_size, here.world)
     return loader.derive(plan=loader.plan.with_shard(here))
+
+
+@cache
+def _say_what_batch_size_counts(batch_size: int, world: int) -> None:
+    """Say once, on the first rank, what scripts that count pairs on each rank would get wrong."""
+    if distributed.get_rank() == 0:
+        _log.warning(
+            "batch_size=%d counts the pairs of all %d ranks: each gets %d. If your script counts them on each rank, "
+            "pass batch_size=%d to load.",
+            *(batch_size, world, batch_size // world, batch_size * world),
+        )
 
 
 def _share(

@@ -18,6 +18,7 @@ from segfeed.datasets.formats.pack_manifest import PACK_AGAIN
 from segfeed.datasets.formats.pack_table import PackTable, tile_places
 from segfeed.errors import PackError
 from segfeed.pixels.pair import Pair, StoredPairs
+from segfeed.system.portable import advise, map_file
 
 Samples = npt.NDArray[np.int64]
 
@@ -76,7 +77,7 @@ class MappedParts:
             start = int(table.offsets[tile])
             page = start // mmap.PAGESIZE * mmap.PAGESIZE
             end = int(table.label_starts[tile] + table.lengths[tile, 1])
-            self.mappings[int(table.parts[tile])].madvise(mmap.MADV_WILLNEED, page, end - page)
+            advise(self.mappings[int(table.parts[tile])], "WILLNEED", page, end - page)
 
     def tile(self, tile: int) -> Pair:
         """View a tile in place: no byte is read or copied."""
@@ -154,14 +155,7 @@ def map_parts(table: PackTable) -> MappedParts:
 def _map(path: Path) -> mmap.mmap:
     try:
         with open(path, "rb") as file:
-            try:
-                return mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED, prot=mmap.PROT_READ)
-            except OSError as error:
-                if error.errno != errno.ENODEV:
-                    raise
-                # Some network and union file systems share no mappings. Of bytes that nobody writes, a private one
-                # shows the same.
-                return mmap.mmap(file.fileno(), 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
+            return map_file(file.fileno())
     except (OSError, ValueError) as error:
         remedy = {
             errno.ENODEV: "copy the pack to another disk: this file system maps no files",

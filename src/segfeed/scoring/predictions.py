@@ -25,6 +25,8 @@ from segfeed.system.storage import save
 from segfeed.system.work import in_order, show_progress
 
 _log = logging.getLogger("segfeed")
+_NAMES_SHOWN = 5
+_NOT_OURS = {"Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r", "__MACOSX"}  # of Windows and macOS
 _HEADER_BYTES = 33  # signature and first chunk of a PNG
 
 
@@ -228,7 +230,8 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
     Raises:
         OptionError: if the split has object ids.
         SourceMissingError: if there is no such folder, or the split has no masks.
-        SourceError: if predictions are missing, of no sample, of another size or not PNGs; one error names them all.
+        SourceError: if predictions are missing, of no sample, of another size or not PNGs; one error names the first
+            of each kind.
         MaskError: if a prediction cannot be read, as in `read_prediction`, or palettes number colours differently.
 
     A warning is logged if the ids seem to run from 1.
@@ -297,7 +300,7 @@ def _doubt_shift(score: Score) -> str | None:
 
 
 def _check_folder(folder: Path, paths: list[Path], reader: Source | Pack) -> None:
-    """Refuse a folder before any file is decoded; the error names everything that is wrong with the files."""
+    """Refuse a folder before any file is decoded; the error names the first files of each kind that are wrong."""
     try:
         present = set(_names_in(folder, are_nested=any("/" in key for key in reader.keys)))
     except OSError as error:
@@ -313,17 +316,23 @@ def _check_folder(folder: Path, paths: list[Path], reader: Source | Pack) -> Non
     if missing or extra or odd:
         raise SourceError(
             str(folder),
-            found="; ".join(f"{len(names):,} {what} ({', '.join(names)})" for what, names in wrong.items() if names),
+            found="; ".join(f"{len(names):,} {what} ({_first(names)})" for what, names in wrong.items() if names),
             expected=f"KEY.png for each of the {len(paths):,} samples of split {reader.split!r}, at its own size "
             "(width x height), and nothing else",
             remedy="mend the folder: labels are never resized or left out, so nothing was scored",
         )
 
 
+def _first(names: list[str]) -> str:
+    """Write the first few of many names."""
+    more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
+    return ", ".join(names[:_NAMES_SHOWN]) + more
+
+
 def _names_in(folder: Path, below: str = "", *, are_nested: bool) -> Iterator[str]:
-    """List what lies in a folder but hidden files; if keys span folders, by paths such as "city/frame.png"."""
+    """List a folder, but no hidden files and those of file managers; if keys span folders, as "city/frame.png"."""
     with os.scandir(folder / below) as entries:
-        for entry in (entry for entry in entries if not entry.name.startswith(".")):
+        for entry in (entry for entry in entries if not (entry.name.startswith(".") or entry.name in _NOT_OURS)):
             if are_nested and entry.is_dir(follow_symlinks=False):
                 yield from _names_in(folder, f"{below}{entry.name}/", are_nested=True)
             else:

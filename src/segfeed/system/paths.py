@@ -4,8 +4,13 @@ A name may stand for anything: a link, a pipe, a device, a folder that one may n
 ever replaced.
 """
 
+import difflib
 import os
+import re
 import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from segfeed.errors import OptionError, StorageError
@@ -19,6 +24,9 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+_NAMES_COMPARED = 10_000  # a folder may hold a million
+_RESERVED = re.compile(r"((con|prn|aux|nul|(com|lpt)[0-9¹²³]) *(\..*)?|.*[. ])", re.IGNORECASE | re.DOTALL)
 
 
 def user_path(path: str | os.PathLike[str]) -> Path:
@@ -37,6 +45,38 @@ def user_path(path: str | os.PathLike[str]) -> Path:
     except FileNotFoundError:
         found = "a path from the working folder, which has been removed"
         raise OptionError(str(path), found=found, remedy="change into a folder that exists") from None
+
+
+def is_reserved(name: str) -> bool:
+    """Check whether Windows keeps a file's or folder's name for a device, or drops its end: "con.png", "aux", "a.".
+
+    Source: Microsoft, "Naming Files, Paths, and Namespaces".
+
+    >>> is_reserved("nul.jpg"), is_reserved("null.jpg"), is_reserved("1.")
+    (True, False, True)
+    """
+    return bool(_RESERVED.fullmatch(name))
+
+
+def near_path(path: Path, known: Iterable[str] = ()) -> str:
+    """Return what a person may have meant by a path that leads nowhere: a name that is spelled nearly so, or "".
+
+    Args:
+        path: that is not there; its first part that is missing is compared with what lies beside it.
+        known: other names that could have been meant.
+    """
+    missing, beside = path.name, []
+    with suppress(OSError):  # a folder that may not be entered suggests nothing
+        while not os.path.isdir(path.parent) and path.parent != path:
+            path = path.parent
+            missing = path.name
+        with os.scandir(path.parent) as entries:
+            beside = [entry.name for entry in islice(entries, _NAMES_COMPARED) if not entry.name.startswith(".")]
+    folded = {name.casefold(): name for name in (*known, *beside)}
+    near = difflib.get_close_matches(missing.casefold(), folded, 1, 0.75)
+    if not near:
+        return ""
+    return folded[near[0]] if folded[near[0]] in known else str(path.parent / folded[near[0]])
 
 
 def kind_at(path: str | os.PathLike[str]) -> str:
@@ -68,6 +108,6 @@ def free_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     if kind not in ("", "a file"):
         raise OptionError(str(path), found=kind, expected="the name of a new file", remedy="choose another name")
     if kind and not overwrite:
-        remedy = "pass --force (overwrite=True) to replace it, or another name"
+        remedy = "pass overwrite=True to replace it, or another name"
         raise OptionError(str(path), found="the file exists", remedy=remedy)
     return path

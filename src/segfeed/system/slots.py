@@ -6,7 +6,6 @@ object of its own, which every NumPy view, PyTorch, TensorFlow or JAX array keep
 returns the memory to the pool. A consumer that keeps every batch gets fresh memory each time, never changed data.
 """
 
-import contextlib
 import ctypes
 import mmap
 import weakref
@@ -16,6 +15,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from segfeed.system.portable import advise, map_memory
 
 Memory = Any
 """An object with writable bytes in the buffer protocol, such as an mmap or an array; dropping it frees them."""
@@ -67,8 +68,6 @@ class _Lease(weakref.ref):  # type: ignore[type-arg]  # of a ctypes array, whose
 
 
 def _map_pages(size_bytes: int) -> mmap.mmap:
-    memory = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):  # Linux only: 2 MiB pages cut the page faults of the first use by 512
-        with contextlib.suppress(OSError):  # a kernel built without huge pages: small ones serve as well
-            memory.madvise(mmap.MADV_HUGEPAGE)
+    memory = map_memory(size_bytes)
+    advise(memory, "HUGEPAGE")  # Linux only: 2 MiB pages cut the page faults of the first use by 512
     return memory

@@ -11,13 +11,17 @@ import hashlib
 import os
 import shutil
 import socket
+import stat
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from segfeed.errors import SegfeedError, StorageError
+from segfeed.system import portable
 from segfeed.system.paths import kind_at, user_path
+from segfeed.system.portable import sync
 
 _UNFINISHED = ".unfinished"
 _SPARE_BYTES = 64 << 20  # room that is left to others on the same disk
@@ -36,6 +40,27 @@ def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     return platformdirs.user_cache_path("segfeed")
 
 
+def private_folder(name: str) -> Path | None:
+    """Make a folder in the user's own cache that nobody else may enter; code is kept there, and run by who finds it.
+
+    Not in $SEGFEED_CACHE, which several users may share.
+
+    Returns:
+        folder: None if it cannot be made, or somebody else owns it or may write there.
+    """
+    import platformdirs  # noqa: PLC0415 - as above
+
+    folder = platformdirs.user_cache_path("segfeed") / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        status = folder.lstat()
+    except OSError:
+        return None
+    own = portable.user_id()
+    is_ours = own is None or (status.st_uid == own and not status.st_mode & 0o022)
+    return folder if is_ours and stat.S_ISDIR(status.st_mode) and os.access(folder, os.W_OK) else None
+
+
 class WholeFile:
     """A new file that is written to its last byte: plain unbuffered writes, repeated until nothing is left.
 
@@ -49,10 +74,14 @@ class WholeFile:
     def __init__(self, path: Path) -> None:
         self._file = open(path, "xb", buffering=0)  # noqa: SIM115 - closed by close()
         self.closed = False
+        self._alone = threading.Lock()
 
     def write(self, data: Any) -> int:
         """Write all of a bytes-like object."""
-        view = memoryview(data).cast("B")
+        with self._alone:
+            return self._write(memoryview(data).cast("B"))
+
+    def _write(self, view: memoryview) -> int:
         done = 0
         while done < len(view):
             done += self._file.write(view[done:])
@@ -61,6 +90,13 @@ class WholeFile:
     def write_at(self, data: Any, position: int) -> None:
         """Write all of a bytes-like object from a position on, in any thread; where `write` goes on does not change."""
         view = memoryview(data).cast("B")
+        if not hasattr(os, "pwrite"):  # Windows
+            with self._alone:
+                here = self._file.tell()
+                self._file.seek(position)
+                self._write(view)
+                self._file.seek(here)
+            return
         done = 0
         while done < len(view):
             done += os.pwrite(self._file.fileno(), view[done:], position + done)
@@ -122,7 +158,7 @@ def write_over(path: Path, data: bytes) -> None:
     try:
         write_whole(sibling, data)
         sync(sibling)
-        os.replace(sibling, path)
+        portable.replace(sibling, path)
     except BaseException:
         sibling.unlink(missing_ok=True)
         raise
@@ -169,12 +205,14 @@ def discard(path: Path) -> None:
     """
     try:
         if not path.name.endswith(_UNFINISHED):
-            path = path.rename(path.with_name(unfinished_name(path.name)))
+            portable.rename(path, path := path.with_name(unfinished_name(path.name)))
     except FileNotFoundError:
         return  # another process removed it first
     except OSError as error:
         found = f"this cannot be removed ({error.strerror})"
-        raise StorageError(str(path), found=found, remedy="remove it as the user who made it") from error
+        is_open = portable.is_in_use(error)
+        remedy = "end the programs that have it open" if is_open else "remove it as the user who made it"
+        raise StorageError(str(path), found=found, remedy=remedy) from error
     _remove(path)
 
 
@@ -210,7 +248,7 @@ def _host() -> str:
     host = socket.gethostname().replace(".", "-")[:32] or "localhost"
     with contextlib.suppress(OSError):  # Linux only
         # Two machines of one name may share a folder; what was left before a restart stays for the person to remove.
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")[:8]
         host += f"-{os.stat('/proc/self/ns/pid').st_ino}-{boot}"
     return host
 
@@ -220,13 +258,7 @@ def _is_orphan(path: Path) -> bool:
     parts = path.name.removesuffix(_UNFINISHED).split(".")
     if len(parts) < 4 or parts[-3] != _host() or not parts[-2].isdigit():
         return False
-    try:
-        os.kill(int(parts[-2]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass  # it lives, and belongs to another user
-    return False
+    return not portable.is_alive(int(parts[-2]))
 
 
 def _remove(path: Path) -> None:
@@ -283,9 +315,9 @@ def explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
 
 def _rename(unfinished: Path, final: Path) -> None:
     try:
-        os.rename(unfinished, final)
+        portable.rename(unfinished, final)
     except OSError as error:
-        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+        if not portable.is_there_already(error, final):
             raise
         shutil.rmtree(unfinished)  # another process published the same folder first: its bytes are ours
 
@@ -298,15 +330,6 @@ def _sync_tree(folder: Path) -> None:
             pass  # what failed is raised here
     for path, _, _ in folders:
         sync(Path(path))
-
-
-def sync(path: Path) -> None:
-    """Bring a folder, or a file, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def describe_bytes(count: int) -> str:

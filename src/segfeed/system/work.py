@@ -5,7 +5,6 @@ Decoders, hashes and kernels release the interpreter's lock, so threads are enou
 
 import math
 import os
-import resource
 import sys
 import time
 from collections import deque
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from segfeed.system.options import whole_number
+from segfeed.system.portable import memory_limits
 from segfeed.system.showing import visible
 
 Result = TypeVar("Result")
@@ -42,18 +42,10 @@ def worker_count(threads: int | None) -> int:
 
 def memory_bytes() -> int:
     """Return how much memory this process may take: the machine's, or less if its group or its limits say so."""
-    most = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    if (limit := resource.getrlimit(resource.RLIMIT_AS)[0]) != resource.RLIM_INFINITY:
-        most.append(limit)
+    most = memory_limits()
     with suppress(OSError, ValueError):  # Linux only; "max" if there is no limit
-        most.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return min(most)
-
-
-def disk_faults(*, all_threads: bool = False) -> int:
-    """Count the page faults of this thread, or of all (on macOS always), that had to wait for the disk."""
-    own = resource.RUSAGE_SELF if all_threads else getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
-    return resource.getrusage(own).ru_majflt
+        most.append(int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
+    return min(most, default=sys.maxsize)
 
 
 def in_order(work: Callable[[int], Result], count: int, threads: int | None = None) -> Iterator[Result]:

@@ -1,7 +1,6 @@
 """Rules of several splits: what a score would count twice."""
 
 import io
-import sys
 
 import numpy as np
 import pytest
@@ -202,12 +201,3 @@ def test_a_group_names_at_most_ten_others(tmp_path):
     finding = only(audit(root))
     assert finding.found == "the same bytes as v0, v1, v2 and others in 'val'"
     assert len(finding.also) == 10
-
-
-def test_without_imagehash_the_audit_says_what_it_did_not_do(tmp_path, monkeypatch):
-    root = make_voc(tmp_path / "VOC", {"train": ["a", "b"], "val": ["v"]})
-    recode(root, "v", "b")
-    monkeypatch.setitem(sys.modules, "imagehash", None)
-    finding = only(audit(root))
-    assert (finding.severity, finding.rule) == ("note", "photo-lookalike")
-    assert finding.remedy == 'install it by `pip install "segfeed[check]"`'

@@ -207,3 +207,15 @@ def test_kernels_are_compiled_where_the_disk_is_full(root, compiled, tmp_path, a
     pytest.importorskip("resource")
     done = iterate(FULL, root, "source", 1, asked, NUMBA_CACHE_DIR=str(tmp_path))
     assert (done.returncode, done.stdout, done.stderr) == (0, compiled[1, "pack"], "")
+
+
+def test_what_numba_compiles_is_kept_in_the_user_s_own_folder_alone(root, compiled, tmp_path):
+    pytest.importorskip("numba")
+    house, cache = tmp_path / "house", tmp_path / "cache"
+    shutil.copytree(Path(segfeed.__file__).parent, house / "segfeed", ignore=shutil.ignore_patterns("__pycache__"))
+    environment = {"PYTHONPATH": str(house), "XDG_CACHE_HOME": str(cache), "PYTHONDONTWRITEBYTECODE": "1"}
+    assert compiled[1, "pack"] == printed(iterate("", root, "pack", 1, True, **environment))
+    assert list(house.rglob("__pycache__")) == []  # an uninstalled package leaves nothing
+    folder = cache / "segfeed" / "kernels"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert len([*folder.rglob("*.nbi"), *folder.rglob("*.nbc")]) == 3

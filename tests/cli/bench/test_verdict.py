@@ -207,7 +207,7 @@ def test_private_memory_grows_with_what_is_written():
 
 
 def test_private_memory_that_no_system_tells_is_said_to_be_unknown(monkeypatch):
-    def refuse(_: Path) -> str:
+    def refuse(*_: object) -> str:
         raise FileNotFoundError
 
     monkeypatch.setattr(Path, "read_text", refuse)

@@ -320,7 +320,7 @@ def test_unknown_pixels_count_as_what_they_become(broken):
     sample = Sample("u", whole.samples[0].photo, File.of(str(broken / "SegmentationClass" / "unknown.png")))
     for unknown, place in (("error", None), ("cat", 1), ("void", 255)):
         source = Source(broken, "voc", "v", "semantic", (sample,), whole.legend, unknown)
-        facts = read_facts(source, sample, (("v", "u"),), compared=False)
+        facts = read_facts(source, sample, (("v", "u"),))
         counted = ClassCounts.of_facts([facts], whole.legend)
         expected = np.bincount(some_labels().ravel(), minlength=256)
         expected[0] -= 1

@@ -105,11 +105,6 @@ def photos_repeated(dataset: AuditedDataset) -> Iterator[Finding]:
 
 def photos_alike(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report photos that show nearly the same as another sample's."""
-    if not dataset.compared:
-        found = "photos were not compared by what they show, only by their bytes"
-        remedy = 'install it by `pip install "segfeed[check]"`'
-        yield Finding("note", "photo-lookalike", "", "", "", found, "the library ImageHash", remedy)
-        return
     kinds: dict[bytes, list[_Entry]] = {}
     for entry in _entries(dataset):
         if entry.facts.photo is not None and entry.facts.photo.appearance is not None:

@@ -60,13 +60,11 @@ class AuditedDataset:
         splits: those that were checked, without those that merely join others, such as trainval.
         facts: of all different pairs.
         is_whole: whether every sample of the dataset was checked.
-        compared: whether photos can be compared by what they show.
     """
 
     splits: tuple[AuditedSplit, ...]
     facts: tuple[Facts, ...]
     is_whole: bool
-    compared: bool
 
     @property
     def source(self) -> Source:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import config, njit
 from numba.extending import overload
 
 from segfeed.batches.kernels.colouring import colour_line, colours, floats_of, widen_line
@@ -24,6 +24,7 @@ from segfeed.batches.kernels.fetching import scale_line, tabulate_lines, tabulat
 from segfeed.batches.kernels.streaming import fetch_line, order_stores, pointer_to, store_line, swap_sides
 from segfeed.plans import sampling
 from segfeed.plans.sampling import reach, scaled_size, span, sums, turn
+from segfeed.system.storage import private_folder
 
 # numba keeps a compiled kernel by the name and date of this file alone, but it holds the code of its neighbours, too.
 _HERE, _PLANS = Path(__file__).parent, Path(sampling.__file__).parent
@@ -33,10 +34,16 @@ _SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES))
 
 def _compile(function: Callable[..., None]) -> Callable[..., None]:
     function.__qualname__ += f"_{_SOURCES.hexdigest()[:12]}"
+    given = config.CACHE_DIR  # $NUMBA_CACHE_DIR
+    folder = given or private_folder("kernels")
     try:
-        compiled: Callable[..., None] = njit(nogil=True, cache=True, error_model="numpy")(function)
+        config.CACHE_DIR = str(folder or "")
+        # Not beside this file, as numba would have it: what lies there stays when the package is uninstalled.
+        compiled: Callable[..., None] = njit(nogil=True, cache=bool(folder), error_model="numpy")(function)
     except RuntimeError:  # no folder in which numba could keep its cache
         compiled = njit(nogil=True, error_model="numpy")(function)
+    finally:
+        config.CACHE_DIR = given
     return compiled
 
 

@@ -202,7 +202,8 @@ def _give_up_in_child() -> None:
         _Compiled.loading, _Compiled.broken = threading.Lock(), True
 
 
-os.register_at_fork(after_in_child=_give_up_in_child)
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_give_up_in_child)
 
 
 def load_compiled(conversion: Conversion) -> bool:

@@ -140,7 +140,7 @@ def private_mib() -> float | None:
     Source: Linux, Documentation/filesystems/proc.rst, smaps_rollup, in KiB.
     """
     try:
-        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+        lines = Path("/proc/self/smaps_rollup").read_text("utf-8").splitlines()
     except OSError:
         return None
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Anonymous:")), None)

@@ -23,7 +23,8 @@ from segfeed.packs.making import make_pack
 from segfeed.packs.pack import Pack
 from segfeed.pixels.pair import Pair
 from segfeed.plans.plan import Draw, Plan
-from segfeed.system.work import disk_faults, show_progress
+from segfeed.system.portable import disk_faults
+from segfeed.system.work import show_progress
 
 _LONGEST_S, _LONGEST_STEP_MS = 3600, 60_000
 _NEAR = 0.8  # of what threads can write: as fast as memory, since two measurements differ by that on a busy machine

@@ -19,7 +19,8 @@ from segfeed.datasets.catalogue.remains import sweep_remains
 from segfeed.datasets.catalogue.sbd import check_sbd_folder, prepare_sbd
 from segfeed.errors import OptionError, SourceMissingError
 from segfeed.system.paths import user_path
-from segfeed.system.storage import cache_folder, publish, sync
+from segfeed.system.portable import sync
+from segfeed.system.storage import cache_folder, publish
 
 _ROOT = Path("VOCdevkit", "VOC2012")
 _REMEDY = "or choose another folder to fetch to"

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from segfeed.system.portable import BINARY, user_id
 from segfeed.system.storage import explained, unfinished_folders, unfinished_name
 
 REMEDY = "or choose another folder"
@@ -70,7 +71,7 @@ def _claim(key: str, folder: Path) -> Iterator[Path]:
 
 def open_own(path: str, flags: int) -> int:
     """Open a file as `open` asks for it, but follow no link to it."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    return os.open(path, flags | BINARY | getattr(os, "O_NOFOLLOW", 0), 0o600)
 
 
 def _is_own(folder: Path) -> bool:
@@ -80,7 +81,9 @@ def _is_own(folder: Path) -> bool:
         found = os.lstat(folder)
     except OSError:
         return False
-    own = os.geteuid()
+    own = user_id()
+    if own is None:  # Windows: a folder is under the rights of the one around it
+        return stat.S_ISDIR(found.st_mode) and all(stat.S_ISREG(one.st_mode) and one.st_nlink == 1 for one in inside)
     is_folder = stat.S_ISDIR(found.st_mode) and found.st_uid == own and not found.st_mode & 0o022
     return is_folder and all(
         stat.S_ISREG(one.st_mode) and one.st_uid == own and one.st_nlink == 1 and not one.st_mode & 0o022

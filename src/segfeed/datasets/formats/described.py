@@ -227,7 +227,7 @@ class DescribedFormat:
         files = list_files(root, rule.lists)
         if rule.lists.get(split) != REST:
             ids, masks = read_pairs(files[split], root, photos, masks, first_word=rule.first_word)
-            return ids, masks, f"listed in {files[split].relative_to(root)}"
+            return ids, masks, f"listed in {files[split].relative_to(root).as_posix()}"
         others = {name: path for name, path in files.items() if rule.lists.get(name) != REST}
         listed = [read_pairs(path, root, photos, masks, first_word=rule.first_word)[0] for path in others.values()]
         ids = sorted({*photos, *masks}.difference(*listed))

@@ -45,10 +45,10 @@ def refuse_rivals(root: Path, photos: Path, masks: Path, used: Iterable[Path], s
         own = min(find_masks(masks).values(), default=[""])[0]
         raise SourceError(
             str(root),
-            found=f"the masks may be those in {masks.relative_to(root)}, such as {own}, or those in {where}, such as "
-            f"{matched.masks[both[0]][0]}: both fit the photos",
+            found=f"the masks may be those in {masks.relative_to(root).as_posix()}, such as {own}, or those in "
+            f"{where}, such as {matched.masks[both[0]][0]}: both fit the photos",
             expected="one folder of masks",
-            remedy=f'say which counts, such as --photos "{photo}" --masks "{mask}", or move the others elsewhere',
+            remedy=f'say which counts, such as photos="{photo}", masks="{mask}", or move the others elsewhere',
         )
 
 

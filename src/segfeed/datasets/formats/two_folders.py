@@ -102,7 +102,7 @@ def recognise(path: Path) -> Recognised | None:
             str(root),
             found=f"several pairs of folders ({', '.join(layouts)})",
             expected="one",
-            remedy="say which counts by photos= and masks= (--photos, --masks), or move the others elsewhere",
+            remedy="say which counts by photos= and masks=, or move the others elsewhere",
         )
     description, folders = next(iter(layouts.items()))
     used = {folder for pair in folders.values() for folder in pair}

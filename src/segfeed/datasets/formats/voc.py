@@ -52,7 +52,7 @@ def recognise(path: Path) -> Recognised | None:
             list_names(folder / "ImageSets")
     roots = [folder for folder in folders if os.path.isdir(folder / _LISTS)]
     if len(roots) > 1:
-        names = ", ".join(str(root.relative_to(path)) for root in roots)
+        names = ", ".join(root.relative_to(path).as_posix() for root in roots)
         raise SourceError(
             str(path), found=f"several VOC datasets ({names})", remedy=f"pass the path of one{or_join(path)}"
         )

@@ -213,6 +213,11 @@ def _open_rows(path: str, column: str, _stamp: Stamp, _process: int) -> _Rows:
         return _Rows(path, column)
 
 
+def close_tables() -> None:
+    """Close the files that were kept open for the next cell of a column."""
+    _open_rows.cache_clear()
+
+
 def _open_parquet(path: str) -> Any:
     from pyarrow.parquet import ParquetFile  # noqa: PLC0415 - every start recognises formats, few open such a file
 

@@ -1,0 +1,79 @@
+"""The words of the command line: what an error says in Python's words, said as a person types it.
+
+Errors name options as Python has them (`unknown="void"`), since most are raised far from any command. A command has
+options of the same names, so one rule turns each into `--unknown void`. What a command does not have stays as it is.
+"""
+
+import re
+import shlex
+from collections.abc import Mapping
+
+from segfeed.errors import SegfeedError
+
+# Options that bear another name on the command line, or are flags there: (name, value in Python) -> words.
+_OTHERWISE = {
+    ("crop_size", ""): "--crop",
+    ("older_than_days", ""): "--older-than",
+    ("overwrite", "True"): "--force",
+    ("pack", "False"): "--no-pack",
+    ("keep_archive", "True"): "--keep-archive",
+    ("flip", "True"): "--flip",
+}
+_VALUE = r"\"[^\"]*\"|'[^']*'|\{[^{}]*\}|\([^()]*\)|\[[^\[\]]*\]|[A-Za-z0-9_./<>-]+(?:\([^()]*\))?"
+_OPTION = re.compile(rf"(?<![\w./?&-])([a-z]+(?:_[a-z]+)*)=({_VALUE})?(?!\w|=)")
+_SNAKE = re.compile(r"(?<![\w./=-])[a-z]+(?:_[a-z]+)+(?![\w=.(])")
+
+# A few remedies differ so much between the two that they say both: here, the second one is enough.
+_BOTH = (
+    (re.compile(r"legend=\{[^{}]*\}[^,;]*[,;] on the command line (?=--legend)"), ""),
+    (re.compile(r"legend='[^']*' \(on the command line (--legend [^)]*)\)"), r"\1"),
+    (re.compile(r"pass download=True, "), ""),  # `segfeed fetch` is named before
+)
+
+
+def as_typed(text: str, options: Mapping[str, str]) -> str:
+    """Say a text as the command line has it.
+
+    Args:
+        text: in which options are written as Python has them.
+        options: the command's: name in Python -> word on the command line.
+
+    >>> as_typed('add it to the legend, or pass unknown="void"', {"unknown": "--unknown"})
+    'add it to the legend, or pass --unknown void'
+    >>> as_typed("choose another cache_dir", {"cache_dir": "--cache-dir"})
+    'choose another --cache-dir'
+    """
+    for pattern, instead in _BOTH:
+        text = pattern.sub(instead, text)
+    text = _OPTION.sub(lambda match: _option(match, options), text)
+    return _SNAKE.sub(lambda match: _word(match[0], options) or match[0], text)
+
+
+def reword(error: SegfeedError, options: Mapping[str, str]) -> None:
+    """Change an error's fields to the words of the command line."""
+    error.where = _word(error.where, options) or error.where
+    error.expected, error.remedy = as_typed(error.expected, options), as_typed(error.remedy, options)
+
+
+def _word(name: str, options: Mapping[str, str]) -> str:
+    """Return the word of an option; "" if the command has none."""
+    word = _OTHERWISE.get((name, ""), options.get(name, ""))
+    return word if word in options.values() and word.startswith("--") else ""
+
+
+def _option(match: re.Match[str], options: Mapping[str, str]) -> str:
+    name, value = match[1], match[2] or ""
+    flag = _OTHERWISE.get((name, value), "")
+    if flag:
+        return flag if flag in options.values() else match[0]
+    word = _word(name, options)
+    if not word:
+        return match[0]
+    if value.startswith("{"):
+        return f"{word} FILE, a JSON file such as {value.replace(chr(39), chr(34)).replace('None', 'null')}"
+    if value.startswith(("(", "[")):
+        parts = [part.strip().strip("'\"") for part in value[1:-1].split(",") if part.strip()]
+        value = ",".join("-" if part == "None" else part for part in parts)
+    else:
+        value = value.strip("'\"")
+    return f"{word} {shlex.quote(value)}" if value else word
