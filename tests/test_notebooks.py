@@ -86,10 +86,10 @@ def test_chapter_runs_on_voc_if_it_was_fetched(cache, voc2012_part):
     shutil.copytree(voc2012_part, cache / "datasets" / "voc2012" / "VOCdevkit" / "VOC2012")
     notebook = read("chapter.ipynb")
     for cell in notebook.cells:
-        cell.source = cell.source.replace(".root, 64 ", ".root, 32 ")  # the part has 80 pairs
+        cell.source = cell.source.replace(".root, 64 ", ".root, 16 ")  # the part has 80 pairs
     outputs = run(notebook)
     assert "aeroplane\n" in printed(outputs)
-    assert "(32, 320, 480, 3)" in printed(outputs)
+    assert "(16, 320, 480, 3)" in printed(outputs)
     assert len(pictures(outputs)) == 3
 
 
