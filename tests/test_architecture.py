@@ -119,15 +119,8 @@ def test_formats_do_not_import_each_other():
     legends = (f"legend_{part}" for part in ("files", "json", "lines", "making", "tables"))
     described = ("described_legend", "described", "variants", "fitting")
     shared_by_all = (
-        "lists",
-        "folders",
-        "stems",
-        "pair_lists",
-        "partition",
-        "strata",
-        "misfits",
-        "rivals",
-        "pack_manifest",
+        *("lists", "folders", "stems", "pair_lists", "partition", "strata", "misfits", "rivals"),
+        *("pack_manifest", "pack_table"),
     )
     names = (*shared_by_all, *legends, *described)
     shared = {f"datasets.formats.{name}" for name in names}

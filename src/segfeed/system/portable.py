@@ -80,7 +80,7 @@ def map_file(descriptor: int) -> mmap.mmap:
     except OSError as error:
         if error.errno != errno.ENODEV:
             raise
-        # Some network and union file systems share no mappings. Of bytes that nobody writes, a private one shows the same.
+        # Some network and union file systems share no mappings. Unwritten, a private one shows the same.
         return mmap.mmap(descriptor, 0, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ)
 
 
