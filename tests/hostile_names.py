@@ -45,7 +45,8 @@ def make_source(folder: Path, name: Name) -> Source:
         mask.save(files[1])
         photo, stored = (File.of(str(path)) for path in files)
         samples.append(Sample(name(word), photo, stored))
-    legend = Legend(tuple(map(name, CLASSES)), tuple(map(tuple, COLOURS[:3].tolist())), title=name("legend"))
+    classes = tuple(name(word)[-200:] for word in CLASSES)  # names of classes have a limit
+    legend = Legend(classes, tuple(map(tuple, COLOURS[:3].tolist())), title=name("legend"))
     missing = (Missing(name("d"), "mask", str(root)),)
     return Source(
         root, name("format"), name("split"), "semantic", tuple(samples), legend, "error", name("why"), missing

@@ -685,6 +685,7 @@ def test_a_broken_file_is_an_error_at_its_own_batch_that_names_it(tmp_path, writ
     expected = [digest(batch) for batch in Loader(source, plan, format=BYTES)]
     photo = root / "JPEGImages" / "train_15.png"
     photo.write_bytes(photo.read_bytes()[:-20])
+    source = scan(root, "train")
     loader, found = Loader(source, plan, format=BYTES, threads=threads), []
     with pytest.raises(PhotoError) as caught:
         found.extend(digest(batch) for batch in loader)

@@ -210,7 +210,8 @@ def test_show_writes_one_picture_and_never_over_another(run, voc_folder, tmp_pat
 
 
 def test_cache_is_listed_and_pruned(run, voc_folder, cache):
-    assert run("cache") == (0, "the cache holds no pack\n", "")
+    code, out, err = run("cache")  # compiled kernels lie elsewhere
+    assert (code, out.splitlines()[0], err) == (0, "the cache holds no pack", "")
     assert only_json(run("cache", "--json")[1]) == {"packs": [], "bytes": 0}
     run("pack", voc_folder)
     code, out, err = run("cache")
@@ -226,7 +227,7 @@ def test_cache_is_listed_and_pruned(run, voc_folder, cache):
         "removed": [pack["folder"] for pack in found],
         "dry_run": False,
     }
-    assert run("cache")[1] == "the cache holds no pack\n"
+    assert run("cache")[1].startswith("the cache holds no pack\n")
 
 
 def test_cache_dir_is_heeded_before_and_after_prune(run, voc_folder, tmp_path):
@@ -384,7 +385,7 @@ def break_list_id(root: Path) -> None:
 
 
 def break_list_bytes(root: Path) -> None:
-    (root / "ImageSets" / "Segmentation" / "train.txt").write_bytes(b"\xff\xfe\0a")
+    (root / "ImageSets" / "Segmentation" / "train.txt").write_bytes(b"\xff\0a")
 
 
 def break_photo(root: Path) -> None:
@@ -411,7 +412,7 @@ def break_labelmap(root: Path) -> None:
 
 
 def break_labelmap_bytes(root: Path) -> None:
-    (root / "labelmap.txt").write_bytes(b"\xff\xfe\0s")
+    (root / "labelmap.txt").write_bytes(b"\xff\0s")
 
 
 BREAKS = {
@@ -443,7 +444,7 @@ def test_bad_data_is_one_line_that_names_it_and_exit_code_1(run, root, cache, co
 @pytest.mark.parametrize(
     ("words", "code", "kind", "where", "found"),
     [
-        (["load", "--crop", "4x"], 2, "OptionError", "crop", "'4x'"),
+        (["load", "--crop", "4x"], 2, "OptionError", "--crop", "'4x'"),
         (["stats", "--format", "nope"], 2, "OptionError", "format", "nope"),
         (["show", "--split", "test"], 1, "SourceMissingError", "VOC2012", "test"),
         (["pack", "--batch-size", "2"], 2, "OptionError", "pack", "No such option"),
@@ -465,8 +466,8 @@ def test_fields_of_an_error_are_in_its_json(run, voc_folder):
     assert (code, err) == (2, "")
     assert only_json(out) == {
         "kind": "OptionError",
-        "error": "crop: '4x'; expected HEIGHTxWIDTH in whole pixels, such as 320x480.",
-        "where": "crop",
+        "error": "--crop: '4x'; expected HEIGHTxWIDTH in whole pixels, such as 320x480.",
+        "where": "--crop",
         "found": "'4x'",
         "expected": "HEIGHTxWIDTH in whole pixels, such as 320x480",
         "remedy": "",
@@ -489,7 +490,7 @@ def test_a_path_that_is_named_like_an_option_is_a_path(run, tmp_path, monkeypatc
 
 
 def test_legend_file_that_is_none_is_one_line(run, voc_folder, tmp_path):
-    for name, data in (("a.json", b"{"), ("b.txt", b"sky,1,2\n"), ("c.png", b"no picture"), ("d.txt", b"\xff\xfe\0")):
+    for name, data in (("a.json", b"{"), ("b.txt", b"sky,1,2\n"), ("c.png", b"no picture"), ("d.txt", b"\xff\0")):
         (tmp_path / name).write_bytes(data)
         code, out, err = run("stats", voc_folder, "--legend", tmp_path / name)
         assert (code, out) == (1, "")
@@ -558,7 +559,7 @@ def test_cache_that_is_a_file_is_one_line_with_the_way_without(run, voc_folder, 
     code, out, err = run("load", voc_folder, *SMALL)
     assert (code, out) == (1, "")
     assert is_one_line(err)
-    assert "pass pack=False" in err
+    assert "pass --no-pack" in err
 
 
 def test_picture_that_cannot_be_written_is_one_line(run, voc_folder, tmp_path):
@@ -693,7 +694,7 @@ def test_terminal_escapes_in_names_are_stripped(run, voc_folder, tmp_path, cache
 
 def test_markup_in_names_is_printed_as_it_is(run, voc_folder, tmp_path):
     path = tmp_path / "legend.txt"
-    path.write_text("\n".join(["[red]sky[/red]", "[/bold]", *(f"class {chr(97 + n)}" for n in range(19))]))
+    path.write_text("\n".join(['"[red]sky[/red]"', '"[/bold]"', *(f"class {chr(97 + n)}" for n in range(19))]))
     code, out, err = run("stats", voc_folder, "--legend", path)
     assert (code, err) == (0, "")
     assert "[red]sky[/red]" in out

@@ -21,7 +21,7 @@ from segfeed.errors import OptionError
 from segfeed.plans.plan import Shard
 
 
-def test_each_field_becomes_an_option_and_the_command_gets_the_whole():
+def test_each_field_becomes_an_option_and_the_command_gets_the_whole(tmp_path):
     got = []
 
     def show(first: int, source: SourceOptions, split: Split = "train", *, as_json: AsJson = False) -> None:
@@ -46,7 +46,8 @@ def test_each_field_becomes_an_option_and_the_command_gets_the_whole():
     assert parameters["data"].default is parameters["first"].default is inspect.Parameter.empty
     assert parameters["task"].default == "semantic"
     assert (command.__name__, command.__doc__) == ("show", "Show it.")
-    patterns = {"description": Path("d"), "photos": ["a", "b"], "masks": []}
+    (described := tmp_path / "d.toml").write_bytes(b"")
+    patterns = {"description": described, "photos": ["a", "b"], "masks": []}
     words = {"data": "sample", "format": "voc", **patterns, "cache_dir": Path("c"), "task": "instance", "legend": None}
     words |= {"unknown": "void", "orientation": "apply"}
     command(first=3, **words, split="val", as_json=True)

@@ -80,7 +80,7 @@ def main() -> None:
             # A pipe on Windows may know no Chinese: such a name is then written by its numbers.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        code = _command()(standalone_mode=False)
+        code = _command()(prog_name="segfeed", standalone_mode=False)
         if sys.stdout is not None:
             sys.stdout.flush()  # so that a full disk or a closed pipe shows now
     except BaseException as error:  # noqa: BLE001 - what no person caused is raised again

@@ -86,11 +86,11 @@ def list_packs(context: typer.Context, cache_dir: CacheDir = None, as_json: AsJs
         print_table(
             ("dataset", "split", "legend", "pairs", "size", "made", "last used"), [found.cells() for found in packs]
         )
+        limit = os.environ.get(LIMIT, "").strip()
+        allowed = f", at most {limit} as {LIMIT} says" if limit else ""
+        say(f"{describe_bytes(total)} in all{allowed}, in {cache_folder(cache_dir)}")
     else:
         say("the cache holds no pack")
-    limit = os.environ.get(LIMIT, "").strip()
-    allowed = f", at most {limit} as {LIMIT} says" if limit else ""
-    say(f"{describe_bytes(total)} in all{allowed}, in {cache_folder(cache_dir)}")
     if kernels["files"]:
         say(f"compiled kernels: {kernels['files']} files, {kernels['bytes'] / 2**20:.1f} MiB, {kernels['folder']}")
 
