@@ -30,6 +30,8 @@ from segfeed.errors import DescriptionError, SegfeedError, SourceError
 
 FILE_NAME = "segfeed.toml"
 MAX_BYTES = 1 << 20
+_MOST_PARTS = 100
+_QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
 
 Value = int | tuple[int, int, int]
 """A stored value: an index, or a colour as (red, green, blue)."""
@@ -140,13 +142,21 @@ class _Reader:
         import tomllib  # noqa: PLC0415 - most datasets have no description, and `import segfeed` shall stay light
 
         self.text, self.where = text, where
+        self._refuse_long_keys()
         try:
             self.said = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # also a number of thousands of digits
             reason, _, place = str(error).partition(" (at ")
             line = re.match(r"line (\d+)", place)
             found = f"line {line[1] if line else text.count(chr(10)) + 1}: this is not TOML ({reason})"
             raise DescriptionError(where, found=found, expected='lines such as photos = "images/{key}.jpg"') from error
+
+    def _refuse_long_keys(self) -> None:
+        """Refuse a key of many parts, a.b.c: Python takes memory by the square of their number, gigabytes for 200 kB."""
+        for number, line in enumerate(self.text.split("\n"), 1):
+            if len(line) > _MOST_PARTS and _QUOTED.sub("", line).count(".") > _MOST_PARTS:
+                found = f"line {number}: more than {_MOST_PARTS} dots that stand in no text"
+                raise DescriptionError(self.where, found=found, expected='lines such as photos = "images/{key}.jpg"')
 
     def read(self) -> Description:
         self._check_keys(self.said, _TOP, ())

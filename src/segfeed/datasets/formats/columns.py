@@ -156,7 +156,7 @@ def is_key(text: str) -> bool:
 
 def _are_row_numbers(keys: Sequence[str]) -> bool:
     """Check whether keys only count the rows: if so, two splits would seem to share samples."""
-    numbers = sorted(int(key) for key in keys if key.isdecimal())
+    numbers = sorted(int(key) for key in keys if key.isdecimal() and len(key) < 10)
     return numbers in (list(range(len(keys))), list(range(1, len(keys) + 1)))
 
 
