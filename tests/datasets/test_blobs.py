@@ -151,7 +151,7 @@ def test_lists_legends_and_tables_that_are_no_files_are_never_waited_for(voc, ma
         with pytest.raises(SourceError) as caught:
             segfeed.scan(voc)
         assert found in caught.value.found
-    elif name == "labelmap.txt":  # what is listed as the legend and cannot be read is not passed over
+    elif name in ("labelmap.txt", "_classes.csv"):  # what is listed as the legend and cannot be read is not passed over
         with pytest.raises(LegendError) as refused:
             segfeed.scan(voc)
         assert refused.value.where == str(path)

@@ -1,4 +1,4 @@
-"""Whole commands on damaged little datasets: `python -m fuzz.commands --seconds 60 [--seed N] [--processes 2]`.
+"""Whole commands on damaged datasets: `python -m fuzz.commands --seconds 60 [--seed N] [--processes 2]`.
 
 Each input is a process of its own, with limits of time and memory. What comes of it must be named (one line, exit code
 1 or 2) or right: every pixel as Pillow reads it, every label as a few lines here read it. A traceback, a signal, too
@@ -183,7 +183,9 @@ def _differs(source: Any, sample: Any, pair: Any) -> str:
     import io  # noqa: PLC0415 - used here alone
 
     with Image.open(io.BytesIO(sample.photo.read())) as picture:
-        if picture.mode in ("L", "RGB", "P", "1") and not np.array_equal(np.asarray(picture.convert("RGB")), pair.image):
+        if picture.mode in ("L", "RGB", "P", "1") and not np.array_equal(
+            np.asarray(picture.convert("RGB")), pair.image
+        ):
             return "another photo than Pillow's"
     if sample.mask is None or not isinstance(source.legend, segfeed.Legend):
         return ""
@@ -206,10 +208,16 @@ def _differs(source: Any, sample: Any, pair: Any) -> str:
         readings = [[[colours.get(tuple(int(c) for c in v[:3])) for v in row] for row in stored],
                     [[indices.get(int(v[0])) for v in row] for row in stored]]  # fmt: skip
     else:
-        readings = [[[indices.get(int(v)) for v in row] for row in stored], [[colours.get((int(v),) * 3) for v in row] for row in stored]]
+        readings = [
+            [[indices.get(int(v)) for v in row] for row in stored],
+            [[colours.get((int(v),) * 3) for v in row] for row in stored],
+        ]
         if palette:
             shown = [tuple(palette[3 * i : 3 * i + 3]) for i in range(256)]
-            readings += [[[colours.get(shown[v]) for v in row] for row in stored], [[indices.get((shown[v] or (None,))[0]) for v in row] for row in stored]]
+            readings += [
+                [[colours.get(shown[v]) for v in row] for row in stored],
+                [[indices.get((shown[v] or (None,))[0]) for v in row] for row in stored],
+            ]
     return "" if pair.labels.tolist() in readings else f"other labels than those of {mode}"
 
 

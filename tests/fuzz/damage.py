@@ -31,7 +31,7 @@ def damage(root: Path, draws: random.Random) -> str:
     """Change one to three files of a dataset; return what was done, for a person."""
     done = []
     for _ in range(draws.choice((1, 1, 1, 2, 3))):
-        paths = sorted(path for path in (root.rglob("*") if root.is_dir() else [root]) if path.is_file())
+        paths = sorted(path for path in (root.rglob("*") if root.is_dir() else [root]) if _is_small(path))
         if paths:
             # Texts are few beside pictures, and say more.
             texts = [path for path in paths if path.suffix in _TEXTS or path.suffix in _TABLES]
@@ -40,6 +40,10 @@ def damage(root: Path, draws: random.Random) -> str:
             how(path, draws)
             done.append(f"{how.__name__.strip('_')} {path.name!r}")
     return ", ".join(done)
+
+
+def _is_small(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size < 1 << 24
 
 
 Way = Callable[[Path, random.Random], None]
@@ -103,7 +107,7 @@ def _place(path: Path, draws: random.Random) -> None:
             path.rename(path.with_name(path.name.swapcase()))
         case 7:
             os.rename(path, os.fsencode(path) + draws.choice((b"\xff", b"\n", b" ", b".bak", b"~", "é".encode())))
-        case 8 if other.is_file():
+        case 8 if _is_small(other):
             data = path.read_bytes()
             path.write_bytes(other.read_bytes())
             other.write_bytes(data)
@@ -151,9 +155,8 @@ def _json(path: Path, draws: random.Random) -> None:
     holders: list[tuple[Any, Any]] = [([said], 0)]
     for holder, key in holders:
         node = holder[key]
-        holders += [(node, inner) for inner in (range(len(node)) if isinstance(node, list) else node)] * isinstance(
-            node, list | dict
-        )
+        if isinstance(node, list | dict):
+            holders += [(node, inner) for inner in (range(len(node)) if isinstance(node, list) else node)]
     (whole, _), (holder, key) = holders[0], draws.choice(holders)
     if draws.random() < 0.1:
         deep = draws.choice(("[", '{"a":'))
@@ -247,7 +250,9 @@ def _columns(path: Path, draws: random.Random) -> None:
             table = pq.read_table(path)
         elif path.suffix == ".arrow":
             with pa.OSFile(str(path)) as file:
-                table = (pa.ipc.open_file if file.read(6) == b"ARROW1" else pa.ipc.open_stream)(path.read_bytes()).read_all()
+                table = (pa.ipc.open_file if file.read(6) == b"ARROW1" else pa.ipc.open_stream)(
+                    path.read_bytes()
+                ).read_all()
         else:
             return
     except (pa.ArrowException, OSError):
@@ -264,7 +269,15 @@ def _columns(path: Path, draws: random.Random) -> None:
         case 3:
             table = table.drop_columns([name])
         case 4:
-            values: list[Any] = [[None], [1] * 9, [True], ["1" * 5000], [b"x"], [["a"]], [{"bytes": None, "path": None}]]
+            values: list[Any] = [
+                [None],
+                [1] * 9,
+                [True],
+                ["1" * 5000],
+                [b"x"],
+                [["a"]],
+                [{"bytes": None, "path": None}],
+            ]
             cells = draws.choice(values)
             table = table.set_column(0, name, [pa.array(cells * len(table))[: len(table)]])
         case 5:
@@ -279,7 +292,9 @@ def _columns(path: Path, draws: random.Random) -> None:
     out = io.BytesIO()
     try:
         if path.suffix == ".parquet":
-            pq.write_table(table, out, row_group_size=draws.choice((1, 3, 100)), compression=draws.choice(("none", "zstd")))
+            pq.write_table(
+                table, out, row_group_size=draws.choice((1, 3, 100)), compression=draws.choice(("none", "zstd"))
+            )
         else:
             with draws.choice((pa.ipc.new_file, pa.ipc.new_stream))(out, table.schema) as writer:
                 writer.write_table(table, max_chunksize=draws.choice((1, 3)))

@@ -87,6 +87,7 @@ def _camvid(root: Path) -> Path:
     for split, keys in _KEYS.items():
         lines = (f"/CamVid/{split}/{key}.png /CamVid/{split}annot/{key}.png\n" for key in keys)
         (root / f"{split}.txt").write_text("".join(lines))
+    (root / "codes.txt").write_text("".join(f"class{letter}\n" for letter in "abcdefghijk") + "void\n")
     return root
 
 
@@ -181,7 +182,7 @@ def _described(root: Path) -> Path:
     _pairs(root, "img/{key}.png", "gt/{key}_L.png", 0, 1, 2)
     (root / "who.csv").write_text("key,patient\na,1\nb,1\nc,2\nd,3\ne,4\n")
     (root / "segfeed.toml").write_text(
-        'photos = "img/{key}.png"\nmasks = "gt/{key}_L.png"\n\n[splits]\ngroup = "{key}"\ntrain = 80\nval = 20\n\n'
+        'photos = "img/{key}.png"\nmasks = "gt/{key}_L.png"\n\n[splits]\nhash = { train = 60, val = 40 }\ngroup = { file = "who.csv", key = "key", column = "patient" }\n\n'
         '[classes]\n0 = "background"\n1 = "cat"\n"2" = "dog"\n'
     )
     return root
@@ -190,12 +191,13 @@ def _described(root: Path) -> Path:
 def _pair_lists(root: Path) -> Path:
     _pairs(root, "p/{key}.png", "m/{key}.png", 0, 1, 2)
     for split, keys in _KEYS.items():
-        (root / f"{split}.txt").write_text("".join(f"p/{key}.png m/{key}.png\n" for key in keys))
+        (root / "lists").mkdir(exist_ok=True)
+        (root / f"lists/{split}.txt").write_text("".join(f"p/{key}.png m/{key}.png\n" for key in keys))
     (root / "labelmap.txt").write_text(
         "".join(f"{name}:{','.join(map(str, COLOURS[i]))}::\n" for i, name in enumerate(CLASSES))
     )
     (root / "segfeed.toml").write_text(
-        'photos = "p/{key}.png"\nmasks = "m/{key}.png"\nlegend = "labelmap.txt"\n\n[splits]\nlist = "{split}.txt"\n'
+        'photos = "p/{key}.png"\nmasks = "m/{key}.png"\nlegend = "labelmap.txt"\n\n[splits]\nlists = "lists/{split}.txt"\n'
     )
     return root
 

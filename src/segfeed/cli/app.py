@@ -79,6 +79,8 @@ def _end(error: BaseException) -> NoReturn:
         sys.exit(0)
     if isinstance(error, MemoryError):
         _stop("out of memory; pass a smaller crop or batch, or fewer --threads", 1)
+    if isinstance(error, RuntimeError) and "new thread" in str(error):
+        _stop("the system starts no more threads; pass --threads 1, or raise its limits (ulimit -u, ulimit -v)", 1)
     if isinstance(error, OSError):
         _drop(sys.stdout)
         place = f"{error.filename}: " if error.filename else ""

@@ -152,7 +152,7 @@ class _Reader:
             raise DescriptionError(where, found=found, expected='lines such as photos = "images/{key}.jpg"') from error
 
     def _refuse_long_keys(self) -> None:
-        """Refuse a key of many parts, a.b.c: Python takes memory by the square of their number, gigabytes for 200 kB."""
+        """Refuse a key of many parts, a.b.c: Python would take gigabytes for 200 kB."""
         for number, line in enumerate(self.text.split("\n"), 1):
             if len(line) > _MOST_PARTS and _QUOTED.sub("", line).count(".") > _MOST_PARTS:
                 found = f"line {number}: more than {_MOST_PARTS} dots that stand in no text"

@@ -7,6 +7,7 @@ all files (size, times, inode); the stamp is a shortcut to a recorded fingerprin
 
 import contextlib
 import datetime as dt
+import hashlib
 import json
 import os
 import time
@@ -118,6 +119,15 @@ class Pack:
         """Pixels of each class, then of void, in each pair: int64 (N, classes + 1); (N, 0) for object ids."""
         column = self.rows.table["pixels"].combine_chunks()
         return np.asarray(column.flatten()).reshape(len(self), -1)
+
+    @cached_property
+    def content(self) -> str:
+        """The SHA-256 of what all photos and masks held when they were packed, in order; a source does not know it."""
+        digest = hashlib.sha256()
+        for column in ("photo_sha256", "mask_sha256"):
+            for found in self.rows.table[column].to_pylist():
+                digest.update(found or b"no mask")
+        return digest.hexdigest()
 
     @property
     def split(self) -> str:

@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import socket
+import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,11 +29,29 @@ _SYNCS_AT_ONCE = 8  # a disk takes many small files together several times faste
 def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder for packs and the sample: the argument, else $SEGFEED_CACHE, else the user's cache folder."""
     chosen = cache_dir or os.environ.get("SEGFEED_CACHE")
-    if chosen:
-        return user_path(chosen)
+    return user_path(chosen) if chosen else user_cache()
+
+
+def user_cache() -> Path:
+    """Return the user's own cache folder, whatever folder was chosen for packs."""
     import platformdirs  # noqa: PLC0415 - only needed if nobody chose a folder
 
     return platformdirs.user_cache_path("segfeed")
+
+
+def own_folder(path: str | os.PathLike[str]) -> Path:
+    """Return a folder in which code may be kept, since nobody but this user writes there; it is made if need be.
+
+    Raises:
+        OSError: if it cannot be made, is a link, belongs to another user, or others may write there.
+    """
+    folder = user_path(path)
+    folder.mkdir(0o700, parents=True, exist_ok=True)
+    found = os.lstat(folder)
+    is_own = not hasattr(os, "geteuid") or found.st_uid == os.geteuid()
+    if not is_own or not stat.S_ISDIR(found.st_mode) or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise PermissionError(errno.EACCES, "others may write there", str(folder))
+    return folder
 
 
 class WholeFile:

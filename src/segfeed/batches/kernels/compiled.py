@@ -15,11 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 from numba import njit
 from numba.extending import overload
 
 from segfeed.batches.kernels.streaming import fetch_line, order_stores, pointer_to, store_line, swap_sides
+from segfeed.system.storage import own_folder, user_cache
 
 # numba keeps a compiled kernel by the name and date of this file alone, but it holds the code of its neighbours, too.
 _SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
@@ -27,10 +29,15 @@ _SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in sorted(Path(__f
 
 def _compile(function: Callable[..., None]) -> Callable[..., None]:
     function.__qualname__ += f"_{_SOURCES.hexdigest()[:12]}"
+    kept = numba.config.CACHE_DIR
     try:
+        # What numba keeps is pickled code, which it runs: never in a cache that others may write.
+        numba.config.CACHE_DIR = str(own_folder(kept or user_cache() / "kernels"))
         compiled: Callable[..., None] = njit(nogil=True, cache=True, error_model="numpy")(function)
-    except RuntimeError:  # no folder in which numba could keep its cache
+    except (RuntimeError, OSError):  # no folder in which numba could keep its cache
         compiled = njit(nogil=True, error_model="numpy")(function)
+    finally:
+        numba.config.CACHE_DIR = kept
     return compiled
 
 

@@ -10,12 +10,14 @@ Source: README.md ("Data") of github.com/CSAILVision/sceneparsing.
 """
 
 import csv
+import io
 import os
 import re
 from pathlib import Path
 
+from segfeed.datasets.blobs import read_file
 from segfeed.datasets.formats.folders import find_files, find_masks, find_root, pair_split
-from segfeed.datasets.formats.legend_files import legend_errors
+from segfeed.datasets.formats.legend_files import MAX_LEGEND_BYTES, legend_errors, list_named
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.pixels.codec import PHOTO_SUFFIXES
 from segfeed.pixels.legend import Legend
@@ -55,13 +57,14 @@ def list_split(root: Path, split: str) -> SplitFiles:
 
 
 def _read_classes(root: Path) -> Legend:
-    paths = (folder / name for folder in (root, root.parent) for name in _NAME_LISTS)
-    path = next((path for path in paths if os.path.isfile(path)), None)
-    if path is None:
+    paths = [*list_named(root, _NAME_LISTS), *list_named(root.parent, _NAME_LISTS)]
+    if not paths:
         return ADE20K
+    path = paths[0]
+    described = read_file(path, MAX_LEGEND_BYTES)
     with legend_errors(path, "the columns Idx and Name, a class a line"):
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t" if path.suffix == ".txt" else ","))
+        text = io.StringIO(described.decode("utf-8-sig"), newline="")
+        rows = list(csv.DictReader(text, delimiter="\t" if path.suffix.lower() == ".txt" else ","))
         names = [row["Name"].strip() for row in rows]
         indices = tuple(int(row["Idx"]) for row in rows)
         if indices == ADE20K.indices and all(map(_is_named, names, ADE20K.names)):

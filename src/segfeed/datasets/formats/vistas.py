@@ -13,8 +13,9 @@ import json
 import os
 from pathlib import Path
 
+from segfeed.datasets.blobs import read_file
 from segfeed.datasets.formats.folders import find_files, pair_split
-from segfeed.datasets.formats.legend_files import legend_errors
+from segfeed.datasets.formats.legend_files import MAX_LEGEND_BYTES, legend_errors
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import SourceError
 from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES
@@ -68,10 +69,11 @@ def _labels_of(config: Path) -> str:
 
 
 def _read_classes(config: Path) -> Legend:
+    described = read_file(config, MAX_LEGEND_BYTES)
     with legend_errors(config, "`labels`, a list of name, color and evaluate"):
         rows = [
             (index, str(row["name"]), tuple(row["color"]), bool(row["evaluate"]))
-            for index, row in enumerate(json.loads(config.read_bytes())["labels"])
+            for index, row in enumerate(json.loads(described)["labels"])
         ]
         classes, void = ([row for row in rows if row[3] is counts] for counts in (True, False))
         return Legend(
