@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -678,3 +679,14 @@ def test_negative_words_are_values_and_not_options(run, voc_folder):
     code, out, _ = run("load", voc_folder, *SMALL, "--void", "-1", "--json")
     assert code == 0
     assert only_json(out)["splits"]["val"]["void_share"] > 0
+
+
+def test_a_system_that_starts_no_more_threads_ends_in_one_line(run, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    code, out, err = run("check", "sample")
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert "starts no more threads" in err

@@ -770,3 +770,18 @@ def test_a_lightning_checkpoint_goes_on_in_mid_epoch(source, tmp_path, stop):
     whole = [digest(batch) for _ in range(3) for batch in reference]
     assert model.train_seen == whole[:stop]
     assert resumed.train_seen == whole[stop:]
+
+
+def test_crops_without_workers_need_no_shared_memory(monkeypatch):
+    def refuse(_: object) -> None:
+        raise RuntimeError("unable to write to file </torch_1_2_3>: No space left on device (28)")
+
+    source = scan("sample", "val[:4]")
+    train = Loader(source, Plan(source.sizes, 4, Draw((16, 16))))
+    shared = TorchCrops(train)
+    monkeypatch.setattr(torch.Tensor, "share_memory_", refuse)
+    crops = TorchCrops(train)
+    for epoch in (0, 3):
+        shared.set_epoch(epoch)
+        crops.set_epoch(epoch)
+        assert torch.equal(crops[1][0], shared[1][0])

@@ -16,7 +16,16 @@ import pytest
 
 from segfeed.errors import PhotoError, StorageError
 from segfeed.system import storage
-from segfeed.system.storage import WholeFile, cache_folder, publish, unfinished_folders, write_over, write_whole
+from segfeed.system.storage import (
+    WholeFile,
+    cache_folder,
+    own_folder,
+    publish,
+    unfinished_folders,
+    user_cache,
+    write_over,
+    write_whole,
+)
 
 REMEDY = "or pass pack=False"
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024 - stands in for shutil's own
@@ -370,3 +379,29 @@ def test_a_name_as_long_as_the_system_allows_is_written_published_and_swept(tmp_
     half.mkdir()
     final = storage.publish(tmp_path / name, lambda folder: (folder / "a").write_bytes(b"a") and None)
     assert [entry.name for entry in tmp_path.iterdir()] == [final.name] == [name]
+
+
+def test_code_is_kept_only_in_a_folder_of_the_user_alone(tmp_path):
+    made = own_folder(tmp_path / "a" / "kernels")
+    assert made.stat().st_mode & 0o777 == 0o700
+    assert own_folder(made) == made
+    for mode in (0o770, 0o707, 0o1777):
+        made.chmod(mode)
+        with pytest.raises(PermissionError):
+            own_folder(made)
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    with pytest.raises(PermissionError):
+        own_folder(tmp_path / "link")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives folders away")
+def test_code_is_not_kept_in_a_folder_of_another_user(tmp_path):
+    os.chown(own_folder(tmp_path / "kernels"), 12345, 12345)
+    with pytest.raises(PermissionError):
+        own_folder(tmp_path / "kernels")
+
+
+def test_the_users_own_cache_is_no_chosen_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGFEED_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    assert user_cache() != tmp_path
