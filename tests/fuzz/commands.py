@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,9 @@ def warm_up(place: Path) -> None:
     """Run every command once in this process, so that no child has to import and compile anything."""
     data, out = DATASETS["voc"](place / "warm" / "data"), place / "warm"
     where = ["--cache-dir", str(out / "cache")]
-    for words in (["scan"], ["check", *where], ["load", *where, "--batch-size", "2", "--crop", "4x4"], ["stats"],
-                  ["export", "--to", str(out / "e"), "--as", "parquet"], ["show", "--to", str(out / "a.png")]):  # fmt: skip
+    load = ["load", *where, "--batch-size", "2", "--crop", "4x4"]
+    export = ["export", "--to", str(out / "e"), "--as", "parquet"]
+    for words in (["scan"], ["check", *where], load, ["stats"], export, ["show", "--to", str(out / "a.png")]):
         code, wrong = _run([words[0], str(data), *words[1:]], out)
         assert (code, wrong) == (0, ""), (words, code, wrong)
     for thread in threading.enumerate():
@@ -196,29 +198,39 @@ def _differs(source: Any, sample: Any, pair: Any) -> str:
         stored, palette = np.asarray(picture), picture.getpalette() if picture.mode == "P" else None
         mode = picture.mode
     legend = source.legend
-    colours = {**{colour: label for label, colour in enumerate(legend.colours)}, **dict.fromkeys(legend.void_colours, legend.void)}  # fmt: skip
-    indices = {**{value: label for label, value in enumerate(legend.indices)}, **dict.fromkeys(legend.void_indices, legend.void)}  # fmt: skip
+    colours, indices = _meanings(legend)
+
+    def read(meaning: Callable[[Any], int | None]) -> list[list[int | None]]:
+        return [[meaning(value) for value in row] for row in stored]
+
+    def shown(value: int) -> tuple[int, ...]:
+        return tuple((palette or [])[3 * value : 3 * value + 3])
+
+    if stored.dtype == bool:
+        stored = stored.astype(np.uint8)
+        ways = [lambda v: indices.get(int(v)), lambda v: indices.get(255 * int(v)),
+                lambda v: colours.get((255 * int(v),) * 3)]  # fmt: skip
+    elif stored.ndim == 3:
+        ways = [lambda v: colours.get(tuple(int(c) for c in v[:3])), lambda v: indices.get(int(v[0]))]
+    else:
+        ways = [lambda v: indices.get(int(v)), lambda v: colours.get((int(v),) * 3)]
+        ways += (
+            [lambda v: colours.get(shown(int(v))), lambda v: indices.get((*shown(int(v)), -1)[0])] if palette else []
+        )
+    readings = [read(way) for way in ways]
+    return "" if pair.labels.tolist() in readings else f"other labels than those of {mode}"
+
+
+def _meanings(legend: Any) -> tuple[dict[Any, int], dict[Any, int]]:
+    """Write down a legend's colours and indices, each with its label."""
+    colours = dict(zip(legend.colours, range(len(legend)), strict=True))
+    indices = dict(zip(legend.indices, range(len(legend)), strict=True))
+    colours |= dict.fromkeys(legend.void_colours, legend.void)
+    indices |= dict.fromkeys(legend.void_indices, legend.void)
     for label, colour, value in legend.merged:
         colours |= {} if colour is None else {colour: label}
         indices |= {} if value is None else {value: label}
-    if stored.dtype == bool:
-        readings = [[[indices.get(int(v)) for v in row] for row in stored], [[indices.get(255 * int(v)) for v in row] for row in stored],
-                    [[colours.get((255 * int(v),) * 3) for v in row] for row in stored]]  # fmt: skip
-    elif stored.ndim == 3:
-        readings = [[[colours.get(tuple(int(c) for c in v[:3])) for v in row] for row in stored],
-                    [[indices.get(int(v[0])) for v in row] for row in stored]]  # fmt: skip
-    else:
-        readings = [
-            [[indices.get(int(v)) for v in row] for row in stored],
-            [[colours.get((int(v),) * 3) for v in row] for row in stored],
-        ]
-        if palette:
-            shown = [tuple(palette[3 * i : 3 * i + 3]) for i in range(256)]
-            readings += [
-                [[colours.get(shown[v]) for v in row] for row in stored],
-                [[indices.get((shown[v] or (None,))[0]) for v in row] for row in stored],
-            ]
-    return "" if pair.labels.tolist() in readings else f"other labels than those of {mode}"
+    return colours, indices
 
 
 def main() -> None:

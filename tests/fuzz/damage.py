@@ -18,12 +18,13 @@ from PIL import Image
 
 _WORDS = (
     "", " ", "0", "-1", "256", "65536", "1" * 5000, "1e999", "nan", "true", "null", "void", "ignore", "../a", "/etc",
-    "a/b", "\u00e9", "e\u0301", "\udcff", "\0", "\u2028", "\x1b[31m", "<script>", '"', "'", ",", ";", "\t", ":", "[", "{key}",
-    "{split}", "#000000", "a" * 300, "b" * 100_000, "test", "TRAIN", "con", "=1+1", "\ufeff", "\r", "%s", "train[:50%]",
+    "a/b", "{key}", "\u00e9", "e\u0301", "\udcff", "\0", "\u2028", "\x1b[31m", "<script>", '"', "'", ",", ";", "\t",
+    ":", "[", "{split}", "#000000", "a" * 300, "b" * 100_000, "test", "TRAIN", "con", "=1+1", "\ufeff", "\r", "%s",
+    "train[:50%]",
 )  # fmt: skip
 _NODES: tuple[Any, ...] = (
-    None, True, -1, 0, 1.5, 10**20, float("nan"), float("inf"), "", "void", "x" * 100_000, [], {}, [[]], {"": 0}, [None],
-    "\ud800", {"names": 1}, [1, 2, 3], [[1, 2, 3]] * 3,
+    None, True, -1, 0, 1.5, 10**20, float("nan"), float("inf"), "", "void", "x" * 100_000, [], {}, [[]], {"": 0},
+    [None], "\ud800", {"names": 1}, [1, 2, 3], [[1, 2, 3]] * 3,
 )  # fmt: skip
 
 
@@ -169,6 +170,12 @@ def _json(path: Path, draws: random.Random) -> None:
     path.write_text(json.dumps(whole[0]), errors="surrogatepass")
 
 
+_NEW_CHUNKS = (
+    (b"tRNS", b"\0\0"), (b"tRNS", b"\0" * 6), (b"tRNS", b"\0"), (b"acTL", b"\0\0\0\2" * 2), (b"eXIf", b"II*\0"),
+    (b"PLTE", b"abc"), (b"iCCP", b"x\0\0zz"), (b"zTXt", b"a\0\0z"),
+)  # fmt: skip
+
+
 def _chunks(path: Path, draws: random.Random) -> None:
     """Change a chunk of a PNG, or add one, and set its checksum right."""
     data, chunks = path.read_bytes(), []
@@ -188,9 +195,8 @@ def _chunks(path: Path, draws: random.Random) -> None:
         case 3:
             chunks.insert(draws.randrange(len(chunks)), (kind, body))
         case _:
-            new = draws.choice(((b"tRNS", b"\0\0"), (b"tRNS", b"\0" * 6), (b"tRNS", b"\0"), (b"acTL", b"\0\0\0\2" * 2),
-                                (b"eXIf", b"II*\0"), (b"PLTE", b"abc"), (b"iCCP", b"x\0\0zz"), (b"zTXt", b"a\0\0z")))  # fmt: skip
-            chunks.insert(draws.randrange(len(chunks) + 1), (new[0], bytearray(new[1])))
+            kind, content = draws.choice(_NEW_CHUNKS)
+            chunks.insert(draws.randrange(len(chunks) + 1), (kind, bytearray(content)))
     parts = [
         struct.pack(">I", len(body)) + kind + bytes(body) + struct.pack(">I", zlib.crc32(kind + bytes(body)))
         for kind, body in chunks

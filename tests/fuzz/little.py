@@ -182,7 +182,8 @@ def _described(root: Path) -> Path:
     _pairs(root, "img/{key}.png", "gt/{key}_L.png", 0, 1, 2)
     (root / "who.csv").write_text("key,patient\na,1\nb,1\nc,2\nd,3\ne,4\n")
     (root / "segfeed.toml").write_text(
-        'photos = "img/{key}.png"\nmasks = "gt/{key}_L.png"\n\n[splits]\nhash = { train = 60, val = 40 }\ngroup = { file = "who.csv", key = "key", column = "patient" }\n\n'
+        'photos = "img/{key}.png"\nmasks = "gt/{key}_L.png"\n\n[splits]\nhash = { train = 60, val = 40 }\n'
+        'group = { file = "who.csv", key = "key", column = "patient" }\n\n'
         '[classes]\n0 = "background"\n1 = "cat"\n"2" = "dog"\n'
     )
     return root
@@ -197,7 +198,8 @@ def _pair_lists(root: Path) -> Path:
         "".join(f"{name}:{','.join(map(str, COLOURS[i]))}::\n" for i, name in enumerate(CLASSES))
     )
     (root / "segfeed.toml").write_text(
-        'photos = "p/{key}.png"\nmasks = "m/{key}.png"\nlegend = "labelmap.txt"\n\n[splits]\nlists = "lists/{split}.txt"\n'
+        'photos = "p/{key}.png"\nmasks = "m/{key}.png"\nlegend = "labelmap.txt"\n\n'
+        '[splits]\nlists = "lists/{split}.txt"\n'
     )
     return root
 

@@ -263,6 +263,7 @@ def test_two_damaged_bytes_anywhere_in_an_arrow_file_never_end_the_process(tmp_p
 
 
 DAMAGE = """
+import sys
 from segfeed.datasets.tables.cells import open_table
 from segfeed.errors import SegfeedError
 path, counts = sys.argv[1], [0, 0]
