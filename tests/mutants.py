@@ -166,7 +166,7 @@ MUTANTS = (
     Mutant("a download is used before its digest is compared", "datasets/archives/archive",
            "if digest.hexdigest() != sha1 or", "if", "tests/datasets/archives/test_archive.py"),
     Mutant("a state of other pictures is adopted", "batches/state",
-           'unknown = ("content",) if ', 'unknown = ("content",) or ',
+           'if "" in (own.get("content"), saved.get("content"))', "if True",
            "tests/batches/test_loader.py -k of_other_pictures"),
     Mutant("a pack knows its photos alone", "packs/pack",
            'for column in ("photo_sha256", "mask_sha256"):', 'for column in ("mask_sha256",):',
