@@ -30,9 +30,10 @@ train: .venv/dev  ## the PyTorch example, trained whole on the embedded sample: 
 faults: .venv/dev  ## every fault at every place: kills, full disks, lost writes, races, damaged files
 	SEGFEED_EXHAUSTIVE=1 $(BIN)/python -m pytest tests/faults
 
-fuzz: .venv/dev  ## fuzz every parser for SECONDS each (Linux); crashes become fixtures
+fuzz: .venv/dev  ## fuzz every parser for SECONDS each, and whole commands for ten times that (Linux)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(SECONDS)
+	cd tests && ../$(BIN)/python -m fuzz.commands --seconds $$((10 * $(SECONDS)))
 
 mutants: .venv/dev  ## break the code on purpose, one promise at a time: a test must fail
 	$(BIN)/python tests/mutants.py

@@ -1,6 +1,7 @@
 """Fuzzing in small: every probe reads its seeds, all inputs it ever failed at, and the same changes of them."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +60,10 @@ def test_fuzzing_runs_and_counts():
     name, _, tried, taken, crashes = done.stdout.splitlines()[-2].strip("│").split("│")
     assert name.strip() == "split"
     assert int(tried.replace(",", "")) > int(taken.replace(",", "")) > 0 == int(crashes)
+
+
+def test_commands_on_damaged_datasets_are_right_or_named():
+    done = run_module("fuzz.commands", "--seconds", "60", "--inputs", "25", SEGFEED_CACHE=str(HERE / "none"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 crashes" in done.stdout
+    assert re.search(r"ended with 0, .* ended with 1", done.stdout), "all is refused, or nothing"

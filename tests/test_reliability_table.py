@@ -25,8 +25,15 @@ def numbers(rows: list[str]) -> list[int]:
 
 
 def test_cases_are_numbered_without_a_gap():
-    assert numbers(CASES) == list(range(1, 105))
+    assert numbers(CASES) == list(range(1, 129))
     assert numbers(CORRUPTIONS) == list(range(1, 11))
+
+
+def test_every_test_that_the_page_on_security_names_is_there():
+    named = NAMED.findall((HERE.parent / "SECURITY.md").read_text())
+    assert len(named) > 10
+    for file, test in named:
+        assert test in names_in(file), f"{file}::{test}"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip())

@@ -91,3 +91,10 @@ def test_values_are_counted_as_numpy_counts_them(dtype):
 def test_a_photo_of_few_pixels_has_an_appearance(root):
     Image.new("RGB", (2, 1)).save(root / "JPEGImages" / "a.png")
     assert facts_of(root).photo.appearance.thumb.shape == (16, 16)
+
+
+def test_an_index_beyond_the_palette_that_a_legend_of_numbers_knows_has_no_colour(tmp_path):
+    root = make_voc(tmp_path / "VOC2012", {"train": ["a", "b"]})
+    put_mask(root, "a", some_labels(), COLOURS[:2])
+    legend = {0: "background", 1: "cat", 2: "dog", 255: None}
+    assert segfeed.check(root, ["train"], crop_size=(8, 8), legend=legend).pairs == 2

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from plain_rows import FIELDS
 from segfeed.batches.batch_format import BatchFormat
@@ -345,6 +346,21 @@ def position(loader):
     return state["epoch"], state["position"]
 
 
+def test_a_state_of_other_pictures_of_equal_keys_and_sizes_is_refused_if_both_are_known(tmp_path, write_voc):
+    roots = [write_voc(tmp_path / name / "VOC2012", {"train": [(16, 16)] * 6}) for name in ("one", "other")]
+    photo = roots[1] / "JPEGImages/train_3.png"
+    Image.new("RGB", (16, 16), (1, 2, 3)).save(photo)
+    sources = [scan(root, "train") for root in roots]
+    one, other = (loader_of(make_pack(source), 2) for source in sources)
+    loader_of(make_pack(sources[0]), 2).load_state_dict(saved(one))
+    with pytest.raises(StateError) as caught:
+        other.load_state_dict(saved(one))
+    assert "content (saved " in caught.value.found
+    assert ";" not in caught.value.found, "nothing else differs"
+    for known, unknown in ((one, loader_of(sources[1], 2)), (loader_of(sources[0], 2), other)):
+        unknown.load_state_dict(saved(known))  # a source has not read its files: README says so
+
+
 @pytest.mark.parametrize("threads", [0, 2])
 def test_a_state_counts_what_was_delivered_never_what_was_prefetched(tiny, threads):
     loader = loader_of(tiny, threads=threads)
@@ -415,7 +431,7 @@ def test_a_state_of_no_step_is_refused(tiny, epoch, step):
 
 def test_a_state_tells_neither_threads_nor_ranks_nor_packs(readers):
     states = {
-        json.dumps(loader_of(reader, threads=threads, rank=rank, world=world).state_dict())
+        json.dumps(loader_of(reader, threads=threads, rank=rank, world=world).state_dict() | {"content": ""})
         for reader in readers.values()
         for threads, rank, world in ((0, 0, 1), (3, 1, 2), (1, 5, 6))
     }

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -212,7 +213,8 @@ def test_show_writes_one_picture_and_never_over_another(run, voc_folder, tmp_pat
 def test_cache_is_listed_and_pruned(run, voc_folder, cache):
     code, out, err = run("cache")  # compiled kernels lie elsewhere
     assert (code, out.splitlines()[0], err) == (0, "the cache holds no pack", "")
-    assert only_json(run("cache", "--json")[1]) == {"packs": [], "bytes": 0}
+    described = only_json(run("cache", "--json")[1])
+    assert (described["packs"], described["bytes"]) == ([], 0)
     run("pack", voc_folder)
     code, out, err = run("cache")
     assert (code, err) == (0, "")
@@ -713,3 +715,14 @@ def test_negative_words_are_values_and_not_options(run, voc_folder):
     code, out, _ = run("load", voc_folder, *SMALL, "--void", "-1", "--json")
     assert code == 0
     assert only_json(out)["splits"]["val"]["void_share"] > 0
+
+
+def test_a_system_that_starts_no_more_threads_ends_in_one_line(run, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    code, out, err = run("check", "sample")
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert "starts no more threads" in err

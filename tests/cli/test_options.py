@@ -103,3 +103,10 @@ def test_sides_without_mirrored_crops_are_refused():
     with pytest.raises(OptionError) as caught:
         swap_pairs(["a=b"], flip=False)
     assert caught.value.remedy == "pass --flip"
+
+
+@pytest.mark.parametrize("text", ["9" * 5000 + "x1", "1x" + "9" * 5000, "１x２", "²x2"])
+def test_a_crop_of_thousands_of_digits_is_refused_in_one_short_line(text):
+    with pytest.raises(OptionError) as caught:
+        crop_size(text)
+    assert len(str(caught.value)) < 200

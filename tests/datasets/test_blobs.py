@@ -14,7 +14,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.datasets.blobs import File, Span, read_file, stamp_of
-from segfeed.errors import LegendError, SourceError, SourceMissingError
+from segfeed.errors import LegendError, PhotoError, SourceChangedError, SourceError, SourceMissingError
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_lists_legends_and_tables_that_are_no_files_are_never_waited_for(voc, ma
         with pytest.raises(SourceError) as caught:
             segfeed.scan(voc)
         assert found in caught.value.found
-    elif name == "labelmap.txt":  # what is listed as the legend and cannot be read is not passed over
+    elif name in ("labelmap.txt", "_classes.csv"):  # what is listed as the legend and cannot be read is not passed over
         with pytest.raises(LegendError) as refused:
             segfeed.scan(voc)
         assert refused.value.where == str(path)
@@ -230,3 +230,28 @@ def test_small_file_that_is_too_large_is_refused(tmp_path):
     with pytest.raises(SourceError) as caught:
         read_file(tmp_path / "a.txt", 10)
     assert (caught.value.found, caught.value.expected) == ("11 bytes", "at most 10 bytes")
+
+
+def test_a_picture_that_is_a_hole_of_a_terabyte_is_refused_by_its_size(voc):
+    os.truncate(voc / "JPEGImages/train_0.png", 1 << 40)
+    with pytest.raises(PhotoError) as caught:
+        segfeed.scan(voc).read(0)
+    assert caught.value.found == "1,099,511,627,776 bytes"
+
+
+def test_no_more_is_read_than_was_there_when_it_was_opened(tmp_path, monkeypatch):
+    path = tmp_path / "grows.txt"
+    path.write_bytes(b"12345")
+    read = os.read
+
+    def grow(descriptor: int, count: int) -> bytes:
+        with path.open("ab") as file:
+            file.write(b"more" * 1000)
+        return read(descriptor, count)
+
+    monkeypatch.setattr(os, "read", grow)
+    with pytest.raises(SourceError, match="it grew while it was read"):
+        read_file(path, 100)
+    with pytest.raises(SourceChangedError):
+        File.of(str(path)).read()
+    assert path.stat().st_size < 100_000

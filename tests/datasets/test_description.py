@@ -248,3 +248,19 @@ def test_remarks_are_comments():
     text = write_description(said, ["Read this.", ""])
     assert text.endswith("\n\n# Read this.\n#\n")
     assert parse_description(text, "x") == said
+
+
+def test_keys_of_thousands_of_parts_are_refused_before_they_take_gigabytes():
+    text = 'photos = "a/{key}.jpg"\n' + "a" + ".a" * 100_000 + " = 1"
+    with pytest.raises(DescriptionError) as caught:
+        parse_description(text, "segfeed.toml")
+    assert caught.value.found == "line 2: more than 100 dots that stand in no text"
+    dots = "." * 500  # in a text, and in a name in quotes, they are none
+    assert parse_description(f'photos = "a/{{key}}{dots}jpg"', "segfeed.toml").photos
+
+
+@pytest.mark.parametrize("text", ["a = " + "1" * 5000, "a = " + "[" * 100_000, "a = " + "{a = " * 100_000])
+def test_numbers_and_nests_without_end_are_named(text):
+    with pytest.raises(DescriptionError) as caught:
+        parse_description(text, "segfeed.toml")
+    assert "this is not TOML" in caught.value.found

@@ -1,11 +1,14 @@
 """Names in an export: splits and keys that files can be named after, and one key for each sample."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import segfeed
 from segfeed import Legend, Source
 from segfeed.datasets.blobs import File
+from segfeed.datasets.export import KINDS
 from segfeed.datasets.export_names import RENAMED, check_names, describe_renamed, name_keys, name_splits, read_renamed
 from segfeed.datasets.source import Sample
 from segfeed.errors import OptionError
@@ -114,3 +117,18 @@ def test_samples_whose_names_differ_in_case_alone_are_refused(source):
         name_keys([source("train", {"a": "1", "A": "2"})])
     assert "'a'" in caught.value.found
     assert "'A'" in caught.value.found
+
+
+@pytest.mark.parametrize("split", ["train+val", "a,b", "x[0]"])
+def test_no_split_is_written_by_a_name_that_means_another(tmp_path, split):
+    source = replace(segfeed.scan("sample", "val[:2]"), split=split)
+    for kind in KINDS:
+        (name,) = name_splits(kind, [source]).values()
+        assert not set(name) & set("+[],")
+
+
+def test_a_split_of_which_no_character_fits_is_refused():
+    source = replace(segfeed.scan("sample", "val[:2]"), split="..")
+    for kind in KINDS:
+        with pytest.raises(OptionError, match="a name after which no file"):
+            name_splits(kind, [source])

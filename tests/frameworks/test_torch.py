@@ -785,3 +785,18 @@ def test_loaders_and_batches_of_tensors_say_what_they_are_and_show_themselves(so
     batch._repr_pretty_(SimpleNamespace(text=told.append), cycle=False)
     assert [repr(batch), *told] == [line, line]
     assert repr(TorchBatch((1, 2))).startswith("TorchBatch(")
+
+
+def test_crops_without_workers_need_no_shared_memory(monkeypatch):
+    def refuse(_: object) -> None:
+        raise RuntimeError("unable to write to file </torch_1_2_3>: No space left on device (28)")
+
+    source = scan("sample", "val[:4]")
+    train = Loader(source, Plan(source.sizes, 4, Draw((16, 16))))
+    shared = TorchCrops(train)
+    monkeypatch.setattr(torch.Tensor, "share_memory_", refuse)
+    crops = TorchCrops(train)
+    for epoch in (0, 3):
+        shared.set_epoch(epoch)
+        crops.set_epoch(epoch)
+        assert torch.equal(crops[1][0], shared[1][0])

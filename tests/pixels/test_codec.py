@@ -713,3 +713,22 @@ def test_a_mask_whose_pixels_lack_their_checksum_is_refused(cut):
         decode_mask(data, "a.png")
     assert caught.value.where == "a.png"
     assert caught.value.found.startswith("damaged PNG (")
+
+
+@pytest.mark.parametrize("kind", ["gray", "gray of 1 bit", "gray of 16 bits", "colour"])
+def test_a_colour_that_a_png_declares_transparent_counts_as_transparency(kind):
+    stored = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
+    pictures = {
+        "gray": (Image.fromarray(stored), 1, 7), "gray of 1 bit": (Image.fromarray(stored > 0), 1, None),
+        "gray of 16 bits": (Image.fromarray(stored.astype(np.uint16)), 1, 7),
+        "colour": (Image.fromarray(np.stack([100 * stored] * 3, -1)), (100, 100, 100), (100, 100, 101)),
+    }  # fmt: skip
+    picture, seen, unseen = pictures[kind]
+    for key in (seen, unseen):
+        out = io.BytesIO()
+        picture.save(out, "PNG", **({} if key is None else {"transparency": key}))
+        if key == seen:
+            with pytest.raises(MaskError, match="of the mask is transparent"):
+                decode_mask(out.getvalue(), "m.png")
+        else:
+            assert decode_mask(out.getvalue(), "m.png").pixels.shape[:2] == (2, 3)

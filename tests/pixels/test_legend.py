@@ -304,7 +304,7 @@ def test_json_gives_the_legend_back():
 def test_json_that_is_no_legend_is_refused(described):
     with pytest.raises(LegendError) as error:
         Legend.from_json(described)
-    assert error.value.where in ("legend", "names", "legend 'custom'")
+    assert error.value.where in ("legend", "names", "colours", "indices", "legend 'custom'")
     assert error.value.found
     assert error.value.expected
 
@@ -451,3 +451,28 @@ def test_one_unknown_colour_hides_no_contradiction():
     with pytest.raises(MaskError) as caught:
         read(Legend((*NAMED.names, "sky")), [0, 1, 2, 3], np.concatenate([OWN, [(9, 9, 9)]]).astype(np.uint8))
     assert "by its number and" in caught.value.found
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ("indices", (0.5, 1.7)), ("indices", (0.0, 1.0)), ("indices", (False, True)), ("indices", ("0", "1")),
+        ("indices", {5, 1}), ("indices", (None, 1)), ("indices", 5), ("indices", np.array([0.0, 1.0])),
+        ("indices", np.array([False, True])), ("void_indices", (254.6,)), ("void_indices", (True,)),
+        ("void_indices", {7, 8}), ("colours", {(1, 2, 3), (4, 5, 6)}), ("colours", ((1.5, 2, 3), (4, 5, 6))),
+        ("colours", ((True, 2, 3), (4, 5, 6))), ("colours", ({1, 2, 3}, (4, 5, 6))), ("colours", ("red", "blue")),
+        ("colours", (b"abc", b"def")), ("void_colours", (1, 2, 3)), ("void_colours", ((1, 2, float("nan")),)),
+        ("merged", ((0.5, None, 9),)), ("merged", ((True, None, 9),)), ("merged", ((0, None, 9.5),)),
+        ("merged", ((0, None),)), ("merged", 5),
+    ],
+)  # fmt: skip
+def test_values_that_are_no_whole_numbers_in_an_order_are_refused_never_cut_off(field, values):
+    with pytest.raises(LegendError) as error:
+        Legend(("a", "b"), **{field: values})
+    assert error.value.where == field
+    assert error.value.expected
+
+
+def test_truth_values_in_a_mappings_colours_are_refused():
+    with pytest.raises(LegendError):
+        Legend.of_values({(True, 0, 0): "a"})

@@ -486,3 +486,13 @@ def test_what_is_not_pairs_of_labels_is_refused(swap):
     with pytest.raises(OptionError) as caught:
         Draw((32, 32), swap=swap)
     assert caught.value.where == "swap"
+
+
+def test_a_later_change_of_the_callers_sizes_changes_no_plan():
+    sizes = np.array([(10 + n, 12) for n in range(8)], np.int32)
+    plan, same = (Plan(each, 2, Draw((4, 4))) for each in (sizes, sizes.copy()))
+    sizes[:] = 4
+    assert not plan.sizes.flags.writeable
+    assert plan.digest == same.digest
+    for epoch, step in ((0, 0), (1, 3)):
+        np.testing.assert_array_equal(plan.rows(epoch, step), same.rows(epoch, step))

@@ -16,6 +16,7 @@ from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingErr
 from segfeed.pixels.codec import decode_mask, read_labels
 from segfeed.pixels.palette import voc_colours
 from segfeed.pixels.public_legends import VOC
+from segfeed.scoring import predictions
 from segfeed.scoring.predictions import read_prediction, score_folder, whole_images, write_predictions
 from segfeed.scoring.score import Score
 
@@ -445,3 +446,10 @@ def test_many_missing_predictions_are_counted_and_the_first_few_named(tmp_path):
         score_folder(tmp_path, source)
     first = ", ".join(f"{key}.png" for key in source.keys[:5])
     assert caught.value.found == f"40 missing ({first} and 35 more)"
+
+
+@pytest.mark.parametrize("key", ["a/", "/a", "a//b", "../a", "a/./b", "a\\b"])
+def test_a_key_that_is_no_file_in_the_folder_is_refused(tmp_path, key):
+    with pytest.raises(OptionError) as caught:
+        predictions._path(tmp_path, key)
+    assert repr(key) in caught.value.where

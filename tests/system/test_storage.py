@@ -16,7 +16,15 @@ import pytest
 
 from segfeed.errors import PhotoError, StorageError
 from segfeed.system import storage
-from segfeed.system.storage import WholeFile, cache_folder, publish, unfinished_folders, write_over, write_whole
+from segfeed.system.storage import (
+    WholeFile,
+    cache_folder,
+    publish,
+    unfinished_folders,
+    user_cache,
+    write_over,
+    write_whole,
+)
 
 REMEDY = "or pass pack=False"
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024 - stands in for shutil's own
@@ -403,3 +411,9 @@ def test_a_private_folder_that_is_not_private_is_not_used(tmp_path, monkeypatch,
             owner = folder.stat().st_uid
             monkeypatch.setattr("segfeed.system.portable.user_id", lambda: owner + 1)
     assert storage.private_folder("kernels") is None
+
+
+def test_the_users_own_cache_is_no_chosen_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEGFEED_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    assert user_cache() != tmp_path

@@ -276,7 +276,9 @@ def _read_values(stored: StoredMask, encoder: Encoder, name: str) -> dict[str, A
         values, counts = values[known], counts[known]
         labels = _labels_of(values, stored, encoder, name)
     facts = {"values": values, "labels": labels, "counts": counts, "unknowns": unknowns, "strange": strange}
-    return facts if stored.palette is None else facts | {"colours": colour_codes(stored.palette)[values]}
+    if stored.palette is None or values.max(initial=0) >= len(stored.palette):  # an index beyond it has no colour
+        return facts
+    return facts | {"colours": colour_codes(stored.palette)[values]}
 
 
 def _labels_of(values: npt.NDArray[Any], stored: StoredMask, encoder: Encoder, name: str) -> Labels:

@@ -1,5 +1,6 @@
 """The loader: a plan says which crops, a reader has the pixels, threads fill batches; batches come out in order."""
 
+import contextlib
 import inspect
 import math
 import os
@@ -338,7 +339,8 @@ class Loader:
         """Load the compiled kernel beside the epoch, after its first batch, which the import would delay."""
         if not self._warmed:
             self._warmed = True
-            threading.Thread(target=load_compiled, args=(self._conversion,), name="segfeed-kernels").start()
+            with contextlib.suppress(RuntimeError):  # no more threads: plain NumPy gives the same bits
+                threading.Thread(target=load_compiled, args=(self._conversion,), name="segfeed-kernels").start()
 
     def state_dict(self, epoch: int | None = None, step: int | None = None) -> dict[str, Any]:
         """Describe where the loader stands, in JSON values: what was delivered, never what was prefetched.
@@ -349,7 +351,7 @@ class Loader:
 
         Returns:
             state: fits any loader of the same samples, legend, split, task and plan, whatever its threads, rank or
-                world.
+                world. What the files held is part of it if a pack knows, and is compared if both loaders have one.
         """
         position = self._last
         if epoch is not None:
@@ -361,6 +363,7 @@ class Loader:
         return {
             "version": STATE_VERSION,
             **self.reader.digests,
+            "content": getattr(self.reader, "content", ""),  # of a pack; a source has not read its files
             "plan": self.plan.digest,
             "plan_options": self.plan.options,
             "epoch": position.epoch,

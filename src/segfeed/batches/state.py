@@ -44,7 +44,7 @@ def read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, step
     missing = [name for name in own if name not in state]
     if missing:
         raise StateError("state", found=f"no {', '.join(missing)}", expected=_EXPECTED)
-    wrong = list(_differences(_compared(state, own), _compared(own, own)))
+    wrong = list(_differences(_compared(state, own, state), _compared(own, own, state)))
     if not wrong and state["plan"] != own["plan"]:
         wrong = ["plan (its digest does not fit its own options: the state is damaged)"]
     if wrong:
@@ -65,9 +65,13 @@ def read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, step
     return Position(epoch, position // batch_size)
 
 
-def _compared(state: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that must be equal; the plan's digest only sums up its options, which are compared by name."""
-    return {name: state[name] for name in own if name not in ("epoch", "position", "plan")}
+def _compared(state: dict[str, Any], own: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that must be equal.
+
+    The plan's digest only sums up its options, which are compared by name; what the files held is known to packs alone.
+    """
+    unknown = ("content",) if "" in (own.get("content"), saved.get("content")) else ()
+    return {name: state[name] for name in own if name not in ("epoch", "position", "plan", *unknown)}
 
 
 def _differences(saved: dict[str, Any], here: dict[str, Any], before: str = "") -> Iterator[str]:

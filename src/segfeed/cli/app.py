@@ -115,6 +115,9 @@ def _end(error: BaseException) -> NoReturn:
         sys.exit(0)
     if isinstance(error, MemoryError):
         _stop("out of memory; pass a smaller crop or batch, or fewer --threads", 1, "MemoryError")
+    if isinstance(error, RuntimeError) and "new thread" in str(error):
+        advice = "pass --threads 1, or raise its limits (ulimit -u, ulimit -v)"
+        _stop(f"the system starts no more threads; {advice}", 1, "RuntimeError")
     if isinstance(error, OSError):
         _drop(sys.stdout)
         place = f"{error.filename}: " if error.filename else ""

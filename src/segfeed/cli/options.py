@@ -4,6 +4,7 @@ import functools
 import inspect
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -236,8 +237,8 @@ def _require_file(path: Path, option: str) -> None:
 def crop_size(text: str) -> tuple[int, int]:
     """Read `HEIGHTxWIDTH` in px."""
     sides = text.lower().replace("×", "x").split("x")
-    if len(sides) != 2 or not all(side.isascii() and side.isdigit() for side in sides):
-        raise OptionError("crop", found=repr(text), expected="HEIGHTxWIDTH in whole pixels, such as 320x480")
+    if len(sides) != 2 or not all(map(_is_number, sides)):
+        raise OptionError("crop", found=f"{text!r:.60}", expected="HEIGHTxWIDTH in whole pixels, such as 320x480")
     return int(sides[0]), int(sides[1])
 
 
@@ -275,9 +276,13 @@ def swap_pairs(texts: Sequence[str] | None, *, flip: bool) -> dict[str, str] | N
 def one_shard(text: str) -> Shard:
     """Read `RANK/WORLD`."""
     sides = text.split("/")
-    if len(sides) != 2 or not all(side.isascii() and side.isdigit() for side in sides):
-        raise OptionError("shard", found=repr(text), expected="RANK/WORLD, such as 0/4")
+    if len(sides) != 2 or not all(map(_is_number, sides)):
+        raise OptionError("shard", found=f"{text!r:.60}", expected="RANK/WORLD, such as 0/4")
     return Shard(int(sides[0]), int(sides[1]))
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch("[0-9]{1,9}", text))  # Python itself refuses to read thousands of digits
 
 
 def clean(text: str) -> str:

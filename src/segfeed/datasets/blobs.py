@@ -48,6 +48,7 @@ _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """How the text begins that Git leaves in place of a file that Git LFS keeps elsewhere."""
 
 _LONGEST_POINTER_BYTES = 1024
+_MOST_BYTES = (2 << 30) - 1  # of a picture: a file with a hole in it would fill the memory with zeros
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
@@ -100,8 +101,10 @@ def read_file(path: str | os.PathLike[str], limit_bytes: int) -> bytes:
                 remedy="check that this is the right file",
             )
         found = os.read(descriptor, size + 1)
-        while more := os.read(descriptor, 1 << 20):
+        while len(found) < size and (more := os.read(descriptor, size - len(found))):
             found += more
+        if len(found) > size:  # no more is read, whatever else is written
+            raise SourceError(os.fspath(path), found="it grew while it was read", expected="a file that nobody writes")
     return found
 
 
@@ -203,10 +206,13 @@ class File:
             SourceChangedError: if it has another stamp now.
             PhotoError: if the system cannot read it, it is not a regular file any more, or Git LFS keeps it elsewhere.
         """
+        if self.stamp[0] > _MOST_BYTES:
+            expected = f"a picture of at most {_MOST_BYTES:,} bytes"
+            raise PhotoError(self.path, found=f"{self.stamp[0]:,} bytes", expected=expected)
         with _opened(self.path, PhotoError) as descriptor:
             # One read gives the whole file and shows its end: each call that may wait costs a thread its turn.
             found = os.read(descriptor, limit_bytes if limit_bytes >= 0 else self.stamp[0] + 1)
-            while limit_bytes < 0 and len(found) != self.stamp[0] and (more := os.read(descriptor, 1 << 20)):
+            while limit_bytes < 0 and len(found) < self.stamp[0] and (more := os.read(descriptor, 1 << 20)):
                 found += more
             _require_unchanged(descriptor, self.path, self.stamp)
         if is_lfs_pointer(found):

@@ -15,6 +15,8 @@ from segfeed.datasets.split_rule import REST, KeyRule, SplitRule
 from segfeed.errors import DescriptionError, SegfeedError, SourceError
 
 MAX_BYTES = 1 << 20
+_MOST_PARTS = 100
+_QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
 
 _COLOUR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 _GROUP = re.compile(r"\{key:(before last|after last|before|after) (.+)\}|\{folder\}")
@@ -92,13 +94,21 @@ class _Reader:
         if variant is not None:
             self.said, self.above = dict(variant[0]), (f"variants.{variant[1]}",)
             return
+        self._refuse_long_keys()
         try:
             self.said = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # also a number of thousands of digits
             reason, _, place = str(error).partition(" (at ")
             line = re.match(r"line (\d+)", place)
             found = f"line {line[1] if line else text.count(chr(10)) + 1}: this is not TOML ({reason})"
             raise DescriptionError(where, found=found, expected='lines such as photos = "images/{key}.jpg"') from error
+
+    def _refuse_long_keys(self) -> None:
+        """Refuse a key of many parts, a.b.c: Python would take gigabytes for 200 kB."""
+        for number, line in enumerate(self.text.split("\n"), 1):
+            if len(line) > _MOST_PARTS and _QUOTED.sub("", line).count(".") > _MOST_PARTS:
+                found = f"line {number}: more than {_MOST_PARTS} dots that stand in no text"
+                raise DescriptionError(self.where, found=found, expected='lines such as photos = "images/{key}.jpg"')
 
     def read(self) -> Description:
         if not self.above:

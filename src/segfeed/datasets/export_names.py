@@ -81,7 +81,9 @@ _EXPECTED_KEYS = {
 
 
 def _fits_split(kind: str, split: str) -> bool:
-    if FORBIDDEN.search(split) or split != split.strip() or split.startswith(".") or is_reserved(split):
+    if not split or FORBIDDEN.search(split) or split != split.strip() or split.startswith(".") or is_reserved(split):
+        return False
+    if set(split) & set("+[],"):  # which a split string, or a list of them, would take apart
         return False
     return kind != "parquet" or split_of(Path(f"{split}-00000-of-00001.parquet")) == split
 

@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import mmap
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache, partial
@@ -89,8 +90,7 @@ class TorchCrops(Dataset[Tensors]):
     def __init__(self, loader: Loader) -> None:
         self.reader, self.plan, self.format = loader.reader, loader.plan, _resolve(loader)
         self._conversion = conversion_for(self.format, self.reader.legend, self.plan.canvas[1])
-        # In shared memory: workers that outlive an epoch learn of the next one.
-        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]  # torch gives it no types
+        self._epoch = _shared_number()
 
     def __len__(self) -> int:
         """Count the rows of an epoch on this rank."""
@@ -116,6 +116,14 @@ class TorchCrops(Dataset[Tensors]):
     def __setstate__(self, state: dict[str, Any]) -> None:
         reader = state["reader"]
         vars(self).update(state, reader=Pack(reader) if isinstance(reader, Path) else reader)
+
+
+def _shared_number() -> torch.Tensor:
+    """Return an int64 tensor () of 0 in shared memory: workers that outlive an epoch learn of the next one."""
+    try:
+        return torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call,no-any-return]  # torch gives it no types
+    except (RuntimeError, OSError):  # /dev/shm is full, read-only or not there: a map of no file is shared by forks
+        return torch.frombuffer(mmap.mmap(-1, 8), dtype=torch.int64)[0]
 
 
 def _device(device: torch.device | str | int | None) -> torch.device:

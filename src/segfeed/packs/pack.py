@@ -3,6 +3,7 @@
 A raw pack's pairs are read in place; those of a coded pack, which keeps the files' own bytes, are decoded each time.
 """
 
+import hashlib
 import weakref
 from functools import cached_property
 from pathlib import Path
@@ -94,6 +95,15 @@ class Pack:
     def pixels(self) -> npt.NDArray[np.int64]:
         """Pixels of each class, then of void, in each pair: int64 (N, classes + 1); (N, 0) for object ids."""
         return self.table.pixels
+
+    @cached_property
+    def content(self) -> str:
+        """The SHA-256 of what all photos and masks held when they were packed, in order; a source does not know it."""
+        digest = hashlib.sha256()
+        for column in ("photo_sha256", "mask_sha256"):
+            for found in self.table.table[column].to_pylist():
+                digest.update(found or b"no mask")
+        return digest.hexdigest()
 
     @property
     def split(self) -> str:

@@ -6,19 +6,23 @@ field by field keeps such a name as a class.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from operator import index
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from segfeed.errors import LegendError
-from segfeed.pixels.palette import Colour, as_colours
+from segfeed.pixels.palette import Colour
 
 VOID_NAMES = ("void", "ignore", "ignored", "ignore region", "don't care")
 """Names that mean "do not count these pixels". "unlabelled" is not one: some tools mean background."""
 
 MAX_NAME = 200
 """Characters of a name; a longer one is hardly a name, and fits no message or picture."""
+
+Item = TypeVar("Item")
 
 Value = int | Colour
 """A stored value: an index, or a colour."""
@@ -87,6 +91,60 @@ def as_names(names: Any) -> tuple[str, ...]:
     return tuple(str(name) for name in listed)
 
 
+def as_ordered(field: str, values: Any, convert: Callable[[Any], Item]) -> tuple[Item, ...]:
+    """Convert the values of a legend's field one by one.
+
+    Raises:
+        LegendError: if they have no order, such as a set, or one of them cannot be converted.
+    """
+    if isinstance(values, AbstractSet):
+        found = f"a set, {values!r:.60}, which has no order"
+        raise LegendError(field, found=found, expected="one value for each class", remedy="pass a list")
+    if not isinstance(values, Iterable) or isinstance(values, str | bytes | Mapping):
+        raise LegendError(field, found=f"{values!r:.60}", expected="a sequence")
+    found_values = []
+    for value in values:
+        try:
+            found_values.append(convert(value))
+        except (TypeError, ValueError):
+            raise LegendError(field, found=f"{value!r:.60}", expected=_EXPECTED[field]) from None
+    return tuple(found_values)
+
+
+_EXPECTED = dict.fromkeys(("colours", "void_colours"), "three whole numbers 0..255: (red, green, blue)")
+_EXPECTED |= dict.fromkeys(("indices", "void_indices"), "a whole number 0..65535")
+_EXPECTED["merged"] = "(class id, colour or None, stored value or None), in whole numbers"
+
+
+def as_index(stored: Any) -> int:
+    """Return a whole number as a plain integer; True and 1.0 are none.
+
+    Raises:
+        TypeError: if it is no whole number.
+
+    >>> as_index(3)
+    3
+    """
+    if isinstance(stored, bool | np.bool_):
+        raise TypeError("a truth value")
+    return index(stored)
+
+
+def as_colour(stored: Any) -> Colour:
+    """Return three whole numbers, in their order, as a tuple.
+
+    Raises:
+        TypeError, ValueError: if it is something else.
+
+    >>> as_colour([128, 0, 0])
+    (128, 0, 0)
+    """
+    if isinstance(stored, AbstractSet | str | bytes):
+        raise TypeError("no order, or a text")
+    red, green, blue = map(as_index, stored)
+    return red, green, blue
+
+
 def as_value(stored: Any) -> Value:
     """Return a stored value as a plain integer or a tuple of three.
 
@@ -94,14 +152,10 @@ def as_value(stored: Any) -> Value:
         LegendError: if it is neither an index nor a colour.
     """
     try:
-        if isinstance(stored, Iterable) and not isinstance(stored, bytes):
-            return as_colours([stored])[0]
-        if not isinstance(stored, bool):
-            return index(stored)
+        return as_colour(stored) if isinstance(stored, Iterable) else as_index(stored)
     except (TypeError, ValueError):
-        pass
-    expected = "an index 0..65535, or a colour (red, green, blue)"
-    raise LegendError("legend", found=f"stored value {stored!r:.60}", expected=expected)
+        expected = "an index 0..65535, or a colour (red, green, blue)"
+        raise LegendError("legend", found=f"stored value {stored!r:.60}", expected=expected) from None
 
 
 def find_twins(names: Sequence[str]) -> tuple[str, str] | None:
@@ -119,9 +173,14 @@ def find_twins(names: Sequence[str]) -> tuple[str, str] | None:
     return None
 
 
-def as_class_code(label: int, colour: Colour | None, stored: int | None) -> ClassCode:
-    """Return a class code of plain integers."""
-    return int(label), None if colour is None else as_colours((colour,))[0], None if stored is None else int(stored)
+def as_class_code(code: Any) -> ClassCode:
+    """Return a class code of plain integers.
+
+    Raises:
+        TypeError, ValueError: if it is none.
+    """
+    label, colour, stored = code
+    return as_index(label), None if colour is None else as_colour(colour), None if stored is None else as_index(stored)
 
 
 _DIFFER = "classes and void that differ in name, colour and index"

@@ -28,8 +28,8 @@ from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.npy import decode_npy_mask
 from segfeed.pixels.palette import BLACK_AND_WHITE, VOID_COLOUR, colour_codes
-from segfeed.pixels.png import PNG_MAGIC, check_stream, inflate_indices, read_png, read_png_header
-from segfeed.pixels.samples import drop_alpha, show_indices
+from segfeed.pixels.png import PNG_MAGIC, check_stream, colour_key, inflate_indices, read_png, read_png_header
+from segfeed.pixels.samples import drop_alpha, refuse_transparent, show_indices
 from segfeed.pixels.through_pillow import check_size, open_picture, read_photo, read_pixels, refuse_truncating
 from segfeed.pixels.tiff_pictures import decode_tiff_mask, decode_tiff_photo, read_tiff_header
 from segfeed.pixels.webp import read_webp_header
@@ -288,16 +288,20 @@ def _decode_png_mask(data: bytes, name: str) -> Stored:
         remedy = "save it as 8-bit RGB or as a palette PNG"
         raise MaskError(name, found="a 16-bit colour mask", expected="8 bits a channel", remedy=remedy)
     refuse_truncating(name, MaskError)
+    key = colour_key(png, data)
     if (indices := inflate_indices(png, data)) is not None:
+        refuse_transparent(indices == key if key else np.False_, name)
         return indices, png.palette
     check_stream(png, data, name, MaskError)
     with open_picture(png.pixels_only(data), name, "PNG", MaskError) as picture:
         pixels = read_pixels(picture, name, MaskError)
     pixels = drop_alpha(pixels, name)
-    if png.kind == "gray" and png.bits == 1:
-        return pixels.astype(np.uint8), BLACK_AND_WHITE
     if png.kind == "gray" and png.bits in (2, 4):
         pixels = pixels // (255 // ((1 << png.bits) - 1))  # Pillow stretches 2 and 4 bits to 0..255
+    if key:
+        refuse_transparent((np.atleast_3d(pixels) == key).all(axis=2), name)
+    if png.kind == "gray" and png.bits == 1:
+        return pixels.astype(np.uint8), BLACK_AND_WHITE
     if png.bits == 16:
         pixels = pixels.astype(np.uint16)  # Pillow may have read them as int32
     return pixels, png.palette

@@ -20,7 +20,10 @@ from segfeed.pixels.class_names import (
     ClassCode,
     Value,
     as_class_code,
+    as_colour,
+    as_index,
     as_names,
+    as_ordered,
     as_value,
     check_legend,
     describe_void,
@@ -38,7 +41,7 @@ from segfeed.pixels.lookup import (
     poison_of,
     resolve_unknown,
 )
-from segfeed.pixels.palette import VOID_COLOUR, Codes, Colour, as_colours, colour_codes, voc_colours
+from segfeed.pixels.palette import VOID_COLOUR, Codes, Colour, colour_codes, free_colours, voc_colours
 from segfeed.pixels.readings import PaletteTable, Reading
 from segfeed.system.showing import brief, counted, show_html
 
@@ -66,7 +69,7 @@ class Legend:
 
     Raises:
         LegendError: if there is no class, names are not texts or alike but for case, a colour occurs twice or is both a
-            class and void, or a value is out of range.
+            class and void, or a value is out of range, no whole number, or in a set, which has no order.
 
     >>> legend = Legend(("background", "cat"))
     >>> legend.encode(np.array([[0, 1, 255]], np.uint8))
@@ -95,11 +98,16 @@ class Legend:
         put("reading", self.reading or ("colour" if self.colours else "either"))
         if len(self.names) > 254 and not self.indices and self.void_indices == (255,):
             put("void_indices", (65535,))  # 255 is a class there
-        put("colours", as_colours(self.colours) or _free_colours(len(self.names), self.void_colours))
-        put("void_colours", as_colours(self.void_colours))
-        put("indices", tuple(int(i) for i in self.indices) or free_indices(len(self.names), self.void_indices))
-        put("void_indices", tuple(int(i) for i in self.void_indices))
-        put("merged", tuple(as_class_code(*code) for code in self.merged))
+        put("void_colours", as_ordered("void_colours", self.void_colours, as_colour))
+        put(
+            "colours",
+            as_ordered("colours", self.colours, as_colour) or free_colours(len(self.names), self.void_colours),
+        )
+        put("void_indices", as_ordered("void_indices", self.void_indices, as_index))
+        put(
+            "indices", as_ordered("indices", self.indices, as_index) or free_indices(len(self.names), self.void_indices)
+        )
+        put("merged", as_ordered("merged", self.merged, as_class_code))
         check_legend(
             f"legend {self.title!r}",
             self.names,
@@ -392,9 +400,3 @@ class Legend:
 
 def _describe(stored: Any) -> str:
     return str(tuple(stored.tolist()) if stored.ndim else stored)
-
-
-def _free_colours(count: int, void: tuple[Colour, ...]) -> tuple[Colour, ...]:
-    """Take VOC's palette without the colours that mean void (its 256th is VOC's own void)."""
-    reserved = set(as_colours(void))
-    return tuple(c for c in voc_colours(count + len(reserved)) if c not in reserved)[:count]

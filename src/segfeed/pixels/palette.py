@@ -54,3 +54,12 @@ def colour_codes(colours: npt.NDArray[Any]) -> Codes:
     for channel in (1, 2):
         codes = (codes << np.uint32(8)) | colours[..., channel]
     return codes
+
+
+def free_colours(count: int, void: tuple[Colour, ...]) -> tuple[Colour, ...]:
+    """Take VOC's palette without the colours that mean void (its 256th is VOC's own void).
+
+    >>> free_colours(2, ((0, 0, 0),))
+    ((128, 0, 0), (0, 128, 0))
+    """
+    return tuple(c for c in voc_colours(count + len(void)) if c not in void)[:count]

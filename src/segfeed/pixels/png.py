@@ -91,6 +91,14 @@ def _bodies(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         position += 12 + length
 
 
+def colour_key(png: Png, data: bytes) -> tuple[int, ...]:
+    """Return the stored value, or the colour, that a PNG without an alpha channel declares transparent; () for none."""
+    if png.kind not in ("gray", "colour") or b"tRNS" not in data:
+        return ()
+    body = next((body for kind, body in _bodies(data) if kind == b"tRNS"), b"")
+    return struct.unpack_from(f">{_CHANNELS[png.kind]}H", body) if len(body) >= 2 * _CHANNELS[png.kind] else ()
+
+
 def inflate_indices(png: Png, data: bytes) -> npt.NDArray[np.uint8] | None:
     """Unpack the usual kind of mask, 8-bit indices in unfiltered lines, which needs no picture library.
 

@@ -28,11 +28,15 @@ def drop_alpha(pixels: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     """
     if pixels.ndim == 2 or pixels.shape[2] not in (2, 4):
         return pixels
-    transparent = pixels[..., -1] != np.iinfo(pixels.dtype).max
+    refuse_transparent(pixels[..., -1] != np.iinfo(pixels.dtype).max, name)
+    return np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
+
+
+def refuse_transparent(transparent: npt.NDArray[np.bool_] | np.bool_, name: str) -> None:
+    """Raise MaskError if a pixel is transparent: what is seen there is not what is stored."""
     if transparent.any():
         found = f"{float(transparent.mean()):.1%} of the mask is transparent, so its colours are not what is seen"
         raise MaskError(name, found=found, expected="opaque pixels", remedy="save it without an alpha channel")
-    return np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
 
 
 def narrow_indices(pixels: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

@@ -23,6 +23,7 @@ Values = tuple[int, ...]
 
 LOSSLESS = {1: "", 5: "LZW", 8: "deflate", 32773: "PackBits", 32946: "deflate", 34925: "LZMA", 50000: "Zstandard"}
 JPEG_IN_TIFF = 7
+_HEADER_BYTES = 8
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 
@@ -223,6 +224,8 @@ def _unpack(tiff: Tiff, data: bytes, name: str, error_type: type[SourceError]) -
     blocks = -(-tiff.height // tall) * -(-tiff.width // wide)
     if not len(starts) == len(sizes) == blocks * planes:
         raise ValueError(f"{len(starts)} blocks of pixels, but its size needs {blocks * planes}")
+    if any(start < _HEADER_BYTES for start in starts):
+        raise ValueError("pixels that begin in the header")
     if any(start + size > len(data) for start, size in zip(starts, sizes, strict=True)):
         raise IndexError
     if tiff.compression == JPEG_IN_TIFF:

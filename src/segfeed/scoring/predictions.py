@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from segfeed.datasets.blobs import File
 from segfeed.datasets.evidence import Evidence, MaskValues, gather, values_of
 from segfeed.datasets.palette_doubts import palettes_differ
 from segfeed.datasets.source import Source
@@ -209,14 +210,11 @@ def _found(stored: StoredMask, row: int, column: int) -> str:
 
 def _read(path: Path, limit_bytes: int = -1) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read(limit_bytes)
-    except FileNotFoundError:
+        return File.of(str(path)).read(limit_bytes)
+    except SourceMissingError:
         raise SourceMissingError(str(path), found="no such prediction", expected="a PNG for each sample") from None
-    except OSError as error:
-        raise MaskError(
-            str(path), found=f"the prediction cannot be read ({error.strerror})", remedy="check its permissions"
-        ) from error
+    except SourceError as error:
+        raise MaskError(str(path), error.found, error.expected, error.remedy) from error
 
 
 def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threads: int | None = None) -> Score:

@@ -33,8 +33,11 @@ _SYNCS_AT_ONCE = 8  # a disk takes many small files together several times faste
 def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder for packs and the sample: the argument, else $SEGFEED_CACHE, else the user's cache folder."""
     chosen = cache_dir or os.environ.get("SEGFEED_CACHE")
-    if chosen:
-        return user_path(chosen)
+    return user_path(chosen) if chosen else user_cache()
+
+
+def user_cache() -> Path:
+    """Return the user's own cache folder, whatever folder was chosen for packs."""
     import platformdirs  # noqa: PLC0415 - only needed if nobody chose a folder
 
     return platformdirs.user_cache_path("segfeed")

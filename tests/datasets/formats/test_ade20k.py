@@ -1,6 +1,7 @@
 """ADE20K's scene parsing layout: 0 is void, 1 to 150 are classes, names from its own list, other data left alone."""
 
 import csv
+import os
 import shutil
 from pathlib import Path
 
@@ -174,3 +175,17 @@ def test_full_release_is_refused_with_the_reason(shared_data, year):
     assets = shared_data / "exports" / "datumaro-assets" / "tests" / "assets"
     with pytest.raises(SourceError, match=r"the full ADE20K.*ADEChallengeData2016"):
         segfeed.scan(assets / f"ade20k{year}_dataset" / "dataset")
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "dangling"])
+def test_a_list_of_names_that_cannot_be_read_is_not_passed_over(root, what):
+    path = root / "objectInfo150.TXT"
+    if what == "folder":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("nowhere")
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(root)
+    assert caught.value.where == str(path)

@@ -3,6 +3,7 @@
 import importlib
 import io
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -313,3 +314,43 @@ def test_paths_in_place_of_bytes_are_refused_with_the_remedy(datasets, voc_folde
         segfeed.scan(tmp_path)
     dataset.save_to_disk(str(tmp_path / "saved"))
     assert len(segfeed.scan(tmp_path / "saved", legend=segfeed.scan(voc_folder).legend)) == 1
+
+
+def test_equal_names_of_columns_are_refused_also_if_only_their_case_differs(tmp_path):
+    twice = table().append_column("image", table()["image"])
+    with pytest.raises(SourceError, match="2 columns are called 'image'"):
+        segfeed.scan(write(tmp_path / "a.parquet", twice), legend=LEGEND)
+    cases = table().append_column("Image", table()["image"])
+    with pytest.raises(SourceError, match="columns of pictures are image, mask, Image"):
+        segfeed.scan(write(tmp_path / "b.parquet", cases), legend=LEGEND).whole()
+
+
+def test_an_empty_table_is_named(tmp_path):
+    with pytest.raises(SourceError, match="its photos are paths of other files, or nothing"):
+        segfeed.scan(write(tmp_path / "a.parquet", table().slice(0, 0)), legend=LEGEND).whole()
+
+
+def test_keys_of_thousands_of_digits_are_names(tmp_path):
+    keys = ["1" * 5000 + str(row) for row in range(6)]
+    assert segfeed.scan(write(tmp_path / "a.parquet", table(id=keys)), legend=LEGEND).keys == tuple(keys)
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "device", "dangling", "deep", "case"])
+def test_id2label_that_cannot_be_read_is_an_error_and_its_case_counts_nothing(tmp_path, what):
+    write(tmp_path / "train.parquet")
+    path = tmp_path / "id2label.json"
+    if what == "folder":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    elif what in ("device", "dangling"):
+        path.symlink_to("/dev/zero" if what == "device" else "nowhere")
+    elif what == "deep":
+        path.write_text('{"a":' * 100_000)
+    else:
+        (tmp_path / "ID2Label.JSON").write_text('{"0": "a", "1": "b", "2": "c"}')
+        assert segfeed.scan(tmp_path).legend.names == ("a", "b", "c")
+        return
+    with pytest.raises((SourceError, LegendError)) as caught:
+        segfeed.scan(tmp_path).whole()
+    assert caught.value.where == str(path)

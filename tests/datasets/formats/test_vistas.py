@@ -1,6 +1,7 @@
 """Mapillary Vistas: classes from config*.json, which of two sets is meant, palette and gray masks."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -86,3 +87,19 @@ def test_real_export_is_read_exactly(shared_data, version):
         for index, key in enumerate(source.keys):
             with Image.open(root / split / version / "labels" / f"{key}.png") as picture:
                 np.testing.assert_array_equal(source.read(index).labels, np.array(picture))
+
+
+@pytest.mark.parametrize("what", ["pipe", "device", "deep"])
+def test_a_config_that_is_no_file_or_never_ends_is_named(tmp_path, what):
+    root = write(tmp_path / "vistas")
+    path = root / "config_v1.2.json"
+    path.unlink()
+    if what == "deep":
+        path.write_text("[" * 100_000)
+    elif what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises((LegendError, SourceError)) as caught:
+        segfeed.scan(root)
+    assert caught.value.where == str(path)

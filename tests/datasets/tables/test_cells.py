@@ -2,6 +2,8 @@
 
 import multiprocessing
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -242,3 +244,43 @@ def test_something_else_is_refused(tmp_path):
         with pytest.raises(SourceError) as caught:
             open_table(str(path))
         assert caught.value.found.startswith("unreadable (")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["file", "stream"])
+def test_two_damaged_bytes_anywhere_in_an_arrow_file_never_end_the_process(tmp_path, kind):
+    """In a child, since Arrow itself would end this process; the parent tells a signal from an error."""
+    table = pa.table({"key": ["a", "b"], "image": [{"bytes": b"xyz", "path": "a"}] * 2, "mask": [b"12", b"3"]})
+    path = tmp_path / "train.arrow"
+    with (pa.ipc.new_file if kind == "file" else pa.ipc.new_stream)(str(path), table.schema) as writer:
+        writer.write_table(table)
+    done = subprocess.run(
+        [sys.executable, "-c", DAMAGE, str(path)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert (done.returncode, done.stderr[-500:]) == (0, "")
+    read, refused = map(int, done.stdout.split())
+    assert read > 50 < refused
+
+
+DAMAGE = """
+import sys
+from segfeed.datasets.tables.cells import open_table
+from segfeed.errors import SegfeedError
+path, counts = sys.argv[1], [0, 0]
+whole = open(path, "rb").read()
+for at in range(0, len(whole) - 1):
+    change = (b"\\xff\\xff", b"\\x00\\x80", b"\\x7f\\x7f")[at % 3]
+    with open(path, "wb") as file:
+        file.write(whole[:at] + change + whole[at + 2:])
+    try:
+        table = open_table(path)
+        for column in ("key", "image.path"):
+            table.has(column) and table.texts(column)
+        for column in ("image.bytes", "mask"):
+            for blob in table.blobs(column) if table.has(column) else ():
+                blob and blob.read()
+        counts[0] += 1
+    except SegfeedError:
+        counts[1] += 1
+print(*counts)
+"""

@@ -124,7 +124,7 @@ def test_huge_description_is_refused(tmp_path, monkeypatch):
     with pytest.raises(SourceError) as caught:
         find_tables(tmp_path)
     assert caught.value.found.endswith(" bytes")
-    assert caught.value.expected == "a short description of a dataset"
+    assert caught.value.expected == "at most 10 bytes"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "[1]", '{"_data_files": 3}', '{"_data_files": [{}]}'])

@@ -20,8 +20,9 @@ from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 
+from segfeed.datasets.blobs import read_file
 from segfeed.datasets.formats.folders import is_to_predict, pair_blobs
-from segfeed.datasets.formats.legend_files import legend_of_json
+from segfeed.datasets.formats.legend_files import MAX_LEGEND_BYTES, legend_of_json, list_named
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.datasets.tables.cells import Table, open_table
 from segfeed.datasets.tables.files import find_tables
@@ -54,12 +55,10 @@ def recognise(path: Path) -> Recognised | None:
         return None
     first = next(iter(tables.values()))[0]
     schema = open_table(first).schema
-    pictures = _pictures(schema)
-    if _OWN_PACK in schema.names or not (
-        os.path.isfile(path) or (pictures.keys() & _PHOTOS and pictures.keys() & _MASKS)
-    ):
+    names = [name for name, _ in _pictures(schema)]
+    if _OWN_PACK in schema.names or not (os.path.isfile(path) or ({*names} & {*_PHOTOS} and {*names} & {*_MASKS})):
         return None
-    return Recognised(path, f"{Path(first).name} has columns of pictures: {', '.join(pictures) or 'none'}")
+    return Recognised(path, f"{Path(first).name} has columns of pictures: {', '.join(names) or 'none'}")
 
 
 def split_names(root: Path) -> list[str]:
@@ -101,9 +100,9 @@ def list_split(root: Path, split: str) -> SplitFiles:
     )
 
 
-def _pictures(schema: pa.Schema) -> dict[str, str]:
-    """List the columns that may hold pictures: name in lower case -> column of bytes."""
-    return {field.name.casefold(): column for field in schema if (column := _bytes_column(field))}
+def _pictures(schema: pa.Schema) -> list[tuple[str, str]]:
+    """List the columns that may hold pictures: (name in lower case, column of bytes)."""
+    return [(field.name.casefold(), column) for field in schema if (column := _bytes_column(field))]
 
 
 def _bytes_column(field: pa.Field) -> str | None:
@@ -117,16 +116,17 @@ def _bytes_column(field: pa.Field) -> str | None:
 def _choose(table: Table, split: str) -> _Columns:
     """Choose the columns of photos and masks by their names."""
     pictures = _pictures(table.schema)
-    photos, masks = ([name for name in pictures if name in words] for words in (_PHOTOS, _MASKS))
+    names = ", ".join(column.partition(".")[0] for _, column in pictures)
+    photos, masks = ([column for name, column in pictures if name in words] for words in (_PHOTOS, _MASKS))
     if len(photos) != 1 or len(masks) > 1 or not (masks or split.startswith("test")):
         raise SourceError(
             table.path,
-            found=f"columns of pictures are {', '.join(pictures) or 'none'}",
+            found=f"columns of pictures are {names or 'none'}",
             expected=f"one of photos ({', '.join(_PHOTOS)}) and one of masks ({', '.join(_MASKS)}), each with the "
             "bytes of picture files",
             remedy="rename or drop columns",
         )
-    return _Columns(pictures[photos[0]], pictures[masks[0]] if masks else None)
+    return _Columns(photos[0], masks[0] if masks else None)
 
 
 def _read_keys(tables: Sequence[Table], columns: _Columns, split: str) -> list[str]:
@@ -156,7 +156,7 @@ def is_key(text: str) -> bool:
 
 def _are_row_numbers(keys: Sequence[str]) -> bool:
     """Check whether keys only count the rows: if so, two splits would seem to share samples."""
-    numbers = sorted(int(key) for key in keys if key.isdecimal())
+    numbers = sorted(int(key) for key in keys if key.isdecimal() and len(key) < 10)
     return numbers in (list(range(len(keys))), list(range(1, len(keys) + 1)))
 
 
@@ -168,8 +168,6 @@ def _stem(text: str) -> str:
 def _own_legend(root: Path, schema: pa.Schema) -> Legend | None:
     if described := (schema.metadata or {}).get(b"legend"):
         return legend_of_json(described, f"{root}: `legend` in the tables' metadata", root.stem)
-    path = (root.parent if os.path.isfile(root) else root) / "id2label.json"
-    try:
-        return legend_of_json(path.read_bytes(), str(path), root.stem)
-    except FileNotFoundError:
-        return None
+    for path in list_named(root.parent if os.path.isfile(root) else root, ("id2label.json",)):
+        return legend_of_json(read_file(path, MAX_LEGEND_BYTES), str(path), root.stem)
+    return None

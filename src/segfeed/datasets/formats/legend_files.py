@@ -23,11 +23,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from segfeed.datasets.blobs import read_file
 from segfeed.datasets.formats.legend_json import is_grouping, is_legend, load_json, rows_of_json
 from segfeed.datasets.formats.legend_lines import rows_of_text
 from segfeed.datasets.formats.legend_making import agreed_rows, legend_of_rows
 from segfeed.datasets.formats.legend_tables import Row
-from segfeed.errors import LegendError
+from segfeed.errors import LegendError, SourceError
 from segfeed.pixels.class_names import means_void
 from segfeed.pixels.kinds import KIND_OF_SUFFIX, kind_of
 from segfeed.pixels.legend import Legend
@@ -91,7 +92,7 @@ def find_legend(root: Path, names: Sequence[str] = LEGEND_FILES) -> Legend | Non
         LegendError: if it is malformed or cannot be read, or if there are several that say different things.
     """
     found: dict[str, list[Row] | Legend] = {}
-    for path in _listed(root, names):
+    for path in list_named(root, names):
         with legend_errors(path, _EXPECTED):
             _check_file(path)
         said, _ = _read_certain(path)
@@ -115,7 +116,7 @@ def find_legend(root: Path, names: Sequence[str] = LEGEND_FILES) -> Legend | Non
 
 def explain_unread(root: Path, names: Sequence[str] = LEGEND_FILES) -> str:
     """Return why files that may name a folder's classes are not read as its legend, as a clause; "" for none."""
-    told = [(path.name, _read_certain(path)[1]) for path in _listed(root, names) if path.name.lower() in _UNCERTAIN]
+    told = [(path.name, _read_certain(path)[1]) for path in list_named(root, names) if path.name.lower() in _UNCERTAIN]
     return "; ".join(f"{name} {why}" for name, why in told if why)
 
 
@@ -163,18 +164,18 @@ def refuse_ignored_legend(root: Path, legend: Legend, called: str) -> None:
         LegendError: if there is one.
     """
     names = set(map(_plain, legend.names)) - {"background"}  # which some lists leave out
-    for name in LEGEND_FILES:
+    for path in list_named(root, LEGEND_FILES):
         try:
-            other = read_legend(root / name) if os.path.isfile(root / name) else legend
+            other = read_legend(path)
         except LegendError:
             continue  # whatever it is: it is said if the file is asked for
         if not names <= set(map(_plain, other.names)):
             raise LegendError(
-                str(root / name),
+                str(path),
                 found=f"the file has {_some(other.names)}, but format {called!r} reads masks by legend "
                 f"{legend.title!r}, of {_some(legend.names)}",
                 expected="one that says what the masks mean",
-                remedy=f"pass legend={str(root / name)!r} (on the command line --legend {root / name}) if the file is "
+                remedy=f"pass legend={str(path)!r} (on the command line --legend {path}) if the file is "
                 "right, or move it elsewhere if the format is",
             )
 
@@ -207,8 +208,12 @@ def legend_errors(where: Path | str, expected: str) -> Iterator[None]:
         raise LegendError(str(where), found=f"malformed ({error})", expected=expected) from None
 
 
-def _listed(root: Path, names: Sequence[str]) -> list[Path]:
-    """List the files of a folder that have one of some names, in the names' order."""
+def list_named(root: Path, names: Sequence[str]) -> list[Path]:
+    """List what has one of some names in a folder, in the names' order; whatever its case, and whatever it is.
+
+    Raises:
+        LegendError: if the folder cannot be read.
+    """
     try:
         there = sorted(os.listdir(root))
     except (FileNotFoundError, NotADirectoryError):
@@ -216,7 +221,7 @@ def _listed(root: Path, names: Sequence[str]) -> list[Path]:
     except OSError as error:
         found = f"the folder cannot be read ({error.strerror})"
         raise LegendError(str(root), found=found, remedy="check its permissions") from error
-    return [root / entry for name in names for entry in there if entry.lower() == name]
+    return [root / entry for name in names for entry in there if entry.lower() == name.lower()]
 
 
 def _check_file(path: Path) -> None:
@@ -280,10 +285,10 @@ def _is_json(text: str) -> bool:
 
 
 def _text(path: Path) -> str:
-    if (size := path.stat().st_size) > MAX_LEGEND_BYTES:
-        expected = f"{_EXPECTED}, of at most {MAX_LEGEND_BYTES:,} bytes"
-        raise LegendError(str(path), found=f"{size:,} bytes", expected=expected)
-    content = path.read_bytes()
+    try:
+        content = read_file(path, MAX_LEGEND_BYTES)
+    except SourceError as error:
+        raise LegendError(str(path), found=error.found, expected=_EXPECTED, remedy=error.remedy) from error
     try:
         text, at = content.decode("utf-8-sig"), content.find(b"\0")
     except UnicodeDecodeError as error:

@@ -132,7 +132,7 @@ class Table:
         if -1 not in counts and sum(counts) in (0, self.count):
             return set(range(self.count)) if sum(counts) else set()
         nulls = [array.is_null().to_numpy(zero_copy_only=False) for array in self._arrays(column)]
-        return set(np.flatnonzero(np.concatenate(nulls)).tolist())
+        return set(np.flatnonzero(np.concatenate(nulls)).tolist()) if nulls else set()
 
     def _arrays(self, column: str) -> Iterator[Any]:
         if not self.path.endswith(".parquet"):
@@ -154,10 +154,19 @@ def open_table(path: str) -> Table:
     with _explained(path):
         if path.endswith(".parquet"):
             with _open_parquet(path) as file:
-                return Table(path, file.schema_arrow, file.metadata.num_rows)
+                return Table(path, _checked(path, file.schema_arrow), file.metadata.num_rows)
         with pa.memory_map(path) as source:
             schema, batches = _read_arrow(source)
-            return Table(path, schema, sum(batch.num_rows for batch in batches))
+            return Table(path, _checked(path, schema), sum(batch.num_rows for batch in batches))
+
+
+def _checked(path: str, schema: pa.Schema) -> pa.Schema:
+    """Return a schema whose names are texts, each another one."""
+    schema.to_string(show_schema_metadata=False)  # decodes all names, those in structs, too
+    if twice := sorted({name for name in schema.names if schema.names.count(name) > 1}):
+        found = f"{schema.names.count(twice[0])} columns are called {twice[0]!r}"
+        raise SourceError(path, found=found, expected="names that differ", remedy="rename or drop columns")
+    return schema
 
 
 class _Rows:
@@ -231,9 +240,15 @@ def _read_arrow(source: Any) -> tuple[pa.Schema, Iterator[Any]]:
     source.seek(0)
     if not is_file:
         stream = pa.ipc.open_stream(source)
-        return stream.schema, iter(stream)
+        return stream.schema, map(_with_lengths, stream)
     reader = pa.ipc.open_file(source)
-    return reader.schema, (reader.get_batch(number) for number in range(reader.num_record_batches))
+    return reader.schema, map(_with_lengths, map(reader.get_batch, range(reader.num_record_batches)))
+
+
+def _with_lengths(batch: Any) -> Any:
+    """Return a record batch whose lengths fit its buffers: Arrow trusts what it reads, and ends the process later."""
+    batch.validate()
+    return batch
 
 
 def _locate(path: str, column: str) -> list[tuple[int, int]]:
@@ -245,7 +260,6 @@ def _locate(path: str, column: str) -> list[tuple[int, int]]:
         source.seek(0)
         for batch in _read_arrow(source)[1]:
             values = _part_of(batch, column)
-            values.validate(full=True)  # Arrow trusts the offsets that it reads
             _, ends, content = values.buffers()
             width: npt.DTypeLike = np.int64 if pa.types.is_large_binary(values.type) else np.int32
             edges = np.frombuffer(ends, width)[values.offset : values.offset + len(values) + 1].astype(np.int64)
@@ -266,9 +280,10 @@ def _locate(path: str, column: str) -> list[tuple[int, int]]:
 
 
 def _part_of(batch: Any, column: str) -> Any:
-    """Return a column, or with a dot a part of a struct, which is empty if the struct is."""
+    """Return a column, or with a dot a part of a struct, which is empty if the struct is; every offset is checked."""
     name, dot, part = column.partition(".")
     values = batch.column(name)
+    values.validate(full=True)  # Arrow trusts the offsets that it reads: two damaged bytes would end the process
     return values.flatten()[values.type.get_field_index(part)] if dot else values
 
 
@@ -285,7 +300,7 @@ def _explained(path: str) -> Iterator[None]:
         raise
     except FileNotFoundError:
         raise SourceMissingError(path, found="no such file", remedy="scan the dataset again") from None
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
         refuse_pointer(path)
         said = " ".join(str(error).split())
         remedy = "restore the file from its origin"

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from segfeed.datasets.blobs import read_file
 from segfeed.datasets.formats.folders import subfolders
 from segfeed.datasets.tables.cells import SUFFIXES
 from segfeed.errors import SourceError, SourceMissingError
@@ -37,6 +38,9 @@ def find_tables(root: Path) -> dict[str, list[str]]:
         return {split_of(root) or "train": [str(root)]} if root.suffix in SUFFIXES else {}
     if os.path.isfile(root / "dataset_dict.json"):
         splits = _read_json(root / "dataset_dict.json", "splits")
+        if not isinstance(splits, list):
+            where = str(root / "dataset_dict.json")
+            raise SourceError(where, found=f"splits = {splits!r:.60}", remedy="save the dataset again")
         return {str(split): _saved(root / Path(str(split)).name) for split in splits}
     # Others write a state.json, too.
     if os.path.isfile(root / "state.json") and os.path.isfile(root / "dataset_info.json"):
@@ -110,12 +114,8 @@ def _saved(folder: Path) -> list[str]:
 
 def _read_json(path: Path, key: str) -> Any:
     """Read one entry of a JSON file; None if it is not there."""
+    described = read_file(path, _MAX_JSON_BYTES)
     try:
-        size_bytes = path.stat().st_size
-        if size_bytes <= _MAX_JSON_BYTES:
-            return json.loads(path.read_bytes()).get(key)
-    except FileNotFoundError:
-        raise SourceMissingError(str(path), found="no such file", remedy="save the dataset again") from None
-    except (OSError, ValueError, AttributeError) as error:
+        return json.loads(described).get(key)
+    except (ValueError, AttributeError, RecursionError) as error:
         raise SourceError(str(path), found=f"malformed ({error})", remedy="save the dataset again") from None
-    raise SourceError(str(path), found=f"{size_bytes:,} bytes", expected="a short description of a dataset")
