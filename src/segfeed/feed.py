@@ -5,17 +5,17 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
-from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.doubts import examine
+from segfeed.datasets.drawn import DRAW_WORDS, DrawWords
 from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, find_root, open_dataset
-from segfeed.datasets.source import Orientation, Source, Task, hold_same
-from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_shared_groups
+from segfeed.datasets.source import Orientation, Source, Task
+from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_shared_groups, shared_keys
 from segfeed.errors import OptionError, SourceError
 from segfeed.packs.pack import Pack, find_pack, is_packed, make_pack
 from segfeed.pixels.sides import find_sides, read_swap
@@ -69,6 +69,7 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
     photos: Patterns | None = None,
     masks: Patterns | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    **drawing: Unpack[DrawWords],
 ) -> Source:
     """Recognise a dataset on disk and list the samples of one of its splits.
 
@@ -91,6 +92,7 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
             list of alternatives.
         masks: the same of masks; without them, photos are to be predicted.
         cache_dir: where the embedded dataset is made; the user's cache folder if None.
+        **drawing: how drawn shapes become labels (docs/shapes.md): rule, overlap, crowd, unpainted, boxes.
 
     A few masks are read, unless they are packed, to hold the legend against what they store (`datasets.doubts`); a
     doubt that stops no training is logged as a warning.
@@ -114,6 +116,7 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
         photos=photos,
         masks=masks,
         cache_dir=cache_dir,
+        **drawing,
     )
     source = _scan(dataset, split)
     if not is_packed(source, cache_dir=cache_dir):  # what is packed was held against its legend before
@@ -201,7 +204,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder if None.
         download: fetch a dataset given by its name if it is not in the cache yet.
         **format_fields: what a batch looks like, by the fields of `BatchFormat`: layout, dtype, label_dtype, normalize,
-            void.
+            void; and how drawn shapes become labels, as in `scan`: rule, overlap, crowd, unpainted, boxes.
 
     Returns:
         splits: unpacks as `train, val`; each a `Loader` of images float32 (N, H, W, 3) and labels int32 (N, H, W).
@@ -216,6 +219,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     >>> images.shape, images.dtype, labels.shape, labels.dtype
     ((8, 64, 96, 3), dtype('float32'), (8, 64, 96), dtype('int32'))
     """
+    drawing: Any = {name: format_fields.pop(name) for name in DRAW_WORDS if name in format_fields}
     feed = _Feed(
         draw=Draw(crop_size, small, flip),
         swap=swap,
@@ -249,6 +253,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         photos=photos,
         masks=masks,
         cache_dir=cache_dir,
+        **drawing,
     )
     train, val = _read_splits(dataset, splits)
     # Both loaders are made before anything is packed: a wrong option is refused first.
@@ -368,7 +373,7 @@ def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> lis
             remedy=f"to predict it, pass splits=(None, {train.split!r})",
         )
     if train is not None and val is not None and train.split != val.split:
-        if both := _shared(train, val):
+        if both := shared_keys(train, val):
             raise SourceError(
                 str(train.root),
                 found=f"{len(both)} samples are in both {train.split!r} and {val.split!r}, the first is {min(both)}",
@@ -377,23 +382,3 @@ def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> lis
             )
         refuse_shared_groups(train, val)
     return [train, val]
-
-
-def _shared(train: Source, val: Source) -> list[str]:
-    """List the keys of val's samples whose photos are in train, too; equal keys of different photos do not count.
-
-    Photos are compared only if their keys, or what the system says of their files, are equal: most are never read.
-    """
-    by_key = {sample.key: sample.photo for sample in train.samples}
-    by_file = {_file_of(sample.photo): sample.photo for sample in train.samples}
-    both = []
-    for sample in val.samples:
-        alike = (by_key.get(sample.key), by_file.get(_file_of(sample.photo)))
-        if any(photo is not None and hold_same(photo, sample.photo) for photo in alike):
-            both.append(sample.key)
-    return both
-
-
-def _file_of(photo: Blob) -> object:
-    """Return what two names of one file share: the stamp, which links follow; inside of a larger file, the address."""
-    return photo.stamp if isinstance(photo, File) else photo.address

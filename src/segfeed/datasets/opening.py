@@ -8,12 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, Unpack
 
 import numpy as np
 
 from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.description import Description, read_description
+from segfeed.datasets.drawn import DrawnMask, DrawOptions, DrawWords
 from segfeed.datasets.formats.legend_files import (
     explain_unread,
     legend_errors,
@@ -62,6 +63,7 @@ class Dataset:
         groups: old class names -> new ones, None for void.
         unknown: what a colour outside the legend becomes: "error", "void" or a class name.
         orientation: what becomes of photos that EXIF turns: "error" or "apply", as of a `Source`.
+        drawing: how drawn shapes become labels.
         module: what lists its splits; the format's, by its name, if None.
     """
 
@@ -72,6 +74,7 @@ class Dataset:
     groups: Groups | None = None
     unknown: str = "error"
     orientation: Orientation = "error"
+    drawing: DrawOptions = field(default_factory=DrawOptions)
     module: FormatModule | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -122,7 +125,7 @@ class Dataset:
             SourceError: if the split cannot be listed.
         """
         if self.task == "semantic":
-            return self._module.list_split(self.recognised.root, name)
+            return self._styled(self._module.list_split(self.recognised.root, name))
         list_objects = getattr(self._module, "list_objects", None)
         if list_objects is None:
             raise OptionError(
@@ -131,7 +134,25 @@ class Dataset:
                 remedy='use task="semantic"',
             )
         files: SplitFiles = list_objects(self.recognised.root, name)
-        return files
+        return self._styled(files)
+
+    def _styled(self, files: SplitFiles) -> SplitFiles:
+        """Draw masks as the options say; refuse options for masks that are not drawn."""
+        drawn = any(isinstance(sample.mask, DrawnMask) for sample in files.samples)
+        if self.drawing.given and files.samples and not drawn:
+            option, word = next(iter(self.drawing.given.items()))
+            found = f"{word!r}, but the masks of {self.root} are not drawn from shapes"
+            raise OptionError(option, found=found, remedy="leave it out")
+        if not drawn:
+            return files
+        objects = self.task == "instance"
+        samples = tuple(
+            replace(one, mask=one.mask.styled(self.drawing, objects=objects))
+            if isinstance(one.mask, DrawnMask)
+            else one
+            for one in files.samples
+        )
+        return replace(files, samples=samples)
 
     def read_legend(self, files: SplitFiles) -> Encoder:
         """Return what the masks of a split mean: the legend that was given, else the dataset's own, grouped.
@@ -201,6 +222,7 @@ def open_dataset(  # noqa: PLR0913 - the arguments of `segfeed.scan`
     photos: Patterns | None = None,
     masks: Patterns | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    **drawing: Unpack[DrawWords],
 ) -> Dataset:
     """Recognise a dataset; arguments and errors are those of `segfeed.scan`.
 
@@ -219,7 +241,9 @@ def open_dataset(  # noqa: PLR0913 - the arguments of `segfeed.scan`
     found = find_format(find_root(path_or_name, cache_dir=cache_dir), format, described)
     chosen = _read_legend_like(legend)
     groups, given = (chosen, None) if isinstance(chosen, Mapping) else (None, chosen)
-    return Dataset(found.recognised, found.name, task, given, groups, unknown, orientation, found.module)
+    return Dataset(
+        found.recognised, found.name, task, given, groups, unknown, orientation, DrawOptions(**drawing), found.module
+    )
 
 
 def _read_description_like(

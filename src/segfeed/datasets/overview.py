@@ -4,9 +4,10 @@ import os
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from segfeed.datasets.doubts import Doubt, examine
+from segfeed.datasets.drawn import DrawWords
 from segfeed.datasets.evidence import LOOKED_AT, Counted, Evidence, gather, look
 from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, open_dataset
 from segfeed.datasets.source import Orientation, Sample, Source, SplitFiles, Task, read_sizes
@@ -91,6 +92,7 @@ def describe(  # noqa: PLR0913 - the options of one dataset, flat
     photos: Patterns | None = None,
     masks: Patterns | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    **drawing: Unpack[DrawWords],
 ) -> Overview:
     """Recognise a dataset and describe each of its splits; what is wrong with a split is told, and stops nothing.
 
@@ -105,6 +107,7 @@ def describe(  # noqa: PLR0913 - the options of one dataset, flat
         photos: the same.
         masks: the same.
         cache_dir: the same.
+        **drawing: the same: rule, overlap, crowd, unpainted, boxes.
 
     Raises:
         SourceMissingError: if nothing is there.
@@ -125,6 +128,7 @@ def describe(  # noqa: PLR0913 - the options of one dataset, flat
         photos=photos,
         masks=masks,
         cache_dir=cache_dir,
+        **drawing,
     )
     counted: Counted = {}
     seen: set[str] = set()

@@ -34,9 +34,15 @@ if TYPE_CHECKING:
 _OWN = (
     "voc", "tar", "ade20k", "cityscapes", "kitti", "vistas", "coco_stuff", "columns", "labelme", "roboflow", "camvid",
 )  # fmt: skip
+_DRAWN = (
+    "coco",
+    "labelme_json",
+    "yolo",
+    "cvat",
+)  # shapes instead of masks: asked if there are no masks of a known layout
 _ANY_FOLDERS = "folders"  # recognised by little: asked if no other format answers
 FORMATS: dict[str, str] = {
-    **{name: f"segfeed.datasets.formats.{name}" for name in _OWN},
+    **{name: f"segfeed.datasets.formats.{name}" for name in (*_OWN, *_DRAWN)},
     _ANY_FOLDERS: "segfeed.datasets.formats.two_folders",
 }
 """The formats of this package: name -> module, which is a `FormatModule`."""
@@ -108,9 +114,8 @@ def find_format(path: Path, wanted: str | None = None, description: Description 
         module: Any = formats.module(wanted)  # a `DescribedFormat`: it explains itself if it doesn't fit
         return Found(module.require(path), wanted, module)
     names = [wanted] if wanted else formats.names
-    answers = formats.ask(path, [name for name in names if wanted or name != _ANY_FOLDERS])
-    if not answers and not wanted:
-        answers = formats.ask(path, [_ANY_FOLDERS])
+    late = () if wanted else (*_DRAWN, _ANY_FOLDERS)
+    answers = formats.ask(path, [name for name in names if name not in late]) or formats.ask(path, list(late))
     if len(answers) > 1:
         candidates = ", ".join(f"{found.name} ({found.recognised.why})" for found in answers)
         raise SourceError(

@@ -19,7 +19,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from segfeed.datasets.source import Source
+from segfeed.datasets.blobs import Blob, File
+from segfeed.datasets.source import Source, hold_same
 from segfeed.errors import OptionError, SourceError
 
 _TERM = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<inside>[^\[\]]*)\])?")
@@ -162,3 +163,23 @@ def _fold_of(key: str, folds: int) -> int:
         )
         % folds
     )
+
+
+def shared_keys(train: Source, val: Source) -> list[str]:
+    """List the keys of val's samples whose photos are in train, too; equal keys of different photos do not count.
+
+    Photos are compared only if their keys, or what the system says of their files, are equal: most are never read.
+    """
+    by_key = {sample.key: sample.photo for sample in train.samples}
+    by_file = {_file_of(sample.photo): sample.photo for sample in train.samples}
+    both = []
+    for sample in val.samples:
+        alike = (by_key.get(sample.key), by_file.get(_file_of(sample.photo)))
+        if any(photo is not None and hold_same(photo, sample.photo) for photo in alike):
+            both.append(sample.key)
+    return both
+
+
+def _file_of(photo: Blob) -> object:
+    """Return what two names of one file share: the stamp, which links follow; inside of a larger file, the address."""
+    return photo.stamp if isinstance(photo, File) else photo.address
