@@ -34,12 +34,11 @@ if TYPE_CHECKING:
 _OWN = (
     "voc", "tar", "ade20k", "cityscapes", "kitti", "vistas", "coco_stuff", "columns", "labelme", "roboflow", "camvid",
 )  # fmt: skip
+# Shapes instead of masks: asked if no layout of masks answers.
 _DRAWN = (
-    "coco",
-    "labelme_json",
-    "yolo",
-    "cvat",
-)  # shapes instead of masks: asked if there are no masks of a known layout
+    "coco", "coco_panoptic", "labelme_json", "yolo", "cvat", "via", "supervisely_json", "darwin", "datumaro_json",
+    "label_studio",
+)  # fmt: skip
 _ANY_FOLDERS = "folders"  # recognised by little: asked if no other format answers
 FORMATS: dict[str, str] = {
     **{name: f"segfeed.datasets.formats.{name}" for name in (*_OWN, *_DRAWN)},

@@ -27,7 +27,7 @@ def read_run_text(text: str, name: str = "mask") -> npt.NDArray[np.float64]:
     >>> read_run_text("06", "a.json")
     array([0., 6.])
     """
-    codes = np.frombuffer(text.encode("ascii", "replace"), np.uint8).astype(np.int64) - 48
+    codes = np.frombuffer(text.encode("utf-8", "replace"), np.uint8).astype(np.int64) - 48
     if codes.size and (codes.min() < 0 or codes.max() > 63 or codes[-1] & 32):
         raise MaskError(name, found="a run-length code that is not COCO's text", expected="whole groups of 5 bits")
     last = np.flatnonzero((codes & 32) == 0)

@@ -31,7 +31,11 @@ def differing(source, truth: Path, ids: dict[str, int]) -> dict[str, int]:
 
 
 def lines(path: Path) -> dict[str, int]:
-    return {name: number for number, name in enumerate(path.read_text().split("\n"))}
+    """Read names of ids: one a line, or each after its number."""
+    names = path.read_text().split("\n")
+    if names[0][:2] == "0 ":
+        return {name.partition(" ")[2]: int(name.partition(" ")[0]) for name in names if name}
+    return {name: number for number, name in enumerate(names)}
 
 
 COCO = (
@@ -123,3 +127,73 @@ def test_cvat_projects_have_a_split_a_subset_and_boxes_are_refused(vector):
     for name in ("datumaro_export_task", "datumaro_skeleton"):
         with pytest.raises(MaskError, match="label ''"):
             segfeed.scan(vector / "cvat" / name, "train", boxes="fill").read(1)
+
+
+def test_panoptic_segments_are_their_categories(vector):
+    for name, split in (("superannotate/annotations/panoptic_test.json", "test"), ("panopticapi", "all")):
+        path = vector / "coco_panoptic" / name
+        file = path if path.suffix else path / "panoptic_examples.json"
+        ids = {one["name"]: one["id"] for one in json.loads(file.read_bytes())["categories"]}
+        folder = vector / "coco_panoptic" / name.partition("/")[0]
+        assert differing(segfeed.scan(path, split), folder / "truth_made/category_id", ids) == {}
+    with pytest.raises(MaskError, match="a PNG of 5 x 5 px"):
+        segfeed.scan(vector / "coco_panoptic/datumaro_wrong_size", "train").read(0)
+
+
+def test_via_regions_are_what_pycocotools_draws_by_the_tools_rule(vector):
+    folder = vector / "via/rice_leaf_v1"
+    ids = lines(folder / "truth_made/class_names.txt")
+    assert differing(segfeed.scan(folder, "val", rule="tool"), folder / "truth_made", ids) == {}
+    assert segfeed.scan(folder, "val").legend.names == ("background", "bacteria", "brown_spot", "leaf_smut")
+
+
+def test_via_2_has_circles_ellipses_and_one_attribute_that_is_the_class(vector):
+    source = segfeed.scan(vector / "via/superannotate_v2", "test", boxes="leave")
+    assert source.legend.names == ("background", "cat", "dog", "test_shape")
+    circle = source.read(source.keys.index("cat1")).labels == 3
+    assert abs(int(circle.sum()) / (np.pi * 160**2) - 1) < 0.001
+
+
+def test_supervisely_bitmaps_are_their_alpha(vector):
+    folder = vector / "supervisely/instance"
+    ids = lines(folder / "truth_made/class_names.txt")
+    assert differing(segfeed.scan(folder, "all"), folder / "truth_made", ids) == {}
+    vectors = segfeed.scan(vector / "supervisely/vector/meta.json", "all", boxes="leave")
+    assert [int((vectors.read(index).labels > 0).sum()) for index in (2, 4)] == [91285, 191840]
+
+
+@pytest.mark.parametrize("name", ["instance_mask", "semantic_mask", "test2_polygons", "release_complex_polygons"])
+def test_darwin_is_what_darwin_draws(vector, name):
+    folder = vector / "darwin" / name
+    rows = (folder / "truth_made/class_mapping.csv").read_text().split("\n")[1:]
+    ids = {row.rpartition(",")[0]: int(row.rpartition(",")[2]) for row in rows if row}
+    source = segfeed.scan(folder, "all", format="darwin", boxes="leave")
+    assert differing(source, folder / "truth_made", ids) == {}
+
+
+def test_darwin_polygons_that_end_on_the_border_differ_from_darwin_by_a_pixel_along_these_lines(vector):
+    folder = vector / "darwin/release_coco"
+    source = segfeed.scan(folder, "all", format="darwin", boxes="leave")
+    counts = differing(source, folder / "truth_made", {"baa": 1, "foo": 2})
+    notes = folder / "releases/latest/annotations"
+    for key in source.keys:
+        if "50" not in (notes / f"{key}.json").read_text().replace('"width": 50', "").replace('"height": 50', ""):
+            assert key not in counts
+    assert sum(counts.values()) == 312  # of 50,000 px
+
+
+def test_datumaro_json_is_what_pycocotools_draws(vector):
+    folder = vector / "datumaro_json/made_from_coco"
+    source = segfeed.scan(folder / "annotations/test.json", "test")
+    assert differing(source, folder / "truth_made", lines(folder / "truth_made/class_names.txt")) == {}
+    with pytest.raises(MaskError, match="class None"):
+        segfeed.scan(vector / "datumaro_json/diverse/annotations/train.json", "train", boxes="leave").read(0)
+
+
+def test_label_studio_brushes_and_percents(vector):
+    folder = vector / "label_studio/ml_backend"
+    source = segfeed.scan(folder / "export.json", "all")
+    brush = np.array(Image.open(folder / "truth_made/brush_person.png"))
+    assert np.array_equal(source.read(0).labels, brush)
+    assert int((source.read(1).labels == 1).sum()) == 28759
+    assert len(segfeed.scan(vector / "label_studio/sdk_polygons/data_polygons.json", "all")) == 1

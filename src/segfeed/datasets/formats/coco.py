@@ -38,7 +38,7 @@ from segfeed.pixels.shapes_runs import runs_of
 
 _STYLE = Style("coco")
 _LISTS = ("images", "annotations", "categories")
-_WORDS = (b'"images"', b'"categories"', b'"file_name"')
+_WORDS = (b'"images"', b'"categories"', b'"file_name"', b'"image_id"')
 
 
 @dataclass(frozen=True)

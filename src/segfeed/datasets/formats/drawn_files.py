@@ -12,13 +12,14 @@ from segfeed.datasets.drawn import Classes, DrawnMask
 from segfeed.datasets.formats.lists import AUTOMATIC, FORBIDDEN, SPLIT_WORDS, split_by_hash
 from segfeed.datasets.formats.photo_places import PhotoPlaces
 from segfeed.datasets.source import Missing, Sample, SplitFiles
-from segfeed.errors import PhotoError, SourceError
+from segfeed.errors import MaskError, PhotoError, SourceError
 from segfeed.pixels.codec import read_photo_header
 
 _HEAD_BYTES = 1 << 16
 _WORD = re.compile(r"[^\W_]+")
 _YEARS = re.compile(r"(20)?\d\d$")
 _MOST_FILES = 200
+_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,36 @@ def keys_of(named: Sequence[str], root: Path) -> list[str]:
             found = f'photo {key!r}, whose name holds what no key may (control characters, .. or one of :*?"<>|)'
             raise SourceError(str(root), found=found, remedy="rename the photo, and in the annotations, too")
     return keys
+
+
+@dataclass(frozen=True, slots=True)
+class ClassesSeen:
+    """The classes of the shapes of one sample, while they are read.
+
+    Attributes:
+        classes: of the dataset.
+        where: what the mask is called in an error.
+        names: stored value -> name, of those that occurred.
+    """
+
+    classes: Classes
+    where: str
+    names: dict[int, str]
+
+    def value_of(self, label: object, what: str) -> int | None:
+        """Return the stored value of a shape's class; None for void.
+
+        Raises:
+            MaskError: if the dataset does not declare it.
+        """
+        if not isinstance(label, str) or label not in self.classes:
+            found = f"{what} of class {label!r}"
+            expected = f"one of {', '.join(self.classes.names[:_SHOWN])}"
+            raise MaskError(self.where, found=found, expected=expected, remedy="correct the annotation")
+        value = self.classes.value_of(label)
+        if value is not None:
+            self.names[value] = label
+        return value
 
 
 def size_of_photo(photo: Blob) -> tuple[int, int]:

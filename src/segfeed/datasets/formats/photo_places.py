@@ -9,6 +9,7 @@ from segfeed.errors import SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
 
 _NOTES = ("annotations", "annotation", "labels", "label", "ann", "json", "jsons", "xml", "lists")
+_FOLDERS = ("images", "image", "img", "imgs", "jpegimages", "photos", "input_images", "data")
 _MOST = 2_000_000
 
 
@@ -39,7 +40,8 @@ class PhotoPlaces:
     def find(self, named: str, hint: str = "") -> File | None:
         """Find a photo by the path that an annotation gives it; None if it is not there.
 
-        Of several of one name, the one counts whose folders fit the path, or else the hint, such as the split's name.
+        Of several of one name, the one counts whose folders fit the path, else the hint, such as the split's name, else
+        that in a folder of images.
 
         Raises:
             SourceError: if several fit alike.
@@ -50,8 +52,8 @@ class PhotoPlaces:
         best = max((count for count, _ in fitting), default=0)
         paths = [one for count, one in fitting if count == best]
         if len(paths) > 1:
-            hinted = [one for one in paths if hint and hint.casefold() in one.casefold().split("/")[:-1]]
-            paths = hinted or paths
+            for words in ((hint.casefold(),), _FOLDERS):  # masks beside photos often bear their names
+                paths = [one for one in paths if set(one.casefold().split("/")[:-1]) & set(words)] or paths
         if len(paths) > 1:
             raise SourceError(
                 str(self.folder),

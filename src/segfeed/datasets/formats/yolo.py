@@ -189,11 +189,9 @@ def _sketch(photo: File, text: File | None, classes: Classes) -> Drawing:
             name = by_number[float(words[0])]
         except ValueError:
             raise MaskError(where, found=f"{place}: {line:.60}", expected="class x1 y1 x2 y2 ...") from None
-        except (IndexError, OverflowError):
-            expected = f"0 to {len(classes.names) - 1}"
-            raise MaskError(
-                where, found=f"{place}: class {words[0]}", expected=expected, remedy="add its name"
-            ) from None
+        except KeyError:
+            found, expected = f"{place}: class {words[0]}", f"0 to {len(classes.names) - 1}"
+            raise MaskError(where, found=found, expected=expected, remedy="add its name") from None
         if not ((values >= -_SLACK) & (values <= 1 + _SLACK)).all():
             found = f"{place}: values from {values.min():g} to {values.max():g}"
             raise MaskError(where, found=found, expected="0 to 1, a share of width and height", remedy="normalise them")
