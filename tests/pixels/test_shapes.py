@@ -37,6 +37,7 @@ def polygons(count, kinds=4):
         yield size, points
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pycocotools itself
 def test_polygons_are_filled_as_pycocotools_fills_them():
     masks = pytest.importorskip("pycocotools.mask")
     for size, points in polygons(3000):
@@ -44,6 +45,7 @@ def test_polygons_are_filled_as_pycocotools_fills_them():
         assert np.array_equal(whole(fill_coco(points, size), size), masks.decode(runs)[..., 0] > 0), (size, points)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_run_lengths_are_read_and_written_as_by_pycocotools():
     masks = pytest.importorskip("pycocotools.mask")
     for size, points in polygons(300):

@@ -14,6 +14,7 @@ from segfeed.audit.findings import Box, Finding, SampleId, Severity
 from segfeed.audit.lookalikes import Appearance, measure_appearance
 from segfeed.audit.unknowns import Unknowns, known_values, measure_unknowns
 from segfeed.datasets.blobs import Blob
+from segfeed.datasets.drawn import DrawnMask
 from segfeed.datasets.evidence import StoredValue, count_values, values_of
 from segfeed.datasets.source import Sample, Source, fits_turned
 from segfeed.errors import MaskError, SegfeedError, UnknownColourError
@@ -250,7 +251,8 @@ def read_mask(blob: Blob, source: Source, read: Callable[[Blob], bytes] | None =
 
     An error is kept as a copy, without its traceback, which would keep the bytes of every broken file in memory.
     """
-    file, name = below(source.root, blob.address), blob.name
+    path = blob.file.path if isinstance(blob, DrawnMask) else blob.address
+    file, name = below(source.root, path), blob.name
     try:
         data = blob.read() if read is None else read(blob)
     except SegfeedError as error:

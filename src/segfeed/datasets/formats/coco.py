@@ -30,7 +30,7 @@ from segfeed.datasets.formats.drawn_files import (
     split_of_file,
 )
 from segfeed.datasets.formats.json_reading import has_words, mend_text, parse_json, walk_json
-from segfeed.datasets.formats.photo_places import PhotoPlaces
+from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
@@ -61,7 +61,9 @@ def recognise(path: Path) -> Recognised | None:
     files = _files(path)
     if not files:
         return None
-    return Recognised(path, f"{files[0].name} has COCO's images, annotations and categories")
+    return Recognised(
+        path, f"{files[0].name} has COCO's images, annotations and categories", folder=dataset_folder(path)
+    )
 
 
 def split_names(root: Path) -> list[str]:

@@ -29,7 +29,7 @@ from segfeed.datasets.formats.drawn_files import (
     names_of_splits,
 )
 from segfeed.datasets.formats.json_reading import has_words, parse_json
-from segfeed.datasets.formats.photo_places import PhotoPlaces
+from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.codec import decode_mask
@@ -44,7 +44,11 @@ _WORDS = (b'"segments_info"', b'"categories"')
 def recognise(path: Path) -> Recognised | None:
     """Find panoptic JSON files at a path or in a folder."""
     first = next(iter(_files(path)), None)
-    return None if first is None else Recognised(path, f"{first.name} has COCO's segments_info")
+    return (
+        None
+        if first is None
+        else Recognised(path, f"{first.name} has COCO's segments_info", folder=dataset_folder(path))
+    )
 
 
 def split_names(root: Path) -> list[str]:

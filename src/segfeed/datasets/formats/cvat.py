@@ -22,7 +22,7 @@ from segfeed.datasets.drawn import Classes, DrawnMask
 from segfeed.datasets.formats.drawn_files import Drawn, files_below, keep_split, list_drawn, split_of_file
 from segfeed.datasets.formats.json_reading import has_words
 from segfeed.datasets.formats.lists import AUTOMATIC
-from segfeed.datasets.formats.photo_places import PhotoPlaces
+from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.formats.xml_reading import walk_xml
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
@@ -60,7 +60,7 @@ def recognise(path: Path) -> Recognised | None:
         raise SourceError(str(path), found=f"several XML files of CVAT ({names})", remedy="pass the path of one")
     if not files:
         return None
-    return Recognised(files[0], f"{files[0].name} has CVAT's images", folder=files[0].parent)
+    return Recognised(files[0], f"{files[0].name} has CVAT's images", folder=dataset_folder(files[0]))
 
 
 def split_names(root: Path) -> list[str]:

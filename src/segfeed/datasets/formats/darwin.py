@@ -27,7 +27,7 @@ from segfeed.datasets.formats.drawn_files import (
 )
 from segfeed.datasets.formats.json_reading import has_words, read_json
 from segfeed.datasets.formats.lists import AUTOMATIC
-from segfeed.datasets.formats.photo_places import PhotoPlaces
+from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
@@ -42,7 +42,11 @@ _OTHERS = ("bounding_box", "line", "keypoint", "skeleton", "cuboid")
 def recognise(path: Path) -> Recognised | None:
     """Find Darwin's JSON files at a path or below it."""
     first = next((one for one in files_of_photos(path, ".json") if has_words(one, _WORDS)), None)
-    return None if first is None else Recognised(path, f"{first.name} has Darwin's item and slots")
+    return (
+        None
+        if first is None
+        else Recognised(path, f"{first.name} has Darwin's item and slots", folder=dataset_folder(path))
+    )
 
 
 def split_names(root: Path) -> list[str]:

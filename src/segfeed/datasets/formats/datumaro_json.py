@@ -18,7 +18,7 @@ from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.drawn import Classes, DrawnMask
 from segfeed.datasets.formats.drawn_files import ClassesSeen, Drawn, files_below, list_drawn, size_of_photo
 from segfeed.datasets.formats.json_reading import has_words, parse_json
-from segfeed.datasets.formats.photo_places import PhotoPlaces
+from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
@@ -32,7 +32,11 @@ _SHAPES = ("polygon", "mask", "bbox", "polyline", "points", "cuboid", "cuboid_3d
 def recognise(path: Path) -> Recognised | None:
     """Find Datumaro's JSON files at a path or in a folder."""
     first = next(iter(_files(path)), None)
-    return None if first is None else Recognised(path, f"{first.name} has Datumaro's items and categories")
+    return (
+        None
+        if first is None
+        else Recognised(path, f"{first.name} has Datumaro's items and categories", folder=dataset_folder(path))
+    )
 
 
 def split_names(root: Path) -> list[str]:

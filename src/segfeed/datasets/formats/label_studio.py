@@ -25,7 +25,7 @@ from segfeed.datasets.drawn import Classes, DrawnMask
 from segfeed.datasets.formats.drawn_files import ClassesSeen, Drawn, files_below, keep_split, list_drawn, size_of_photo
 from segfeed.datasets.formats.json_reading import has_words, parse_json
 from segfeed.datasets.formats.lists import AUTOMATIC
-from segfeed.datasets.formats.photo_places import PhotoPlaces
+from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
@@ -50,7 +50,7 @@ def recognise(path: Path) -> Recognised | None:
         raise SourceError(str(path), found=f"several exports of Label Studio ({names})", remedy="pass the path of one")
     if not files:
         return None
-    return Recognised(files[0], f"{files[0].name} has Label Studio's tasks", folder=files[0].parent)
+    return Recognised(files[0], f"{files[0].name} has Label Studio's tasks", folder=dataset_folder(files[0]))
 
 
 def split_names(_root: Path) -> list[str]:

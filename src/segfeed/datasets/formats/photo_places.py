@@ -28,9 +28,7 @@ class PhotoPlaces:
     @classmethod
     def near(cls, annotation: Path) -> "PhotoPlaces":
         """List the pictures at and below the folder of an annotation, or the one above if that is for annotations."""
-        folder = annotation if os.path.isdir(annotation) else annotation.parent
-        while folder.name.casefold() in _NOTES and folder.parent != folder:
-            folder = folder.parent
+        folder = dataset_folder(annotation)
         found = cls(folder, _list(folder))
         if not found.by_name and folder.parent != folder:
             above = cls(folder.parent, _list(folder.parent))
@@ -62,6 +60,18 @@ class PhotoPlaces:
                 remedy="move the others out of the dataset's folder",
             )
         return File.of(str(self.folder / paths[0])) if paths else None
+
+
+def dataset_folder(annotation: Path) -> Path:
+    """Return the folder of the dataset that an annotation file, or a folder of them, belongs to.
+
+    >>> dataset_folder(Path("coco/annotations/instances_val.json")).as_posix()
+    'coco'
+    """
+    folder = annotation if os.path.isdir(annotation) else annotation.parent
+    while folder.name.casefold() in _NOTES and folder.parent != folder:
+        folder = folder.parent
+    return folder
 
 
 def _common(one: PurePosixPath, other: PurePosixPath) -> int:

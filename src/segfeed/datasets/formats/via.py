@@ -30,7 +30,7 @@ from segfeed.datasets.formats.drawn_files import (
     size_of_photo,
 )
 from segfeed.datasets.formats.json_reading import has_words, read_json
-from segfeed.datasets.formats.photo_places import PhotoPlaces
+from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
@@ -44,7 +44,7 @@ _UNNAMED = "object"
 def recognise(path: Path) -> Recognised | None:
     """Find VIA's JSON files at a path or in a folder."""
     first = next(iter(_files(path)), None)
-    return None if first is None else Recognised(path, f"{first.name} has VIA's regions")
+    return None if first is None else Recognised(path, f"{first.name} has VIA's regions", folder=dataset_folder(path))
 
 
 def split_names(root: Path) -> list[str]:
