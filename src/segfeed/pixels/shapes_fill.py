@@ -118,8 +118,9 @@ def _count_crossings(
     first, last = int(at[0]) // places, min(int(at[-1]) // places, lines - 1)
     if first > last:
         return None
-    odd = np.bincount(at - first * places, minlength=(last - first + 1) * places + 1).astype(np.uint8) & 1
-    cover = np.bitwise_xor.accumulate(odd)[: (last - first + 1) * places].reshape(-1, places).view(np.bool_)
+    lengths = np.diff(at - first * places, prepend=0, append=(last - first + 1) * places)
+    is_odd = (np.arange(len(lengths)) & 1).astype(np.bool_)
+    cover = np.repeat(is_odd, lengths).reshape(-1, places)
     used = np.flatnonzero(cover.any(axis=0))
     if not len(used):
         return None

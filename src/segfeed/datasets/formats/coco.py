@@ -38,7 +38,7 @@ from segfeed.pixels.shapes_runs import runs_of
 
 _STYLE = Style("coco")
 _LISTS = ("images", "annotations", "categories")
-_WORDS = (b'"images"', b'"categories"', b'"file_name"', b'"image_id"')
+_WORDS = (b'"images"', b'"categories"', b'"file_name"')
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,9 @@ def _files(path: Path) -> list[Path]:
     files = [
         one
         for one in files_below(path, (".json",))
-        if has_words(one, _WORDS) and not has_words(one, (b'"segments_info"',))
+        if has_words(one, _WORDS)
+        and (has_words(one, (b'"annotations"',)) or has_words(one, (b'"image_id"',)))
+        and not has_words(one, (b'"segments_info"',))
     ]
     if os.path.isdir(path):
         return files
