@@ -118,7 +118,7 @@ def test_polygons_drawn_on_the_turned_photo(tmp_path):
 def test_splits_whose_categories_contradict_each_other(tmp_path):
     coco(tmp_path, name="annotations/instances_train.json")
     val = coco(tmp_path, name="annotations/instances_val.json", categories=[{"id": 3, "name": "bird"}])
-    with pytest.raises(SourceError, match="category 3 is 'bird', and in another split 'cat'|category 3 is 'cat'"):
+    with pytest.raises(SourceError, match=r"category 3 is '(bird|cat)', and in another split"):
         segfeed.scan(val, "val")
 
 
@@ -150,6 +150,8 @@ def test_entries_are_found_where_they_lie_across_pieces_and_byte_order_marks(tmp
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps({"other": 123, "images": entries}, ensure_ascii=False).encode())
     pieces = [piece for key, piece in walk_json(File.of(str(path)), ("images",)) if key == "images"]
     assert [json.loads(piece.span.read()) for piece in pieces] == entries
+    texts = [piece.value for key, piece in walk_json(File.of(str(path)), ("images",), ("images",)) if key == "images"]
+    assert [json.loads(text.encode("latin-1")) for text in texts] == entries
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ Source: cocodataset.org, "Data format"; pycocotools.
 """
 
 import os
+import re
 from array import array
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
 from segfeed.pixels.shapes_runs import runs_of
 
 _STYLE = Style("coco")
+_OWNER = re.compile(r'"image_id"\s*:\s*(-?\d{1,18})\s*[,}]')
 _LISTS = ("images", "annotations", "categories")
 _WORDS = (b'"images"', b'"categories"', b'"file_name"')
 
@@ -129,8 +131,8 @@ def _split_files(root: Path) -> dict[str, Path]:
 def _read_index(file: File) -> _Index:
     index = _Index()
     seen: set[Hashable] = set()
-    for key, piece in walk_json(file, _LISTS):
-        entry = piece.value
+    for key, piece in walk_json(file, _LISTS, ("annotations",)):
+        entry = _read_owner(piece.value, file) if key == "annotations" else piece.value
         if key not in _LISTS:
             continue
         if not isinstance(entry, dict):
@@ -155,6 +157,12 @@ def _read_index(file: File) -> _Index:
             file.path, found=f"an annotation of image_id {lost!r}", expected="the id of one of its images"
         )
     return index
+
+
+def _read_owner(text: str, file: File) -> Any:
+    """Read of an annotation what says whose it is; the whole of it if that is in doubt."""
+    found = _OWNER.findall(text) if text.count('"image_id"') == 1 else ()
+    return {"image_id": int(found[0])} if found else parse_json(text.encode("latin-1"), file.path)
 
 
 def _size(entry: dict[str, Any]) -> tuple[int, int] | None:

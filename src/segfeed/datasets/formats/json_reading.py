@@ -6,6 +6,7 @@ can be read again alone.
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
@@ -20,6 +21,10 @@ _CHUNK = 1 << 22
 _LONGEST = 256 << 20
 _BLANKS = " \t\r\n"
 _REMEDY = "export the annotations again"
+
+
+# To the next bracket that is not inside a string.
+_TO_BRACKET = re.compile(r'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+([{}\[\]])', re.DOTALL)
 
 
 class Piece(NamedTuple):
@@ -124,18 +129,32 @@ class _Text:
             length, self.at = end - self.at, end
             return found, place, length
 
+    def skipped(self) -> tuple[str, int, int]:
+        """Step over an object by its brackets alone: (its text, its first byte, its length in bytes)."""
+        self.sign()
+        while True:
+            depth, at = 0, self.at
+            while found := _TO_BRACKET.match(self.text, at):
+                at, depth = found.end(), depth + (1 if found[1] in "{[" else -1)
+                if depth <= 0:
+                    place, text, self.at = self.start + self.at, self.text[self.at : at], at
+                    return text, place, len(text)
+            if len(self.text) - self.at > _LONGEST or not self.more():
+                raise self.refuse("an entry without an end", "JSON")
+
     def refuse(self, found: str, expected: str) -> SourceError:
         """Make the error of this place."""
         where = f"byte {self.start + self.at:,}: {found}"
         return SourceError(self.path, found=where, expected=expected, remedy=_REMEDY)
 
 
-def walk_json(file: File, lists: tuple[str, ...]) -> Iterator[tuple[str, Piece]]:
+def walk_json(file: File, lists: tuple[str, ...], texts: tuple[str, ...] = ()) -> Iterator[tuple[str, Piece]]:
     """Yield the entries of some lists of the object that a JSON file is, and its other values whole.
 
     Args:
         file: of any size: one entry at a time is in memory.
         lists: keys of the lists whose entries are yielded one by one.
+        texts: those of them whose entries are yielded as text, taken for Latin-1; reading numbers takes most of the time.
 
     Raises:
         SourceError: if it is not JSON, nested too deep, holds NaN, or no object.
@@ -152,7 +171,7 @@ def walk_json(file: File, lists: tuple[str, ...]) -> Iterator[tuple[str, Piece]]
             if key in lists and text.sign() == "[":
                 text.expect("[")
                 while text.sign() != "]":
-                    value, place, length = text.value()
+                    value, place, length = text.skipped() if key in texts else text.value()
                     yield key, Piece(value, Span(file.path, name, place, length, file.stamp))
                     if text.sign() != "]":
                         text.expect(",")
