@@ -154,7 +154,7 @@ def walk_json(file: File, lists: tuple[str, ...], texts: tuple[str, ...] = ()) -
     Args:
         file: of any size: one entry at a time is in memory.
         lists: keys of the lists whose entries are yielded one by one.
-        texts: those of them whose entries are yielded as text, taken for Latin-1; reading numbers takes most of the time.
+        texts: those of them whose entries are yielded as text, taken for Latin-1, since reading numbers takes long.
 
     Raises:
         SourceError: if it is not JSON, nested too deep, holds NaN, or no object.
