@@ -18,7 +18,7 @@ import segfeed
 from segfeed.batches.kernels.filling import fill_plain, make_conversion
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.pair import StoredPairs
-from segfeed.plans.rows import ROW
+from segfeed.plans.rows import make_row
 
 _COLUMNS = 24  # probed pixels of a crop's middle line
 _MEAN_LEVELS = 2.0  # how far decoders may differ on average, of 255
@@ -101,7 +101,7 @@ class Referee:
     def _make(self, found: Found) -> tuple[Any, Any]:
         """Cut the window as segfeed does."""
         height, width = self._size
-        row = np.array([(0, found.top, found.left, height, width, False)], ROW)
+        row = make_row(top=found.top, left=found.left, height=height, width=width)[None]
         images, labels = np.empty((1, height, width, 3), np.float32), np.empty((1, height, width), np.int32)
         fill_plain(self._conversion, StoredPairs.of(self._pairs[found.sample]), row, images, labels)
         return images[0], labels[0]

@@ -1,4 +1,4 @@
-"""Costs that are no speed: the start, private memory, and the rows of a plan."""
+"""Costs other than speed: the start, private memory, and the rows of a plan."""
 
 import shutil
 import statistics

@@ -17,6 +17,8 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 
+INITS = [name for name, path in MODULES.items() if path.name == "__init__.py" and name != "__init__"]
+
 # In the order in which data flows. A family imports only from families above its own in this list, and never from one
 # beside it. The package's own `__init__` hands on the public names; only the command line may import it.
 FAMILIES = (
@@ -85,10 +87,10 @@ def test_the_modules_were_found():
     assert {family_of(name) for name in MODULES} == set(RANKS)
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_families_import_only_from_families_above_them(name):
-    others = {module for module in imports_of(name) if family_of(module) != family_of(name)}
-    assert [module for module in sorted(others) if RANKS[family_of(module)] >= RANKS[family_of(name)]] == []
+def test_families_import_only_from_families_above_them():
+    for name in MODULES:
+        others = {module for module in imports_of(name) if family_of(module) != family_of(name)}
+        assert [module for module in sorted(others) if RANKS[family_of(module)] >= RANKS[family_of(name)]] == [], name
 
 
 @pytest.mark.parametrize("family", RANKS)
@@ -98,20 +100,24 @@ def test_no_cycle_inside_a_family(family):
     assert set(sorter.static_order()) == inside  # a cycle raises, with the modules on it
 
 
-@pytest.mark.parametrize("name", [name for name, path in MODULES.items() if path.name == "__init__.py"])
-def test_an_init_module_is_a_docstring_and_names_that_it_hands_on(name):
-    if name == "__init__":
-        return
-    first, *rest = parse(name).body
-    assert isinstance(first, ast.Expr)
-    assert all(isinstance(node, ast.ImportFrom) for node in rest)
+def test_a_short_module_says_why_it_stands_alone():
+    for name, path in MODULES.items():
+        if path.name != "__init__.py" and len(path.read_text().splitlines()) < 60:
+            assert "of its own" in (ast.get_docstring(parse(name)) or ""), f"{name}: join a neighbour, or say why not"
+
+
+def test_an_init_module_is_a_docstring_and_names_that_it_hands_on():
+    for name in INITS:
+        first, *rest = parse(name).body
+        assert isinstance(first, ast.Expr), name
+        assert all(isinstance(node, ast.ImportFrom) for node in rest), name
 
 
 def test_formats_do_not_import_each_other():
     """They share lists, folders, stems, legend files and the like, which know no format."""
     legends = (f"legend_{part}" for part in ("files", "json", "lines", "making", "tables"))
     drawn = ("json_reading", "xml_reading", "photo_places", "drawn_files")
-    names = ("lists", "folders", "stems", "pair_lists", "partition", "misfits", "rivals", *legends, *drawn)
+    names = ("lists", "folders", "stems", "pair_lists", "partition", "strata", "misfits", "rivals", *legends, *drawn)
     shared = {f"datasets.formats.{name}" for name in names}
     formats = {name for name in MODULES if name.startswith("datasets.formats.")} - shared
     for name in sorted(formats | shared):
@@ -132,75 +138,77 @@ def test_the_tree_in_contributing_shows_every_family_and_module():
     assert sorted(shown) == sorted(files | folders_there)
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_no_file_is_longer_than_400_lines(name):
-    assert len(MODULES[name].read_text().splitlines()) <= 400
+def test_no_file_is_longer_than_400_lines():
+    for name, path in MODULES.items():
+        assert len(path.read_text().splitlines()) <= 400, name
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_no_module_has_a_name_that_says_nothing(name):
-    assert not set(name.split(".")) & BANNED
-    assert not set(name.replace("_", ".").split(".")) & {"utils", "common", "helpers", "manager"}
+def test_no_module_has_a_name_that_says_nothing():
+    for name in MODULES:
+        assert not set(name.split(".")) & BANNED, name
+        assert not set(name.replace("_", ".").split(".")) & {"utils", "common", "helpers", "manager"}, name
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_no_public_function_or_class_bears_its_modules_name(name):
-    own = name.rpartition(".")[2]
-    tree = parse(name)
-    defined = [
-        node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    ]
-    assert own not in defined, f"{name}.{own}"
+def test_no_public_function_or_class_bears_its_modules_name():
+    for name in MODULES:
+        own = name.rpartition(".")[2]
+        tree = parse(name)
+        defined = [
+            node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        ]
+        assert own not in defined, f"{name}.{own}"
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_constructors_take_at_most_7_arguments(name):
-    for function in functions_of(name):
-        if function.name in ("__init__", "__new__"):
-            arguments = function.args
-            count = len(arguments.posonlyargs + arguments.args + arguments.kwonlyargs) - 1
-            assert count <= 7, f"{name}, line {function.lineno}"
+def test_constructors_take_at_most_7_arguments():
+    for name in MODULES:
+        for function in functions_of(name):
+            if function.name in ("__init__", "__new__"):
+                arguments = function.args
+                count = len(arguments.posonlyargs + arguments.args + arguments.kwonlyargs) - 1
+                assert count <= 7, f"{name}, line {function.lineno}"
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_every_error_is_made_of_fields(name):
+def test_every_error_is_made_of_fields():
     """It says what was found and what was expected or what to do, in clauses: their full stop is set with the text."""
-    for call in (node for node in nodes_of(name) if isinstance(node, ast.Call)):
-        # `error_type` is a parameter by which the decoders of photos and masks share code.
-        called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        if called not in ERRORS | {"error_type"}:
-            continue
-        here = f"{name}, line {call.lineno}"
-        fields = dict(zip(("where", "found", "expected", "remedy"), call.args, strict=False))
-        fields |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
-        handed_on = any(isinstance(value, ast.Starred) for value in call.args) or any(
-            keyword.arg is None for keyword in call.keywords
-        )
-        assert handed_on or {"where", "found"} <= fields.keys(), f"{here}: say what was found"
-        assert handed_on or fields.keys() & {"expected", "remedy"}, f"{here}: say what was expected, or what to do"
-        for field in fields.values():
-            last = field.values[-1] if isinstance(field, ast.JoinedStr) and field.values else field
-            if isinstance(last, ast.Constant) and isinstance(last.value, str):
-                assert last.value.endswith("...") or not last.value.endswith("."), f"{here}: a clause has no full stop"
+    for name in MODULES:
+        for call in (node for node in nodes_of(name) if isinstance(node, ast.Call)):
+            # `error_type` is a parameter by which the decoders of photos and masks share code.
+            called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            if called not in ERRORS | {"error_type"}:
+                continue
+            here = f"{name}, line {call.lineno}"
+            fields = dict(zip(("where", "found", "expected", "remedy"), call.args, strict=False))
+            fields |= {keyword.arg: keyword.value for keyword in call.keywords if keyword.arg is not None}
+            handed_on = any(isinstance(value, ast.Starred) for value in call.args) or any(
+                keyword.arg is None for keyword in call.keywords
+            )
+            assert handed_on or {"where", "found"} <= fields.keys(), f"{here}: say what was found"
+            assert handed_on or fields.keys() & {"expected", "remedy"}, f"{here}: say what was expected, or what to do"
+            for field in fields.values():
+                last = field.values[-1] if isinstance(field, ast.JoinedStr) and field.values else field
+                if isinstance(last, ast.Constant) and isinstance(last.value, str):
+                    ends = last.value.endswith(".") and not last.value.endswith("...")
+                    assert not ends, f"{here}: a clause has no full stop"
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_every_module_and_public_definition_is_documented(name):
-    tree = parse(name)
-    assert ast.get_docstring(tree), name
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-            assert ast.get_docstring(node), f"{name}.{node.name}"
+def test_every_module_and_public_definition_is_documented():
+    for name in MODULES:
+        tree = parse(name)
+        assert ast.get_docstring(tree), name
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                assert ast.get_docstring(node), f"{name}.{node.name}"
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_no_pickle_eval_or_hash_decides_anything(name):
-    called = {node.func.id for node in nodes_of(name) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    assert not called & {"eval", "exec", "hash"}
-    imported = {
-        alias.name.split(".")[0] for node in nodes_of(name) if isinstance(node, ast.Import) for alias in node.names
-    }
-    assert not imported & {"pickle", "random", "marshal", "shelve"}
+def test_no_pickle_eval_or_hash_decides_anything():
+    for name in MODULES:
+        calls = [node for node in nodes_of(name) if isinstance(node, ast.Call)]
+        called = {call.func.id for call in calls if isinstance(call.func, ast.Name)}
+        assert not called & {"eval", "exec", "hash"}, name
+        imported = {
+            alias.name.split(".")[0] for node in nodes_of(name) if isinstance(node, ast.Import) for alias in node.names
+        }
+        assert not imported & {"pickle", "random", "marshal", "shelve"}, name
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if family_of(name) in ("pixels", "plans")])

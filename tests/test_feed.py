@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from segfeed import IMAGENET, BatchFormat, Pack, Shard, Source, feed, load, scan
+from segfeed.datasets import splits as split_strings
 from segfeed.datasets.catalogue.fetching import DATASETS
 from segfeed.datasets.export import export_splits
-from segfeed.datasets.opening import FETCHED
+from segfeed.datasets.places import FETCHED
 from segfeed.errors import (
     OptionError,
     SizeMismatchError,
@@ -561,7 +562,7 @@ def test_links_to_one_photo_are_a_leak_whatever_they_are_called(tmp_path, link):
 
 def test_no_photo_is_read_to_find_leaks_if_nothing_is_alike(tmp_path, monkeypatch):
     root = put_folders(tmp_path / "d", {"train": {"a": 1, "b": 2}, "val": {"c": 3}})
-    monkeypatch.setattr("segfeed.datasets.splits.hold_same", lambda *_: pytest.fail("two photos were compared"))
+    monkeypatch.setattr(split_strings, "hold_same", lambda *_: pytest.fail("two photos were compared"))
     load(root, 2, CROP, pack=False)
 
 

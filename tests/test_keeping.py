@@ -31,7 +31,7 @@ def fast(_):
 
 
 def slow(_):
-    """Let the threads fill all that they may."""
+    """Wait until the threads have filled all that they may."""
     time.sleep(0.002)
 
 

@@ -44,8 +44,8 @@ def test_every_public_method_is_documented(name):
 
 def test_names_of_the_design_are_there():
     wanted = (
-        "load scan check show write_report make_pack Plan Draw Shard BatchFormat IMAGENET Loader Batch Splits Source "
-        "Pack Pair Legend Finding Score to_torch to_tf to_jax SegfeedError errors d2l"
+        "load scan check show write_report make_pack Plan Draw Augment recipes Shard BatchFormat IMAGENET Loader Batch "
+        "Splits Source Pack Pair Legend Finding Score to_torch to_tf to_jax SegfeedError errors d2l"
     )
     assert set(wanted.split()) == set(segfeed.__all__)
 

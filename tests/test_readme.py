@@ -21,10 +21,17 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_working_code_stands_within_the_first_25_lines():
     head = "\n".join((ROOT / "README.md").read_text().splitlines()[:25])
     (code,) = re.findall(r"```python\n(.*?)```", head, re.DOTALL)
     exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - the code is the project's own
+
+
+def test_no_line_but_a_table_s_is_longer_than_120_characters():
+    for page in PAGES:
+        long = [line for line in page.read_text().splitlines() if len(line) > 120 and not line.startswith("|")]
+        assert long == [], page.name
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -30,6 +30,7 @@ class Answer:
     piece_bytes: int = 1 << 16
     gate: threading.Event | None = None  # go on after the first piece when this is set
     hold: bool = False  # send nothing at all until the server stops
+    drip: str = ""  # "header", "chunk" or "status": send that, byte by byte and without an end, until the server stops
 
 
 GOOD = Answer()
@@ -87,6 +88,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         if answer.hold:
             face.stopped.wait(30)
+        elif answer.drip:
+            with contextlib.suppress(OSError):
+                self._drip(answer)
         elif answer.redirect:
             self._head(302, [("Location", answer.redirect), ("Content-Length", "0")])
         elif answer.status or path not in face.files:
@@ -94,6 +98,18 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             with contextlib.suppress(ConnectionError):
                 self._send(answer, face.files[path] if answer.content is None else answer.content)
+
+    def _drip(self, answer: Answer) -> None:
+        """Send a part of an answer without an end, slowly enough for no timeout of a socket to end it."""
+        start = {
+            "status": b"",
+            "header": b"HTTP/1.1 200 OK\r\nX-Long: ",
+            "chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        }
+        self.wfile.write(start[answer.drip])
+        end = time.monotonic() + 30
+        while not self.server_face.stopped.wait(0.1) and time.monotonic() < end:
+            self.wfile.write(b"0")
 
     def _send(self, answer: Answer, content: bytes) -> None:
         start = self._start(answer)

@@ -19,7 +19,7 @@ import segfeed
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import fill, load_compiled, make_conversion
 from segfeed.pixels.pair import Pair, StoredPairs
-from segfeed.plans.rows import ROW
+from segfeed.plans.rows import make_row
 
 Pixels = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 _BETWEEN_SYNCS = 64  # pairs after which the disk is asked to catch up
@@ -127,7 +127,8 @@ def _photos(job: Job) -> Turn:
                 image, unlabelled = np.split(memory[: 4 * size.prod()], [3 * size.prod()])
                 pair = Pair(image.reshape(*size, 3), unlabelled.reshape(size))
                 simplejpeg.decode_jpeg(photos[photo].read_bytes(), "RGB", strict=True, buffer=pair.image)
-                row = np.array([(photo, *places[photo], height, width, False)], ROW)
+                top, left = places[photo]
+                row = make_row(sample=photo, top=top, left=left, height=height, width=width)[None]
                 place = slice(n % job.batch_size, n % job.batch_size + 1)
                 fill(conversion, StoredPairs.of(pair), row, images[place], labels[place])
 

@@ -20,6 +20,8 @@ from segfeed.frameworks.adapters import to_jax, to_tf, to_torch
 from segfeed.packs.pack import Pack, make_pack
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.pair import Pair
+from segfeed.plans import recipes
+from segfeed.plans.augment import Augment
 from segfeed.plans.plan import Draw, Plan, Shard
 from segfeed.scoring.score import Score
 
@@ -33,6 +35,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "IMAGENET",
+    "Augment",
     "Batch",
     "BatchFormat",
     "Draw",
@@ -52,6 +55,7 @@ __all__ = [
     "errors",
     "load",
     "make_pack",
+    "recipes",
     "scan",
     "show",
     "to_jax",

@@ -93,7 +93,7 @@ def download_extract(name: str, folder: str | None = None) -> str:
     else:
         root = fetch_archive(url, sha1)
     path = root / (folder or os.path.splitext(url.rpartition("/")[2])[0])
-    if not path.is_dir():
+    if not os.path.isdir(path):
         names = ", ".join(sorted(entry.name for entry in root.iterdir() if not entry.name.startswith(".")))
         raise OptionError(
             "folder",

@@ -101,7 +101,7 @@ class ListError(SourceError):
 
 
 class EmptySplitError(SourceError):
-    """A split is empty that a hash of the ids makes; of few samples, that is no fault of the dataset."""
+    """A split that a hash of the ids makes is empty, which is normal if there are few samples."""
 
 
 class DescriptionError(SourceError):

@@ -13,10 +13,12 @@ from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
 from segfeed.datasets.doubts import examine
 from segfeed.datasets.drawn import DRAW_WORDS, DrawWords
-from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, find_root, open_dataset
+from segfeed.datasets.given_legends import LegendLike
+from segfeed.datasets.opening import Dataset, DescriptionLike, Opening, Patterns, open_dataset
+from segfeed.datasets.places import find_root
 from segfeed.datasets.source import Orientation, Source, Task
-from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_shared_groups, shared_keys
-from segfeed.errors import OptionError, SourceError
+from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_shared_groups, refuse_shared_samples
+from segfeed.errors import OptionError
 from segfeed.packs.pack import Pack, find_pack, is_packed, make_pack
 from segfeed.pixels.sides import find_sides, read_swap
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
@@ -105,19 +107,11 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
     >>> len(scan("sample", "val"))
     40
     """
-    dataset = open_dataset(
-        path_or_name,
-        task=task,
-        legend=legend,
-        unknown=unknown,
-        orientation=orientation,
-        format=format,
-        description=description,
-        photos=photos,
-        masks=masks,
-        cache_dir=cache_dir,
-        **drawing,
-    )
+    opening = Opening(
+        task=task, legend=legend, unknown=unknown, orientation=orientation, format=format, description=description,
+        photos=photos, masks=masks, cache_dir=cache_dir, **drawing,
+    )  # fmt: skip
+    dataset = open_dataset(path_or_name, opening)
     source = _scan(dataset, split)
     if not is_packed(source, cache_dir=cache_dir):  # what is packed was held against its legend before
         for note in _doubts(source, dataset):
@@ -144,7 +138,9 @@ def _scan(dataset: Dataset, split: str) -> Source:
         return dataset.scan(split).whole()
     parts = parse_split(split)
     sources = [dataset.scan(part.name).whole() for part in parts]
-    return sources[0] if parts == (SplitTerm(split),) else join(list(zip(parts, sources, strict=True)), split)
+    if parts == (SplitTerm(split),):
+        return sources[0]
+    return join(list(zip(parts, sources, strict=True)), split, dataset.find_folds)
 
 
 def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone
@@ -241,20 +237,11 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
             expected='the name of a dataset\'s format, such as "voc"',
             remedy=f"say what a batch looks like by the fields of BatchFormat: {_names_of_fields()}",
         )
-    root = find_root(data, cache_dir=cache_dir, download=download)
-    dataset = open_dataset(
-        root,
-        task=task,
-        legend=legend,
-        unknown=unknown,
-        orientation=orientation,
-        format=format,
-        description=description,
-        photos=photos,
-        masks=masks,
-        cache_dir=cache_dir,
-        **drawing,
-    )
+    opening = Opening(
+        task=task, legend=legend, unknown=unknown, orientation=orientation, format=format, description=description,
+        photos=photos, masks=masks, cache_dir=cache_dir, **drawing,
+    )  # fmt: skip
+    dataset = open_dataset(find_root(data, cache_dir=cache_dir, download=download), opening)
     train, val = _read_splits(dataset, splits)
     # Both loaders are made before anything is packed: a wrong option is refused first.
     loaders = (
@@ -373,12 +360,6 @@ def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> lis
             remedy=f"to predict it, pass splits=(None, {train.split!r})",
         )
     if train is not None and val is not None and train.split != val.split:
-        if both := shared_keys(train, val):
-            raise SourceError(
-                str(train.root),
-                found=f"{len(both)} samples are in both {train.split!r} and {val.split!r}, the first is {min(both)}",
-                expected="none, since a score on seen photos means nothing",
-                remedy="take them off one list",
-            )
+        refuse_shared_samples(train, val)
         refuse_shared_groups(train, val)
     return [train, val]

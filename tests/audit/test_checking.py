@@ -17,7 +17,7 @@ ODD = {
     "labelmeweb_img1_mask_5.png": (("note", "photo-alpha"), ("error", "mask-transparent")),
     "pillow_app13-multiple.jpg": (None, ("error", "mask-jpeg")),
     "pillow_broken.png": (("error", "photo-damaged"), ("error", "mask-damaged")),
-    "pillow_hopper_bw_500.png": (("note", "photo-gray"), ("error", "mask-1-bit")),
+    "pillow_hopper_bw_500.png": (("note", "photo-gray"), ("error", "mask-unknown")),
     "pillow_hopper_gray.jpg": (("note", "photo-gray"), ("error", "mask-jpeg")),
     "pillow_hopper_orientation_6.jpg": (("error", "exif-orientation"), ("error", "mask-jpeg")),
     "pillow_i_trns.png": (("error", "photo-unsupported"), ("error", "mask-photo")),

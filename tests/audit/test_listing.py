@@ -5,7 +5,7 @@ from PIL import Image
 
 from little_voc import COLOURS, a_photo, make_voc, some_labels
 from segfeed.audit.listing import joined_splits, list_dataset
-from segfeed.datasets.opening import Dataset
+from segfeed.datasets.opening import Dataset, Opening
 from segfeed.errors import LegendError, ListError, OptionError, SourceError, SourceMissingError
 from segfeed.pixels.legend import Legend
 
@@ -112,26 +112,26 @@ def test_a_split_by_hash_may_be_empty(tmp_path):
     for path in [*(root / "images").iterdir(), *(root / "masks").iterdir()]:
         if path.stem != "a":
             path.unlink()
-    listing = list_dataset(root, legend=["background", "cat", "dog"])
+    listing = list_dataset(root, opening=Opening(legend=["background", "cat", "dog"]))
     (finding,) = listing.findings
     assert (finding.severity, finding.rule) == ("note", "split-unreadable")
 
 
 def test_a_legend_may_group_classes(root):
-    listing = list_dataset(root, legend={"cat": "animal", "dog": "animal", "*": None})
+    listing = list_dataset(root, opening=Opening(legend={"cat": "animal", "dog": "animal", "*": None}))
     assert listing.sources[0].legend.names == ("animal",)
 
 
 def test_a_bad_legend_that_was_given_is_not_passed_over(root, tmp_path):
     (tmp_path / "legend.txt").write_text("cat,1,2\n")
     with pytest.raises(LegendError):
-        list_dataset(root, legend=tmp_path / "legend.txt")
+        list_dataset(root, opening=Opening(legend=tmp_path / "legend.txt"))
 
 
 def test_what_has_no_meaning_is_refused(root, tmp_path):
     for how in ({"task": "panoptic"}, {"task": "instance", "legend": Legend(("a",))}, {"unknown": "bird"}):
         with pytest.raises(OptionError, match=list(how)[-1]):
-            list_dataset(root, **how)
+            list_dataset(root, opening=Opening(**how))
     with pytest.raises(SourceMissingError, match="nowhere"):
         list_dataset(tmp_path / "nowhere")
     with pytest.raises(SourceMissingError, match=r"'test'.*train, val"):
@@ -142,7 +142,7 @@ def test_what_has_no_meaning_is_refused(root, tmp_path):
 
 
 def failing_with(monkeypatch, error):
-    """Let the split "train" fail to be listed with the legend of its own."""
+    """Make the listing of the split "train" with its own legend fail."""
     scan = Dataset.scan
 
     def fail(dataset, split):
@@ -193,12 +193,16 @@ def test_a_split_merely_joins_others_if_it_holds_what_two_smaller_ones_hold_toge
     [
         {"train": ["a", "b"], "extra": ["c"], "trainaug": ["a", "b", "c"]},  # trained on by itself
         {"train": ["a", "b"], "trainval": ["a", "b", "c"]},  # holds samples of its own
-        {"train": ["a", "b"], "all": ["a", "b"]},  # a copy of one
+        {"train": ["a", "b"], "extra": ["a", "b"]},  # a copy of one
         {"train": ["a"], "trainval": ["a"], "val": ["v"]},
     ],
 )
 def test_other_splits_stand_for_themselves(tmp_path, splits):
     assert joined(tmp_path / "VOC", splits) == {}
+
+
+def test_all_merely_joins_train_if_there_is_nothing_else(tmp_path):
+    assert joined(tmp_path / "VOC", {"train": ["a", "b"], "all": ["a", "b"]}) == {"all": ("train",)}
 
 
 def test_missing_files_do_not_part_a_joined_split_from_those_that_it_joins(tmp_path):

@@ -33,7 +33,7 @@ def test_void_zero_is_given_not_open():
     assert BatchFormat(void=0).resolve("NHWC", "int32", 255).void == 0
 
 
-NORMALIZE = "((mean r, g, b), (std r, g, b)) with means in 0..1 and std above 0"
+NORMALIZE = "((mean r, g, b), (std r, g, b)) with means in 0..1, std above 0 and up to 1"
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,10 @@ NORMALIZE = "((mean r, g, b), (std r, g, b)) with means in 0..1 and std above 0"
         ({"normalize": ((0.5, 0.5, 0.5), (1, 1, 0))}, NORMALIZE),
         ({"normalize": ((0.5, 0.5, 0.5), (1, 1, -1))}, NORMALIZE),
         ({"normalize": ((123.7, 116.3, 103.5), (58.4, 57.1, 57.4))}, NORMALIZE),
+        ({"normalize": ((0, 0, 0), (255, 255, 255))}, NORMALIZE),
+        ({"normalize": ((0, 0, 0), (0.5, 0.5, 1.01))}, NORMALIZE),
+        ({"normalize": ((0.5, 0.5, 0.5), (1e-45, 1, 1))}, NORMALIZE),
+        ({"normalize": ((0.5, 0.5, 0.5), (1e-5, 1, 1)), "dtype": "float16"}, NORMALIZE),
         ({"normalize": ((-0.1, 0.5, 0.5), (1, 1, 1))}, NORMALIZE),
         ({"normalize": ((float("nan"), 0.5, 0.5), (1, 1, 1))}, NORMALIZE),
         ({"normalize": ((0.5, 0.5, 0.5), (1, 1, float("inf")))}, NORMALIZE),
@@ -70,11 +74,11 @@ def test_what_has_no_meaning_is_refused_with_its_value_and_the_allowed_ones(fiel
     assert (caught.value.where, caught.value.found, caught.value.expected) == (name, repr(value), expected)
 
 
-@pytest.mark.parametrize("pair", [([0.1, 0.2, 0.3], [1, 2, 3]), np.array([(0.1, 0.2, 0.3), (1, 2, 3)])])
+@pytest.mark.parametrize("pair", [([0.1, 0.2, 0.3], [1, 0.5, 0.25]), np.array([(0.1, 0.2, 0.3), (1, 0.5, 0.25)])])
 def test_any_pair_of_three_numbers_normalizes(pair):
     given = BatchFormat(normalize=pair)
-    assert tuple(given.normalize) == ((0.1, 0.2, 0.3), (1.0, 2.0, 3.0))
-    assert hash(given) == hash(BatchFormat(normalize=((0.1, 0.2, 0.3), (1, 2, 3))))
+    assert tuple(given.normalize) == ((0.1, 0.2, 0.3), (1.0, 0.5, 0.25))
+    assert hash(given) == hash(BatchFormat(normalize=((0.1, 0.2, 0.3), (1, 0.5, 0.25))))
 
 
 def test_numpy_integers_are_integers():

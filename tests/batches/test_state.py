@@ -12,7 +12,7 @@ OWN = {
     "version": STATE_VERSION,
     "samples": "a" * 64,
     "plan": "b" * 64,
-    "plan_options": {"seed": 0, "shuffle": True},
+    "plan_options": {"seed": 0, "shuffle": True, "draw": {"scale": [1, 1], "turn": {"most": 4, "least": 2}}},
     "epoch": 0,
     "position": 0,
 }
@@ -41,8 +41,17 @@ def refusal(state: object) -> StateError:
     ("changed", "found"),
     [
         ({"samples": "c"}, f"samples (saved c, here {'a' * 64})"),
-        ({"plan": "c", "plan_options": {"seed": 1, "shuffle": True}}, "seed (saved 1, here 0)"),
-        ({"plan_options": [1]}, "seed (saved None, here 0); shuffle (saved None, here True)"),
+        ({"plan": "c", "plan_options": OWN["plan_options"] | {"seed": 1}}, "seed (saved 1, here 0)"),
+        ({"plan_options": [1]}, f"plan_options (saved [1], here {OWN['plan_options']})"),
+        ({"plan_options": OWN["plan_options"] | {"flip": 1}}, "flip (saved 1, here absent)"),
+        (
+            {"plan_options": OWN["plan_options"] | {"draw": {"scale": [1, 1], "turn": {"most": 3}}}},
+            "draw.turn.most (saved 3, here 4); draw.turn.least (saved absent, here 2)",
+        ),
+        (
+            {"plan_options": OWN["plan_options"] | {"draw": {"scale": [1, 1], "more": None}}},
+            "draw.turn (saved absent, here {'most': 4, 'least': 2}); draw.more (saved None, here absent)",
+        ),
         ({"plan": "c"}, "plan (its digest does not fit its own options: the state is damaged)"),
         ({"version": 2}, "version (saved 2, here 1)"),
         ({"samples": "c" * 300}, f"samples (saved {'c' * 12}, here {'a' * 64})"),

@@ -104,6 +104,15 @@ def test_options_of_load_reach_the_batches(run, voc_folder, words, images, label
     assert (train["images"], train["labels"]) == (images, labels)
 
 
+def test_sides_are_paired_on_the_command_line(run, voc_folder):
+    words = ("load", voc_folder, "--no-pack", "--crop", "8x8", "--batch-size", "2", "--flip")
+    code, out, _ = run(*words, "--swap", "cat=dog", "--swap", "person=sheep")
+    assert (code, "'cat' and 'dog'; 'person' and 'sheep'" in out) == (0, True)
+    assert "change places" not in run(*words, "--swap", "none")[1]
+    code, _, err = run(*words, "--swap", "cat=unicorn")
+    assert (code, "'unicorn', which is not a class" in err) == (2, True)
+
+
 def test_splits_are_chosen_and_left_out(run, voc_folder):
     assert list(only_json(run("load", voc_folder, *SMALL, "--splits", "val,-", "--json")[1])["splits"]) == ["val"]
     assert list(only_json(run("load", voc_folder, *SMALL, "--splits", "-,train", "--json")[1])["splits"]) == ["train"]
@@ -163,7 +172,7 @@ def test_show_writes_one_picture_and_never_over_another(run, voc_folder, tmp_pat
     code, out, err = run("show", voc_folder, "--count", 3)
     assert (code, out) == (2, "")
     assert is_one_line(err)
-    assert "VOC2012-train.png: exists; pass --force to overwrite it" in err
+    assert "VOC2012-train.png: the file exists; pass --force" in err
     assert (tmp_path / "VOC2012-train.png").read_bytes() == before
     found = only_json(run("show", voc_folder, "--count", 30, "--force", "--json")[1])
     assert found == {"picture": "VOC2012-train.png", "samples": 5}
@@ -217,7 +226,7 @@ def test_demo_never_writes_over_a_picture(run, tmp_path):
     code, out, err = run("demo", "--to", tmp_path)
     assert (code, out) == (2, "")
     assert is_one_line(err)
-    assert "crops.png: exists; pass --force" in err
+    assert "crops.png: the file exists; pass --force" in err
     assert (tmp_path / "crops.png").read_bytes() == b"precious"
     assert not (tmp_path / "pairs.png").exists()
 
@@ -457,6 +466,52 @@ def test_legend_file_that_is_none_is_one_line(run, voc_folder, tmp_path):
         assert name in err
 
 
+def put_odd(path: Path, kind: str) -> None:
+    """Put what is no file where one is expected."""
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind != "nothing":
+        path.symlink_to({"device": "/dev/zero", "dangling": "gone", "loop": path}[kind])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "dangling", "loop", "nothing"])
+@pytest.mark.parametrize("option", ["legend", "description"])
+def test_what_is_no_file_is_bad_use_in_one_line_and_waits_for_nothing(run, voc_folder, tmp_path, option, kind):
+    put_odd(tmp_path / "odd.txt", kind)
+    code, out, err = run("scan", voc_folder, f"--{option}", tmp_path / "odd.txt")
+    assert (code, out) == (2, "")
+    assert is_one_line(err), err
+    assert "odd.txt: " in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("scan", "--legend"),
+        ("scan", "--description"),
+        ("export", "--to"),
+        ("export", "--to", "out/"),
+        ("report", "--to"),
+        ("show", "--to"),
+        ("check", "--fix-list"),
+        ("load", "--cache-dir"),
+        ("scan", "--write", "--"),
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_no_disk_holds_is_bad_use_in_one_line(run, voc_folder, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    name = "z" * 300
+    given = [*words[1:-1], f"{words[-1]}{name}"] if words[-1].endswith("/") else [*words[1:], name]
+    code, out, err = run(words[0], voc_folder, *given)
+    assert (code, out) == (2, "")
+    assert is_one_line(err), err
+    assert "a name of 300 bytes; expected at most 255" in err
+    assert not list(tmp_path.iterdir())
+
+
 def test_damaged_pack_is_one_line(run, voc_folder, cache):
     run("pack", voc_folder, "--splits", "val")
     (rows,) = cache.rglob("pairs.arrow")
@@ -476,7 +531,8 @@ def test_cache_that_is_a_file_is_one_line_with_the_way_without(run, voc_folder, 
 
 
 def test_picture_that_cannot_be_written_is_one_line(run, voc_folder, tmp_path):
-    code, out, err = run("show", voc_folder, "--to", tmp_path / "nowhere" / "a.png")
+    (tmp_path / "file").write_bytes(b"no folder")
+    code, out, err = run("show", voc_folder, "--to", tmp_path / "file" / "a.png")
     assert code in (1, 2)
     assert out == ""
     assert is_one_line(err), err
@@ -535,6 +591,43 @@ def test_console_script_is_installed():
         pytest.skip("the package is not installed beside this Python")
     done = subprocess.run([script, "version"], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{segfeed.__version__}\n", "")
+
+
+# PYTHONUNBUFFERED hides what happens if a buffer is emptied at exit.
+CLEAN = {name: value for name, value in os.environ.items() if name in ("PATH", "PYTHONPATH")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("redirected", "code", "said"),
+    [("| true", 0, ""), ("> /dev/full", 1, "No space left on device"), (">&-", 0, ""), ("2>&-", 0, "")],
+)
+def test_output_that_nobody_can_read_ends_in_no_traceback(redirected, code, said):
+    script = f"set -o pipefail; {SEGFEED} version {redirected}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False, env=CLEAN)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert done.stderr.count("\n") == (1 if said else 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", ["2>&-", "2> /dev/full"])
+def test_an_error_that_nobody_can_read_keeps_its_exit_code(closed):
+    script = f"{SEGFEED} scan /nowhere {closed}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False, env=CLEAN)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied", "/a/b"), MemoryError(), OSError("odd")])
+def test_what_nobody_foresaw_is_one_line_all_the_same(run, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr("segfeed.cli.looking.describe", fail)
+    code, out, err = run("scan", "sample")
+    assert (code, out) == (1, "")
+    assert is_one_line(err)
+    assert "Traceback" not in err
 
 
 @pytest.mark.slow

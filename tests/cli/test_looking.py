@@ -143,7 +143,7 @@ def test_a_description_is_written_read_and_not_overwritten(odd):
     assert "2 classes (odd): 0 class 0, 1 class 255" in run(odd)
     with pytest.raises(OptionError) as caught:
         run(odd, "--write")
-    assert (caught.value.where, caught.value.found) == (str(path), "exists")
+    assert (caught.value.where, caught.value.found) == (str(path), "the file exists")
     run(odd, "--write", "--force")
     assert segfeed.scan(odd, "all").legend.names == ("class 0", "class 255")
 
@@ -230,3 +230,10 @@ def test_scan_fails_if_no_split_has_a_sample(tmp_path):
     done = CliRunner().invoke(app, [str(tmp_path)], catch_exceptions=False)
     assert done.exit_code == 1
     assert "no mask is named like a photo" in done.output
+
+
+def test_what_a_description_says_is_odd_is_printed(odd):
+    run(odd, "--photos", "pics/{key}.jpg", "--masks", "truth/{key}_L.png", "--write")
+    path = odd / "segfeed.toml"
+    path.write_text('note = "Masks of site 3 were drawn twice."\n' + path.read_text())
+    assert "note: Masks of site 3 were drawn twice.\n" in run(odd)

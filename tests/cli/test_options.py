@@ -14,7 +14,7 @@ from segfeed.cli.options import (
     as_command,
     crop_size,
     one_shard,
-    refuse_to_overwrite,
+    swap_pairs,
     two_splits,
 )
 from segfeed.datasets.drawn import DRAW_WORDS
@@ -48,7 +48,7 @@ def test_each_field_becomes_an_option_and_the_command_gets_the_whole():
     assert parameters["data"].default is parameters["first"].default is inspect.Parameter.empty
     assert parameters["task"].default == "semantic"
     assert (command.__name__, command.__doc__) == ("show", "Show it.")
-    patterns = {"description": Path("d"), "photos": ["a", "b"], "masks": []}
+    patterns = {"description": Path(__file__), "photos": ["a", "b"], "masks": []}
     words = {"data": "sample", "format": "voc", **patterns, "cache_dir": Path("c"), "task": "instance", "legend": None}
     words |= {"unknown": "void", "orientation": "apply", **dict.fromkeys(DRAW_WORDS, "void")}
     command(first=3, **words, split="val", as_json=True)
@@ -86,11 +86,21 @@ def test_words_that_mean_nothing_are_refused_with_what_was_expected(read, word, 
     assert caught.value.expected
 
 
-def test_a_file_is_overwritten_only_if_forced(tmp_path):
-    refuse_to_overwrite(tmp_path / "new.png", "to", force=False)
-    refuse_to_overwrite(tmp_path, "to", force=True)
+def test_pairs_of_sides_are_read():
+    assert swap_pairs(None, flip=False) is None
+    assert swap_pairs([], flip=True) is None
+    assert swap_pairs(["none"], flip=True) == {}
+    assert swap_pairs(["left arm=right arm", " a = b "], flip=True) == {"left arm": "right arm", "a": "b"}
+
+
+@pytest.mark.parametrize("texts", [["left arm"], ["=right"], ["left="], ["a=b=c"], ["a=b", "none"], ["a=b", "a=c"]])
+def test_what_is_no_pair_of_sides_is_refused(texts):
     with pytest.raises(OptionError) as caught:
-        refuse_to_overwrite(tmp_path, "to", force=False)
-    assert (caught.value.where, caught.value.found) == (str(tmp_path), "exists")
-    assert "--force" in caught.value.remedy
-    assert "--to" in caught.value.remedy
+        swap_pairs(texts, flip=True)
+    assert caught.value.where == "swap"
+
+
+def test_sides_without_mirrored_crops_are_refused():
+    with pytest.raises(OptionError) as caught:
+        swap_pairs(["a=b"], flip=False)
+    assert caught.value.remedy == "pass --flip"

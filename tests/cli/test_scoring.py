@@ -66,7 +66,7 @@ def test_picture_is_drawn_and_never_overwritten_unasked(score, folder, voc_folde
     path.write_text("kept")
     code, out, err = score(folder, voc_folder, "--picture", path)
     assert (code, out) == (2, "")
-    assert f"{path}: exists; pass --force" in err
+    assert f"{path}: the file exists; pass --force" in err
     assert path.read_text() == "kept"
     assert score(folder, voc_folder, "--picture", path, "--force", "--json")[0] == 0
     assert path.stat().st_size > 1000

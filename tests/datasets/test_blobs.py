@@ -6,6 +6,7 @@ import pickle
 import socket
 import stat
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,11 +52,18 @@ def test_change_of_the_file_is_noticed(path):
 def test_file_that_was_cut_is_refused(path):
     found = span(path)
     path.write_bytes(bytes(15))
+    for read in (found.read, lambda: found.read(5)):
+        with pytest.raises(SourceError) as caught:
+            read()
+        assert caught.value.where == str(path)
+
+
+def test_span_beyond_its_file_is_refused(path):
+    found = replace(span(path), size_bytes=1000)
     with pytest.raises(SourceError) as caught:
         found.read()
-    assert (caught.value.where, caught.value.expected) == (str(path), "20 bytes")
-    assert caught.value.found.startswith("1.jpg has 5 bytes")
-    assert found.read(5) == bytes(5)
+    assert (caught.value.where, caught.value.expected) == (str(path), "1,000 bytes")
+    assert caught.value.found.startswith("1.jpg has ")
 
 
 def test_file_that_is_gone_or_unreadable_is_named(path):

@@ -8,15 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segfeed.datasets import description
-from segfeed.datasets.description import (
-    Description,
-    GroupRule,
-    SplitRule,
-    parse_description,
-    read_description,
-)
+from segfeed.datasets.description import Description, parse_description, read_description
 from segfeed.datasets.description_text import write_description
 from segfeed.datasets.patterns import parse_patterns
+from segfeed.datasets.split_rule import KeyRule, SplitRule
 from segfeed.errors import DescriptionError
 
 WHOLE = """title = "Roads"
@@ -45,7 +40,7 @@ def test_everything_that_a_description_may_say():
         parse_patterns(["images/{split}/{key}.jpg", "images/{split}/{key}.png"]),
         parse_patterns("labels/{split}/{key}_mask.png"),
         parse_patterns("objects/{split}/{key}.png"),
-        SplitRule({"train": "training", "val": "validation"}, group=GroupRule("_", last=True)),
+        SplitRule({"train": "training", "val": "validation"}, group=KeyRule("_", last=True)),
         {0: "background", 255: "road", (128, 64, 128): "car", 1: "road"},
         (7, (0, 0, 0)),
         title="Roads",
@@ -66,7 +61,7 @@ def test_everything_that_a_description_may_say():
 )
 def test_groups_by_the_key_s_text(group, key, wanted):
     rule = parse_description(f'photos = "{{key}}.jpg"\n[splits]\ngroup = "{group}"\n', "x").splits.group
-    assert rule.group_of(key) == wanted
+    assert rule.word_of(key) == wanted
 
 
 SHIPPED = """photos = "a/{split}/{name}.jpg"
@@ -93,12 +88,38 @@ def test_what_shipped_descriptions_say_besides():
 
 def test_groups_by_a_file():
     said = 'photos = "{key}.jpg"\n[splits]\ngroup = { file = "p.csv", key = "image", column = "patient" }\n'
-    assert parse_description(said, "x").splits.group == GroupRule(file="p.csv", key_column="image", column="patient")
+    assert parse_description(said, "x").splits.group == KeyRule(file="p.csv", key_column="image", column="patient")
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("true", True),
+        ("false", False),
+        ('"{folder}"', KeyRule(folder=True)),
+        ('"{key:before _}"', KeyRule("_")),
+        ('{ file = "m.csv", key = "image", column = "dx" }', KeyRule(file="m.csv", key_column="image", column="dx")),
+    ],
+)
+def test_what_is_shared_out_evenly_is_said_like_groups_and_written_back(said, meant):
+    found = parse_description(f'photos = "{{key}}.jpg"\n[splits]\nstratify = {said}\n', "x")
+    assert found.splits.stratify == meant
+    assert parse_description(write_description(found), "x").splits.stratify == meant
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
+        ('photos = "{key}.jpg"\n[splits]\nstratify = "dx"', "line 3: stratify = 'dx'"),
+        ('photos = "{key}.jpg"\n[splits]\nstratify = 1', "line 3: stratify = 1"),
+        ('photos = "{key}.jpg"\n[splits]\nstratify = { file = "m.csv" }', "line 3: stratify = {'file'"),
+        ('photos = "{key}.jpg"\n[splits]\nhash = { train = 130, val = -30 }', "line 3: train = 130"),
+        ('photos = "{key}.jpg"\n[splits]\nhash = { train = 100, val = 0 }', "line 3: val = 0"),
+        ('photos = "{key}.jpg"\n[splits]\nhash = { train = 0.8, val = 0.2 }', "line 3: train = 0.8"),
+        ('photos = "{key}.jpg"\n[splits]\nhash = { train = "80 percent" }', "line 3: train = '80 percent'"),
+        ('photos = "{key}.jpg"\n[splits]\nhash = { train = 80, all = 20 }', "line 3: a share of 'all'"),
+        ('photos = "{key}.jpg"\n[splits]\nhash = {}', "line 3: hash names no split"),
+        ('photos = "{key}.jpg"\n[splits]\n[splits.lists]\n', "line 3: lists names no split"),
         ('photos = "a/{key}.jpg"\nsamples = "photos"', "line 2: samples = 'photos'"),
         ('photos = "a/{key}.jpg"\nunpainted = "ground"', "line 2: unpainted without legend"),
         ('photos = "a/{key}.jpg"\n[splits]\nfirst_word = "yes"', "line 3: first_word = 'yes'"),
@@ -209,7 +230,6 @@ def test_every_key_is_documented():
     ("text", "found"),
     [
         ("[classes]\nvoid = [255]", "line 2: [classes] names no class"),
-        ("[splits]\nstratify = true", "line 3: stratify without hash"),
         ("[splits]\nhash = { train = 100 }\nstratify = 1", "line 4: stratify = 1"),
         ('samples = "photos"', "line 2: samples = 'photos'"),
         ('unpainted = "a"', "line 2: unpainted without legend"),

@@ -11,7 +11,7 @@ import segfeed
 from segfeed.datasets.description import FILE_NAME, parse_description
 from segfeed.datasets.drafting import draft_description
 from segfeed.datasets.export import export_splits
-from segfeed.datasets.opening import open_dataset
+from segfeed.datasets.opening import Opening, open_dataset
 from segfeed.errors import SourceError
 from segfeed.pixels.palette import voc_colours
 
@@ -39,14 +39,14 @@ def pairs(root: Path, photos: str, masks: str, keys, values=(0, 1)) -> Path:
 
 
 def write(root: Path, **options) -> str:
-    text = draft_description(open_dataset(root, **options))
+    text = draft_description(open_dataset(root, Opening(**options)))
     (root / FILE_NAME).write_text(text)
     return text
 
 
 def check(root: Path, **options) -> str:
     """Write a description and compare what it gives with what was recognised; return it."""
-    before = open_dataset(root, **options)
+    before = open_dataset(root, Opening(**options))
     assert before.format != "described"
     splits = {}
     for split in before.split_names:
@@ -100,7 +100,7 @@ def test_folders_with_lists(tmp_path):
     (root / "class_names.txt").write_text("ground\nroad\n")
     (root / "train.txt").write_text("c\na\n")
     (root / "val.txt").write_text("b\nd\n")
-    assert 'lists = { train = "train.txt", val = "val.txt" }' in check(root)  # class_names.txt is no list
+    assert 'lists = { train = "train.txt", val = "val.txt" }' in check(root)  # class_names.txt is not a list
 
 
 def test_keys_that_occur_twice_in_a_name(tmp_path):
@@ -244,7 +244,7 @@ def test_classes_that_were_merged_are_several_values_of_one(tmp_path, write_voc)
 def test_photos_to_be_predicted_have_no_masks_to_describe(tmp_path):
     for name in "abc":
         photo(tmp_path / "set" / "pics" / f"{name}.jpg")
-    text = draft_description(open_dataset(tmp_path / "set", photos="pics/{key}.jpg"))
+    text = draft_description(open_dataset(tmp_path / "set", Opening(photos="pics/{key}.jpg")))
     assert 'photos = "pics/{key}.jpg"' in text
     assert "# There are no masks" in text
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 import segfeed
-from segfeed.datasets.opening import Dataset, legend_of_values, open_dataset
+from segfeed.datasets.given_legends import legend_of_values
+from segfeed.datasets.opening import Dataset, open_dataset
 from segfeed.datasets.recognition import FORMATS, import_format
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import LegendError, OptionError, SourceMissingError
@@ -21,7 +22,9 @@ def root(tmp_path, write_voc):
 
 def test_object_masks_are_read_by_formats_that_list_them():
     offering = {name for name in FORMATS if hasattr(import_format(name), "list_objects")}
-    assert offering == {"voc", "tar", "labelme", "folders"}
+    drawn = {"coco", "coco_panoptic", "labelme_json", "yolo", "cvat", "via", "supervisely_json", "darwin"}
+    drawn |= {"datumaro_json", "label_studio"}
+    assert offering == {"voc", "tar", "labelme", "folders", *drawn}
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if not hasattr(import_format(name), "list_objects")])
@@ -126,3 +129,60 @@ def test_a_mapping_that_is_neither_is_refused(root, values, found):
 def test_only_void_is_no_legend(root):
     with pytest.raises(LegendError):
         segfeed.scan(root, legend={0: None})
+
+
+BINARY = ("background", "road")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"0": "background", "1": "road"},
+        {"0": "background", 1: "road"},
+        {"00": "background", " 1 ": "road"},
+        {"background": 0, "road": 1},
+        {"background": (0, 0, 0), "road": "#010101"},
+        {np.uint8(0): " background ", np.int64(1): "road\n"},
+    ],
+)
+def test_stored_values_may_be_texts_and_may_stand_on_either_side(tmp_path, said):
+    root = folders_of_gray(tmp_path)
+    source = segfeed.scan(root, "all", legend=said)
+    assert source.legend.names == BINARY
+    assert source.legend == segfeed.Legend.of_values(
+        {(0, 0, 0): "background", (1, 1, 1): "road"} if "#010101" in said.values() else {0: "background", 1: "road"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({"0": "a", 0: "b"}, "0 means 'a' and 'b'"),
+        ({"a": 0, "b": 0}, "0 means 'a' and 'b'"),
+        ({"background": "0", "road": "1"}, "says what a class becomes, not what masks store"),
+        ({"0-10": "a"}, "says what a class becomes, not what masks store"),
+        ({"70000": "a"}, "'70000'"),
+        ({}, "0 classes"),
+        ({0: "a" * 300, 1: "b"}, "class 0 has a name of 300 characters"),
+        (["b", "a" * 300], "class 1 has a name of 300 characters"),
+    ],
+)
+def test_mappings_that_mean_nothing_are_refused_for_their_own_reason(tmp_path, said, found):
+    with pytest.raises(LegendError) as caught:
+        segfeed.scan(folders_of_gray(tmp_path), "all", legend=said)
+    assert found in caught.value.found
+
+
+def test_a_class_that_is_called_by_a_word_is_still_grouped(tmp_path):
+    root = folders_of_gray(tmp_path)
+    (root / "class_names.txt").write_text("background\nroad\n")
+    assert segfeed.scan(root, "all", legend={"road": "way", "*": "*"}).legend.names == ("way", "background")
+
+
+def folders_of_gray(tmp_path):
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    for number in range(3):
+        Image.fromarray(np.full((8, 8, 3), 40 * number, np.uint8)).save(tmp_path / "images" / f"{number}.png")
+        Image.fromarray(np.eye(8, dtype=np.uint8)).save(tmp_path / "masks" / f"{number}.png")
+    return tmp_path

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from segfeed.datasets import overview
+from segfeed.datasets.opening import Opening
 from segfeed.datasets.overview import describe
 from segfeed.errors import OptionError, SourceError, SourceMissingError
 
@@ -84,10 +85,10 @@ def test_what_is_no_dataset_is_refused(tmp_path, root):
         describe(tmp_path / "nothing")
     assert "no such file or folder" in caught.value.found
     with pytest.raises(SourceError) as caught:
-        describe(root, format="camvid")
+        describe(root, Opening(format="camvid"))
     assert "no camvid dataset layout" in caught.value.found
     with pytest.raises(OptionError) as caught:
-        describe(root, format="nope")
+        describe(root, Opening(format="nope"))
     assert "nope" in caught.value.found
 
 

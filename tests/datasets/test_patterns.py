@@ -1,4 +1,4 @@
-"""Patterns: what fits, what is not searched, and what is no pattern."""
+"""Patterns: what fits, what is not searched, and what is not a pattern."""
 
 import os
 

@@ -27,7 +27,7 @@ FLAG = types.SimpleNamespace(recognise=recognise, split_names=split_names, list_
 
 @pytest.fixture
 def install(tmp_path, monkeypatch):
-    """Give a function that installs a package with one module and its entry points."""
+    """Return a function that installs a package with one module and its entry points."""
     site = tmp_path / "site"
     site.mkdir()
     monkeypatch.syspath_prepend(site)

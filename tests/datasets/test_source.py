@@ -19,6 +19,7 @@ from segfeed.errors import (
     OptionError,
     PhotoError,
     SizeMismatchError,
+    SourceChangedError,
     SourceError,
     SourceMissingError,
     UnknownColourError,
@@ -392,7 +393,7 @@ def test_legend_may_be_given_as_a_json_file(root, tmp_path):
     source = segfeed.scan(root, legend=str(path))
     assert source.legend == legend
     Image.fromarray(np.zeros((6, 8, 3), np.uint8)).save(root / "SegmentationClass" / "train_0.png")
-    assert (source.read(0).labels == 255).all()
+    assert (segfeed.scan(root, legend=str(path)).read(0).labels == 255).all()
 
 
 def test_legend_may_be_given_as_a_palette_picture(root, tmp_path):
@@ -403,7 +404,7 @@ def test_legend_may_be_given_as_a_palette_picture(root, tmp_path):
     source = segfeed.scan(root, legend=path)
     assert source.legend.colours[:3] == ((9, 9, 9), (1, 2, 3), (7, 7, 7))
     Image.fromarray(np.full((6, 8, 3), (7, 7, 7), np.uint8)).save(root / "SegmentationClass" / "train_0.png")
-    assert (source.read(0).labels == 2).all()
+    assert (segfeed.scan(root, legend=path).read(0).labels == 2).all()
 
 
 def test_a_mask_of_the_dataset_itself_serves_as_a_palette_picture(root):
@@ -557,11 +558,14 @@ def test_current_folder_has_a_name(root, monkeypatch):
 
 
 @pytest.mark.parametrize("grows_by", [-40, -1, 0, 1, 3 << 20])
-def test_a_file_that_changed_length_is_read_to_its_end(tmp_path, grows_by):
+def test_a_file_that_changed_since_it_was_scanned_is_refused(tmp_path, grows_by):
     path = tmp_path / "file"
     path.write_bytes(bytes(range(256)))
     blob = File.of(str(path))
-    now = (bytes(range(256)) + bytes(max(grows_by, 0)))[: 256 + grows_by]
-    path.write_bytes(now)
-    assert blob.read() == now
-    assert blob.read(7) == now[:7]
+    assert blob.read(7) == bytes(range(7))
+    path.write_bytes((bytes(range(256)) + bytes(max(grows_by, 0)))[: 256 + grows_by])
+    os.utime(path, ns=(blob.stamp[1], blob.stamp[1] + (grows_by == 0)))
+    for read in (blob.read, lambda: blob.read(7)):
+        with pytest.raises(SourceChangedError) as caught:
+            read()
+        assert caught.value.where == str(path)

@@ -1,6 +1,7 @@
 """Split strings: slices as TensorFlow Datasets has them, sums, and folds that never move a sample."""
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segfeed import load, make_pack, scan
-from segfeed.datasets.splits import SplitTerm, parse_split
+from segfeed.datasets.source import Sample
+from segfeed.datasets.splits import SplitTerm, join, parse_split
 from segfeed.errors import OptionError, SourceError, SourceMissingError
 
 KEYS = [f"key_{n}" for n in range(1000)]
@@ -123,6 +125,34 @@ def test_sample_twice_is_refused(voc_folder):
         scan(voc_folder, "train+train[:1]")
     assert caught.value.found == "split 'train+train[:1]' holds sample train_0 twice"
     assert caught.value.remedy == "choose parts that do not overlap"
+
+
+def test_many_samples_that_stand_twice_are_found_at_once():
+    keys = tuple(f"sample {n}" for n in range(200_000))
+    comparisons = []
+    samples = [Sample(Counted(key, comparisons), None, None) for key in keys]
+    source = SimpleNamespace(samples=samples, keys=keys, groups={}, root="root")
+    term = parse_split("train")[0]
+    with pytest.raises(SourceError, match="twice"):
+        join([(term, source), (term, source)], "train+train")
+    assert len(comparisons) < 10 * len(keys)
+
+
+class Counted(str):
+    """A key that counts how often it is compared."""
+
+    __slots__ = ("comparisons",)
+
+    def __new__(cls, text, comparisons):
+        made = super().__new__(cls, text)
+        made.comparisons = comparisons
+        return made
+
+    def __eq__(self, other):
+        self.comparisons.append(None)
+        return str.__eq__(self, other)
+
+    __hash__ = str.__hash__
 
 
 def test_empty_part_is_refused(voc_folder):

@@ -13,7 +13,7 @@ from segfeed.batches.loader import Loader
 from segfeed.feed import scan
 from segfeed.plans.plan import Draw, Plan
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up notes are no part of what is tested
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up notes are not part of what is tested
 
 
 def numpy_epochs(loader):

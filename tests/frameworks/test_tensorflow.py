@@ -13,7 +13,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up notes are no part of what is tested
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its start-up notes are not part of what is tested
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 tf = pytest.importorskip("tensorflow")
 

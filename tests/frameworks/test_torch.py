@@ -54,7 +54,7 @@ FORMATS = {
     "void 7000": BatchFormat(label_dtype="int32", void=7000),
 }
 KINDS = ("source", "pack", "300 classes")
-# What fits together: 300 classes leave no room for 255 as void, and NHWC is no memory order of NCHW.
+# What fits together: 300 classes leave no room for 255 as void, and NHWC is not a memory order of NCHW.
 CASES = [
     (kind, name)
     for kind, (name, wanted) in product(KINDS, FORMATS.items())
@@ -531,7 +531,7 @@ def test_every_byte_is_normalised_to_the_kernels_bits():
         OPEN,
         BatchFormat(dtype="float16"),
         BatchFormat(normalize=None),
-        BatchFormat(normalize=((0.1, 0.5, 1), (3, 0.01, 0.3))),
+        BatchFormat(normalize=((0.1, 0.5, 1), (0.9, 0.01, 0.3))),
     ):
         conversion = conversion_for(wanted.resolve("NHWC", "int64", -100), Legend(("a", "b")), 1)
         levels = torch.arange(256, dtype=torch.uint8).reshape(1, 256, 1, 1).expand(1, 256, 1, 3)

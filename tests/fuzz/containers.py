@@ -106,7 +106,7 @@ def _whole_pack() -> Path:
 
 
 def _manifests() -> list[bytes]:
-    """Give a manifest as it is written, and others that are sealed like it but say something odd."""
+    """Return a manifest as it is written, and others that are sealed like it but say something odd."""
     written = (_whole_pack() / "manifest.json").read_bytes()
     odd: list[dict[str, object]] = [
         {"version": 2}, {"bytes": 1}, {"legend": []}, {"legend": {"objects": "voc"}}, {"legend": {"names": 5}},
@@ -117,7 +117,7 @@ def _manifests() -> list[bytes]:
 
 
 def _sealed(manifest: dict[str, object]) -> bytes:
-    """Give a manifest the checksum that fits it."""
+    """Add the checksum that fits a manifest."""
     manifest.pop("manifest_xxh3", None)
     return json.dumps(manifest | {"manifest_xxh3": hash_fields(manifest)}).encode()
 
@@ -226,7 +226,7 @@ def _judge_names(names: dict[str, object]) -> None:
 
 
 def _archives() -> list[bytes]:
-    """Give zips of each kind, and a packed tar."""
+    """Return zips of each kind, and a packed tar."""
     made = []
     for how in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         file = io.BytesIO()

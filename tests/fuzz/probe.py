@@ -44,7 +44,7 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def folder() -> Path:
-    """Give a folder that goes with the process."""
+    """Return a folder that goes with the process."""
     return Path(_folder().name)
 
 
@@ -57,7 +57,7 @@ def file_of(data: bytes, name: str) -> Path:
 
 @cache
 def tiny_source() -> Source:
-    """Give a VOC dataset of five pairs, 4 x 5 px."""
+    """Return a VOC dataset of five pairs, 4 x 5 px."""
     root = folder() / "VOC2012"
     for place in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (root / place).mkdir(parents=True)

@@ -121,7 +121,7 @@ def _encode_all(legend: Legend) -> None:
     ids = np.arange(len(legend), dtype=legend.dtype)[None]
     colours = np.array(legend.colours + legend.void_colours, np.uint8).reshape(1, -1, 3)
     indices = np.array([legend.indices + legend.void_indices], np.uint16)
-    for stored in (indices,) if legend.reading == "index" else (colours, indices):
+    for stored in (indices,) if legend.is_numbered else (colours, indices):
         voids = np.full((1, stored.shape[1] - len(legend)), legend.void)
         np.testing.assert_array_equal(legend.encode(stored), np.hstack([ids, voids]))
     np.testing.assert_array_equal(legend.paint(ids)[0], np.array(legend.colours, np.uint8))

@@ -41,7 +41,7 @@ def root(tmp_path, write_voc):
 
 @pytest.fixture
 def settled(monkeypatch):
-    """Let files that were written just now count as settled, so that their stamps are recorded."""
+    """Count files that were written just now as settled, so that their stamps are recorded."""
     monkeypatch.setattr(packs, "_RECENT_NS", -(10**18))
 
 
@@ -389,8 +389,7 @@ def test_file_that_changes_while_it_is_packed_is_an_error(root, cache, monkeypat
     monkeypatch.setattr(Source, "decode", decode_and_change_the_next)
     with pytest.raises(SourceChangedError) as caught:
         make_pack(scan(root), threads=1)
-    assert caught.value.where == "train_1.png"
-    assert caught.value.found == "sample train_1 changed since the source was scanned"
+    assert caught.value.where == str(root / "SegmentationClass" / "train_1.png")
     assert everything_in(cache) == []
 
 

@@ -207,9 +207,10 @@ def test_a_jpeg_truncated_anywhere_is_refused(options):
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])
 @pytest.mark.parametrize("smooth", [False, True])
-def test_a_jpeg_whose_rest_is_zeros_or_an_end_mark_is_refused(share, options, smooth):
+@pytest.mark.parametrize("mode", ["RGB", "CMYK"])
+def test_a_jpeg_whose_rest_is_zeros_or_an_end_mark_is_refused(share, options, smooth, mode):
     picture = Image.linear_gradient("L").convert("RGB") if smooth else Image.fromarray(NOISE)
-    data = save(picture, "JPEG", **options)
+    data = save(picture.convert(mode), "JPEG", **options)
     scan = data.index(b"\xff\xda") + 14
     kept = scan + int((len(data) - scan) * share)
     for damaged in (data[:kept] + b"\xff\xd9", data[:kept] + bytes(len(data) - kept)):
@@ -251,15 +252,20 @@ def test_a_mislabelled_photo_is_named_for_what_it_is(data, name, found, expected
     assert caught.value.is_damage == (data == b"")
 
 
-def test_a_jpeg_coding_that_no_decoder_takes_is_refused():
-    data = save(Image.fromarray(NOISE), "JPEG").replace(b"\xff\xc0", b"\xff\xc9", 1)
+JPEG_MODES = pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+
+
+@JPEG_MODES
+def test_a_jpeg_coding_that_no_decoder_takes_is_refused(mode):
+    data = save(Image.fromarray(NOISE).convert(mode), "JPEG").replace(b"\xff\xc0", b"\xff\xc9", 1)
     with pytest.raises(PhotoError) as caught:
         decode_photo(data, "p.jpg")
     assert caught.value.found == "a JPEG with arithmetic coding"
 
 
-def test_a_jpeg_of_thousands_of_scans_is_refused():
-    data = save(Image.fromarray(NOISE), "JPEG", progressive=True)
+@JPEG_MODES
+def test_a_jpeg_of_thousands_of_scans_is_refused(mode):
+    data = save(Image.fromarray(NOISE).convert(mode), "JPEG", progressive=True)
     scan = data[data.rindex(b"\xff\xda") : -2]
     with pytest.raises(PhotoError) as caught:
         decode_photo(data[:-2] + scan * 500 + b"\xff\xd9", "p.jpg")
@@ -470,14 +476,36 @@ def test_real_masks_with_half_transparent_borders_are_refused(shared_data):
         assert "transparent" in caught.value.found
 
 
-def test_1_bit_gray_masks_are_refused(shared_data):
-    with pytest.raises(MaskError) as caught:
-        decode_mask(write_png(np.eye(4), 1, 0), "m.png")
-    assert caught.value.where == "m.png"
-    assert caught.value.found == "a 1-bit gray mask, whose two values are not class ids"
-    with pytest.raises(MaskError) as caught:
-        decode_mask((shared_data / "odd" / "pillow_hopper_bw_500.png").read_bytes())
-    assert "a 1-bit gray mask" in caught.value.found
+def saved_as_1_bit(bits) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray((bits * 255).astype(np.uint8)).convert("1").save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("size", [(4, 4), (5, 13), (1, 1)])
+@pytest.mark.parametrize("write", [lambda bits: write_png(bits, 1, 0), saved_as_1_bit])
+def test_1_bit_gray_masks_store_0_and_1_and_may_be_named_by_either_reading(size, write):
+    bits = np.random.default_rng(5).integers(0, 2, size)
+    bits[0, 0] = 1
+    mask = decode_mask(write(bits), "m.png")
+    assert np.array_equal(mask.pixels, bits)
+    assert mask.pixels.dtype == np.uint8
+    assert mask.palette.tolist() == [[0, 0, 0], [255, 255, 255]]
+    for legend in (
+        Legend(("background", "vessel")),
+        Legend.of_values({0: "background", 1: "vessel"}),
+        Legend.of_values({0: "background", 255: "vessel"}),
+        Legend.of_values({0: "background", 1: "vessel", 255: "vessel"}),
+        Legend.of_values({(0, 0, 0): "background", (255, 255, 255): "vessel"}),
+    ):
+        assert np.array_equal(read_labels(mask, legend), bits)
+    with pytest.raises(UnknownColourError, match="index 1"):
+        read_labels(mask, Legend.of_values({0: "background", 7: "vessel"}))
+
+
+def test_a_real_1_bit_gray_mask_is_read_as_pillow_reads_it(shared_data):
+    data = (shared_data / "odd" / "pillow_hopper_bw_500.png").read_bytes()
+    assert np.array_equal(decode_mask(data).pixels, np.asarray(Image.open(io.BytesIO(data))).astype(np.uint8))
 
 
 @pytest.mark.parametrize(("colour", "channels"), [(2, 3), (4, 2), (6, 4)])

@@ -68,5 +68,5 @@ def test_fill_bytes_before_a_marker_are_skipped():
 )
 def test_a_coding_that_no_decoder_takes_is_named(marker, bits, feature):
     frame = struct.pack(">BHHB", bits, 5, 9, 1) + b"\1\x11\0"
-    data = b"\xff\xd8\xff" + bytes([marker]) + struct.pack(">H", len(frame) + 2) + frame + b"\xff\xd9"
+    data = b"\xff\xd8\xff" + bytes([marker]) + struct.pack(">H", len(frame) + 2) + frame + b"\xff\xda\0\2\xff\xd9"
     assert feature in read_jpeg_header(data).unsupported

@@ -233,7 +233,8 @@ def test_several_pages_are_refused():
         (lambda: written(IDS.astype(np.uint64)), "a TIFF with samples of 64 bits"),
         (lambda: written(NOISE.astype(np.uint16)), "a 16-bit colour mask"),
         (lambda: written(IDS, photometric="miniswhite"), "a TIFF in which 0 is white"),
-        (lambda: written(IDS % 2 > 0), "a 1-bit gray mask"),
+        (lambda: written(IDS % 2 > 0, photometric="miniswhite"), "a TIFF in which 0 is white"),
+        (lambda: by_hand(53, 37, [IDS.tobytes()], t259=("H", [4])), "a TIFF with CCITT compression, which is not read"),
         (lambda: by_hand(53, 37, [IDS.tobytes()], t274=("H", [6])), "a TIFF whose orientation 6 turns it"),
         (lambda: by_hand(53, 37, [IDS.tobytes()], t266=("H", [2])), "a TIFF with bits in reverse order"),
         (lambda: by_hand(53, 37, [IDS.tobytes()], t262=None), "a TIFF of 1 band with photometric interpretation -1"),
@@ -242,7 +243,7 @@ def test_several_pages_are_refused():
         (lambda: by_hand(53, 37, [IDS.tobytes()], t259=("H", [4711])), "a TIFF with compression 4711"),
         (lambda: written(np.dstack([NOISE, NOISE]), photometric=1, planarconfig=1), "a TIFF of 6 bands"),
     ],
-    ids=range(17),
+    ids=range(18),
 )  # fmt: skip
 def test_what_is_lossy_or_has_two_meanings_is_refused(data, found):
     error = refusal(data())
@@ -395,3 +396,10 @@ def test_real_tiffs_equal_tifffile(shared_data):
         np.testing.assert_array_equal(mask.pixels, seen, str(path))
         read += 1
     assert read > 0
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}], ids=str)
+def test_gray_masks_of_1_bit_give_0_and_1_shown_as_black_and_white(options):
+    mask = decode_mask(written(IDS % 2 > 0, **options), "m.tif")
+    assert np.array_equal(mask.pixels, IDS % 2)
+    assert mask.palette.tolist() == [[0, 0, 0], [255, 255, 255]]

@@ -52,6 +52,7 @@ def test_the_positions_are_only_read():
     assert np.array_equal(np.arange(40), positions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 3, 5, 15, 16, 17, 30])
 def test_every_sample_comes_to_the_first_place_about_equally_often(size):
     keys = 100 * size
@@ -59,6 +60,36 @@ def test_every_sample_comes_to_the_first_place_about_equally_often(size):
     counts = np.bincount(firsts, minlength=size)
     deviations = (counts - 100) / np.sqrt(100 * (1 - 1 / size))
     assert np.abs(deviations).max() < 5
+
+
+def is_odd(order):
+    """Say whether a permutation swaps an odd number of pairs: of each cycle, one fewer than its length."""
+    left, cycles = set(range(len(order))), 0
+    while left:
+        cycles, place = cycles + 1, left.pop()
+        while (place := order[place]) in left:
+            left.remove(place)
+    return (len(order) - cycles) % 2
+
+
+def test_parity_is_what_a_determinant_says():
+    for key in range(40):
+        order = permuted(derive_key(key), 5 + key)
+        assert [1, -1][is_odd(order.tolist())] == round(np.linalg.det(np.eye(len(order))[order]))
+
+
+@pytest.mark.parametrize("size", [2, 15, 16, 23, 24, 25, 48, 49, 120, 121])
+def test_odd_and_even_orders_are_equally_likely(size):
+    """Of a grid with both sides odd, every round moves an even number of pairs: half of all orders could not come."""
+    odd = sum(is_odd(permuted(derive_key(key, 1), size).tolist()) for key in range(400))
+    assert abs(odd - 200) < 5 * 10
+
+
+@pytest.mark.slow
+def test_no_size_up_to_200_prefers_odd_or_even_orders():
+    for size in range(2, 201):
+        odd = sum(is_odd(permuted(derive_key(key, 2), size).tolist()) for key in range(40))
+        assert abs(odd - 20) < 5 * np.sqrt(10), size
 
 
 @pytest.mark.parametrize("size", [16, 100])
@@ -121,5 +152,6 @@ def test_draws_are_pinned():
 def test_permutations_are_pinned():
     positions = np.arange(8, dtype=np.uint64)
     assert permute(derive_key(0), 1000, positions).tolist() == [908, 149, 669, 384, 777, 154, 115, 989]
-    assert permute(derive_key(0), 10**9, positions[:4]).tolist() == [417454586, 197277209, 73114700, 207233293]
+    assert permute(derive_key(0), 10**9, positions[:4]).tolist() == [117711415, 731612891, 133895994, 42395418]
+    assert permuted(derive_key(0), 25)[:8].tolist() == [20, 4, 21, 16, 24, 23, 18, 14]
     assert permuted(derive_key(0), 8).tolist() == [7, 2, 0, 3, 5, 1, 4, 6]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segfeed.pixels.pair import Pair
-from segfeed.plans.rows import ROW, cut, intersect, make_row
+from segfeed.plans.rows import COLOUR_ORDERS, ROW, cut, intersect, make_row
 
 SIDES = st.integers(1, 7)
 STARTS = st.integers(-12, 12)
@@ -64,14 +64,12 @@ def test_a_crop_is_a_copy():
 
 
 def test_a_row_is_literal():
-    assert {name: ROW[name].str for name in ROW.names} == {
-        "sample": "<i8",
-        "top": "<i4",
-        "left": "<i4",
-        "height": "<i4",
-        "width": "<i4",
-        "flip": "|b1",
-    }
+    expected = (
+        "sample <i8, scaled_height <i4, scaled_width <i4, top <i4, left <i4, height <i4, width <i4, flip |b1, "
+        "angle <i4, brightness <i4, contrast <i4, saturation <i4, hue <i4, gamma <i4, gray <i4, "
+        "colour_order |u1, antialias |b1, key <u8"
+    )
+    assert expected == ", ".join(f"{name} {ROW[name].str}" for name in ROW.names)
     assert ROW.itemsize == sum(ROW[name].itemsize for name in ROW.names)
 
 
@@ -81,3 +79,11 @@ def test_a_row_is_made_by_field_name_and_what_is_not_named_is_zero():
     assert {name: row[name].item() for name in ROW.names if row[name]} == {"sample": 3, "left": -2, "flip": True}
     with pytest.raises(ValueError, match="no field"):
         make_row(column=1)
+
+
+def test_every_order_of_the_colour_steps_holds_every_colour_field_once():
+    fields = list(ROW.names)
+    steps = fields[fields.index("brightness") : fields.index("colour_order")]
+    assert steps == list(COLOUR_ORDERS[0])
+    assert all(sorted(steps) == sorted(order) for order in COLOUR_ORDERS)
+    assert len(set(COLOUR_ORDERS)) == len(COLOUR_ORDERS) <= 256

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from plain_rows import plain_rows
 from segfeed import BatchFormat, Draw, Legend, Loader, Plan, Shard, make_pack, scan
 from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, StorageError
 from segfeed.pixels.codec import decode_mask, read_labels
 from segfeed.pixels.palette import voc_colours
 from segfeed.pixels.public_legends import VOC
-from segfeed.plans.rows import ROW
 from segfeed.scoring.predictions import read_prediction, score_folder, whole_images, write_predictions
 from segfeed.scoring.score import Score
 
@@ -96,7 +96,7 @@ def test_predictions_that_are_no_ids_on_the_canvas_are_refused(source, predictio
 
 
 def test_crops_of_another_split_are_refused(source):
-    crops = np.array([(3, 0, 0, 40, 60, False)], ROW)
+    crops = plain_rows([(3, 0, 0, 40, 60, False)])
     with pytest.raises(OptionError) as caught:
         list(whole_images(np.zeros((1, 40, 60), int), crops, source.sizes))
     assert (caught.value.where, caught.value.found) == ("crops", "sample 3, but 3 sizes")
@@ -407,3 +407,30 @@ def test_other_predictions_are_scored_without_a_word(source, tmp_path, caplog, c
     (tmp_path / "out").mkdir()
     shifted(source, tmp_path / "out", change)
     assert caplog.text == ""
+
+
+def test_predictions_whose_files_number_colours_anew_are_never_scored_by_number(tmp_path, caplog):
+    legend = {0: "background", 1: "tree", 2: "road"}
+    colours = [(0, 0, 0), (200, 30, 0), (0, 200, 30)]
+    for folder in ("images", "masks", "moved", "other", "same"):
+        (tmp_path / folder).mkdir()
+    for number, order in enumerate(((0, 1, 2), (1, 2, 0), (0, 1, 2))):
+        ids = np.repeat(np.array([[0, 1, 2, 2]], np.uint8), 4, axis=0)
+        Image.fromarray(np.full((4, 4, 3), 40 * number, np.uint8)).save(tmp_path / "images" / f"{number}.png")
+        Image.fromarray(ids).save(tmp_path / "masks" / f"{number}.png")
+        for folder, stored, palette in (
+            ("same", ids, colours),
+            ("moved", np.argsort(order).astype(np.uint8)[ids], [colours[label] for label in order]),
+            ("other", ids, [*colours[:2], (9, 9, number)]),
+        ):
+            picture = Image.fromarray(stored)
+            picture.putpalette([part for colour in palette for part in colour])
+            picture.save(tmp_path / folder / f"{number}.png")
+    source = scan(tmp_path, "all", legend=legend, photos="images/{key}.png", masks="masks/{key}.png")
+    assert score_folder(tmp_path / "same", source).miou == 1
+    assert not caplog.text
+    with pytest.raises(MaskError, match="palettes that number colours differently") as caught:
+        score_folder(tmp_path / "moved", source)
+    assert "gray PNG" in caught.value.remedy
+    assert score_folder(tmp_path / "other", source).miou == 1
+    assert "palettes that differ" in caplog.text

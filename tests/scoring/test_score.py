@@ -348,3 +348,17 @@ def test_evaluation_merged_over_ranks_is_that_of_one_process_to_the_last_pixel(v
         np.testing.assert_array_equal(merged.confusion, alone.confusion)
     void = sum(int((source.read(n).labels == 255).sum()) for n in range(len(source)))
     assert alone.pixels == int(source.sizes.astype(np.int64).prod(axis=1).sum()) - void
+
+
+def test_a_confusion_matrix_of_gigabytes_is_refused():
+    with pytest.raises(OptionError) as caught:
+        Score(Legend(tuple(f"class {n}" for n in range(20_000))))
+    assert caught.value.found == "20,000 classes, whose confusion matrix takes 3.2 GB"
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 0), (2, 0, 4), (0, 3, 4)])
+def test_no_pixels_count_nothing(shape):
+    score = Score(Legend(("ground", "cat")))
+    score.update(np.zeros((shape[0], 2, *shape[1:]), np.float32), np.zeros(shape, np.uint8))
+    score.update(np.zeros((*shape, 2), np.float32), np.zeros(shape, np.uint8), axis=-1)
+    assert score.pixels == 0

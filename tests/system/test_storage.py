@@ -358,3 +358,15 @@ def test_readers_of_a_file_that_is_written_over_see_old_or_new_bytes_only(tmp_pa
     reader.join()
     assert seen <= states
     assert seen
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "\N{PILE OF POO}" * 63, "n" * 200])
+def test_a_name_as_long_as_the_system_allows_is_written_published_and_swept(tmp_path, name):
+    storage.write_over(tmp_path / name, b"new")
+    storage.write_over(tmp_path / name, b"newer")
+    assert (tmp_path / name).read_bytes() == b"newer"
+    (tmp_path / name).unlink()
+    half = tmp_path / storage.unfinished_name(name).replace(f".{os.getpid()}.", f".{2**22 - 1}.")
+    half.mkdir()
+    final = storage.publish(tmp_path / name, lambda folder: (folder / "a").write_bytes(b"a") and None)
+    assert [entry.name for entry in tmp_path.iterdir()] == [final.name] == [name]

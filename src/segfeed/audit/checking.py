@@ -12,6 +12,7 @@ from segfeed.audit.lookalikes import can_compare
 from segfeed.audit.rules import across, classes, files, labels, mask, photo, shapes, split
 from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit
 from segfeed.datasets.blobs import Blob, File
+from segfeed.datasets.opening import Opening
 from segfeed.datasets.source import Missing, Sample, Source
 from segfeed.system.options import whole_number
 from segfeed.system.work import in_order, show_progress
@@ -38,7 +39,7 @@ def check(
         splits: the names of the splits to check; None for all.
         crop_size: (height, width) in px of the crops that are to be trained on.
         threads: how many pairs are read at once; None for all cores.
-        **scan_options: task, legend, unknown, format and cache_dir, as in `segfeed.scan`.
+        **scan_options: the options of `segfeed.scan`, such as legend, for a path or a name.
 
     Returns:
         audit: iterates over its findings, errors first, and says how many pairs were read.
@@ -52,7 +53,10 @@ def check(
     (0, 40)
     """
     height, width = (whole_number("crop side", side, 1, 2**31 - 1) for side in crop_size)
-    return judge(read_dataset(list_dataset(data, splits, **scan_options), threads), (height, width))
+    return judge(
+        read_dataset(list_dataset(data, splits, Opening(**scan_options) if scan_options else None), threads),
+        (height, width),
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,14 +4,13 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from segfeed.audit.facts import below, files_of
 from segfeed.audit.findings import Finding, Severity
-from segfeed.audit.rules.subjects import role_of
-from segfeed.datasets.formats.lists import choose_split
-from segfeed.datasets.opening import Dataset, open_dataset
+from segfeed.datasets.formats.lists import AUTOMATIC, choose_split
+from segfeed.datasets.opening import Dataset, Opening, open_dataset
 from segfeed.datasets.source import Source
+from segfeed.datasets.splits import role_of
 from segfeed.errors import (
     EmptySplitError,
     LegendError,
@@ -38,6 +37,7 @@ class DatasetListing:
         unlisted: the names of the splits that could not be listed.
         has_legend: False if VOC's legend stands in for one that could not be read, so that files can still be checked.
         is_whole: whether these are all samples of the dataset.
+        note: what its description says is odd about it; "" if nothing is.
     """
 
     root: Path
@@ -48,17 +48,18 @@ class DatasetListing:
     unlisted: tuple[str, ...] = ()
     has_legend: bool = True
     is_whole: bool = False
+    note: str = ""
 
 
 def list_dataset(
-    data: str | os.PathLike[str] | Source, splits: Iterable[str] | None = None, **scan_options: Any
+    data: str | os.PathLike[str] | Source, splits: Iterable[str] | None = None, opening: Opening | None = None
 ) -> DatasetListing:
     """List the samples of every split of a dataset.
 
     Args:
         data: a path, a dataset's name, or a source that was scanned already, which is listed alone.
         splits: the names of the splits; None for all.
-        **scan_options: task, legend, unknown, format and cache_dir, as in `segfeed.scan`.
+        opening: the options of `segfeed.scan`, if any is given.
 
     Raises:
         OptionError: an option has no meaning here.
@@ -69,19 +70,19 @@ def list_dataset(
     [6, 160, 200, 40]
     """
     if isinstance(data, Source):
-        if splits is not None or scan_options:
+        if splits is not None or opening is not None:
             raise OptionError(
                 "data",
                 found="a source that was scanned already, together with splits or options of scan",
                 expected="a path with these options, or a source without them",
             )
         return DatasetListing(data.root, data.format, data.why, (data,))
-    dataset = open_dataset(data, **scan_options)
+    dataset = open_dataset(data, opening or Opening())
     names, root, why = dataset.split_names, dataset.root, dataset.recognised.why
     if not names:
         raise SourceMissingError(str(root), found="no split", expected="at least one list or folder of samples")
     wanted = names if splits is None else list(dict.fromkeys(choose_split(name, names, root) for name in splits))
-    listing = _list_splits(dataset, root, wanted, names)
+    listing = replace(_list_splits(dataset, root, wanted, names), note=dataset.note)
     return listing if listing.sources else replace(listing, why=why)
 
 
@@ -156,4 +157,8 @@ def joined_splits(sources: Iterable[Source]) -> dict[str, tuple[str, ...]]:
         parts = tuple(name for name, other in held.items() if name not in joined and other < held[split])
         if len(parts) > 1 and frozenset().union(*(held[name] for name in parts)) == held[split]:
             joined[split] = parts
+        elif split == AUTOMATIC[-1] and (
+            same := [name for name in held if name != split and held[name] == held[split]]
+        ):
+            joined[split] = (same[0],)  # a hash has put every sample there
     return joined

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from segfeed.audit.findings import Audit, Checked
-from segfeed.errors import OptionError, StorageError
-from segfeed.system.storage import write_over
+from segfeed.errors import OptionError
+from segfeed.system.paths import free_path, user_path
+from segfeed.system.storage import save
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ def write_fixed_lists(audit: Audit, to: str | os.PathLike[str], *, overwrite: bo
         OptionError: a list exists, or one file is to take several splits; nothing was written.
         StorageError: a list cannot be written.
     """
-    target = Path(to).expanduser()
-    is_folder = target.is_dir() or str(to).endswith(os.sep) or (len(audit.splits) > 1 and not target.suffix)
+    target = user_path(to)
+    is_folder = os.path.isdir(target) or str(to).endswith(os.sep) or (len(audit.splits) > 1 and not target.suffix)
     if len(audit.splits) > 1 and not is_folder:
         names = ", ".join(checked.split for checked in audit.splits)
         raise OptionError(
@@ -64,17 +65,9 @@ def write_fixed_lists(audit: Audit, to: str | os.PathLike[str], *, overwrite: bo
     fixed = [_fix(checked, target / f"{checked.split}.txt" if is_folder else target) for checked in audit.splits]
     written = [(one.path, kept) for one, kept in fixed if one.path is not None]
     for path, _ in written:
-        if path.exists() and not overwrite:
-            raise OptionError(
-                str(path), found="the file exists", remedy="pass --force to overwrite it, or another folder"
-            )
+        free_path(path, overwrite=overwrite)
     for path, kept in written:
-        try:
-            write_over(path, "".join(f"{key}\n" for key in kept).encode())
-        except OSError as error:
-            raise StorageError(
-                str(path), found=f"the list cannot be written ({error.strerror})", remedy="choose another folder"
-            ) from error
+        save(path, "".join(f"{key}\n" for key in kept).encode(), "the list")
     return [one for one, _ in fixed]
 
 

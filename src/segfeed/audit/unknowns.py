@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.audit.findings import Box
+from segfeed.datasets.evidence import label_values
 from segfeed.pixels.codec import StoredMask
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
@@ -90,7 +91,7 @@ def measure_unknowns(stored: StoredMask, encoder: Encoder) -> Unknowns | None:
     """
     codes = stored.pixels if stored.pixels.ndim == 2 else colour_codes(stored.pixels)
     values, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    points, known = _points(values, stored), _known(stored, encoder)
+    points, known = _points(values, stored, encoder), _known(stored, encoder)
     strange = ~known_values(values, stored, encoder)
     if not strange.any():
         return None
@@ -110,7 +111,7 @@ def measure_unknowns(stored: StoredMask, encoder: Encoder) -> Unknowns | None:
         example_pixels=int(counts[example]),
         nearest=known.names[int(np.argmin(((known.points - points[example]) ** 2).sum(axis=1)))],
         box=(int(rows[0]), int(columns[0]), int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1),
-        indices=tuple(values[strange].tolist()) if _is_bare(stored) else (),
+        indices=tuple(values[strange].tolist()) if _counts(stored, encoder) else (),
     )
 
 
@@ -121,7 +122,9 @@ def known_values(values: npt.NDArray[Any], stored: StoredMask, encoder: Encoder)
     >>> known_values(mask.pixels[0], mask, Legend(("background", "cat")))
     array([ True, False,  True])
     """
-    return np.isin(_number(_points(values, stored)), _number(_known(stored, encoder).points))
+    if isinstance(encoder, Legend):
+        return np.array([label is not None for label in label_values(values, stored, encoder, "mask")], np.bool_)
+    return np.isin(_number(_points(values, stored, encoder)), _number(_known(stored, encoder).points))
 
 
 def _likely(
@@ -164,11 +167,11 @@ def _between(points: Points, counts: npt.NDArray[np.int64], strange: npt.NDArray
     return float(counts[asked][middle].sum() / counts[asked].sum())
 
 
-def _points(values: npt.NDArray[Any], stored: StoredMask) -> Points:
+def _points(values: npt.NDArray[Any], stored: StoredMask, encoder: Encoder) -> Points:
     """Return stored values as points: indices on a line (N, 1), colours in space (N, 3)."""
     if stored.pixels.ndim != 2:
         return np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1).astype(np.int64)
-    if stored.palette is None:
+    if stored.palette is None or _counts(stored, encoder):
         return values.astype(np.int64)[:, None]
     points = np.full((len(values), 3), _NOWHERE, np.int64)
     inside = values < len(stored.palette)
@@ -182,14 +185,16 @@ def _number(points: Points) -> Points:
     return numbers
 
 
-def _is_bare(stored: StoredMask) -> bool:
-    return stored.pixels.ndim == 2 and stored.palette is None
+def _counts(stored: StoredMask, encoder: Encoder) -> bool:
+    """Check whether a mask's numbers count, and not the colours of its palette."""
+    is_numbered = isinstance(encoder, Legend) and encoder.is_numbered
+    return stored.pixels.ndim == 2 and (stored.palette is None or is_numbered)
 
 
 def _known(stored: StoredMask, encoder: Encoder) -> _Known:
     """List what an encoder knows of a mask's kind: its colours, or its bare indices."""
     legend = encoder if isinstance(encoder, Legend) else _OBJECTS  # needs its indices, which encoders need not have
-    if _is_bare(stored):
+    if _counts(stored, encoder):
         points = np.array(legend.indices + legend.void_indices, np.int64)[:, None]
         spelled = [f"({index})" for index in legend.indices + legend.void_indices]
     else:
@@ -200,7 +205,7 @@ def _known(stored: StoredMask, encoder: Encoder) -> _Known:
 
 
 def _spell(value: int, point: Points, stored: StoredMask) -> str:
-    if _is_bare(stored):
+    if len(point) == 1:
         return f"index {value}"
     if point[0] == _NOWHERE and stored.palette is not None:
         return f"index {value}, beyond the file's palette of {len(stored.palette)} colours,"

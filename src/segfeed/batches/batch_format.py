@@ -53,7 +53,7 @@ class BatchFormat:
         _one_of("dtype", self.dtype, get_args(ImageType))
         _one_of("label_dtype", self.label_dtype, (None, *get_args(LabelType)))
         if self.normalize is not None:
-            object.__setattr__(self, "normalize", _normalization(self.normalize))
+            object.__setattr__(self, "normalize", _normalization(self.normalize, self.dtype))
         if self.void is not None and (isinstance(self.void, bool) or not isinstance(self.void, int | np.integer)):
             raise OptionError(
                 "void", found=repr(self.void), expected="an integer", remedy="pass the value that your loss ignores"
@@ -86,22 +86,24 @@ def _one_of(name: str, value: object, allowed: tuple[object, ...]) -> None:
         raise OptionError(name, found=repr(value), expected=f"one of {', '.join(map(repr, allowed))}")
 
 
-def _normalization(given: Any) -> Normalization:
+def _normalization(given: Any, dtype: ImageType) -> Normalization:
     try:
         mean, std = (tuple(float(value) for value in part) for part in given)
     except (TypeError, ValueError):
         mean = std = ()
+    # Divided by a smaller one, pixels would be infinite. Values in 0..1 deviate by 1/2 at most; 1 changes nothing.
+    smallest = 0 if dtype == "uint8" else 1 / float(np.finfo(dtype).max)
     if (
         len(mean) != 3
         or len(std) != 3
         or not all(np.isfinite(mean + std))
-        or min(std) <= 0
+        or not smallest < min(std) <= max(std) <= 1
         or not 0 <= min(mean) <= max(mean) <= 1
     ):
         raise OptionError(
             "normalize",
             found=repr(given),
-            expected="((mean r, g, b), (std r, g, b)) with means in 0..1 and std above 0",
-            remedy="pass both for pixels scaled to 0..1, or None",
+            expected="((mean r, g, b), (std r, g, b)) with means in 0..1, std above 0 and up to 1",
+            remedy="pass both for pixels scaled to 0..1 (those of 0..255 divided by 255), or None",
         )
     return Normalization((mean[0], mean[1], mean[2]), (std[0], std[1], std[2]))

@@ -1,6 +1,7 @@
 """The loader: a plan says which crops, a reader has the pixels, threads fill batches; batches come out in order."""
 
 import inspect
+import math
 import os
 import threading
 import weakref
@@ -24,7 +25,7 @@ from segfeed.plans.plan import Plan
 from segfeed.plans.rows import Rows
 from segfeed.system.options import whole_number
 from segfeed.system.slots import Memory, Pool
-from segfeed.system.work import available_cores, disk_faults
+from segfeed.system.work import available_cores, disk_faults, memory_bytes
 
 _SMALL_SHARES = 4  # for each thread, of a batch that all of them share
 _IN_FLIGHT = 4  # batches being filled or waiting, besides the one the consumer holds
@@ -101,6 +102,7 @@ class Loader:
         self.reader, self.plan, self.format = reader, plan, format
         self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
         self._allocate = allocate
+        _check_memory((_IN_FLIGHT if self.threads else 1) + 1, (plan.rows_per_step, *plan.canvas), format)
         swap = plan.draw.swap if plan.draw is not None and plan.draw.flip else ()
         self._conversion = conversion_for(format, reader.legend, plan.canvas[1], swap)
         height, width = plan.canvas
@@ -108,13 +110,10 @@ class Loader:
             (plan.rows_per_step, *self._conversion.image_shape(height, width)),
             (plan.rows_per_step, height, width),
         )
-        sizes = (
-            int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-            for shape, dtype in zip(self._shapes, self._dtypes, strict=True)
-        )
+        sizes = [math.prod(shape) * dtype.itemsize for shape, dtype in zip(self._shapes, self._dtypes, strict=True)]
         self._pools = tuple(Pool(size, _IN_FLIGHT + 2, allocate) for size in sizes)
         self._from_disk = False
-        self._warming, self._warmed = threading.Lock(), False
+        self._turn, self._warmed = threading.Lock(), False
         self._next = self._last = Position(0, 0)
         # Weakly: after a `break` nothing but the loop held the epoch, so its threads stop at once.
         self._epochs: weakref.WeakSet[Generator[Batch]] = weakref.WeakSet()
@@ -178,8 +177,9 @@ class Loader:
         self._last = self._next
 
     def __iter__(self) -> Iterator[Batch]:
-        position, self._next = self._next, Position(self._next.epoch + 1, 0)
-        self._last = position
+        with self._turn:  # two threads that iterate at once get two epochs
+            position, self._next = self._next, Position(self._next.epoch + 1, 0)
+            self._last = position
         epoch = self._run(position)
         self._epochs.add(epoch)
         return epoch
@@ -254,16 +254,14 @@ class Loader:
 
     def warm_up(self) -> None:
         """Load the compiled kernel now (a second or two the first time), instead of beside the first batches."""
-        with self._warming:
-            self._warmed = True
+        self._warmed = True
         load_compiled(self._conversion)
 
     def _warm_up_beside(self) -> None:
         """Load the compiled kernel beside the epoch, after its first batch, which the import would delay."""
-        with self._warming:
-            if not self._warmed:
-                self._warmed = True
-                threading.Thread(target=load_compiled, args=(self._conversion,), name="segfeed-kernels").start()
+        if not self._warmed:
+            self._warmed = True
+            threading.Thread(target=load_compiled, args=(self._conversion,), name="segfeed-kernels").start()
 
     def state_dict(self, epoch: int | None = None, step: int | None = None) -> dict[str, Any]:
         """Describe where the loader stands, in JSON values: what was delivered, never what was prefetched.
@@ -293,7 +291,7 @@ class Loader:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken: the next `iter()` delivers the batch after the last one delivered.
+        """Continue where `state` was taken: the next `iter()` delivers the batch after the last one delivered.
 
         Raises:
             StateError: if the state is malformed, of another version, or of other samples, legend, split, task or plan
@@ -307,6 +305,26 @@ class Loader:
             )
         position = read_state(state, self.state_dict(0), self.batch_size, len(self))
         self._next = self._last = position
+
+
+def _check_memory(batches: int, shape: tuple[int, int, int], wanted: BatchFormat) -> None:
+    """Check, before any is taken, that batches fit into this process's memory.
+
+    Raises:
+        OptionError: if they don't.
+    """
+    (pairs, height, width), most = shape, memory_bytes()
+    pixel_bytes = 3 * np.dtype(wanted.dtype).itemsize + np.dtype(wanted.label_dtype or "int32").itemsize
+    needed = batches * math.prod(shape) * pixel_bytes
+    if needed > most:
+        raise OptionError(
+            "crop_size",
+            found=f"{batches} batches of {pairs} x {height} x {width} px (pairs x height x width) take "
+            f"{needed / 1e9:,.1f} GB",
+            expected=f"at most {most / 1e9:,.1f} GB, this process's memory",
+            remedy='pass a smaller crop_size or batch_size, or dtype="uint8", or leave out the largest images: the '
+            "canvas of an exact plan holds them whole",
+        )
 
 
 def _wait(batch: Batch, parts: list[Future[None]]) -> Batch:

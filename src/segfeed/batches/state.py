@@ -4,12 +4,14 @@ A state says what was delivered, and of which data and plan. Each has a digest o
 be named. Threads, ranks and packs are not part of a state: they may change from run to run.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from segfeed.errors import StateError
 
 STATE_VERSION = 1
+_ABSENT = object()
 _EXPECTED = "what state_dict() of this version returns"
 
 
@@ -42,12 +44,7 @@ def read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, step
     missing = [name for name in own if name not in state]
     if missing:
         raise StateError("state", found=f"no {', '.join(missing)}", expected=_EXPECTED)
-    saved, here = (_compared(described) for described in (state, own))
-    wrong = [
-        f"{name} (saved {_brief(saved.get(name))}, here {_brief(here[name])})"
-        for name in here
-        if saved.get(name) != here[name]
-    ]
+    wrong = list(_differences(_compared(state, own), _compared(own, own)))
     if not wrong and state["plan"] != own["plan"]:
         wrong = ["plan (its digest does not fit its own options: the state is damaged)"]
     if wrong:
@@ -68,13 +65,21 @@ def read_state(state: dict[str, Any], own: dict[str, Any], batch_size: int, step
     return Position(epoch, position // batch_size)
 
 
-def _compared(state: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields that must be equal, with each option of the plan by itself: its digest only sums them up."""
-    fields = {name: value for name, value in state.items() if name not in ("epoch", "position", "plan", "plan_options")}
-    options = state["plan_options"]
-    return fields | (options if isinstance(options, dict) else {"plan_options": options})
+def _compared(state: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that must be equal; the plan's digest only sums up its options, which are compared by name."""
+    return {name: state[name] for name in own if name not in ("epoch", "position", "plan")}
+
+
+def _differences(saved: dict[str, Any], here: dict[str, Any], before: str = "") -> Iterator[str]:
+    """Name each field that differs, or that only one has, with both values; options of an option are looked into."""
+    for name in {**here, **saved}:
+        own, other = here.get(name, _ABSENT), saved.get(name, _ABSENT)
+        if isinstance(own, dict) and isinstance(other, dict):
+            yield from _differences(other, own, "" if name == "plan_options" else f"{before}{name}.")
+        elif other != own:
+            yield f"{before}{name} (saved {_brief(other)}, here {_brief(own)})"
 
 
 def _brief(value: Any) -> str:
-    text = str(value)
+    text = "absent" if value is _ABSENT else str(value)
     return text if len(text) <= 200 else text[:12]

@@ -4,6 +4,8 @@ Exit codes: 0 done, 1 the data is bad or something failed (a full disk, a downlo
 wrong, 130 interrupted.
 """
 
+import contextlib
+import os
 import sys
 from typing import Any, NoReturn
 
@@ -56,25 +58,42 @@ def main() -> None:
     """Run the command line; every error is one line on standard error, or with --json one object on standard output."""
     try:
         code = app(standalone_mode=False)
-    except KeyboardInterrupt:
-        _stop("interrupted; nothing half-made is taken for whole", _INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # nobody reads our output any more; Python would complain about that at exit
-        sys.exit(0)
-    except SegfeedError as error:
-        _fail(error)
-    except Exception as error:
-        # typer's own errors, under whatever module it keeps them: usage (exit code 2) and Abort (Ctrl-C)
-        if type(error).__name__ == "Abort":
-            _stop("interrupted; nothing half-made is taken for whole", _INTERRUPTED)
-        if not hasattr(error, "format_message"):
-            raise
-        if not error.format_message():  # bare `segfeed`: the help was its answer
-            sys.exit(2)
-        _fail(_usage_error(error))
+        if sys.stdout is not None:
+            sys.stdout.flush()  # so that a full disk or a closed pipe shows now
+    except BaseException as error:  # noqa: BLE001 - what no person caused is raised again
+        _end(error)
     if code == _INTERRUPTED:  # typer turns Ctrl-C into a return value
-        _stop("interrupted; nothing half-made is taken for whole", _INTERRUPTED)
+        _end(KeyboardInterrupt())
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(error: BaseException) -> NoReturn:
+    """End with the exit code and the one line of an error that a person can act on; raise any other."""
+    # typer's own errors are told by what they have, since it keeps them under changing modules.
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
+        _stop("interrupted; nothing half-made is taken for whole", _INTERRUPTED)
+    if isinstance(error, SegfeedError):
+        _fail(error)
+    if isinstance(error, BrokenPipeError):
+        _drop(sys.stdout)
+        sys.exit(0)
+    if isinstance(error, MemoryError):
+        _stop("out of memory; pass a smaller crop or batch, or fewer --threads", 1)
+    if isinstance(error, OSError):
+        _drop(sys.stdout)
+        place = f"{error.filename}: " if error.filename else ""
+        _stop(f"{place}the system refused ({error.strerror or error})", 1)
+    if not hasattr(error, "format_message"):
+        raise error
+    if not error.format_message():  # bare `segfeed`: the help was its answer
+        sys.exit(2)
+    _fail(_usage_error(error))
+
+
+def _drop(stream: Any) -> None:
+    """Send what is still to be printed nowhere: nobody reads it, and Python would complain about that at exit."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _usage_error(error: Any) -> OptionError:
@@ -95,5 +114,9 @@ def _fail(error: SegfeedError) -> NoReturn:
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    print(f"segfeed: {clean(' '.join(message.split()))}", file=sys.stderr)
+    if sys.stderr is not None:  # print would write on standard output then
+        try:
+            print(f"segfeed: {clean(' '.join(message.split()))}", file=sys.stderr, flush=True)
+        except (OSError, ValueError):
+            _drop(sys.stderr)
     sys.exit(code)

@@ -15,19 +15,21 @@ from segfeed.cli.options import (
     SourceOptions,
     Split,
     Splits,
+    Swap,
     Threads,
     crop_size,
     one_shard,
     print_json,
     print_table,
-    refuse_to_overwrite,
     say,
+    swap_pairs,
     two_splits,
 )
 from segfeed.cli.summary import Summary, summarise
-from segfeed.errors import OptionError
 from segfeed.feed import load as load_splits
 from segfeed.packs.pack import Pack, make_pack
+from segfeed.system.paths import free_path
+from segfeed.system.storage import explained
 
 PICTURES = ("pairs.png", "crops.png", "batch.png")
 
@@ -43,10 +45,9 @@ def demo(
 
     pictures = [to / name for name in PICTURES]
     for path in pictures:
-        refuse_to_overwrite(path, "to", force=force)
-    if to.exists() and not to.is_dir():
-        raise OptionError(str(to), found="a file", expected="a folder", remedy="pass another name as --to")
-    to.mkdir(parents=True, exist_ok=True)
+        free_path(path, overwrite=force)
+    with explained(to, 0, ""):
+        to.mkdir(parents=True, exist_ok=True)
     splits = load_splits("sample", batch_size=64, crop_size=(320, 480), cache_dir=cache_dir)
     summary = summarise(splits)
     assert splits.train is not None
@@ -79,6 +80,7 @@ def load(
     crop: Crop = "320x480",
     splits: Annotated[str, typer.Option(help="Names of the train and the val list; '-' leaves one out.")] = "train,val",
     flip: Annotated[bool, typer.Option("--flip", help="Mirror half of the train crops.")] = False,
+    swap: Swap = None,
     small: Annotated[str, typer.Option(help="Train images smaller than the crop: 'pad', 'drop' or 'error'.")] = "pad",
     seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
     shard: Annotated[str, typer.Option(metavar="RANK/WORLD", help="This process's slice of every batch.")] = "0/1",
@@ -95,6 +97,7 @@ def load(
         crop_size(crop),
         splits=two_splits(splits),
         flip=flip,
+        swap=swap_pairs(swap, flip=flip),
         small=small,  # type: ignore[arg-type]  # load checks the word
         seed=seed,
         shard=one_shard(shard),

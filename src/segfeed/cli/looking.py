@@ -21,17 +21,18 @@ from segfeed.cli.options import (
     crop_size,
     print_json,
     print_table,
-    refuse_to_overwrite,
     say,
 )
 from segfeed.datasets.description import FILE_NAME
 from segfeed.datasets.evidence import Evidence
 from segfeed.datasets.opening import open_dataset
 from segfeed.datasets.overview import MEASURED, Overview, SplitOverview, describe
-from segfeed.errors import OptionError, StorageError
+from segfeed.errors import LegendError, OptionError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
-from segfeed.system.storage import write_over
+from segfeed.system.paths import free_path
+from segfeed.system.storage import save
+from segfeed.system.work import is_terminal
 
 _VALUES_SHOWN, _NAMES_SHOWN = 40, 12
 
@@ -57,7 +58,7 @@ def scan(
     """
     if file is not None and not write:
         raise OptionError(str(file), found="a second path", expected="one, or --write with the file to write")
-    found = describe(source.data, **source.words)
+    found = describe(source.data, source.opening)
     written = _write_description(source, file, force=force) if write else None
     if as_json:
         print_json(found.to_json() | ({} if written is None else {"description": str(written)}))
@@ -74,31 +75,27 @@ def _write_description(source: SourceOptions, file: Path | None, *, force: bool)
     """Write the description of a dataset, and return the path of the file."""
     from segfeed.datasets.drafting import draft_description  # noqa: PLC0415 - needed for this alone
 
-    opened = open_dataset(source.data, **source.words)
-    path = file or opened.root / FILE_NAME
-    if path.exists() and not force:
-        raise OptionError(str(path), found="exists", remedy="pass --force to overwrite it, or the path of another file")
-    text = draft_description(opened)
-    try:
-        write_over(path, text.encode())
-    except OSError as error:
-        raise StorageError(
-            str(path),
-            found=f"it cannot be written ({error.strerror or error})",
-            remedy="pass the path of another file after the dataset's, and hand it to --description later",
-        ) from error
+    opened = open_dataset(source.data, source.opening)
+    path = free_path(file or opened.root / FILE_NAME, overwrite=force)
+    remedy = "pass the path of another file after the dataset's, and hand it to --description later"
+    save(path, draft_description(opened).encode(), "the description", remedy)
     return path
 
 
 def _print_overview(found: Overview) -> None:
     say(f"{found.root}")
     say(f"format {found.format}: {found.why}")
+    if found.note:
+        say(f"note: {found.note}")
     print_table(("split", "samples", "height", "width", "remarks"), [_cells(split) for split in found.splits])
     if any(split.samples > MEASURED for split in found.splits):
         say(f"height and width in px, of the first {MEASURED} photos of a split")
     for problem in dict.fromkeys(str(split.problem) for split in found.splits if split.problem):
         say(f"{', '.join(split.name for split in found.splits if str(split.problem) == problem)}: {problem}")
-    if found.legend is None:
+    problems = [split.problem for split in found.splits if split.problem]
+    if found.legend is None and problems and not any(isinstance(problem, LegendError) for problem in problems):
+        say("classes: not read, as no split could be listed")
+    elif found.legend is None:
         say("classes: the dataset does not say which")
     else:
         _print_legend(found.legend)
@@ -153,7 +150,7 @@ def _range(low: int, high: int) -> str:
 def _print_legend(legend: Legend) -> None:
     """List the classes, on a terminal each with a swatch of its colour."""
     heading = f"{len(legend)} classes ({legend.title}): "
-    if not sys.stdout.isatty():
+    if not is_terminal(sys.stdout):
         say(heading + ", ".join(f"{index} {name}" for index, name in enumerate(legend.names)))
         return
     say(heading.rstrip(": "))
@@ -182,7 +179,7 @@ def show(
 
     samples = source.scan(split)
     path = to or Path(f"{samples.name}-{split.replace('/', '-')}.png")
-    refuse_to_overwrite(path, "to", force=force)
+    free_path(path, overwrite=force)
     show_samples(samples, count=count, path=path)
     if as_json:
         print_json({"picture": str(path), "samples": min(count, len(samples))})

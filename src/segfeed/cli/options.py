@@ -3,6 +3,7 @@
 import functools
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, is_dataclass
@@ -15,10 +16,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from segfeed.datasets.archives.members import MAX_NAME_BYTES
+from segfeed.datasets.blobs import stamp_of
+from segfeed.datasets.opening import Opening
 from segfeed.datasets.source import Source
-from segfeed.errors import OptionError
+from segfeed.errors import OptionError, SourceError
 from segfeed.feed import scan
 from segfeed.plans.plan import Shard
+from segfeed.system.paths import user_path
+from segfeed.system.work import is_terminal
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text, for an error, too.")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where packs lie. (default: $SEGFEED_CACHE or the user's cache)")]
@@ -26,6 +32,13 @@ Split = Annotated[str, typer.Option(help="The name of a split list.")]
 Splits = Annotated[str, typer.Option(help="Names of the split lists, with commas.")]
 Threads = Annotated[int | None, typer.Option(help="Threads that read. (default: all cores)")]
 Crop = Annotated[str, typer.Option(metavar="HxW", help="Crop height x width in pixels.")]
+Swap = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LEFT=RIGHT",
+        help="Classes that change places in mirrored crops; may be repeated; 'none' for none. (default: found by name)",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
 
 
@@ -72,7 +85,14 @@ class DatasetOptions:
 
     @property
     def words(self) -> dict[str, Any]:
-        """All of them but the path, as keyword arguments of `load`, `scan`, `check` and `write_report`."""
+        """All of them but the path, as keyword arguments of `load`, `scan`, `check` and `write_report`.
+
+        Raises:
+            OptionError: if a file that is passed is not there, or is no file.
+        """
+        for name in ("description", "legend"):
+            if (path := getattr(self, name, None)) is not None:
+                _require_file(path, name)
         # typer makes an empty list of an option that may be repeated.
         return {name: None if value == [] else value for name, value in vars(self).items() if name != "data"}
 
@@ -127,6 +147,11 @@ class SourceOptions(DatasetOptions):
         typer.Option(help="What drawn boxes and points become: 'error', 'leave' or 'fill'.", rich_help_panel=_PANEL),
     ] = None
 
+    @property
+    def opening(self) -> Opening:
+        """All of them but the path."""
+        return Opening(**self.words)
+
     def scan(self, split: str) -> Source:
         """List the samples of a split."""
         return scan(self.data, split, **self.words)
@@ -169,6 +194,9 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def command(**words: Any) -> None:
+        for name, word in words.items():
+            if isinstance(word, Path) or (name == "fix_list" and word):
+                _refuse_long_name(Path(word), name)
         for name, (kind, fields) in groups.items():
             words[name] = kind(**{field: words.pop(field) for field in fields})
         function(**words)
@@ -178,6 +206,22 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
     command.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
     return command
+
+
+def _refuse_long_name(path: Path, option: str) -> None:
+    """Refuse a path that no file system holds, before anything asks the system about it."""
+    longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
+    if longest > MAX_NAME_BYTES:
+        raise OptionError(
+            option.replace("_", "-"), found=f"a name of {longest} bytes", expected=f"at most {MAX_NAME_BYTES}"
+        )
+
+
+def _require_file(path: Path, option: str) -> None:
+    try:
+        stamp_of(str(user_path(path)))
+    except SourceError as error:
+        raise OptionError(option, found=f"{path}: {error.found}", expected="the path of a file") from None
 
 
 def crop_size(text: str) -> tuple[int, int]:
@@ -198,24 +242,33 @@ def two_splits(text: str) -> tuple[str | None, str | None]:
     return names[0], names[1]
 
 
+def swap_pairs(texts: Sequence[str] | None, *, flip: bool) -> dict[str, str] | None:
+    """Read `LEFT=RIGHT` texts as `load` takes them: None if there are none, {} for "none"."""
+    if not texts:
+        return None
+    if not flip:
+        raise OptionError(
+            "swap", found="it is passed without --flip, so that nothing is mirrored", remedy="pass --flip"
+        )
+    if list(texts) == ["none"]:
+        return {}
+    pairs: dict[str, str] = {}
+    for text in texts:
+        left, mark, right = (part.strip() for part in text.partition("="))
+        if not (left and mark and right) or "=" in right:
+            expected = "LEFT=RIGHT, such as 'left arm=right arm', or 'none' alone"
+            raise OptionError("swap", found=repr(text), expected=expected)
+        if pairs.setdefault(left, right) != right:
+            raise OptionError("swap", found=f"{left!r} with {pairs[left]!r} and with {right!r}", expected="one of them")
+    return pairs
+
+
 def one_shard(text: str) -> Shard:
     """Read `RANK/WORLD`."""
     sides = text.split("/")
     if len(sides) != 2 or not all(side.isascii() and side.isdigit() for side in sides):
         raise OptionError("shard", found=repr(text), expected="RANK/WORLD, such as 0/4")
     return Shard(int(sides[0]), int(sides[1]))
-
-
-def refuse_to_overwrite(path: Path, option: str, *, force: bool) -> None:
-    """Refuse a path that exists, unless it may be overwritten.
-
-    Raises:
-        OptionError: if it exists and `force` is off.
-    """
-    if path.exists() and not force:
-        raise OptionError(
-            str(path), found="exists", remedy=f"pass --force to overwrite it, or another name as --{option}"
-        )
 
 
 def clean(text: str) -> str:
@@ -241,4 +294,4 @@ def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, figu
     for row in rows:
         table.add_row(*(escape(clean(cell)) for cell in row))
     # Piped output has no width of its own: never fold a table there.
-    Console(width=None if sys.stdout.isatty() else 1000).print(table)
+    Console(width=None if is_terminal(sys.stdout) else 1000).print(table)

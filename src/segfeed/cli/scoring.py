@@ -13,11 +13,11 @@ from segfeed.cli.options import (
     Threads,
     print_json,
     print_table,
-    refuse_to_overwrite,
     say,
 )
 from segfeed.scoring.predictions import score_folder
 from segfeed.scoring.score import SUMMARY, Score, as_percent
+from segfeed.system.paths import free_path
 
 
 def score(
@@ -37,7 +37,7 @@ def score(
         from segfeed.pictures.figures.canvas import check_path  # noqa: PLC0415 - matplotlib: half a second
 
         check_path(picture)
-        refuse_to_overwrite(picture, "picture", force=force)
+        free_path(picture, overwrite=force)
     labelled = source.scan(split)
     scored = score_folder(predictions, labelled, threads=threads)
     if picture is not None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Protocol
 
-from segfeed.errors import PhotoError, SourceError, SourceMissingError
+from segfeed.errors import PhotoError, SourceChangedError, SourceError, SourceMissingError
 
 Stamp = tuple[int, int, int, int]
 """What changes if a file is written again: (size in bytes, mtime_ns, ctime_ns, inode)."""
@@ -104,6 +104,18 @@ def read_file(path: str | os.PathLike[str], limit_bytes: int) -> bytes:
     return found
 
 
+def decode_text(data: bytes) -> str:
+    r"""Decode a text: UTF-8, or UTF-16 if it begins with that one's mark, as PowerShell and spreadsheets write it.
+
+    Raises:
+        UnicodeDecodeError: if it is neither.
+
+    >>> decode_text("val".encode("utf-16")), decode_text(b"\xef\xbb\xbfval")
+    ('val', 'val')
+    """
+    return data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+
+
 def is_lfs_pointer(data: bytes) -> bool:
     """Check whether the bytes of a file are the text that Git leaves in place of one that Git LFS keeps."""
     return len(data) <= _LONGEST_POINTER_BYTES and data.startswith(_LFS_POINTER)
@@ -187,6 +199,7 @@ class File:
 
         Raises:
             SourceMissingError: if the file is gone.
+            SourceChangedError: if it has another stamp now.
             PhotoError: if the system cannot read it, it is not a regular file any more, or Git LFS keeps it elsewhere.
         """
         with _opened(self.path, PhotoError) as descriptor:
@@ -194,6 +207,7 @@ class File:
             found = os.read(descriptor, limit_bytes if limit_bytes >= 0 else self.stamp[0] + 1)
             while limit_bytes < 0 and len(found) != self.stamp[0] and (more := os.read(descriptor, 1 << 20)):
                 found += more
+            _require_unchanged(descriptor, self.path, self.stamp)
         if is_lfs_pointer(found):
             raise _pointer(self.path, PhotoError)
         return found
@@ -237,6 +251,7 @@ class Span:
 
         Raises:
             SourceMissingError: if the larger file is gone.
+            SourceChangedError: if it has another stamp now.
             SourceError: if it has become shorter, or the system cannot read it.
         """
         wanted = self.size_bytes if limit_bytes < 0 else min(limit_bytes, self.size_bytes)
@@ -245,6 +260,8 @@ class Span:
             found = os.read(descriptor, wanted)
             while 0 < len(found) < wanted and (more := os.read(descriptor, wanted - len(found))):
                 found += more  # the system may give less than was asked for
+            if len(found) == wanted:
+                _require_unchanged(descriptor, self.path, self.stamp)
         if len(found) != wanted:
             raise SourceError(
                 self.path,
@@ -253,6 +270,17 @@ class Span:
                 remedy="scan it again",
             )
         return found
+
+
+def _require_unchanged(descriptor: int, path: str, stamp: Stamp) -> None:
+    """Raise SourceChangedError if an open file is not what it was when the source was scanned."""
+    if _read_stamp(os.fstat(descriptor)) != stamp:
+        raise SourceChangedError(
+            path,
+            found="it was written, replaced or given other permissions after the source was scanned",
+            expected="files that stay as they are while they are read",
+            remedy="scan the source again when nothing writes to it",
+        )
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from typing import Any
 
 from segfeed.datasets.blobs import read_file
 from segfeed.datasets.patterns import Pattern, parse_patterns
+from segfeed.datasets.split_rule import REST, KeyRule, SplitRule
 from segfeed.errors import DescriptionError, SegfeedError, SourceError
 
 FILE_NAME = "segfeed.toml"
@@ -56,68 +57,11 @@ _SPLITS = {
     "lists": "a text or a table",
     "hash": _TABLE,
     "group": "a text or a table",
-    "stratify": _SWITCH,
+    "stratify": "true, false, a text or a table",
     "first_word": _SWITCH,
     "unlabelled": _TEXTS,
 }
 _RECOGNISE = {"needs": _TEXTS, "pairs": _TEXTS, "unless": _TEXTS}
-
-
-@dataclass(frozen=True)
-class GroupRule:
-    """What keeps samples together that must not be parted: near copies, frames of a video, slices of a patient.
-
-    Attributes:
-        before: the group is the key's part before (or after, if `after`) this text; "" if a file says it.
-        after: whether the part after the text counts.
-        last: whether the last occurrence of the text counts.
-        folder: whether the group is the key's folder.
-        file: a CSV file below the root with a line a sample; "" for none.
-        key_column: of that file, with the sample's key.
-        column: of that file, with the group.
-    """
-
-    before: str = ""
-    after: bool = False
-    last: bool = False
-    folder: bool = False
-    file: str = ""
-    key_column: str = ""
-    column: str = ""
-
-    def group_of(self, key: str) -> str:
-        """Return the group of a key by its text.
-
-        >>> GroupRule(before="_").group_of("patient7_slice3")
-        'patient7'
-        """
-        if self.folder:
-            return key.rpartition("/")[0]
-        head, found, tail = key.rpartition(self.before) if self.last else key.partition(self.before)
-        return (tail if self.after else head) if found else key
-
-
-@dataclass(frozen=True)
-class SplitRule:
-    """How samples come to their splits: by folder, by lists, or by a hash of their groups.
-
-    Attributes:
-        folders: split -> what {split} is on disk; names that are not in it stand for themselves.
-        lists: split -> list file below the root; a single entry "" -> pattern with {split} finds them by name.
-        shares: split -> percent of the groups, by hash; empty if folders or lists say it.
-        group: what keeps samples together in splits by hash and in folds; None: each sample by itself.
-        stratify: whether splits by hash are balanced by the values that masks store; reads every mask once.
-        first_word: whether only the first word of a list's lines counts; the others are not paths.
-        unlabelled: splits whose photos are to be predicted: they have no masks.
-    """
-
-    folders: Mapping[str, str] = field(default_factory=dict)
-    lists: Mapping[str, str] = field(default_factory=dict)
-    shares: Mapping[str, int] = field(default_factory=dict)
-    group: GroupRule | None = None
-    stratify: bool = False
-    first_word: bool = False
-    unlabelled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -265,6 +209,8 @@ class _Reader:
         ways = [way for way in ("folders", "lists", "hash") if way in splits]
         if len(ways) > 1:
             raise self._wrong(("splits", ways[1]), f"splits by {' and by '.join(ways)}", "one of them")
+        if empty := [way for way in ways if not splits[way]]:
+            raise self._wrong(("splits", empty[0]), f"{empty[0]} names no split", "a split, or no such line")
         if "folders" in splits and not any(pattern.has_split for pattern in self._patterns("photos")):
             raise self._wrong(("splits", "folders"), "folders, but no {split} in photos", "{split} where they differ")
         lists = splits.get("lists", {})
@@ -281,36 +227,39 @@ class _Reader:
         ):
             for split, value in table.items():
                 if not isinstance(value, good) or isinstance(value, bool):
-                    wanted = "a whole number of percent" if good is int else "a text"
+                    wanted = "a whole number of percent, such as 80" if good is int else "a text"
                     raise self._wrong(("splits", way), f"{split} = {value!r:.60}", wanted)
-        if shares and (sum(shares.values()) != 100 or min(shares.values()) < 1):
-            raise self._wrong(("splits", "hash"), f"shares of {sum(shares.values())} percent in all", "100 percent")
-        if splits.get("stratify") and not shares:
-            raise self._wrong(
-                ("splits", "stratify"), "stratify without hash", "hash = { train = 80, val = 20 } or alike"
-            )
+        if (lists and set(lists.values()) == {REST}) or list(lists.values()).count(REST) > 1:
+            raise self._wrong(("splits", "lists"), f"{REST!r} for {len(lists)} splits", "a list for all splits but one")
+        self._check_shares(shares)
         return SplitRule(
             splits.get("folders", {}),
             lists,
             shares,
-            self._group(splits.get("group")),
-            splits.get("stratify", False),
+            self._key_rule("group", splits["group"]) if "group" in splits else None,
+            said if isinstance(said := splits.get("stratify", False), bool) else self._key_rule("stratify", said),
             splits.get("first_word", False),
             _texts(splits.get("unlabelled", [])),
         )
 
-    def _group(self, said: Any) -> GroupRule | None:
-        if said is None:
-            return None
+    def _check_shares(self, shares: Mapping[str, int]) -> None:
+        if "all" in shares:
+            raise self._wrong(("splits", "hash"), "a share of 'all', which is the name of all samples", "another name")
+        if odd := [f"{split} = {share}" for split, share in shares.items() if not 1 <= share <= 100]:
+            raise self._wrong(("splits", "hash"), odd[0], "1 to 100 percent for each split")
+        if shares and sum(shares.values()) != 100:
+            raise self._wrong(("splits", "hash"), f"shares of {sum(shares.values())} percent in all", "100 percent")
+
+    def _key_rule(self, name: str, said: Any) -> KeyRule:
         if isinstance(said, str) and (match := _GROUP.fullmatch(said)):
             how, text = match[1] or "", match[2] or ""
-            return GroupRule(text, how.startswith("after"), how.endswith("last"), folder=not how)
+            return KeyRule(text, how.startswith("after"), how.endswith("last"), folder=not how)
         if isinstance(said, dict) and set(said) == {"file", "key", "column"} and all(map(_is_text, said.values())):
-            return GroupRule(file=said["file"], key_column=said["key"], column=said["column"])
+            return KeyRule(file=said["file"], key_column=said["key"], column=said["column"])
         raise self._wrong(
-            ("splits", "group"),
-            f"group = {said!r:.60}",
-            "'{key:before _}', '{key:after last -}', '{folder}' or "
+            ("splits", name),
+            f"{name} = {said!r:.60}",
+            ("true, " if name == "stratify" else "") + "'{key:before _}', '{key:after last -}', '{folder}' or "
             '{ file = "...csv", key = "...", column = "..." }',
         )
 
@@ -373,7 +322,9 @@ class _Reader:
 def _fits(value: Any, wanted: str) -> bool:
     if wanted in (_TABLE, _SWITCH):
         return isinstance(value, dict if wanted == _TABLE else bool)
-    if wanted.endswith("table") and isinstance(value, dict):
+    if (wanted.endswith("table") and isinstance(value, dict)) or (
+        wanted.startswith("true") and isinstance(value, bool)
+    ):
         return True
     return _is_text(value) or (
         wanted == _TEXTS and isinstance(value, list) and bool(value) and all(map(_is_text, value))

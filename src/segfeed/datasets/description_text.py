@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from segfeed.datasets.description import FILE_NAME, Description, SplitRule, show_value
+from segfeed.datasets.description import FILE_NAME, Description, show_value
+from segfeed.datasets.split_rule import KeyRule, SplitRule
 
 
 def write_description(description: Description, remarks: Iterable[str] = ()) -> str:
@@ -49,19 +50,22 @@ def _write_splits(rule: SplitRule) -> list[str]:
         elif table:
             pairs = (f"{_key(split)} = {_quote(v) if isinstance(v, str) else v}" for split, v in table.items())
             lines.append(f"{name} = {{ {', '.join(pairs)} }}")
-    if (group := rule.group) is not None:
-        if group.file:
-            said = (
-                f"{{ file = {_quote(group.file)}, key = {_quote(group.key_column)}, column = {_quote(group.column)} }}"
-            )
-        else:
-            how = f"{'after' if group.after else 'before'}{' last' if group.last else ''}"
-            said = _quote("{folder}" if group.folder else f"{{key:{how} {group.before}}}")
-        lines.append(f"group = {said}")
-    lines += [f"{name} = true" for name in ("stratify", "first_word") if getattr(rule, name)]
+    if rule.group is not None:
+        lines.append(f"group = {_write_key_rule(rule.group)}")
+    if rule.stratify:
+        lines.append(f"stratify = {'true' if rule.stratify is True else _write_key_rule(rule.stratify)}")
+    if rule.first_word:
+        lines.append("first_word = true")
     if rule.unlabelled:
         lines.append(f"unlabelled = {_list(map(_quote, rule.unlabelled))}")
     return ["", "[splits]", *lines] if lines else []
+
+
+def _write_key_rule(rule: KeyRule) -> str:
+    if rule.file:
+        return f"{{ file = {_quote(rule.file)}, key = {_quote(rule.key_column)}, column = {_quote(rule.column)} }}"
+    how = f"{'after' if rule.after else 'before'}{' last' if rule.last else ''}"
+    return _quote("{folder}" if rule.folder else f"{{key:{how} {rule.before}}}")
 
 
 def _key(text: str) -> str:

@@ -4,14 +4,26 @@ A rule is a function of counts alone: evidence, legend and what unknown values b
 and is one of `check`; a warning is said.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from segfeed.datasets.evidence import LOOKED_AT, LOOKED_AT_IN_DOUBT, Counted, Evidence, StoredValue, look
+from segfeed.datasets.evidence import LOOKED_AT, LOOKED_AT_IN_DOUBT, Counted, Evidence, Held, look
+from segfeed.datasets.palette_doubts import palette_renumbers, palettes_differ
 from segfeed.datasets.source import Source
-from segfeed.errors import MaskError, sentence
+from segfeed.datasets.ways_out import (
+    Doubt,
+    colours_in_json,
+    from_1,
+    in_json,
+    in_python,
+    masks_hold,
+    names_by_index,
+    place_of,
+    quote,
+    range_of,
+    spell_class,
+    tell,
+)
 from segfeed.pixels.class_names import Value
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.public_legends import PUBLIC_LEGENDS
@@ -27,37 +39,10 @@ Cityscapes have a third."""
 FEW = 4
 """Fewer masks than this say nothing about a class that never occurs."""
 
-_SHOWN = 6
+STRAY = 0.01
+"""A class that has less than this part of void's pixels may be a few stray pixels; a tenth of it is next to nothing."""
 
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A sign that stored values mean something else than the legend says.
-
-    Attributes:
-        severity: "error" if training on it would be wrong or empty, "warning" if it may be.
-        rule: its name as a finding.
-        found: what the masks hold, a clause.
-        expected: what the legend expects, a clause.
-        remedy: the ways out, a clause.
-    """
-
-    severity: Literal["error", "warning"]
-    rule: str
-    found: str
-    expected: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return sentence("", self.found, self.expected, self.remedy)
-
-    def error(self, where: str) -> MaskError:
-        """Make an error of it about a dataset."""
-        return MaskError(where, found=self.found, expected=self.expected, remedy=self.remedy)
-
-    def to_json(self) -> dict[str, str]:
-        """Describe it in plain JSON values."""
-        return {name: getattr(self, name) for name in self.__slots__}
+_FIRST: tuple[Value, ...] = (0, (0, 0, 0))  # what background is stored as, or whatever else comes first
 
 
 def examine(
@@ -86,25 +71,44 @@ def examine(
             break
     if any(is_void_doubted(doubt) for doubt in found):
         for other in others():
-            if uses_void(look(other.samples, source.legend, LOOKED_AT_IN_DOUBT, counted), source.legend):
-                return evidence, tuple(doubt for doubt in found if not is_void_doubted(doubt))
+            if uses_void(
+                look(other.samples, source.legend, LOOKED_AT_IN_DOUBT, counted), source.legend, source.unknown
+            ):
+                return evidence, tuple(soften(doubt, other.split) for doubt in found)
     return evidence, found
 
 
 def is_void_doubted(doubt: Doubt) -> bool:
-    """Check whether a doubt is that 0 and 255 may be two classes, which other splits may dispel."""
+    """Check whether a doubt is that 0 and 255 may be two classes, which other splits may soften."""
     return doubt.rule == "void-assumed" and doubt.severity == "error"
 
 
-def uses_void(evidence: Evidence, legend: Legend) -> bool:
+def soften(doubt: Doubt, other: str) -> Doubt:
+    """Make the doubt that 0 and 255 may be two classes a warning, as another split uses void beside a class."""
+    if not is_void_doubted(doubt):
+        return doubt
+    return replace(doubt, severity="warning", found=f"{doubt.found}; split {other!r} holds it beside other classes")
+
+
+def uses_void(evidence: Evidence, legend: Legend, unknown: str = "error") -> bool:
     """Check whether masks use void beside a class that is not the first: then 255 is not that class in disguise."""
-    labels = {value.label for value in evidence.values if value.key not in (0, (0, 0, 0))}
-    return bool(labels - {None, legend.void}) and any(_is_assumed(value, legend) for value in evidence.values)
+    return any(
+        _has_class(held, legend) and any(_is_assumed(index, legend) for index, _, _ in held)
+        for held, _ in evidence.together
+    ) and not any(map(is_void_doubted, list_doubts(evidence, legend, "", unknown)))
+
+
+def _has_class(held: Iterable[Held], legend: Legend) -> bool:
+    return any(
+        label not in (None, legend.void) and (colour if index is None else index) not in _FIRST
+        for index, colour, label in held
+    )
 
 
 def list_doubts(evidence: Evidence, legend: Legend, split: str, unknown: str = "error") -> Iterator[Doubt]:
     """Ask every rule.
 
+    >>> from segfeed.datasets.evidence import StoredValue
     >>> counts = (StoredValue(0, None, 0, 90), StoredValue(255, None, 255, 10))
     >>> [doubt.rule for doubt in list_doubts(Evidence(counts, 8, 8), Legend(("background", "vessel")), "train")]
     ['void-assumed']
@@ -113,7 +117,9 @@ def list_doubts(evidence: Evidence, legend: Legend, split: str, unknown: str = "
         yield from ids_as_colours(evidence, legend, split)
         yield from void_throughout(evidence, legend, split, unknown)
         yield from void_mostly(evidence, legend, split)
-        yield from void_assumed(evidence, legend, split, unknown)
+        yield from [*void_assumed(evidence, legend, split, unknown)] or void_apart(evidence, legend, split)
+        yield from palettes_differ(evidence, legend, split)
+        yield from palette_renumbers(evidence, legend, split)
         yield from legend_shifted(evidence, legend, split, unknown)
 
 
@@ -128,19 +134,19 @@ def ids_as_colours(evidence: Evidence, legend: Legend, split: str) -> Iterator[D
         or not known.issuperset(grays)
     ):
         return
-    names = _names_by_index(legend)
+    names = names_by_index(legend)
     said: dict[Value, str | None] = {(gray,) * 3: names[gray] for gray in grays}
-    said = dict(sorted(said.items(), key=lambda entry: _place(legend, entry[1])))
+    said = dict(sorted(said.items(), key=lambda entry: place_of(legend, entry[1])))
     if len(legend) == 2 and set(grays) == {0, 255}:
         said = {(0,) * 3: legend.names[0], (255,) * 3: legend.names[1]}
     yield Doubt(
         "error",
         "mask-ids-as-colours",
-        f"{_masks(evidence, split)} {_list(evidence)}, colours whose red, green and blue are equal; legend "
+        f"{tell(evidence, split)}, colours whose red, green and blue are equal; legend "
         f"{legend.title!r} knows the numbers, but not these colours",
         "the legend's colours, or its numbers in one channel",
-        f"save one channel of each mask as an 8-bit gray PNG, or say that these colours count: {_in_python(said)}; "
-        f"on the command line --legend legend.json with {_colours_in_json(said)}",
+        f"save one channel of each mask as an 8-bit gray PNG, or say that these colours count: {in_python(said)}; "
+        f"on the command line --legend legend.json with {colours_in_json(said)}",
     )
 
 
@@ -158,10 +164,9 @@ def void_throughout(evidence: Evidence, legend: Legend, split: str, unknown: str
     yield Doubt(
         "warning" if split.casefold().startswith("test") or is_wished else "error",
         "split-all-void",
-        f"{_masks(evidence, split)} {_list(evidence)}, and legend {legend.title!r} has a class for none of them: every "
-        "pixel is void",
-        f"pixels of its classes, such as {_class(legend, 0)}",
-        f"pass the legend that belongs to these masks, with names in place of the dots: {_in_python(said)}; on the "
+        f"{tell(evidence, split)}, and legend {legend.title!r} has a class for none of them: every pixel is void",
+        f"pixels of its classes, such as {spell_class(legend, 0)}",
+        f"pass the legend that belongs to these masks, with names in place of the dots: {in_python(said)}; on the "
         "command line --legend FILE; or leave the split out if nothing in it is labelled",
     )
 
@@ -177,8 +182,8 @@ def void_mostly(evidence: Evidence, legend: Legend, split: str) -> Iterator[Doub
     yield Doubt(
         "warning",
         "split-mostly-void",
-        f"{_masks(evidence, split)} {_list(evidence)}; by legend {legend.title!r}, {share:.0%} of the pixels are void, "
-        f"and {_quoted(absent)} never occur{'s' if len(absent) == 1 else ''}",
+        f"{tell(evidence, split)}; by legend {legend.title!r}, {share:.0%} of the pixels are void, "
+        f"and {quote(absent)} never occur{'s' if len(absent) == 1 else ''}",
         f"masks of {legend.title!r}, most pixels of which show a class",
         'if the masks have other classes, pass the legend that belongs to them: legend={0: "...", ...}, on the command '
         "line --legend FILE; if they have these, do nothing",
@@ -191,7 +196,7 @@ def void_assumed(evidence: Evidence, legend: Legend, split: str, unknown: str) -
     Masks of 0 and 255 are an error: 255 is the class. Among several classes it is one only by its share.
     """
     wished = legend.unknown_label(unknown)
-    void = [value for value in evidence.values if value.label == legend.void and _is_assumed(value, legend)]
+    void = [value for value in evidence.values if value.label == legend.void and _is_assumed(value.index, legend)]
     others = [value for value in evidence.values if value not in void]
     if not void or not others:
         return
@@ -205,30 +210,74 @@ def void_assumed(evidence: Evidence, legend: Legend, split: str, unknown: str) -
     if not (is_binary and (absent or len(others) == 1)) and not (absent and evidence.share(void) >= GOOD_PART):
         return
     number = void[0].index if void[0].index is not None else 255
-    never = f"; {_quoted(absent)} never occur{'s' if len(absent) == 1 else ''}" if absent else ""
+    never = f"; {quote(absent)} never occur{'s' if len(absent) == 1 else ''}" if absent else ""
     yield Doubt(
         "error" if is_binary else "warning",
         "void-assumed",
-        f"{_masks(evidence, split)} {_list(evidence)}; {void[0].spelled} is void by default, as nothing says what it "
-        f"means{never}",
+        f"{tell(evidence, split)}; {void[0].spelled} is void by default, as nothing says what it means{never}",
         "a class that is stored so, or a legend that says it is void",
         _two_ways(legend, number, absent),
     )
 
 
-def _two_ways(legend: Legend, number: int, absent: Sequence[str]) -> str:
+def void_apart(evidence: Evidence, legend: Legend, split: str) -> Iterator[Doubt]:
+    """Doubt a value that is void only because nobody said what it means, if it seems to be a class spelled otherwise.
+
+    Void lies beside classes. So it is doubted if masks hold it or a class, but never both; if few masks that hold it
+    show a class; and if the class may be some stray pixels.
+    """
+    classes = {value.label for value in evidence.values if value.key not in _FIRST} - {None, legend.void}
+    void = [value for value in evidence.values if _is_assumed(value.index, legend) and value.label == legend.void]
+    if not void or not classes:
+        return
+    alone = apart = both = 0
+    for held, masks in evidence.together:
+        has_class = _has_class(held, legend)
+        has_void = any(_is_assumed(index, legend) and label == legend.void for index, _, label in held)
+        alone += masks * (has_void and not has_class and any(label != legend.void for _, _, label in held))
+        apart += masks * (has_class and not has_void)
+        both += masks * (has_class and has_void)
+    seen = sum(value.pixels for value in evidence.values if value.label in classes)
+    part = seen / sum(value.pixels for value in void)
+    is_binary = len(legend) <= 2
+    names = [legend.names[label] for label in sorted(filter(None, classes))]
+    if alone and apart and not both:
+        told, is_error = (
+            f"{alone:,} hold {void[0].spelled}, {apart:,} hold {quote(names)}, and none holds both",
+            is_binary,
+        )
+    elif part < STRAY:
+        told, is_error = f"{quote(names)} fill{'s' if len(names) == 1 else ''} {seen:,} pixels", part < STRAY / 10
+        is_error &= is_binary
+    elif is_binary and alone >= FEW and alone > 2 * (apart + both):
+        told, is_error = f"{alone:,} hold it without {quote(names)}, {apart + both:,} hold {quote(names)}", False
+    else:
+        return
+    number = void[0].index if void[0].index is not None else 255
+    yield Doubt(
+        "error" if is_error else "warning",
+        "void-assumed",
+        f"{tell(evidence, split)}; {void[0].spelled} is void by default, as nothing says what it means, but {told}",
+        "void that lies beside classes, or a legend that says what it is",
+        _two_ways(legend, number, [], names),
+    )
+
+
+def _two_ways(legend: Legend, number: int, absent: Sequence[str], present: Sequence[str] = ()) -> str:
     """Write how to say that a number is a class, and how to say that it is void."""
     known: dict[Value, str | None] = dict(zip(legend.indices, legend.names, strict=True))
     as_class: dict[Value, str | None]
     if absent:
         name = absent[0] if len(legend) > 1 else legend.names[0]
         as_class = {number if old == name else index: old for index, old in known.items()}
+    elif present:
+        as_class = {**known, number: present[0] if len(present) == 1 else "..."}
     else:
         as_class = {**dict.fromkeys(known, "background"), number: legend.names[0]}
     as_void: dict[Value, str | None] = {**known, number: None}
     return (
-        f"say which: {_in_python(as_class)} if it is {as_class[number]!r}, {_in_python(as_void)} if it is void; on the "
-        f"command line --legend legend.json with {_in_json(as_class)} or {_in_json(as_void)}"
+        f"say which: {in_python(as_class)} if it is {as_class[number]!r}, {in_python(as_void)} if it is void; on the "
+        f"command line --legend legend.json with {in_json(as_class)} or {in_json(as_void)}"
     )
 
 
@@ -240,8 +289,8 @@ def legend_shifted(evidence: Evidence, legend: Legend, split: str, unknown: str)
     strange = {value.index for value in bare if value.label is None}
     if len(bare) < len(evidence.values) or 0 not in classes or not known:
         return
-    last, never = max(classes), f"0, which is {_names_by_index(legend)[0]!r}, never occurs"
-    stored = f"{_masks(evidence, split)} indices {_numbers(known | strange)}"
+    last, never = max(classes), f"0, which is {names_by_index(legend)[0]!r}, never occurs"
+    stored = f"{masks_hold(evidence, split)} indices {range_of(known | strange)}"
     seen = {index for index in known | strange if index is not None}
     is_shifted = all(index - 1 in classes for index in seen) and 1 in seen
     if strange and 0 not in known and is_shifted and (evidence.masks >= FEW or len(seen) == len(classes)):
@@ -250,7 +299,7 @@ def legend_shifted(evidence: Evidence, legend: Legend, split: str, unknown: str)
             "legend-off-by-one",
             f"{stored}, and {never}",
             f"0 to {last}, as the legend has {len(legend)} classes",
-            f"if the first class is stored as 1, say so: {_from_1(legend)}, or each class becomes its neighbour; else "
+            f"if the first class is stored as 1, say so: {from_1(legend)}, or each class becomes its neighbour; else "
             f"add what is stored as {', '.join(map(str, sorted(filter(None, strange))[:3]))} to the legend",
         )
     elif strange == {last + 1} and 0 in known and unknown == "error" and classes == set(range(last + 1)):
@@ -259,95 +308,17 @@ def legend_shifted(evidence: Evidence, legend: Legend, split: str, unknown: str)
             "legend-off-by-one",
             f"{stored}, one more than the legend's {len(legend)} classes",
             f"0 to {last}",
-            f"add the missing class, or, if 0 means unlabelled, say so: {_from_1(legend, 0)}",
+            f"add the missing class, or, if 0 means unlabelled, say so: {from_1(legend, 0)}",
         )
-    elif not strange and 0 not in known and len(known) > 1 and evidence.masks >= FEW and legend.reading != "index":
+    elif not strange and 0 not in known and len(known) > 1 and evidence.masks >= FEW and not legend.is_numbered:
         yield Doubt(
             "warning",
             "legend-off-by-one",
             f"{stored}, and {never}",
             f"numbers from 0 on, as the legend has {len(legend)} classes",
-            f"if the first class is stored as 1, say so: {_from_1(legend)}; else do nothing, no photo shows it",
+            f"if the first class is stored as 1, say so: {from_1(legend)}; else do nothing, no photo shows it",
         )
 
 
-def _is_assumed(value: StoredValue, legend: Legend) -> bool:
-    return value.index is not None and value.index in legend.assumed_void
-
-
-def _names_by_index(legend: Legend) -> dict[int | None, str | None]:
-    names: dict[int | None, str | None] = dict.fromkeys(legend.void_indices)
-    names |= {index: legend.names[label] for label, _, index in legend.merged}
-    return names | dict(zip(legend.indices, legend.names, strict=True))
-
-
-def _place(legend: Legend, name: str | None) -> int:
-    return len(legend) if name is None else legend.names.index(name)
-
-
-def _class(legend: Legend, label: int) -> str:
-    """Write a class with what masks store for it."""
-    index = f"{legend.indices[label]} or " if legend.reading != "colour" or legend.indices[label] < 256 else ""
-    return f"{index}{legend.colours[label]} for {legend.names[label]!r}"
-
-
-def _masks(evidence: Evidence, split: str) -> str:
-    """Write "all 8 masks of split 'train' (a.png, ...) hold"."""
-    of_split = f" of split {split!r}" if split else ""
-    if evidence.first:
-        of_split += f" ({evidence.first}{', ...' if evidence.masks > 1 else ''})"
-    if evidence.masks < evidence.of:
-        return f"{evidence.masks:,} of {evidence.of:,} masks{of_split}, spread over it, hold"
-    return f"all {evidence.masks:,} masks{of_split} hold" if evidence.masks > 1 else f"1 mask{of_split} holds"
-
-
-def _list(evidence: Evidence) -> str:
-    """List values with their shares, the most frequent first."""
-    largest = sorted(evidence.values, key=lambda value: -value.pixels)
-    shown = ", ".join(f"{value.spelled} ({evidence.share([value]):.1%})" for value in largest[:_SHOWN])
-    return shown + (f" and {len(largest) - _SHOWN} more" if len(largest) > _SHOWN else "")
-
-
-def _quoted(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:_SHOWN])
-    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-
-
-def _numbers(numbers: Iterable[int | None]) -> str:
-    known = sorted(number for number in numbers if number is not None)
-    return f"{known[0]} to {known[-1]}"
-
-
-def _from_1(legend: Legend, *void: int) -> str:
-    """Write how to say that every class is stored one higher, in Python and in a legend file."""
-    said: dict[Value, str | None] = {index + 1: name for index, name in zip(legend.indices, legend.names, strict=True)}
-    said |= dict.fromkeys(void)
-    in_json = _in_json(said)
-    if len(said) <= _SHOWN:
-        return f"{_in_python(said)}, on the command line --legend legend.json with {in_json}"
-    indices = "tuple(index + 1 for index in legend.indices)"
-    return f"legend=segfeed.Legend(legend.names, indices={indices}, void_indices={void or (255,)}) of today's legend"
-
-
-def _in_python(said: Mapping[Value, str | None]) -> str:
-    entries = [f"{value}: {name!r}" for value, name in said.items()]  # their order numbers the classes
-    return f"legend={{{', '.join(entries[:_SHOWN])}{', ...' if len(entries) > _SHOWN else ''}}}"
-
-
-def _in_json(said: Mapping[Value, str | None]) -> str:
-    """Write a legend file, as `Legend.to_json` does, whose classes are stored as numbers."""
-    names = [name for name in said.values() if name is not None]
-    if len(names) > _SHOWN:
-        return '"names", "indices" and "void_indices"'
-    indices = [value for value, name in said.items() if name is not None]
-    void = [value for value, name in said.items() if name is None]
-    return json.dumps({"names": names, "indices": indices, "void_indices": void})
-
-
-def _colours_in_json(said: Mapping[Value, str | None]) -> str:
-    names = [name for name in said.values() if name is not None]
-    if len(names) > _SHOWN or len(set(names)) < len(names):
-        return '"names", "colours" and "void_colours"'
-    colours = [colour for colour, name in said.items() if name is not None]
-    void = [colour for colour, name in said.items() if name is None]
-    return json.dumps({"names": names, "colours": colours, "void_colours": void})
+def _is_assumed(index: int | None, legend: Legend) -> bool:
+    return index is not None and index in legend.assumed_void

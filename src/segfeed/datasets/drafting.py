@@ -16,13 +16,14 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.description import Description, SplitRule, Value, parse_description, show_value
+from segfeed.datasets.description import Description, Value, parse_description, show_value
 from segfeed.datasets.description_text import write_description
 from segfeed.datasets.formats.described import DescribedFormat
 from segfeed.datasets.formats.lists import AUTOMATIC
 from segfeed.datasets.opening import Dataset
 from segfeed.datasets.patterns import Pattern
 from segfeed.datasets.source import Sample, SplitFiles
+from segfeed.datasets.split_rule import SplitRule
 from segfeed.errors import LegendError, MaskError, SegfeedError, SourceError
 from segfeed.pixels.codec import StoredMask, decode_mask, read_labels
 from segfeed.pixels.legend import Legend
@@ -313,7 +314,7 @@ def _kinds(legend: Legend, stored: Sequence[StoredMask]) -> Iterator[tuple[type,
     holds_indices = any(mask.pixels.ndim == 2 and mask.palette is None for mask in stored)
     if holds_colours != holds_indices:
         yield (tuple,) if holds_colours else (int,)
-    elif legend.reading == "index":
+    elif legend.is_numbered:
         yield (int,)
     elif not holds_indices:
         yield (tuple,)

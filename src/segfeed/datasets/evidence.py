@@ -4,6 +4,7 @@ A legend that nobody wrote for these masks, but that comes from a layout, a pale
 it (`doubts`).
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -69,6 +70,10 @@ class StoredValue:
         return self.colour is None
 
 
+Held = tuple[int | None, Colour | None, int | None]
+"""A value that a mask holds, without the pixels: its index, its colour, its label."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What some masks hold together.
@@ -78,12 +83,14 @@ class Evidence:
         masks: how many masks were looked at.
         of: how many masks there are.
         first: the name of the first mask that was looked at.
+        together: the values that one mask holds, once for each such set, and in how many masks it is found.
     """
 
     values: tuple[StoredValue, ...] = ()
     masks: int = 0
     of: int = 0
     first: str = ""
+    together: tuple[tuple[frozenset[Held], int], ...] = ()
 
     @property
     def pixels(self) -> int:
@@ -117,15 +124,17 @@ Counted = dict[str, MaskValues | None]
 
 def gather(masks: Iterable[MaskValues], of: int | None = None) -> Evidence:
     """Sum up what masks hold; `of` is how many masks there are, if these are not all."""
-    summed: dict[tuple[int | None, Colour | None, int | None], int] = {}
-    count = 0
-    for count, values in enumerate(masks, 1):  # noqa: B007 - the last count counts
+    summed: dict[Held, int] = {}
+    together: Counter[frozenset[Held]] = Counter()
+    for values in masks:
         for value in values:
             key = value.index, value.colour, value.label
             summed[key] = summed.get(key, 0) + value.pixels
+        together[frozenset((value.index, value.colour, value.label) for value in values)] += 1
+    count = together.total()
     every = [StoredValue(*key, pixels) for key, pixels in summed.items()]
     every.sort(key=lambda value: (value.label is None, value.label or 0, value.index or 0, value.colour or ()))
-    return Evidence(tuple(every), count, count if of is None else of)
+    return Evidence(tuple(every), count, count if of is None else of, together=tuple(together.items()))
 
 
 def look(samples: Sequence[Sample], legend: Legend | None, most: int | None, counted: Counted) -> Evidence:
@@ -191,15 +200,20 @@ def values_of(stored: StoredMask, legend: Legend | None, name: str = "mask") -> 
     if len(values) > _MOST_VALUES:
         kept = np.sort(np.argsort(-counts)[:_MOST_VALUES])
         values, counts = values[kept], counts[kept]
-    labels = [None] * len(values) if legend is None else _labels(values, stored, legend, name)
+    labels = [None] * len(values) if legend is None else label_values(values, stored, legend, name)
     return tuple(
         StoredValue(*_spell(value, stored), label, pixels)
         for value, label, pixels in zip(values.tolist(), labels, counts.tolist(), strict=True)
     )
 
 
-def _labels(values: npt.NDArray[Any], stored: StoredMask, legend: Legend, name: str) -> list[int | None]:
-    """Look up values as `Source.read` looks up pixels; what is read in two ways, as is wished, is not known."""
+def label_values(values: npt.NDArray[Any], stored: StoredMask, legend: Legend, name: str) -> list[int | None]:
+    """Look up values of a mask as `Source.read` looks up pixels; None for each that the legend does not know.
+
+    Raises:
+        MaskError: if its palette has two readings.
+    """
+    # What becomes whatever is wished is not known.
     row = values if stored.pixels.ndim == 2 else np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1)
     table = StoredMask(row.astype(stored.pixels.dtype)[None], stored.palette)
     wishes = ("void", legend.names[0])

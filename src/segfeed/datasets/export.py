@@ -40,6 +40,7 @@ from segfeed.pixels.codec import encode_mask
 from segfeed.pixels.jpeg import JPEG_MAGIC
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.png import PNG_MAGIC
+from segfeed.system.paths import user_path
 from segfeed.system.storage import WholeFile, publish, write_whole
 from segfeed.system.work import in_order, show_progress
 
@@ -97,7 +98,7 @@ def export_splits(
     """
     if kind not in KINDS:
         raise OptionError("kind", found=repr(kind), expected=f"one of {', '.join(KINDS)}")
-    final = Path(folder).expanduser().absolute()
+    final = user_path(folder)
     if os.path.lexists(final):
         raise OptionError(str(final), found="it exists", remedy="choose a folder that does not")
     if any(final.is_relative_to(source.root) for source in sources):  # it would be found in place of the dataset

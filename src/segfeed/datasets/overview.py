@@ -2,15 +2,18 @@
 
 import os
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
-from segfeed.datasets.doubts import Doubt, examine
-from segfeed.datasets.drawn import DrawWords
+from segfeed.datasets.doubts import examine
 from segfeed.datasets.evidence import LOOKED_AT, Counted, Evidence, gather, look
-from segfeed.datasets.opening import Dataset, DescriptionLike, LegendLike, Patterns, open_dataset
-from segfeed.datasets.source import Orientation, Sample, Source, SplitFiles, Task, read_sizes
+from segfeed.datasets.opening import Dataset, Opening, open_dataset
+from segfeed.datasets.source import Sample, Source, SplitFiles, read_sizes
+from segfeed.datasets.splits import GROUP_RULE, Grouped, find_shared_groups, reading_order
+from segfeed.datasets.ways_out import Doubt
 from segfeed.errors import EmptySplitError, LegendError, SegfeedError
 from segfeed.pixels.legend import Legend
 
@@ -29,7 +32,7 @@ class SplitOverview:
         has_masks: whether there are masks; a split to be predicted has none.
         sizes_px: lowest and highest height, lowest and highest width, of the first photos; None if there is none.
         problem: why the split, its legend or a photo of it cannot be read; None if all is well.
-        doubts: what its masks hold against the legend.
+        doubts: what its masks hold against the legend, and groups that it shares with another split.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Overview:
         splits: in the format's order.
         legend: what its masks mean; None if the dataset does not say.
         evidence: what the masks that were looked at store, a few of each split.
+        note: what its description says is odd about it; "" if nothing is.
     """
 
     format: str
@@ -69,6 +73,7 @@ class Overview:
     splits: tuple[SplitOverview, ...]
     legend: Legend | None
     evidence: Evidence = field(default_factory=Evidence)
+    note: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Describe all of it in plain JSON values."""
@@ -80,34 +85,12 @@ class Overview:
         }
 
 
-def describe(  # noqa: PLR0913 - the options of one dataset, flat
-    path_or_name: str | os.PathLike[str],
-    *,
-    task: Task = "semantic",
-    legend: LegendLike | None = None,
-    unknown: str = "error",
-    orientation: Orientation = "error",
-    format: str | None = None,  # noqa: A002 - the field's word
-    description: DescriptionLike | None = None,
-    photos: Patterns | None = None,
-    masks: Patterns | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-    **drawing: Unpack[DrawWords],
-) -> Overview:
+def describe(path_or_name: str | os.PathLike[str], opening: Opening = Opening()) -> Overview:  # noqa: B008 - frozen
     """Recognise a dataset and describe each of its splits; what is wrong with a split is told, and stops nothing.
 
     Args:
         path_or_name: a folder, a file, or "sample" for the embedded dataset.
-        task: as in `segfeed.scan`, as the other options.
-        legend: what masks mean, if not what the dataset says.
-        unknown: what a colour outside the legend becomes.
-        orientation: as in `segfeed.scan`.
-        format: the format's name, if it shall not be recognised.
-        description: as in `segfeed.scan`; photos, masks and cache_dir, too.
-        photos: the same.
-        masks: the same.
-        cache_dir: the same.
-        **drawing: the same: rule, overlap, crowd, unpainted, boxes.
+        opening: the options of `segfeed.scan`.
 
     Raises:
         SourceMissingError: if nothing is there.
@@ -117,40 +100,45 @@ def describe(  # noqa: PLR0913 - the options of one dataset, flat
     >>> found.format, [(split.name, split.samples) for split in found.splits]
     ('voc', [('test', 6), ('train', 160), ('trainval', 200), ('val', 40)])
     """
-    dataset = open_dataset(
-        path_or_name,
-        task=task,
-        legend=legend,
-        unknown=unknown,
-        orientation=orientation,
-        format=format,
-        description=description,
-        photos=photos,
-        masks=masks,
-        cache_dir=cache_dir,
-        **drawing,
-    )
+    dataset = open_dataset(path_or_name, opening)
     counted: Counted = {}
     seen: set[str] = set()
-    described = [_describe_split(dataset, name, counted, seen) for name in dataset.split_names]
-    splits = [split for split, _ in described]
+    listed: list[Grouped] = []
+    described = [_describe_split(dataset, name, (counted, seen, listed)) for name in dataset.split_names]
+    splits = _doubt_groups([split for split, _ in described], listed)
     # A legend that is missing or malformed is one problem of the dataset, whatever mask of which split shows it.
     problem = next((split.problem for split in splits if isinstance(split.problem, LegendError)), None)
     splits = [replace(split, problem=problem) if isinstance(split.problem, LegendError) else split for split in splits]
     meant = next((legend for _, legend in described if legend is not None), None)
     evidence = gather((values for values in counted.values() if values is not None), len(seen))
-    return Overview(dataset.format, dataset.recognised.root, dataset.recognised.why, tuple(splits), meant, evidence)
+    recognised = dataset.recognised
+    return Overview(dataset.format, recognised.root, recognised.why, tuple(splits), meant, evidence, dataset.note)
+
+
+def _doubt_groups(splits: list[SplitOverview], listed: Iterable[Grouped]) -> list[SplitOverview]:
+    """Add the doubt that groups are kept whole, with all that is found, to the first split that shares one."""
+    ordered = sorted(listed, key=lambda split: reading_order(split.name))
+    found = [(one, shared) for one, two in combinations(ordered, 2) if (shared := find_shared_groups(one, two))]
+    if not found:
+        return splits
+    (first, shared), *_ = found
+    worst = min((other.severity for _, other in found), key=("error", "warning").index)
+    said = "; ".join(other.found for _, other in found)
+    doubt = Doubt(worst, GROUP_RULE, said, shared.expected, shared.remedy)
+    return [replace(one, doubts=(*one.doubts, doubt)) if one.name == first.name else one for one in splits]
 
 
 def _describe_split(
-    dataset: Dataset, name: str, counted: Counted, masks: set[str]
+    dataset: Dataset, name: str, known: tuple[Counted, set[str], list[Grouped]]
 ) -> tuple[SplitOverview, Legend | None]:
+    counted, masks, listed = known
     try:
         files = dataset.list_split(name)
     except EmptySplitError:
         return SplitOverview(name), None
     except SegfeedError as error:
         return SplitOverview(name, problem=error), None
+    listed.append(Grouped(name, files.samples, files.groups))
     legend, sizes_px, problem = None, None, None
     try:
         encoder = dataset.read_legend(files)

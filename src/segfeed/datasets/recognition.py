@@ -56,7 +56,8 @@ _FUNCTIONS = ("recognise", "split_names", "list_split")
 class FormatModule(Protocol):
     """The functions that the module of a format offers.
 
-    If its datasets have object masks, it also offers `list_objects(root, split) -> SplitFiles`, for task="instance".
+    If its datasets have object masks, it also offers `list_objects(root, split) -> SplitFiles`, for task="instance". If
+    their folds are balanced, it offers `find_folds(root, split, keys, folds) -> Mapping[str, int] | None`.
 
     Attributes:
         recognise: (path) -> the dataset of this format at a path or somewhat below it; None if there is none.
@@ -113,8 +114,14 @@ def find_format(path: Path, wanted: str | None = None, description: Description 
         module: Any = formats.module(wanted)  # a `DescribedFormat`: it explains itself if it doesn't fit
         return Found(module.require(path), wanted, module)
     names = [wanted] if wanted else formats.names
-    late = () if wanted else (*_DRAWN, _ANY_FOLDERS)
-    answers = formats.ask(path, [name for name in names if name not in late]) or formats.ask(path, list(late))
+    try:
+        answers = _ask_in_turn(formats, path, names)
+    except SourceError:  # such as several datasets in it
+        if joined := _join(formats, path, names):
+            return joined
+        raise
+    if not answers and (joined := _join(formats, path, names)):
+        return joined
     if len(answers) > 1:
         candidates = ", ".join(f"{found.name} ({found.recognised.why})" for found in answers)
         raise SourceError(
@@ -124,6 +131,26 @@ def find_format(path: Path, wanted: str | None = None, description: Description 
         return found
     seen, remedy = explain_refusal(path, lambda folder: _name_of_format(folder, formats, names))
     raise SourceError(str(path), found=f"no {wanted or 'known'} dataset layout: {seen}", remedy=remedy)
+
+
+def _ask_in_turn(formats: "_Formats", path: Path, names: list[str]) -> "list[Found]":
+    """Ask the formats of masks whether they recognise a dataset, and those of shapes and any folders if none does."""
+    first = [name for name in names if name not in (*_DRAWN, _ANY_FOLDERS)]
+    return formats.ask(path, first) or formats.ask(path, [name for name in names if name not in first])
+
+
+def _join(formats: "_Formats", path: Path, names: list[str]) -> "Found | None":
+    """Find several datasets in the folders of a path, if a legend file there counts for all."""
+    joining = importlib.import_module("segfeed.datasets.joining")
+
+    def ask(folder: Path) -> list[Found]:
+        try:
+            return [] if os.path.lexists(folder / FILE_NAME) else _ask_in_turn(formats, folder, names)
+        except SourceError:
+            return []
+
+    joined = joining.find_joined(path, ask) if os.path.isdir(path) else None
+    return None if joined is None else Found(joined.recognise(path), joined.parts[0].format, joined)
 
 
 def _name_of_format(path: Path, formats: "_Formats", names: list[str]) -> str | None:

@@ -8,11 +8,14 @@ package adds its own by an entry point in the group `segfeed.descriptions`, whos
 """
 
 import functools
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segfeed.datasets.description import Description, read_description
+from segfeed.datasets.patterns import Pattern
 from segfeed.errors import PluginError, SegfeedError
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 GROUP = "segfeed.descriptions"
 FOLDER = Path(__file__).parent / "descriptions"
+_LONGEST_LINE = 4_096
 
 
 def list_own() -> dict[str, Path]:
@@ -86,3 +90,31 @@ def _folders(module: str) -> Iterator[Path]:
         return
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         yield Path(folder)
+
+
+def has_signs(root: Path, description: Description) -> bool:
+    """Check whether all that a description needs is there, nothing that it excludes, and a list that pairs files.
+
+    Few names are looked at: every dataset is asked for the signs of every description.
+    """
+    return (
+        all(_is_there(root, place) for place in description.needs)
+        and not any(_is_there(root, place) for place in description.unless)
+        and (not description.pairs or any(_begins_with_pair(root, name) for name in description.pairs))
+    )
+
+
+def _is_there(root: Path, place: str) -> bool:
+    return Pattern(place).is_there(root) if "{" in place else os.path.exists(root / place)
+
+
+def _begins_with_pair(root: Path, name: str) -> bool:
+    """Check whether the first line of a list names two files that exist."""
+    if not os.path.isfile(root / name):  # a pipe in its place would be waited for
+        return False
+    try:
+        with open(root / name, encoding="utf-8-sig", errors="replace") as file:
+            paths = re.split(r"[\s,;]+", file.readline(_LONGEST_LINE).strip())
+        return len(paths) == 2 and all(os.path.isfile(root / path.lstrip("/")) for path in paths)
+    except (OSError, ValueError):  # a line that is not paths
+        return False

@@ -294,7 +294,8 @@ def read_sizes(samples: Sequence[Sample], orientation: Orientation = "error") ->
 def _photo_size(sample: Sample, orientation: Orientation) -> tuple[int, int]:
     photo, mask = sample.photo, sample.mask
     try:
-        header = read_photo_header(photo.read(_HEAD_BYTES), photo.name)
+        # In most kinds of pictures, an orientation may stand behind the pixels.
+        header = read_photo_header(photo.read(_HEAD_BYTES if orientation == "error" else -1), photo.name)
     except PhotoError:  # a long EXIF block, or truly damaged: the whole file decides
         header = read_photo_header(photo.read(), photo.name)
     if (

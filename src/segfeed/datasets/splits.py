@@ -8,20 +8,28 @@
     train[fold=0/5]      one of 5 folds, by a hash of each id: new samples never move old ones to another fold
     train[fold!=0/5]     the other four
 
-Folds keep together what the dataset's description says must stay together: a group goes into one fold.
+Folds keep together what the dataset's description says must stay together: a group goes into one fold. If it says that
+splits are balanced (`stratify`), folds are, too: by all samples of the split instead of a hash of each.
 
 Source: https://www.tensorflow.org/datasets/splits (slices, percents rounded to the closest sample); folds are
 segfeed's own.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import Literal, NamedTuple
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.source import Source, hold_same
+from segfeed.datasets.source import Sample, Source, hold_same
 from segfeed.errors import OptionError, SourceError
+
+Role = Literal["train", "trainval", "val", "test", ""]
+
+GROUP_RULE = "group-in-two-splits"
+"""The name of the finding that a group stands in two splits."""
 
 _TERM = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<inside>[^\[\]]*)\])?")
 # Python refuses to read a number of thousands of digits.
@@ -47,20 +55,24 @@ class SplitTerm:
     fold: tuple[int, int] | None = None
     others: bool = False
 
-    def choose(self, keys: Sequence[str], groups: Mapping[str, str] | None = None) -> list[int]:
+    def choose(
+        self, keys: Sequence[str], groups: Mapping[str, str] | None = None, folds: Mapping[str, int] | None = None
+    ) -> list[int]:
         """List the positions of the keys that this term chooses, in order.
 
         Args:
             keys: of a split.
             groups: key -> its group, whose name takes the key's place in folds.
+            folds: key -> the fold that it is in, if no hash says it.
 
         >>> SplitTerm("train", "25%", "-1").choose(list("abcdefgh"))
         [2, 3, 4, 5, 6]
         """
         if self.fold is not None:
-            number, folds = self.fold
+            number, count = self.fold
             names = [groups.get(key, key) for key in keys] if groups else keys
-            return [n for n, name in enumerate(names) if (_fold_of(name, folds) == number) != self.others]
+            found = [folds[key] for key in keys] if folds else [_fold_of(name, count) for name in names]
+            return [n for n, fold in enumerate(found) if (fold == number) != self.others]
         bounds = slice(_bound(self.start, len(keys)), _bound(self.stop, len(keys)))
         return list(range(len(keys))[bounds])
 
@@ -77,19 +89,33 @@ def parse_split(text: str) -> tuple[SplitTerm, ...]:
     return tuple(_parse_term(term.strip(), text) for term in text.split("+"))
 
 
-def join(terms: Sequence[tuple[SplitTerm, Source]], split: str) -> Source:
+FindFolds = Callable[[Source, int], Mapping[str, int] | None]
+"""(source, number of folds) -> the fold of each key; None if a hash says it."""
+
+
+def join(
+    terms: Sequence[tuple[SplitTerm, Source]], split: str, find_folds: FindFolds = lambda _source, _folds: None
+) -> Source:
     """Create one source of the chosen samples of several, one after the other.
+
+    Args:
+        terms: what is chosen, each with the source that it is chosen from.
+        split: the whole split string.
+        find_folds: of a dataset whose folds are balanced; it is asked only if a term chooses a fold.
 
     Raises:
         SourceError: if there is no sample, a sample twice, or samples with and without masks.
     """
     first = terms[0][1]
-    samples = [source.samples[n] for term, source in terms for n in term.choose(source.keys, source.groups)]
+    samples = []
+    for term, source in terms:
+        folds = find_folds(source, term.fold[1]) if term.fold else None
+        samples += [source.samples[n] for n in term.choose(source.keys, source.groups, folds)]
     if not samples:
         raise _unusable(first, f"split {split!r} holds no sample", "choose a larger part")
     keys = [sample.key for sample in samples]
     if len(set(keys)) < len(keys):
-        twice = next(key for n, key in enumerate(keys) if key in keys[:n])
+        twice = Counter(keys).most_common(1)[0][0]
         raise _unusable(first, f"split {split!r} holds sample {twice} twice", "choose parts that do not overlap")
     if len({sample.mask is None for sample in samples}) > 1:
         found = f"split {split!r} mixes samples with and without masks"
@@ -98,18 +124,123 @@ def join(terms: Sequence[tuple[SplitTerm, Source]], split: str) -> Source:
     return replace(first, samples=tuple(samples), split=split, groups=groups)
 
 
-def refuse_shared_groups(train: Source, val: Source) -> None:
-    """Raise SourceError if a group, such as a video or a patient, has samples in both of two sources."""
-    groups = {train.groups[key] for key in train.keys if key in train.groups}
-    shared = sorted(groups & {val.groups[key] for key in val.keys if key in val.groups})
-    if shared:
+def refuse_shared_samples(train: Source, val: Source) -> None:
+    """Raise SourceError if photos of a source are in another one, too."""
+    if both := _shared_samples(train, val):
         raise SourceError(
             str(train.root),
-            found=f"{len(shared)} groups have samples in both {train.split!r} and {val.split!r}, the first is "
-            f"{shared[0]!r}",
-            expected="none, since the dataset's description says that the samples of a group belong together",
-            remedy="split by folds or by hash, which keep groups whole",
+            found=f"{len(both)} samples are in both {train.split!r} and {val.split!r}, the first is {min(both)}",
+            expected="none, since a score on seen photos means nothing",
+            remedy="take them off one list",
         )
+
+
+def _shared_samples(train: Source, val: Source) -> list[str]:
+    """List the keys of val's samples whose photos are in train, too; equal keys of different photos do not count.
+
+    Photos are compared only if their keys, or what the system says of their files, are equal: most are never read.
+    """
+    by_key = {sample.key: sample.photo for sample in train.samples}
+    by_file = {_file_of(sample.photo): sample.photo for sample in train.samples}
+    both = []
+    for sample in val.samples:
+        alike = (by_key.get(sample.key), by_file.get(_file_of(sample.photo)))
+        if any(photo is not None and hold_same(photo, sample.photo) for photo in alike):
+            both.append(sample.key)
+    return both
+
+
+def _file_of(photo: Blob) -> object:
+    """Return what two names of one file share: the stamp, which links follow; inside of a larger file, the address."""
+    return photo.stamp if isinstance(photo, File) else photo.address
+
+
+class Grouped(NamedTuple):
+    """The samples of a split, and what must stay together: key -> group."""
+
+    name: str
+    samples: Sequence[Sample]
+    groups: Mapping[str, str]
+
+    @classmethod
+    def of(cls, source: Source) -> "Grouped":
+        """Take them from a source."""
+        return cls(source.split, source.samples, source.groups)
+
+
+class SharedGroups(NamedTuple):
+    """Groups that have samples in two splits: their names, and the finding that they are."""
+
+    names: tuple[str, ...]
+    severity: Literal["error", "warning"]
+    found: str
+    expected: str = "none, since the dataset's description says that the samples of a group belong together"
+    remedy: str = "split by folds or by hash, which keep groups whole, or put each group into one list or folder"
+
+
+def find_shared_groups(one: Grouped, two: Grouped) -> SharedGroups | None:
+    """Find groups, such as patients or videos, that have samples in both of two splits, which must part.
+
+    None are found in splits of one kind, such as train and trainaug, nor, if names don't say what splits are for, in
+    those that share samples: one holds a part of the other.
+
+    >>> a1, a2 = (Sample(key, None, None) for key in ("a1", "a2"))
+    >>> find_shared_groups(Grouped("train", [a1], {"a1": "a"}), Grouped("val", [a2], {"a2": "a"})).names
+    ('a',)
+    """
+    must = must_part(one.name, two.name)
+    if must is False or (
+        must is None and {sample.key for sample in one.samples} & {sample.key for sample in two.samples}
+    ):
+        return None
+    return _shared(one, two, "error" if must else "warning")
+
+
+def refuse_shared_groups(train: Source, val: Source) -> None:
+    """Raise SourceError if a group, such as a video or a patient, has samples in both of two sources."""
+    if shared := _shared(Grouped.of(train), Grouped.of(val), "error"):
+        raise SourceError(str(train.root), found=shared.found, expected=shared.expected, remedy=shared.remedy)
+
+
+def _shared(one: Grouped, two: Grouped, severity: Literal["error", "warning"]) -> SharedGroups | None:
+    held = [{split.groups[one.key] for one in split.samples if one.key in split.groups} for split in (one, two)]
+    names = tuple(sorted(held[0] & held[1]))
+    have = "1 group has" if len(names) == 1 else f"{len(names):,} groups have"
+    found = f"{have} samples in both {one.name!r} and {two.name!r}, the first is {names[0]!r}" if names else ""
+    return SharedGroups(names, severity, found) if names else None
+
+
+def role_of(split: str) -> Role:
+    """Return what a split is for, by its name.
+
+    >>> role_of("trainaug"), role_of("val"), role_of("trainval"), role_of("fold 1")
+    ('train', 'val', 'trainval', '')
+    """
+    name = split.casefold()
+    if name.startswith("train"):
+        return "trainval" if "val" in name else "train"
+    return "val" if name.startswith(("val", "dev")) else "test" if name.startswith("test") else ""
+
+
+def reading_order(split: str) -> int:
+    """Return the rank of a split in what lists several: those to train on first, those to test on last.
+
+    >>> sorted(["test", "train", "val"], key=reading_order)
+    ['train', 'val', 'test']
+    """
+    return ("train", "trainval", "", "val", "test").index(role_of(split))
+
+
+def must_part(one: str, two: str) -> bool | None:
+    """Decide by the names of two splits whether they must share no sample; return None if the names do not say.
+
+    >>> must_part("train", "val"), must_part("train", "trainaug"), must_part("fold 1", "fold 2")
+    (True, False, None)
+    """
+    roles = {role_of(one), role_of(two)}
+    if "" in roles:
+        return None
+    return len(roles) > 1 and roles not in ({"train", "trainval"}, {"val", "trainval"})
 
 
 def _unusable(source: Source, found: str, remedy: str) -> SourceError:
@@ -163,23 +294,3 @@ def _fold_of(key: str, folds: int) -> int:
         )
         % folds
     )
-
-
-def shared_keys(train: Source, val: Source) -> list[str]:
-    """List the keys of val's samples whose photos are in train, too; equal keys of different photos do not count.
-
-    Photos are compared only if their keys, or what the system says of their files, are equal: most are never read.
-    """
-    by_key = {sample.key: sample.photo for sample in train.samples}
-    by_file = {_file_of(sample.photo): sample.photo for sample in train.samples}
-    both = []
-    for sample in val.samples:
-        alike = (by_key.get(sample.key), by_file.get(_file_of(sample.photo)))
-        if any(photo is not None and hold_same(photo, sample.photo) for photo in alike):
-            both.append(sample.key)
-    return both
-
-
-def _file_of(photo: Blob) -> object:
-    """Return what two names of one file share: the stamp, which links follow; inside of a larger file, the address."""
-    return photo.stamp if isinstance(photo, File) else photo.address

@@ -159,7 +159,7 @@ class FrameworkLoader(Generic[Translated]):
         return self.loader.state_dict(epoch, step)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken: what comes next is the batch after the last one delivered.
+        """Continue where `state` was taken: what comes next is the batch after the last one delivered.
 
         Raises:
             StateError: if the state does not fit, or an epoch is under way; as in `Loader.load_state_dict`.

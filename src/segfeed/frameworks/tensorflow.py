@@ -1,4 +1,7 @@
-"""TensorFlow: an epoch as a `tf.data.Dataset`, whose tensors are the slots' own memory."""
+"""TensorFlow: an epoch as a `tf.data.Dataset`, whose tensors are the slots' own memory.
+
+A module of its own, as every framework has one: only this one may import TensorFlow.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any

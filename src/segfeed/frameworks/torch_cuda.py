@@ -122,7 +122,7 @@ class Bus:
             return Sent(images, labels, batch.crops, batch.all_keys, batch.sizes, read, self._stream.record_event())
 
     def receive(self, sent: Sent) -> Sent:
-        """Let the consumer's stream wait for a batch; the processor does not."""
+        """Make the consumer's stream wait for a batch; the processor does not."""
         consumer = self._streams.current_stream(self._device)
         consumer.wait_event(sent.ready)
         for tensor in (sent.images, sent.labels):

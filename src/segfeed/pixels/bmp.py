@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from segfeed.errors import MaskError
 from segfeed.pixels.samples import unpack_bits
-from segfeed.pixels.through_pillow import check_size, damaged
+from segfeed.pixels.through_pillow import check_size, damage_of, damaged
 
 _RAW, _BIT_FIELDS = 0, (3, 6)
 _BGR = (0xFF0000, 0xFF00, 0xFF)  # where red, green and blue lie in a number that is stored with its lowest byte first
@@ -43,10 +43,8 @@ def decode_bmp_mask(data: bytes, name: str) -> tuple[npt.NDArray[np.uint8], npt.
     Raises:
         MaskError: if it is damaged, compressed, of 16 bits a pixel, or if its fourth channel is in use.
     """
-    try:
+    with damage_of(MaskError, data, name, "BMP"):
         bmp = _read_header(data, name)
-    except struct.error:
-        raise damaged(MaskError, name, "damaged BMP", f"cut off after {len(data)} bytes") from None
     size = bmp.height * bmp.line_bytes
     if bmp.start + size > len(data):
         reason = f"cut off after {len(data)} bytes of {bmp.start + size}"

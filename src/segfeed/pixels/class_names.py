@@ -17,6 +17,9 @@ from segfeed.pixels.palette import Colour, as_colours
 VOID_NAMES = ("void", "ignore", "ignored", "ignore region", "don't care")
 """Names that mean "do not count these pixels". "unlabelled" is not one: some tools mean background."""
 
+MAX_NAME = 200
+"""Characters of a name; a longer one is hardly a name, and fits no message or picture."""
+
 Value = int | Colour
 """A stored value: an index, or a colour."""
 
@@ -173,6 +176,10 @@ def _check_names(where: str, names: Sequence[str]) -> None:
     empty = next((label for label, name in enumerate(names) if not name.strip()), None)
     if empty is not None:
         raise LegendError(where, found=f"class {empty} has an empty name", expected="a name for every class")
+    long = next((label for label, name in enumerate(names) if len(name) > MAX_NAME), None)
+    if long is not None:
+        found = f"class {long} has a name of {len(names[long])} characters, {names[long]!r:.40}..."
+        raise LegendError(where, found=found, expected=f"at most {MAX_NAME}", remedy="shorten it")
     if twins := find_twins(names):
         one, other = twins
         how = "occurs twice" if one == other else f"and name {other!r} differ in case or blanks only"

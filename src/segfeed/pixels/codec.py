@@ -27,7 +27,7 @@ from segfeed.pixels.kinds import KIND_OF_SUFFIX, is_gone, is_lfs_pointer, kind_o
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.npy import decode_npy_mask
-from segfeed.pixels.palette import VOID_COLOUR, colour_codes
+from segfeed.pixels.palette import BLACK_AND_WHITE, VOID_COLOUR, colour_codes
 from segfeed.pixels.png import PNG_MAGIC, check_stream, inflate_indices, read_png, read_png_header
 from segfeed.pixels.samples import drop_alpha, show_indices
 from segfeed.pixels.shapes import decode_drawing
@@ -72,7 +72,7 @@ class StoredMask:
 
     Attributes:
         pixels: uint8 (H, W, 3) colours, or uint8 or uint16 (H, W) indices.
-        palette: uint8 (N, 3), the file's own colours of the indices; None if indices are bare.
+        palette: uint8 (N, 3), the colours that the file gives its indices; None if indices are bare.
     """
 
     pixels: npt.NDArray[Any]
@@ -142,14 +142,15 @@ def decode_mask(data: bytes, name: str = "mask") -> StoredMask:
     """Decode a mask to the colours or indices that are stored.
 
     Palettes and gray of 2, 4 or 8 bits give indices, gray of 16 or 32 bits uint16 indices, RGB colours; alpha
-    must be opaque everywhere.
+    must be opaque everywhere. Gray of 1 bit stores 0 and 1, which readers show as 0 and 255: it gives the indices 0 and
+    1 of a palette of black and white, so that either may be named.
 
     Args:
         data: the bytes of a PNG, GIF, BMP, TIFF or NumPy file, of a lossless WebP, or of drawn shapes.
         name: what the mask is called in an error.
 
     Raises:
-        MaskError: if it is of another kind, or is damaged, lossy, animated, 1-bit gray, 16-bit colour or not opaque.
+        MaskError: if it is of another kind, or is damaged, lossy, animated, 16-bit colour or not opaque.
     """
     decode = _MASK_DECODERS.get(kind_of(data))
     return _refuse_mask(data, name) if decode is None else StoredMask(*decode(data, name))
@@ -285,10 +286,6 @@ def _decode_png_photo(data: bytes, name: str) -> npt.NDArray[np.uint8]:
 def _decode_png_mask(data: bytes, name: str) -> Stored:
     png = read_png(data, name, MaskError)
     check_size(png.height, png.width, name, MaskError)
-    if png.kind == "gray" and png.bits == 1:
-        found = "a 1-bit gray mask, whose two values are not class ids"
-        remedy = "save it as an 8-bit index or palette PNG"
-        raise MaskError(name, found=found, expected="indices of 8 bits", remedy=remedy)
     if png.kind != "gray" and png.bits == 16:
         remedy = "save it as 8-bit RGB or as a palette PNG"
         raise MaskError(name, found="a 16-bit colour mask", expected="8 bits a channel", remedy=remedy)
@@ -299,6 +296,8 @@ def _decode_png_mask(data: bytes, name: str) -> Stored:
     with open_picture(png.pixels_only(data), name, "PNG", MaskError) as picture:
         pixels = read_pixels(picture, name, MaskError)
     pixels = drop_alpha(pixels, name)
+    if png.kind == "gray" and png.bits == 1:
+        return pixels.astype(np.uint8), BLACK_AND_WHITE
     if png.kind == "gray" and png.bits in (2, 4):
         pixels = pixels // (255 // ((1 << png.bits) - 1))  # Pillow stretches 2 and 4 bits to 0..255
     if png.bits == 16:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.errors import SourceError
-from segfeed.pixels.through_pillow import check_size, damaged, open_picture, read_pixels
+from segfeed.pixels.through_pillow import check_size, damage_of, damaged, open_picture, read_pixels
 
 Palette = npt.NDArray[np.uint8] | None
 
@@ -41,13 +41,8 @@ def decode_gif(data: bytes, name: str, error_type: type[SourceError]) -> tuple[n
     """
     height, width = read_gif_size(data, name, error_type)
     check_size(height, width, name, error_type)
-    try:
+    with damage_of(error_type, data, name, "GIF"):
         frames = _list_frames(data)
-    except (struct.error, IndexError):
-        reason = f"cut off after {len(data)} bytes, before its end mark"
-        raise damaged(error_type, name, "damaged GIF", reason) from None
-    except ValueError as error:
-        raise damaged(error_type, name, "damaged GIF", error) from None
     if len(frames) != 1:
         found = f"an animation of {len(frames)} frames" if frames else "a GIF without a frame"
         raise error_type(name, found=found, expected="one picture", remedy="save the frame you mean")

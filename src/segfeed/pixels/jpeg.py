@@ -1,16 +1,21 @@
 """What a JPEG declares about itself, read without decoding: size, coding, and its EXIF orientation.
 
-Sources: JPEG, ITU-T T.81 annex B; EXIF 2.3, tag 0x0112.
+Sources: JPEG, ITU-T T.81 annex B; EXIF 2.3, 4.7; XMP specification, part 3, 1.1.3.
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from segfeed.pixels.exif import exif_orientation
 
 JPEG_MAGIC = b"\xff\xd8\xff"
 
 _SOF_NAMES = {3: "lossless coding", 5: "hierarchical coding", 6: "hierarchical coding", 7: "hierarchical coding"}
 _NO_SOF = (0xC4, 0xC8, 0xCC)  # tables that share the SOF markers' range
 _PROGRESSIVE = 0xC2
+_END, _PIXELS, _NOTES = 0xD9, 0xDA, 0xE1
+_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,60 +34,51 @@ class JpegHeader:
 
 
 def read_jpeg_header(data: bytes) -> JpegHeader | None:
-    """Read a JPEG's segments up to its frame header; None if it ends before, or is damaged."""
-    position, orientation = 2, 1
-    while position + 4 <= len(data):
-        position = data.find(b"\xff", position)  # decoders pass over stray bytes between segments, but say so
-        if not 0 <= position <= len(data) - 4:
-            return None
-        marker = data[position + 1]
-        if marker == 0:
-            position += 2
-            continue
-        if marker == 0xFF:  # a fill byte, of which any number may stand before a marker
-            position += 1
-            continue
-        if marker == 0x01 or 0xD0 <= marker <= 0xD8:  # markers that stand alone, without a length
-            position += 2
-            continue
-        length = int.from_bytes(data[position + 2 : position + 4], "big")  # of the length itself and of the body
-        body = data[position + 4 : position + 2 + length]
-        if len(body) != length - 2 or marker in (0xD9, 0xDA):  # cut off; or pixels, or the end, before any frame header
-            return None
-        if marker == 0xE1 and body.startswith(b"Exif\0\0"):
-            orientation = exif_orientation(body[6:])
-        if 0xC0 <= marker <= 0xCF and marker not in _NO_SOF:
-            return _read_frame(marker, body, orientation)
-        position += 2 + length
+    """Read a JPEG's segments up to its pixels; None if it ends before, is damaged, or has no frame header."""
+    frame, exif, xmp = b"", b"", b""
+    for marker, body in _segments(data):
+        if marker == _PIXELS:
+            return _read_frame(frame, exif_orientation(exif, xmp))
+        if marker == _NOTES and body.startswith(_EXIF):
+            exif += body.removeprefix(_EXIF)  # a second block continues the first
+        elif marker == _NOTES and body.startswith(_XMP):
+            xmp = body
+        elif 0xC0 <= marker <= 0xCF and marker not in _NO_SOF:
+            frame = bytes((marker,)) + body
     return None
 
 
-def _read_frame(marker: int, body: bytes, orientation: int) -> JpegHeader | None:
-    if len(body) < 6:
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the marker and the body of each segment, as long as they are whole."""
+    position = 2
+    while position + 4 <= len(data):
+        position = data.find(b"\xff", position)  # decoders pass over stray bytes between segments, but say so
+        if not 0 <= position <= len(data) - 4:
+            return
+        marker = data[position + 1]
+        if marker == 0xFF:  # a fill byte, of which any number may stand before a marker
+            position += 1
+        elif marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD8:  # no marker, or one that stands alone, without a length
+            position += 2
+        else:
+            length = int.from_bytes(data[position + 2 : position + 4], "big")  # of the length itself and of the body
+            body = data[position + 4 : position + 2 + length]
+            if len(body) != length - 2 or marker == _END:
+                return
+            yield marker, body
+            position += 2 + length
+
+
+def _read_frame(frame: bytes, orientation: int) -> JpegHeader | None:
+    """Read a frame header, its marker and its body; None if it is cut off, or there was none."""
+    if len(frame) < 7:
         return None
-    bits, height, width, components = struct.unpack_from(">BHHB", body)
+    marker, bits, height, width, components = struct.unpack_from(">BBHHB", frame)
     kind = marker - 0xC0
     unsupported = "arithmetic coding" if kind > 8 else _SOF_NAMES.get(kind, "")
     if bits != 8:
         unsupported = f"{bits} bits a channel"
     return JpegHeader(height, width, components, marker == _PROGRESSIVE, unsupported, orientation)
-
-
-def exif_orientation(tiff: bytes) -> int:
-    """Find tag 0x0112 in the first directory of an EXIF block: 1 .. 8; 1 if it is absent or malformed."""
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
-    if order is None or len(tiff) < 8:
-        return 1
-    (start,) = struct.unpack_from(order + "I", tiff, 4)
-    if start + 2 > len(tiff):
-        return 1
-    (entries,) = struct.unpack_from(order + "H", tiff, start)
-    # An entry has 12 bytes: tag, type (3: uint16), count, and its value, which stands first in a field of 4 bytes.
-    for at in range(start + 2, min(start + 2 + 12 * entries, len(tiff) - 11), 12):
-        tag, kind, _, value = struct.unpack_from(order + "HHIH", tiff, at)
-        if tag == 0x0112 and kind == 3:
-            return value if 1 <= value <= 8 else 1
-    return 1
 
 
 def drop_padding(data: bytes) -> bytes | None:

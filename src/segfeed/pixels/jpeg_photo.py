@@ -41,8 +41,6 @@ def decode_jpeg(data: bytes, name: str, out: npt.NDArray[np.uint8] | None = None
     """
     header = require_jpeg_header(data, name)
     check_size(header.height, header.width, name, PhotoError)
-    if header.components == 4:
-        return read_photo(data, name, "JPEG")
     if header.unsupported:
         found = f"a JPEG with {header.unsupported}"
         raise PhotoError(name, found=found, expected="8 bits a channel, Huffman-coded", remedy=_SAVE_PLAIN)
@@ -50,6 +48,8 @@ def decode_jpeg(data: bytes, name: str, out: npt.NDArray[np.uint8] | None = None
         raise PhotoError(name, found=f"a progressive JPEG of more than {_MAX_SCANS} scans", remedy=_SAVE_PLAIN)
     if out is not None:
         check_fits((header.height, header.width, 3), out, name)
+    if header.components == 4:
+        return _decode_cmyk(data, name)
     try:
         pixels = _decode_strictly(data, out)
     except ValueError as error:
@@ -75,6 +75,15 @@ def check_fits(shape: tuple[int, ...], out: npt.NDArray[np.uint8], name: str) ->
 def _decode_strictly(data: bytes, out: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.uint8]:
     pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(data, "RGB", strict=True, buffer=out)
     return pixels
+
+
+def _decode_cmyk(data: bytes, name: str) -> npt.NDArray[np.uint8]:
+    """Decode a JPEG of four channels: its pixels are those of Pillow, which fills in what is missing without a word."""
+    try:
+        simplejpeg.decode_jpeg(data, "CMYK", strict=True)
+    except ValueError as error:
+        raise damaged(PhotoError, name, "damaged JPEG", error) from error
+    return read_photo(data, name, "JPEG")
 
 
 def _decode_without_padding(

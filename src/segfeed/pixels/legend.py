@@ -56,8 +56,9 @@ class Legend:
         title: what the legend is called in messages.
         merged: (class id, stored colour, stored index) of further stored classes that mean one of these, for example if
             "cat" and "dog" were merged into "animal"; None for a colour or index that masks never store.
-        reading: what counts in a palette mask: "colour", "index" (colours then mean nothing in any mask), or "either";
-            if "", "colour" if colours are given, else "either".
+        reading: what counts in a palette mask: "colour", "index" (colours then mean nothing in any mask), "value" (the
+            same, but a palette of grays alone may say the values), or "either"; if "", "colour" if colours are given,
+            else "either".
         note: what else to know about it, a clause; "" for nothing.
         assumed_void: those of `void_indices` that nobody stated, so that masks may prove them wrong.
 
@@ -118,6 +119,11 @@ class Legend:
         """The label of void: 255 in uint8, 65535 in uint16."""
         return int(np.iinfo(self.dtype).max)
 
+    @property
+    def is_numbered(self) -> bool:
+        """Whether numbers alone have a meaning: colours are for painting only."""
+        return self.reading in ("index", "value")
+
     def encode(self, stored: npt.NDArray[Any], *, unknown: str = "error", name: str = "mask") -> Labels:
         """Turn a stored mask into labels.
 
@@ -141,7 +147,7 @@ class Legend:
             labels, first = look_up_indices(codes, self._known_indices)
         else:
             stored = as_bytes(stored)
-            if self.reading == "index" and (stored[..., :1] == stored[..., 1:]).all():
+            if self.is_numbered and (stored[..., :1] == stored[..., 1:]).all():
                 # No colour means anything here, so three equal channels can only be one, written three times.
                 return self.encode(stored[..., 0], unknown=unknown, name=name)
             kind, codes = "colour", colour_codes(stored)
@@ -150,7 +156,7 @@ class Legend:
             return labels
         found = f"{kind} {_describe(stored[first])}"
         remedy = "add it to the legend"
-        if kind == "index" and self.reading == "index":  # its values were named one by one
+        if kind == "index" and self.is_numbered:  # its values were named one by one
             value = _describe(stored[first])
             remedy += (
                 f' (the line "{value} void" in a legend file, or {{{value}: None, ...}} in a mapping, makes it void)'
@@ -180,9 +186,9 @@ class Legend:
         array([[  0, 255,   1]], dtype=uint8)
         """
         known, is_plain = self._palette_table(palette.tobytes())
-        if self.reading == "index":
+        table = known.plain_table if is_plain else known.choose(indices, name, self._call)
+        if table is known.by_index and self.is_numbered:
             return self.encode(indices, unknown=unknown, name=name)
-        table = known.by_colour if is_plain else known.choose(indices, name, self._call)
         labels, first = look_up_indices(indices, table)
         if first is None:
             return labels
@@ -270,7 +276,7 @@ class Legend:
             title: what the legend is called in messages.
 
         Returns:
-            legend: that knows these values and no others. If they are all indices, palettes count for nothing.
+            legend: that knows these values and no others. If they are all indices, of palettes grays alone count.
 
         Raises:
             LegendError: if a value or a name is none, or no class is left.
@@ -299,7 +305,7 @@ class Legend:
             tuple(stored(None, int)),
             title,
             (*further, *((n, colour, None) for n, found in enumerate(colours) for colour in found[1:])),
-            "index" if not any(colours) else "either" if any(indices) else "colour",
+            "value" if not any(colours) else "either" if any(indices) else "colour",
             describe_void([name for name in values.values() if name is not None]),
         )
 
@@ -330,7 +336,7 @@ class Legend:
             *zip(self.colours, range(len(self)), strict=True),
             *((colour, self.void) for colour in self.void_colours),
             *((colour, label) for label, colour, _ in self.merged if colour is not None),
-        ] * (self.reading != "index")  # whose colours are for painting only
+        ] * (not self.is_numbered)  # whose colours are for painting only
         codes = colour_codes(np.array([colour for colour, _ in known], np.uint8).reshape(-1, 3))
         labels = np.array([label for _, label in known], self.dtype)
         order = np.argsort(codes)
@@ -354,7 +360,13 @@ class Legend:
             colours = np.frombuffer(palette, np.uint8).reshape(-1, 3)[:256]
             by_colour = np.full(256, poison_of(self.dtype), self.dtype)
             by_colour[: len(colours)], _ = look_up_codes(colour_codes(colours)[None], *self._known_codes)
-            table = PaletteTable(colours, by_colour, self._known_indices[:256], self.reading or "colour")
+            stated = self._known_indices.copy()
+            stated[list(self.assumed_void)] = poison_of(self.dtype)
+            is_gray = (colours[:, :1] == colours).all(axis=1)
+            by_gray = np.full(256, poison_of(self.dtype), self.dtype)
+            if is_gray.all():
+                by_gray[: len(colours)] = stated[colours[:, 0]]
+            table = PaletteTable(colours, by_colour, self._known_indices[:256], by_gray, self.reading or "colour")
             found = table, table.is_plain
             if len(self._palette_tables) < _MAX_PALETTES:
                 self._palette_tables[palette] = found

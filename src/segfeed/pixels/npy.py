@@ -1,5 +1,7 @@
 """NumPy's own files as masks: integers (H, W) or colours (H, W, 3), never a pickled object.
 
+A module of its own, as every kind of picture has one.
+
 Source: NumPy, numpy.lib.format.
 """
 

@@ -16,6 +16,10 @@ Codes = npt.NDArray[np.uint32]
 VOID_COLOUR: Colour = (224, 224, 192)
 """The colour of void pixels in VOC's masks: the 256th of its palette."""
 
+BLACK_AND_WHITE = np.array([(0, 0, 0), (255, 255, 255)], np.uint8)
+"""What readers show for 0 and 1 in gray pictures of 1 bit."""
+BLACK_AND_WHITE.flags.writeable = False
+
 
 def voc_colours(count: int) -> tuple[Colour, ...]:
     """Return the first `count` colours of PASCAL VOC's palette.

@@ -4,6 +4,7 @@ Source: PNG specification, third edition (W3C).
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from zlib_ng import zlib_ng  # unpacks a mask in a quarter of the time of Python's own zlib
 
 from segfeed.errors import SourceError
-from segfeed.pixels.jpeg import exif_orientation
+from segfeed.pixels.exif import png_orientation
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 RESTORE = "restore the file from its origin"
@@ -69,7 +70,7 @@ def read_png(data: bytes, name: str, error_type: type[SourceError]) -> Png:
 
 
 def read_png_header(data: bytes, name: str, error_type: type[SourceError]) -> tuple[int, int, int]:
-    """Read (height, width, EXIF orientation) from a PNG's first bytes, up to its pixels.
+    """Read (height, width, EXIF orientation) from a PNG's bytes; of its first bytes alone, from what stands there.
 
     Raises:
         error_type: if the header is cut off.
@@ -77,15 +78,17 @@ def read_png_header(data: bytes, name: str, error_type: type[SourceError]) -> tu
     if len(data) < 33 or data[12:16] != b"IHDR":
         raise damaged_png(error_type, name, f"no header in {len(data)} bytes")
     width, height = struct.unpack_from(">II", data, 16)
-    position, orientation = len(PNG_MAGIC), 1
+    return height, width, png_orientation(_bodies(data))
+
+
+def _bodies(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the kind and body of each chunk that is no pixels, also of those behind the pixels."""
+    position = len(PNG_MAGIC)
     while position + 8 <= len(data):
         length, kind = _CHUNK.unpack_from(data, position)
-        if kind == b"IDAT":
-            break
-        if kind == b"eXIf":
-            orientation = exif_orientation(data[position + 8 : position + 8 + length])
+        if kind != b"IDAT":
+            yield kind, data[position + 8 : position + 8 + length]
         position += 12 + length
-    return height, width, orientation
 
 
 def inflate_indices(png: Png, data: bytes) -> npt.NDArray[np.uint8] | None:

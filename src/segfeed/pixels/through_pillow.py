@@ -1,6 +1,9 @@
 """Reading through Pillow: only the format that the bytes are of, nothing invented, and every failure a named error."""
 
 import io
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -92,3 +95,20 @@ def damaged(error_type: type[SourceError], name: str, found: str, error: object)
     """Make the error that names a damaged file, with a decoder's own words for the damage."""
     reason = " ".join(str(error).split()) or type(error).__name__
     return error_type(name, found=f"{found} ({reason})", remedy=RESTORE, is_damage=True)
+
+
+@contextmanager
+def damage_of(error_type: type[SourceError], data: bytes, name: str, kind: str) -> Iterator[None]:
+    """Turn what a parser of a file's bytes raises into the error that names the damaged file; `kind` is such as "TIFF".
+
+    Raises:
+        error_type: if the bytes are cut off or malformed.
+    """
+    try:
+        yield
+    except SourceError:
+        raise
+    except (struct.error, IndexError, OverflowError):
+        raise damaged(error_type, name, f"damaged {kind}", f"cut off after {len(data)} bytes") from None
+    except ValueError as error:
+        raise damaged(error_type, name, f"damaged {kind}", error) from None

@@ -17,7 +17,7 @@ from zlib_ng import zlib_ng
 
 from segfeed.errors import SourceError
 from segfeed.pixels.samples import unpack_bits
-from segfeed.pixels.through_pillow import check_size, damaged, open_picture, read_pixels
+from segfeed.pixels.through_pillow import check_size, damage_of, open_picture, read_pixels
 
 Values = tuple[int, ...]
 
@@ -140,12 +140,8 @@ def read_tiff(data: bytes, name: str, error_type: type[SourceError]) -> Tiff:
     Raises:
         error_type: if a directory is cut off or malformed.
     """
-    try:
+    with damage_of(error_type, data, name, "TIFF"):
         return _read_directories(data)
-    except (struct.error, IndexError):
-        raise damaged(error_type, name, "damaged TIFF", f"cut off after {len(data)} bytes") from None
-    except ValueError as error:
-        raise damaged(error_type, name, "damaged TIFF", error) from None
 
 
 def read_tiff_values(tiff: Tiff, data: bytes, name: str, error_type: type[SourceError]) -> npt.NDArray[Any]:
@@ -171,12 +167,8 @@ def read_tiff_values(tiff: Tiff, data: bytes, name: str, error_type: type[Source
         if holds:
             remedy = "save it again as PNG, or as a TIFF of 8 bits with LZW or without compression"
             raise error_type(name, found=f"a TIFF with {reason}", expected="1 to 4 bands of 8 bits", remedy=remedy)
-    try:
+    with damage_of(error_type, data, name, "TIFF"):
         return _unpack(tiff, data, name, error_type)
-    except (struct.error, IndexError, OverflowError):
-        raise damaged(error_type, name, "damaged TIFF", f"cut off after {len(data)} bytes") from None
-    except ValueError as error:
-        raise damaged(error_type, name, "damaged TIFF", error) from None
 
 
 def _read_directories(data: bytes) -> Tiff:

@@ -5,6 +5,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from segfeed.errors import MaskError, PhotoError, SourceError
+from segfeed.pixels.palette import BLACK_AND_WHITE
 from segfeed.pixels.samples import drop_alpha, narrow_indices, show_indices
 from segfeed.pixels.tiff import (
     CMYK,
@@ -90,7 +91,7 @@ def decode_tiff_mask(data: bytes, name: str) -> tuple[Pixels, npt.NDArray[np.uin
         pixels: uint8 (H, W, 3) colours, or uint8 or uint16 (H, W) indices. palette: uint8 (N, 3), or None.
 
     Raises:
-        MaskError: if it is damaged, lossy, of several pages, turned, of 1-bit or inverted gray, of floats, of 16-bit
+        MaskError: if it is damaged, lossy, of several pages, turned, of inverted gray, of floats, of 16-bit
             colours, not opaque, or holds values beyond 16 bits.
     """
     tiff = read_tiff(data, name, MaskError)
@@ -102,24 +103,30 @@ def decode_tiff_mask(data: bytes, name: str) -> tuple[Pixels, npt.NDArray[np.uin
     if tiff.photometric == RGB:
         return values, None
     palette = _palette_of(tiff, name, MaskError) if tiff.photometric == PALETTE else None
+    if tiff.photometric == MIN_IS_BLACK and tiff.bits == 1:
+        palette = BLACK_AND_WHITE
     return narrow_indices(values.reshape(values.shape[:2]), name), palette
 
 
 def _fault_of_mask(tiff: Tiff) -> tuple[str, str, str] | None:
     """Return what makes a TIFF's values lossy or ambiguous, what is expected, and a remedy; None if nothing does."""
-    lossy = f"a TIFF with {tiff.compression_name} compression, which may have blurred the colours"
+    is_unread = tiff.compression_name == "CCITT" or tiff.compression_name.startswith("compression ")
+    why = "is not read here" if is_unread else "may have blurred the colours"
+    lossy = f"a TIFF with {tiff.compression_name} compression, which {why}"
     turned = f"a TIFF whose orientation {tiff.orientation} turns it for some readers"
     inverted = "a TIFF in which 0 is white, so that some readers invert its values"
-    two_valued = "a 1-bit gray mask, whose two values are not class ids"
     upright = "turn its pixels and remove the tag, or remove it alone if the stored pixels fit the photo"
-    is_gray = tiff.photometric in (MIN_IS_WHITE, MIN_IS_BLACK)
     colours = _COLOUR_BANDS.get(tiff.photometric, 0)
     is_plain = tiff.photometric in (MIN_IS_BLACK, RGB, PALETTE) and tiff.bands in (colours, colours + 1)
     faults = (
-        (tiff.compression not in LOSSLESS, lossy, "a lossless one", "export the masks again as PNG"),
+        (
+            tiff.compression not in LOSSLESS,
+            lossy,
+            "LZW, deflate, PackBits or none",
+            "save it again as PNG" if is_unread else "export the masks again as PNG",
+        ),
         (tiff.has_valid_mask, "a TIFF with a page of valid pixels", "one picture", "write invalid pixels as void"),
         (tiff.orientation != 1, turned, "an upright mask", upright),
-        (is_gray and tiff.bits == 1, two_valued, "indices of 8 bits", "save it as an 8-bit index or palette PNG"),
         (tiff.photometric == MIN_IS_WHITE, inverted, "0 as black", _AS_PNG),
         (
             tiff.sample_format == FLOAT,

@@ -7,10 +7,11 @@ import struct
 from dataclasses import dataclass
 
 from segfeed.errors import SourceError
-from segfeed.pixels.jpeg import exif_orientation
-from segfeed.pixels.through_pillow import damaged
+from segfeed.pixels.exif import exif_orientation
+from segfeed.pixels.through_pillow import damage_of
 
-_HAS_EXIF, _IS_ANIMATED = 0x08, 0x02
+_IS_ANIMATED = 0x02
+_NOTES = ((0x08, b"EXIF"), (0x04, b"XMP "))  # by the flags that announce them
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +26,28 @@ class WebpHeader:
 
 
 def read_webp_header(data: bytes, name: str, error_type: type[SourceError]) -> WebpHeader:
-    """Read a WebP's chunks up to its pixels, or up to its EXIF block if it says that it has one.
+    """Read a WebP's chunks up to its pixels, or up to its EXIF block and XMP if it says that it has some.
 
     Raises:
         error_type: if they are cut off or malformed.
     """
-    try:
+    with damage_of(error_type, data, name, "WebP"):
         return _read_chunks(data)
-    except (struct.error, IndexError):
-        raise damaged(error_type, name, "damaged WebP", f"cut off after {len(data)} bytes") from None
-    except ValueError as error:
-        raise damaged(error_type, name, "damaged WebP", error) from None
 
 
 def _read_chunks(data: bytes) -> WebpHeader:
     at, flags, coded = 12, 0, None
     size: tuple[int, int] | None = None
+    notes: dict[bytes, bytes] = {}
+    end = 8 + int.from_bytes(data[4:8], "little")
     while True:
+        if size and flags & _IS_ANIMATED:
+            return WebpHeader(*size, is_lossless=False, is_animated=True, orientation=1)
+        # Notes stand behind the pixels. A file may announce some that it lacks: then its end decides.
+        awaited = [kind for flag, kind in _NOTES if flags & flag and kind not in notes]
+        if size and coded and (not awaited or at >= end):
+            exif = notes.get(b"EXIF", b"").removeprefix(b"Exif\0\0")
+            return WebpHeader(*size, coded == b"VP8L", False, exif_orientation(exif, notes.get(b"XMP ", b"")))
         kind, length = struct.unpack_from("<4sI", data, at)
         body = at + 8
         if kind == b"VP8X":
@@ -50,16 +56,10 @@ def _read_chunks(data: bytes) -> WebpHeader:
             size = tall, wide
         elif kind in (b"VP8 ", b"VP8L"):
             coded, size = kind, size or _read_size(data, body, kind)
-        elif kind == b"EXIF" and size and coded:
-            block = data[body : body + length]
-            if len(block) < length:
+        elif kind in awaited:
+            notes[kind] = data[body : body + length]
+            if len(notes[kind]) < length:
                 raise IndexError
-            turn = exif_orientation(block.removeprefix(b"Exif\0\0"))
-            return WebpHeader(*size, coded == b"VP8L", is_animated=False, orientation=turn)
-        if size and flags & _IS_ANIMATED:
-            return WebpHeader(*size, is_lossless=False, is_animated=True, orientation=1)
-        if size and coded and not flags & _HAS_EXIF:
-            return WebpHeader(*size, coded == b"VP8L", is_animated=False, orientation=1)
         at = body + length + length % 2
 
 

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-ORDER_VERSION: Final = 1
+ORDER_VERSION: Final = 2
 """Changes whenever the same seed and epoch would draw other integers."""
 
 Words = npt.NDArray[np.uint64]
@@ -88,10 +88,13 @@ def permute(key: int, size: int, positions: Words) -> npt.NDArray[np.int64]:
     if size < _SMALL:
         ranked = np.argsort(draw(key, np.arange(size, dtype=np.uint64)), kind="stable")
         return ranked[positions.astype(np.intp)].astype(np.int64)
-    # The network permutes 0 .. rows * columns - 1, at most rows - 1 numbers too many. A result beyond the samples goes
-    # through it again until it is one ("cycle walking"): following a cycle of a permutation, no two positions meet.
+    # The network permutes 0 .. rows * columns - 1, at most 2 * rows - 1 numbers too many. A result beyond the samples
+    # goes through it again until it is one ("cycle walking"): along a cycle of a permutation, no two positions meet.
     rows = _ceil_sqrt(size)
     columns = -(-size // rows)
+    # A round shifts lines in circles. A circle of odd length is shifted by an even number of swaps, so if both sides
+    # were odd, only even permutations could come: half of all orders.
+    columns += rows & columns & 1
     found = _feistel(key, rows, columns, positions)
     while (outside := found >= size).any():
         found[outside] = _feistel(key, rows, columns, found[outside])

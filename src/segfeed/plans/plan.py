@@ -14,14 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.errors import OptionError
-from segfeed.plans.order import ORDER_VERSION, derive_key, draw, permute
+from segfeed.plans.augment import Augment
+from segfeed.plans.fields import Dice, draw_fields, extreme_sizes
+from segfeed.plans.order import ORDER_VERSION, derive_key, permute
 from segfeed.plans.rows import ROW, Rows
 from segfeed.system.options import whole_number
 
 Small = Literal["pad", "drop", "error"]
 Sizes = npt.NDArray[np.integer[Any]]
 
-_SHUFFLE, _TOP, _LEFT, _FLIP = 1, 2, 3, 4  # purposes of draws: no two share a key
+_SHUFFLE = 1  # the purpose of this draw; those of the fields have higher numbers
 _MAX_SIDE_PX = 2**31 - 1
 _BLOCK = 8  # steps computed at once
 
@@ -53,12 +55,14 @@ class Draw:
         crop_size: (height, width) of a crop in px.
         small: what happens to an image that is smaller than the crop in height or width: "pad" puts it whole inside the
             crop, at a random offset; "drop" leaves it out, counted; "error" refuses the split.
-        flip: mirror half of the crops left to right.
+        flip: mirror half of the crops left to right: short for `augment=Augment(flip=0.5)`.
         swap: pairs of labels that change places in mirrored crops, such as those of left and right arms.
+        augment: what else is drawn for a crop: sizes, turns, colours. `small` then judges a photo by the least size to
+            which it may be scaled.
 
     Raises:
-        OptionError: if a side is not a whole number of at least 1, `small` or `flip` has another value, or `swap` is
-            not made of pairs of labels, each in one.
+        OptionError: if a side is not a whole number of at least 1, `small` or `flip` has another value, `swap` is not
+            made of pairs of labels, each in one, `augment` is no `Augment`, or both `flip` and `augment` are passed.
 
     >>> Draw((256, 512), flip=True).crop_size
     (256, 512)
@@ -68,6 +72,7 @@ class Draw:
     small: Small = "pad"
     flip: bool = False
     swap: tuple[tuple[int, int], ...] = ()
+    augment: Augment | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -82,11 +87,26 @@ class Draw:
         if not isinstance(self.flip, bool):
             raise OptionError("flip", found=repr(self.flip), expected="True or False")
         object.__setattr__(self, "swap", _check_swap(self.swap))
+        if self.augment is not None and not isinstance(self.augment, Augment):
+            expected = "an Augment, such as Augment(flip=0.5, scale=(0.5, 2)), or None"
+            raise OptionError("augment", found=repr(self.augment), expected=expected)
+        if self.flip and self.augment is not None:
+            found = f"True beside augment with flip={self.augment.flip}"
+            raise OptionError("flip", found=found, remedy="leave flip out; pass Augment(flip=0.5, ...) to mirror half")
+
+    @cached_property
+    def drawn(self) -> Augment:
+        """What is drawn for each crop besides its place, whichever way it was passed."""
+        return self.augment or Augment(flip=0.5 if self.flip else 0.0)
 
     def to_json(self) -> dict[str, Any]:
-        """Describe the draw in plain JSON values; `swap` is left out if it is empty, as it was before there was one."""
-        swap = {"swap": [list(pair) for pair in self.swap]} if self.swap else {}
-        return {"crop_size": list(self.crop_size), "small": self.small, "flip": self.flip} | swap
+        """Describe the draw in plain JSON values, as what is drawn: `flip=True` is what `Augment(flip=0.5)` is."""
+        return {
+            "crop_size": list(self.crop_size),
+            "small": self.small,
+            "swap": [list(pair) for pair in self.swap],
+            "augment": self.drawn.to_json(),
+        }
 
 
 class _Kept(NamedTuple):
@@ -249,21 +269,16 @@ class Plan:
         rows["height"], rows["width"] = self.canvas
         if self.draw is None:
             rows["sample"] = np.where(positions < len(self), positions.astype(np.int64), -1)
+            rows["scaled_height"], rows["scaled_width"] = np.where(
+                rows["sample"] < 0, 0, self.sizes[rows["sample"]].astype(np.int64).T
+            )
             return rows
         samples = positions.astype(np.int64)
         if self.shuffle:
             samples = permute(derive_key(self.seed, epoch, _SHUFFLE), len(self), positions)
         rows["sample"] = samples if self._kept.samples is None else self._kept.samples[samples]
         sizes = self.sizes[rows["sample"]].astype(np.int64)
-        for side, (field, purpose) in enumerate((("top", _TOP), ("left", _LEFT))):
-            # Along each side, either the window lies inside the image and starts at 0 .. slack, or the image lies
-            # inside the window, which then starts at slack .. 0. Both are |slack| + 1 starts from min(slack, 0) on.
-            # The remainder of 64 random bits favours none by more than 2**-32, as sides are below 2**31.
-            slack = sizes[:, side] - self.canvas[side]
-            bits = draw(derive_key(self.seed, epoch, purpose), positions)
-            rows[field] = np.minimum(slack, 0) + (bits % (np.abs(slack) + 1).astype(np.uint64)).astype(np.int64)
-        if self.draw.flip:
-            rows["flip"] = draw(derive_key(self.seed, epoch, _FLIP), positions) & np.uint64(1)
+        draw_fields(rows, self.draw.drawn, self.canvas, sizes, Dice(self.seed, epoch, positions))
         return rows
 
 
@@ -317,15 +332,20 @@ def check_shard(shard: Any, batch_size: int) -> Shard:
 
 def _keep(sizes: Sizes, draw: Draw) -> _Kept:
     """Find the samples that a plan uses, by what its draw says of small ones."""
-    fits = np.asarray((_distinct(sizes) >= draw.crop_size).all(axis=1))
+    least, most = extreme_sizes(draw.drawn, _distinct(sizes).astype(np.int64))
+    if most.max() > _MAX_SIDE_PX:
+        found = f"a photo that is scaled to {most.max()} px"
+        raise OptionError("augment", found=found, expected=f"scaled sides of at most {_MAX_SIDE_PX} px")
+    fits = np.asarray((least >= draw.crop_size).all(axis=1))
     small = int((~fits).sum()) * (len(sizes) // len(fits))
     if draw.small == "error" and small:
         height, width = draw.crop_size
         first = int(np.argmin(fits))
+        scaled = "" if (least[first] == sizes[first]).all() else f", scaled to {least[first, 0]} x {least[first, 1]}"
         raise OptionError(
             "crop_size",
             found=f"{small} of {len(sizes)} images are smaller than the crop of {height} x {width} px (height x width),"
-            f" the first is sample {first} with {sizes[first, 0]} x {sizes[first, 1]}",
+            f" the first is sample {first} with {sizes[first, 0]} x {sizes[first, 1]}{scaled}",
             remedy='pass a smaller crop_size, small="pad" or small="drop"',
         )
     if draw.small == "drop" and small:

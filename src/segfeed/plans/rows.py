@@ -7,10 +7,55 @@ import numpy.typing as npt
 
 from segfeed.pixels.pair import Pair
 
-ROW = np.dtype([("sample", "<i8"), ("top", "<i4"), ("left", "<i4"), ("height", "<i4"), ("width", "<i4"), ("flip", "?")])
-"""One row of a plan: which sample (-1: none, all void), which window of it in px, mirrored or not.
+COLOUR_ORDERS = (
+    ("brightness", "contrast", "saturation", "hue", "gamma", "gray"),
+    ("brightness", "saturation", "hue", "contrast", "gamma", "gray"),
+)
+"""The orders of the colour steps, by the number that a row's `colour_order` holds; new ones are appended."""
 
-More fields will come: rows are made and read by field name, never by position.
+ROW = np.dtype(
+    [
+        ("sample", "<i8"),
+        ("scaled_height", "<i4"),
+        ("scaled_width", "<i4"),
+        ("top", "<i4"),
+        ("left", "<i4"),
+        ("height", "<i4"),
+        ("width", "<i4"),
+        ("flip", "?"),
+        ("angle", "<i4"),
+        ("brightness", "<i4"),
+        ("contrast", "<i4"),
+        ("saturation", "<i4"),
+        ("hue", "<i4"),
+        ("gamma", "<i4"),
+        ("gray", "<i4"),
+        ("colour_order", "u1"),
+        ("antialias", "?"),
+        ("key", "<u8"),
+    ]
+)
+"""One row of a plan. Every number is an integer, so rows are equal or they are not.
+
+- `sample`: which sample; -1: none, all void.
+- `scaled_height`, `scaled_width`: the size in px to which the photo is scaled first; its own size if nothing is scaled.
+- `top`, `left`, `height`, `width`: the window in the scaled photo, in px; it may reach beyond the photo.
+- `flip`: the window is mirrored left to right.
+- `angle`: turn of the window about its centre, in 2**-16 turns; if positive, the picture appears turned
+  counter-clockwise.
+- `brightness`: added to every value, in 2**-16 of the full range.
+- `contrast`: values are multiplied by 1 + c / 2**16.
+- `saturation`: HSV's S is multiplied by 1 + s / 2**16.
+- `hue`: added to HSV's H, in 2**-16 turns.
+- `gamma`: values of 0..1 are raised to the power 2 ** (g / 2**16).
+- `gray`: share of 2**16 that is blended towards the luma 0.299 R + 0.587 G + 0.114 B.
+- `colour_order`: number of the order of the steps in `COLOUR_ORDERS`. After each step values are clipped to 0..1;
+  a step of 0 changes nothing.
+- `antialias`: if the photo is shrunk, a triangle filter as wide as the scale; else bilinear interpolation of the four
+  nearest pixels.
+- `key`: a hash of seed, epoch and position: the seed of what else is drawn for this row.
+
+Rows are made and read by field name, never by position: more fields will come.
 """
 
 Rows = npt.NDArray[np.void]
@@ -62,7 +107,7 @@ def cut(pair: Pair, row: Any, *, padding: tuple[int, int, int] = (0, 0, 0), void
 
     Args:
         pair: the decoded pair.
-        row: one record of dtype `ROW`; its window may reach beyond the image.
+        row: one record of dtype `ROW` that scales, turns and colours nothing; its window may reach beyond the image.
         padding: the pixel value outside the image, 0..255.
         void: the label outside the image.
 

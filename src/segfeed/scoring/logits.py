@@ -130,7 +130,7 @@ def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 
 def _accelerated(logits: Any, axis: int) -> Ids:
-    """Let the device that holds a tensor find the ids, so that few bytes travel."""
+    """Find the ids on the device that holds a tensor, so that few bytes travel."""
     highest, ids = logits.detach().max(axis)
     if highest.isnan().any():
         raise _nan_error()
@@ -151,7 +151,7 @@ def _streamed(logits: Any, axis: int) -> Ids:
 
 def _find_ids(logits: Any, axis: int, ids: Ids) -> None:
     scores = np.moveaxis(host_array(logits), axis, 0)
-    lines = max(_BLOCK_PX // ids.shape[1], 1)
+    lines = max(_BLOCK_PX // max(ids.shape[1], 1), 1)
     for top in range(0, len(ids), lines):
         _find_highest(scores[:, top : top + lines], ids[top : top + lines])
 

@@ -9,8 +9,10 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from segfeed.datasets.evidence import Evidence, MaskValues, gather, values_of
+from segfeed.datasets.palette_doubts import palettes_differ
 from segfeed.datasets.source import Source
-from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, StorageError, sentence
+from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, sentence
 from segfeed.packs.pack import Pack
 from segfeed.pixels.codec import StoredMask, decode_mask, encode_mask, kind_of, read_labels
 from segfeed.pixels.legend import Legend
@@ -19,7 +21,7 @@ from segfeed.pixels.png import PNG_MAGIC, read_png_header
 from segfeed.plans.rows import Rows, intersect
 from segfeed.scoring.logits import Ids, class_ids, host_array, refuse_strangers
 from segfeed.scoring.score import Score
-from segfeed.system.storage import write_over
+from segfeed.system.storage import save
 from segfeed.system.work import in_order, show_progress
 
 _log = logging.getLogger("segfeed")
@@ -119,7 +121,7 @@ def write_predictions(
     paths = tuple(_path(Path(folder), reader.keys[sample]) for sample, _ in images)
 
     def write(number: int) -> None:
-        _write(paths[number], encode_mask(images[number][1].astype(legend.dtype), legend))
+        save(paths[number], encode_mask(images[number][1].astype(legend.dtype), legend), "the prediction")
 
     for _ in in_order(write, len(images)):
         pass
@@ -136,17 +138,6 @@ def _path(folder: Path, key: str) -> Path:
             remedy="rename the sample",
         )
     return folder / f"{key}.png"
-
-
-def _write(path: Path, png: bytes) -> None:
-    try:
-        write_over(path, png)
-    except OSError as error:
-        raise StorageError(
-            str(path),
-            found=f"the prediction cannot be written ({error.strerror or error})",
-            remedy="choose a folder that is yours, and has room",
-        ) from error
 
 
 def read_prediction(path: str | os.PathLike[str], legend: Legend) -> Labels:
@@ -166,8 +157,10 @@ def read_prediction(path: str | os.PathLike[str], legend: Legend) -> Labels:
 
     Source: VOCevalseg.m of the VOC development kit refuses a result that holds anything but classes.
     """
-    name = os.path.basename(path)
-    stored = decode_mask(_read(Path(path)), name)
+    return _class_ids(decode_mask(_read(Path(path)), os.path.basename(path)), legend, os.path.basename(path))
+
+
+def _class_ids(stored: StoredMask, legend: Legend, name: str) -> Labels:
     if stored.palette is None and stored.pixels.ndim == 2 and legend.indices != tuple(range(len(legend))):
         raise MaskError(
             name,
@@ -236,7 +229,7 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
         OptionError: if the split has object ids.
         SourceMissingError: if there is no such folder, or the split has no masks.
         SourceError: if predictions are missing, of no sample, of another size or not PNGs; one error names them all.
-        MaskError: if a prediction cannot be read, as in `read_prediction`.
+        MaskError: if a prediction cannot be read, as in `read_prediction`, or palettes number colours differently.
 
     A warning is logged if the ids seem to run from 1.
 
@@ -258,18 +251,31 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
     paths = [_path(Path(folder), key) for key in reader.keys]
     _check_folder(Path(folder), paths, reader)
 
-    def count(sample: int) -> Score:
-        one = Score(score.legend)
-        one.update(read_prediction(paths[sample], one.legend), reader.read(sample).labels)
-        return one
+    def count(sample: int) -> tuple[Score, MaskValues]:
+        one, name = Score(score.legend), paths[sample].name
+        stored = decode_mask(_read(paths[sample]), name)
+        one.update(_class_ids(stored, one.legend, name), reader.read(sample).labels)
+        return one, () if stored.palette is None else values_of(stored, one.legend, name)
 
+    values: list[MaskValues] = []
     with show_progress(f"scoring {reader.split}", len(paths)) as advance:
-        for one in in_order(count, len(paths), threads):
+        for one, found in in_order(count, len(paths), threads):
             score.merge(one)
+            values.append(found)
             advance(1)
+    _refuse_renumbered(gather(found for found in values if found), score.legend, folder)
     if (doubt := _doubt_shift(score)) is not None:
         _log.warning(doubt)
     return score
+
+
+def _refuse_renumbered(evidence: Evidence, legend: Legend, folder: str | os.PathLike[str]) -> None:
+    """Refuse predictions whose palettes number colours differently in each file, and that were read by number."""
+    for doubt in palettes_differ(evidence, legend, ""):
+        remedy = "save class ids as gray PNG, or give all palettes the legend's colours in the order of the ids"
+        if doubt.severity == "error":
+            raise MaskError(str(folder), found=doubt.found, expected=doubt.expected, remedy=remedy)
+        _log.warning(sentence("predictions", doubt.found, doubt.expected, remedy))
 
 
 def _doubt_shift(score: Score) -> str | None:

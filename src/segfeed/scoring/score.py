@@ -4,6 +4,7 @@ Void pixels count nowhere. Only the matrix is state, so scores of batches, files
 of the whole.
 """
 
+import math
 from typing import Any, Self, cast
 
 import numpy as np
@@ -28,6 +29,7 @@ SUMMARY = {
 
 _BLOCK_PX = 1 << 16  # few enough that what is computed of a block stays in the cache
 _TORCH_VOID = -100
+_MOST_BYTES = 1 << 30  # of the confusion matrix
 
 
 def as_percent(figure: float) -> str:
@@ -54,7 +56,7 @@ class Score:
         void: as given.
 
     Raises:
-        OptionError: if the legend has no classes, or void is one of them.
+        OptionError: if the legend has no classes, or more than 11,585, or void is one of them.
 
     >>> score = Score(Legend(("ground", "cat")))
     >>> score.update([[0, 1, 1, 0]], [[0, 1, 0, 255]])
@@ -76,6 +78,13 @@ class Score:
                 "void",
                 found=f"{void}, which is also the id of class {legend.names[void]!r}",
                 expected=f"a value outside 0..{len(legend.names) - 1}",
+            )
+        if (needed := 8 * len(legend.names) ** 2) > _MOST_BYTES:
+            raise OptionError(
+                "legend",
+                found=f"{len(legend.names):,} classes, whose confusion matrix takes {needed / 1e9:.1f} GB",
+                expected=f"at most {math.isqrt(_MOST_BYTES // 8):,} classes",
+                remedy='score groups of them: scan with legend={"old name": "new name", ...}',
             )
         self.confusion = np.zeros((len(legend.names),) * 2, np.int64)
 

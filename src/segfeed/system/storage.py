@@ -7,6 +7,7 @@ lock: two processes that publish the same folder both succeed, and one copy stay
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 import socket
@@ -16,9 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from segfeed.errors import SegfeedError, StorageError
+from segfeed.system.paths import kind_at, user_path
 
 _UNFINISHED = ".unfinished"
 _SPARE_BYTES = 64 << 20  # room that is left to others on the same disk
+_LONG_NAME_BYTES = 100
 _SYNCS_AT_ONCE = 8  # a disk takes many small files together several times faster than one by one
 
 
@@ -26,7 +29,7 @@ def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
     """Return the folder for packs and the sample: the argument, else $SEGFEED_CACHE, else the user's cache folder."""
     chosen = cache_dir or os.environ.get("SEGFEED_CACHE")
     if chosen:
-        return Path(chosen).expanduser()
+        return user_path(chosen)
     import platformdirs  # noqa: PLC0415 - only needed if nobody chose a folder
 
     return platformdirs.user_cache_path("segfeed")
@@ -83,8 +86,36 @@ def write_whole(path: Path, data: bytes) -> None:
         file.close()
 
 
+def save(path: Path, data: bytes, what: str, remedy: str = "choose a folder that is yours and has room") -> None:
+    """Write a small file, replacing an older one at once: readers see the old bytes or the new ones.
+
+    Args:
+        path: of the file; if it is a link, what it leads to is replaced.
+        data: the bytes.
+        what: they are, for the message, such as "the report".
+        remedy: what to do if they cannot be written.
+
+    Raises:
+        StorageError: if it cannot be written, or something that is not a regular file stands there.
+    """
+    try:
+        write_over(path, data)
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        found = f"{what} cannot be written ({error.strerror or error})"
+        raise StorageError(str(path), found=found, remedy=remedy) from error
+
+
 def write_over(path: Path, data: bytes) -> None:
-    """Write a small file, replacing an older one at once: readers see the old bytes or the new ones."""
+    """Do as `save`, but let the system's own errors through.
+
+    Raises:
+        StorageError: if something that is not a regular file stands there.
+    """
+    if (kind := kind_at(path)) not in ("", "a file"):
+        raise StorageError(str(path), found=kind, expected="a regular file, or nothing", remedy="choose another name")
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     sibling = path.with_name(unfinished_name(path.name))
     try:
@@ -149,27 +180,37 @@ def discard(path: Path) -> None:
 def sweep(final: Path) -> None:
     """Remove what killed processes of this machine left half-made of a folder or file."""
     for path in unfinished_folders(final.parent):
-        if path.name.startswith(f".{final.name}."):
+        if path.name.startswith(f".{_short(final.name)}."):
             _remove(path)
 
 
 def unfinished_folders(parent: Path) -> list[Path]:
     """List what killed processes of this machine left half-made in a folder: folders, and files."""
-    if not parent.is_dir():
+    if not os.path.isdir(parent):  # `Path.is_dir` raises if a folder on the way may not be entered
         return []
     return [path for path in sorted(parent.glob(f".*{_UNFINISHED}")) if _is_orphan(path)]
 
 
 def unfinished_name(name: str) -> str:
     """Make a name, of this process alone, for what is to become `name`; `unfinished_folders` finds it."""
-    return f".{name}.{_host()}.{os.getpid()}.{os.urandom(4).hex()}{_UNFINISHED}"
+    return f".{_short(name)}.{_host()}.{os.getpid()}.{os.urandom(4).hex()}{_UNFINISHED}"
+
+
+def _short(name: str) -> str:
+    """Return a name, or, if it is so long that no more than itself fits into the system's limit, a hash of it."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= _LONG_NAME_BYTES:
+        return name
+    return hashlib.sha256(encoded).hexdigest()[:32]
 
 
 def _host() -> str:
-    """Return the name of what process ids belong to: this machine, and in it this container."""
-    host = socket.gethostname().replace(".", "-") or "localhost"
+    """Return the name of what process ids belong to: this machine as it was started, and in it this container."""
+    host = socket.gethostname().replace(".", "-")[:32] or "localhost"
     with contextlib.suppress(OSError):  # Linux only
-        host += f"-{os.stat('/proc/self/ns/pid').st_ino}"
+        # Two machines of one name may share a folder; what was left before a restart stays for the person to remove.
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        host += f"-{os.stat('/proc/self/ns/pid').st_ino}-{boot}"
     return host
 
 
@@ -224,7 +265,7 @@ def explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
             found, expected = f"the disk is full ({error.strerror})", f"room for {_size(needed)}" if needed else ""
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             found = f"the folder cannot be written ({error.strerror})"
-        elif error.errno in (errno.ENOTDIR, errno.EEXIST) and not folder.is_dir():
+        elif error.errno in (errno.ENOTDIR, errno.EEXIST) and not os.path.isdir(folder):
             found = "this is not a folder"
         elif error.errno == errno.EIO:
             found = f"the disk failed ({error.strerror})"

@@ -9,9 +9,10 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 from segfeed.system.options import whole_number
@@ -33,9 +34,20 @@ def worker_count(threads: int | None) -> int:
     return available_cores() if threads is None else max(whole_number("threads", threads, 0, 1024), 1)
 
 
-def disk_faults() -> int:
-    """Count the page faults of this thread (on macOS: of the process) that had to wait for the disk."""
-    return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_majflt
+def memory_bytes() -> int:
+    """Return how much memory this process may take: the machine's, or less if its group or its limits say so."""
+    most = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    if (limit := resource.getrlimit(resource.RLIMIT_AS)[0]) != resource.RLIM_INFINITY:
+        most.append(limit)
+    with suppress(OSError, ValueError):  # Linux only; "max" if there is no limit
+        most.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(most)
+
+
+def disk_faults(*, all_threads: bool = False) -> int:
+    """Count the page faults of this thread, or of all (on macOS always), that had to wait for the disk."""
+    own = resource.RUSAGE_SELF if all_threads else getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
+    return resource.getrusage(own).ru_majflt
 
 
 def in_order(work: Callable[[int], Result], count: int, threads: int | None = None) -> Iterator[Result]:
@@ -58,6 +70,14 @@ def in_order(work: Callable[[int], Result], count: int, threads: int | None = No
         finally:
             for future in running:
                 future.cancel()
+
+
+def is_terminal(stream: object) -> bool:
+    """Check whether a person sees what is written to a stream, which may be None, closed, or some logger's own."""
+    try:
+        return bool(stream.isatty())  # type: ignore[attr-defined]  # what is no stream is no terminal
+    except (AttributeError, ValueError, OSError):
+        return False
 
 
 @contextmanager
@@ -90,7 +110,7 @@ def show_bytes(label: str, total_bytes: int | None, done_bytes: int = 0) -> Iter
 @contextmanager
 def _bar(label: str, total: int | None, done: int, *columns: str) -> Iterator[Callable[..., None]]:
     """Show a bar with some of rich's columns if a person watches; yield what updates it."""
-    if not sys.stderr.isatty() and "ipykernel" not in sys.modules:
+    if not is_terminal(sys.stderr) and "ipykernel" not in sys.modules:
         yield lambda **_: None
         return
     # Imported here: most programs never show a bar, and rich takes a tenth of a second to load.

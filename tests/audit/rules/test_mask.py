@@ -67,7 +67,6 @@ def test_kinds_that_hold_no_class_ids_are_refused_by_name(root):
     labels = some_labels()
     pictures = {
         "mask-16-bit": Image.fromarray(labels.astype(np.uint16) * 257),
-        "mask-1-bit": Image.fromarray(labels).convert("1"),
         "mask-transparent": Image.fromarray(np.dstack([COLOURS[labels], labels])),
         "mask-unsupported": None,
     }

@@ -109,3 +109,15 @@ def test_masks_without_a_palette_are_fine_where_all_are(root):
     for key in [*KEYS, "v"]:
         put_mask(root, key, np.asarray(some_labels()), None)
     assert list(audit(root)) == []
+
+
+def test_a_missing_mask_is_looked_for_as_the_others_are_called(tmp_path):
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    for number in range(20):
+        Image.fromarray(np.full((8, 8, 3), 10 * number, np.uint8)).save(tmp_path / "images" / f"{number}.jpg")
+        Image.fromarray(np.eye(8, dtype=np.uint8)).save(tmp_path / "masks" / f"{number}.bmp")
+    (tmp_path / "masks" / "1.bmp").unlink()
+    options = {"photos": "images/{key}.jpg", "masks": "masks/{key}.bmp", "legend": ["background", "road"]}
+    found = [one for one in check(tmp_path, crop_size=(4, 4), **options) if one.rule == "mask-missing"]
+    assert {one.expected for one in found} == {"a .bmp file, like the others, of this name"}

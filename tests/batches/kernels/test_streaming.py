@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import segfeed
+from plain_rows import plain_rows
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_conversion
 from segfeed.pixels.pair import StoredPairs
@@ -80,7 +81,7 @@ def windows(height, width, seed):
 def rows_of(height, width, seed=0):
     """Make rows of all windows, plain and mirrored, one pair each; a row without a pair points at the first."""
     listed = [(*window, height, width, flip) for window in windows(height, width, seed) for flip in (False, True)]
-    rows = np.array(listed, ROW)
+    rows = plain_rows(listed)
     return rows, np.maximum(rows["sample"], 0)
 
 
@@ -162,7 +163,7 @@ def test_wide_crops_equal_plain_numpy_bit_for_bit(kind):
 def test_sources_may_start_anywhere_in_memory(kind):
     """Lines of 43 pixels laid end to end: images and labels start at every place, and all are filled in one call."""
     stored = store([(1, 43)] * 128, kind, seed=1)
-    rows = np.array([(n, 0, n % 7, 1, 36, n >= 64) for n in range(128)], ROW)
+    rows = plain_rows([(n, 0, n % 7, 1, 36, n >= 64) for n in range(128)])
     conversion = conversion_of(kind, 36, voids_of(kind)[0])
     assert len(set((stored.image_starts % 64).tolist())) == len(set((stored.label_starts % 64).tolist())) == 64
     found, expected = (
@@ -193,7 +194,7 @@ def test_no_rows_are_filled_without_complaint(kind):
 FENCED = """
 import ctypes, mmap, sys
 import numpy as np
-from segfeed.plans.rows import ROW
+from segfeed.plans.rows import make_row
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_conversion
 from segfeed.pixels.pair import StoredPairs
@@ -246,7 +247,8 @@ for layout, dtype, label_dtype, stored_void in KINDS:
             stored = StoredPairs(image.ravel(), starts, ids.ravel(), starts, sizes)
             images, labels = place(fences[2], shapes[0], dtype), place(fences[3], shapes[1], label_dtype)
             for shift in (0, 1, -1):
-                rows = np.array([(0, shift, shift, 2, width, flip) for flip in (False, True)], ROW)
+                row = {"top": shift, "left": shift, "height": 2, "width": width}
+                rows = np.stack([make_row(**row, flip=flip) for flip in (False, True)])
                 expected = np.empty(shapes[0], dtype), np.empty(shapes[1], label_dtype)
                 fill_plain(conversion, stored, rows, *expected)
                 images[:], labels[:] = 9, 9
@@ -286,7 +288,7 @@ LAST_PAIR = """
 import sys
 from pathlib import Path
 import numpy as np
-from segfeed.plans.rows import ROW
+from segfeed.plans.rows import make_row
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_conversion
 from segfeed.packs.pack import Pack
@@ -298,7 +300,8 @@ for layout, dtype, label_dtype in KINDS:
     conversion = make_conversion(BatchFormat(layout, dtype, label_dtype, void=255), width, len(pack.legend), 255)
     assert load_compiled(conversion)
     for flip in (False, True):
-        rows = np.array([(len(pack) - 1, height - 2, 0, 2, width, flip)], ROW)
+        row = {"sample": len(pack) - 1, "top": height - 2, "height": 2, "width": width}
+        rows = make_row(**row, flip=flip)[None]
         found, expected = (
             (np.full((1, *conversion.image_shape(2, width)), n, dtype), np.full((1, 2, width), n, label_dtype))
             for n in (3, 4)

@@ -52,10 +52,21 @@ sys.meta_path.insert(0, Blocker())
 WAYS = {
     "numba is not a module": MISSING,
     "numba is not found": BLOCKED.replace("NAMES", "('numba',)"),
+}
+BROKEN = {
     "llvmlite is not found": BLOCKED.replace("NAMES", "('llvmlite',)"),
     "numba refuses this NumPy": BLOCKED.replace("NAMES", "('numba',)").replace(
         'ModuleNotFoundError(f"No module named {name!r}", name=name)', 'ImportError("Numba needs another NumPy")'
     ),
+    "numba breaks at import": BLOCKED.replace("NAMES", "('numba',)").replace(
+        'ModuleNotFoundError(f"No module named {name!r}", name=name)', 'SystemError("initialisation failed")'
+    ),
+    "numba must not compile": 'import os\nos.environ["NUMBA_DISABLE_JIT"] = "1"\n',
+    "numba fails to compile": """
+import numba.core.dispatcher
+def fail(*_): raise ValueError("no such target")
+numba.core.dispatcher.Dispatcher.compile = fail
+""",
 }  # fmt: skip
 
 
@@ -90,6 +101,46 @@ def _compiled(root):
 @pytest.mark.parametrize(("way", "kind"), [*((way, "pack") for way in WAYS), ("numba is not a module", "source")])
 def test_without_numba_every_byte_is_the_same(root, compiled, way, kind):
     assert compiled[6, "pack"] == printed(iterate(WAYS[way], root, kind, 6, False))
+
+
+@pytest.mark.parametrize("way", BROKEN)
+def test_a_broken_numba_costs_one_warning_and_time(root, compiled, way):
+    pytest.importorskip("numba")
+    done = iterate(BROKEN[way], root, "pack", 6, False)
+    assert (done.returncode, done.stdout) == (0, compiled[6, "pack"])
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("numba cannot be used (")
+
+
+FORKED = """
+import os, sys, threading, time
+import segfeed
+import segfeed.batches.kernels.filling as filling
+
+entered = threading.Event()
+def slow(*_):
+    entered.set()
+    time.sleep(3600)
+filling._load_and_compare = slow
+train, _ = segfeed.load(sys.argv[1], 3, (17, 23), threads=0)
+next(iter(train))
+threading.Thread(target=train.warm_up, daemon=True).start()
+entered.wait()
+child = os.fork()
+if not child:
+    assert train.warm_up() is None
+    count = sum(1 for _ in train)
+    os._exit(0 if count == len(train) else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+os._exit(0)
+"""
+
+
+def test_a_fork_while_the_kernel_is_being_loaded_leaves_a_child_that_ends(root):
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, str(root)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.returncode) == ("0\n", 0)
 
 
 def test_without_numba_the_command_line_works(root):

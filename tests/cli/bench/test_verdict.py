@@ -82,7 +82,7 @@ def test_slow_files_are_seen_as_reading(source, monkeypatch):
     result = measure(source, 2, CROP, **QUICK)
     assert result.cold.reading > 0.3
     assert result.cold.reading > result.cold.decoding
-    assert result.cold.pairs_per_s < 3 / 0.02  # two threads; what was read before the clock started counts, too
+    assert result.cold.pairs_per_s <= 2 / 0.02  # two threads, two files of 10 ms a pair
     assert result.warm.reading == 0
     assert judge(result)[0] == "reading"
 
@@ -333,8 +333,9 @@ def test_json_is_one_object(run):
 def test_step_adds_a_column(run):
     assert "warm, 20 ms a step" in run("--step-ms", 20)[1]
     found = json.loads(run("--step-ms", 20, "--json")[1])
-    assert (found["step_ms"], found["limit"]) == (20, "step")
-    assert found["training"]["pairs_per_s"] <= 100
+    assert found["step_ms"] == 20
+    assert 0 < found["training"]["pairs_per_s"] <= 100  # two pairs after each 20 ms or more
+    assert "training step" in found["verdict"]  # whichever of the two was faster, on whatever machine
 
 
 @pytest.mark.parametrize(

@@ -412,6 +412,7 @@ def unguarded(kind: str) -> set[int]:
         return {place for member in archive for place in range(member.offset_data, member.offset_data + member.size)}
 
 
+@pytest.mark.slow
 def test_no_flipped_bit_changes_what_is_read_in_silence(memory, kind):
     data, path = PACKED[kind], memory / "an archive"
     quiet = unguarded(kind)

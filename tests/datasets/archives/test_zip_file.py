@@ -262,7 +262,7 @@ def test_zip_of_a_folder_is_listed_in_the_order_in_which_it_lies(tmp_path: Path)
 
 
 def test_offsets_beyond_any_file_are_an_error():
-    """Let the second and third of three members lie at 2^63 and 2^64 - 1, as the large format can say."""
+    """Write a zip whose second and third of three members lie at 2^63 and 2^64 - 1, as the large format can say."""
     data = made({"a": b"x", "b": b"x", "c": b"x"}, zipfile.ZIP_STORED)
     first, end = data.index(CENTRAL), data.index(END)
     entries = [bytearray(CENTRAL + entry) for entry in data[first:end].split(CENTRAL)[1:]]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,51 @@ def failure(remote: Remote, folder: Path) -> str:
 
 def left(folder: Path) -> list[bytes]:
     return [path.read_bytes() for path in folder.glob(".a.tar-*/bytes")]
+
+
+# ---- servers and neighbours of ill will
+
+
+@pytest.mark.parametrize("part", ["status", "header", "chunk"])
+def test_server_that_drips_without_an_end_is_given_up(server, folder, part):
+    dripping = server.serve("slow", CONTENT, always=Answer(drip=part))
+    began = time.monotonic()
+    assert "silence" in failure(remote_of(dripping), folder)
+    assert time.monotonic() - began < 15
+    good = server.serve("a.tar", CONTENT)
+    assert fetched(remote_of(dripping, good), folder) == CONTENT
+
+
+def test_number_of_thousands_of_digits_leads_to_the_next_mirror(server, folder):
+    odd = server.serve("odd", CONTENT, always=Answer(length="9" * 5000))
+    assert fetched(remote_of(odd, server.serve("a.tar", CONTENT)), folder) == CONTENT
+
+
+@pytest.mark.parametrize("kind", ["a link", "a second name", "a folder by link", "a folder for all", "a pipe"])
+def test_remains_that_others_may_have_planted_are_not_taken_over(server, folder, tmp_path, kind):
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+    folder.mkdir()
+    remote = remote_of(server.serve("a.tar", CONTENT))
+    planted = folder / f".{remote.key}.part"
+    if kind == "a folder by link":
+        (elsewhere := tmp_path / "elsewhere").mkdir()
+        os.link(victim, elsewhere / "bytes")
+        planted.symlink_to(elsewhere)
+    else:
+        planted.mkdir()
+        if kind == "a link":
+            (planted / "bytes").symlink_to(victim)
+        elif kind == "a second name":
+            os.link(victim, planted / "bytes")
+        elif kind == "a pipe":
+            os.mkfifo(planted / "bytes")
+        else:
+            (planted / "bytes").write_bytes(OTHER[:1000])
+            planted.chmod(0o777)
+    assert fetched(remote, folder) == CONTENT
+    assert server.ranges() == [None]
+    assert victim.read_bytes() == b"precious"
 
 
 # ---- one mirror

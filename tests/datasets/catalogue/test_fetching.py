@@ -49,7 +49,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def mirrors(server, monkeypatch):
-    """Let "voc2012" be a small one that two mirrors have, the first of which can be made to fail."""
+    """Make "voc2012" a small one that two mirrors have, the first of which can be made to fail."""
     urls = tuple(server.serve(f"{number}/voc.tar", ARCHIVE) for number in range(2))
     small = PublicDataset(
         replace(REMOTE, mirrors=urls),
@@ -388,6 +388,7 @@ print(number)
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_call_that_changes_the_disk_it_is_whole_after_the_next_run(server):
     """Number every call that opens, makes, renames or removes something; kill at each of them; run again."""
     with memory_folder() as folder:

@@ -133,6 +133,7 @@ def test_flipped_bits_of_a_compressed_mask_never_give_other_labels():
         np.testing.assert_array_equal(found, labels)
 
 
+@pytest.mark.slow
 def test_flipped_bits_of_a_plain_mask_are_an_error_or_keep_its_shape():
     data = stored(LABELS[:5, :7])
     for bit in range(128 * 8, 8 * len(data), 3):

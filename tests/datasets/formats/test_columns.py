@@ -263,7 +263,7 @@ def datasets(tmp_path, monkeypatch):
 
 @pytest.fixture
 def real(datasets, voc2012_part):
-    """Give 12 real pairs as the real package holds them, and the source that they are from."""
+    """Return 12 real pairs as the real package holds them, and the source that they are from."""
     source = segfeed.scan(voc2012_part, "val")
     blobs = {"image": [s.photo for s in source.samples[:12]], "mask": [s.mask for s in source.samples[:12]]}
     cells = {name: [{"bytes": blob.read(), "path": blob.name} for blob in column] for name, column in blobs.items()}

@@ -10,8 +10,18 @@ from PIL import Image
 
 import segfeed
 from segfeed.audit.checking import check
+from segfeed.datasets.opening import Opening
 from segfeed.datasets.overview import describe
-from segfeed.errors import DescriptionError, LegendError, ListError, OptionError, SourceError, SourceMissingError
+from segfeed.errors import (
+    DescriptionError,
+    EmptySplitError,
+    LegendError,
+    ListError,
+    OptionError,
+    SegfeedError,
+    SourceError,
+    SourceMissingError,
+)
 
 BINARY = '\n[classes]\n0 = "background"\n255 = "road"\n'
 
@@ -111,7 +121,7 @@ def test_one_from_elsewhere_is_passed_by_its_path(root, tmp_path):
     path = (root / "segfeed.toml").rename(tmp_path / "mine.toml")
     assert len(segfeed.scan(root, "all", description=path)) == 10
     assert len(segfeed.scan(root.parent, "all", description=str(path))) == 10
-    assert describe(root, description=path).format == "described"
+    assert describe(root, Opening(description=path)).format == "described"
     assert check(root, description=path).pairs == 10
     with pytest.raises(OptionError) as caught:
         segfeed.scan(root, description=path, photos="{key}.jpg")
@@ -395,13 +405,55 @@ def test_a_group_in_both_splits_of_a_run_is_refused(videos):
     segfeed.load(videos, splits=("all[fold!=0/3]", "all[fold=0/3]"), **load)
     with pytest.raises(SourceError) as caught:
         segfeed.load(videos, splits=("all[:30]", "all[30:]"), **load)
-    assert "1 groups have samples in both" in caught.value.found
+    assert "1 group has samples in both" in caught.value.found
     (videos / "train.txt").write_text("\n".join(FRAMES[:30]))
     (videos / "val.txt").write_text("\n".join(FRAMES[30:]))
     say(videos, text + 'lists = "{split}.txt"' + BINARY)
     with pytest.raises(SourceError) as caught:
         segfeed.load(videos, **load)
     assert "'v7'" in caught.value.found
+
+
+@pytest.mark.parametrize("way", ["lists", "folders"])
+def test_scan_check_and_load_all_name_a_group_in_two_splits(tmp_path, way):
+    root = tmp_path / "set"
+    parts = {"train": FRAMES[:30], "val": FRAMES[30:41], "test": FRAMES[41:]}
+    for split, names in parts.items():
+        for number, key in enumerate(names):
+            photo(root / f"img/{split}/{key}.png", 50 * len(names) + number)
+            mask(root / f"gt/{split}/{key}.png")
+        (root / f"{split}.txt").write_text("".join(f"{split}/{key}\n" for key in names))
+    where = "{split}/{key}" if way == "folders" else "{key}"
+    text = f'photos = "img/{where}.png"\nmasks = "gt/{where}.png"\n[splits]\n'
+    text += 'group = "{key:before _}"\n' if way == "folders" else 'group = "{key:after /}"\nlists = "{split}.txt"\n'
+    if way == "lists":
+        rows = "".join(f"{split}/{key},{key[:3]}\n" for split, names in parts.items() for key in names)
+        (root / "videos.csv").write_text(f"frame,video\n{rows}")
+        text = text.replace('"{key:after /}"', '{ file = "videos.csv", key = "frame", column = "video" }')
+    say(root, text + BINARY)
+    doubts = {split.name: split.doubts for split in describe(root).splits}
+    (doubt,) = doubts.pop("train")
+    assert (doubt.severity, doubt.rule, any(doubts.values())) == ("error", "group-in-two-splits", False)
+    found = [finding for finding in check(root) if finding.rule == "group-in-two-splits"]
+    assert [(one.severity, one.split, len(one.also)) for one in found] == [("error", "train", 2), ("error", "val", 1)]
+    with pytest.raises(SourceError) as caught:
+        segfeed.load(root, batch_size=2, crop_size=(4, 6), pack=False)
+    assert caught.value.found in doubt.found
+    assert [one.found for one in found] == doubt.found.split("; ")
+
+
+def test_a_split_that_holds_others_shares_their_groups_and_one_of_no_clear_use_is_a_warning(videos):
+    lists = {"train": FRAMES[:24], "val": FRAMES[24:], "trainval": FRAMES, "every": FRAMES, "extra": FRAMES[2:3]}
+    (videos / "lists").mkdir()
+    for split, names in lists.items():
+        (videos / f"lists/{split}.txt").write_text("\n".join(names))
+    text = 'photos = "img/{key}.png"\nmasks = "gt/{key}.png"\n[splits]\nlists = "lists/{split}.txt"\n'
+    say(videos, text + 'group = "{key:before _}"\n' + BINARY)
+    assert not any(split.doubts for split in describe(videos).splits)
+    (videos / "lists/train.txt").write_text("\n".join(FRAMES[3:24]))
+    (doubt,) = (doubt for split in describe(videos).splits for doubt in split.doubts)
+    assert (doubt.severity, "'train' and 'extra'" in doubt.found) == ("warning", True)
+    assert ("warning", "train") in {(one.severity, one.split) for one in check(videos) if one.rule == doubt.rule}
 
 
 def test_groups_may_stand_in_a_table(videos):
@@ -462,10 +514,10 @@ def test_stratified_splits_share_out_rare_values_and_read_masks_once(tmp_path, m
     classes = BINARY + '9 = "rare"\n'
     say(root, f"{text}stratify = true\n{classes}")
     read = []
-    from segfeed.datasets.formats import described  # noqa: PLC0415
+    from segfeed.datasets.formats import strata  # noqa: PLC0415
 
-    real = described.decode_mask
-    monkeypatch.setattr(described, "decode_mask", lambda content, name: read.append(name) or real(content, name))
+    real = strata.decode_mask
+    monkeypatch.setattr(strata, "decode_mask", lambda content, name: read.append(name) or real(content, name))
     from segfeed.datasets.opening import open_dataset  # noqa: PLC0415
 
     dataset = open_dataset(root)
@@ -476,6 +528,138 @@ def test_stratified_splits_share_out_rare_values_and_read_masks_once(tmp_path, m
     assert {split: sum(int(key) % 10 == 3 for key in part) for split, part in parts.items()} == {"train": 3, "val": 3}
     assert tuple(keys(root, "val")) == parts["val"]
     assert len(keys(root, "all")) == 60
+
+
+STRATIFIED = 'photos = "img/{key}.jpg"\nmasks = "gt/{key}.png"\n[splits]\n'
+KINDS = '[classes]\n0 = "ground"\n1 = "crop"\n2 = "weed"\n'
+
+
+@pytest.fixture
+def plots(tmp_path) -> Path:
+    """60 pairs, 20 plots of 3; 4 plots hold weed, and so says a table."""
+    rows = []
+    for number in range(60):
+        key, has_weed = f"p{number // 3:02d}_{number % 3}", number // 3 % 5 == 2
+        photo(tmp_path / f"set/img/{key}.jpg", number)
+        mask(tmp_path / f"set/gt/{key}.png", (0, 1, 2) if has_weed else (0, 1))
+        rows.append(f"{key}.jpg;{'weedy' if has_weed else 'clean'}\n")
+    (tmp_path / "set/plots.csv").write_text(f"image;kind\n{''.join(rows)}")
+    return tmp_path / "set"
+
+
+def weedy(names) -> set[str]:
+    return {plot for plot in (key.partition("_")[0] for key in names) if int(plot[1:]) % 5 == 2}
+
+
+@pytest.mark.parametrize("said", ["true", '{ file = "plots.csv", key = "image", column = "kind" }'])
+@pytest.mark.parametrize("group", ["", 'group = "{key:before _}"\n'])
+def test_splits_and_folds_share_out_classes_and_part_no_group(plots, said, group):
+    say(plots, f"{STRATIFIED}stratify = {said}\n{group}{KINDS}")
+    val = keys(plots, "val")
+    assert (len(val), len(keys(plots))) == (12, 48)
+    assert sum(int(key[1:3]) % 5 == 2 for key in val) in ((2, 3) if not group else (3,))
+    folds = [keys(plots, f"all[fold={n}/4]") for n in range(4)]
+    assert sorted(key for fold in folds for key in fold) == keys(plots, "all")
+    assert [len(fold) for fold in folds] == [15] * 4
+    assert [sum(int(key[1:3]) % 5 == 2 for key in fold) for fold in folds] == [3] * 4
+    if group:
+        assert [len(weedy(fold)) for fold in folds] == [1] * 4
+        assert sum(len({key.partition("_")[0] for key in fold}) for fold in folds) == 20
+    for n, fold in enumerate(folds):
+        assert set(keys(plots, f"all[fold!={n}/4]")) == set(keys(plots, "all")) - set(fold)
+        assert keys(plots, f"all[fold={n}/4]") == fold
+
+
+def test_folds_of_lists_are_balanced_too_and_without_the_rule_they_are_not(plots):
+    every = sorted(path.stem for path in (plots / "img").iterdir())
+    (plots / "train.txt").write_text("\n".join(every[:30]))
+    (plots / "val.txt").write_text("\n".join(every[30:]))
+    say(plots, f'{STRATIFIED}lists = "{{split}}.txt"\nstratify = true\n{KINDS}')
+    folds = [keys(plots, f"train[fold={n}/3]") for n in range(3)]
+    assert [sum(int(key[1:3]) % 5 == 2 for key in fold) for fold in folds] == [2] * 3
+    assert keys(plots) == every[:30]
+    train, val = segfeed.load(
+        plots, batch_size=2, crop_size=(4, 6), splits=("train[fold!=0/3]", "train[fold=0/3]"), pack=False
+    )
+    assert (len(train.reader), len(val.reader)) == (20, 10)
+    say(plots, f'{STRATIFIED}lists = "{{split}}.txt"\n{KINDS}')
+    assert [keys(plots, f"train[fold={n}/3]") for n in range(3)] != folds
+
+
+def test_objects_are_split_like_classes(plots):
+    for path in (plots / "gt").iterdir():
+        mask(plots / "things" / path.name, (0, 7))
+    say(plots, f'objects = "things/{{key}}.png"\n{STRATIFIED}stratify = true\n{KINDS}')
+    for split in ("val", "all[fold=1/4]"):
+        assert keys(plots, split, task="instance") == keys(plots, split)
+
+
+def test_a_mask_that_cannot_be_read_is_named_by_what_needs_it_and_found_by_check(plots):
+    say(plots, f"{STRATIFIED}stratify = true\n{KINDS}")
+    (plots / "gt/p03_1.png").write_bytes(b"nothing")
+    with pytest.raises(ListError) as caught:
+        segfeed.scan(plots, "val")
+    assert (caught.value.where, "shared out by what masks store" in caught.value.found) == (
+        str(plots / "gt/p03_1.png"),
+        True,
+    )
+    found = {(one.split, one.key) for one in check(plots) if one.severity == "error"}
+    assert {("all", "p03_1"), ("train", ""), ("val", "")} <= found
+
+
+def test_a_split_that_gets_nothing_is_told_with_what_it_would_take(tmp_path):
+    root = pairs(tmp_path / "set", "img/{}.jpg", "gt/{}.png", ["a_1", "a_2", "c_1"])
+    for hashed in ("", "hash = { train = 99, val = 1 }\n"):
+        say(root, f'{STRATIFIED}{hashed}group = "{{key:before _}}"\n{BINARY}')
+        with pytest.raises(EmptySplitError) as caught:
+            segfeed.scan(root, "val")
+        assert f"'val' gets {1 if hashed else 20} percent, which is none of the 2 groups of 3" in caught.value.found
+        with pytest.raises(EmptySplitError):
+            segfeed.load(root, batch_size=1, crop_size=(4, 6), pack=False)
+        assert check(root).count()["error"] == 0
+
+
+def test_what_no_list_names_is_in_no_split_unless_it_is_said_so(root):
+    (root / "val.txt").write_text("k3\nk1\n")
+    text = (root / "segfeed.toml").read_text().partition("[classes]")[0]
+    say(root, f'{text}[splits]\nlists = {{ val = "val.txt" }}\n{BINARY}')
+    with pytest.raises(SourceMissingError) as caught:
+        segfeed.load(root, batch_size=1, crop_size=(4, 6), pack=False)
+    assert (caught.value.found, caught.value.expected) == ("no split 'train'", "one of val")
+    line = 'lists = { val = "val.txt", train = "*" }'
+    assert line in caught.value.remedy
+    say(root, f"{text}[splits]\n{line}\n{BINARY}")
+    assert (keys(root), keys(root, "val")) == ([f"k{n}" for n in (0, 2, 4, 5, 6, 7, 8, 9)], ["k3", "k1"])
+    assert "all that val do not list" in segfeed.scan(root).why
+    assert [(split.name, split.samples) for split in describe(root).splits] == [("train", 8), ("val", 2)]
+    say(root, f'{text}[splits]\nlists = {{ val = "*", train = "*" }}\n{BINARY}')
+    with pytest.raises(DescriptionError) as caught:
+        segfeed.scan(root)
+    assert caught.value.found == "line 5: '*' for 2 splits"
+
+
+@pytest.mark.parametrize(
+    ("photos", "masks"), [("*/img/{key}.jpg", "*/gt/{key}.png"), ("{folder}/img/{key}.jpg", "*/gt/{key}.png")]
+)
+def test_equal_names_in_folders_that_the_key_leaves_out_are_told_with_the_way_to_tell_them_apart(
+    tmp_path, photos, masks
+):
+    for site in ("a", "b"):
+        pairs(tmp_path / "set" / site, "img/{}.jpg", "gt/{}.png", ["1", "2"])
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(tmp_path / "set", "all", photos=photos, masks=masks, legend={0: "a", 255: "b"})
+    if photos.startswith("*"):
+        assert "sample 1 has 2 photos (a/img/1.jpg, b/img/1.jpg) by photos = '*/img/{key}.jpg'" in caught.value.found
+        assert "{folder} in place of '*' in both patterns" in caught.value.remedy
+    both = {"photos": "{folder}/img/{key}.jpg", "masks": "{folder}/gt/{key}.png"}
+    assert keys(tmp_path / "set", "all", **both, legend={0: "a", 255: "b"}) == ["a/1", "a/2", "b/1", "b/2"]
+
+
+def test_train_and_all_share_no_sample_that_is_worth_a_word_if_val_is_empty(tmp_path):
+    root = pairs(tmp_path / "set", "img/{}.jpg", "gt/{}.png", ["a", "c"])
+    say(root, 'photos = "img/{key}.jpg"\nmasks = "gt/{key}.png"\n' + BINARY)
+    assert "id-in-two-splits" not in {finding.rule for finding in check(root)}
+    assert check(root).pairs == 2
 
 
 def test_folders_that_photos_and_masks_share_are_part_of_the_key(tmp_path):
@@ -497,12 +681,72 @@ def test_a_description_that_fits_several_folders_below_is_explained_and_not_call
     assert "several" not in caught.value.found
 
 
-@pytest.mark.parametrize("name", ["segfeed.toml", "groups.csv"])
-def test_a_pipe_in_place_of_a_description_or_a_table_is_named_and_not_waited_for(root, name):
-    group = '[splits]\ngroup = { file = "groups.csv", key = "k", column = "g" }\n'
-    (root / "segfeed.toml").write_text((root / "segfeed.toml").read_text().replace("[classes]", group + "[classes]"))
-    (root / name).unlink(missing_ok=True)
-    os.mkfifo(root / name)
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "dangling", "loop"])
+@pytest.mark.parametrize("name", ["segfeed.toml", "groups.csv", "classes.csv", "train.txt", "legend.txt"])
+def test_what_is_no_file_is_named_and_not_waited_for(root, name, kind):
+    for split in ("train", "val"):
+        (root / f"{split}.txt").write_text("k1\nk2\n" if split == "train" else "k3\n")
+    for table in ("groups.csv", "classes.csv"):
+        (root / table).write_text("k,g\n" + "".join(f"k{n},{n}\n" for n in range(10)))
+    (root / "legend.txt").write_text("background 0\nroad 255\n")
+    text = 'legend = "legend.txt"\n' + (root / "segfeed.toml").read_text().partition("[classes]")[0]
+    column = 'key = "k", column = "g" }\n'
+    text += f'[splits]\nlists = "{{split}}.txt"\ngroup = {{ file = "groups.csv", {column}'
+    say(root, f'{text}stratify = {{ file = "classes.csv", {column}')
+    assert len(segfeed.scan(root, "train[fold=0/2]")) == 1
+    (root / name).unlink()
+    if kind == "pipe":
+        os.mkfifo(root / name)
+    elif kind == "folder":
+        (root / name).mkdir()
+    else:
+        (root / name).symlink_to({"device": "/dev/zero", "dangling": "gone", "loop": root / name}[kind])
+    for split in ("train[fold=0/2]",) if name == "classes.csv" else ("train", "train[fold=0/2]"):
+        with pytest.raises(SegfeedError) as caught:
+            segfeed.scan(root, split)
+        assert name in str(caught.value)
+    if name == "segfeed.toml":
+        with pytest.raises(DescriptionError):
+            check(root)
+    elif name != "classes.csv":
+        assert check(root).count()["error"] > 0
+        assert any(split.problem for split in describe(root).splits)
+
+
+@pytest.mark.parametrize("name", ["groups.csv", "train.txt", "segfeed.toml"])
+def test_a_file_too_large_to_be_one_is_not_read(root, name):
+    (root / "val.txt").write_text("k3\n")
+    (root / "train.txt").write_text("k1\n")
+    text = (root / "segfeed.toml").read_text().partition("[classes]")[0]
+    group = 'group = { file = "groups.csv", key = "k", column = "g" }\n'
+    say(root, f'{text}[splits]\nlists = "{{split}}.txt"\n{group}{BINARY}')
+    with open(root / name, "ab") as file:
+        file.truncate(1 << 30)
     with pytest.raises(SourceError) as caught:
-        segfeed.scan(root, "all")
-    assert name in caught.value.where
+        segfeed.scan(root, "train")
+    assert caught.value.found == "1,073,741,824 bytes"
+
+
+def test_what_systems_leave_beside_pictures_is_no_sample(root):
+    for name in ("pics/._k1.jpg", "truth/._k1_L.png", "pics/Thumbs.db", "pics/.ipynb_checkpoints/k1-checkpoint.jpg"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_bytes(b"\0\5\26\7")
+    (root / "__MACOSX/pics").mkdir(parents=True)
+    (root / "__MACOSX/pics/._k1.jpg").write_bytes(b"")
+    assert keys(root, "all") == [f"k{n}" for n in range(10)]
+    assert check(root).count()["error"] == 0
+
+
+def test_names_that_hold_the_words_of_splits_choose_none(tmp_path):
+    names = ["photo of a train", "photo of test tubes", "val.1.2"]
+    root = pairs(tmp_path / "set", "images/{}.jpg", "masks/{}.png", names)
+    assert keys(root, "all", legend={0: "a", 255: "b"}) == names
+
+
+def test_a_list_that_names_a_file_of_two_folders_by_its_name_alone_is_not_guessed(tmp_path):
+    root = pairs(tmp_path / "set", "img/{}.jpg", "gt/{}.png", ["a/1", "b/1", "c/2"])
+    (root / "train.txt").write_text("1\n2\n")
+    say(root, f'{STRATIFIED}lists = {{ train = "train.txt" }}\n{BINARY}')
+    with pytest.raises(SourceMissingError) as caught:
+        segfeed.scan(root)
+    assert "1 of 2 listed samples have no photo: 1;" in str(caught.value)

@@ -50,7 +50,7 @@ def test_several_roots_are_refused_and_named(tmp_path):
     with pytest.raises(SourceError) as caught:
         find_root(tmp_path, has_marker, "marked")
     assert caught.value.found == "several marked datasets (a, b)"
-    assert caught.value.remedy == "pass the path of one"
+    assert caught.value.remedy.startswith("pass the path of one, or put a legend file that counts for all")
 
 
 def test_very_many_roots_are_counted_out_after_ten(tmp_path):

@@ -290,7 +290,7 @@ def test_values_alone_make_palettes_count_for_nothing(read):
 
 @pytest.mark.parametrize(
     ("text", "reading"),
-    [("a\nb", "either"), ("0 a\n1 b", "index"), ("a 1 2 3\nb 4 5 6", "colour"), ("0 1 2 3 a\n1 4 5 6 b", "either")],
+    [("a\nb", "either"), ("0 a\n1 b", "value"), ("a 1 2 3\nb 4 5 6", "colour"), ("0 1 2 3 a\n1 4 5 6 b", "either")],
 )
 def test_what_counts_in_a_palette_follows_from_what_the_file_says(read, text, reading):
     assert read(text).reading == reading
@@ -376,3 +376,21 @@ def test_every_real_legend_file_is_read(shared_data):
     for path, legend in read.items():
         text = path.read_text("utf-8")
         assert all(name in text for name in legend.names), path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"), [("jpg", "a JPEG"), ("gif", "a GIF"), ("bmp", "a BMP"), ("tif", "a TIFF"), ("webp", "a WebP")]
+)
+def test_a_picture_in_place_of_a_legend_file_is_named(tmp_path, suffix, kind):
+    path = tmp_path / f"photo.{suffix}"
+    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(path)
+    with pytest.raises(LegendError) as caught:
+        read_legend(path)
+    assert caught.value.found == f"{kind}, not a text"
+    assert "palette PNG" in caught.value.remedy
+
+
+def test_texts_that_begin_like_pictures_are_texts(tmp_path):
+    path = tmp_path / "classes.txt"
+    path.write_text("BMW\nAudi\n")
+    assert read_legend(path).names == ("BMW", "Audi")

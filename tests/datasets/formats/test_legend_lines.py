@@ -175,7 +175,74 @@ def test_names_that_differ_in_their_numbers_alone_are_names():
     assert read("class 0\nclass 1\nclass 2") == [(f"class {n}", None, None) for n in range(3)]
 
 
-def test_a_long_line_takes_no_long_time():
-    with pytest.raises(LegendError):
+@pytest.mark.parametrize(("line", "name"), [
+    (f"{' ' * 500_000}road{' ' * 500_000}x", f"road{' ' * 500_000}x"),
+    (f"1{' ' * 500_000}road", "road"),
+    (f"1 ->{' ' * 500_000}road", "road"),
+], ids=["blanks", "after a number", "after an arrow"])  # fmt: skip
+def test_a_long_run_of_blanks_is_gone_through_once(line, name):  # from each of them, it would take hours
+    (row,) = rows_of_text(line)
+    assert row.name == name
+
+
+def test_a_line_of_many_numbers_is_refused():
+    with pytest.raises(LegendError) as caught:
         rows_of_text("road 1\n" + " 1 ," * 50_000 + "x" + ", 2 " * 50_000)
-    rows_of_text(" " * 100_000 + "road" + " " * 100_000 + "x")
+    assert caught.value.found.startswith("line 2: ")
+
+
+HEADERS = [
+    "class_names", "classnames", "label_names", "labels", "LABELS", "category", "categories", "Category names",
+    "index", "id", "value", "name", "[classes]", "--- classes ---", "// classes", "%classes", "; classes",
+    "/* classes */", "<classes>", "** labels **", "=== Classes ===", "classes:", "class list", "list of classes",
+    "object classes", "semantic classes", "names of the classes", "~labels", "@classes", "_classes_", "REM classes",
+    "Klassen", "names (of classes)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_header_of_a_bare_list_is_no_class_and_the_ways_out_work(header):
+    with pytest.raises(LegendError) as caught:
+        rows_of_text(f"{header}\nbackground\nroad\n")
+    assert caught.value.found.startswith(f"line 1: {header!r}")
+    assert caught.value.remedy == "remove the line if it is no class; else put it in quotes"
+    assert read("background\nroad\n") == [("background", None, None), ("road", None, None)]
+    assert [name for name, _, _ in read(f'"{header}"\nbackground\nroad\n')] == [header, "background", "road"]
+
+
+@pytest.mark.parametrize("header", ["class_names", "classnames", "label_names", "labels", "category", "categories"])
+def test_a_header_of_a_table_of_one_column_is_known(header):
+    assert read(f"{header}\nbackground\nroad\n", is_table=True) == [("background", None, None), ("road", None, None)]
+
+
+@pytest.mark.parametrize(
+    "text", ["class A\nclass B", "labelled\nroad", "index finger\nthumb", "label", "street name\nroad"]
+)
+def test_names_that_hold_such_words_are_classes(text):
+    assert [name for name, _, _ in read(text)] == text.split("\n")
+
+
+@pytest.mark.parametrize("bullet", ["-", "*", "+", "\u2022", "\u2013"])
+def test_bullets_are_no_part_of_names(bullet):
+    assert read(f"{bullet} road\n{bullet}  traffic light\n") == [("road", None, None), ("traffic light", None, None)]
+    assert read(f"{bullet} 1: road\n{bullet} 2: traffic light") == VALUES
+    assert read(f"{bullet} road 128 64 128\n{bullet} traffic light 1 2 3") == COLOURS
+
+
+@pytest.mark.parametrize("mark", ["#", "//", "--"])
+def test_a_number_behind_a_mark_is_read_if_it_is_the_position(mark):
+    assert read(f"road {mark} 0\ntree {mark} 1") == [("road", 0, None), ("tree", 1, None)]
+    with pytest.raises(LegendError, match="may end in a stored value, or in a comment"):
+        rows_of_text(f"road {mark} 3\ntree {mark} 1")
+
+
+@pytest.mark.parametrize(
+    "line", ["// of the farm", "; drawn by hand", "- tree", "% 2026", "<here>", "!!", "---", "..."]
+)
+def test_a_line_that_begins_unlike_the_others_is_no_class(line):
+    for text in (f"{line}\nroad\ntree\nsky", f"road\n{line}\ntree\nsky"):
+        with pytest.raises(LegendError) as caught:
+            rows_of_text(text)
+        assert caught.value.found.startswith(f"line {text.split(chr(10)).index(line) + 1}: ")
+    assert "quotes" in caught.value.remedy
+    assert read(f'road\n"{line}"')[1][0] == line

@@ -15,6 +15,7 @@ from segfeed.datasets.formats.lists import (
     Listable,
     choose_split,
     ids_of_files,
+    parse_list,
     read_lines,
     read_list,
     split_by_hash,
@@ -133,13 +134,13 @@ def test_list_of_a_single_class_is_recognised_and_said_to_be_one(write, line):
     ("data", "found"),
     [
         (b"a\nb\xe9\n", "byte 3 is not UTF-8"),
-        ("a\nb\n".encode("utf-16"), "byte 0 is not UTF-8"),
+        (b"\xff\xfea", "byte 2 is not UTF-8"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "byte 0 is not UTF-8"),
         (b"a\n\0\0\0\n", "a binary file"),
         (b"a\nb\0c\n", "a binary file"),
         ("a\nb\n".encode("utf-16-le"), "a binary file"),
     ],
-    ids=["latin-1", "utf-16", "png", "zeros", "one-nul", "utf-16-le"],
+    ids=["latin-1", "half utf-16", "png", "zeros", "one-nul", "utf-16-le"],
 )
 def test_what_is_no_text_is_refused(write, data, found):
     with pytest.raises(ListError, match=found):
@@ -153,7 +154,7 @@ def test_enormous_list_is_refused_before_it_is_read(write, monkeypatch):
     with pytest.raises(ListError) as caught:
         read_list(path)
     assert "12 bytes" in caught.value.found
-    assert "a list of at most 10" in caught.value.expected
+    assert "a text file of at most 10 bytes" in caught.value.expected
 
 
 def test_folder_in_place_of_a_list_is_refused(tmp_path):
@@ -329,3 +330,42 @@ def test_accents_are_composed_in_ids(write):
 )
 def test_split_is_found_in_any_case_and_by_its_usual_words(split, names, chosen):
     assert choose_split(split, names, ROOT) == chosen
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    "line",
+    ["a 1", '"a 1"', "a 1\u00a0", "\u200ba 1", '"images/a 1.jpg"', '"C:\\set\\images\\a 1.jpg"', "./images/a 1.jpg "],
+)
+def test_lists_as_other_tools_and_systems_write_them(line, coding):
+    photos = Listable("images", {"a 1": ["a 1.jpg"]})
+    assert lists.parse_list(f"{line}\r\n\r\n".encode(coding), "train.txt", photos).ids == ("a 1",)
+
+
+def test_quoted_pairs_are_pairs():
+    photos, masks = Listable("images", {"a": ["a.jpg"]}), Listable("labels", {"a_L": ["a_L.png"]})
+    listed = lists.parse_list(b'"images/a.jpg","labels/a_L.png"', "train.txt", photos, masks)
+    assert (listed.ids, listed.masks) == (("a",), {"a": ["a_L.png"]})
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "image,mask",
+        "filename",
+        "image;label",
+        "image_path mask_path",
+        "ImageId",
+        "# filename",
+        "Image ID,Label",
+        "name",
+    ],
+)
+def test_a_header_is_no_sample_unless_a_photo_is_called_so(header):
+    photos = Listable("images", {"a": ["a.jpg"], "b": ["b.jpg"]})
+    with pytest.raises(ListError, match=r"line 1: .* may be the header") as caught:
+        parse_list(f"{header}\na\nb\n".encode(), "train.txt", photos)
+    assert caught.value.remedy == "remove the line"
+    assert parse_list(b"a\nb\n", "train.txt", photos).ids == ("a", "b")
+    called_so = Listable("images", {"name": ["name.jpg"], "a": ["a.jpg"]})
+    assert parse_list(b"name\na\n", "train.txt", called_so).ids == ("name", "a")

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segfeed.datasets.description import GroupRule
 from segfeed.datasets.formats.lists import split_by_hash
-from segfeed.datasets.formats.partition import balance, find_groups, share_out
+from segfeed.datasets.formats.partition import balance, find_words, share_out
+from segfeed.datasets.split_rule import KeyRule
 from segfeed.errors import ListError
 
 NAMES = [f"video{n}" for n in range(1000)]
@@ -67,21 +67,37 @@ def test_one_large_group_is_not_cut():
 def test_a_table_may_name_the_sample_its_file_or_its_path(tmp_path, spelled):
     lines = "".join(f"{spelled.format(key)}, {group}\n" for key, group in (("a.1", "p1"), ("b", "p2")))
     (tmp_path / "g.csv").write_text(f"\ufeffkey,who\n{lines}", encoding="utf-8")
-    rule = GroupRule(file="g.csv", key_column="key", column="who")
-    assert find_groups(tmp_path, rule, ["a.1", "b"], "x") == {"a.1": "p1", "b": "p2"}
+    rule = KeyRule(file="g.csv", key_column="key", column="who")
+    assert find_words(tmp_path, rule, ["a.1", "b"], "x", "group") == {"a.1": "p1", "b": "p2"}
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|", " ; "])
+def test_the_header_says_what_parts_the_columns(tmp_path, mark):
+    rows = (("no", "key", "who"), ("1", "a", "p1"), ("2", "b, too", "p2"))
+    text = "".join(mark.join(f'"{cell}"' for cell in row) + "\r\n" for row in rows)
+    (tmp_path / "g.csv").write_bytes(text.encode())
+    rule = KeyRule(file="g.csv", key_column="key", column="who")
+    if mark == " ; ":
+        (tmp_path / "g.csv").write_text("no ; key ; who\n1 ; a ; p1\n2 ; b, too ; p2\n")
+    assert find_words(tmp_path, rule, ["a", "b, too"], "x", "group") == {"a": "p1", "b, too": "p2"}
 
 
 def test_a_table_may_have_tabs(tmp_path):
     (tmp_path / "g.tsv").write_text("key\twho\na\tp1\n")
-    assert find_groups(tmp_path, GroupRule(file="g.tsv", key_column="key", column="who"), ["a"], "x") == {"a": "p1"}
+    assert find_words(tmp_path, KeyRule(file="g.tsv", key_column="key", column="who"), ["a"], "x", "group") == {
+        "a": "p1"
+    }
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
         ("key,other\na,1\n", "no column 'who'"),
-        ("key,who\na,\n", "line 2: sample 'a' has group ''"),
-        ("key,who\na\n", "it is not a table"),
+        ("key,who\na,\n", "line 2: sample 'a' has no group"),
+        ("key,who\na\n", "line 2: sample 'a' has no group"),
+        ("key;other\na;1\n", "no column 'key'; it has 'key;other'"),
+        ("", "no line"),
+        ('key,who\n"a' + "x" * 200_000, "it is not a table"),
         ("key,who\na,1\na,2\n", "line 3: sample 'a' has group '2' and group '1'"),
         ("key,who\nb,1\n", "no line for 1 of 1 samples, the first is 'a'"),
     ],
@@ -89,12 +105,33 @@ def test_a_table_may_have_tabs(tmp_path):
 def test_a_table_that_does_not_say_it_is_refused(tmp_path, text, found):
     (tmp_path / "g.csv").write_text(text)
     with pytest.raises(ListError) as caught:
-        find_groups(tmp_path, GroupRule(file="g.csv", key_column="key", column="who"), ["a"], "x")
+        find_words(tmp_path, KeyRule(file="g.csv", key_column="key", column="who"), ["a"], "x", "group")
     assert caught.value.where == str(tmp_path / "g.csv")
     assert found in caught.value.found
 
 
 def test_a_table_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ListError) as caught:
-        find_groups(tmp_path, GroupRule(file="g.csv", key_column="key", column="who"), ["a"], "x")
+        find_words(tmp_path, KeyRule(file="g.csv", key_column="key", column="who"), ["a"], "x", "group")
     assert caught.value.where == str(tmp_path / "g.csv")
+
+
+def test_a_table_may_be_written_by_another_system(tmp_path):
+    rule = KeyRule(file="g.csv", key_column="key", column="who")
+    (tmp_path / "g.csv").write_bytes("key,who\r\nimg\\a.jpg,p1\r\nimg\\a.jpg,p1\r\nother,p3\r\n".encode("utf-16"))
+    assert find_words(tmp_path, rule, ["a"], "x", "group") == {"a": "p1"}
+    assert find_words(tmp_path, rule, ["img/a"], "x", "group") == {"img/a": "p1"}
+
+
+def test_zeros_that_a_spreadsheet_dropped_are_told(tmp_path):
+    (tmp_path / "g.csv").write_text("key,who\n1,p1\n")
+    with pytest.raises(ListError) as caught:
+        find_words(tmp_path, KeyRule(file="g.csv", key_column="key", column="who"), ["0001"], "x", "group")
+    assert caught.value.remedy.startswith("it has '1': save that column as text")
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path):
+    (tmp_path / "g.csv").write_text("key,key,who\na,b,p1\n")
+    with pytest.raises(ListError) as caught:
+        find_words(tmp_path, KeyRule(file="g.csv", key_column="key", column="who"), ["a"], "x", "group")
+    assert caught.value.found == "two columns 'key'"

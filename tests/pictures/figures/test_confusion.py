@@ -157,6 +157,7 @@ def test_paths_that_cannot_be_are_refused(tmp_path):
     with pytest.raises(OptionError) as caught:
         show_confusion(scored(mixed(2)), path=tmp_path / "c.jpg")
     assert (caught.value.where, caught.value.found) == ("path", repr(str(tmp_path / "c.jpg")))
+    (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageError) as caught:
-        show_confusion(scored(np.diag([1, 2])), path=tmp_path / "no" / "c.png")
-    assert caught.value.where == str(tmp_path / "no" / "c.png")
+        show_confusion(scored(np.diag([1, 2])), path=tmp_path / "file" / "c.png")
+    assert caught.value.where == str(tmp_path / "file" / "c.png")

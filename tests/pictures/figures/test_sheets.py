@@ -407,11 +407,17 @@ def test_other_paths_are_refused_before_anything_is_drawn(source, path, tmp_path
 
 
 def test_a_path_that_cannot_be_written_is_named(source, tmp_path):
-    path = tmp_path / "nowhere" / "picture.png"
+    (tmp_path / "file").write_bytes(b"")
+    path = tmp_path / "file" / "picture.png"
     with pytest.raises(StorageError) as caught:
         show_sheet(source, count=1, path=path)
     assert caught.value.where == str(path)
     assert "folder" in caught.value.remedy
+
+
+def test_the_folder_of_a_picture_is_made(source, tmp_path):
+    show_sheet(source, count=1, path=tmp_path / "new" / "picture.png")
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["picture.png"]
 
 
 @pytest.mark.parametrize("count", [0, -1, 1.5, True, "6"])

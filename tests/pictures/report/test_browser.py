@@ -266,6 +266,18 @@ def test_the_gallery_works_by_keyboard(open_page, report):
     assert focused(page) == keys[3]
 
 
+def test_the_focus_is_on_the_last_picture_as_soon_as_the_viewer_closes(open_page, report):
+    page = open_page(report)
+    keys = page.locator(".gallery").first.locator(".shot").evaluate_all("all => all.map((one) => one.dataset.key)")
+    escape = "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape', bubbles: true}))"
+    for close in (escape, "document.querySelector('.close').click()", "document.querySelector('.viewer').click()"):
+        page.locator(".gallery .shot").first.click()
+        page.keyboard.press("ArrowRight")
+        found = page.evaluate(f"() => {{ {close}; return document.activeElement.dataset.key; }}")  # in the same task
+        assert found == keys[1]
+        assert not page.get_by_role("dialog").is_visible()
+
+
 def test_focus_is_seen(open_page, report):
     page = open_page(report)
     for _ in range(25):

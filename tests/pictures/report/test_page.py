@@ -25,6 +25,7 @@ from segfeed.audit.findings import Audit, Checked, Finding
 from segfeed.cli import auditing
 from segfeed.cli.options import as_command
 from segfeed.datasets.blobs import File
+from segfeed.datasets.overview import describe
 from segfeed.datasets.source import Sample, Source
 from segfeed.errors import OptionError, SourceMissingError, StorageError
 from segfeed.pictures.report.charts import plot_sizes
@@ -600,3 +601,47 @@ def test_the_command_overwrites_only_by_force(run, little, tmp_path):
     assert isinstance(run(little).exception, OptionError)
     assert (tmp_path / "VOC-report.html").read_text() == "mine"
     assert run(little, "--force").exit_code == 0
+
+
+def test_what_masks_store_is_listed_with_what_it_is_taken_for(tmp_path):
+    root = make_voc(tmp_path / "set", {"train": ["a", "b"], "val": ["c"]})
+    labels = some_labels()
+    labels[0, :5] = 9  # of no class
+    put_mask(root, "b", labels)
+    page = write_report(root, tmp_path / "r.html", crop_size=CROP).read_text()
+    rows = re.findall(r"<tr>(.*?)</tr>", re.search(r'<table class="values.*?</table>', page, re.DOTALL)[0], re.DOTALL)
+    cells = [[re.sub(r"<[^>]*>", "", cell).strip() for cell in re.findall(r"<td.*?</td>", row)] for row in rows[1:]]
+    assert [line[:4] for line in cells] == [
+        ["0", "#000000", "0", "background"],
+        ["1", "#800000", "1", "cat"],
+        ["2", "#008000", "2", "dog"],
+        ["255", "#e0e0c0", "–", "void"],
+        ["9", "#c00000", "–", "not in the legend"],
+    ]
+    assert "What the 3 masks that could be read store" in page
+
+
+def test_objects_have_no_stored_values(tmp_path):
+    root = make_voc(tmp_path / "set", {"train": ["a"]})
+    (root / "SegmentationClass").rename(root / "SegmentationObject")
+    page = write_report(root, tmp_path / "r.html", crop_size=CROP, task="instance").read_text()
+    assert 'class="values' not in page
+
+
+def test_without_a_legend_values_are_listed_as_they_are(tmp_path):
+    for folder, picture in (("images", a_photo("a")), ("masks", np.resize(np.array([0, 7], np.uint8), (48, 64)))):
+        (tmp_path / "set" / folder).mkdir(parents=True)
+        Image.fromarray(picture).save(tmp_path / "set" / folder / "a.png")
+    page = write_report(tmp_path / "set", tmp_path / "r.html", crop_size=CROP).read_text()
+    table = re.search(r'<table class="values.*?</table>', page, re.DOTALL)[0]
+    assert re.findall(r"<bdi>(.*?)</bdi>", table) == ["?", "?"]
+
+
+def test_what_is_odd_about_a_dataset_is_said_by_scan_and_report(tmp_path):
+    root = make_voc(tmp_path / "set", {"train": ["a"]})
+    said = 'note = "Masks of <b>site 3</b> were drawn twice."\n'
+    said += 'photos = "JPEGImages/{key}.png"\nmasks = "SegmentationClass/{key}.png"\nlegend = "labelmap.txt"\n'
+    (root / "segfeed.toml").write_text(said)
+    assert describe(root).note.startswith("Masks of <b>site 3</b>")
+    page = write_report(root, tmp_path / "r.html", crop_size=CROP).read_text()
+    assert "<b>Note</b>: <bdi>Masks of &lt;b&gt;site 3&lt;/b&gt; were drawn twice.</bdi>" in page

@@ -7,9 +7,9 @@ from itertools import combinations, islice
 from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding, SampleId, Severity
 from segfeed.audit.lookalikes import group_lookalikes
-from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit, DatasetRule, must_part, role_of, some
+from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit, DatasetRule, some
+from segfeed.datasets.splits import GROUP_RULE, Grouped, find_shared_groups, must_part, reading_order
 
-_ORDER = ("train", "trainval", "", "val", "test")
 _SHOWN = 10
 
 
@@ -41,7 +41,7 @@ _NEAR = _Words("photo-lookalike", "looks nearly like", ("warning", "note", "note
 
 def ids_in_two_splits(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report samples that are in two splits, by id and photo; one by one if they falsify a score."""
-    for one, two in combinations(sorted(dataset.splits, key=lambda split: _ORDER.index(role_of(split.name))), 2):
+    for one, two in combinations(sorted(dataset.splits, key=lambda split: reading_order(split.name)), 2):
         ours, theirs = _listed(one), _listed(two)
         both = [key for key in ours if key in theirs and ours[key] & theirs[key]]
         if not both:
@@ -53,6 +53,14 @@ def ids_in_two_splits(dataset: AuditedDataset) -> Iterator[Finding]:
             found, expected = f"samples shared with {two.name!r}: {some(both)}", "each sample in one split"
             remedy = "do nothing if one split is meant to hold part of the other"
             yield one.about(severity, "id-in-two-splits", found, expected, remedy, keys=tuple(both))
+
+
+def groups_in_two_splits(dataset: AuditedDataset) -> Iterator[Finding]:
+    """Report groups, such as patients, scenes or videos, that stand in two splits: their samples are near copies."""
+    for one, two in combinations(sorted(dataset.splits, key=lambda split: reading_order(split.name)), 2):
+        if shared := find_shared_groups(Grouped.of(one.source), Grouped.of(two.source)):
+            keys = tuple(key for key in one.source.keys if one.source.groups.get(key) in shared.names)
+            yield one.about(shared.severity, GROUP_RULE, shared.found, shared.expected, shared.remedy, keys=keys)
 
 
 def _listed(split: AuditedSplit) -> dict[str, frozenset[str | bytes]]:
@@ -146,7 +154,7 @@ def _report(group: Sequence[_Entry], words: _Words) -> Iterator[Finding]:
 
 
 def _comes_first(one: str, two: str) -> bool:
-    return _ORDER.index(role_of(one)) < _ORDER.index(role_of(two))
+    return reading_order(one) < reading_order(two)
 
 
 def _differ(one: _Entry, two: _Entry, words: _Words) -> bool:
@@ -176,4 +184,10 @@ def _about(entry: _Entry, others: list[_Entry], words: _Words, severity: Severit
     return Finding(severity, rule, entry.split, entry.key, file, found, expected, remedy, also=also)
 
 
-RULES: tuple[DatasetRule, ...] = (ids_in_two_splits, photos_turned_apart, photos_repeated, photos_alike)
+RULES: tuple[DatasetRule, ...] = (
+    ids_in_two_splits,
+    groups_in_two_splits,
+    photos_turned_apart,
+    photos_repeated,
+    photos_alike,
+)

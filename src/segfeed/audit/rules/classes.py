@@ -8,9 +8,10 @@ import numpy.typing as npt
 from segfeed.audit.class_counts import ClassCounts
 from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding
-from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule, role_of, shown_pixels, some
-from segfeed.datasets.doubts import is_void_doubted, list_doubts, uses_void
+from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule, shown_pixels, some
+from segfeed.datasets.doubts import is_void_doubted, list_doubts, soften, uses_void
 from segfeed.datasets.evidence import Evidence, gather
+from segfeed.datasets.splits import role_of
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
 
@@ -58,18 +59,24 @@ def values_doubted(dataset: AuditedDataset) -> Iterator[Finding]:
     legend, unknown = dataset.source.legend, dataset.source.unknown
     if not isinstance(legend, Legend):
         return
+    of_split = {split: _gather(split.facts) for split in dataset.splits}
+    doubts = {split: [*list_doubts(found, legend, split.name, unknown)] for split, found in of_split.items()}
     of_all = {doubt.rule: doubt for doubt in list_doubts(_gather(dataset.facts), legend, "", unknown)}
     of_all = {rule: doubt for rule, doubt in of_all.items() if rule not in _OF_SPLITS}
+    doubted = [split for split, found in doubts.items() if any(map(is_void_doubted, found))]
+    if 0 < len(doubted) < len(doubts):
+        of_all.pop("void-assumed", None)  # it is of some splits, which are named
     for doubt in of_all.values():
         yield Finding(doubt.severity, doubt.rule, "", "", "", doubt.found, doubt.expected, doubt.remedy)
-    of_split = {split: _gather(split.facts) for split in dataset.splits}
-    uses = any(uses_void(evidence, legend) for evidence in of_split.values())
-    for split, evidence in of_split.items():
-        for doubt in list_doubts(evidence, legend, split.name, unknown):
+    using = [split for split, evidence in of_split.items() if uses_void(evidence, legend, unknown)]
+    for split, found in doubts.items():
+        other = next((other.name for other in using if other is not split), None)
+        for doubt in found:
             # A class that is rare may well be absent from one split, where void is not.
             is_rare = doubt.severity == "warning" and doubt.rule not in _OF_SPLITS
-            if doubt.rule not in of_all and not is_rare and not (uses and is_void_doubted(doubt)):
-                yield split.about(doubt.severity, doubt.rule, doubt.found, doubt.expected, doubt.remedy)
+            if doubt.rule not in of_all and not is_rare:
+                said = doubt if other is None else soften(doubt, other)
+                yield split.about(said.severity, said.rule, said.found, said.expected, said.remedy)
 
 
 def _gather(facts: Iterable[Facts]) -> Evidence:

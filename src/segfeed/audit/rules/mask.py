@@ -10,7 +10,7 @@ from segfeed.audit.unknowns import Unknowns
 from segfeed.errors import SourceError, SourceMissingError
 
 # What to expect if the decoder does not say.
-_EXPECTED = {"mask-1-bit": "indices of 8 bits", "mask-transparent": "opaque pixels"}
+_EXPECTED = {"mask-transparent": "opaque pixels"}
 
 
 def mask_unreadable(facts: Facts) -> Iterator[Finding]:
@@ -43,8 +43,6 @@ def _rule_of(mask: MaskFacts) -> str:
         return "mask-damaged"
     if mask.bits == 16:
         return "mask-16-bit"
-    if mask.bits == 1:
-        return "mask-1-bit"
     return "mask-transparent" if mask.kind == "alpha" else "mask-unsupported"
 
 

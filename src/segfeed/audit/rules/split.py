@@ -1,5 +1,6 @@
 """What the samples of one split show together."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 
@@ -7,7 +8,8 @@ import numpy as np
 
 from segfeed.audit.facts import Facts, below
 from segfeed.audit.findings import Finding
-from segfeed.audit.rules.subjects import AuditedSplit, SplitRule, role_of, some
+from segfeed.audit.rules.subjects import AuditedSplit, SplitRule, some
+from segfeed.datasets.splits import role_of
 
 _FAR = 16  # how many times the median area, or its fraction
 _FEW = 5
@@ -19,9 +21,18 @@ def partner_missing(split: AuditedSplit) -> Iterator[Finding]:
     for gap in split.source.missing:
         stray, folder = split.strays.get(gap), below(split.source.root, gap.folder)
         found = f"no {gap.what}" + (f", but {stray} lies there" if stray else f": {gap.found}" if gap.found else "")
-        expected = f"a {'PNG' if gap.what == 'mask' else 'JPEG, PNG, BMP or WebP'} of this name"
+        expected = f"{_usual_kind(split, gap.what)} of this name"
         remedy = "save it in that form" if stray else "add the file, or take the sample off the list"
         yield Finding("error", f"{gap.what}-missing", split.name, gap.key, folder, found, expected, remedy)
+
+
+def _usual_kind(split: AuditedSplit, what: str) -> str:
+    """Write how the files of the other samples end; what may be there if they say nothing."""
+    names = [blob.name for sample in split.source.samples if (blob := getattr(sample, what)) is not None]
+    suffixes = {os.path.splitext(name)[1] for name in names}
+    if len(suffixes) == 1 and (suffix := suffixes.pop()):
+        return f"a {suffix} file, like the others,"
+    return "a PNG or another lossless picture" if what == "mask" else "a JPEG, PNG, BMP or WebP"
 
 
 def photos_small(split: AuditedSplit) -> Iterator[Finding]:

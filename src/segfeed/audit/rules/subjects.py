@@ -1,4 +1,4 @@
-"""What the rules of an audit share: their types, and what a split's name says. A rule is a function: facts to findings.
+"""What the rules of an audit share: their types. A rule is a function: facts to findings.
 
 A new rule is a function in one of the modules beside this, and one more name in the `RULES` at that module's end:
 
@@ -11,13 +11,10 @@ Those of labels and classes need a legend.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
 
 from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding, Severity
 from segfeed.datasets.source import Missing, Source
-
-Role = Literal["train", "trainval", "val", "test", ""]
 
 _BACKGROUND = ("background", "_background_", "bg", "unlabelled", "unlabeled")
 
@@ -90,30 +87,6 @@ def shown_pixels(facts: Facts) -> int | None:
     # Label 0 of objects is background; of classes it is if its name says so.
     shows_0 = bool(legend.names) and legend.names[0].strip().casefold() not in _BACKGROUND
     return int(mask.counts[(mask.labels != legend.void) & ((mask.labels != 0) | shows_0)].sum())
-
-
-def role_of(split: str) -> Role:
-    """Return what a split is for, by its name.
-
-    >>> role_of("trainaug"), role_of("val"), role_of("trainval"), role_of("fold 1")
-    ('train', 'val', 'trainval', '')
-    """
-    name = split.casefold()
-    if name.startswith("train"):
-        return "trainval" if "val" in name else "train"
-    return "val" if name.startswith(("val", "dev")) else "test" if name.startswith("test") else ""
-
-
-def must_part(one: str, two: str) -> bool | None:
-    """Decide by the names of two splits whether they must share no sample; return None if the names do not say.
-
-    >>> must_part("train", "val"), must_part("train", "trainaug"), must_part("fold 1", "fold 2")
-    (True, False, None)
-    """
-    roles = {role_of(one), role_of(two)}
-    if "" in roles:
-        return None
-    return len(roles) > 1 and roles not in ({"train", "trainval"}, {"val", "trainval"})
 
 
 def some(names: tuple[str, ...] | list[str], most: int = 10) -> str:

@@ -6,10 +6,11 @@ which needs nothing and is there at once, and the compiled kernel, which takes o
 """
 
 import importlib
+import logging
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +21,8 @@ from segfeed.batches.batch_format import BatchFormat
 from segfeed.errors import OptionError
 from segfeed.pixels.pair import Pair, StoredPairs
 from segfeed.plans.rows import ROW, Rows, intersect
+
+_log = logging.getLogger("segfeed")
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,6 +197,16 @@ class _Compiled:
     module: ModuleType | None = None
     ready: set[tuple[Any, ...]] = set()  # noqa: RUF012 - the one place where this process's kernel is kept
     loading = threading.Lock()
+    broken = False
+
+
+def _give_up_in_child() -> None:
+    """Let plain NumPy serve a forked process if the kernel was being loaded: the thread that does it isn't there."""
+    if _Compiled.loading.locked():
+        _Compiled.loading, _Compiled.broken = threading.Lock(), True
+
+
+os.register_at_fork(after_in_child=_give_up_in_child)
 
 
 def load_compiled(conversion: Conversion) -> bool:
@@ -206,17 +219,37 @@ def load_compiled(conversion: Conversion) -> bool:
         loaded: False if numba is not installed, or its code cannot be trusted.
     """
     with _Compiled.loading:
-        module = _find_compiled()
-        if module is None:
+        if _Compiled.broken:
             return False
-        if conversion.types not in _Compiled.ready:
+        try:
+            _load_and_compare(conversion)
+        except ModuleNotFoundError as error:
+            _Compiled.broken = True
+            if error.name != "numba":
+                _warn(error)
+        except Exception as error:  # noqa: BLE001 - whatever a broken numba or LLVM raises: plain NumPy serves as well
+            _Compiled.broken = True
+            _warn(error)
+        return not _Compiled.broken
+
+
+def _load_and_compare(conversion: Conversion) -> None:
+    """Make the kernel ready for a conversion, compiled anew if what numba kept gives other bits."""
+    module = importlib.import_module("segfeed.batches.kernels.compiled")
+    if not hasattr(module.fill, "py_func"):
+        raise ImportError("NUMBA_DISABLE_JIT is set")
+    if conversion.types not in _Compiled.ready:
+        if not _agrees(module, conversion):
+            module.keep_nothing()
             if not _agrees(module, conversion):
-                module.keep_nothing()
-                if not _agrees(module, conversion):
-                    return False
-            _Compiled.ready.add(conversion.types)
-            _Compiled.module = module
-    return True
+                raise ArithmeticError("its code gives other bits")
+        _Compiled.ready.add(conversion.types)
+        _Compiled.module = module
+
+
+def _warn(error: Exception) -> None:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    _log.warning("numba cannot be used (%s): plain NumPy fills the batches, which gives the same bytes.", reason[:200])
 
 
 def _agrees(module: ModuleType, conversion: Conversion) -> bool:
@@ -247,14 +280,6 @@ def _agrees(module: ModuleType, conversion: Conversion) -> bool:
         return False
     fill_plain(conversion, stored, rows, *filled[1])
     return all(compiled.tobytes() == plain.tobytes() for compiled, plain in zip(*filled, strict=True))
-
-
-@cache
-def _find_compiled() -> ModuleType | None:
-    try:
-        return importlib.import_module("segfeed.batches.kernels.compiled")
-    except ImportError:
-        return None
 
 
 def _fill_compiled(

@@ -1,6 +1,5 @@
 """The machine under a benchmark: how fast threads write and copy memory, what a process holds, what it waits for."""
 
-import resource
 import threading
 import time
 from collections import Counter
@@ -75,7 +74,7 @@ class Stopwatch:
 
 
 def measure_machine(batch_size: int, crop_px: int, threads: int, seconds: float) -> Machine:
-    """Let threads write, then copy, as many bytes as batches have, into memory that is reused.
+    """Measure how fast threads write, then copy, as many bytes as batches have, into memory that is reused.
 
     Args:
         batch_size: pairs in a batch.
@@ -112,7 +111,7 @@ def _copier(pixels: int) -> Pass:
 
 
 def _passes_per_s(label: str, passes: list[Pass], seconds: float) -> float:
-    """Let each thread repeat a pass of its own; speeds add up."""
+    """Repeat a pass in each thread, and add up their speeds."""
     with (
         ThreadPoolExecutor(len(passes), "segfeed-bench") as pool,
         show_progress(label, round(1000 * seconds)) as advance,
@@ -133,11 +132,6 @@ def _repeat(one: Pass, until: float) -> float:
         one()
         count += 1
     return count / (max(now, time.perf_counter()) - start)
-
-
-def disk_faults() -> int:
-    """Count the page faults of this process, since it began, that had to wait for the disk."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_majflt
 
 
 def private_mib() -> float | None:

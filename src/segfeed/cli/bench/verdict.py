@@ -15,13 +15,13 @@ from typing import Any
 from segfeed.batches.kernels.filling import load_compiled
 from segfeed.batches.loader import Batch, Loader
 from segfeed.batches.readers import Reader
-from segfeed.cli.bench.machine import Machine, Stopwatch, disk_faults, measure_machine, private_mib
+from segfeed.cli.bench.machine import Machine, Stopwatch, measure_machine, private_mib
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError
 from segfeed.packs.pack import Pack, find_packs, make_pack
 from segfeed.pixels.pair import Pair
 from segfeed.plans.plan import Draw, Plan
-from segfeed.system.work import show_progress
+from segfeed.system.work import disk_faults, show_progress
 
 _LONGEST_S, _LONGEST_STEP_MS = 3600, 60_000
 _NEAR = 0.8  # of what threads can write: as fast as memory, since two measurements differ by that on a busy machine
@@ -282,9 +282,11 @@ def _packed(source: Source, cache_dir: str | os.PathLike[str] | None, threads: i
 
 @dataclass
 class _Tally:
-    """What a consumer saw: pairs, seconds in all, seconds it waited, and seconds that threads idled meanwhile."""
+    """What a consumer saw: pairs, seconds in all, seconds it waited, and what its threads did meanwhile."""
 
     delivered: int = 0
+    filled: int = 0
+    spent_s: dict[str, float] = field(default_factory=dict)
     wall_s: float = 0.0
     waited_s: float = 0.0
     idle_s: float = 0.0
@@ -292,17 +294,16 @@ class _Tally:
 
 def _run(label: str, loader: _TimedLoader, seconds: float, step_s: float = 0.0) -> Feed:
     """Consume a feed for some seconds, and find out where its threads' time went."""
-    before = disk_faults()
+    before = disk_faults(all_threads=True)
     with loader, show_progress(f"measuring the {label} (ms)", round(1000 * seconds)) as advance:
         tally = _consume(loader, seconds, step_s, advance)
-        spent_s, filled = loader.watch.spent_s(), loader.watch.count(_FILLING)
-        faults, private = disk_faults() - before, private_mib()
+        faults, private = disk_faults(all_threads=True) - before, private_mib()
     thread_s = tally.wall_s * max(loader.threads, 1)
     reading, decoding, filling = (
-        min(spent_s.get(what, 0.0) / thread_s, 1.0) for what in (_READING, _DECODING, _FILLING)
+        min(tally.spent_s.get(what, 0.0) / thread_s, 1.0) for what in (_READING, _DECODING, _FILLING)
     )
     # A busy consumer finds batches that were filled before the clock ran; a free one leaves some half filled.
-    pairs = tally.delivered if step_s else filled
+    pairs = tally.delivered if step_s else tally.filled
     return Feed(
         pairs_per_s=pairs / tally.wall_s,
         reading=reading,
@@ -311,7 +312,7 @@ def _run(label: str, loader: _TimedLoader, seconds: float, step_s: float = 0.0) 
         waiting=1 - filling,
         consumer_waited=tally.waited_s / tally.wall_s,
         feed_waited=min(max(tally.idle_s / thread_s, 0.0), 1 - filling),
-        disk_faults_per_pair=faults / max(filled, 1),
+        disk_faults_per_pair=faults / max(tally.filled, 1),
         private_mib=private,
     )
 
@@ -333,7 +334,9 @@ def _consume(loader: _TimedLoader, seconds: float, step_s: float, advance: Calla
         asked = time.perf_counter()
         if asked - start >= seconds:
             break
-    tally.wall_s = asked - start
+    # The clock is read last: what threads do after it would count as if they had done it sooner.
+    tally.filled, tally.spent_s = watch.count(_FILLING), watch.spent_s()
+    tally.wall_s = time.perf_counter() - start
     return tally
 
 

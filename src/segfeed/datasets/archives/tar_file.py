@@ -94,22 +94,25 @@ class _Headers:
 
     def __init__(self, stream: BinaryIO, archive: str, limit_bytes: int) -> None:
         self.stream, self.archive, self.limit_bytes = stream, archive, limit_bytes
+        self._position = stream.tell()  # asking the system, five times a member, takes a tenth of the time
         self.last = ""  # the member before, for messages
         self._block = b""  # the header that was read last
         self._extension = b""  # its kind, if an extension follows it
 
     def tell(self) -> int:
-        return self.stream.tell()
+        return self._position
 
     def seek(self, position: int) -> None:
         self._require_room(position)
-        self.stream.seek(position)
+        if position != self._position:
+            self._position = self.stream.seek(position)
 
     def read(self, count: int) -> bytes:
         if not 0 <= count <= _MAX_EXTENSION_BYTES:
             raise self.broken(f"an extended header of {count:,} bytes", f"at most {_MAX_EXTENSION_BYTES:,}", DISTRUSTED)
         self._require_room(self.tell() + count)
         found = self.stream.read(count)
+        self._position += len(found)
         if len(found) != count:
             raise self.broken(f"cut off before byte {self.tell():,}", "two blocks of zeros at the end")
         kind, self._extension = self._extension, b""
@@ -127,6 +130,7 @@ class _Headers:
         if self.read(BLOCK_BYTES) != _ZEROS:
             raise self.broken("a block of zeros and then more", "two blocks of zeros at the end, and none before")
         while rest := self.stream.read(_CHUNK_BYTES):
+            self._position += len(rest)
             if rest.count(0) != len(rest):
                 raise self.broken("bytes after the end mark", "nothing but zeros there")
             self._require_room(self.tell())

@@ -19,7 +19,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from segfeed.datasets.archives.archive import describe_page
-from segfeed.datasets.catalogue.remains import REMEDY, open_remains
+from segfeed.datasets.catalogue.remains import REMEDY, open_own, open_remains
+from segfeed.datasets.catalogue.watch import open_watched
 from segfeed.errors import DownloadError, OptionError, StorageError
 from segfeed.system.storage import check_space, explained
 from segfeed.system.work import show_bytes
@@ -73,7 +74,7 @@ def open_remote(remote: Remote, folder: Path, patience: Patience = Patience()) -
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise OptionError(url, found="not the address of a file on the net", expected="an http or https URL")
     with open_remains(remote.key, folder) as path:
-        with explained(folder, remote.size_bytes or 0, REMEDY), open(path, "a+b") as file:
+        with explained(folder, remote.size_bytes or 0, REMEDY), open(path, "a+b", opener=open_own) as file:
             _fill(_Arrived(file, folder), remote, patience)
         yield path
 
@@ -134,7 +135,7 @@ def _request(url: str, arrived: _Arrived, remote: Remote, stall_s: float) -> Ite
     if is_resumed:
         headers |= {"Range": f"bytes={arrived.count}-"} | ({"If-Range": version} if version else {})
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - http or https
-    with urllib.request.build_opener(_Redirects).open(request, timeout=stall_s) as response:
+    with open_watched(request, _Redirects, stall_s) as (response, watch):
         is_rest, total = response.status == http.HTTPStatus.PARTIAL_CONTENT, _total_bytes(response, arrived, remote)
         tag = response.headers.get("ETag", "")  # a weak one begins with W/, and may name different bytes
         arrived.version = url, tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
@@ -144,10 +145,12 @@ def _request(url: str, arrived: _Arrived, remote: Remote, stall_s: float) -> Ite
         known = 0 if is_rest else arrived.count  # a server that ignores ranges sends again what has arrived
         since, received = time.monotonic(), 0
         while chunk := response.read1(_CHUNK_BYTES):
+            watch.rest()
             fresh, known, received = chunk[known:], max(known - len(chunk), 0), received + len(chunk)
             if total is not None and arrived.count + len(fresh) > total:
                 raise _FaultError(f"more than the announced {total:,} bytes", False)
             yield fresh
+            watch.feed()
             if (passed_s := time.monotonic() - since) >= stall_s:
                 if received < 1024 * passed_s:
                     raise _FaultError(f"{received:,} bytes in {passed_s:.0f} s, which is too slow", True)

@@ -17,6 +17,7 @@ from segfeed.datasets.catalogue.mat_file import require_scipy
 from segfeed.datasets.catalogue.remains import sweep_remains
 from segfeed.datasets.catalogue.sbd import check_sbd_folder, prepare_sbd
 from segfeed.errors import OptionError, SourceMissingError
+from segfeed.system.paths import user_path
 from segfeed.system.storage import cache_folder, publish, sync
 
 _ROOT = Path("VOCdevkit", "VOC2012")
@@ -85,7 +86,7 @@ def find_dataset(name: str, cache_dir: str | os.PathLike[str] | None = None) -> 
     """
     _known(name)
     root = _folder_of(name, cache_dir) / _ROOT
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise SourceMissingError(
             str(root),
             found=f"{name} was not fetched yet",
@@ -126,7 +127,7 @@ def fetch_dataset(
         StorageError: if there is no room, or no permission to write.
     """
     dataset = _known(name)
-    folder = Path(to).expanduser().absolute() if to else _folder_of(name, cache_dir)
+    folder = user_path(to) if to else _folder_of(name, cache_dir)
     root = folder / _ROOT
     remote, path = _choose_archive(dataset.remote, archive, None if sha1 is None else _check_sha1(sha1), folder)
     if archive is not None and path is not None and keep_archive:
@@ -165,7 +166,7 @@ def fetch_archive(url: str, sha1: str, cache_dir: str | os.PathLike[str] | None 
     """
     remote = Remote(url.rpartition("/")[2], (url,), _check_sha1(sha1))
     folder = _folder_of(f"{remote.name}-{remote.sha1[:12]}", cache_dir)
-    if folder.is_dir():
+    if os.path.isdir(folder):
         sweep_remains(remote.key, folder.parent)
         return folder
     with open_remote(remote, folder.parent) as path, open_archive(path, sha1=remote.sha1) as archive:
@@ -186,8 +187,8 @@ def _find_extended(
     """Return the folder of the dataset that another one extends, after checking that it is whole."""
     if voc is None:
         return fetch_dataset(dataset.extends, cache_dir=cache_dir)
-    given = Path(voc).expanduser()
-    root = given / _ROOT if (given / _ROOT).is_dir() else given
+    given = user_path(voc)
+    root = given / _ROOT if os.path.isdir(given / _ROOT) else given
     DATASETS[dataset.extends].check(root)
     return root
 
@@ -218,7 +219,7 @@ def _choose_archive(
         return remote, kept if kept.is_file() else None
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", str(archive)):
         return replace(remote, mirrors=tuple(dict.fromkeys((str(archive), *official)))), None
-    return remote, Path(archive).expanduser()
+    return remote, user_path(archive)
 
 
 def _check_sha1(sha1: str) -> str:

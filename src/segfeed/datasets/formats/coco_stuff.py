@@ -5,6 +5,8 @@ annotations/train2017/000000000009.png            or stuffthingmaps/; gray: 0 to
 
 Files whose names are not numbers, such as those that other tools add, are not COCO's and are left alone.
 
+A format is a module of its own, however short it is.
+
 Source: README.md ("Setup", "Caffe-compatible stuff-thing maps") of github.com/nightrome/cocostuff.
 """
 

@@ -5,32 +5,32 @@ The description says where to look; what lies there decides. Photos and masks ar
 
 import os
 import unicodedata
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-
+from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.description import FILE_NAME, Description, Value
 from segfeed.datasets.formats.folders import Files, find_root, is_to_predict, pair_files, subfolders
 from segfeed.datasets.formats.legend_files import LEGEND_FILES, find_legend, read_legend
-from segfeed.datasets.formats.lists import AUTOMATIC, FORBIDDEN, split_by_hash
+from segfeed.datasets.formats.lists import AUTOMATIC, FORBIDDEN
 from segfeed.datasets.formats.misfits import explain_misfit, explain_unpaired
 from segfeed.datasets.formats.pair_lists import list_files, read_pairs
-from segfeed.datasets.formats.partition import balance, find_groups, share_out
+from segfeed.datasets.formats.partition import share_out
+from segfeed.datasets.formats.strata import Strata, find_groups
 from segfeed.datasets.patterns import Match, Pattern
-from segfeed.datasets.signs import has_signs
+from segfeed.datasets.shipped import has_signs
 from segfeed.datasets.source import Recognised, SplitFiles
-from segfeed.errors import DescriptionError, LegendError, OptionError, SourceError, SourceMissingError
-from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES, decode_mask
+from segfeed.datasets.split_rule import REST
+from segfeed.errors import DescriptionError, EmptySplitError, LegendError, OptionError, SourceError
+from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES
 from segfeed.pixels.legend import Legend
-from segfeed.pixels.palette import colour_codes
 from segfeed.pixels.public_legends import PUBLIC_LEGENDS
-from segfeed.system.work import in_order, show_progress
 
 _SUFFIXES = tuple(dict.fromkeys((*PHOTO_SUFFIXES, *MASK_SUFFIXES)))
+_AUTOMATIC_SHARES = {"train": 80, "val": 20}  # what `split_by_hash` makes
 _MOST_NAMES = 2_000  # in the root of a dataset of a shipped description
 _LOOKED_AT = 5_000  # files that are compared before a shipped description is taken not to fit
 
@@ -158,9 +158,7 @@ class DescribedFormat:
         if said.by_masks and masks and not rule.lists:
             photos = {key: names for key, names in photos.items() if key in masks}
         if rule.lists:
-            path = list_files(root, rule.lists)[split]
-            ids, masks = read_pairs(path, root, photos, masks, first_word=rule.first_word)
-            why = f"listed in {path.relative_to(root)}"
+            ids, masks, why = self._read_listed(root, split, photos, masks)
         elif by_folder := self._split_by(root)[0]:
             # If only photos or only masks are split by folder, these say which samples there are.
             both = all(any(match.split for match in matches[one]) for one in ("photos", kind))
@@ -169,15 +167,45 @@ class DescribedFormat:
             every = sorted({*photos, *masks})
             ids = self._ids_by_hash(root, split, every)
             why = "split by a hash of the ids" if rule.group is None else "split by a hash of their groups"
-            why = "split so that every stored value has its share" if rule.stratify and split != "all" else why
+            if rule.stratify and split != "all":
+                what = "every stored value" if rule.stratify is True else "every class"
+                why = f"split so that {what} has its share"
         self._refuse_nothing(root, split, (photos, masks), ids)
+        for what, files in (("photos", photos), (kind, masks)):
+            self._refuse_several(what, root, files, ids)
         has_none = not getattr(said, kind) and not any(masks.get(key) for key in ids)
         called = "test" if split in rule.unlabelled else split  # what photos to be predicted are called elsewhere
         to_predict = has_none or is_to_predict(called, (masks.get(key) for key in ids))
         samples, missing = pair_files(ids, (root, photos), None if to_predict else (root, masks))
-        groups = find_groups(root, rule.group, ids, said.where) if rule.group else {}
+        groups = find_groups(root, said, ids) if rule.group else {}
         expected = f'[classes] in a {FILE_NAME}, such as 0 = "background", or one of {", ".join(LEGEND_FILES)}'
         return SplitFiles(samples, missing, lambda: self._legend(root), why, expected, groups)
+
+    def _read_listed(self, root: Path, split: str, photos: Files, masks: Files) -> tuple[list[str], Files, str]:
+        """Read the list of a split: its keys, its masks, and what it was listed in, as a clause."""
+        rule = self.description.splits
+        files = list_files(root, rule.lists)
+        if rule.lists.get(split) != REST:
+            ids, masks = read_pairs(files[split], root, photos, masks, first_word=rule.first_word)
+            return ids, masks, f"listed in {files[split].relative_to(root)}"
+        others = {name: path for name, path in files.items() if rule.lists.get(name) != REST}
+        listed = [read_pairs(path, root, photos, masks, first_word=rule.first_word)[0] for path in others.values()]
+        ids = sorted({*photos, *masks}.difference(*listed))
+        return ids, masks, f"all that {' and '.join(sorted(others))} do not list"
+
+    def _refuse_several(self, kind: str, root: Path, files: Mapping[str, list[str]], ids: Iterable[str]) -> None:
+        """Refuse files of one key that lie in folders which the pattern leaves out of it."""
+        for key in ids:
+            names = files.get(key, [])
+            if len({PurePosixPath(name).parent for name in names}) > 1:
+                pattern = getattr(self.description, kind)[0].text
+                raise SourceError(
+                    str(root),
+                    found=f"sample {key} has {len(names)} {kind} ({', '.join(names[:4])}) by {kind} = {pattern!r}",
+                    expected="one",
+                    remedy="write {folder} in place of '*' in both patterns, or {key} in place of {name}, so that "
+                    "folders are part of the key; or remove the others",
+                )
 
     def _refuse_nothing(self, root: Path, split: str, found: tuple[Files, Files], ids: Sequence[str]) -> None:
         """Refuse a split without samples, and photos and masks of which no two share a key."""
@@ -197,33 +225,46 @@ class DescribedFormat:
             raise explain_unpaired(said.where, said.masks[0], split, photos, masks)
 
     def _ids_by_hash(self, root: Path, split: str, every: Sequence[str]) -> list[str]:
+        """Choose the keys of a split by hash, or of one that is balanced.
+
+        Raises:
+            EmptySplitError: if there are none.
+        """
         rule = self.description.splits
         if split == "all" or not every:
             return list(every)
-        groups = dict(zip(every, every, strict=True))
-        if rule.group is not None:
-            groups = find_groups(root, rule.group, every, self.description.where)
-        names = sorted(set(groups.values()))
-        if not rule.shares:
-            chosen = set(split_by_hash(names, split, root))
-            return [key for key in every if groups[key] in chosen]
-        splits = self._balance(root, groups) if rule.stratify else share_out(names, rule.shares)
-        return [key for key in every if splits[groups[key]] == split]
+        groups = find_groups(root, self.description, every)
+        if rule.stratify:
+            splits = self._strata(root).share_out(self._class_masks(root, every), rule.shares or _AUTOMATIC_SHARES)
+        else:
+            of_group = share_out(set(groups.values()), rule.shares or _AUTOMATIC_SHARES)
+            splits = {key: of_group[group] for key, group in groups.items()}
+        if chosen := [key for key in every if splits[key] == split]:
+            return chosen
+        count = len(set(groups.values()))
+        what = f"{len(every)} samples" if rule.group is None else f"{count} groups of {len(every)} samples"
+        share = (rule.shares or _AUTOMATIC_SHARES)[split]
+        raise EmptySplitError(
+            str(root),
+            found=f"split {split!r} gets {share} percent, which is none of the {what}",
+            remedy='pass the split "all", change [splits] hash, or write lists of your own',
+        )
 
-    def _balance(self, root: Path, groups: Mapping[str, str]) -> dict[str, str]:
-        """Choose the split of each group by the values that all masks store; they are read once."""
-        if (root, "balance") not in self._kept:
-            masks = _by_key(self._find(root)["masks"], "")
-            paths = [root / names[0] for key in groups for names in [masks.get(key, ())] if names]
-            stored: dict[str, list[frozenset[Hashable]]] = {group: [] for group in groups.values()}
-            with show_progress("reading the values of masks", len(paths)) as advance:
-                values = in_order(lambda number: _values(paths[number]), len(paths), None)
-                for key, group in groups.items():
-                    stored[group].append(next(values) if masks.get(key) else frozenset())
-                    advance(1)
-            self._kept[root, "balance"] = balance(stored, self.description.splits.shares)
-        kept: dict[str, str] = self._kept[root, "balance"]
+    def find_folds(self, root: Path, split: str, keys: Sequence[str], folds: int) -> dict[str, int] | None:
+        """Choose the fold of each of some samples of a split, if the description balances what is split; else None."""
+        if not self.description.splits.stratify:
+            return None
+        masks = {sample.key: sample.mask for sample in self.list_split(root, split).samples}
+        chosen = self._strata(root).share_out({key: masks.get(key) for key in keys}, {str(n): 1 for n in range(folds)})
+        return {key: int(fold) for key, fold in chosen.items()}
+
+    def _strata(self, root: Path) -> Strata:
+        kept: Strata = self._kept.setdefault((root, "strata"), Strata(root, self.description))
         return kept
+
+    def _class_masks(self, root: Path, keys: Sequence[str]) -> dict[str, Blob | None]:
+        masks = _by_key(self._find(root)["masks"], "")
+        return {key: File.of(str(root / names[0])) if (names := masks.get(key)) else None for key in keys}
 
     def _legend(self, root: Path) -> Legend | None:
         said = self.description
@@ -351,15 +392,3 @@ def _check_key(key: str, where: Path) -> None:
             expected="names of files and folders",
             remedy="rename photo and mask",
         )
-
-
-def _values(path: Path) -> frozenset[Hashable]:
-    """List the values that a mask stores: indices, or colours as numbers."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise SourceMissingError(str(path), found=f"it cannot be read ({error.strerror})", remedy="check it") from error
-    pixels = decode_mask(content, path.name).pixels
-    # Counting indices takes a tenth of the time of sorting them.
-    held = np.unique(colour_codes(pixels)) if pixels.ndim == 3 else np.flatnonzero(np.bincount(pixels.ravel()))
-    return frozenset(held.tolist())

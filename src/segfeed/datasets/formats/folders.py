@@ -40,8 +40,14 @@ def find_root(path: Path, is_root: Callable[[Path], bool], called: str) -> Path 
     roots = [folder for folder in subfolders(path) if is_root(folder)]
     if len(roots) > 1:
         names = ", ".join(root.name for root in roots[:10]) + (", ..." if len(roots) > 10 else "")
-        raise SourceError(str(path), found=f"several {called} datasets ({names})", remedy="pass the path of one")
+        remedy = "pass the path of one" + (or_join(path) if called != "described" else "")
+        raise SourceError(str(path), found=f"several {called} datasets ({names})", remedy=remedy)
     return roots[0] if roots else None
+
+
+def or_join(folder: Path) -> str:
+    """Say how several datasets in a folder can be read as one, as the end of a remedy."""
+    return f", or put a legend file that counts for all, such as labelmap.txt, into {folder} to read them as one"
 
 
 def subfolders(folder: Path) -> list[Path]:

@@ -29,6 +29,7 @@ from segfeed.datasets.formats.legend_making import agreed_rows, legend_of_rows
 from segfeed.datasets.formats.legend_tables import Row
 from segfeed.errors import LegendError
 from segfeed.pixels.class_names import means_void
+from segfeed.pixels.kinds import KIND_OF_SUFFIX, kind_of
 from segfeed.pixels.legend import Legend
 
 _COUNTED = (
@@ -79,6 +80,7 @@ _NOT_READ = (
     ".docx",
     ".pdf",
 )
+_OF_A_PICTURE = "pass a palette PNG for its colours, or a text, a table or JSON"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -282,15 +284,19 @@ def _text(path: Path) -> str:
         expected = f"{_EXPECTED}, of at most {MAX_LEGEND_BYTES:,} bytes"
         raise LegendError(str(path), found=f"{size:,} bytes", expected=expected)
     content = path.read_bytes()
-    if content.startswith(_UTF16) or b"\0" in content:
-        byte = 0 if content.startswith(_UTF16) else content.index(b"\0")
-        found = f"byte {byte} is not UTF-8 text (this looks like UTF-16)"
-        raise LegendError(str(path), found=found, expected=_EXPECTED, remedy="save it as UTF-8")
     try:
-        return content.decode("utf-8-sig")
+        text, at = content.decode("utf-8-sig"), content.find(b"\0")
     except UnicodeDecodeError as error:
-        found = f"byte {error.start} is not UTF-8"
-        raise LegendError(str(path), found=found, expected=_EXPECTED, remedy="save it as UTF-8") from None
+        text, at = "", error.start
+    if at < 0:
+        return text
+    if (kind := kind_of(content)) in KIND_OF_SUFFIX.values():
+        raise LegendError(str(path), found=f"{kind}, not a text", expected=_EXPECTED, remedy=_OF_A_PICTURE)
+    found = f"byte {at} is not UTF-8"
+    if content.startswith(_UTF16) or b"\0" in content:
+        at = 0 if content.startswith(_UTF16) else content.index(b"\0")
+        found = f"byte {at} is not UTF-8 text (this looks like UTF-16)"
+    raise LegendError(str(path), found=found, expected=_EXPECTED, remedy="save it as UTF-8")
 
 
 def _as_legend(said: list[Row] | Legend, title: str) -> Legend:

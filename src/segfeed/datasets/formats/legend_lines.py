@@ -7,18 +7,18 @@ number a line is the stored value, three are the colour, four are both. Two read
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import NoReturn
 
 from segfeed.datasets.formats.legend_tables import (
     BREAKS,
-    CLASS_WORDS,
     GROUP,
     HEX,
     IS_NUMBER,
     TOKENS,
     Row,
+    is_heading,
     numbers_of,
     plain_colours,
-    plain_word,
     rows_of_table,
     split_header,
     split_line,
@@ -32,12 +32,18 @@ FORMS = (
     "'0 128 64 128 road' or 'road:128,64,128::'"
 )
 _QUOTE = 'put names that hold numbers in quotes ("lane 1"), or save a table with the header id,name,r,g,b as .csv'
-
+_IF_HEADER = "remove the line if it is no class; else put it in quotes"
+_IF_COMMENT = "remove the line, or begin it with '#', if it is no class; else put it in quotes"
 
 _HARD = re.compile(r"[\t,;:=|]")
 _QUOTED = re.compile(rf"""(?<![^{BREAKS}])("[^"]*"|'[^']*')(?![^{BREAKS}])""")
 _COMMENT = re.compile(r"\s#(?!\s*\d+\s*$)(?![0-9a-fA-F]{6}(?![0-9a-zA-Z])).*")
+# A run of blanks is tried from its first blank alone: from each of them, a line of 100,000 would take minutes.
+_ARROW = re.compile(r"(?<!\s)\s*[-=]>\s*|[-=]>\s*|(?<!\s)\s+-\s+")
 _ENUMERATED = re.compile(r"^(\d+)[.)](?=\s)")
+_BULLETS = ("-", "*", "+", "\u2022", "\u2013", "\u00b7")
+_MARKED = re.compile(r"[^\w\s\"'(#]")
+_HASHED = re.compile(r"\s+(?:#|//|--)\s+(\d+)$")
 _CVATS = re.compile(
     r"([^:]+):\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*:([^:]*):[^:]*"
 )  # name:r,g,b:parts:actions
@@ -70,8 +76,8 @@ def rows_of_text(text: str, *, is_table: bool = False) -> list[Row]:
     if not lines:
         return []
     header = split_header(lines[0][1], is_table=is_table)
-    if header is None:
-        return _rows_of_lines(lines)
+    if header is None or (not header[1] and is_heading(lines[0][1]) and not re.search(r"\d", text)):
+        return _rows_of_lines(_without_marks(lines))
     cells, delimiter = header
     rows = [
         (f"line {number}: ", split_line(line, delimiter) if delimiter else split_words(line, cells))
@@ -99,6 +105,55 @@ def _content(raw: str) -> str:
     if '"' not in line:
         line = _COMMENT.sub("", line)
     return "" if re.fullmatch(rf"[{BREAKS}]*", line) else line
+
+
+def _without_marks(lines: Sequence[_Line]) -> list[_Line]:
+    """Take off the bullets that all lines have, and the hashes before all their numbers; refuse headings and comments.
+
+    Raises:
+        LegendError: if the first line may be a heading, or a line a comment or a rule, instead of a class.
+    """
+    first = lines[0]
+    if len(lines) > 1 and is_heading(first[1]):
+        _refuse(first, "may be a class, or the header of the names below it", _IF_HEADER)
+    bullet = first[1][0]
+    if bullet in _BULLETS and all(re.match(rf"\{bullet}\s", line) for _, line in lines):
+        lines = [(number, line[1:].lstrip()) for number, line in lines]
+    lines = _without_hashes(lines)
+    for at, (number, line) in enumerate(lines):
+        mark = line[0]
+        is_alike = len(lines) > 1 and all(other[:1] == mark for _, other in lines)
+        if not re.search(r"[\w\"]", line):
+            _refuse((number, line), "has neither letters nor digits, so it is hardly a class", _IF_HEADER)
+        if (
+            _MARKED.match(line)
+            and not is_alike
+            and not HEX.match(line)
+            and not GROUP.match(line)
+            and _is_odd(lines, at)
+        ):
+            _refuse((number, line), f"begins with {mark!r}, unlike the others: it may be a comment", _IF_COMMENT)
+    return [*lines]
+
+
+def _is_odd(lines: Sequence[_Line], at: int) -> bool:
+    """Check whether most other lines begin with no mark."""
+    return 2 * sum(bool(_MARKED.match(line)) for n, (_, line) in enumerate(lines) if n != at) < max(len(lines) - 1, 1)
+
+
+def _without_hashes(lines: Sequence[_Line]) -> Sequence[_Line]:
+    """Read "road # 1", in which the number may be a comment, if both readings are the same."""
+    found = [_HASHED.search(line) for _, line in lines]
+    if not all(found):
+        return lines
+    numbers = [int(match[1][:9]) for match in found if match]
+    if numbers != list(range(len(lines))):
+        _refuse(lines[0], "may end in a stored value, or in a comment", "remove the mark before the number, or both")
+    return [(number, f"{n} {_HASHED.sub('', line)}") for n, (number, line) in enumerate(lines)]
+
+
+def _refuse(line: _Line, told: str, remedy: str) -> NoReturn:
+    raise LegendError("", found=f"line {line[0]}: {line[1]!r:.60} {told}", expected=FORMS, remedy=remedy)
 
 
 def _rows_of_lines(lines: Sequence[_Line]) -> list[Row]:
@@ -140,9 +195,9 @@ def _by_blanks(lines: Sequence[_Line]) -> list[_Parts]:
 
 
 def _refuse_two_readings(lines: Sequence[_Line], taken: Sequence[_Parts], *, is_set_apart: bool) -> None:
-    """Raise LegendError if a number may be part of a name, or the first name a header."""
+    """Raise LegendError if a number may be part of a name."""
     names, count = [name for _, name, _ in taken], sum(_kind(taken[0]))
-    told, remedy = "", _QUOTE
+    told = ""
     repeated = next((name for name, times in Counter(names).items() if times > 1), None)
     line = lines[0]
     if count == 1 and not is_set_apart and repeated is not None:
@@ -152,11 +207,8 @@ def _refuse_two_readings(lines: Sequence[_Line], taken: Sequence[_Parts], *, is_
         ends = [_unquoted(name).rpartition(" ") for name in names]
         if all(IS_NUMBER.fullmatch(end) for _, _, end in ends) and len({start for start, _, _ in ends}) == len(ends):
             told = f"may be the class {ends[0][0]!r} with a stored value, or a class whose name holds a number"
-    elif count == 0 and len(lines) > 1 and plain_word(names[0]) in CLASS_WORDS:
-        told = "may be a class, or the header of the names below it"
-        remedy = "remove the line if it is a header; else put it in quotes"
     if told:
-        raise LegendError("", found=f"line {line[0]}: {line[1]!r:.60} {told}", expected=FORMS, remedy=remedy)
+        _refuse(line, told, _QUOTE)
 
 
 def _by_delimiter(lines: Sequence[_Line]) -> list[_Parts] | None:
@@ -198,7 +250,7 @@ def _peel(number: int, line: str) -> _Parts:
     """Take the numbers off both ends of a line."""
     quoted = [match[1] for match in _QUOTED.finditer(line)]
     line = plain_colours(_QUOTED.sub("\0", line))
-    line = _ENUMERATED.sub(r"\1", re.sub(r"\s*[-=]>\s*|\s+-\s+", " : ", line))
+    line = _ENUMERATED.sub(r"\1", _ARROW.sub(" : ", line))
     pieces = TOKENS.split(line)  # tokens, and the breaks between them at the odd places
     pieces = pieces[2:] if pieces[0] == "" else pieces
     pieces = pieces[:-2] if pieces[-1] == "" else pieces

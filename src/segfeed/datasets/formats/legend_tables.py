@@ -24,9 +24,12 @@ HEX = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})(?![0-9a-zA-
 _SINGLE = re.compile(rf"[\[({{]\s*({NUMBER})\s*[\])}}]")
 
 # Words of headers, in lower case, with blanks for "_" and "-".
-_NAMES = ("name", "class name", "label name", "category name", "classname", "labelname", "title", "names")
+_NAMES = (
+    "name", "class name", "label name", "category name", "classname", "labelname", "title", "names", "class names",
+    "label names", "category names", "classnames", "labelnames",
+)  # fmt: skip
 _EITHER = ("class", "label", "classes", "labels", "code", "class label")  # names or stored values: the column decides
-_LESSER_NAMES = ("category", "description")  # names if no other column is
+_LESSER_NAMES = ("category", "categories", "description")  # names if no other column is
 _VALUES = (
     "id", "idx", "index", "value", "pixel value", "pixelvalue", "pixel", "class id", "classid", "label id", "labelid",
     "category id", "class index", "class value", "label value", "gray", "grey", "gray value", "grey value", "number",
@@ -36,8 +39,19 @@ _COLOURS = (
     "color", "colour", "rgb", "hex", "color rgb", "rgb color", "class color", "label color", "color hex", "hex color",
     "color code", "html color",
 )  # fmt: skip
-CLASS_WORDS = (*_NAMES, *_EITHER)
-"""What the column of class names is usually called."""
+# Words of headings, and those that stand beside them.
+_HEADS = frozenset((
+    "name", "names", "class", "classes", "label", "labels", "category", "categories", "index", "indices", "id", "ids",
+    "idx", "value", "values", "legend", "code", "codes", "classname", "classnames", "labelname", "labelnames",
+    "categoryname", "categorynames", "classid", "classids", "labelid", "labelids", "title", "titles", "labelmap",
+    "classmap", "colormap", "colourmap", "classlist", "labellist", "taxonomy", "clase", "clases", "classe", "klasse",
+    "klassen", "kategorie", "kategorien", "categorie", "categorias", "etiquetas",
+))  # fmt: skip
+_BESIDE = frozenset((
+    "list", "of", "the", "all", "object", "objects", "semantic", "segmentation", "set", "map", "mask", "masks",
+    "pixel", "semseg", "train", "training", "dataset", "data", "and", "or", "color", "colors", "colour", "colours",
+    "rgb", "description", "number", "r", "g", "b", "begin", "start", "here", "are", "our", "my", "rem",
+))  # fmt: skip
 _CHANNELS = (
     ("r", "g", "b"),
     ("red", "green", "blue"),
@@ -62,6 +76,17 @@ class Row(NamedTuple):
     stored: int | None = None
     colour: Colour | None = None
     where: str = ""
+
+
+def is_heading(line: str) -> bool:
+    """Check whether a line of text holds nothing but words that head a list of classes, whatever marks are about them.
+
+    >>> [is_heading(line) for line in ("[classes]", "--- Class names ---", "class A", '"label"', "road")]
+    [True, True, False, False, False]
+    """
+    words = re.findall(r"[^\W_]+", line.casefold())
+    is_quoted = line.strip()[:1] in ("'", '"')
+    return not is_quoted and any(word in _HEADS for word in words) and all(word in _HEADS | _BESIDE for word in words)
 
 
 def split_header(line: str, *, is_table: bool) -> tuple[list[str], str] | None:

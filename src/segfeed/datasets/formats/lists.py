@@ -9,7 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from segfeed.datasets.blobs import read_file
+from segfeed.datasets.blobs import decode_text, read_file
 from segfeed.errors import EmptySplitError, ListError, SourceError, SourceMissingError
 
 MAX_LIST_BYTES = 64 << 20
@@ -30,8 +30,15 @@ _YEAR = re.compile(r"20\d\d")
 FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\:*?"<>|]')
 """What no id may hold. An id becomes part of a path: nothing in it may leave the folder, on any system. Lone surrogates
 are bytes of a file name that are not UTF-8."""
+_UNSEEN = " \t\u00a0\u200b\ufeff"
 _PLAIN = re.compile(r"\w+")  # most ids are, and need no closer look
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".npy")
+_HEADER = re.compile(
+    r"(?:(?:image|img|photo|picture|mask|label|annotation|seg|file|path|name|id|key|sample|frame|split|set|class|index)"
+    r"(?:s|es)?(?:[\s_,;|-]+|$)|(?:filename|filepath|imageid|imagename|basename|stem)s?(?:[\s_,;|-]+|$))+",
+    re.IGNORECASE,
+)
+"""What heads the columns of a CSV."""
 _COLUMNS = re.compile(r"(\.(?:jpe?g|png|bmp|webp|gif|tiff?))(?:[ \t]*[,;][ \t]*|[ \t]+)", re.IGNORECASE)
 
 
@@ -93,12 +100,19 @@ def parse_list(data: bytes, where: Path | str, photos: Listable = _NOTHING, mask
     >>> parse_list(b"images/a.jpg labels/a_L.png", "train.txt", photos, masks)
     Listed(ids=('a',), masks={'a': ['a_L.png']})
     """
-    ids = []
+    ids: list[str] = []
     named: dict[str, list[str]] = {}
     key_of: dict[str, str] | None = None
     names_of_masks: dict[str, str] | None = None
     for number, entry in _lines(data, where):
         key = compose(entry)
+        if not ids and photos.files and key not in photos.files and _HEADER.fullmatch(entry.strip("#\"' ")):
+            raise ListError(
+                str(where),
+                found=f"line {number}: {entry!r} may be the header of the lines below it, and no photo is called so",
+                expected="a sample in each line",
+                remedy="remove the line",
+            )
         if key not in photos.files and not _PLAIN.fullmatch(key):
             key_of = _by_spelling(photos) if key_of is None else key_of
             if (found := _find(key, photos.folder, key_of)) is not None:
@@ -175,7 +189,8 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
 def _lines(data: bytes, where: Path | str) -> list[tuple[int, str]]:
     # str.splitlines would also split at control characters, and make two ids of one.
     lines = enumerate(re.split(r"\r\n|\n|\r", _text(data, where)), 1)
-    entries = [(number, entry) for number, line in lines if (entry := line.strip(" \t"))]
+    # No id holds a quotation mark; what is not seen at the ends of a line was not meant.
+    entries = [(number, entry) for number, line in lines if (entry := line.replace('"', "").strip(_UNSEEN))]
     if not entries:
         raise ListError(str(where), found="the list is empty", expected="one id a line")
     return entries
@@ -293,18 +308,13 @@ def read_bytes(path: Path) -> bytes:
         found = "no such list" if not os.path.islink(path) else error.found
         raise SourceMissingError(str(path), found=found, remedy="check the path") from None
     except SourceError as error:
-        expected = error.expected if error.expected.startswith("at most") else ""
-        raise ListError(
-            str(path),
-            found=error.found,
-            expected=f"a list of {expected}" if expected else "a text file",
-            remedy=error.remedy,
-        ) from error
+        expected = f"a text file of at most {MAX_LIST_BYTES:,} bytes"
+        raise ListError(str(path), found=error.found, expected=expected, remedy=error.remedy) from error
 
 
 def _text(data: bytes, where: Path | str) -> str:
     try:
-        text = data.decode("utf-8-sig")
+        text = decode_text(data)
     except UnicodeDecodeError as error:
         found = f"byte {error.start} is not UTF-8"
         raise ListError(str(where), found=found, expected=_TEXT, remedy="save it as UTF-8") from None

@@ -8,94 +8,112 @@ value is shared out first, each time to the split that lacks most of it.
 
 import csv
 import io
+import os
 import unicodedata
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
-from segfeed.datasets.blobs import read_file
-from segfeed.datasets.description import GroupRule
+from segfeed.datasets.blobs import decode_text, read_file
+from segfeed.datasets.split_rule import KeyRule
 from segfeed.errors import ListError, SourceError, SourceMissingError
 
-_PERCENT = 100
+_SHOWN = 8  # columns that a message names
 
 
-def find_groups(root: Path, rule: GroupRule, keys: Sequence[str], where: str) -> dict[str, str]:
-    """Find the group of each key.
+def find_words(root: Path, rule: KeyRule, keys: Sequence[str], where: str, what: str) -> dict[str, str]:
+    """Find what a rule says of each key: its group, or its class.
 
     Args:
         root: the dataset's folder.
-        rule: what makes a group.
+        rule: says it.
         keys: of all samples.
         where: the description, for errors.
+        what: "group" or "class", for errors.
 
     Raises:
-        ListError: if the rule fits no key, or its file does not give every key one group.
+        ListError: if the rule fits no key, or its file does not say one thing of every key.
     """
     if rule.file:
-        return _groups_in_file(root, rule, keys)
-    groups = {key: rule.group_of(key) for key in keys}
+        return _words_in_file(root / rule.file, rule, keys, what)
     text = "/" if rule.folder else rule.before
     if keys and not any(text in key for key in keys):
         raise ListError(
             where,
-            found=f"group: {text!r} is in none of the {len(keys)} keys, the first is {keys[0]!r}",
-            expected="keys that hold it, since each sample would be a group of its own",
-            remedy="correct the rule of groups",
+            found=f"{what}: {text!r} is in none of the {len(keys)} keys, the first is {keys[0]!r}",
+            expected=f"keys that hold it, since each sample would be a {what} of its own",
+            remedy=f"correct the rule of {what}s",
         )
-    return groups
+    return {key: rule.word_of(key) for key in keys}
 
 
-_MOST_BYTES = 64 << 20  # of a table of groups
+_MOST_BYTES = 64 << 20  # of a table
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return read_file(path, _MOST_BYTES)
-    except SourceMissingError:
-        raise ListError(str(path), found="it cannot be read (no such file)", remedy="check the path") from None
-    except SourceError as error:
-        raise ListError(error.where, error.found, error.expected, error.remedy) from error
-
-
-def _groups_in_file(root: Path, rule: GroupRule, keys: Sequence[str]) -> dict[str, str]:
-    path = root / rule.file
+def _words_in_file(path: Path, rule: KeyRule, keys: Sequence[str], what: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    try:
-        text = _read(path).decode("utf-8-sig")
-        rows = csv.DictReader(
-            io.StringIO(text, newline=""), skipinitialspace=True, delimiter="\t" if path.suffix == ".tsv" else ","
-        )
-        for row in rows:
-            key, group = row[rule.key_column].strip(), row[rule.column].strip()
-            if not group or found.setdefault(key, group) != group:
-                raise ListError(
-                    str(path),
-                    found=f"line {rows.line_num}: sample {key!r} has group {group!r}"
-                    + (f" and group {found[key]!r}" if group else ""),
-                    expected="one group a sample",
-                )
-    except (KeyError, AttributeError, UnicodeDecodeError, csv.Error) as error:
-        found_columns = f"no column {error}" if isinstance(error, KeyError) else f"it is not a table ({error})"
-        raise ListError(
-            str(path),
-            found=found_columns,
-            expected=f"CSV with the columns {rule.key_column!r} and {rule.column!r}",
-        ) from error
+    for line, row in _rows(path, rule):
+        key, word = (unicodedata.normalize("NFC", (row.get(column) or "").strip()) for column in rule.columns)
+        if not word or found.setdefault(key, word) != word:
+            raise ListError(
+                str(path),
+                found=f"line {line}: sample {key!r} has "
+                + (f"{what} {word!r} and {what} {found[key]!r}" if word else f"no {what}"),
+                expected=f"one {what} a sample",
+            )
     # A table may name the sample, its file, or its file's path.
-    for key, group in list(found.items()):
-        plain = PurePosixPath(key)
-        for spelled in (str(plain.with_suffix("")) if plain.name else key, plain.stem):
-            if found.setdefault(spelled, group) != group:
-                del found[spelled]  # two files of one stem in two groups: only the whole name tells them apart
+    for key, word in list(found.items()):
+        plain = PurePosixPath(key.replace("\\", "/"))
+        for spelled in (str(plain), str(plain.with_suffix("")) if plain.name else key, plain.stem):
+            if found.setdefault(spelled, word) != word:
+                del found[spelled]  # two files of one stem say two things: only the whole name tells them apart
     if lacking := [key for key in keys if key not in found]:
         raise ListError(
             str(path),
             found=f"no line for {len(lacking)} of {len(keys)} samples, the first is {lacking[0]!r}",
-            expected="a group for each sample",
+            expected=f"a {what} for each sample",
+            remedy=f"it has {short!r}: save that column as text, since spreadsheets drop zeros in front"
+            if (short := lacking[0].lstrip("0")) != lacking[0] and short in found
+            else "",
         )
     return {key: found[key] for key in keys}
+
+
+def _rows(path: Path, rule: KeyRule) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Read the lines of a table with a header: (line number, column -> cell)."""
+    try:
+        text = decode_text(read_file(path, _MOST_BYTES))
+    except SourceMissingError as error:
+        found = f"it cannot be read ({error.found if os.path.islink(path) else 'no such file'})"
+        raise ListError(str(path), found=found, remedy="check the path") from None
+    except SourceError as error:
+        raise ListError(error.where, error.found, error.expected, error.remedy) from error
+    except UnicodeDecodeError as error:
+        found = f"byte {error.start} is not UTF-8"
+        raise ListError(str(path), found=found, expected="a table in UTF-8", remedy="save it as UTF-8") from None
+    wanted = f"a header with the columns {rule.key_column!r} and {rule.column!r}"
+    rows = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, delimiter=_separator(text, rule))
+    try:
+        columns = [name.strip() for name in rows.fieldnames or ()]
+        rows.fieldnames = columns
+        if lacking := [name for name in rule.columns if name not in columns]:
+            found = (
+                f"no column {lacking[0]!r}; it has {', '.join(map(repr, columns[:_SHOWN]))}" if columns else "no line"
+            )
+            raise ListError(str(path), found=found, expected=wanted, remedy="correct the description or the table")
+        if twice := [name for name in rule.columns if columns.count(name) > 1]:
+            raise ListError(str(path), found=f"two columns {twice[0]!r}", expected=wanted, remedy="rename one of them")
+        yield from ((rows.line_num, row) for row in rows)
+    except csv.Error as error:
+        raise ListError(str(path), found=f"it is not a table ({error})", expected=wanted) from error
+
+
+def _separator(text: str, rule: KeyRule) -> str:
+    """Find what parts the columns: what the header has between the two that are wanted."""
+    header = text.partition("\n")[0]
+    parted = (mark for mark in ",\t;|" if set(rule.columns) <= {cell.strip(' "\r') for cell in header.split(mark)})
+    return next(parted, ",")
 
 
 def share_out(groups: Iterable[str], shares: Mapping[str, int]) -> dict[str, str]:
@@ -131,7 +149,7 @@ def balance(values: Mapping[str, Sequence[frozenset[Hashable]]], shares: Mapping
 
     Args:
         values: group -> the values that each of its masks stores.
-        shares: split -> percent, 100 in all.
+        shares: split -> its part of the whole, such as percent, or 1 for each of several folds.
 
     Returns:
         splits: group -> split.
@@ -144,6 +162,7 @@ def balance(values: Mapping[str, Sequence[frozenset[Hashable]]], shares: Mapping
     counts = {group: Counter(value for mask in masks for value in mask) for group, masks in values.items()}
     total = sum(counts.values(), Counter[Hashable]())
     splits = sorted(shares, key=lambda split: (-shares[split], split))
+    whole = sum(shares.values())
     # What each split still lacks: of every value, and of samples at all.
     lacks = {split: {value: total[value] * shares[split] for value in total} for split in splits}
     room = {split: sum(map(len, values.values())) * shares[split] for split in splits}
@@ -155,9 +174,9 @@ def balance(values: Mapping[str, Sequence[frozenset[Hashable]]], shares: Mapping
 
         split = max(splits, key=wants)
         found[group] = split
-        room[split] -= len(values[group]) * _PERCENT
+        room[split] -= len(values[group]) * whole
         for value, count in counts[group].items():
-            lacks[split][value] -= count * _PERCENT
+            lacks[split][value] -= count * whole
 
     by_hash = sorted(counts, key=lambda group: (_digest(group), group))
     for value in sorted(total, key=lambda value: (total[value], repr(value))):

@@ -12,7 +12,15 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from segfeed.datasets.formats.folders import FolderFiles, find_files, find_masks, list_names, pair_split, subfolders
+from segfeed.datasets.formats.folders import (
+    FolderFiles,
+    find_files,
+    find_masks,
+    list_names,
+    or_join,
+    pair_split,
+    subfolders,
+)
 from segfeed.datasets.formats.legend_files import find_legend
 from segfeed.datasets.formats.lists import AUTOMATIC, Listable, parse_list, read_bytes, split_by_hash
 from segfeed.datasets.source import Recognised, SplitFiles
@@ -45,7 +53,9 @@ def recognise(path: Path) -> Recognised | None:
     roots = [folder for folder in folders if os.path.isdir(folder / _LISTS)]
     if len(roots) > 1:
         names = ", ".join(str(root.relative_to(path)) for root in roots)
-        raise SourceError(str(path), found=f"several VOC datasets ({names})", remedy="pass the path of one")
+        raise SourceError(
+            str(path), found=f"several VOC datasets ({names})", remedy=f"pass the path of one{or_join(path)}"
+        )
     if not roots:
         return None
     legend = next((f", classes in {name}" for name in _LEGENDS if os.path.isfile(roots[0] / name)), "")

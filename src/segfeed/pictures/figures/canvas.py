@@ -17,8 +17,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
-from segfeed.errors import OptionError, StorageError
+from segfeed.errors import OptionError
 from segfeed.pictures.paint import Pixels, Swatch, hatch
+from segfeed.system.paths import user_path
+from segfeed.system.storage import save
 
 WIDTH_PX = 1600
 MARGIN_PX = 40
@@ -156,16 +158,8 @@ class Canvas(Figure):
         Raises:
             StorageError: the file cannot be written.
         """
-        if path is None:
-            return self
-        try:
-            Path(path).write_bytes(self._repr_png_())
-        except OSError as error:
-            raise StorageError(
-                str(path),
-                found=f"the picture cannot be written ({error.strerror or error})",
-                remedy="pass a path in a folder that exists and that you may write to",
-            ) from error
+        if path is not None:
+            save(user_path(path), self._repr_png_(), "the picture")
         return self
 
 

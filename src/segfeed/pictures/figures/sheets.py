@@ -60,7 +60,7 @@ def show(
         split: of a path or a name; None for "train".
         count: how many samples at most; None for 24 of a dataset, 12 of a batch.
         path: a .png file to write, too.
-        **scan_options: of a path or a name: task, legend, unknown, format and cache_dir, as in `segfeed.scan`.
+        **scan_options: the options of `segfeed.scan`, such as legend, for a path or a name.
 
     Raises:
         OptionError: data is something else, or an option has no meaning here.

@@ -9,7 +9,7 @@ import numpy as np
 
 from segfeed.audit.findings import Audit, Finding
 from segfeed.pictures.report.charts import SizeChart
-from segfeed.pictures.report.counts import ClassTable, SplitLine, hex_of
+from segfeed.pictures.report.counts import ClassTable, SplitLine, ValueTable, hex_of
 from segfeed.pictures.report.gallery import Crop, Selection
 from segfeed.pictures.report.pictures import SHOWN_OF_A_KIND, Pictures
 from segfeed.pictures.report.template import visible
@@ -63,10 +63,12 @@ class Contents:
     Attributes:
         audit: of the dataset.
         why: by what the format was recognised.
+        note: what its description says is odd about it; "" if nothing is.
         task: "semantic" or "instance".
         crop_size: (height, width) in px.
         splits: a line for each.
         classes: None if there are no classes, or it is not known which.
+        values: what masks store and what is made of it; None if that is objects, or nothing could be read.
         chart: photo sizes; None if no photo can be read.
         galleries: one for each split that holds samples of its own.
         findings: the worst first.
@@ -76,10 +78,12 @@ class Contents:
 
     audit: Audit
     why: str
+    note: str
     task: str
     crop_size: tuple[int, int]
     splits: tuple[SplitLine, ...]
     classes: ClassTable | None
+    values: ValueTable | None
     chart: SizeChart | None
     galleries: tuple[Gallery, ...]
     findings: tuple[FindingLine, ...]

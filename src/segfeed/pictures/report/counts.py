@@ -1,7 +1,7 @@
 """Counts: what each split holds and what it shows of each class, as lines of tables; and the chart of all sizes."""
 
 import math
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +10,14 @@ import numpy.typing as npt
 from segfeed.audit.class_counts import ClassCounts
 from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Audit, Checked
+from segfeed.datasets.evidence import gather
 from segfeed.datasets.source import Source
+from segfeed.datasets.splits import reading_order
 from segfeed.pictures.report.charts import SizeChart, plot_sizes
-from segfeed.pictures.report.gallery import reading_order
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
 
+_VALUES = 256  # of masks, that are listed
 _MANY = 24  # classes; a longer table scrolls in a frame of its own
 
 Joined = Mapping[str, Sequence[str]]
@@ -180,6 +182,46 @@ def list_classes(legend: Legend | None, counts: Sequence[SplitCounts], joined: C
     void = legend.void_colours[0] if legend.void_colours else VOID_COLOUR
     cells = tuple(_cell(one, one.void_pixels, 0) for one in shown.values())
     return ClassTable(tuple(shown), (*lines, ClassLine(None, "void", hex_of(void), cells)))
+
+
+@dataclass(frozen=True, slots=True)
+class ValueLine:
+    """A value that masks store: as a legend spells it, its colour as #rrggbb or "", what it means, and its share."""
+
+    stored: str
+    colour: str
+    id: str
+    name: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class ValueTable:
+    """What masks store: how many were read, a line for each value, and how many values are left out."""
+
+    masks: int
+    lines: tuple[ValueLine, ...]
+    left_out: int
+
+
+def list_values(pairs: Iterable[Facts], legend: Legend | None) -> ValueTable | None:
+    """List what the masks of all pairs store, and what the legend makes of it; None if no mask can be read."""
+    evidence = gather(
+        facts.mask.stored_values for facts in pairs if facts.mask is not None and facts.mask.stored_values
+    )
+    if not evidence.values:
+        return None
+    lines = tuple(
+        ValueLine(
+            str(value.index) if value.index is not None else "",
+            "" if value.colour is None else hex_of(value.colour),
+            "–" if legend is None or value.label in (None, legend.void) else str(value.label),
+            value.name(legend) or ("?" if legend is None else "not in the legend"),
+            evidence.share([value]),
+        )
+        for value in evidence.values[:_VALUES]
+    )
+    return ValueTable(evidence.masks, lines, len(evidence.values) - len(lines))
 
 
 def _cell(counted: ClassCounts, pixels: int, images: int) -> ClassCell:

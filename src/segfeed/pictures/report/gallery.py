@@ -5,22 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.audit.rules.subjects import role_of
+from segfeed.datasets.splits import role_of
 from segfeed.pictures.paint import evenly
 from segfeed.plans.plan import Draw, Plan
 
 SEED = 0
-
-_ORDER = ("train", "trainval", "", "val", "test")
-
-
-def reading_order(split: str) -> int:
-    """Return the rank of a split in a report: those to train on first, those to test on last.
-
-    >>> sorted(["test", "train", "val"], key=reading_order)
-    ['train', 'val', 'test']
-    """
-    return _ORDER.index(role_of(split))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,18 +10,21 @@ from typing import Any
 from segfeed.audit.checking import DatasetFacts, judge, read_dataset
 from segfeed.audit.findings import Audit
 from segfeed.audit.listing import joined_splits, list_dataset
+from segfeed.datasets.opening import Opening
 from segfeed.datasets.source import Source
-from segfeed.errors import OptionError, StorageError
+from segfeed.datasets.splits import reading_order
 from segfeed.pictures.report.contents import Contents, choose_findings, describe_pictures, list_findings, list_galleries
-from segfeed.pictures.report.counts import SplitCounts, chart_sizes, list_classes, list_splits
-from segfeed.pictures.report.gallery import choose_samples, reading_order
+from segfeed.pictures.report.counts import SplitCounts, chart_sizes, list_classes, list_splits, list_values
+from segfeed.pictures.report.gallery import choose_samples
 from segfeed.pictures.report.pictures import KeptMasks, make_pictures
 from segfeed.pictures.report.template import render
 from segfeed.pixels.codec import decoder_versions
 from segfeed.pixels.legend import Legend
+from segfeed.pixels.objects import Objects
 from segfeed.plans.plan import Draw
 from segfeed.system.options import whole_number
-from segfeed.system.storage import write_over
+from segfeed.system.paths import free_path
+from segfeed.system.storage import save
 
 MOST_SAMPLES = 1000
 _KEPT_BYTES = 256 << 20  # of masks, which take a few KB each; further ones are read again if they are shown
@@ -49,7 +52,7 @@ def write_report(
         count: how many samples of each split are shown, 1 .. 1000.
         overwrite: whether a file that exists may be replaced.
         threads: how many samples are read at once; None for all cores.
-        **scan_options: task, legend, unknown, format and cache_dir, as in `segfeed.scan`.
+        **scan_options: the options of `segfeed.scan`, such as legend, for a path or a name.
 
     Returns:
         path: of the file, absolute.
@@ -64,33 +67,16 @@ def write_report(
     ...     write_report("sample", Path(folder) / "report.html", count=2).name
     'report.html'
     """
-    path = _check_free(path, overwrite=overwrite)
+    path = free_path(path, overwrite=overwrite)
     count = whole_number("count", count, 1, MOST_SAMPLES)
     crop_size = Draw(crop_size).crop_size
     masks = KeptMasks(_KEPT_BYTES)
-    facts = read_dataset(list_dataset(data, **scan_options), threads, masks.read)
+    listing = list_dataset(data, opening=Opening(**scan_options) if scan_options else None)
+    facts = read_dataset(listing, threads, masks.read)
     contents, described = _gather(facts, masks, crop_size, count, threads)
     written = datetime.now(UTC)
     page = render(contents=contents, values=described, version=version("segfeed"), written=written)
-    _check_free(path, overwrite=overwrite)  # it may have been written in the meantime
-    try:
-        write_over(path, page.encode())
-    except OSError as error:
-        raise StorageError(
-            str(path), found=f"the report cannot be written ({error.strerror})", remedy="choose another folder"
-        ) from error
-    return path
-
-
-def _check_free(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
-    """Return the path, absolute, if a file may be written there."""
-    path = Path(path).expanduser().absolute()
-    if path.is_dir():
-        raise OptionError(str(path), found="a folder", expected="the name of a file, such as report.html")
-    if path.exists() and not overwrite:
-        raise OptionError(
-            str(path), found="the file exists", remedy="pass --force (overwrite=True) to replace it, or another name"
-        )
+    save(free_path(path, overwrite=overwrite), page.encode(), "the report")  # it may have been written meanwhile
     return path
 
 
@@ -110,10 +96,12 @@ def _gather(
     contents = Contents(
         audit,
         listing.why,
+        listing.note,
         sources[0].task if sources else "semantic",
         crop_size,
         list_splits(audit, counts, joined, crop_size),
         list_classes(legend, counts, joined),
+        None if isinstance(encoder, Objects) else list_values(facts.pairs, legend),
         chart_sizes(counts, joined, crop_size),
         list_galleries(selections, pictures, {source.split: source.keys for source in sources}),
         list_findings(listed, left_out, pictures),

@@ -200,7 +200,7 @@ def _widen(box: Box, shift: int, thumbnail: Thumbnail) -> tuple[int, int, int, i
 
 
 def _with_remains(source: Source) -> Source:
-    """Add to the samples of a split those that lack a file, with the files that are there; they are no pairs to read.
+    """Add to the samples of a split those that lack a file, with the files that are there; they are not pairs to read.
 
     A file is looked for by its stem beside those of whole samples; a file of another kind, such as a mask that was
     saved as JPEG, counts.

@@ -136,9 +136,20 @@
     show(openers.indexOf(opener));
     viewer.showModal();
   });
-  one(".close").addEventListener("click", () => viewer.close());
-  viewer.addEventListener("click", (event) => event.target === viewer && viewer.close());
-  viewer.addEventListener("close", () => openers[place].focus());
+  // close() focuses what the viewer was opened from, and the close event comes a task later: without a focus of our own
+  // at once, a key pressed in between would go to the wrong picture.
+  const leave = () => {
+    viewer.close();
+    openers[place].focus();
+  };
+  one(".close").addEventListener("click", leave);
+  viewer.addEventListener("click", (event) => event.target === viewer && leave());
+  viewer.addEventListener("close", () => openers[place].focus()); // a browser may close it by other means
+  document.addEventListener("keydown", (event) => {
+    if (!viewer.open || event.key !== "Escape") return;
+    event.preventDefault();
+    leave();
+  });
   for (const step of all(".step")) step.addEventListener("click", () => show(place + Number(step.dataset.step)));
 
   viewer.addEventListener("keydown", (event) => {

@@ -1,0 +1,116 @@
+"""Joining: exports side by side under one legend file are one dataset; without it nothing is mixed."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import segfeed
+from little_voc import a_photo, make_voc, put_photo
+from segfeed.audit.checking import check
+from segfeed.datasets.export import export_splits
+from segfeed.datasets.overview import describe
+from segfeed.errors import LegendError, SourceError
+
+NAMES = ["site0", "site1", "site2"]
+
+
+@pytest.fixture
+def sites(tmp_path) -> Path:
+    """Three VOC exports with a key in common, under one labelmap.txt."""
+    root = tmp_path / "sites"
+    for name in NAMES:
+        (root / name).mkdir(parents=True)
+        make_voc(root / name, {"train": [f"{name}a", "same"], "val": [f"{name}b"]})
+        put_photo(root / name, "same", a_photo(f"same {name}"))
+        (root / name / "labelmap.txt").rename(root / "labelmap.txt")
+    return root
+
+
+def test_they_are_one_dataset_with_their_folders_in_front_of_keys(sites):
+    source = segfeed.scan(sites)
+    assert source.keys == tuple(f"{name}/{key}" for name in NAMES for key in (f"{name}a", "same"))
+    assert (source.format, source.root, source.legend.names) == ("voc", sites, ("background", "cat", "dog"))
+    assert "3 datasets in it (site0, site1, site2) are read as one" in source.why
+    assert source.read(3).labels.max() == 255
+    assert [(split.name, split.samples) for split in describe(sites).splits] == [("train", 6), ("val", 3)]
+    assert (check(sites).count()["error"], check(sites).pairs) == (0, 9)
+    train, val = segfeed.load(sites, batch_size=2, crop_size=(8, 8), pack=False)
+    assert (len(train.reader), len(val.reader)) == (6, 3)
+
+
+def test_what_is_exported_is_read_back(sites, tmp_path):
+    folder = export_splits([segfeed.scan(sites, split) for split in ("train", "val")], tmp_path / "out", "voc")
+    assert segfeed.scan(folder, "val").keys == ("site0_site0b", "site1_site1b", "site2_site2b")
+
+
+def test_a_split_that_some_lack_is_told_and_a_missing_file_is_named_by_its_folder(sites):
+    (sites / "site1/ImageSets/Segmentation/val.txt").unlink()
+    source = segfeed.scan(sites, "val")
+    assert source.keys == ("site0/site0b", "site2/site2b")
+    assert "split 'val' is not in site1" in source.why
+    (sites / "site2/JPEGImages/same.png").unlink()
+    assert [(one.split, one.key) for one in check(sites) if one.severity == "error"] == [("train", "site2/same")]
+
+
+def test_objects_are_joined_too_and_other_formats(sites, tmp_path):
+    for name in NAMES:
+        (sites / name / "SegmentationClass").rename(sites / name / "SegmentationObject")
+    assert len(segfeed.scan(sites, task="instance")) == 6
+    root = tmp_path / "months"
+    for name in ("may", "june"):
+        shutil.copytree(sites / "site0/JPEGImages", root / name / "images")
+        shutil.copytree(sites / "site0/SegmentationObject", root / name / "masks")
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(root, "all")
+    assert "may" in str(caught.value)
+    shutil.copy(sites / "labelmap.txt", root)
+    assert segfeed.scan(root, "all").keys == tuple(
+        f"{month}/{key}" for month in ("june", "may") for key in ("same", "site0a", "site0b")
+    )
+
+
+def test_without_a_legend_file_beside_them_nothing_is_mixed_and_the_way_is_told(sites):
+    for name in NAMES[1:]:
+        shutil.copy(sites / "labelmap.txt", sites / name)
+    (sites / "labelmap.txt").rename(sites / "site0/labelmap.txt")
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(sites)
+    assert "several VOC datasets (site0, site1, site2)" in caught.value.found
+    assert f"such as labelmap.txt, into {sites} to read them as one" in caught.value.remedy
+    shutil.copy(sites / "site0/labelmap.txt", sites)
+    assert len(segfeed.scan(sites)) == 6
+
+
+def test_a_part_that_says_something_else_is_refused(sites):
+    (sites / "site1/labelmap.txt").write_text("background:0,0,0::\ndog:128,0,0::\ncat:0,128,0::\n")
+    with pytest.raises(LegendError) as caught:
+        segfeed.scan(sites)
+    assert caught.value.where == str(sites / "site1")
+    assert len(segfeed.scan(sites, legend=sites / "labelmap.txt")) == 6
+
+
+def test_one_of_them_alone_is_not_read_by_another_legend(sites):
+    with pytest.raises(LegendError) as caught:
+        segfeed.scan(sites / "site1")
+    assert f"pass the path {sites}" in caught.value.remedy
+    source = segfeed.scan(sites / "site1", legend=sites / "labelmap.txt")
+    assert source.legend.names == ("background", "cat", "dog")
+    shutil.copy(sites / "labelmap.txt", sites / "site1")
+    assert segfeed.scan(sites / "site1").legend.names == ("background", "cat", "dog")
+
+
+def test_a_legend_file_above_the_one_dataset_of_a_folder_is_not_passed_over(sites):
+    for name in NAMES[1:]:
+        shutil.rmtree(sites / name)
+    with pytest.raises(LegendError) as caught:
+        segfeed.scan(sites)
+    assert caught.value.where == str(sites / "labelmap.txt")
+
+
+def test_folders_of_two_formats_are_not_joined(sites):
+    for folder, place in (("JPEGImages", "images"), ("SegmentationClass", "masks")):
+        (sites / "site2" / folder).rename(sites / "site2" / place)
+    shutil.rmtree(sites / "site2/ImageSets")
+    with pytest.raises(SourceError):
+        segfeed.scan(sites)
