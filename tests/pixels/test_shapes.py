@@ -8,7 +8,7 @@ from segfeed.errors import MaskError
 from segfeed.pixels.codec import decode_mask, kind_of
 from segfeed.pixels.shapes import SHAPES_MAGIC, Drawing, Shape, Style, as_points, decode_drawing, encode_drawing
 from segfeed.pixels.shapes_fill import fill_centre, fill_coco
-from segfeed.pixels.shapes_paint import paint
+from segfeed.pixels.shapes_paint import count_outside, paint
 from segfeed.pixels.shapes_runs import read_run_text, shape_of_cover, write_run_text
 from segfeed.pixels.shapes_upolygon import fill_upolygon
 
@@ -169,10 +169,10 @@ def test_empty_and_outside_shapes_are_counted():
         Shape("parts", 1, ()),
         Shape("line", 1, (far,)),
     )
-    painted = paint(Drawing((8, 8), shapes, style=Style("coco", boxes="fill")))
-    assert (painted.empty, painted.outside) == (4, 2)
-    across = paint(Drawing((8, 8), (Shape("rings", 1, (np.array([[-1e8, 2.0], [1e8, 2.0], [0.0, 7.0]]),)),)))
-    assert (across.outside, int(across.pixels[2].sum())) == (1, 8)
+    drawing = Drawing((8, 8), shapes, style=Style("coco", boxes="fill"))
+    assert (paint(drawing).empty, count_outside(drawing)) == (4, 2)
+    across = Drawing((8, 8), (Shape("rings", 1, (np.array([[-1e8, 2.0], [1e8, 2.0], [0.0, 7.0]]),)),))
+    assert (count_outside(across), int(paint(across).pixels[2].sum())) == (1, 8)
 
 
 def test_the_bytes_of_a_drawing_are_canonical_and_read_as_a_mask():

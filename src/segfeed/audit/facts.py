@@ -33,7 +33,7 @@ from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.palette import colour_codes
 from segfeed.pixels.png import PNG_MAGIC, read_png_header
 from segfeed.pixels.shapes import SHAPES_MAGIC, decode_drawing
-from segfeed.pixels.shapes_paint import paint
+from segfeed.pixels.shapes_paint import count_outside, paint
 
 Size = tuple[int, int]
 FileKind = Literal["photo", "mask"]
@@ -274,7 +274,7 @@ def _count_shapes(data: bytes, name: str) -> DrawnFacts:
         (drawing.names.get(below, str(below)), drawing.names.get(above, str(above))): pixels
         for (below, above), pixels in found.overlaps.items()
     }
-    return DrawnFacts(named, found.empty, found.outside, found.crowds, found.left_out)
+    return DrawnFacts(named, found.empty, count_outside(drawing, name), found.crowds, found.left_out)
 
 
 def _describe_mask(data: bytes, name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ changes them, and nothing else does.
 import json
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -99,6 +99,10 @@ class Drawing:
         return replace(self, style=style)
 
 
+_KINDS = frozenset(get_args(Kind))
+_STYLE_WORDS = tuple(one.name for one in fields(Style))
+
+
 def as_points(values: Iterable[Any], name: str, what: str = "a shape") -> Points:
     """Return points as float64 (N, 2): from pairs, or from x and y in turn.
 
@@ -115,7 +119,7 @@ def as_points(values: Iterable[Any], name: str, what: str = "a shape") -> Points
     if points.size % 2 or (points.ndim == 2 and points.shape[1] != 2) or points.ndim > 2:
         raise MaskError(name, found=f"{points.size} coordinates of {what}", expected="x and y of each point")
     points = points.reshape(-1, 2)
-    if not (np.abs(points) < _LARGEST).all():  # NaN is not smaller, either
+    if points.size and not np.abs(points).max() < _LARGEST:  # NaN is not smaller, either
         odd = points[~(np.abs(points) < _LARGEST).all(axis=1)][0].tolist()
         raise MaskError(
             name, found=f"point {tuple(odd)} of {what}", expected="finite coordinates in px", remedy="correct the shape"
@@ -134,7 +138,8 @@ def encode_drawing(drawing: Drawing) -> bytes:
         for one in drawing.shapes
     ]
     names = sorted((int(value), name) for value, name in drawing.names.items())
-    head = json.dumps([drawing.size, asdict(drawing.style), names, rows], separators=(",", ":")).encode()
+    style = {word: getattr(drawing.style, word) for word in _STYLE_WORDS}
+    head = json.dumps([drawing.size, style, names, rows], separators=(",", ":")).encode()
     flat = [array.astype("<f8").tobytes() for one in drawing.shapes for array in one.arrays]
     return b"".join([SHAPES_MAGIC, _HEAD.pack(len(head)), head, *flat])
 
@@ -165,7 +170,7 @@ def _take_shapes(rows: Sequence[Any], numbers: Points) -> Iterable[Shape]:
         for count, columns in shapes:
             arrays.append(numbers[at : at + count * columns].reshape(count, columns))
             at += count * columns
-        if kind not in get_args(Kind) or len(frame) != 5:
+        if kind not in _KINDS or len(frame) != 5:
             raise ValueError
         yield Shape(kind, value, tuple(arrays), number, bool(crowd), float(width), tuple(frame))
     if at != len(numbers):
@@ -173,6 +178,6 @@ def _take_shapes(rows: Sequence[Any], numbers: Points) -> Iterable[Shape]:
 
 
 def _as_style(described: dict[str, Any]) -> Style:
-    if described.keys() != {one.name for one in fields(Style)}:
+    if tuple(described) != _STYLE_WORDS:
         raise ValueError
     return Style(**described)

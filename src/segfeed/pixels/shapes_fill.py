@@ -127,3 +127,37 @@ def _count_crossings(
     low, high = int(used[0]), int(used[-1]) + 1
     cover = cover[:, low:high]
     return Patch(low, first, cover.T) if by_columns else Patch(first, low, cover)
+
+
+def fill_rings(rings: Sequence[Points], size: tuple[int, int], *, are_parts: bool, by_columns: bool) -> Patch | None:
+    """Fill rings; None if they cover nothing.
+
+    Args:
+        rings: (N, 2) each, x and y in px.
+        size: (height, width) of the picture in px.
+        are_parts: whether they are joined; otherwise they cut holes into each other.
+        by_columns: whether pycocotools' rule counts; otherwise the centres of pixels.
+    """
+    if not are_parts and not by_columns:
+        return fill_centre(rings, size)
+    found = [fill_coco(ring, size) if by_columns else fill_centre([ring], size) for ring in rings]
+    patches = [patch for patch in found if patch is not None]
+    if len(patches) < 2:
+        return patches[0] if patches else None
+    cover = np.zeros(size, np.bool_)
+    for top, left, part in patches:
+        area = cover[top : top + part.shape[0], left : left + part.shape[1]]
+        np.copyto(area, area | part if are_parts else area ^ part)
+    return crop_cover(cover, 0, 0, size)
+
+
+def crop_cover(cover: npt.NDArray[np.bool_], top: int, left: int, size: tuple[int, int]) -> Patch | None:
+    """Cut off what lies outside the picture, and the empty rows and columns around the rest."""
+    inside = cover[max(-top, 0) : max(size[0] - top, 0), max(-left, 0) : max(size[1] - left, 0)]
+    top, left = max(top, 0), max(left, 0)
+    rows = np.flatnonzero(inside.any(axis=1))
+    if not len(rows):
+        return None
+    columns = np.flatnonzero(inside.any(axis=0))
+    low, high, first, last = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+    return Patch(top + low, left + first, inside[low:high, first:last])

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,9 @@ from PIL import Image, ImageDraw
 
 from segfeed.errors import MaskError
 from segfeed.pixels.shapes import Drawing, Points, Shape, Style
-from segfeed.pixels.shapes_fill import Patch, fill_centre, fill_coco
+from segfeed.pixels.shapes_canvas import Canvas
+from segfeed.pixels.shapes_fill import Patch, crop_cover, fill_rings
+from segfeed.pixels.shapes_kernels import fill_compiled, kernels, paint_compiled
 from segfeed.pixels.shapes_runs import cover_of_runs
 from segfeed.pixels.shapes_upolygon import fill_upolygon
 from segfeed.pixels.through_pillow import check_size
@@ -28,7 +31,6 @@ class Painted:
         pixels: uint8 or uint16 (H, W), stored values.
         overlaps: (value below, value above) -> pixels that both classes cover; background and void do not count.
         empty: how many shapes cover no pixel.
-        outside: how many shapes have points outside the picture, by more than a pixel.
         crowds: how many shapes mark a crowd.
         left_out: how many shapes were left out, as asked: boxes, points, lines, crowds.
     """
@@ -36,7 +38,6 @@ class Painted:
     pixels: npt.NDArray[Any]
     overlaps: dict[tuple[int, int], int] = field(default_factory=dict)
     empty: int = 0
-    outside: int = 0
     crowds: int = 0
     left_out: int = 0
 
@@ -59,90 +60,68 @@ def paint(drawing: Drawing, name: str = "mask") -> Painted:
     style, (height, width) = drawing.style, drawing.size
     check_size(height, width, name, MaskError)
     shapes = _drawn(drawing, name)
-    patches = [_cover(shape, drawing, name) for shape in shapes]
-    canvas = _Canvas.blank(drawing)
     numbers = {number: place for place, number in enumerate(dict.fromkeys(one.object for one in shapes), start=1)}
     if style.objects and len(numbers) > _MOST_OBJECTS:
         found = f"{len(numbers):,} objects"
         raise MaskError(name, found=found, expected=f"at most {_MOST_OBJECTS}", remedy='use task="semantic"')
-    crowds = [one.crowd for one in shapes]
-    for at in _stack(patches, crowds, style):
-        patch, shape = patches[at], shapes[at]
-        if patch is None:
-            continue
-        if shape.crowd and style.crowd == "void":
-            canvas.put(patch, style.void, counts=False)
-        elif shape.value is None:
-            canvas.put(patch, style.void, counts=True)
-        else:
-            canvas.put(patch, numbers[shape.object] if style.objects else shape.value, counts=True)
+    values = [_value_of(shape, style, numbers) for shape in shapes]
+    canvas, compiled = Canvas.blank(drawing), kernels(drawing)
+    if compiled is not None and _are_plain(shapes, style):
+        chosen = [(_rings_of(one), one.kind == "parts", value) for one, value in zip(shapes, values, strict=True)]
+        empty = paint_compiled(compiled, canvas, chosen, by_columns=style.rule == "coco")
+    else:
+        empty = _paint_in_turn(canvas, shapes, values, (drawing, name, compiled))
     canvas.settle(style, drawing.names, name)
     return Painted(
         canvas.pixels,
         dict(canvas.overlaps),
-        sum(patch is None for patch in patches),
-        sum(_is_outside(shape, drawing.size) for shape in shapes),
+        empty,
         sum(one.crowd for one in drawing.shapes),
         len(drawing.shapes) - len(shapes),
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Canvas:
-    """What is painted so far.
+def _paint_in_turn(
+    canvas: Canvas, shapes: list[Shape], values: list[int], how: tuple[Drawing, str, ModuleType | None]
+) -> int:
+    """Cover and paint each shape by itself; return how many cover nothing."""
+    drawing, name, compiled = how
+    style = drawing.style
+    patches = [_cover(shape, drawing, name, compiled) for shape in shapes]
+    for at in _stack(patches, [one.crowd for one in shapes], style):
+        patch = patches[at]
+        if patch is None:
+            continue
+        if shapes[at].crowd and style.crowd == "void":
+            canvas.put_below(patch, style.void)
+        else:
+            canvas.put(patch, values[at], compiled)
+    return sum(patch is None for patch in patches)
 
-    Attributes:
-        pixels: stored values.
-        owner: what covers each pixel; -1 if nothing does.
-        clash: where two classes cover one.
-        overlaps: as in `Painted`.
-        void: the stored value of void.
+
+def _value_of(shape: Shape, style: Style, numbers: dict[int, int]) -> int:
+    if shape.value is None:
+        return style.void
+    return numbers[shape.object] if style.objects else shape.value
+
+
+def _are_plain(shapes: list[Shape], style: Style) -> bool:
+    """Check whether shapes are all rings, painted in their order by a rule of which there is a kernel."""
+    return (
+        style.rule in ("coco", "centre")
+        and style.overlap not in ("largest", "smallest")
+        and all(one.kind in ("rings", "parts", "box") for one in shapes)
+        and not (style.crowd == "void" and any(one.crowd for one in shapes))
+    )
+
+
+def count_outside(drawing: Drawing, name: str = "mask") -> int:
+    """Count the shapes of a drawing that have points outside the picture, by more than a pixel.
+
+    Raises:
+        MaskError: as `paint`, if boxes or points would be labels.
     """
-
-    pixels: npt.NDArray[Any]
-    owner: npt.NDArray[np.int32]
-    clash: npt.NDArray[np.bool_]
-    overlaps: Counter[tuple[int, int]]
-    void: int
-
-    @classmethod
-    def blank(cls, drawing: Drawing) -> "_Canvas":
-        style = drawing.style
-        start = style.void if style.unpainted == "void" else 0
-        pixels = np.full(drawing.size, start, np.uint8 if style.void == 255 else np.uint16)
-        return cls(pixels, np.full(drawing.size, -1, np.int32), np.zeros(drawing.size, np.bool_), Counter(), style.void)
-
-    def put(self, patch: Patch, value: int, *, counts: bool) -> None:
-        """Paint one patch over what is there; count what it hides of other classes."""
-        area = (
-            slice(patch.top, patch.top + patch.cover.shape[0]),
-            slice(patch.left, patch.left + patch.cover.shape[1]),
-        )
-        self.pixels[area][patch.cover] = value
-        if not counts:
-            return
-        below = self.owner[area][patch.cover]
-        self.owner[area][patch.cover] = value
-        if value in (0, self.void):
-            return
-        hidden = (below > 0) & (below != value) & (below != self.void)
-        if hidden.any():
-            self.clash[area][patch.cover] |= hidden
-            for other, pixels in zip(*np.unique(below[hidden], return_counts=True), strict=True):
-                self.overlaps[int(other), value] += int(pixels)
-
-    def settle(self, style: Style, names: dict[int, str], name: str) -> None:
-        """Decide what pixels of two classes are, once all shapes are painted."""
-        if style.overlap == "void":
-            self.pixels[self.clash] = style.void
-        if style.overlap == "error" and self.overlaps:
-            (below, above), pixels = self.overlaps.most_common(1)[0]
-            raise MaskError(
-                name,
-                found=f"{pixels:,} px are both {names.get(below, below)} and {names.get(above, above)}",
-                expected="one class for each pixel",
-                remedy='correct the shapes, or pass overlap="void", "largest" or "smallest"',
-            )
+    return sum(_is_outside(shape, drawing.size) for shape in _drawn(drawing, name))
 
 
 def _drawn(drawing: Drawing, name: str) -> list[Shape]:
@@ -180,11 +159,11 @@ def _stack(patches: list[Patch | None], crowds: list[bool], style: Style) -> lis
     return order
 
 
-def _cover(shape: Shape, drawing: Drawing, name: str) -> Patch | None:
+def _cover(shape: Shape, drawing: Drawing, name: str, compiled: ModuleType | None) -> Patch | None:
     """Return the pixels that a shape covers; None if there are none."""
     size, rule = drawing.size, drawing.style.rule
     if shape.kind == "runs":
-        return _crop(cover_of_runs(shape, name), shape.frame[0], shape.frame[1], size)
+        return crop_cover(cover_of_runs(shape, name), shape.frame[0], shape.frame[1], size)
     if rule == "pillow":
         return _cover_pillow(shape, size)
     match shape.kind:
@@ -194,11 +173,13 @@ def _cover(shape: Shape, drawing: Drawing, name: str) -> Patch | None:
             return _cover_line(shape.arrays[0], max(shape.width, 0.5), size)
         case "ellipse":
             return _cover_ellipse(shape.arrays[0], size)
-        case "box":
-            rings: tuple[Points, ...] = (_corners(shape.arrays[0]),)
-        case _:
-            rings = shape.arrays
-    return _cover_rings(rings, shape.kind == "parts", drawing)
+    return _cover_rings(shape, drawing, compiled)
+
+
+def _rings_of(shape: Shape) -> tuple[Points, ...]:
+    """Return the rings of a shape that has any; those of fewer than three points cover nothing."""
+    rings = (_corners(shape.arrays[0]),) if shape.kind == "box" else shape.arrays
+    return tuple(ring for ring in rings if len(ring) > 2)
 
 
 def _corners(points: Points) -> Points:
@@ -209,35 +190,16 @@ def _corners(points: Points) -> Points:
     return np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]])
 
 
-def _cover_rings(rings: tuple[Points, ...], are_parts: bool, drawing: Drawing) -> Patch | None:  # noqa: FBT001
+def _cover_rings(shape: Shape, drawing: Drawing, compiled: ModuleType | None) -> Patch | None:
     """Fill rings: parts are joined, others cut holes into each other."""
     size, rule = drawing.size, drawing.style.rule
-    rings = tuple(ring for ring in rings if len(ring) > 2)
+    rings = _rings_of(shape)
     if rule == "upolygon":
         return fill_upolygon(rings, size)
-    if rule == "centre" and not are_parts:
-        return fill_centre(rings, size)
-    found = [fill_coco(ring, size) if rule == "coco" else fill_centre([ring], size) for ring in rings]
-    patches = [patch for patch in found if patch is not None]
-    if len(patches) < 2:
-        return patches[0] if patches else None
-    cover = np.zeros(size, np.bool_)
-    for top, left, part in patches:
-        area = cover[top : top + part.shape[0], left : left + part.shape[1]]
-        np.copyto(area, area | part if are_parts else area ^ part)
-    return _crop(cover, 0, 0, size)
-
-
-def _crop(cover: npt.NDArray[np.bool_], top: int, left: int, size: tuple[int, int]) -> Patch | None:
-    """Cut off what lies outside the picture, and the empty rows and columns around the rest."""
-    inside = cover[max(-top, 0) : max(size[0] - top, 0), max(-left, 0) : max(size[1] - left, 0)]
-    top, left = max(top, 0), max(left, 0)
-    rows = np.flatnonzero(inside.any(axis=1))
-    if not len(rows):
-        return None
-    columns = np.flatnonzero(inside.any(axis=0))
-    low, high, first, last = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-    return Patch(top + low, left + first, inside[low:high, first:last])
+    are_parts, by_columns = shape.kind == "parts", rule == "coco"
+    if compiled is None:
+        return fill_rings(rings, size, are_parts=are_parts, by_columns=by_columns)
+    return fill_compiled(compiled, rings, size, are_parts=are_parts, by_columns=by_columns)
 
 
 def _cover_line(points: Points, reach: float, size: tuple[int, int]) -> Patch | None:
@@ -253,7 +215,7 @@ def _cover_line(points: Points, reach: float, size: tuple[int, int]) -> Patch | 
         place = ((x - start[0]) * along[0] + (y - start[1])[:, None] * along[1]) / far if far else 0.0
         place = np.clip(place, 0, 1)
         cover |= (x - start[0] - place * along[0]) ** 2 + ((y - start[1])[:, None] - place * along[1]) ** 2 <= reach**2
-    return _crop(cover, top, left, size)
+    return crop_cover(cover, top, left, size)
 
 
 def _cover_ellipse(numbers: Points, size: tuple[int, int]) -> Patch | None:
@@ -266,7 +228,7 @@ def _cover_ellipse(numbers: Points, size: tuple[int, int]) -> Patch | None:
     over, down = x - centre[0], (y - centre[1])[:, None]
     cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     cover = ((over * cosine + down * sine) / radii[0]) ** 2 + ((down * cosine - over * sine) / radii[1]) ** 2 <= 1
-    return _crop(cover, top, left, size)
+    return crop_cover(cover, top, left, size)
 
 
 def _box_around(low: Points, high: Points, size: tuple[int, int]) -> tuple[int, int, Points, Points] | None:
@@ -292,7 +254,7 @@ def _cover_pillow(shape: Shape, size: tuple[int, int]) -> Patch | None:
             draw.line(corners, fill=1, width=round(max(shape.width, 1)))
         elif len(corners) > 2:
             draw.polygon(corners, outline=1, fill=1)
-    return _crop(np.asarray(picture, np.bool_), 0, 0, size)
+    return crop_cover(np.asarray(picture, np.bool_), 0, 0, size)
 
 
 def _pillow_points(shape: Shape) -> Iterator[Points]:

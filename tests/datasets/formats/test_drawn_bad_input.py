@@ -148,10 +148,28 @@ def test_entries_are_found_where_they_lie_across_pieces_and_byte_order_marks(tmp
     path = tmp_path / "a.json"
     entries = [{"name": "Straße \U0001f6a6", "n": [number, 12345]} for number in range(30)]
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps({"other": 123, "images": entries}, ensure_ascii=False).encode())
-    pieces = [piece for key, piece in walk_json(File.of(str(path)), ("images",)) if key == "images"]
-    assert [json.loads(piece.span.read()) for piece in pieces] == entries
-    texts = [piece.value for key, piece in walk_json(File.of(str(path)), ("images",), ("images",)) if key == "images"]
-    assert [json.loads(text.encode("latin-1")) for text in texts] == entries
+    data = path.read_bytes()
+    for texts in ((), ("images",)):  # as values, or as text by their brackets
+        found = [piece for key, piece in walk_json(File.of(str(path)), ("images",), texts) if key == "images"]
+        assert [json.loads(data[first : first + length]) for _, (first, length) in found] == entries
+        if texts:
+            assert [json.loads(mend_text(text)) for text, _ in found] == entries
+
+
+@pytest.mark.parametrize("chunk", [1, 13, 1 << 20])
+def test_annotations_are_told_apart_whatever_their_texts_hold(tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr("segfeed.datasets.formats.json_reading._CHUNK", chunk)
+    path = tmp_path / "a.json"
+    odd = [
+        {"a": '}{][",\\" "image_id": 3'},
+        {"b": {"c": {"d": [{}, []]}}},
+        {},
+        {"e": {"size": [1, 2], "counts": "}]["}},
+    ]
+    for spread in ({}, {"indent": 1}, {"separators": (",", ":")}):
+        path.write_text(json.dumps({"annotations": odd, "x": 1}, **spread))
+        found = walk_json(File.of(str(path)), ("annotations",), ("annotations",))
+        assert [json.loads(text) for key, (text, _) in found if key != "x"] == odd
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from segfeed.datasets.blobs import Blob, File, Span
+from segfeed.datasets.blobs import Blob, File, read_spans
 from segfeed.datasets.drawn import Classes, DrawnMask
 from segfeed.datasets.formats.drawn_files import (
     Drawn,
@@ -38,7 +38,8 @@ from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
 from segfeed.pixels.shapes_runs import runs_of
 
 _STYLE = Style("coco")
-_OWNER = re.compile(r'"image_id"\s*:\s*(-?\d{1,18})\s*[,}]')
+_OWNER_KEY = '"image_id"'
+_OWNER = re.compile(rf"{_OWNER_KEY}\s*:\s*(-?\d{{1,18}})\s*[,}}]")
 _LISTS = ("images", "annotations", "categories")
 _WORDS = (b'"images"', b'"categories"', b'"file_name"')
 
@@ -131,27 +132,29 @@ def _split_files(root: Path) -> dict[str, Path]:
 def _read_index(file: File) -> _Index:
     index = _Index()
     seen: set[Hashable] = set()
-    for key, piece in walk_json(file, _LISTS, ("annotations",)):
-        entry = _read_owner(piece.value, file) if key == "annotations" else piece.value
+    spans = index.spans
+    for key, (value, place) in walk_json(file, _LISTS, ("annotations",)):
         if key not in _LISTS:
             continue
-        if not isinstance(entry, dict):
-            raise _malformed(file, piece.span, key, "no object")
-        try:
-            if key == "annotations":
-                place = index.spans.setdefault(entry["image_id"], array("q"))
-                place.extend((piece.span.offset, piece.span.size_bytes))
-            elif key == "categories":
-                index.categories[int(entry["id"])] = mend_text(str(entry["name"]))
+        if key == "annotations":
+            owner = _read_owner(value, place, file)
+            if owner in spans:
+                spans[owner].extend(place)
             else:
-                if entry["id"] in seen:
-                    raise _malformed(file, piece.span, key, f"id {entry['id']} occurs twice")
-                seen.add(entry["id"])
-                index.images.append((entry["id"], mend_text(str(entry["file_name"])), _size(entry)))
+                spans[owner] = array("q", place)
+            continue
+        try:
+            if key == "categories":
+                index.categories[int(value["id"])] = mend_text(str(value["name"]))
+            else:
+                if value["id"] in seen:
+                    raise _malformed(file, place, key, f"id {value['id']} occurs twice")
+                seen.add(value["id"])
+                index.images.append((value["id"], mend_text(str(value["file_name"])), _size(value)))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             if isinstance(error, SourceError):
                 raise
-            raise _malformed(file, piece.span, key, f"{type(error).__name__}: {error}") from None
+            raise _malformed(file, place, key, f"{type(error).__name__}: {error}") from None
     if lost := next((one for one in index.spans if one not in seen), None):
         raise SourceError(
             file.path, found=f"an annotation of image_id {lost!r}", expected="the id of one of its images"
@@ -159,10 +162,17 @@ def _read_index(file: File) -> _Index:
     return index
 
 
-def _read_owner(text: str, file: File) -> Any:
-    """Read of an annotation what says whose it is; the whole of it if that is in doubt."""
-    found = _OWNER.findall(text) if text.count('"image_id"') == 1 else ()
-    return {"image_id": int(found[0])} if found else parse_json(text.encode("latin-1"), file.path)
+def _read_owner(text: str, place: tuple[int, int], file: File) -> Hashable:
+    """Read of an annotation whose it is, by its text; the whole of it is parsed only if that is in doubt."""
+    at = text.find(_OWNER_KEY)
+    found = _OWNER.match(text, at) if at >= 0 else None
+    if found and text.find(_OWNER_KEY, found.end()) < 0:
+        return int(found[1])
+    entry = parse_json(text.encode("latin-1"), file.path)
+    owner: Hashable = entry.get("image_id")
+    if not isinstance(owner, int | str):
+        raise _malformed(file, place, "annotations", f"image_id {owner!r:.40}")
+    return owner
 
 
 def _size(entry: dict[str, Any]) -> tuple[int, int] | None:
@@ -170,10 +180,10 @@ def _size(entry: dict[str, Any]) -> tuple[int, int] | None:
     return (int(height), int(width)) if height and width else None
 
 
-def _malformed(file: File, span: Span, key: str, found: str) -> SourceError:
+def _malformed(file: File, place: tuple[int, int], key: str, found: str) -> SourceError:
     return SourceError(
         file.path,
-        found=f"an entry of {key} at byte {span.offset:,}: {found}",
+        found=f"an entry of {key} at byte {place[0]:,}: {found}",
         expected="COCO's fields",
         remedy="export it again",
     )
@@ -224,8 +234,10 @@ def _sketch(
         size = size_of_photo(size)
     shapes = []
     names = {}
-    for number, (offset, length) in enumerate(zip(spans[::2], spans[1::2], strict=True), start=1):
-        entry = parse_json(Span(file.path, name, offset, length, file.stamp).read(), name)
+    places = list(zip(spans[::2], spans[1::2], strict=True))
+    parts = read_spans(file.path, name, places, file.stamp) if places else []
+    entries = parse_json(b"[%b]" % b",".join(parts), name)
+    for number, entry in enumerate(entries, start=1):
         try:
             category = categories[int(entry["category_id"])]
         except (KeyError, TypeError, ValueError):

@@ -14,6 +14,7 @@ from segfeed.datasets.formats.photo_places import PhotoPlaces
 from segfeed.datasets.source import Missing, Sample, SplitFiles
 from segfeed.errors import MaskError, PhotoError, SourceError
 from segfeed.pixels.codec import read_photo_header
+from segfeed.pixels.shapes import Style
 
 _HEAD_BYTES = 1 << 16
 _WORD = re.compile(r"[^\W_]+")
@@ -46,19 +47,20 @@ def list_drawn(
         SourceError: if two annotations are of one photo, or a photo may be one of several files.
     """
     keys = keys_of([one.named for one in drawn], root)
-    chosen = range(len(drawn))
     samples: list[Sample] = []
     missing: list[Missing] = []
-    for place in chosen:
-        key, one = keys[place], drawn[place]
+    styles: dict[Style, Style] = {}
+    for key, one in zip(keys, drawn, strict=True):
         photo = one.photo or places.find(one.named, split)
         if photo is None:
             missing.append(Missing(key, "photo", str(places.folder)))
         elif one.mask is None:
             missing.append(Missing(key, "mask", str(root)))
         else:
-            void = replace(one.mask.style, void=classes.style_void)
-            samples.append(Sample(key, photo, replace(one.mask, style=void)))
+            style = styles.get(one.mask.style) or styles.setdefault(
+                one.mask.style, replace(one.mask.style, void=classes.style_void)
+            )
+            samples.append(Sample(key, photo, replace(one.mask, style=style)))
     return SplitFiles(tuple(samples), tuple(missing), lambda: classes.legend(root.stem), why)
 
 

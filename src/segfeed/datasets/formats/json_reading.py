@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from segfeed.datasets.blobs import File, Span, read_file
+from segfeed.datasets.blobs import File, read_file
 from segfeed.errors import SourceError
 
 MAX_SMALL_BYTES = 256 << 20
@@ -25,13 +25,17 @@ _REMEDY = "export the annotations again"
 
 # To the next bracket that is not inside a string.
 _TO_BRACKET = re.compile(r'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+([{}\[\]])', re.DOTALL)
+# An object in a list, with at most one level of objects in it, and the comma after it, at one go.
+_TEXT = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_INNER = rf'\{{[^{{}}"]*+(?:{_TEXT}[^{{}}"]*+)*+\}}'
+_ENTRY = re.compile(rf'[ \t\r\n]*+(\{{[^{{}}"]*+(?:(?:{_TEXT}|{_INNER})[^{{}}"]*+)*+\}})[ \t\r\n]*+,', re.DOTALL)
 
 
 class Piece(NamedTuple):
-    """A value in a large file: what it is, and where it lies."""
+    """A value in a large file: what it is, its first byte and its length in bytes."""
 
     value: Any
-    span: Span
+    place: tuple[int, int]
 
 
 def read_json(file: File) -> Any:
@@ -142,6 +146,19 @@ class _Text:
             if len(self.text) - self.at > _LONGEST or not self.more():
                 raise self.refuse("an entry without an end", "JSON")
 
+    def texts(self) -> Iterator[tuple[str, int]]:
+        """Step over the objects of a list, to its end: (the text of each, its first byte)."""
+        while self.sign() != "]":
+            while found := _ENTRY.match(self.text, self.at):
+                yield found[1], self.start + found.start(1)
+                self.at = found.end()
+            if self.sign() == "]":
+                break
+            text, place, _ = self.skipped()
+            yield text, place
+            if self.sign() != "]":
+                self.expect(",")
+
     def refuse(self, found: str, expected: str) -> SourceError:
         """Make the error of this place."""
         where = f"byte {self.start + self.at:,}: {found}"
@@ -162,7 +179,6 @@ def walk_json(file: File, lists: tuple[str, ...], texts: tuple[str, ...] = ()) -
     if os.path.getsize(file.path) == 0:
         raise SourceError(file.path, found="an empty file", expected="JSON", remedy=_REMEDY)
     text = _Text(file.path)
-    name = os.path.basename(file.path)
     with text.file:
         text.expect("{")
         while text.sign() != "}":
@@ -170,15 +186,17 @@ def walk_json(file: File, lists: tuple[str, ...], texts: tuple[str, ...] = ()) -
             text.expect(":")
             if key in lists and text.sign() == "[":
                 text.expect("[")
+                for value, place in text.texts() if key in texts else ():
+                    yield key, Piece(value, (place, len(value)))
                 while text.sign() != "]":
-                    value, place, length = text.skipped() if key in texts else text.value()
-                    yield key, Piece(value, Span(file.path, name, place, length, file.stamp))
+                    value, place, length = text.value()
+                    yield key, Piece(value, (place, length))
                     if text.sign() != "]":
                         text.expect(",")
                 text.expect("]")
             else:
                 value, place, length = text.value()
-                yield str(key), Piece(value, Span(file.path, name, place, length, file.stamp))
+                yield str(key), Piece(value, (place, length))
             if text.sign() != "}":
                 text.expect(",")
 
