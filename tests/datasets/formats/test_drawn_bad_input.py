@@ -8,7 +8,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.datasets.blobs import File
-from segfeed.datasets.formats.json_reading import parse_json, walk_json
+from segfeed.datasets.formats.json_reading import mend_text, parse_json, walk_json
 from segfeed.datasets.formats.xml_reading import walk_xml
 from segfeed.errors import MaskError, OptionError, PhotoError, SizeMismatchError, SourceError, SourceMissingError
 
