@@ -37,7 +37,7 @@ _OWN = (
 # Shapes instead of masks: asked if no layout of masks answers.
 _DRAWN = (
     "coco", "coco_panoptic", "labelme_json", "yolo", "cvat", "via", "supervisely_json", "darwin", "datumaro_json",
-    "label_studio",
+    "label_studio", "segments_ai",
 )  # fmt: skip
 _ANY_FOLDERS = "folders"  # recognised by little: asked if no other format answers
 FORMATS: dict[str, str] = {

@@ -140,6 +140,16 @@ def test_panoptic_segments_are_their_categories(vector):
         segfeed.scan(vector / "coco_panoptic/datumaro_wrong_size", "train").read(0)
 
 
+def test_segments_of_segments_ai_are_their_categories(vector):
+    for name, release in (("made_from_coco_panoptic", "coco-part"), ("made_small_ids_cached", "coco-small")):
+        path = vector / "segments_ai" / name / f"{release}-v0.1.json"
+        found = json.loads(path.read_bytes())["dataset"]["task_attributes"]["categories"]
+        ids = {one["name"]: one["id"] for one in found}
+        source = segfeed.scan(path, "all")
+        assert differing(source, path.parent / "truth_made", ids) == {}
+        assert [one.key for one in source.samples] == ["000000356387", "000000366141"]
+
+
 def test_via_regions_are_what_pycocotools_draws_by_the_tools_rule(vector):
     folder = vector / "via/rice_leaf_v1"
     ids = lines(folder / "truth_made/class_names.txt")
