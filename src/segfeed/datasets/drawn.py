@@ -84,6 +84,8 @@ class DrawnMask:
         sketch: reads the shapes.
         style: how they are drawn.
         tool: the rule of the format's own tool.
+        sketch_upright: reads the shapes as drawn on the photo as its EXIF orientation turns it, if the annotation says
+            no size of its own; otherwise None.
     """
 
     file: File
@@ -92,6 +94,7 @@ class DrawnMask:
     sketch: Callable[[], Drawing] = field(compare=False)
     style: Style = field(default_factory=Style)
     tool: Rule = "coco"
+    sketch_upright: Callable[[], Drawing] | None = field(default=None, compare=False)
 
     @property
     def address(self) -> str:
@@ -116,12 +119,13 @@ class DrawnMask:
         """Check whether the file still has the stamp it was scanned with."""
         return self.file.is_unchanged()
 
-    def styled(self, options: DrawOptions, *, objects: bool) -> "DrawnMask":
-        """Return the same mask, drawn as asked for."""
+    def styled(self, options: DrawOptions, *, objects: bool, upright: bool) -> "DrawnMask":
+        """Return the same mask, drawn as asked for: of classes or objects, on the stored or the upright photo."""
         words = dict(options.given)
         if "rule" in words:
             words["rule"] = self.tool if words["rule"] == "tool" else "centre"
-        return replace(self, style=replace(self.style, **words, objects=objects))
+        sketch = self.sketch_upright if upright and self.sketch_upright else self.sketch
+        return replace(self, style=replace(self.style, **words, objects=objects), sketch=sketch)
 
 
 @dataclass(frozen=True, slots=True)

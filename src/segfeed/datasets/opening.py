@@ -165,11 +165,9 @@ class Dataset:
             raise OptionError(option, found=found, remedy="leave it out")
         if not drawn:
             return files
-        objects = self.task == "instance"
+        how = {"objects": self.task == "instance", "upright": self.orientation == "apply"}
         samples = tuple(
-            replace(one, mask=one.mask.styled(self.drawing, objects=objects))
-            if isinstance(one.mask, DrawnMask)
-            else one
+            replace(one, mask=one.mask.styled(self.drawing, **how)) if isinstance(one.mask, DrawnMask) else one
             for one in files.samples
         )
         return replace(files, samples=samples)

@@ -115,6 +115,30 @@ def test_polygons_drawn_on_the_turned_photo(tmp_path):
     assert pair.image.shape[:2] == pair.labels.shape == (10, 8)
 
 
+@pytest.mark.parametrize("kind", ["yolo", "via"])
+def test_annotations_without_a_size_are_of_the_turned_photo_only_if_asked(tmp_path, kind):
+    exif = Image.Exif()
+    exif[274] = 6
+    photo(tmp_path / "images/train/a.jpg", exif=exif)  # stored 10 x 8 px, 8 x 10 on screens
+    if kind == "yolo":
+        path = tmp_path / "data.yaml"
+        path.write_text("names: [cat]\ntrain: images/train\nval: images/train\n")
+        (tmp_path / "labels/train").mkdir(parents=True)
+        (tmp_path / "labels/train/a.txt").write_text("0 0.25 0.2 0.75 0.2 0.75 0.8 0.25 0.8\n")
+        split = "train"
+    else:
+        path, split = tmp_path / "via_region_data.json", "all"
+        shape = {"name": "polygon", "all_points_x": [2, 6, 6, 2], "all_points_y": [2, 2, 8, 8]}
+        region = {"shape_attributes": shape, "region_attributes": {"class": "cat"}}
+        path.write_text(json.dumps({"a.jpg1": {"filename": "a.jpg", "size": 1, "regions": [region]}}))
+    with pytest.raises(PhotoError, match="EXIF orientation 6"):
+        segfeed.scan(path, split).read(0)
+    pair = segfeed.scan(path, split, orientation="apply").read(0)
+    assert pair.image.shape[:2] == pair.labels.shape == (10, 8)
+    assert pair.labels[2:8, 2:6].all()
+    assert int((pair.labels > 0).sum()) == 24
+
+
 def test_splits_whose_categories_contradict_each_other(tmp_path):
     coco(tmp_path, name="annotations/instances_train.json")
     val = coco(tmp_path, name="annotations/instances_val.json", categories=[{"id": 3, "name": "bird"}])

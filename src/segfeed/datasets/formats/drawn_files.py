@@ -21,6 +21,7 @@ _WORD = re.compile(r"[^\W_]+")
 _YEARS = re.compile(r"(20)?\d\d$")
 _MOST_FILES = 200
 _SHOWN = 12
+_TURNED = range(5, 9)  # the EXIF orientations that make a photo's height its width
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +129,19 @@ class ClassesSeen:
         return value
 
 
-def size_of_photo(photo: Blob) -> tuple[int, int]:
-    """Read a photo's stored (height, width) in px.
+def size_of_photo(photo: Blob, *, upright: bool = False) -> tuple[int, int]:
+    """Read a photo's (height, width) in px: stored, or as its EXIF orientation turns it.
 
     Raises:
         PhotoError: if it cannot be read.
     """
     try:
-        header = read_photo_header(photo.read(_HEAD_BYTES), photo.name)
+        # In most kinds of pictures, an orientation may stand behind the pixels.
+        header = read_photo_header(photo.read(-1 if upright else _HEAD_BYTES), photo.name)
     except PhotoError:
         header = read_photo_header(photo.read(), photo.name)
-    return header.height, header.width
+    size = header.height, header.width
+    return size[::-1] if upright and header.orientation in _TURNED else size
 
 
 def split_of_file(path: Path) -> str | None:

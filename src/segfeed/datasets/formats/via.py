@@ -71,7 +71,9 @@ def list_split(root: Path, split: str) -> SplitFiles:
         photo = places.find(str(entry.get("filename")), split)
         label = f"{os.path.basename(file.path)}: {entry.get('filename')}"
         sketch = partial(_sketch, file, place, photo, label, classes, word)
-        drawn.append(Drawn(str(entry.get("filename")), DrawnMask(file, str(place), label, sketch, _STYLE), photo))
+        turned = partial(sketch, upright=True)
+        mask = DrawnMask(file, str(place), label, sketch, _STYLE, sketch_upright=turned)
+        drawn.append(Drawn(str(entry.get("filename")), mask, photo))
     if not own:
         drawn = keep_split(drawn, split, root)
     return list_drawn(drawn, places, split, classes, root)
@@ -125,7 +127,9 @@ def _label(region: dict[str, Any], word: str) -> str:
     return str(found).strip() if found is not None else ""
 
 
-def _sketch(file: File, place: int, photo: Blob | None, where: str, classes: Classes, word: str) -> Drawing:
+def _sketch(
+    file: File, place: int, photo: Blob | None, where: str, classes: Classes, word: str, *, upright: bool = False
+) -> Drawing:
     if photo is None:
         raise MaskError(where, found="no photo, which alone says the size", expected="one")
     seen = ClassesSeen(classes, where, {})
@@ -133,7 +137,7 @@ def _sketch(file: File, place: int, photo: Blob | None, where: str, classes: Cla
     for number, region in enumerate(_regions(_read(file)[place]), start=1):
         value = seen.value_of(_label(region, word) or None, f"region {number}")
         shapes.append(_shape(region.get("shape_attributes") or {}, value, number, where))
-    return Drawing(size_of_photo(photo), tuple(shapes), seen.names)
+    return Drawing(size_of_photo(photo, upright=upright), tuple(shapes), seen.names)
 
 
 def _shape(region: dict[str, Any], value: int | None, number: int, where: str) -> Shape:

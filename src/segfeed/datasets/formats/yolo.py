@@ -169,11 +169,13 @@ def _drawn(photo: Path, text: Path | None, classes: Classes, root: Path) -> Draw
     picture = File.of(str(photo))
     file = picture if text is None else File.of(str(text))
     sketch = partial(_sketch, picture, None if text is None else file, classes)
-    return Drawn(named, DrawnMask(file, "" if text else "background", file.name, sketch, _STYLE), picture)
+    part = "" if text else "background"
+    mask = DrawnMask(file, part, file.name, sketch, _STYLE, sketch_upright=partial(sketch, upright=True))
+    return Drawn(named, mask, picture)
 
 
-def _sketch(photo: File, text: File | None, classes: Classes) -> Drawing:
-    height, width = size_of_photo(photo)
+def _sketch(photo: File, text: File | None, classes: Classes, *, upright: bool = False) -> Drawing:
+    height, width = size_of_photo(photo, upright=upright)
     by_number = {float(number): name for number, name in enumerate(classes.names)}
     shapes: list[Shape] = []
     names: dict[int, str] = {}
