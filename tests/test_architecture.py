@@ -116,7 +116,7 @@ def test_an_init_module_is_a_docstring_and_names_that_it_hands_on():
 def test_formats_do_not_import_each_other():
     """They share lists, folders, stems, legend files and the like, which know no format."""
     legends = (f"legend_{part}" for part in ("files", "json", "lines", "making", "tables"))
-    drawn = ("json_reading", "xml_reading", "photo_places", "drawn_files")
+    drawn = ("json_reading", "xml_reading", "photo_places", "drawn_files", "yolo_yaml")
     names = ("lists", "folders", "stems", "pair_lists", "partition", "strata", "misfits", "rivals", *legends, *drawn)
     shared = {f"datasets.formats.{name}" for name in names}
     formats = {name for name in MODULES if name.startswith("datasets.formats.")} - shared

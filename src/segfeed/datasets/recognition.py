@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _OWN = (
     "voc", "tar", "ade20k", "cityscapes", "kitti", "vistas", "coco_stuff", "columns", "labelme", "roboflow", "camvid",
+    "yolo_masks",
 )  # fmt: skip
 # Shapes instead of masks: asked if no layout of masks answers.
 _DRAWN = (

@@ -18,20 +18,24 @@ from typing import Any
 
 import numpy as np
 
-from segfeed.datasets.blobs import File, read_file
+from segfeed.datasets.blobs import File
 from segfeed.datasets.drawn import Classes, DrawnMask
 from segfeed.datasets.formats.drawn_files import Drawn, list_drawn, size_of_photo
-from segfeed.datasets.formats.lists import read_lines
 from segfeed.datasets.formats.photo_places import PhotoPlaces
+from segfeed.datasets.formats.yolo_yaml import (
+    beside,
+    find_yaml,
+    name_below,
+    names_of,
+    photos_of,
+    read_yaml,
+    splits_of,
+)
 from segfeed.datasets.source import Recognised, SplitFiles
-from segfeed.errors import MaskError, SourceError, SourceMissingError
-from segfeed.pixels.codec import PHOTO_SUFFIXES
+from segfeed.errors import MaskError, SourceMissingError
 from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
 
 _STYLE = Style("centre", overlap="smallest")
-_SUFFIXES = (".yaml", ".yml")
-_SPLITS = ("train", "val", "test")
-_MAX_BYTES = 16 << 20
 _SLACK = 0.01  # how far outside a value may lie, by rounding
 
 
@@ -41,19 +45,14 @@ def recognise(path: Path) -> Recognised | None:
     Raises:
         SourceError: if there are several.
     """
-    files = [path] if os.path.isfile(path) else sorted(one for suffix in _SUFFIXES for one in path.glob(f"*{suffix}"))
-    found = [one for one in files if one.suffix.lower() in _SUFFIXES and _is_data(one)]
-    if len(found) > 1:
-        names = ", ".join(one.name for one in found)
-        raise SourceError(str(path), found=f"several YAML files ({names})", remedy="pass the path of one")
-    if not found:
-        return None
-    return Recognised(found[0], f"{found[0].name} has names and folders of photos", folder=found[0].parent)
+    file = find_yaml(path, has_masks=False)
+    why = f"{file and file.name} has names and folders of photos"
+    return None if file is None else Recognised(file, why, folder=file.parent)
 
 
 def split_names(root: Path) -> list[str]:
     """List the splits that the YAML file names."""
-    return [split for split in _SPLITS if _read_yaml(root).get(split)]
+    return splits_of(read_yaml(root))
 
 
 def list_split(root: Path, split: str) -> SplitFiles:
@@ -63,14 +62,9 @@ def list_split(root: Path, split: str) -> SplitFiles:
         SourceMissingError: if a folder or list is not there.
         SourceError: if the YAML file is malformed.
     """
-    described = _read_yaml(root)
-    classes = Classes(_names(described, root))
-    entries = described[split]
-    photos = [
-        photo
-        for entry in (entries if isinstance(entries, list) else [entries])
-        for photo in _photos(str(entry), described, root)
-    ]
+    described = read_yaml(root)
+    classes = Classes(names_of(described, root))
+    photos = photos_of(described, split, root)
     drawn, bare = [], 0
     for photo in dict.fromkeys(photos):
         text = _text_of(photo)
@@ -90,69 +84,8 @@ def list_split(root: Path, split: str) -> SplitFiles:
 list_objects = list_split
 
 
-def _is_data(path: Path) -> bool:
-    try:
-        data = read_file(path, _MAX_BYTES)
-    except SourceError:
-        return False
-    return (
-        b"names" in data
-        and any(f"{split}:".encode() in data for split in ("train", "val"))
-        and b"masks_dir" not in data
-    )
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    import yaml  # noqa: PLC0415 - needed for this format alone
-
-    try:
-        found = yaml.safe_load(read_file(path, _MAX_BYTES).decode("utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        if isinstance(error, SourceError):
-            raise
-        raise SourceError(
-            str(path), found=f"no valid YAML ({' '.join(str(error).split())})", expected="names and train, val"
-        ) from None
-    if not isinstance(found, dict):
-        raise SourceError(str(path), found="no keys", expected="names and train, val")
-    return found
-
-
-def _names(described: dict[str, Any], path: Path) -> tuple[str, ...]:
-    """Read names, a list or a map of all numbers from 0."""
-    names = described.get("names")
-    if isinstance(names, dict) and sorted(names) == list(range(len(names))):
-        names = [names[number] for number in range(len(names))]
-    count = described.get("nc")
-    if not isinstance(names, list) or not names or not all(isinstance(one, str | int) for one in names):
-        found = f"names that are {names!r:.80}"
-        raise SourceError(str(path), found=found, expected="a list of names, or a map from 0, 1, 2, ...")
-    if count is not None and count != len(names):
-        raise SourceError(str(path), found=f"nc: {count} and {len(names)} names", expected="as many", remedy="mend it")
-    return tuple(map(str, names))
-
-
-def _photos(entry: str, described: dict[str, Any], root: Path) -> list[Path]:
-    """List the photos of a folder or of a list; the folder may have moved with the YAML file."""
-    base = root.parent
-    moved = Path(str(described.get("path") or "."))
-    tried = [place / entry for place in (base / moved, base)]
-    if entry.startswith("../"):  # Roboflow writes ../train/images for train/images
-        tried.append(base / entry.removeprefix("../"))
-    place = next((one for one in tried if os.path.exists(one)), None)
-    if place is None:
-        raise SourceMissingError(
-            str(tried[0]), found=f"no such folder or list, which {root.name} names", remedy="correct path: or train:"
-        )
-    if os.path.isdir(place):
-        return sorted(one for one in place.rglob("*") if one.suffix.lower() in PHOTO_SUFFIXES and one.name[0] != ".")
-    listed = [Path(line) for _, line in read_lines(place)]
-    return [one if one.is_absolute() else place.parent / one for one in listed]
-
-
 def _wanted_text(photo: Path) -> Path:
-    before, images, after = str(photo).rpartition(f"{os.sep}images{os.sep}")
-    return Path(f"{before}{os.sep}labels{os.sep}{after}" if images else photo).with_suffix(".txt")
+    return beside(photo, "labels").with_suffix(".txt")
 
 
 def _text_of(photo: Path) -> Path | None:
@@ -161,9 +94,7 @@ def _text_of(photo: Path) -> Path | None:
 
 
 def _drawn(photo: Path, text: Path | None, classes: Classes, root: Path) -> Drawn:
-    named = os.path.relpath(photo, root.parent).replace(os.sep, "/")
-    while named.startswith("../"):
-        named = named.removeprefix("../")
+    named = name_below(photo, root)
     if not os.path.isfile(photo):
         return Drawn(named, None)
     picture = File.of(str(photo))
