@@ -1,5 +1,6 @@
 """Paint the pictures of README and docs/ again: `make docs`."""
 
+import importlib.util
 import runpy
 import shutil
 import sys
@@ -25,6 +26,8 @@ def main() -> None:
     show_batch(next(iter(train)), path=HERE / "batch.png")
     sys.argv[1:] = [str(HERE / "kinds.png")]
     runpy.run_path(str(HERE.parents[1] / "examples" / "segmentation_kinds.py"), run_name="__main__")
+    if importlib.util.find_spec("cv2") and importlib.util.find_spec("skimage"):
+        runpy.run_path(str(HERE.parent / "paint_rasterisers.py"), run_name="__main__")
     if shutil.which("chromium"):
         paint_report(HERE / "report.png")
     for path in sorted(HERE.glob("*.png")):

@@ -128,7 +128,7 @@ MUTANTS = (
            "tests/datasets/formats/test_voc.py"),
     Mutant("an id twice on a list is taken twice", "datasets/formats/lists",
            "    if times > 1:\n", "    if False:\n", "tests/datasets/formats/test_lists.py"),
-    Mutant("samples of train are in val", "feed",
+    Mutant("samples of train are in val", "datasets/splits",
            "both := find_shared(train, val)", "both := ()", "tests/test_feed.py"),
     Mutant("equal names are taken for equal photos", "datasets/source",
            "    return one.read(_HEAD_BYTES) == other.read(_HEAD_BYTES) and one.read() == other.read()",

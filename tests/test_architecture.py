@@ -122,7 +122,8 @@ def test_formats_do_not_import_each_other():
         *("lists", "folders", "stems", "pair_lists", "partition", "strata", "misfits", "rivals"),
         *("pack_manifest", "pack_table"),
     )
-    names = (*shared_by_all, *legends, *described)
+    drawn = ("json_reading", "xml_reading", "photo_places", "drawn_files", "yolo_yaml")
+    names = (*shared_by_all, *legends, *described, *drawn)
     shared = {f"datasets.formats.{name}" for name in names}
     formats = {name for name in MODULES if name.startswith("datasets.formats.")} - shared
     for name in sorted(formats | shared):

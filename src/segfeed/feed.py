@@ -5,13 +5,14 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
 from segfeed.datasets.doubts import examine
+from segfeed.datasets.drawn import DRAW_WORDS, DrawWords
 from segfeed.datasets.given_legends import LegendLike
 from segfeed.datasets.opening import Dataset, DescriptionLike, Opening, Patterns, open_dataset
 from segfeed.datasets.places import find_root
@@ -78,6 +79,7 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
     photos: Patterns | None = None,
     masks: Patterns | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    **drawing: Unpack[DrawWords],
 ) -> Source:
     """Recognise a dataset on disk and list the samples of one of its splits.
 
@@ -100,6 +102,7 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
             list of alternatives.
         masks: the same of masks; without them, photos are to be predicted.
         cache_dir: where the embedded dataset is made; the user's cache folder if None.
+        **drawing: how drawn shapes become labels (docs/shapes.md): rule, overlap, crowd, unpainted, boxes.
 
     A few masks are read, unless they are packed, to hold the legend against what they store (`datasets.doubts`); a
     doubt that stops no training is logged as a warning.
@@ -114,7 +117,7 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
     """
     opening = Opening(
         task=task, legend=legend, unknown=unknown, orientation=orientation, format=format, description=description,
-        photos=photos, masks=masks, cache_dir=cache_dir,
+        photos=photos, masks=masks, cache_dir=cache_dir, **drawing,
     )  # fmt: skip
     dataset = open_dataset(path_or_name, opening)
     source = _scan(dataset, split)
@@ -221,7 +224,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder if None.
         download: fetch a dataset given by its name if it is not in the cache yet.
         **format_fields: what a batch looks like, by the fields of `BatchFormat`: layout, dtype, label_dtype, normalize,
-            void.
+            void; and how drawn shapes become labels, as in `scan`: rule, overlap, crowd, unpainted, boxes.
 
     Returns:
         splits: unpacks as `train, val`; each a `Loader` of images float32 (N, H, W, 3) and labels int32 (N, H, W).
@@ -236,6 +239,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     >>> images.shape, images.dtype, labels.shape, labels.dtype
     ((8, 64, 96, 3), dtype('float32'), (8, 64, 96), dtype('int32'))
     """
+    drawing: Any = {name: format_fields.pop(name) for name in DRAW_WORDS if name in format_fields}
     feed = _Feed(
         draw=Draw(crop_size, small, flip),
         swap=swap,
@@ -261,7 +265,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         )
     opening = Opening(
         task=task, legend=legend, unknown=unknown, orientation=orientation, format=format, description=description,
-        photos=photos, masks=masks, cache_dir=cache_dir,
+        photos=photos, masks=masks, cache_dir=cache_dir, **drawing,
     )  # fmt: skip
     dataset = open_dataset(find_root(data, cache_dir=cache_dir, download=download), opening)
     train, val = _read_splits(dataset, splits)

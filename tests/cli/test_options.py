@@ -17,6 +17,7 @@ from segfeed.cli.options import (
     swap_pairs,
     two_splits,
 )
+from segfeed.datasets.drawn import DRAW_WORDS
 from segfeed.errors import OptionError
 from segfeed.plans.plan import Shard
 
@@ -41,6 +42,7 @@ def test_each_field_becomes_an_option_and_the_command_gets_the_whole(tmp_path):
         "legend",
         "unknown",
         "orientation",
+        *DRAW_WORDS,
     ]
     assert list(parameters) == list(command.__annotations__) == ["first", *fields, "split", "as_json"]
     assert parameters["data"].default is parameters["first"].default is inspect.Parameter.empty
@@ -49,7 +51,7 @@ def test_each_field_becomes_an_option_and_the_command_gets_the_whole(tmp_path):
     (described := tmp_path / "d.toml").write_bytes(b"")
     patterns = {"description": described, "photos": ["a", "b"], "masks": []}
     words = {"data": "sample", "format": "voc", **patterns, "cache_dir": Path("c"), "task": "instance", "legend": None}
-    words |= {"unknown": "void", "orientation": "apply"}
+    words |= {"unknown": "void", "orientation": "apply", **dict.fromkeys(DRAW_WORDS, "void")}
     command(first=3, **words, split="val", as_json=True)
     assert got == [(3, SourceOptions(**words), "val", True)]
     assert (got[0][1].words["photos"], got[0][1].words["masks"]) == (["a", "b"], None)
@@ -63,7 +65,7 @@ def test_a_dataset_can_be_left_out_only_if_the_command_allows_it():
 def test_options_scan_one_split_or_several(voc_folder):
     source = SourceOptions(str(voc_folder), task="instance")
     names = {"format", "description", "photos", "masks", "cache_dir", "task", "legend", "unknown", "orientation"}
-    assert set(source.words) == names
+    assert set(source.words) == names | set(DRAW_WORDS)
     assert (len(source.scan("train")), source.scan("val").task) == (5, "instance")
     assert [one.split for one in source.scan_all("val,train")] == ["val", "train"]
 

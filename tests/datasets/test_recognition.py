@@ -220,9 +220,8 @@ def test_search_ends_in_a_huge_folder_and_in_a_loop_of_links(tmp_path, monkeypat
 @pytest.mark.parametrize(
     "name",
     [
-        "cvat_dataset/for_images", "labelme_dataset", "roboflow_dataset/coco", "roboflow_dataset/yolo",
-        "roboflow_dataset/voc", "roboflow_dataset/createml", "kaggle_dataset/relaxed_coco",
-        "kaggle_dataset/relaxed_voc1", "voc_dataset/voc_dataset3", "roboflow_dataset/tfrecord",
+        "labelme_dataset", "roboflow_dataset/voc", "roboflow_dataset/createml", "kaggle_dataset/relaxed_voc1",
+        "voc_dataset/voc_dataset3", "roboflow_dataset/tfrecord",
     ],
 )  # fmt: skip
 def test_real_exports_without_masks_are_refused_with_a_remedy(shared_data, name):

@@ -8,7 +8,7 @@ from typing import Any
 from segfeed.audit.facts import Facts, files_of, read_facts, read_mask
 from segfeed.audit.findings import SEVERITIES, Audit, Checked, Finding, SampleId
 from segfeed.audit.listing import DatasetListing, joined_splits, list_dataset
-from segfeed.audit.rules import across, classes, files, labels, mask, photo, split
+from segfeed.audit.rules import across, classes, files, labels, mask, photo, shapes, split
 from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit
 from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.opening import Opening
@@ -17,7 +17,7 @@ from segfeed.system.options import whole_number
 from segfeed.system.work import in_order, show_progress
 
 _SAMPLE_RULES = photo.RULES + mask.RULES
-_SPLIT_RULES = split.RULES
+_SPLIT_RULES = split.RULES + shapes.RULES
 _DATASET_RULES = across.RULES + files.RULES
 
 

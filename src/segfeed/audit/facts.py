@@ -15,6 +15,7 @@ from segfeed.audit.findings import Box, Finding, SampleId, Severity
 from segfeed.audit.lookalikes import Appearance, measure_appearance
 from segfeed.audit.unknowns import Unknowns, known_values, measure_unknowns
 from segfeed.datasets.blobs import Blob
+from segfeed.datasets.drawn import DrawnMask
 from segfeed.datasets.evidence import StoredValue, count_values, values_of
 from segfeed.datasets.source import Sample, Source, fits_turned
 from segfeed.errors import MaskError, SegfeedError, UnknownColourError
@@ -32,6 +33,8 @@ from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.palette import colour_codes
 from segfeed.pixels.png import PNG_MAGIC, read_png_header
+from segfeed.pixels.shapes import SHAPES_MAGIC, decode_drawing
+from segfeed.pixels.shapes_paint import count_outside, paint
 
 Size = tuple[int, int]
 FileKind = Literal["photo", "mask"]
@@ -66,6 +69,17 @@ class PhotoFacts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class DrawnFacts:
+    """What drawing a mask's shapes showed: the counts of `segfeed.pixels.shapes_paint.Painted`, by class names."""
+
+    overlaps: dict[tuple[str, str], int]
+    empty: int
+    outside: int
+    crowds: int
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class MaskFacts:
     """What reading a mask showed.
 
@@ -83,6 +97,7 @@ class MaskFacts:
         colours: uint32 (N,), the colour code of each in a palette mask; empty for others.
         unknowns: what the legend does not know; for a JPEG what was measured in it.
         strange: the unknown values themselves, the most frequent ones.
+        drawn: what was counted if it was drawn from shapes.
         error: why it cannot be decoded, or not by this legend.
     """
 
@@ -99,6 +114,7 @@ class MaskFacts:
     colours: npt.NDArray[np.uint32] = field(default_factory=lambda: np.empty(0, np.uint32))
     unknowns: Unknowns | None = None
     strange: tuple[StoredValue, ...] = ()
+    drawn: DrawnFacts | None = None
     error: SegfeedError | None = None
 
     @property
@@ -234,7 +250,8 @@ def read_mask(blob: Blob, source: Source, read: Callable[[Blob], bytes] | None =
 
     An error is kept as a copy, without its traceback, which would keep the bytes of every broken file in memory.
     """
-    file, name = below(source.root, blob.address), blob.name
+    path = blob.file.path if isinstance(blob, DrawnMask) else blob.address
+    file, name = below(source.root, path), blob.name
     try:
         data = blob.read() if read is None else read(blob)
     except SegfeedError as error:
@@ -242,10 +259,21 @@ def read_mask(blob: Blob, source: Source, read: Callable[[Blob], bytes] | None =
     facts = {"digest": xxhash.xxh3_128_digest(data), **_describe_mask(data, name)}
     try:
         stored = decode_mask(data, name)
+        facts["drawn"] = _count_shapes(data, name) if data.startswith(SHAPES_MAGIC) else None
         facts |= {"size": stored.pixels.shape[:2], **_read_values(stored, source.legend, name)}
     except SegfeedError as error:
         facts |= {"error": copy(error), "unknowns": _measure_jpeg(data, source.legend)}
     return MaskFacts(file, name, **facts)
+
+
+def _count_shapes(data: bytes, name: str) -> DrawnFacts:
+    drawing = decode_drawing(data, name)
+    found = paint(drawing, name)
+    named = {
+        (drawing.names.get(below, str(below)), drawing.names.get(above, str(above))): pixels
+        for (below, above), pixels in found.overlaps.items()
+    }
+    return DrawnFacts(named, found.empty, count_outside(drawing, name), found.crowds, found.left_out)
 
 
 def _describe_mask(data: bytes, name: str) -> dict[str, Any]:

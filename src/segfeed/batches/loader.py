@@ -134,11 +134,8 @@ class Loader:
         check_memory((_IN_FLIGHT if self.threads else 1) + 1, (plan.rows_per_step, *plan.canvas), format)
         swap = plan.draw.swap if plan.draw is not None and plan.draw.flip else ()
         self._conversion = conversion_for(format, reader.legend, plan.canvas[1], swap)
-        height, width = plan.canvas
-        self._shapes = (
-            (plan.rows_per_step, *self._conversion.image_shape(height, width)),
-            (plan.rows_per_step, height, width),
-        )
+        rows = plan.rows_per_step
+        self._shapes = (rows, *self._conversion.image_shape(*plan.canvas)), (rows, *plan.canvas)
         sizes = [math.prod(shape) * dtype.itemsize for shape, dtype in zip(self._shapes, self._dtypes, strict=True)]
         self._pools = tuple(Pool(size, _IN_FLIGHT + 2, allocate) for size in sizes)
         self._from_disk = False

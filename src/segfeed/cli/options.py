@@ -126,6 +126,33 @@ class SourceOptions(DatasetOptions):
         ),
     ] = "error"
 
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            help="Which pixels a drawn shape covers: 'tool' (as its own tool) or 'centre'. (default: the format's)",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    overlap: Annotated[
+        str | None,
+        typer.Option(
+            help="Which of two drawn classes gets a pixel: 'order', 'largest', 'smallest', 'void' or 'error'.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    crowd: Annotated[
+        str | None,
+        typer.Option(help="What drawn crowds become: 'class', 'void' or 'leave'.", rich_help_panel=_PANEL),
+    ] = None
+    unpainted: Annotated[
+        str | None,
+        typer.Option(help="What no drawn shape covers: 'background' or 'void'.", rich_help_panel=_PANEL),
+    ] = None
+    boxes: Annotated[
+        str | None,
+        typer.Option(help="What drawn boxes and points become: 'error', 'leave' or 'fill'.", rich_help_panel=_PANEL),
+    ] = None
+
     @property
     def opening(self) -> Opening:
         """All of them but the path."""

@@ -7,7 +7,7 @@ read, and nothing else is waited for.
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from operator import attrgetter
@@ -262,21 +262,45 @@ class Span:
             SourceError: if it has become shorter, or the system cannot read it.
         """
         wanted = self.size_bytes if limit_bytes < 0 else min(limit_bytes, self.size_bytes)
-        with _opened(self.path) as descriptor:
-            os.lseek(descriptor, self.offset, os.SEEK_SET)
+        return read_spans(self.path, self.name, ((self.offset, wanted),), self.stamp)[0]
+
+
+def read_spans(path: str, name: str, places: Sequence[tuple[int, int]], stamp: Stamp) -> list[bytes]:
+    """Read some parts of a larger file, which is opened once.
+
+    Args:
+        path: of the larger file.
+        name: what they are called in messages.
+        places: where each part begins, and how many bytes it has.
+        stamp: of the larger file, when the source was scanned.
+
+    Raises:
+        SourceMissingError: if the larger file is gone.
+        SourceChangedError: if it has another stamp now.
+        SourceError: if it has become shorter, or the system cannot read it.
+
+    >>> path = getfixture("tmp_path") / "a.json"
+    >>> _ = path.write_bytes(b"[{},[1]]")
+    >>> read_spans(str(path), "a", [(1, 2), (4, 3)], stamp_of(str(path)))
+    [b'{}', b'[1]']
+    """
+    parts = []
+    with _opened(path) as descriptor:
+        for offset, wanted in places:
+            os.lseek(descriptor, offset, os.SEEK_SET)
             found = os.read(descriptor, wanted)
             while 0 < len(found) < wanted and (more := os.read(descriptor, wanted - len(found))):
                 found += more  # the system may give less than was asked for
-            if len(found) == wanted:
-                _require_unchanged(descriptor, self.path, self.stamp)
-        if len(found) != wanted:
-            raise SourceError(
-                self.path,
-                found=f"{self.name} has {len(found):,} bytes, since the file was cut after the source was scanned",
-                expected=f"{wanted:,} bytes",
-                remedy="scan it again",
-            )
-        return found
+            if len(found) != wanted:
+                raise SourceError(
+                    path,
+                    found=f"{name} has {len(found):,} bytes, since the file was cut after the source was scanned",
+                    expected=f"{wanted:,} bytes",
+                    remedy="scan it again",
+                )
+            parts.append(found)
+        _require_unchanged(descriptor, path, stamp)
+    return parts
 
 
 def _require_unchanged(descriptor: int, path: str, stamp: Stamp) -> None:

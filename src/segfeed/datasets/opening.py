@@ -12,6 +12,7 @@ import numpy as np
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.description import Description
 from segfeed.datasets.description_reader import read_description
+from segfeed.datasets.drawn import DrawnMask, DrawOptions
 from segfeed.datasets.formats.legend_files import (
     explain_unread,
     refuse_ignored_legend,
@@ -51,6 +52,7 @@ class Dataset:
         groups: old class names -> new ones, None for void.
         unknown: what a colour outside the legend becomes: "error", "void" or a class name.
         orientation: what becomes of photos that EXIF turns: "error" or "apply", as of a `Source`.
+        drawing: how drawn shapes become labels.
         module: what lists its splits; the format's, by its name, if None.
         asked: the path by which it was found, which may lie above its root; its root if None.
     """
@@ -62,6 +64,7 @@ class Dataset:
     groups: Groups | None = None
     unknown: str = "error"
     orientation: Orientation = "error"
+    drawing: DrawOptions = field(default_factory=DrawOptions)
     module: FormatModule | None = field(default=None, compare=False, repr=False)
     asked: Path | None = field(default=None, compare=False, repr=False)
 
@@ -145,7 +148,7 @@ class Dataset:
             SourceError: if the split cannot be listed.
         """
         if self.task == "semantic":
-            return self._module.list_split(self.recognised.root, name)
+            return self._styled(self._module.list_split(self.recognised.root, name))
         list_objects = getattr(self._module, "list_objects", None)
         if list_objects is None:
             raise OptionError(
@@ -154,7 +157,23 @@ class Dataset:
                 remedy='use task="semantic"',
             )
         files: SplitFiles = list_objects(self.recognised.root, name)
-        return files
+        return self._styled(files)
+
+    def _styled(self, files: SplitFiles) -> SplitFiles:
+        """Draw masks as the options say; refuse options for masks that are not drawn."""
+        drawn = any(isinstance(sample.mask, DrawnMask) for sample in files.samples)
+        if self.drawing.given and files.samples and not drawn:
+            option, word = next(iter(self.drawing.given.items()))
+            found = f"{word!r}, but the masks of {self.root} are not drawn from shapes"
+            raise OptionError(option, found=found, remedy="leave it out")
+        if not drawn:
+            return files
+        how = {"objects": self.task == "instance", "upright": self.orientation == "apply"}
+        samples = tuple(
+            replace(one, mask=one.mask.styled(self.drawing, **how)) if isinstance(one.mask, DrawnMask) else one
+            for one in files.samples
+        )
+        return replace(files, samples=samples)
 
     def read_legend(self, files: SplitFiles) -> Encoder:
         """Return what the masks of a split mean: the legend that was given, else the dataset's own, grouped.
@@ -233,7 +252,7 @@ class Opening:
     """How a dataset is opened: the options that `segfeed.scan` and `segfeed.load` have in common, which document them.
 
     Raises:
-        OptionError: if task or orientation is another word, or objects are to have a legend.
+        OptionError: if task, orientation or a word of drawing is another, or objects are to have a legend.
     """
 
     task: Task = "semantic"
@@ -245,6 +264,11 @@ class Opening:
     photos: Patterns | None = None
     masks: Patterns | None = None
     cache_dir: str | os.PathLike[str] | None = None
+    rule: str | None = None
+    overlap: str | None = None
+    crowd: str | None = None
+    unpainted: str | None = None
+    boxes: str | None = None
 
     def __post_init__(self) -> None:
         if self.task not in ("semantic", "instance"):
@@ -255,6 +279,12 @@ class Opening:
             raise OptionError(
                 "legend", found='a legend for task="instance", whose labels are object ids', remedy="leave it out"
             )
+        _ = self.drawing  # refuses other words
+
+    @property
+    def drawing(self) -> DrawOptions:
+        """How drawn shapes become labels."""
+        return DrawOptions(self.rule, self.overlap, self.crowd, self.unpainted, self.boxes)
 
     def read_description(self) -> Description | None:
         """Make the description that is given, as a file or as patterns; None if none is.
@@ -308,6 +338,7 @@ def open_dataset(path_or_name: str | os.PathLike[str], opening: Opening = Openin
         groups,
         opening.unknown,
         opening.orientation,
+        opening.drawing,
         found.module,
         root,
     )

@@ -33,11 +33,16 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 _OWN = (
-    "voc", "tar", "columns", "labelme", "roboflow", "camvid", "pack",
+    "voc", "tar", "columns", "labelme", "roboflow", "camvid", "pack", "yolo_masks",
+)  # fmt: skip
+# Shapes instead of masks: asked if no layout of masks answers.
+_DRAWN = (
+    "coco", "coco_panoptic", "labelme_json", "yolo", "cvat", "via", "supervisely_json", "darwin", "datumaro_json",
+    "label_studio", "segments_ai",
 )  # fmt: skip
 _ANY_FOLDERS = "folders"  # recognised by little: asked if no other format answers
 FORMATS: dict[str, str] = {
-    **{name: f"segfeed.datasets.formats.{name}" for name in _OWN},
+    **{name: f"segfeed.datasets.formats.{name}" for name in (*_OWN, *_DRAWN)},
     _ANY_FOLDERS: "segfeed.datasets.formats.two_folders",
 }
 """The formats of this package: name -> module, which is a `FormatModule`."""
@@ -130,8 +135,8 @@ def find_format(path: Path, wanted: str | None = None, description: Description 
 
 
 def _ask_in_turn(formats: "_Formats", path: Path, names: list[str]) -> "list[Found]":
-    """Ask all formats but one whether they recognise a dataset, and that one if none does."""
-    first = [name for name in names if name != _ANY_FOLDERS]
+    """Ask the formats of masks whether they recognise a dataset, and those of shapes and any folders if none does."""
+    first = [name for name in names if name not in (*_DRAWN, _ANY_FOLDERS)]
     return formats.ask(path, first) or formats.ask(path, [name for name in names if name not in first])
 
 

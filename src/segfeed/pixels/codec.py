@@ -30,6 +30,8 @@ from segfeed.pixels.npy import decode_npy_mask
 from segfeed.pixels.palette import BLACK_AND_WHITE, VOID_COLOUR, colour_codes
 from segfeed.pixels.png import PNG_MAGIC, check_stream, colour_key, inflate_indices, read_png, read_png_header
 from segfeed.pixels.samples import drop_alpha, refuse_transparent, show_indices
+from segfeed.pixels.shapes import decode_drawing
+from segfeed.pixels.shapes_paint import paint
 from segfeed.pixels.through_pillow import check_size, open_picture, read_photo, read_pixels, refuse_truncating
 from segfeed.pixels.tiff_pictures import decode_tiff_mask, decode_tiff_photo, read_tiff_header
 from segfeed.pixels.webp import read_webp_header
@@ -144,7 +146,7 @@ def decode_mask(data: bytes, name: str = "mask") -> StoredMask:
     1 of a palette of black and white, so that either may be named.
 
     Args:
-        data: the bytes of a PNG, GIF, BMP, TIFF or NumPy file, or of a lossless WebP.
+        data: the bytes of a PNG, GIF, BMP, TIFF or NumPy file, of a lossless WebP, or of drawn shapes.
         name: what the mask is called in an error.
 
     Raises:
@@ -344,4 +346,5 @@ _MASK_DECODERS: dict[str, Callable[[bytes, str], Stored]] = {
     "a WebP": _decode_webp_mask,
     "a TIFF": decode_tiff_mask,
     "a NumPy array": lambda data, name: (decode_npy_mask(data, name), None),
+    "drawn shapes": lambda data, name: (paint(decode_drawing(data, name), name).pixels, None),
 }

@@ -4,6 +4,7 @@ import os
 
 from segfeed.pixels.jpeg import JPEG_MAGIC
 from segfeed.pixels.png import PNG_MAGIC, RESTORE
+from segfeed.pixels.shapes import SHAPES_MAGIC
 
 LFS_POINTER = "a Git LFS pointer, not the picture itself"
 
@@ -21,6 +22,7 @@ KIND_OF_SUFFIX = {
 _MAGICS = (
     (JPEG_MAGIC, "a JPEG"),
     (PNG_MAGIC, "a PNG"),
+    (SHAPES_MAGIC, "drawn shapes"),
     (b"GIF8", "a GIF"),
     (b"BM", "a BMP"),
     (b"II*\0", "a TIFF"),

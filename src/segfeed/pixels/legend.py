@@ -36,6 +36,7 @@ from segfeed.pixels.lookup import (
     Palette,
     as_bytes,
     as_indices,
+    describe_stored,
     look_up_codes,
     look_up_indices,
     poison_of,
@@ -169,10 +170,10 @@ class Legend:
             labels, first = look_up_codes(codes, *self._known_codes)
         if first is None:
             return labels
-        found = f"{kind} {_describe(stored[first])}"
+        found = f"{kind} {describe_stored(stored[first])}"
         remedy = "add it to the legend"
         if kind == "index" and self.is_numbered:  # its values were named one by one
-            value = _describe(stored[first])
+            value = describe_stored(stored[first])
             remedy += (
                 f' (the line "{value} void" in a legend file, or {{{value}: None, ...}} in a mapping, makes it void)'
             )
@@ -209,7 +210,7 @@ class Legend:
             return labels
         index = int(indices[first])
         if index < len(palette):
-            found = f"colour {_describe(palette[index])} (palette index {index})"
+            found = f"colour {describe_stored(palette[index])} (palette index {index})"
         else:
             found = f"index {index}, beyond the file's palette of {len(palette)} colours"
         expected, becomes = self._expect("colour"), self.unknown_label(unknown)
@@ -396,7 +397,3 @@ class Legend:
 
     def _expect(self, kind: str) -> str:
         return f"{'an' if kind == 'index' else 'a'} {kind} of legend {self.title!r} ({len(self)} classes)"
-
-
-def _describe(stored: Any) -> str:
-    return str(tuple(stored.tolist()) if stored.ndim else stored)

@@ -209,6 +209,11 @@ def _narrow(stored: npt.NDArray[Any], dtype: np.dtype[Any], expected: str) -> np
     return stored.astype(dtype)
 
 
+def describe_stored(stored: Any) -> str:
+    """Write a stored colour or index, an array, for people."""
+    return str(tuple(stored.tolist()) if stored.ndim else stored)
+
+
 def first_unknown(labels: Labels) -> Pixel | None:
     """Find (row, column) of the first poisoned label."""
     poisoned = labels == poison_of(labels.dtype)

@@ -62,7 +62,7 @@ def _unlisted(path: Path, folder: str, used: set[str], listed: set[str]) -> Iter
     """Check one folder: a picture is listed if a sample uses it, or would if its partner were there."""
     pictures = _list(path, _PICTURES)
     others = [
-        name for name, stem in pictures if f"{folder}/{name}".lstrip("/") not in used and stem.casefold() not in listed
+        name for name, stem in pictures if os.path.join(folder, name) not in used and stem.casefold() not in listed
     ]
     if others:
         found = f"{len(others):,} of {len(pictures):,} pictures are in no split, such as {others[0]}"

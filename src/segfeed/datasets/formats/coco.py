@@ -1,0 +1,276 @@
+"""COCO instances: one JSON a split, with polygons or run lengths in pixels.
+
+annotations/instances_train2017.json     images, annotations, categories
+train2017/000000000009.jpg               or wherever the photos lie below the folder
+
+Classes are the categories in the order of their ids. Integer coordinates are pixel edges, objects lie in the file's
+order, and pycocotools decides which pixels a polygon covers: its parts are joined, so it has no holes.
+
+Source: cocodataset.org, "Data format"; pycocotools.
+"""
+
+import os
+import re
+from array import array
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from segfeed.datasets.blobs import Blob, File, read_spans
+from segfeed.datasets.drawn import Classes, DrawnMask
+from segfeed.datasets.formats.drawn_files import (
+    Drawn,
+    by_split,
+    files_below,
+    keep_split,
+    list_drawn,
+    names_of_splits,
+    size_of_photo,
+    split_of_file,
+)
+from segfeed.datasets.formats.json_reading import has_words, mend_text, parse_json, walk_json
+from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.errors import MaskError, SourceError
+from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
+from segfeed.pixels.shapes_runs import runs_of
+
+_STYLE = Style("coco")
+_OWNER_KEY = '"image_id"'
+_OWNER = re.compile(rf"{_OWNER_KEY}\s*:\s*(-?\d{{1,18}})\s*[,}}]")
+_LISTS = ("images", "annotations", "categories")
+_WORDS = (b'"images"', b'"categories"', b'"file_name"')
+
+
+@dataclass(frozen=True)
+class _Index:
+    """Where the annotations of each photo lie in a JSON file.
+
+    Attributes:
+        images: (id, file name, (height, width) in px or None), in the file's order.
+        spans: image id -> first byte and length of each annotation, in turn.
+        categories: id -> name.
+    """
+
+    images: list[tuple[Hashable, str, tuple[int, int] | None]] = field(default_factory=list)
+    spans: dict[Hashable, "array[int]"] = field(default_factory=dict)
+    categories: dict[int, str] = field(default_factory=dict)
+
+
+def recognise(path: Path) -> Recognised | None:
+    """Find COCO's JSON files at a path or in a folder."""
+    files = _files(path)
+    if not files:
+        return None
+    return Recognised(
+        path, f"{files[0].name} has COCO's images, annotations and categories", folder=dataset_folder(path)
+    )
+
+
+def split_names(root: Path) -> list[str]:
+    """List the splits: one a file that names one, else those of a hash."""
+    return names_of_splits(_split_files(root))
+
+
+def list_split(root: Path, split: str) -> SplitFiles:
+    """List the photos of a split; one without annotations is all background.
+
+    Raises:
+        SourceError: if the JSON is malformed, or two files contradict each other.
+    """
+    files = _split_files(root)
+    named = files.get(split)
+    file = File.of(str(named or files[""]))
+    index = _read_index(file)
+    categories = _join_categories(files)
+    classes = Classes(tuple(name for _, name in sorted(categories.items())))
+    places = PhotoPlaces.near(Path(file.path))
+    names = [name for _, name, _ in index.images]
+    entries = [
+        Drawn(name, _mask(file, index, place, classes, categories, places, split)) for place, name in enumerate(names)
+    ]
+    if named is None:
+        entries = keep_split(entries, split, root)
+    bare = sum(one not in index.spans for one, _, _ in index.images)
+    why = f"{bare:,} photos without annotations are all background" if bare else ""
+    return list_drawn(entries, places, split, classes, Path(file.path), why)
+
+
+list_objects = list_split
+
+
+def _files(path: Path) -> list[Path]:
+    files = [
+        one
+        for one in files_below(path, (".json",))
+        if has_words(one, _WORDS)
+        and (has_words(one, (b'"annotations"',)) or has_words(one, (b'"image_id"',)))
+        and not has_words(one, (b'"segments_info"',))
+    ]
+    if os.path.isdir(path):
+        return files
+    # The other splits lie beside a file that names its own.
+    beside = path.parent.glob(f"*{path.suffix}") if files and split_of_file(path) else ()
+    own = split_of_file(path) or ""
+    return files + [
+        one
+        for one in sorted(beside)
+        if (other := split_of_file(one)) not in (None, own) and one.stem.replace(str(other), own) == path.stem
+    ]
+
+
+def _split_files(root: Path) -> dict[str, Path]:
+    files = _files(root)
+    if any(one.name.startswith("instances") for one in files):  # beside captions and keypoints of the same photos
+        files = [one for one in files if one.name.startswith("instances")]
+    return by_split(files, root)
+
+
+@lru_cache(maxsize=4)
+def _read_index(file: File) -> _Index:
+    index = _Index()
+    seen: set[Hashable] = set()
+    spans = index.spans
+    for key, (value, place) in walk_json(file, _LISTS, ("annotations",)):
+        if key not in _LISTS:
+            continue
+        if key == "annotations":
+            owner = _read_owner(value, place, file)
+            if owner in spans:
+                spans[owner].extend(place)
+            else:
+                spans[owner] = array("q", place)
+            continue
+        try:
+            if key == "categories":
+                index.categories[int(value["id"])] = mend_text(str(value["name"]))
+            else:
+                if value["id"] in seen:
+                    raise _malformed(file, place, key, f"id {value['id']} occurs twice")
+                seen.add(value["id"])
+                index.images.append((value["id"], mend_text(str(value["file_name"])), _size(value)))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            if isinstance(error, SourceError):
+                raise
+            raise _malformed(file, place, key, f"{type(error).__name__}: {error}") from None
+    if lost := next((one for one in index.spans if one not in seen), None):
+        raise SourceError(
+            file.path, found=f"an annotation of image_id {lost!r}", expected="the id of one of its images"
+        )
+    return index
+
+
+def _read_owner(text: str, place: tuple[int, int], file: File) -> Hashable:
+    """Read of an annotation whose it is, by its text; the whole of it is parsed only if that is in doubt."""
+    at = text.find(_OWNER_KEY)
+    found = _OWNER.match(text, at) if at >= 0 else None
+    if found and text.find(_OWNER_KEY, found.end()) < 0:
+        return int(found[1])
+    entry = parse_json(text.encode("latin-1"), file.path)
+    owner: Hashable = entry.get("image_id")
+    if not isinstance(owner, int | str):
+        raise _malformed(file, place, "annotations", f"image_id {owner!r:.40}")
+    return owner
+
+
+def _size(entry: dict[str, Any]) -> tuple[int, int] | None:
+    height, width = entry.get("height"), entry.get("width")
+    return (int(height), int(width)) if height and width else None
+
+
+def _malformed(file: File, place: tuple[int, int], key: str, found: str) -> SourceError:
+    return SourceError(
+        file.path,
+        found=f"an entry of {key} at byte {place[0]:,}: {found}",
+        expected="COCO's fields",
+        remedy="export it again",
+    )
+
+
+def _join_categories(files: dict[str, Path]) -> dict[int, str]:
+    """Join the categories of all splits; refuse files that give one id two names."""
+    joined: dict[int, str] = {}
+    for path in files.values():
+        for number, name in _read_index(File.of(str(path))).categories.items():
+            if joined.setdefault(number, name) != name:
+                raise SourceError(
+                    str(path),
+                    found=f"category {number} is {name!r}, and in another split {joined[number]!r}",
+                    expected="the same categories in all splits",
+                    remedy="pass the path of one file at a time, or correct the ids",
+                )
+    return joined
+
+
+def _mask(
+    file: File,
+    index: _Index,
+    place: int,
+    classes: Classes,
+    categories: dict[int, str],
+    places: PhotoPlaces,
+    split: str,
+) -> DrawnMask:
+    number, name, size = index.images[place]
+    label = f"{os.path.basename(file.path)}: {name}"
+    photo = places.find(name, split) if size is None else None
+    sketch = partial(_sketch, file, tuple(index.spans.get(number, ())), size or photo, label, classes, categories)
+    return DrawnMask(file, str(number), label, sketch, _STYLE)
+
+
+def _sketch(
+    file: File,
+    spans: tuple[int, ...],
+    size: tuple[int, int] | Blob | None,
+    name: str,
+    classes: Classes,
+    categories: dict[int, str],
+) -> Drawing:
+    if not isinstance(size, tuple):
+        if size is None:
+            raise MaskError(name, found="neither height and width nor the photo", expected="one of them")
+        size = size_of_photo(size)
+    shapes = []
+    names = {}
+    places = list(zip(spans[::2], spans[1::2], strict=True))
+    parts = read_spans(file.path, name, places, file.stamp) if places else []
+    entries = parse_json(b"[%b]" % b",".join(parts), name)
+    for number, entry in enumerate(entries, start=1):
+        try:
+            category = categories[int(entry["category_id"])]
+        except (KeyError, TypeError, ValueError):
+            found = f"annotation {entry.get('id')} of category_id {entry.get('category_id')!r}"
+            raise MaskError(name, found=found, expected="the id of a category", remedy="add the category") from None
+        value = classes.value_of(category)
+        if value is not None:
+            names[value] = category
+        shapes += _shape(entry, value, number, size, name)
+    return Drawing(size, tuple(shapes), names)
+
+
+def _shape(entry: dict[str, Any], value: int | None, number: int, size: tuple[int, int], name: str) -> list[Shape]:
+    """Read the shape of an annotation; an empty segmentation leaves the box, if there is one."""
+    what, crowd = f"annotation {entry.get('id')}", bool(entry.get("iscrowd"))
+    found = entry.get("segmentation")
+    if isinstance(found, dict):
+        if tuple(found.get("size") or ()) != size:
+            raise MaskError(
+                name,
+                found=f"run lengths of {what} for {found.get('size')} (height, width)",
+                expected=f"the photo's {list(size)}",
+                remedy="export them again",
+            )
+        counts = runs_of(found.get("counts"), size, name)
+        return [Shape("runs", value, (counts,), number, crowd, frame=(0, 0, *size, 1))]
+    if not found:
+        box = entry.get("bbox")
+        if not box:
+            return [Shape("parts", value, (), number, crowd)]
+        corner, sides = as_points(box, name, what) if len(box) == 4 else as_points([0, 0, 0, 0], name)
+        return [Shape("box", value, (as_points([corner, corner + sides], name, what),), number, crowd)]
+    if not isinstance(found, list):
+        raise MaskError(name, found=f"a segmentation of {what} that is {type(found).__name__}", expected="polygons")
+    parts = found if isinstance(found[0], list) else [found]
+    return [Shape("parts", value, tuple(as_points(part, name, what) for part in parts), number, crowd)]

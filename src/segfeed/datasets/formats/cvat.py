@@ -1,0 +1,183 @@
+"""CVAT's XML for images 1.1, of tasks and of projects.
+
+annotations.xml                     meta with labels; image: polygon, mask, ellipse, box, polyline, points, skeleton
+images/0001.jpg                     of a project images/SUBSET/0001.jpg
+
+Shapes of a higher z_order cover those of a lower one, and of one z_order later ones cover earlier ones. pycocotools
+decides which pixels a polygon covers, as in CVAT's own exports; integer coordinates are pixel edges. Polygons of a
+label that is called background cut holes. A mask's run lengths follow the rows of its own box.
+
+Source: docs.cvat.ai, "CVAT for image"; cvat/apps/dataset_manager/formats of github.com/cvat-ai/cvat.
+"""
+
+import os
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+from pathlib import Path
+
+import numpy as np
+
+from segfeed.datasets.blobs import File
+from segfeed.datasets.drawn import Classes, DrawnMask
+from segfeed.datasets.formats.drawn_files import Drawn, files_below, keep_split, list_drawn, split_of_file
+from segfeed.datasets.formats.json_reading import has_words
+from segfeed.datasets.formats.lists import AUTOMATIC
+from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.formats.xml_reading import walk_xml
+from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.errors import MaskError, SourceError
+from segfeed.pixels.shapes import Drawing, Points, Shape, Style, as_points
+
+_STYLE = Style("coco")
+_WORDS = (b"<annotations", b"<image ")
+_DRAWN = ("polygon", "mask", "ellipse", "box", "polyline", "points", "skeleton", "cuboid")
+_Drawn = tuple[str, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class _Image:
+    """An image element: its attributes, and the tags and attributes of its shapes in their order."""
+
+    attributes: dict[str, str]
+    shapes: tuple[_Drawn, ...]
+
+
+@dataclass(frozen=True)
+class _Index:
+    images: list[_Image] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+
+
+def recognise(path: Path) -> Recognised | None:
+    """Find CVAT's XML at a path or in a folder; the root is that file.
+
+    Raises:
+        SourceError: if there are several.
+    """
+    files = [one for one in files_below(path, (".xml",)) if has_words(one, _WORDS)]
+    if len(files) > 1:
+        names = ", ".join(str(one.relative_to(path)) for one in files)
+        raise SourceError(str(path), found=f"several XML files of CVAT ({names})", remedy="pass the path of one")
+    if not files:
+        return None
+    return Recognised(files[0], f"{files[0].name} has CVAT's images", folder=dataset_folder(files[0]))
+
+
+def split_names(root: Path) -> list[str]:
+    """List the subsets of a project; of a task the split that the file's name means, or else those of a hash."""
+    index = _read_index(File.of(str(root)))
+    subsets = list(dict.fromkeys(one.attributes["subset"] for one in index.images if one.attributes.get("subset")))
+    own = split_of_file(root)
+    return subsets or ([own] if own else list(AUTOMATIC))
+
+
+def list_split(root: Path, split: str) -> SplitFiles:
+    """List the photos of a split; one without shapes is all background.
+
+    Raises:
+        SourceError: if the XML is malformed.
+    """
+    file = File.of(str(root))
+    index = _read_index(file)
+    labels = index.labels or sorted({shape.get("label", "") for one in index.images for _, shape in one.shapes})
+    classes = Classes(tuple(dict.fromkeys(labels)))
+    subsets = any(one.attributes.get("subset") for one in index.images)
+    images = [one for one in index.images if not subsets or one.attributes.get("subset") == split]
+    entries = [_drawn(file, one, classes) for one in images]
+    if not subsets and split_of_file(root) is None:
+        entries = keep_split(entries, split, root)
+    return list_drawn(entries, PhotoPlaces.near(root), split, classes, root)
+
+
+list_objects = list_split
+
+
+@lru_cache(maxsize=4)
+def _read_index(file: File) -> _Index:
+    index = _Index()
+    shapes: list[_Drawn] = []
+    for element in walk_xml(file):
+        path = element.path
+        if path[0] != "annotations":
+            raise SourceError(file.path, found=f"a root called {path[0]}", expected="annotations")
+        if path[1:2] == ("image",):
+            if len(path) == 3 and path[2] in _DRAWN:
+                shapes.append((path[2], element.attributes))
+            elif len(path) == 2:
+                index.images.append(_Image(element.attributes, tuple(shapes)))
+                shapes.clear()
+        elif path[-3:] == ("labels", "label", "name"):
+            index.labels.append(element.text.strip())
+    return index
+
+
+def _drawn(file: File, image: _Image, classes: Classes) -> Drawn:
+    named = image.attributes.get("name", "")
+    label = f"{os.path.basename(file.path)}: {named}"
+    part = f"{image.attributes.get('subset', '')}/{image.attributes.get('id', '')}/{named}"
+    return Drawn(named, DrawnMask(file, part, label, partial(_sketch, image, label, classes), _STYLE))
+
+
+def _sketch(image: _Image, name: str, classes: Classes) -> Drawing:
+    try:
+        size = int(image.attributes["height"]), int(image.attributes["width"])
+        order = [int(shape.get("z_order") or 0) for _, shape in image.shapes]
+    except (KeyError, ValueError) as error:
+        raise MaskError(name, found=f"{error} is missing or no number", expected="whole numbers") from None
+    shapes: list[Shape] = []
+    names: dict[int, str] = {}
+    for place in sorted(range(len(order)), key=lambda at: order[at]):
+        tag, shape = image.shapes[place]
+        label = shape.get("label", "")
+        if label not in classes or not label:
+            found = f"a {tag} of label {label!r}"
+            raise MaskError(name, found=found, expected="one of the labels in meta", remedy="correct it in CVAT")
+        value = classes.value_of(label)
+        names |= {} if value is None else {value: label}
+        group = int(shape.get("group_id") or 0)
+        shapes.append(_shape(tag, shape, value, -group if group else place + 1, name))
+    return Drawing(size, tuple(shapes), names)
+
+
+def _shape(tag: str, shape: dict[str, str], value: int | None, number: int, name: str) -> Shape:
+    try:
+        match tag:
+            case "polygon":
+                return Shape("rings", value, (_points(shape["points"], name, tag),), number)
+            case "polyline":
+                return Shape("line", value, (_points(shape["points"], name, tag),), number)
+            case "box":
+                corners = as_points([float(shape[word]) for word in ("xtl", "ytl", "xbr", "ybr")], name, tag)
+                angle = float(shape.get("rotation") or 0)
+                return _turned(corners, angle, value, number)
+            case "ellipse":
+                numbers = [float(shape[word]) for word in ("cx", "cy", "rx", "ry")]
+                angle = float(shape.get("rotation") or 0)
+                return Shape("ellipse", value, (as_points([*numbers, angle, 0], name, tag),), number)
+            case "mask":
+                counts = np.array(shape["rle"].replace(" ", "").split(","), np.float64)[:, None]
+                left, top, width, height = (int(float(shape[word])) for word in ("left", "top", "width", "height"))
+                return Shape("runs", value, (counts,), number, frame=(top, left, height, width, 0))
+    except (KeyError, ValueError) as error:
+        if isinstance(error, MaskError):
+            raise
+        raise MaskError(name, found=f"a {tag} whose {error} is missing or no number", expected="CVAT's") from None
+    points = _points(shape.get("points", ""), name, tag)  # points, skeletons, cuboids: they outline nothing
+    return Shape("point", value, (points[:1],), number)
+
+
+def _turned(corners: Points, angle: float, value: int | None, number: int) -> Shape:
+    """Make a box; one that is turned about its centre, in degrees, stays a box by its four corners."""
+    if not angle:
+        return Shape("box", value, (corners,), number)
+    (x1, y1), (x2, y2) = corners
+    turn = np.radians(angle)
+    spin = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    centre = corners.mean(axis=0)
+    around = (np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]]) - centre) @ spin + centre
+    return Shape("box", value, (around,), number)
+
+
+def _points(text: str, name: str, tag: str) -> Points:
+    pairs = [pair.split(",") for pair in text.split(";") if pair.strip()]
+    return as_points([[float(side) for side in pair] for pair in pairs], name, f"a {tag}")

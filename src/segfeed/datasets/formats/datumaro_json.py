@@ -1,0 +1,134 @@
+"""Datumaro's own JSON: one file a split.
+
+annotations/train.json            categories.label.labels, items: image with path and size, annotations
+images/train/0001.jpg
+
+Shapes of a higher z_order cover those of a lower one, and of one z_order later ones cover earlier ones. pycocotools
+decides which pixels a polygon covers; run lengths are COCO's text. A box of the group of a polygon or mask is only
+that object's frame.
+
+Source: datumaro/plugins/data_formats/datumaro of github.com/open-edge-platform/datumaro.
+"""
+
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from segfeed.datasets.blobs import Blob, File
+from segfeed.datasets.drawn import Classes, DrawnMask
+from segfeed.datasets.formats.drawn_files import ClassesSeen, Drawn, files_below, list_drawn, size_of_photo
+from segfeed.datasets.formats.json_reading import has_words, parse_json
+from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.errors import MaskError, SourceError
+from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
+from segfeed.pixels.shapes_runs import runs_of
+
+_STYLE = Style("coco")
+_WORDS = (b'"items"', b'"categories"', b'"annotations"')
+_SHAPES = ("polygon", "mask", "bbox", "polyline", "points", "cuboid", "cuboid_3d", "skeleton", "ellipse")
+
+
+def recognise(path: Path) -> Recognised | None:
+    """Find Datumaro's JSON files at a path or in a folder."""
+    first = next(iter(_files(path)), None)
+    return (
+        None
+        if first is None
+        else Recognised(path, f"{first.name} has Datumaro's items and categories", folder=dataset_folder(path))
+    )
+
+
+def split_names(root: Path) -> list[str]:
+    """List the splits: the names of the files."""
+    return [one.stem for one in _files(root)]
+
+
+def list_split(root: Path, split: str) -> SplitFiles:
+    """List the items of a split that have a photo; one without shapes is all background.
+
+    Raises:
+        SourceError: if the JSON is malformed.
+    """
+    path = next(one for one in _files(root) if one.stem == split)
+    file = File.of(str(path))
+    found = _read(file)
+    try:
+        classes = Classes(tuple(str(one["name"]) for one in found["categories"]["label"]["labels"]))
+        items = [(place, one, one.get("image") or one.get("media") or {}) for place, one in enumerate(found["items"])]
+        named = [(place, one, image) for place, one, image in items if image.get("path")]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SourceError(str(path), found=f"no {error}", expected="categories.label.labels and items") from None
+    places = PhotoPlaces.near(path)
+    drawn = []
+    for place, item, image in named:
+        where = f"{path.name}: item {item.get('id')}"
+        size = (int(image["size"][0]), int(image["size"][1])) if image.get("size") else None
+        photo = places.find(str(image["path"]), split)
+        sketch = partial(_sketch, file, place, size or photo, where, classes)
+        drawn.append(Drawn(str(image["path"]), DrawnMask(file, str(place), where, sketch, _STYLE), photo))
+    bare = len(items) - len(named)
+    why = f"{bare:,} items without a photo are left out" if bare else ""
+    return list_drawn(drawn, places, split, classes, path, why)
+
+
+list_objects = list_split
+
+
+def _files(path: Path) -> list[Path]:
+    files = [one for one in files_below(path, (".json",)) if has_words(one, _WORDS)]
+    return [one for one in files if not has_words(one, (b'"image_id"',))]
+
+
+@lru_cache(maxsize=4)
+def _read(file: File) -> dict[str, Any]:
+    found = parse_json(file.read(), file.path)
+    if not isinstance(found, dict):
+        raise SourceError(file.path, found="no object", expected="Datumaro's items and categories")
+    return found
+
+
+def _sketch(file: File, place: int, size: tuple[int, int] | Blob | None, where: str, classes: Classes) -> Drawing:
+    if not isinstance(size, tuple):
+        if size is None:
+            raise MaskError(where, found="neither a size nor a photo", expected="one of them")
+        size = size_of_photo(size)
+    entries = [one for one in _read(file)["items"][place].get("annotations") or [] if one.get("type") in _SHAPES]
+    entries.sort(key=lambda one: one.get("z_order") or 0)
+    framed = {one.get("group") for one in entries if one["type"] in ("polygon", "mask") and one.get("group")}
+    seen = ClassesSeen(classes, where, {})
+    shapes = []
+    for number, entry in enumerate(entries, start=1):
+        if entry["type"] == "bbox" and entry.get("group") in framed:
+            continue
+        index = entry.get("label_id")
+        known = isinstance(index, int) and 0 <= index < len(classes.names)
+        label = classes.names[index] if known else index
+        value = seen.value_of(label, f"{entry['type']} {entry.get('id')}")
+        shapes.append(_shape(entry, value, -entry["group"] if entry.get("group") else number, size, where))
+    return Drawing(size, tuple(shapes), seen.names)
+
+
+def _shape(entry: dict[str, Any], value: int | None, number: int, size: tuple[int, int], where: str) -> Shape:
+    kind, what = entry["type"], f"{entry['type']} {entry.get('id')}"
+    crowd = bool((entry.get("attributes") or {}).get("is_crowd"))
+    if kind == "mask":
+        rle = entry.get("rle") or {}
+        if tuple(rle.get("size") or ()) != size:
+            raise MaskError(
+                where,
+                found=f"run lengths of {what} for {rle.get('size')} (height, width)",
+                expected=f"the photo's {list(size)}",
+                remedy="export them again",
+            )
+        return Shape("runs", value, (runs_of(rle.get("counts"), size, where),), number, crowd, frame=(0, 0, *size, 1))
+    if kind == "bbox":
+        x, y, width, height = as_points(entry.get("bbox") or [0, 0, 0, 0], where, what).ravel().tolist()
+        return Shape("box", value, (as_points([x, y, x + width, y + height], where, what),), number, crowd)
+    points = as_points(entry.get("points") or [0, 0], where, what)
+    if kind == "ellipse" and len(points) == 2:
+        numbers = [points.mean(axis=0), (points[1] - points[0]) / 2, [0, 0]]
+        return Shape("ellipse", value, (as_points(numbers, where, what),), number, crowd)
+    if kind == "polygon":
+        return Shape("parts", value, (points,), number, crowd)
+    return Shape("line" if kind == "polyline" else "point", value, (points,), number, crowd)

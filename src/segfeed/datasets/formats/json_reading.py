@@ -1,0 +1,219 @@
+"""Reading JSON that others wrote: strictly, with named errors, and large files piece by piece.
+
+Large files are taken for Latin-1: signs of JSON are ASCII, so places in the text are places in the file, and a piece
+can be read again alone.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+from segfeed.datasets.blobs import File, read_file
+from segfeed.errors import SourceError
+
+MAX_SMALL_BYTES = 256 << 20
+"""The largest JSON file that is read at once: an annotation of one photo, its pixels included."""
+
+_CHUNK = 1 << 22
+_LONGEST = 256 << 20
+_BLANKS = " \t\r\n"
+_REMEDY = "export the annotations again"
+
+
+# To the next bracket that is not inside a string.
+_TO_BRACKET = re.compile(r'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+([{}\[\]])', re.DOTALL)
+# An object in a list, with at most one level of objects in it, and the comma after it, at one go.
+_TEXT = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_INNER = rf'\{{[^{{}}"]*+(?:{_TEXT}[^{{}}"]*+)*+\}}'
+_ENTRY = re.compile(rf'[ \t\r\n]*+(\{{[^{{}}"]*+(?:(?:{_TEXT}|{_INNER})[^{{}}"]*+)*+\}})[ \t\r\n]*+,', re.DOTALL)
+
+
+class Piece(NamedTuple):
+    """A value in a large file: what it is, its first byte and its length in bytes."""
+
+    value: Any
+    place: tuple[int, int]
+
+
+def read_json(file: File) -> Any:
+    """Read a JSON file that fits in memory.
+
+    Raises:
+        SourceMissingError: if there is no such file.
+        SourceError: if it is too large, not UTF-8, not JSON, nested too deep, or holds NaN.
+    """
+    return parse_json(read_file(file.path, MAX_SMALL_BYTES), file.path)
+
+
+def parse_json(data: bytes, where: str) -> Any:
+    r"""Read the bytes of a JSON text.
+
+    Raises:
+        SourceError: as `read_json`.
+
+    >>> parse_json(b'\xef\xbb\xbf{"a": 1}', "a.json")
+    {'a': 1}
+    """
+    try:
+        return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except UnicodeDecodeError:
+        raise SourceError(where, found="a text that is not UTF-8", expected="JSON", remedy=_REMEDY) from None
+    except RecursionError:
+        raise SourceError(where, found="JSON nested too deep", expected="annotations", remedy=_REMEDY) from None
+    except ValueError as error:
+        raise SourceError(
+            where,
+            found=f"no valid JSON ({error})" if data.strip() else "an empty file",
+            expected="JSON",
+            remedy=_REMEDY,
+        ) from None
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+class _Text:
+    """A window on a large file, which moves forward only."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.text, self.start, self.at, self.ended = path, "", 0, 0, False
+        self.file = open(path, "rb")  # noqa: SIM115 - closed by `walk_json`
+        if self.file.read(3) != b"\xef\xbb\xbf":
+            self.file.seek(0)
+        else:
+            self.start = 3
+
+    def more(self) -> bool:
+        """Read on; the part that was used is let go. Return whether there was more."""
+        self.text, self.start, self.at = self.text[self.at :], self.start + self.at, 0
+        found = self.file.read(max(_CHUNK, len(self.text)))
+        self.text += found.decode("latin-1")
+        return bool(found)
+
+    def sign(self) -> str:
+        """Return the next sign that is not blank, and stay before it; "" at the end."""
+        while True:
+            while self.at < len(self.text):
+                if self.text[self.at] not in _BLANKS:
+                    return self.text[self.at]
+                self.at += 1
+            if not self.more():
+                return ""
+
+    def expect(self, signs: str) -> str:
+        """Step over one of some signs."""
+        found = self.sign()
+        if not found or found not in signs:
+            raise self.refuse(f"{found!r}" if found else "the end of the file", f"one of {' '.join(signs)}")
+        self.at += 1
+        return found
+
+    def value(self) -> tuple[Any, int, int]:
+        """Read a value: (it, its first byte, its length in bytes)."""
+        self.sign()
+        while True:
+            try:
+                found, end = _DECODER.raw_decode(self.text, self.at)
+            except RecursionError:
+                raise self.refuse("JSON nested too deep", "annotations") from None
+            except ValueError as error:
+                if len(self.text) - self.at > _LONGEST or not self.more():
+                    raise self.refuse(f"no valid JSON ({error})", "JSON") from None
+                continue
+            if end == len(self.text) and self.more():
+                continue  # a number may go on
+            place = self.start + self.at
+            length, self.at = end - self.at, end
+            return found, place, length
+
+    def skipped(self) -> tuple[str, int, int]:
+        """Step over an object by its brackets alone: (its text, its first byte, its length in bytes)."""
+        self.sign()
+        while True:
+            depth, at = 0, self.at
+            while found := _TO_BRACKET.match(self.text, at):
+                at, depth = found.end(), depth + (1 if found[1] in "{[" else -1)
+                if depth <= 0:
+                    place, text, self.at = self.start + self.at, self.text[self.at : at], at
+                    return text, place, len(text)
+            if len(self.text) - self.at > _LONGEST or not self.more():
+                raise self.refuse("an entry without an end", "JSON")
+
+    def texts(self) -> Iterator[tuple[str, int]]:
+        """Step over the objects of a list, to its end: (the text of each, its first byte)."""
+        while self.sign() != "]":
+            while found := _ENTRY.match(self.text, self.at):
+                yield found[1], self.start + found.start(1)
+                self.at = found.end()
+            if self.sign() == "]":
+                break
+            text, place, _ = self.skipped()
+            yield text, place
+            if self.sign() != "]":
+                self.expect(",")
+
+    def refuse(self, found: str, expected: str) -> SourceError:
+        """Make the error of this place."""
+        where = f"byte {self.start + self.at:,}: {found}"
+        return SourceError(self.path, found=where, expected=expected, remedy=_REMEDY)
+
+
+def walk_json(file: File, lists: tuple[str, ...], texts: tuple[str, ...] = ()) -> Iterator[tuple[str, Piece]]:
+    """Yield the entries of some lists of the object that a JSON file is, and its other values whole.
+
+    Args:
+        file: of any size: one entry at a time is in memory.
+        lists: keys of the lists whose entries are yielded one by one.
+        texts: those of them whose entries are yielded as text, taken for Latin-1, since reading numbers takes long.
+
+    Raises:
+        SourceError: if it is not JSON, nested too deep, holds NaN, or no object.
+    """
+    if os.path.getsize(file.path) == 0:
+        raise SourceError(file.path, found="an empty file", expected="JSON", remedy=_REMEDY)
+    text = _Text(file.path)
+    with text.file:
+        text.expect("{")
+        while text.sign() != "}":
+            key, _, _ = text.value()
+            text.expect(":")
+            if key in lists and text.sign() == "[":
+                text.expect("[")
+                for value, place in text.texts() if key in texts else ():
+                    yield key, Piece(value, (place, len(value)))
+                while text.sign() != "]":
+                    value, place, length = text.value()
+                    yield key, Piece(value, (place, length))
+                    if text.sign() != "]":
+                        text.expect(",")
+                text.expect("]")
+            else:
+                value, place, length = text.value()
+                yield str(key), Piece(value, (place, length))
+            if text.sign() != "}":
+                text.expect(",")
+
+
+def mend_text(text: str) -> str:
+    """Return a text of `walk_json`, which was taken for Latin-1, as the UTF-8 that it is."""
+    return text.encode("latin-1").decode("utf-8", "replace") if not text.isascii() else text
+
+
+def has_words(path: Path, words: tuple[bytes, ...], limit_bytes: int = 1 << 22) -> bool:
+    """Check whether all of some words occur in the first and last bytes of a file."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(limit_bytes)
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(len(head), size - limit_bytes))
+            seen = head + file.read(limit_bytes)
+    except OSError:
+        return False
+    return all(word in seen for word in words)

@@ -1,0 +1,144 @@
+"""Supervisely's own JSON: a project of datasets, one file a photo.
+
+meta.json                  classes: title, color
+DATASET/img/0001.jpg
+DATASET/ann/0001.jpg.json  size, objects: polygon with exterior and interior, bitmap, rectangle, line, point, ...
+
+Later objects cover earlier ones, interiors are holes. Bitmaps are taken as they are; of polygons the pixels count whose
+centre lies inside, and rule="tool" fills as pycocotools does. Datasets that bear the names of splits are splits.
+
+Source: docs.supervisely.com, "Supervisely JSON format".
+"""
+
+import base64
+import binascii
+import os
+import zlib
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from segfeed.datasets.blobs import File
+from segfeed.datasets.drawn import Classes, DrawnMask
+from segfeed.datasets.formats.drawn_files import (
+    ClassesSeen,
+    Drawn,
+    files_of_photos,
+    keep_split,
+    list_drawn,
+    splits_of_folders,
+)
+from segfeed.datasets.formats.json_reading import has_words, read_json
+from segfeed.datasets.formats.lists import AUTOMATIC
+from segfeed.datasets.formats.photo_places import PhotoPlaces
+from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.errors import MaskError, SourceError
+from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
+from segfeed.pixels.shapes_runs import shape_of_cover
+from segfeed.pixels.through_pillow import open_picture, read_pixels
+
+_STYLE = Style("centre")
+_META = "meta.json"
+_MOST_BYTES = 1 << 28
+
+
+def recognise(path: Path) -> Recognised | None:
+    """Find meta.json above folders called ann; the root is the project's folder."""
+    root = path.parent if path.name == _META else path
+    if not has_words(root / _META, (b'"classes"', b'"title"')) or not _files(root):
+        return None
+    return Recognised(root, f"{_META} and folders called ann lie in {root}")
+
+
+def split_names(root: Path) -> list[str]:
+    """List the splits: datasets of a split's name, else those of a hash."""
+    return list(splits_of_folders(_files(root), root)) or list(AUTOMATIC)
+
+
+def list_split(root: Path, split: str) -> SplitFiles:
+    """List the photos of a split that have an annotation.
+
+    Raises:
+        SourceError: if meta.json is malformed.
+    """
+    files = _files(root)
+    folders = splits_of_folders(files, root)
+    classes = _read_classes(File.of(str(root / _META)))
+    places = PhotoPlaces.near(root)
+    drawn = []
+    for path in folders.get(split, files):
+        file, named = File.of(str(path)), path.name.removesuffix(".json")
+        beside = path.parent.parent / "img" / named
+        photo = File.of(str(beside)) if os.path.isfile(beside) else None
+        below = str(path.parent.parent.relative_to(root) / named)
+        mask = DrawnMask(file, "", file.name, partial(_sketch, file, classes), _STYLE)
+        drawn.append(Drawn(below, mask, photo))
+    if not folders:
+        drawn = keep_split(drawn, split, root)
+    return list_drawn(drawn, places, split, classes, root)
+
+
+list_objects = list_split
+
+
+def _files(root: Path) -> list[Path]:
+    return [one for one in files_of_photos(root, ".json") if one.parent.name == "ann"]
+
+
+@lru_cache(maxsize=4)
+def _read_classes(meta: File) -> Classes:
+    try:
+        return Classes(tuple(str(one["title"]) for one in read_json(meta)["classes"]))
+    except (KeyError, TypeError):
+        raise SourceError(meta.path, found="no classes with titles", expected="Supervisely's meta.json") from None
+
+
+def _sketch(file: File, classes: Classes) -> Drawing:
+    found, where = read_json(file), file.name
+    seen = ClassesSeen(classes, where, {})
+    try:
+        size = int(found["size"]["height"]), int(found["size"]["width"])
+        shapes = [
+            _shape(entry, seen.value_of(entry.get("classTitle"), f"object {number}"), number, where)
+            for number, entry in enumerate(found["objects"], start=1)
+        ]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, MaskError):
+            raise
+        raise MaskError(
+            where, found=f"{type(error).__name__}: {error}", expected="Supervisely's size and objects"
+        ) from None
+    return Drawing(size, tuple(shapes), seen.names)
+
+
+def _shape(entry: dict[str, Any], value: int | None, number: int, where: str) -> Shape:
+    kind = entry.get("geometryType")
+    what = f"{kind} {number}"
+    if kind == "bitmap":
+        left, top = (int(one) for one in entry["bitmap"]["origin"])
+        return shape_of_cover(_decode_bitmap(entry["bitmap"]["data"], where), value, top, left, number)
+    points = entry.get("points") or {}
+    exterior = points.get("exterior") or [] if isinstance(points, dict) else []
+    outline = as_points(exterior, where, what)
+    if kind == "polygon":
+        holes = tuple(as_points(hole, where, what) for hole in points.get("interior") or [])
+        return Shape("rings", value, (outline, *holes), number)
+    if kind == "rectangle":
+        return Shape("box", value, (outline,), number)
+    if kind == "line":
+        return Shape("line", value, (outline,), number)
+    return Shape("point", value, (outline[:1],), number)  # points, cuboids, graphs: they outline nothing
+
+
+def _decode_bitmap(text: str, where: str) -> npt.NDArray[Any]:
+    try:
+        packed = zlib.decompressobj()
+        data = packed.decompress(base64.b64decode(text, validate=True), _MOST_BYTES)
+    except (TypeError, ValueError, binascii.Error, zlib.error):
+        found = "a bitmap that is no base64 of a packed PNG"
+        raise MaskError(where, found=found, remedy="export it again", is_damage=True) from None
+    with open_picture(data, where, "PNG", MaskError) as picture:
+        pixels = read_pixels(picture, where, MaskError)
+    return (pixels if pixels.ndim == 2 else pixels[..., -1]) > 0

@@ -1,0 +1,165 @@
+"""VGG Image Annotator, versions 1 and 2: one JSON a folder of photos.
+
+train/via_region_data.json     photo -> filename, regions (a map in version 1, a list in 2); a project holds the same
+train/0001.jpg                 in `_via_img_metadata`
+
+The class is an attribute of each region: the only one, or the one that is called class, label, type or the like; if
+regions have none, they are all of the class "object". VIA itself fills nothing, so the pixels count whose centre a
+shape covers, later regions cover earlier ones, and rule="tool" fills as pycocotools does.
+
+Source: gitlab.com/vgg/via, via-2.x.y (`import_annotations_from_json`).
+"""
+
+import os
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from segfeed.datasets.blobs import Blob, File
+from segfeed.datasets.drawn import Classes, DrawnMask
+from segfeed.datasets.formats.drawn_files import (
+    ClassesSeen,
+    Drawn,
+    by_split,
+    files_below,
+    keep_split,
+    list_drawn,
+    names_of_splits,
+    size_of_photo,
+)
+from segfeed.datasets.formats.json_reading import has_words, read_json
+from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.errors import MaskError, SourceError
+from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
+
+_STYLE = Style("centre")
+_WORDS = (b'"shape_attributes"', b'"region_attributes"')
+_CLASS_WORDS = ("class", "label", "class_name", "category", "class_id", "type", "name", "object")
+_UNNAMED = "object"
+
+
+def recognise(path: Path) -> Recognised | None:
+    """Find VIA's JSON files at a path or in a folder."""
+    first = next(iter(_files(path)), None)
+    return None if first is None else Recognised(path, f"{first.name} has VIA's regions", folder=dataset_folder(path))
+
+
+def split_names(root: Path) -> list[str]:
+    """List the splits: one a file whose name or folder means one, else those of a hash."""
+    return names_of_splits(by_split(_files(root), root))
+
+
+def list_split(root: Path, split: str) -> SplitFiles:
+    """List the photos of a split; one without regions is all background.
+
+    Raises:
+        SourceError: if a JSON is malformed, or nothing says which attribute is the class.
+    """
+    files = by_split(_files(root), root)
+    every = {name: _read(File.of(str(path))) for name, path in files.items()}
+    word = _class_word([region for entries in every.values() for one in entries for region in _regions(one)], root)
+    labels = {_label(region, word) for entries in every.values() for one in entries for region in _regions(one)}
+    classes = Classes(tuple(sorted(labels)))
+    own = split if split in files else ""
+    file = File.of(str(files[own]))
+    places = PhotoPlaces.near(files[own])
+    drawn = []
+    for place, entry in enumerate(every[own]):
+        photo = places.find(str(entry.get("filename")), split)
+        label = f"{os.path.basename(file.path)}: {entry.get('filename')}"
+        sketch = partial(_sketch, file, place, photo, label, classes, word)
+        turned = partial(sketch, upright=True)
+        mask = DrawnMask(file, str(place), label, sketch, _STYLE, sketch_upright=turned)
+        drawn.append(Drawn(str(entry.get("filename")), mask, photo))
+    if not own:
+        drawn = keep_split(drawn, split, root)
+    return list_drawn(drawn, places, split, classes, root)
+
+
+list_objects = list_split
+
+
+def _files(path: Path) -> list[Path]:
+    return [one for one in files_below(path, (".json",)) if has_words(one, _WORDS)]
+
+
+@lru_cache(maxsize=8)
+def _read(file: File) -> list[dict[str, Any]]:
+    found = read_json(file)
+    if isinstance(found, dict):
+        found = found.get("_via_img_metadata", found)
+    entries = list(found.values()) if isinstance(found, dict) else found
+    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+        raise SourceError(file.path, found="no map of photos", expected="VIA's regions")
+    return entries
+
+
+def _regions(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    regions = entry.get("regions") or []
+    return list(regions.values()) if isinstance(regions, dict) else regions
+
+
+def _class_word(regions: list[dict[str, Any]], root: Path) -> str:
+    """Return the attribute that is the class; "" if no region has any."""
+    words: list[str] = list(dict.fromkeys(word for region in regions for word in region.get("region_attributes") or {}))
+    known = [word for word in words if word.casefold() in _CLASS_WORDS]
+    if len(words) < 2:
+        return words[0] if words else ""
+    if len(known) != 1:
+        raise SourceError(
+            str(root),
+            found=f"regions have attributes {', '.join(words[:8])}, of which any may be the class",
+            expected=f"one that is called {', '.join(_CLASS_WORDS)}",
+            remedy="rename it in the JSON",
+        )
+    return known[0]
+
+
+def _label(region: dict[str, Any], word: str) -> str:
+    """Return the class of a region: the value of an attribute, or the only one that is chosen of a map."""
+    found = (region.get("region_attributes") or {}).get(word) if word else _UNNAMED
+    if isinstance(found, dict):
+        chosen = [str(name) for name, value in found.items() if value]
+        found = chosen[0] if len(chosen) == 1 else ", ".join(chosen)
+    return str(found).strip() if found is not None else ""
+
+
+def _sketch(
+    file: File, place: int, photo: Blob | None, where: str, classes: Classes, word: str, *, upright: bool = False
+) -> Drawing:
+    if photo is None:
+        raise MaskError(where, found="no photo, which alone says the size", expected="one")
+    seen = ClassesSeen(classes, where, {})
+    shapes = []
+    for number, region in enumerate(_regions(_read(file)[place]), start=1):
+        value = seen.value_of(_label(region, word) or None, f"region {number}")
+        shapes.append(_shape(region.get("shape_attributes") or {}, value, number, where))
+    return Drawing(size_of_photo(photo, upright=upright), tuple(shapes), seen.names)
+
+
+def _shape(region: dict[str, Any], value: int | None, number: int, where: str) -> Shape:
+    kind = str(region.get("name"))
+    what = f"{kind} {number}"
+    try:
+        match kind:
+            case "polygon" | "polyline":
+                points = as_points(np.array([region["all_points_x"], region["all_points_y"]]).T, where, what)
+                return Shape("rings" if kind == "polygon" else "line", value, (points,), number)
+            case "circle" | "ellipse":
+                radii = [region["r"]] * 2 if kind == "circle" else [region["rx"], region["ry"]]
+                turn = float(np.degrees(float(region.get("theta") or 0)))
+                numbers = as_points([region["cx"], region["cy"], *radii, turn, 0], where, what)
+                return Shape("ellipse", value, (numbers,), number)
+            case "rect":
+                x, y, width, height = (float(region[word]) for word in ("x", "y", "width", "height"))
+                return Shape("box", value, (as_points([x, y, x + width, y + height], where, what),), number)
+            case "point":
+                return Shape("point", value, (as_points([region["cx"], region["cy"]], where, what),), number)
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, MaskError):
+            raise
+        raise MaskError(where, found=f"{what} without {error}", expected="VIA's fields") from None
+    raise MaskError(where, found=f"region {number} of shape {kind!r}", expected="one of VIA's")
