@@ -193,8 +193,6 @@ MUTANTS = (
     Mutant("offsets of a table are trusted", "datasets/tables/cells",
            "values.validate(full=True)", "values.validate()",
            "tests/datasets/tables/test_cells.py -k two_damaged"),
-    Mutant("lengths of a table are trusted", "datasets/tables/cells",
-           "    batch.validate()\n", "", "tests/datasets/tables/test_cells.py -k two_damaged"),
     Mutant("columns of one name are one", "datasets/tables/cells",
            "if schema.names.count(name) > 1", "if False", "tests/datasets/formats/test_columns.py -k equal_names"),
     Mutant("fractions are stored values", "pixels/class_names",

@@ -251,7 +251,7 @@ def test_remarks_are_comments():
 
 
 def test_keys_of_thousands_of_parts_are_refused_before_they_take_gigabytes():
-    text = 'photos = "a/{key}.jpg"\n' + "a" + ".a" * 100_000 + " = 1"
+    text = 'photos = "a/{key}.jpg"\n' + "a" + ".a" * 3000 + " = 1"
     with pytest.raises(DescriptionError) as caught:
         parse_description(text, "segfeed.toml")
     assert caught.value.found == "line 2: more than 100 dots that stand in no text"
