@@ -101,7 +101,7 @@ class Pack:
         """The SHA-256 of what all photos and masks held when they were packed, in order; a source does not know it."""
         digest = hashlib.sha256()
         for column in ("photo_sha256", "mask_sha256"):
-            for found in self.table.table[column].to_pylist():
+            for found in self.table.digests(column):
                 digest.update(found or b"no mask")
         return digest.hexdigest()
 
