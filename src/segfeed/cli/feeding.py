@@ -30,10 +30,22 @@ from segfeed.cli.summary import Summary, summarise
 from segfeed.feed import load as load_splits
 from segfeed.packs.making import make_pack
 from segfeed.packs.pack import Pack
+from segfeed.plans.augment import Augment
 from segfeed.system.paths import free_path
 from segfeed.system.storage import explained
 
 PICTURES = ("pairs.png", "crops.png", "batch.png")
+AUGMENT = Augment(
+    flip=0.5,
+    scale=(0.5, 2),
+    scale_draw="log",
+    rotate=(-15, 15, 0.5),
+    brightness=(-0.1, 0.1, 0.5),
+    contrast=(0.7, 1.3, 0.5),
+    saturation=(0.5, 1.5, 0.5),
+    hue=(-18, 18, 0.5),
+)
+"""What the demo's picture of crops draws."""
 
 
 def demo(
@@ -55,7 +67,7 @@ def demo(
     assert splits.train is not None
     train, pack = splits.train, cast(Pack, splits.train.reader)
     show_pairs(pack, path=pictures[0])
-    show_crops(pack, crop_size=(200, 300), path=pictures[1])  # the chapter's crop: five full-size ones look alike
+    show_crops(pack, crop_size=(200, 300), augment=AUGMENT, path=pictures[1])  # the chapter's crop is nearly the photo
     show_batch(next(iter(train)), pack.legend, format=train.format, path=pictures[2])
     if as_json:
         print_json(summary.to_json() | {"pictures": [str(path) for path in pictures]})

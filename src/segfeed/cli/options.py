@@ -23,6 +23,7 @@ from segfeed.datasets.source import Source
 from segfeed.errors import OptionError, SourceError
 from segfeed.feed import scan
 from segfeed.plans.plan import Shard
+from segfeed.plans.recipes import RECIPES
 from segfeed.system.paths import user_path
 from segfeed.system.work import is_terminal
 
@@ -35,6 +36,14 @@ Coded = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option(help="Threads that read. (default: all cores)")]
 Crop = Annotated[str, typer.Option(metavar="HxW", help="Crop height x width in pixels.")]
+Augmentation = Annotated[
+    str | None,
+    typer.Option("--augment", metavar="NAME", help=f"A recipe of augmentation: {', '.join(RECIPES)}. (default: none)"),
+]
+RecipeCrop = Annotated[
+    str | None,
+    typer.Option("--crop", metavar="HxW", help="Crop height x width in pixels. (default: the recipe's, or 320x480)"),
+]
 Swap = Annotated[
     list[str] | None,
     typer.Option(

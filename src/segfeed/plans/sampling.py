@@ -125,6 +125,23 @@ def _point(start: Any, length: Any, n: Any, m: Any, by_line: Any, by_pixel: Any)
     return point + (1 - by_line[0]) * line + (1 - by_pixel[0]) * pixel, 2 * line, 2 * pixel
 
 
+def corners(row: Any, height: int, width: int) -> npt.NDArray[np.float64]:
+    """Find where on a photo of this size (px) the corners of a row's window lie.
+
+    Returns:
+        float64 (4, 2): y and x in px of the photo, 0 at its upper and left edge, of the crop's upper left, upper right,
+        lower right and lower left corner.
+
+    >>> row = {"scaled_height": 8, "scaled_width": 8, "top": 2, "left": 0, "height": 4, "width": 8, "angle": 0}
+    >>> corners(row | {"flip": False}, 4, 4).tolist()
+    [[1.0, 0.0], [1.0, 4.0], [3.0, 4.0], [3.0, 0.0]]
+    """
+    lines, columns = int(row["height"]), int(row["width"])
+    down, across = np.array([0, 0, lines, lines]) - 0.5, np.array([0, columns, columns, 0]) - 0.5
+    places = [start + down * by_line + across * by_pixel for start, by_line, by_pixel in turn(row, height, width)]
+    return np.stack(places, axis=1) / _ONE
+
+
 def sums(row: Any, height: Any, width: Any) -> Any:
     """Return on how many points an axis the mean of a pixel of a turned window is taken."""
     tall, wide = scaled_size(row, height, width)
