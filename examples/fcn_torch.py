@@ -4,6 +4,7 @@ pip install 'segfeed[torch]'
 python fcn_torch.py sample --to train-run            # from scratch, in four to five minutes on 2 cores
 python fcn_torch.py sample --to train-run --resume   # continues after an interruption, to the same weights
 python fcn_torch.py VOCdevkit/VOC2012 --to voc-run   # the same on a dataset of your own
+python fcn_torch.py sample --augment deeplabv3plus   # crops scaled, turned or coloured as a recipe says
 
 The network is that of Long, Shelhamer & Darrell, "Fully Convolutional Networks for Semantic Segmentation" (CVPR 2015),
 made small: a convolutional encoder, class scores by 1 x 1 convolutions of every stage, and transposed convolutions,

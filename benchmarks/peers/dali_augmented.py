@@ -14,7 +14,7 @@ ENVIRONMENT = "dali"
 TITLE = "DALI on the CPU, from files"
 ABOUT = (
     "Two readers of files with the same seed, decoders.image, resize (linear; labels nearest), hsv, "
-    "brightness_contrast, crop with padding, crop_mirror_normalize. Masks as gray PNG, written beforehand, not charged. "
+    "brightness_contrast, crop with padding, crop_mirror_normalize. Masks as gray PNG, written before, not charged. "
     "Tried: prefetch of 2 and 4 batches. NHWC float32, int32; tensor lists are not converted."
 )
 VARIANTS = ({"prefetch": 2}, {"prefetch": 4})

@@ -13,8 +13,8 @@ __all__ = ["AGAINST", "ENVIRONMENT", "REQUIREMENTS"]
 TITLE = "Grain threads + OpenCV, from files"
 ABOUT = (
     "MapDataset.source(ids).shuffle().repeat().random_map(decode (simplejpeg, Pillow) + the warp of the OpenCV row, "
-    "with colours + normalise), read by threads (ReadOptions), batches made in them. Tried: as many threads as cores and "
-    "twice as many. NHWC float32, int32."
+    "with colours + normalise), read by threads (ReadOptions), batches made in them. Tried: as many threads as cores "
+    "and twice as many. NHWC float32, int32."
 )
 VARIANTS = ({"per_core": 1}, {"per_core": 2})
 

@@ -29,8 +29,8 @@ TITLE = "kornia on CPU tensors, decoded in memory"
 ABOUT = (
     "Decoded photos as uint8 tensors in memory, padded to one size; a batch becomes float, then RandomAffine (scale "
     "and shift), CenterCrop, RandomHorizontalFlip, RandomBrightness, RandomContrast, RandomSaturation, RandomHue "
-    "(p = 0.5), Normalize in an AugmentationSequential; labels + 1 as a float mask, because corners are filled with 0. Tried: one "
-    "thread of torch's, or as many as cores. NCHW float32, int64."
+    "(p = 0.5), Normalize in an AugmentationSequential; labels + 1 as a float mask, because corners are filled "
+    "with 0. Tried: one thread of torch's, or as many as cores. NCHW float32, int64."
 )
 VARIANTS = ({"per_core": 1}, {"per_core": 0})
 
