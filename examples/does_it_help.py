@@ -12,9 +12,9 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from fcn_torch import Training, evaluate
 
 import segfeed
-from fcn_torch import Training, evaluate
 from segfeed.system.work import show_progress
 
 BATCH_SIZE, CROP_SIZE = 4, (128, 192)

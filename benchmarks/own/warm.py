@@ -34,15 +34,13 @@ def open_train(job: Job, **options: Any) -> segfeed.Loader:
     """Open the pack that the benchmark made of the job's files; `augment` among the job's options is an `Augment`."""
     wanted = {"small": "error", "cache_dir": job.cache_dir} | job.options | options
     wanted.pop("chart", None)
-    augment = wanted.pop("augment", None)
+    if "augment" in wanted:
+        wanted |= {"augment": segfeed.Augment(**wanted["augment"]), "small": "pad"}
     train, _ = segfeed.load(
         job.root, job.batch_size, job.crop_size, splits=("train", None), threads=job.workers, **wanted
     )
     assert train is not None
-    if augment is None:
-        return train
-    draw = segfeed.Draw(job.crop_size, augment=segfeed.Augment(**augment))
-    return train.derive(segfeed.Plan(train.plan.sizes, job.batch_size, draw))
+    return train
 
 
 def geometry(options: dict[str, Any]) -> dict[str, Any]:

@@ -516,7 +516,7 @@ def test_what_is_finished_on_the_device_has_the_kernels_bits(readers, kind, name
     memory = torch.channels_last if channels_last else torch.contiguous_format
     loader = loader_of(reader)
     resolved = wanted.resolve("NCHW", "int64", 255 if wanted.label_dtype == "uint8" else -100)
-    finish = Finish(conversion_for(resolved, reader.legend, 1), torch.device("cpu"), memory)
+    finish = Finish(conversion_for(resolved, reader.legend, loader.plan), torch.device("cpu"), memory)
     raw = loader.with_format(bus_format(resolved, reader.legend.void))
     for numpy, sent in zip(expected(loader, wanted), raw, strict=True):
         assert sent.images.dtype == np.uint8
@@ -533,7 +533,9 @@ def test_every_byte_is_normalised_to_the_kernels_bits():
         BatchFormat(normalize=None),
         BatchFormat(normalize=((0.1, 0.5, 1), (0.9, 0.01, 0.3))),
     ):
-        conversion = conversion_for(wanted.resolve("NHWC", "int64", -100), Legend(("a", "b")), 1)
+        conversion = conversion_for(
+            wanted.resolve("NHWC", "int64", -100), Legend(("a", "b")), Plan(np.ones((1, 2), int), 1)
+        )
         levels = torch.arange(256, dtype=torch.uint8).reshape(1, 256, 1, 1).expand(1, 256, 1, 3)
         images, _ = Finish(conversion, torch.device("cpu"))(levels, torch.zeros(1, 256, 1, dtype=torch.uint8))
         assert images.numpy().reshape(256, 3).tobytes() == conversion.values.tobytes()

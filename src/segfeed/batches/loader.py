@@ -19,6 +19,7 @@ from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import load_compiled
 from segfeed.batches.readers import Reader, conversion_for, fill_rows
 from segfeed.batches.state import STATE_VERSION, Position, read_state
+from segfeed.batches.transforming import Transform, check_transform, name_of
 from segfeed.errors import OptionError, StateError
 from segfeed.packs.pack import Pack
 from segfeed.plans.plan import Plan
@@ -70,6 +71,7 @@ class Loader:
         plan: made from `reader.sizes`.
         format: what batches look like; by default NHWC float32 images and int32 labels, void 255.
         threads: how many fill batches; all cores if None, the caller's own thread if 0.
+        transform: a person's own step for each crop; see `segfeed.batches.transforming`. None for whole images.
         allocate: allocates memory for batches, as for `slots.Pool`; ordinary memory if None.
 
     Raises:
@@ -90,6 +92,7 @@ class Loader:
         *,
         format: BatchFormat = BatchFormat(),  # noqa: A002, B008 - the field's word; frozen
         threads: int | None = None,
+        transform: Transform | None = None,
         allocate: Callable[[int], Memory] | None = None,
     ) -> None:
         if not np.array_equal(plan.sizes, reader.sizes):
@@ -99,12 +102,14 @@ class Loader:
                 expected=f"the sizes of the reader's {len(reader.sizes)} samples",
                 remedy="make it from reader.sizes",
             )
-        self.reader, self.plan, self.format = reader, plan, format
+        if plan.is_exact and transform is not None:
+            found = f"{name_of(transform)}, but the plan takes every image whole"
+            raise OptionError("transform", found=found, remedy="leave it out: validation takes images as they are")
+        self.reader, self.plan, self.format, self.transform = reader, plan, format, check_transform(transform)
         self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
         self._allocate = allocate
         _check_memory((_IN_FLIGHT if self.threads else 1) + 1, (plan.rows_per_step, *plan.canvas), format)
-        swap = plan.draw.swap if plan.draw is not None and plan.draw.flip else ()
-        self._conversion = conversion_for(format, reader.legend, plan.canvas[1], swap)
+        self._conversion = conversion_for(format, reader.legend, plan)
         height, width = plan.canvas
         self._shapes = (
             (plan.rows_per_step, *self._conversion.image_shape(height, width)),
@@ -149,7 +154,7 @@ class Loader:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the loader was made of, and its position: epochs, threads and batch memory stay here."""
-        options = {"format": self.format, "threads": self.threads}
+        options = {"format": self.format, "threads": self.threads, "transform": self.transform}
         return _unpickle, (type(self), self.reader, self.plan, options, self._next, self._last)
 
     def _running(self) -> "list[Generator[Batch]]":
@@ -167,7 +172,8 @@ class Loader:
     ) -> "Loader":
         """Return a loader that differs in what is passed, such as another rank's plan, at the same position."""
         plan, format, allocate = plan or self.plan, format or self.format, allocate or self._allocate  # noqa: A001
-        loader = Loader(self.reader, plan, format=format, threads=self.threads, allocate=allocate)
+        options: dict[str, Any] = {"threads": self.threads, "transform": self.transform}
+        loader = Loader(self.reader, plan, format=format, allocate=allocate, **options)
         loader._next = loader._last = replace(self._next)
         return loader
 
@@ -249,19 +255,24 @@ class Loader:
         """Fill rows first .. last - 1 of a batch."""
         rows, images, labels = batch.crops[first:last], batch.images[first:last], batch.labels[first:last]
         before = disk_faults()
-        fill_rows(self.reader, self._conversion, rows, images, labels)
+        fill_rows(self.reader, self._conversion, rows, images, labels, self.transform)
         self._from_disk = disk_faults() > before  # in memory, asking ahead would only cost time
 
     def warm_up(self) -> None:
         """Load the compiled kernel now (a second or two the first time), instead of beside the first batches."""
         self._warmed = True
-        load_compiled(self._conversion)
+        self._load_kernels()
 
     def _warm_up_beside(self) -> None:
         """Load the compiled kernel beside the epoch, after its first batch, which the import would delay."""
         if not self._warmed:
             self._warmed = True
-            threading.Thread(target=load_compiled, args=(self._conversion,), name="segfeed-kernels").start()
+            threading.Thread(target=self._load_kernels, name="segfeed-kernels").start()
+
+    def _load_kernels(self) -> None:
+        own = self._conversion
+        for conversion in (own,) if self.transform is None else (own.before, own.after):
+            load_compiled(conversion)
 
     def state_dict(self, epoch: int | None = None, step: int | None = None) -> dict[str, Any]:
         """Describe where the loader stands, in JSON values: what was delivered, never what was prefetched.
@@ -286,6 +297,7 @@ class Loader:
             **self.reader.digests,
             "plan": self.plan.digest,
             "plan_options": self.plan.options,
+            "transform": None if self.transform is None else name_of(self.transform),
             "epoch": position.epoch,
             "position": position.step * self.batch_size,
         }

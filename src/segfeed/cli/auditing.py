@@ -12,10 +12,10 @@ from segfeed.audit.findings import SEVERITIES, Audit, Finding
 from segfeed.audit.repair import FixedList, write_fixed_lists
 from segfeed.cli.options import (
     AsJson,
-    Augmentation,
+    AugmentName,
     Crop,
+    CropOrRecipes,
     Force,
-    RecipeCrop,
     SourceOptions,
     Threads,
     crop_size,
@@ -95,8 +95,8 @@ def _print_findings(findings: Sequence[Finding]) -> None:
 def report(
     source: SourceOptions,
     to: Annotated[Path | None, typer.Option(help="The HTML file to write. (default: NAME-report.html)")] = None,
-    crop: RecipeCrop = None,
-    augment: Augmentation = None,
+    crop: CropOrRecipes = None,
+    augment: AugmentName = None,
     count: Annotated[int, typer.Option(help="How many samples of each split are shown.")] = 24,
     threads: Threads = None,
     force: Force = False,

@@ -9,9 +9,10 @@ import typer
 from segfeed.cli.bench.verdict import BenchResult, judge, measure
 from segfeed.cli.options import (
     AsJson,
+    AugmentName,
     CacheDir,
     Coded,
-    Crop,
+    CropOrRecipes,
     Force,
     SourceOptions,
     Split,
@@ -31,6 +32,7 @@ from segfeed.feed import load as load_splits
 from segfeed.packs.making import make_pack
 from segfeed.packs.pack import Pack
 from segfeed.plans.augment import Augment
+from segfeed.plans.recipes import choose_draw
 from segfeed.system.paths import free_path
 from segfeed.system.storage import explained
 
@@ -91,8 +93,9 @@ def load(
     source: SourceOptions,
     *,
     batch_size: Annotated[int, typer.Option(help="Train pairs in a batch, over all ranks.")] = 64,
-    crop: Crop = "320x480",
+    crop: CropOrRecipes = None,
     splits: Annotated[str, typer.Option(help="Names of the train and the val list; '-' leaves one out.")] = "train,val",
+    augment: AugmentName = None,
     flip: Annotated[bool, typer.Option("--flip", help="Mirror half of the train crops.")] = False,
     swap: Swap = None,
     small: Annotated[str, typer.Option(help="Train images smaller than the crop: 'pad', 'drop' or 'error'.")] = "pad",
@@ -109,10 +112,11 @@ def load(
     made = load_splits(
         source.data,
         batch_size,
-        crop_size(crop),
+        None if crop is None else crop_size(crop),
         splits=two_splits(splits),
+        augment=augment,
         flip=flip,
-        swap=swap_pairs(swap, flip=flip),
+        swap=swap_pairs(swap, flip=flip or augment is not None),
         small=small,  # type: ignore[arg-type]  # load checks the word
         seed=seed,
         shard=one_shard(shard),
@@ -157,18 +161,18 @@ def bench(
     source: SourceOptions,
     split: Split = "train",
     batch_size: Annotated[int, typer.Option(help="Pairs in a batch.")] = 64,
-    crop: Crop = "320x480",
+    crop: CropOrRecipes = None,
+    augment: AugmentName = None,
     threads: Threads = None,
     seconds: Annotated[float, typer.Option(help="About how long each measurement takes.")] = 3.0,
     step_ms: Annotated[float, typer.Option(help="Measure also with a training step of so many ms a batch.")] = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """Measure how fast this dataset feeds on this machine, and say what limits it."""
-    size = crop_size(crop)
     result = measure(
         source.scan(split),
         batch_size,
-        size,
+        choose_draw(None if crop is None else crop_size(crop), augment=augment),
         threads=threads,
         seconds=seconds,
         step_ms=step_ms,

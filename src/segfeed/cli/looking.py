@@ -12,10 +12,10 @@ from rich.text import Text
 from segfeed.audit.stats import Statistics, count_split
 from segfeed.cli.options import (
     AsJson,
-    Augmentation,
+    AugmentName,
     Crop,
+    CropOrRecipes,
     Force,
-    RecipeCrop,
     SourceOptions,
     Split,
     Threads,
@@ -174,8 +174,8 @@ def show(
     count: Annotated[
         int | None, typer.Option(help="How many samples, or crops with --augment. (default: 24, or 12)")
     ] = None,
-    augment: Augmentation = None,
-    crop: RecipeCrop = None,
+    augment: AugmentName = None,
+    crop: CropOrRecipes = None,
     to: Annotated[Path | None, typer.Option(help="The PNG to write. (default: NAME-SPLIT.png)")] = None,
     force: Force = False,
     as_json: AsJson = False,

@@ -36,13 +36,18 @@ Coded = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option(help="Threads that read. (default: all cores)")]
 Crop = Annotated[str, typer.Option(metavar="HxW", help="Crop height x width in pixels.")]
-Augmentation = Annotated[
+CropOrRecipes = Annotated[
     str | None,
-    typer.Option("--augment", metavar="NAME", help=f"A recipe of augmentation: {', '.join(RECIPES)}. (default: none)"),
+    typer.Option(
+        metavar="HxW", help="Crop height x width in pixels. (default: that of --augment's recipe, else 320x480)"
+    ),
 ]
-RecipeCrop = Annotated[
+AugmentName = Annotated[
     str | None,
-    typer.Option("--crop", metavar="HxW", help="Crop height x width in pixels. (default: the recipe's, or 320x480)"),
+    typer.Option(
+        metavar="RECIPE",
+        help=f"Draw sizes, flips and colours as a recipe does: {', '.join(RECIPES)}. (default: none)",
+    ),
 ]
 Swap = Annotated[
     list[str] | None,
@@ -233,7 +238,7 @@ def swap_pairs(texts: Sequence[str] | None, *, flip: bool) -> dict[str, str] | N
         return None
     if not flip:
         raise OptionError(
-            "swap", found="it is passed without --flip, so that nothing is mirrored", remedy="pass --flip"
+            "swap", found="it is passed without --flip or --augment, so that nothing is mirrored", remedy="pass --flip"
         )
     if list(texts) == ["none"]:
         return {}

@@ -71,7 +71,7 @@ def to_jax(loader: Loader, sharding: Sharding | None = None) -> FrameworkLoader[
 def _whole_shapes(loader: Loader) -> Shapes:
     """Return the shapes of a batch's images and labels over all ranks."""
     height, width = loader.plan.canvas
-    conversion = conversion_for(loader.format, loader.reader.legend, width)
+    conversion = conversion_for(loader.format, loader.reader.legend, loader.plan)
     return (loader.batch_size, *conversion.image_shape(height, width)), (loader.batch_size, height, width)
 
 

@@ -22,7 +22,7 @@ Arrays = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 def to_tf(loader: Loader) -> tf.data.Dataset:
     """Wrap a loader's batches as a `tf.data.Dataset`; see `segfeed.to_tf`."""
     height, width = loader.plan.canvas
-    conversion = conversion_for(loader.format, loader.reader.legend, width)
+    conversion = conversion_for(loader.format, loader.reader.legend, loader.plan)
     rows = loader.plan.rows_per_step
     signature = (
         tf.TensorSpec((rows, *conversion.image_shape(height, width)), conversion.dtype),

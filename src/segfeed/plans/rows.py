@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.pixels.pair import Pair
+from segfeed.plans.augment import Stages
 from segfeed.plans.colour import colour_pixels
 from segfeed.plans.sampling import sample
 
@@ -74,6 +75,27 @@ def make_row(**fields: Any) -> Any:
     for name, value in fields.items():
         row[name] = value
     return row
+
+
+_COLOURS = ("brightness", "contrast", "saturation", "hue", "gamma", "gray")
+
+
+def stages_of(rows: Rows, sizes: npt.NDArray[np.integer[Any]]) -> Stages:
+    """Find what rows need besides a copy of pixels.
+
+    Args:
+        rows: (N,) of dtype `ROW`.
+        sizes: (N, 2), (height, width) in px of each row's photo; what it says of rows without a sample is ignored.
+
+    >>> stages_of(np.array([make_row(scaled_height=3, scaled_width=2)]), np.array([[3, 3]]))
+    Stages(scales=True, turns=False, colours=False)
+    """
+    scales = False
+    for side, field in enumerate(("scaled_height", "scaled_width")):
+        taken = rows[field]
+        scales |= bool(((taken != sizes[:, side]) & (taken > 0) & (rows["sample"] >= 0)).any())
+    turns = bool((rows["angle"] % (1 << 16)).any())
+    return Stages(scales, turns, any(bool(rows[field].any()) for field in _COLOURS))
 
 
 class Window(NamedTuple):

@@ -251,7 +251,9 @@ def test_windows_that_are_scaled_turned_and_mirrored_lie_where_their_pixels_come
     place = np.stack([np.arange(70)[:, None].repeat(90, 1), np.arange(90)[None].repeat(70, 0)])
     axes = panel(figure, "windows s6")
     for row, outline in zip(rows, outlines(axes), strict=True):
-        y, x = (cut(Pair(np.zeros((70, 90, 3), np.uint8), part.astype(np.uint16)), row, void=999).labels for part in place)
+        y, x = (
+            cut(Pair(np.zeros((70, 90, 3), np.uint8), part.astype(np.uint16)), row, void=999).labels for part in place
+        )
         # Each pixel that lies on the photo is where the outline puts it: its corners, evenly divided.
         down, across = ((np.arange(length) + 0.5) / length for length in (32, 48))
         for found, corner in ((y, outline[:, 0]), (x, outline[:, 1])):

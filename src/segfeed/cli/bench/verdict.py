@@ -131,7 +131,7 @@ class BenchResult:
 def measure(
     source: Source,
     batch_size: int = 64,
-    crop_size: tuple[int, int] = (320, 480),
+    draw: Draw = Draw(),
     *,
     threads: int | None = None,
     seconds: float = 3.0,
@@ -143,7 +143,7 @@ def measure(
     Args:
         source: what `segfeed.scan` found.
         batch_size: pairs in a batch.
-        crop_size: (height, width) of a crop in px.
+        draw: how crops are drawn.
         threads: how many fill batches; all cores if None, the consumer's own thread if 0.
         seconds: about how long each measurement takes.
         step_ms: measure also with a training step of so many ms after each batch.
@@ -156,7 +156,7 @@ def measure(
     """
     _check("seconds", seconds, 0.001, _LONGEST_S)
     _check("step_ms", step_ms, 0, _LONGEST_STEP_MS)
-    plan = Plan(source.sizes, batch_size, Draw(crop_size))
+    plan = Plan(source.sizes, batch_size, draw)
     loader = _TimedLoader(_timed(source), plan, threads=threads)
     compiled = loader.compiled
     machine = measure_machine(batch_size, math.prod(plan.canvas), max(loader.threads, 1), seconds)

@@ -13,12 +13,11 @@ from segfeed.pictures.figures.crops import choose_sample, cut_shown, padding_of
 from segfeed.pictures.figures.panels import GAP_PX, Grid, PathLike, columns_for, show_thumb, with_legend
 from segfeed.pictures.paint import Thumb, fit, paint_labels
 from segfeed.plans.augment import Augment
-from segfeed.plans.plan import Draw, Plan
-from segfeed.plans.recipes import named
+from segfeed.plans.plan import Plan
+from segfeed.plans.recipes import choose_draw
 from segfeed.plans.wording import describe
 from segfeed.system.options import whole_number
 
-_CROP_SIZE = (320, 480)
 _SLIT_PX, _LINE_PX, _TEXT_PX = 6, 19, 13
 _CHARACTER_PX = 6.9  # the mean width of one in such a line
 
@@ -57,11 +56,8 @@ def show_augmented(
     ['page', 'crop 1', 'labels 1']
     """
     check_path(path)
-    count, title = whole_number("count", count, 1, 40), "its augmentation"
-    if isinstance(augment, str):
-        recipe = named(augment)
-        title, augment, crop_size = f"the recipe {augment}", recipe.augment, crop_size or recipe.crop_size
-    draw = Draw(crop_size or _CROP_SIZE, augment=augment)
+    count, draw = whole_number("count", count, 1, 40), choose_draw(crop_size, augment=augment)
+    title = f"the recipe {augment}" if isinstance(augment, str) else "its augmentation"
     sample = choose_sample(reader, (1, 1)) if sample is None else whole_number("sample", sample, 0, len(reader) - 1)
     pair, key = reader.read(sample), reader.keys[sample]
     size = pair.labels.shape

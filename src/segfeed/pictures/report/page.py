@@ -23,13 +23,12 @@ from segfeed.pixels.legend import Legend
 from segfeed.pixels.objects import Objects
 from segfeed.plans.augment import Augment
 from segfeed.plans.plan import Draw
-from segfeed.plans.recipes import Recipe, named
+from segfeed.plans.recipes import choose_draw
 from segfeed.system.options import whole_number
 from segfeed.system.paths import free_path
 from segfeed.system.storage import save
 
 MOST_SAMPLES = 1000
-_CROP_SIZE = (320, 480)
 _KEPT_BYTES = 256 << 20  # of masks, which take a few KB each; further ones are read again if they are shown
 
 
@@ -74,8 +73,7 @@ def write_report(
     """
     path = free_path(path, overwrite=overwrite)
     count = whole_number("count", count, 1, MOST_SAMPLES)
-    recipe = named(augment) if isinstance(augment, str) else Recipe(_CROP_SIZE, augment or Augment(flip=0.5), "")
-    draw = Draw(recipe.crop_size if crop_size is None else crop_size, augment=recipe.augment)
+    draw = choose_draw(crop_size, flip=augment is None, augment=augment)
     masks = KeptMasks(_KEPT_BYTES)
     listing = list_dataset(data, opening=Opening(**scan_options) if scan_options else None)
     facts = read_dataset(listing, threads, masks.read)
