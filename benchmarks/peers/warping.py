@@ -13,7 +13,7 @@ REQUIREMENTS = [
     ["albumentations==2.0.8"],
     # The CPU build of PyTorch has no torchvision of its own: its Python part serves, which is all that is used here.
     ["--no-deps", "torchvision==0.28.*"],
-    ["mmcv-lite", "mmengine"],
+    ["mmcv-lite<2.2", "mmengine", "scipy", "ftfy", "regex", "prettytable"],
     ["--no-deps", "mmsegmentation"],
 ]
 AGAINST = ("aug-recipe",)
