@@ -23,7 +23,7 @@ from segfeed.batches.transforming import Transform, check_transform, name_of
 from segfeed.errors import OptionError, StateError
 from segfeed.packs.pack import Pack
 from segfeed.plans.plan import Plan
-from segfeed.plans.rows import Rows
+from segfeed.plans.rows import Crops, Rows
 from segfeed.system.options import whole_number
 from segfeed.system.slots import Memory, Pool
 from segfeed.system.work import available_cores, disk_faults, memory_bytes
@@ -249,11 +249,11 @@ class Loader:
         if self._from_disk and isinstance(self.reader, Pack):
             self.reader.read_ahead(rows["sample"])  # the plan knows what comes: the disk reads while threads fill
         sizes = np.where(rows["sample"][:, None] >= 0, self.reader.sizes[rows["sample"]], np.int32(0))
-        return Batch(images, labels, rows, sizes, self.reader.keys)
+        return Batch(images, labels, rows.view(Crops), sizes, self.reader.keys)
 
     def _fill(self, batch: Batch, first: int, last: int) -> None:
         """Fill rows first .. last - 1 of a batch."""
-        rows, images, labels = batch.crops[first:last], batch.images[first:last], batch.labels[first:last]
+        rows, images, labels = np.asarray(batch.crops)[first:last], batch.images[first:last], batch.labels[first:last]
         before = disk_faults()
         fill_rows(self.reader, self._conversion, rows, images, labels, self.transform)
         self._from_disk = disk_faults() > before  # in memory, asking ahead would only cost time
