@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 # No framework, no injected faults, no test that is marked slow.
 FAST := -m "not slow" --ignore=tests/faults --ignore=tests/frameworks --ignore=src/segfeed/frameworks
 
-.PHONY: demo test test-fast check train faults fuzz mutants docs bench bench-gpu clean
+.PHONY: demo test test-fast check train does-it-help faults fuzz mutants docs bench bench-augmented bench-gpu clean
 
 demo: .venv/installed  ## the embedded sample, from nothing to batches and three pictures in demo/
 	$(BIN)/segfeed demo --to demo --force
@@ -27,6 +27,9 @@ check: .venv/dev  ## format, lint, types, tests
 train: .venv/dev  ## the PyTorch example, trained whole on the embedded sample: four to five minutes on 2 cores
 	$(BIN)/python examples/fcn_torch.py sample --to train-run --resume
 
+does-it-help: .venv/dev  ## train on 16 pairs with and without augmentation, three seeds: about 4 minutes on 2 cores
+	$(BIN)/python examples/does_it_help.py sample
+
 faults: .venv/dev  ## every fault at every place: kills, full disks, lost writes, races, damaged files
 	SEGFEED_EXHAUSTIVE=1 $(BIN)/python -m pytest tests/faults
 
@@ -43,6 +46,9 @@ docs: .venv/dev  ## paint the pictures of README and docs/ again
 
 bench: .venv/installed  ## segfeed beside its peers on the same files: a table and a chart in benchmarks/results/
 	$(BIN)/python benchmarks/run.py
+
+bench-augmented: .venv/installed  ## the rows of bench with augmentation alone, in under 6 minutes
+	$(BIN)/python benchmarks/run.py --rows augmented --rounds 3 --seconds 1 --skip-costs
 
 bench-gpu: .venv/dev  ## training on a CUDA device beside torchvision's DataLoader: how long it waits for data
 	$(BIN)/python benchmarks/gpu.py

@@ -48,7 +48,7 @@ class Referee:
         self._pairs = {n: source.read(n) for n in chosen}
         self._size, self._batch = crop_size, batch_size
         assert isinstance(source.legend, Legend)
-        wanted = segfeed.Format().resolve("NHWC", "int32", source.legend.void)
+        wanted = segfeed.BatchFormat().resolve("NHWC", "int32", source.legend.void)
         self._conversion = make_conversion(wanted, crop_size[1], len(source.legend), source.legend.void)
 
     def check(self, shown: Path) -> str:

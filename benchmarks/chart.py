@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 _INK, _GROUND, _FAINT = "#1f2328", "#ffffff", "#d0d7de"
 _COLOURS = {"floor": "#8c959f", "segfeed": "#d1492e", "files": "#e8a08f", "peer": "#4a6fa5"}
 _BASELINES = ("fill", "stream", "copy", "kernel", "decode", "disk", "written", "photos")
+_SHOWN_AS = {"augmented": "segfeed", "augmented peer": "peer"}
 _LEFT_OUT = ("copy", "warm-uint8")  # a fourth of the bytes: another job, and off the scale
 _WORDS = {
     "floor": "baseline: bytes, kernel or decoding alone",
@@ -18,9 +19,23 @@ _WORDS = {
 }
 
 
-def draw(results: dict[str, Any], path: Path) -> None:
-    """Draw the rows that were measured and give float32, the fastest of each group first."""
+def charts(results: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """List the charts by the names of their files, each with its rows: plain crops, and augmented ones."""
     lines = [line for line in results["rows"] if line["rounds"] and line["key"] not in _LEFT_OUT]
+    plain = [line for line in lines if line["group"] not in _SHOWN_AS]
+    augmented = [line for line in lines if line["group"] in _SHOWN_AS]
+    found = [("augmented.png", augmented)] if augmented else []
+    return [("results.png", plain), *found] if len(plain) > 2 else found
+
+
+def draw(results: dict[str, Any], out: Path) -> None:
+    """Draw the rows that were measured, the fastest of each group first."""
+    for name, lines in charts(results):
+        shown = [line | {"group": _SHOWN_AS.get(line["group"], line["group"])} for line in lines]
+        _draw(shown, out / name)
+
+
+def _draw(lines: list[dict[str, Any]], path: Path) -> None:
     order = {group: n for n, group in enumerate(_COLOURS)}
     lines.sort(key=lambda line: (order[line["group"]], -line["median_pairs_per_s"]))
     with mpl.rc_context({"font.family": "DejaVu Sans", "font.size": 10, "text.color": _INK}):

@@ -32,7 +32,7 @@ class Row:
     Attributes:
         key: its name in results.json.
         title: its name in the table.
-        group: "floor", "segfeed", "files" or "peer".
+        group: "floor", "segfeed", "files", "peer", "augmented" or "augmented peer".
         module: what runs, under `benchmarks`.
         options: the job's options.
         against: the keys of the rows that it is compared with.
@@ -54,6 +54,16 @@ class Row:
     rounds: list[float] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     failed: str = ""
+
+    @property
+    def is_peer(self) -> bool:
+        """Whether this is another tool."""
+        return self.group.endswith("peer")
+
+    @property
+    def is_augmented(self) -> bool:
+        """Whether its crops are scaled."""
+        return self.group.startswith("augmented")
 
 
 class Contender:

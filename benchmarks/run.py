@@ -1,6 +1,6 @@
 """Measure segfeed beside its peers on the same files, taking turns; write a table and a chart.
 
-    .venv/bin/python benchmarks/run.py [--data PATH] [--rounds 5] [--out DIR] [--peers a,b,...]
+    .venv/bin/python benchmarks/run.py [--data PATH] [--rows all] [--rounds 5] [--out DIR] [--peers a,b,...]
 
 Peers run in environments of their own (`.venv-bench/`), made when they are first needed. A peer that cannot be
 installed is named in the table with the reason.
@@ -20,6 +20,7 @@ import costs
 import distance
 import environments
 import layouts
+import places
 import table
 from agreement import Referee
 from contenders import Contender, ContenderError, Row
@@ -30,6 +31,14 @@ import segfeed
 from segfeed.system.work import available_cores
 
 PEERS = ("tfdata", "torchvision", "spdl", "grain", "dali", "ffcv")
+AUGMENTED_PEERS = (
+    "opencv", "albumentations", "mmseg", "kornia", "grain_opencv", "torchvision_augmented", "dali_augmented",
+)  # fmt: skip
+_SCALE = {"flip": 0.5, "scale": (0.5, 2), "antialias": False, "pad_side": "bottom-right"}
+_RECIPE = _SCALE | {
+    "brightness": (-32 / 255, 32 / 255, 0.5), "contrast": (0.5, 1.5, 0.5), "saturation": (0.5, 1.5, 0.5),
+    "hue": (-36, 34, 0.5), "order": "drawn",
+}  # fmt: skip
 CROP_SIZE, BATCH_SIZE = (320, 480), 64
 _SHORT_ROUNDS = 60
 _say = Console(stderr=True).print
@@ -55,16 +64,23 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="how often every row has its turn")
     parser.add_argument("--seconds", type=float, default=3.0, help="how long a turn lasts at least")
     parser.add_argument("--pairs", type=int, default=1000, help="the list is repeated until it has at least so many")
-    parser.add_argument("--peers", default=",".join(PEERS), help="which peers, by name; none for none")
-    parser.add_argument("--out", default=str(Path(__file__).parent / "results"), help="where results are written")
+    parser.add_argument(
+        "--rows",
+        choices=("all", "plain", "augmented"),
+        default="all",
+        help="which rows: plain crops, augmented ones, or all",
+    )
+    parser.add_argument("--peers", help="which peers, by name; none for none; by default all of these rows")
+    parser.add_argument("--out", help="where results are written; results/ by default, or a folder in it for some rows")
     parser.add_argument("--work", help="keep links, packs and other prepared files here; a temporary folder by default")
     parser.add_argument("--skip-large", action="store_true", help=f"no pack of {costs.LARGE_PAIRS:,} pairs (15 GB)")
     parser.add_argument("--skip-costs", action="store_true", help="speed only: no start, memory, plan rows")
     options = parser.parse_args()
-    options.peers = [] if options.peers == "none" else options.peers.split(",")
-    unknown = set(options.peers) - set(PEERS)
+    known = (PEERS if options.rows != "augmented" else ()) + (AUGMENTED_PEERS if options.rows != "plain" else ())
+    options.peers = [] if options.peers == "none" else options.peers.split(",") if options.peers else list(known)
+    unknown = set(options.peers) - set(known)
     if unknown:
-        parser.error(f"no peer {', '.join(sorted(unknown))}; there are {', '.join(PEERS)}")
+        parser.error(f"no peer {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     return options
 
 
@@ -79,8 +95,13 @@ def _run(options: argparse.Namespace, work: Path) -> None:
     job = Job(str(root), BATCH_SIZE, CROP_SIZE, available_cores(), options.seconds, str(work / "cache"))
     _say(f"packing {len(job.ids):,} pairs")
     pack = segfeed.make_pack(segfeed.scan(root, "train"), cache_dir=job.cache_dir)
-    rows = {row.key: row for row in [*_own_rows(int(pack.manifest["bytes"])), *map(_peer_row, options.peers)]}
+    own = [*_own_rows(int(pack.manifest["bytes"])), *_augmented_rows()]
+    if options.rows != "all":
+        wanted = options.rows == "augmented"
+        own = [row for row in own if row.is_augmented == wanted or row.key in ("warm", "decode")]
+    rows = {row.key: row for row in [*own, *map(_peer_row, options.peers)]}
     pack.close()
+    places.lay_out(work)
     referee = Referee(source, chosen, CROP_SIZE, BATCH_SIZE)
     short = _take_turns(rows, job, referee, work, options.rounds)
     facts = {
@@ -96,10 +117,10 @@ def _run(options: argparse.Namespace, work: Path) -> None:
     }
     found = {} if options.skip_costs else _costs(source, chosen, job, work, large=not options.skip_large)
     results = table.collect(rows, facts, found, distance.summarise(short))
-    out = Path(options.out)
+    out = Path(options.out or Path(__file__).parent / "results" / ("" if options.rows == "all" else options.rows))
     table.write(results, out)
-    chart.draw(results, out / "results.png")
-    _say(f"written: {out}/results.md, results.json, results.png")
+    chart.draw(results, out)
+    _say(f"written: {out}/results.md, results.json and the charts")
 
 
 def _own_rows(pack_bytes: int) -> list[Row]:
@@ -168,14 +189,45 @@ def _own_rows(pack_bytes: int) -> list[Row]:
     return [replace(row, python=sys.executable) for row in rows]
 
 
+def _augmented_rows() -> list[Row]:
+    """List segfeed's rows with augmentation."""
+    scaled, about = {"augment": _SCALE}, "`segfeed.load` with augment on an existing pack, iterated to the end: "
+    rows = [
+        Row(
+            "aug-scale", "segfeed, scale + flip", "augmented", "own.warm", scaled, ("warm",),
+            about + "scale 0.5 to 2, bilinear, as OpenCV has it; mirrored; padded below and to the right.",
+        ),
+        Row(
+            "aug-filtered", "segfeed, scale + flip, antialiased", "augmented", "own.warm",
+            {"augment": _SCALE | {"antialias": True}}, ("warm",),
+            "The same, but what shrinks is filtered by a triangle, as Pillow and torchvision have it.",
+        ),
+        Row(
+            "aug-turn", "segfeed, scale + turn", "augmented", "own.warm",
+            {"augment": _SCALE | {"rotate": (-10, 10)}}, ("warm",), "Scale, flip and a turn of up to 10 degrees.",
+        ),
+        Row(
+            "aug-recipe", "segfeed, whole recipe", "augmented", "own.warm", {"augment": _RECIPE}, ("warm",),
+            "Scale, flip, and brightness, contrast, saturation and hue at mmsegmentation's settings.",
+        ),
+        Row(
+            "aug-cold", "segfeed, whole recipe, without a pack", "augmented", "own.decoding",
+            {"kind": "cold", "augment": _RECIPE}, ("decode",), "The whole recipe with pack=False: every epoch decodes.",
+        ),
+    ]  # fmt: skip
+    return [replace(row, python=sys.executable) for row in rows]
+
+
 def _peer_row(name: str) -> Row:
     """Describe a peer, with its environment ready or the reason why it is not."""
     module = importlib.import_module(f"peers.{name}")
     against = getattr(module, "AGAINST", ("warm", "cold"))
-    row = Row(name, module.TITLE, "peer", f"peers.{name}", {}, against, module.ABOUT)
+    group = "augmented peer" if name in AUGMENTED_PEERS else "peer"
+    row = Row(name, module.TITLE, group, f"peers.{name}", getattr(module, "OPTIONS", {}), against, module.ABOUT)
     _say(f"{module.TITLE}: environment")
     try:
-        row.python = environments.python_of(name, module.REQUIREMENTS, getattr(module, "NEEDS", ""))
+        environment = getattr(module, "ENVIRONMENT", name)
+        row.python = environments.python_of(environment, module.REQUIREMENTS, getattr(module, "NEEDS", ""))
     except environments.InstallError as error:
         row.failed = str(error)
     return row
@@ -192,7 +244,7 @@ def _take_turns(rows: dict[str, Row], job: Job, referee: Referee, work: Path, ro
         for n in range(rounds):
             for key in list(running):
                 _one_turn(running, key, job.seconds, f"round {n + 1} of {rounds}")
-        return _short_turns(running) if distance.can_measure() else []
+        return _short_turns(running) if "kernel" in running and distance.can_measure() else []
     finally:
         for contender in running.values():
             contender.stop()
@@ -202,10 +254,13 @@ def _start(row: Row, job: Job, referee: Referee, work: Path, running: dict[str, 
     shown = work / f"{row.key}.npz"
     shown.unlink(missing_ok=True)
     try:
-        contender = Contender(row, replace(job, shown=str(shown), options=row.options), work / f"{row.key}.log")
+        options = row.options | ({"chart": str(places.root(work))} if row.is_augmented else {})
+        contender = Contender(row, replace(job, shown=str(shown), options=options), work / f"{row.key}.log")
         row.facts |= contender.said
         running[row.key] = contender
-        if shown.exists() and (row.group == "peer" or row.key == "warm"):
+        if shown.exists() and row.is_augmented:
+            row.facts["agreement"] = places.check(shown, job.batch_size, job.crop_size)
+        elif shown.exists() and (row.group == "peer" or row.key == "warm"):
             row.facts["agreement"] = referee.check(shown)
     except ContenderError as error:
         row.failed = str(error)

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import chart
 from contenders import Row
 from rich.console import Console
 from rich.table import Table
@@ -19,6 +20,8 @@ GROUPS = {
     "segfeed": "segfeed from a pack",
     "files": "From files",
     "peer": "Peers",
+    "augmented": "segfeed, augmented",
+    "augmented peer": "Peers, augmented",
 }
 _SHORT_TURNS = (
     "Short turns, sorted by how long a message from one core to the other takes right before and right after them. "
@@ -46,7 +49,7 @@ def ratios(row: Row, rows: dict[str, Row]) -> dict[str, float]:
 
 def _ratio(row: Row, other: Row) -> float:
     each = zip(row.rounds, other.rounds, strict=True)
-    return statistics.median(theirs / own if row.group == "peer" else own / theirs for own, theirs in each)
+    return statistics.median(theirs / own if row.is_peer else own / theirs for own, theirs in each)
 
 
 def machine() -> dict[str, Any]:
@@ -100,7 +103,9 @@ def _cells(line: dict[str, Any], titles: dict[str, str]) -> tuple[str, str, str,
         return line["title"], "-", "", line["failed"]
     low, high = min(line["rounds"]), max(line["rounds"])
     compared = "; ".join(
-        f"{titles[other]} is {ratio:.1f} x as fast" if line["group"] == "peer" else f"{ratio:.2f} of {titles[other]}"
+        f"{titles[other]} is {ratio:.1f} x as fast"
+        if line["group"].endswith("peer")
+        else f"{ratio:.2f} of {titles[other]}"
         for other, ratio in line["ratios"].items()
     )
     return line["title"], f"{line['median_pairs_per_s']:,.0f}", f"{low:,.0f} to {high:,.0f}", compared
@@ -112,6 +117,8 @@ def _print(results: Results) -> None:
         shown.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     titles = {line["key"]: line["title"] for line in results["rows"]}
     for group, heading in GROUPS.items():
+        if all(line["group"] != group for line in results["rows"]):
+            continue
         shown.add_section()
         shown.add_row(f"[bold]{heading}[/bold]")
         for line in results["rows"]:
@@ -138,7 +145,7 @@ def _markdown(results: Results) -> str:
         "",
         _task(job),
         "",
-        "![pairs per second](results.png)",
+        *(f"![pairs per second]({name})" for name, _ in chart.charts(results)),
     ]
     for group, heading in GROUPS.items():
         lines = [line for line in results["rows"] if line["group"] == group]
@@ -173,7 +180,7 @@ def _about(line: dict[str, Any]) -> str:
         parts.append(f"Settings tried (pairs/s): {tried}.")
     if facts.get("agreement"):
         parts.append(f"Checked: {facts['agreement']}.")
-    if facts.get("versions") and line["group"] == "peer":
+    if facts.get("versions") and line["group"].endswith("peer"):
         parts.append("Versions: " + ", ".join(f"{name} {version}" for name, version in facts["versions"].items()) + ".")
     if line["failed"]:
         parts.append(f"Not measured: {line['failed']}.")

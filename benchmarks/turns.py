@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -126,8 +126,14 @@ def serve_feed(open_feed: OpenFeed, variants: Sequence[dict[str, Any]] = ({},), 
         feed.close()
         tried.append({"settings": variant, "pairs_per_s": round(pairs / seconds, 1)})
     best = max(tried, key=lambda each: each["pairs_per_s"])["settings"] if tried else variants[0]
+    if chart := job.options.get("chart"):  # what is compared is a batch of pictures whose pixels say where they lie
+        plain = replace(job, root=chart, options={**job.options, "colours": False})
+        feed = open_feed(plain, **best)
+        show(job, *feed.arrays(next(iter(feed.batches()))))
+        feed.close()
     feed = open_feed(job, **best)
-    show(job, *feed.arrays(next(iter(feed.batches()))))
+    if not chart:
+        show(job, *feed.arrays(next(iter(feed.batches()))))
     answers.say({"settings": best, "tried": tried, "versions": {name: metadata.version(name) for name in packages}})
     _take(answers, lambda seconds: steady(feed, job.batch_size, seconds))
     feed.close()

@@ -152,11 +152,12 @@ def main(
     epochs: Annotated[int, typer.Option(min=1)] = 24,
     batch_size: Annotated[int, typer.Option(min=1)] = 4,
     crop: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = (256, 384),
+    augment: Annotated[str | None, typer.Option(help="A recipe's name, such as torchvision, instead of flips.")] = None,
     seed: int = 0,
 ) -> None:
     """Train a small FCN, score it on whole images, and paint its predictions."""
     to.mkdir(parents=True, exist_ok=True)
-    train, val = segfeed.load(path, batch_size, crop, flip=True, seed=seed, val_batch_size=8)
+    train, val = segfeed.load(path, batch_size, crop, flip=not augment, augment=augment, seed=seed, val_batch_size=8)
     state = initial_state(seed, len(train.reader.legend))
     batches, losses, mious = segfeed.to_jax(train), [], []
     for epoch in range(1, epochs + 1):

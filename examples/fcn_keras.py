@@ -82,12 +82,13 @@ def main(
     epochs: Annotated[int, typer.Option(min=1)] = 24,
     batch_size: Annotated[int, typer.Option(min=1)] = 4,
     crop: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = (256, 384),
+    augment: Annotated[str | None, typer.Option(help="A recipe's name, such as torchvision, instead of flips.")] = None,
     seed: int = 0,
 ) -> None:
     """Train a small FCN, score it on whole images, and paint its predictions."""
     to.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(seed)
-    train, val = segfeed.load(path, batch_size, crop, flip=True, seed=seed, val_batch_size=8)
+    train, val = segfeed.load(path, batch_size, crop, flip=not augment, augment=augment, seed=seed, val_batch_size=8)
     steps = epochs * len(train)
     warm_up = 1 + steps // 5
     rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warm_up, warmup_target=2e-3, warmup_steps=warm_up)

@@ -4,6 +4,7 @@ pip install 'segfeed[torch]'
 python fcn_torch.py sample --to train-run            # from scratch, in four to five minutes on 2 cores
 python fcn_torch.py sample --to train-run --resume   # continues after an interruption, to the same weights
 python fcn_torch.py VOCdevkit/VOC2012 --to voc-run   # the same on a dataset of your own
+python fcn_torch.py sample --augment mmseg-ade20k    # crops scaled and coloured as that recipe draws them
 
 The network is that of Long, Shelhamer & Darrell, "Fully Convolutional Networks for Semantic Segmentation" (CVPR 2015),
 made small: a convolutional encoder, class scores by 1 x 1 convolutions of every stage, and transposed convolutions,
@@ -157,6 +158,7 @@ def main(  # noqa: PLR0913 - each is an option of the command line
     epochs: Annotated[int, typer.Option(min=1)] = 24,
     batch_size: Annotated[int, typer.Option(min=1)] = 4,
     crop: Annotated[tuple[int, int], typer.Option(help="Height and width in pixels.")] = (256, 384),
+    augment: Annotated[str | None, typer.Option(help="A recipe's name, such as torchvision, instead of flips.")] = None,
     seed: int = 0,
     save_every: Annotated[int, typer.Option(min=1, help="Batches from checkpoint to checkpoint.")] = 20,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint, if there is one.")] = False,
@@ -169,7 +171,9 @@ def main(  # noqa: PLR0913 - each is an option of the command line
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     train, val = (
         segfeed.to_torch(loader, device, channels_last=True)
-        for loader in segfeed.load(path, batch_size, crop, flip=True, seed=seed, val_batch_size=8)
+        for loader in segfeed.load(
+            path, batch_size, crop, flip=not augment, augment=augment, seed=seed, val_batch_size=8
+        )
     )
     torch.manual_seed(seed)
     training = Training(train, epochs, device)

@@ -47,7 +47,11 @@ def run(voc_folder, tmp_path_factory):
     folders = {
         name: tmp_path_factory.mktemp("run") for name, framework in FRAMEWORKS.items() if is_installed(framework)
     }
-    started = {name: start(name, voc_folder, "--to", to, "--epochs", 1, *TINY) for name, to in folders.items()}
+    augmented = {"fcn_torch.py": ("--augment", "mmseg-ade20k")}  # one of them is enough: the loader does it
+    started = {
+        name: start(name, voc_folder, "--to", to, "--epochs", 1, *TINY, *augmented.get(name, ()))
+        for name, to in folders.items()
+    }
     yield lambda name: (end(started[name]), folders[name])
     for process in started.values():
         process.kill()
@@ -69,6 +73,12 @@ def test_an_example_trains_and_its_predictions_score_as_it_says(name, voc_folder
         with Image.open(to / picture) as opened:
             assert opened.width == 1600
             assert len(opened.convert("RGB").getcolors(1 << 24)) > 20
+
+
+def test_the_experiment_scores_each_seed_with_and_without_augmentation(voc_folder):
+    pytest.importorskip("torch")
+    out = end(start("does_it_help.py", voc_folder, "--share", "train", "--steps", 2, "--seeds", 2))
+    assert re.findall(r"(\w+): val mIoU 0\.\d{3} \(seeds: 0\.\d{3}, 0\.\d{3}\)", out) == ["mirrored", "augmented"]
 
 
 def test_a_training_killed_in_mid_epoch_resumes_to_the_same_weights(write_voc, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segfeed import IMAGENET, BatchFormat, Pack, Shard, Source, feed, load, scan
+from segfeed import IMAGENET, Augment, BatchFormat, Pack, Shard, Source, feed, load, recipes, scan
 from segfeed.datasets import splits as split_strings
 from segfeed.datasets.catalogue.fetching import DATASETS
 from segfeed.datasets.export import export_splits
@@ -633,3 +633,72 @@ def test_another_word_for_the_orientation_is_refused(voc_folder):
     with pytest.raises(OptionError) as caught:
         load(voc_folder, 2, CROP, orientation="turn")
     assert (caught.value.where, caught.value.found) == ("orientation", "'turn'")
+
+
+# Augmentation ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_recipes_name_sets_what_is_drawn_and_the_crop_size_unless_it_is_passed(voc_folder):
+    recipe = recipes.named("torchvision")
+    named, val = load(voc_folder, 2, augment="torchvision", pack=False)
+    assert named.plan.draw.augment == recipe.augment
+    assert named.plan.canvas == recipe.crop_size
+    assert val.plan.draw is None
+    smaller, _ = load(voc_folder, 2, CROP, augment="torchvision", pack=False)
+    assert (smaller.plan.draw.augment, smaller.plan.canvas) == (recipe.augment, CROP)
+
+
+def test_a_recipe_may_be_named_by_its_start_if_no_other_starts_so(voc_folder):
+    train, _ = load(voc_folder, 2, CROP, augment="segformer", pack=False)
+    assert train.plan.draw.augment == recipes.named("segformer-ade20k").augment
+    for wrong in ("mmseg", "MMSeg-ade20k", "mm", ""):
+        with pytest.raises(OptionError) as caught:
+            load(voc_folder, 2, CROP, augment=wrong, pack=False)
+        assert (caught.value.where, caught.value.found) == ("augment", repr(wrong))
+        assert ("mmseg-ade20k, mmseg-cityscapes" in caught.value.expected) is True
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{"flip": True, "augment": Augment()}, {"flip": True, "augment": "torchvision"}, {"augment": {"flip": 0.5}},
+     {"augment": Augment, "flip": False}, {"augment": 0.5}],
+    ids=str,
+)  # fmt: skip
+def test_flip_beside_augment_and_what_is_no_augment_are_refused(voc_folder, words):
+    with pytest.raises(OptionError) as caught:
+        load(voc_folder, 2, CROP, pack=False, **words)
+    assert caught.value.where in ("flip", "augment")
+
+
+def test_flip_is_short_for_an_augment(voc_folder):
+    one, other = (load(voc_folder, 2, CROP, pack=False, **words).train for words in
+                  ({"flip": True}, {"augment": Augment(flip=0.5)}))  # fmt: skip
+    assert one.state_dict() == other.state_dict()
+    assert all(np.array_equal(a.images, b.images) for a, b in zip(one, other, strict=True))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("pad_value", [None, 0, (1, 2, 250)])
+def test_what_lies_outside_a_scaled_photo_is_the_mean_or_the_pad_value_and_void(voc_folder, dtype, pad_value):
+    augment = Augment(scale=(0.25, 0.25), brightness=(1, 1), pad_side="bottom-right", pad_value=pad_value)
+    train, _ = load(voc_folder, 2, CROP, augment=augment, pack=False, dtype=dtype, normalize=IMAGENET)
+    levels = np.round(255 * np.array(IMAGENET.mean)) if pad_value is None else np.full(3, pad_value)
+    wanted = levels.astype(np.uint8)
+    if dtype == "float32":
+        scale, bias = (1 / (255 * np.array(IMAGENET.std)), -np.array(IMAGENET.mean) / np.array(IMAGENET.std))
+        wanted = wanted.astype(np.float32) * scale.astype(np.float32) + bias.astype(np.float32)
+    images, labels = next(iter(train))
+    assert (images[:, -1, -1] == wanted).all()
+    assert (labels[:, -1, -1] == 255).all()
+    assert (images[:, 0, 0] != wanted).any()
+
+
+def test_sides_are_swapped_in_mirrored_rows_of_an_augment(tmp_path, write_voc):
+    root = write_voc(tmp_path / "VOC2012", {"train": [(40, 60)] * 3})
+    swap, words = {"cat": "dog"}, {"splits": ("train", None), "pack": False, "seed": 3}
+    flipped = load(root, 3, (40, 60), augment=Augment(flip=1), swap=swap, **words).train
+    as_is = load(root, 3, (40, 60), augment=Augment(flip=1), swap={}, **words).train
+    cat, dog = (flipped.reader.legend.names.index(name) for name in ("cat", "dog"))
+    (_, one), (_, other) = next(iter(flipped)), next(iter(as_is))
+    assert np.array_equal(one == cat, other == dog)
+    assert np.array_equal(one == dog, other == cat)

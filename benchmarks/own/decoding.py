@@ -6,12 +6,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
-from own.warm import warm_up
+from own.warm import open_train, warm_up
 from PIL import Image
 from turns import Job, Turn, serve_turn
 
@@ -148,10 +149,8 @@ def _photos(job: Job) -> Turn:
 
 
 def _cold(job: Job) -> Turn:
-    train, _ = segfeed.load(
-        job.root, job.batch_size, job.crop_size, splits=("train", None), small="error", threads=job.workers, pack=False
-    )
-    assert train is not None
+    options = {name: value for name, value in job.options.items() if name != "kind"}
+    train = open_train(replace(job, options=options), pack=False)
     warm_up(train, epochs=1)
 
     def turn(_at_least_s: float) -> tuple[int, float]:

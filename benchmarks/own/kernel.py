@@ -41,7 +41,7 @@ def _filler(train: segfeed.Loader, steps: Sequence[Rows]) -> Batch:
         )
         for _ in range(_SLOTS)
     )
-    conversion, batches = conversion_for(train.format, train.reader.legend, width), cycle(steps)
+    conversion, batches = conversion_for(train.format, train.reader.legend, train.plan), cycle(steps)
     return lambda: fill_rows(train.reader, conversion, next(batches), *next(slots))
 
 

@@ -1,6 +1,8 @@
 """segfeed from an existing pack: whole epochs, begin and end included, in the format that the job's options give."""
 
 import time
+from dataclasses import replace
+from typing import Any
 
 from turns import Job, serve_turn, show
 
@@ -10,11 +12,12 @@ import segfeed
 def main() -> None:
     """Load, warm up, take turns."""
     job = Job.read()
-    train = open_train(job)
-    warm_up(train)
-    for batch in train:
+    chart = job.options.get("chart")
+    for batch in open_train(replace(job, root=chart, options=geometry(job.options)) if chart else job):
         show(job, batch.images, batch.labels)
         break
+    train = open_train(job)
+    warm_up(train)
 
     def turn(at_least_s: float) -> tuple[int, float]:
         epochs, start = 0, time.perf_counter()
@@ -27,20 +30,24 @@ def main() -> None:
     serve_turn(turn, job, ["segfeed", "numpy", "numba"])
 
 
-def open_train(job: Job) -> segfeed.Loader:
-    """Open the pack that the benchmark made of the job's files."""
+def open_train(job: Job, **options: Any) -> segfeed.Loader:
+    """Open the pack that the benchmark made of the job's files; `augment` among the job's options is an `Augment`."""
+    wanted = {"small": "error", "cache_dir": job.cache_dir} | job.options | options
+    wanted.pop("chart", None)
+    if "augment" in wanted:
+        wanted |= {"augment": segfeed.Augment(**wanted["augment"]), "small": "pad"}
     train, _ = segfeed.load(
-        job.root,
-        job.batch_size,
-        job.crop_size,
-        splits=("train", None),
-        small="error",
-        threads=job.workers,
-        cache_dir=job.cache_dir,
-        **job.options,
+        job.root, job.batch_size, job.crop_size, splits=("train", None), threads=job.workers, **wanted
     )
     assert train is not None
     return train
+
+
+def geometry(options: dict[str, Any]) -> dict[str, Any]:
+    """Leave out colours, which a comparison of places could not see through."""
+    coloured = "brightness", "contrast", "saturation", "hue", "chart"
+    augment = {name: value for name, value in options["augment"].items() if name not in coloured}
+    return {name: value for name, value in options.items() if name != "chart"} | {"augment": augment}
 
 
 def warm_up(train: segfeed.Loader, epochs: int = 3) -> None:

@@ -28,7 +28,7 @@ def main() -> None:
     serve_feed(_open_feed, VARIANTS, ["nvidia-dali-cuda120"])
 
 
-def _gray_masks(job: Job) -> list[str]:
+def gray_masks(job: Job) -> list[str]:
     """Write the masks' indices as gray PNG, once; repeated pairs share a file."""
     folder = Path(job.cache_dir) / "gray-masks"
     folder.mkdir(exist_ok=True)
@@ -44,7 +44,7 @@ def _gray_masks(job: Job) -> list[str]:
 def _open_feed(job: Job, *, dynamic: bool, prefetch: int) -> Feed:
     from nvidia.dali import fn, pipeline_def, types  # noqa: PLC0415
 
-    photos, masks = [job.photo(key) for key in job.ids], _gray_masks(job)
+    photos, masks = [job.photo(key) for key in job.ids], gray_masks(job)
 
     @pipeline_def(
         batch_size=job.batch_size,

@@ -25,7 +25,7 @@ def main() -> None:
 _KEPT: list[Any] = []
 
 
-def _declare_operators() -> None:
+def declare_operators() -> None:
     """Declare the two detection operators that torchvision's import looks for and its missing C part would bring."""
     import torch  # noqa: PLC0415
 
@@ -39,12 +39,9 @@ def _declare_operators() -> None:
 
 def open_loader(job: Job, workers: int, **options: Any) -> Any:
     """Open a DataLoader of normalised float32 images and int64 labels (N, 1, H, W), endless; `options` are its own."""
+    declare_operators()
     import torch  # noqa: PLC0415
-
-    _declare_operators()
-    from torch.utils.data import DataLoader, RandomSampler  # noqa: PLC0415
     from torchvision import tv_tensors  # noqa: PLC0415
-    from torchvision.datasets import VOCSegmentation, wrap_dataset_for_transforms_v2  # noqa: PLC0415
     from torchvision.transforms import v2  # noqa: PLC0415
 
     transform = v2.Compose([
@@ -53,6 +50,14 @@ def open_loader(job: Job, workers: int, **options: Any) -> Any:
         v2.ToDtype({tv_tensors.Image: torch.float32, tv_tensors.Mask: torch.int64, "others": None}, scale=True),
         v2.Normalize(MEAN.tolist(), STD.tolist()),
     ])  # fmt: skip
+    return open_dataset_loader(job, transform, workers, **options)
+
+
+def open_dataset_loader(job: Job, transform: Any, workers: int, **options: Any) -> Any:
+    """Open a DataLoader of VOCSegmentation under a transform of v2, endless."""
+    from torch.utils.data import DataLoader, RandomSampler  # noqa: PLC0415
+    from torchvision.datasets import VOCSegmentation, wrap_dataset_for_transforms_v2  # noqa: PLC0415
+
     parent = Path(job.root).parents[1]  # that of VOCdevkit/VOC2012
     dataset = wrap_dataset_for_transforms_v2(VOCSegmentation(parent, "2012", "train", transforms=transform))
     return DataLoader(

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from segfeed import errors
 from segfeed.audit.findings import Finding
+from segfeed.batches.batch import Batch
 from segfeed.batches.batch_format import IMAGENET, BatchFormat
-from segfeed.batches.loader import Batch, Loader
+from segfeed.batches.loader import Loader
 from segfeed.datasets.source import Source
 from segfeed.errors import SegfeedError
 from segfeed.feed import Splits, load, scan

@@ -78,6 +78,10 @@ class NotInstalledError(OptionError, ImportError):
     """A package is missing; the line that installs it is named."""
 
 
+class TransformError(SegfeedError, ValueError):
+    """A person's own transform raised, or returned something else than a crop; sample and row are named."""
+
+
 class SourceError(SegfeedError, ValueError):
     """A dataset on disk is not what it must be.
 

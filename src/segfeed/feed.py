@@ -11,6 +11,7 @@ import numpy as np
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
+from segfeed.batches.transforming import Transform, check_transform
 from segfeed.datasets.doubts import examine
 from segfeed.datasets.drawn import DRAW_WORDS, DrawWords
 from segfeed.datasets.given_legends import LegendLike
@@ -22,7 +23,9 @@ from segfeed.errors import OptionError
 from segfeed.packs.making import find_pack, is_packed, make_pack
 from segfeed.packs.pack import Pack
 from segfeed.pixels.sides import find_sides, read_swap
+from segfeed.plans.augment import Augment
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
+from segfeed.plans.recipes import choose_draw
 from segfeed.system.options import suggest_options, whole_number
 from segfeed.system.showing import show_html
 
@@ -166,7 +169,7 @@ def _scan(dataset: Dataset, split: str) -> Source:
 def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone
     data: str | os.PathLike[str],
     batch_size: int = 64,
-    crop_size: tuple[int, int] = (320, 480),
+    crop_size: tuple[int, int] | None = None,
     *,
     splits: tuple[str | None, str | None] = ("train", "val"),
     task: Task = "semantic",
@@ -177,8 +180,10 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     description: DescriptionLike | None = None,
     photos: Patterns | None = None,
     masks: Patterns | None = None,
+    augment: Augment | str | None = None,
     flip: bool = False,
     swap: Mapping[str, str] | None = None,
+    transform: Transform | None = None,
     small: Small = "pad",
     seed: int = 0,
     shard: Shard = Shard(0, 1),  # noqa: B008 - immutable
@@ -199,7 +204,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         data: a dataset's folder, tar or table (docs/formats.md), a pack's own folder, or a name: "sample", "voc2012",
             "sbd".
         batch_size: train pairs in a batch, over all ranks.
-        crop_size: (height, width) of a train crop in px.
+        crop_size: (height, width) of a train crop in px; if None, that of the recipe named by `augment`, or (320, 480).
         splits: names of the train and the val list; None leaves one out.
         task: "semantic" for class ids, "instance" for object ids.
         legend: as in `scan`.
@@ -209,9 +214,13 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         description: as in `scan`.
         photos: as in `scan`.
         masks: as in `scan`.
-        flip: mirror half of the train crops.
+        augment: what else is drawn for train crops: an `Augment`, or the name of one of `segfeed.recipes`, such as
+            "mmseg-ade20k"; None for nothing. Val batches are never augmented.
+        flip: mirror half of the train crops: short for `augment=Augment(flip=0.5)`.
         swap: classes that change places in mirrored crops, such as {"left arm": "right arm"}; None for those whose
             names differ in left and right alone, {} for none.
+        transform: a function of your own for each train crop, `(image, labels, rng) -> (image, labels)`, called in the
+            threads that fill batches, before pixels are normalised; see `segfeed.batches.transforming`.
         small: train images smaller than the crop: "pad", "drop" or "error".
         seed: 0 .. 2**63 - 1.
         shard: (rank, world) of this process.
@@ -241,8 +250,9 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     """
     drawing: Any = {name: format_fields.pop(name) for name in DRAW_WORDS if name in format_fields}
     feed = _Feed(
-        draw=Draw(crop_size, small, flip),
+        draw=choose_draw(crop_size, small, flip=flip, augment=augment),
         swap=swap,
+        transform=check_transform(transform),
         format=BatchFormat(**format_fields),
         batch_size=whole_number("batch_size", batch_size, 1, 2**31 - 1),
         val_batch_size=whole_number(
@@ -292,6 +302,7 @@ class _Feed:
 
     draw: Draw
     swap: Mapping[str, str] | None
+    transform: Transform | None
     format: BatchFormat
     batch_size: int
     val_batch_size: int
@@ -306,7 +317,7 @@ class _Feed:
         """Make a loader of random crops, with the sides of mirrored ones swapped."""
         reader, names = self._known_pack(source), source.legend.names
         swap = find_sides(names) if self.swap is None else read_swap(self.swap, names)
-        draw = replace(self.draw, swap=swap if self.draw.flip else ())
+        draw = replace(self.draw, swap=swap if self.draw.drawn.flip else ())
         return self._loader(reader, Plan(reader.sizes, self.batch_size, draw, seed=self.seed, shard=self.shard))
 
     def make_val(self, source: Source) -> Loader:
@@ -358,7 +369,8 @@ class _Feed:
         return find_pack(source, coded=self.coded, cache_dir=self.cache_dir) or source
 
     def _loader(self, reader: Source | Pack, plan: Plan) -> Loader:
-        return Loader(reader, plan, format=self.format, threads=self.threads)
+        transform = None if plan.is_exact else self.transform
+        return Loader(reader, plan, format=self.format, threads=self.threads, transform=transform)
 
 
 def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> list[Source | None]:

@@ -23,7 +23,9 @@ def _source(request, tmp_path, write_voc):
 
 def filled(reader, rows):
     images, labels = np.full((len(rows), *CANVAS, 3), 7, np.float32), np.full((len(rows), *CANVAS), 7, np.int32)
-    fill_rows(reader, conversion_for(BatchFormat(), reader.legend, CANVAS[1]), rows, images, labels)
+    fill_rows(
+        reader, conversion_for(BatchFormat(), reader.legend, Plan(reader.sizes, 1, Draw(CANVAS))), rows, images, labels
+    )
     return images.tobytes(), labels.tobytes()
 
 

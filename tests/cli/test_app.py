@@ -95,6 +95,7 @@ def test_load_prints_json(run, voc_folder):
         (["--crop", "30×40"], "(2, 30, 40, 3) float32", "(2, 30, 40) int32"),
         (["--crop", "30X40", "--flip", "--small", "drop", "--seed", "9", "--threads", "0"], "(2, 30, 40, 3) float32",
          "(2, 30, 40) int32"),
+        (["--augment", "torchvision", "--swap", "none"], "(2, 32, 48, 3) float32", "(2, 32, 48) int32"),
         (["--task", "instance"], "(2, 32, 48, 3) float32", "(2, 32, 48) int32"),
     ],
 )  # fmt: skip

@@ -9,6 +9,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 from itertools import islice, product
 from types import SimpleNamespace
 
@@ -37,6 +38,7 @@ from segfeed.frameworks.torch_cuda import Bus, Finish, bus_format, one_ahead  # 
 from segfeed.packs.making import make_pack  # noqa: E402
 from segfeed.pixels.legend import Legend  # noqa: E402
 from segfeed.pixels.pair import Pair  # noqa: E402
+from segfeed.plans.augment import Augment  # noqa: E402
 from segfeed.plans.plan import Draw, Plan, Shard  # noqa: E402
 
 DRAW = Draw((16, 24), flip=True)
@@ -339,6 +341,46 @@ def test_tv_tensors_go_through_torchvisions_transforms_together(source):
     assert torch.equal(labels, plain.labels.flip(-1))
 
 
+def test_torchvision_as_a_transform_draws_from_the_rows_generator(source):
+    v2 = pytest.importorskip("torchvision.transforms.v2")
+    kinds = pytest.importorskip("torchvision.tv_tensors")
+    steps, one_generator = v2.Compose([v2.RandomPosterize(4, p=0.5), v2.RandomSolarize(100, p=0.5)]), threading.Lock()
+
+    def transform(image, labels, rng):
+        pair = kinds.Image(torch.from_numpy(image).permute(2, 0, 1)), kinds.Mask(torch.from_numpy(labels))
+        with one_generator, torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**63)))
+            photo, mask = steps(*pair)
+        return photo.permute(1, 2, 0).numpy(), mask.numpy()
+
+    runs = []
+    for threads, seed in ((0, 1), (3, 2)):
+        torch.manual_seed(seed)
+        loader = loader_of(source, threads=threads, transform=transform)
+        runs.append([digest(batch) for batch in to_torch(loader)])
+        assert runs[0] == runs[-1]
+    assert runs[0] != [digest(batch) for batch in to_torch(loader_of(source))]
+
+
+def test_kornia_on_the_batch_draws_from_its_keys(source):
+    kornia = pytest.importorskip("kornia.augmentation")
+    turn = kornia.AugmentationSequential(
+        kornia.RandomAffine(20, p=1), data_keys=["input", "mask"], extra_args={"mask": {"resample": "nearest"}}
+    )
+    runs = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        for batch in to_torch(loader_of(source)):
+            torch.manual_seed(int(batch.crops["key"][0] >> np.uint64(1)))
+            masks = (batch.labels[:, None] + 101).float()  # void -100 becomes 1: what is filled in, 0, is told apart
+            images, masks = turn(batch.images, masks)
+            labels = masks[:, 0].long() - 101
+            labels[labels == -101] = -100
+            runs.append((images, labels))
+            break
+    assert all(map(torch.equal, *runs))
+
+
 def test_missing_torchvision_is_one_sentence(source, monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision.tv_tensors", None)
     with pytest.raises(OptionError) as caught:
@@ -507,7 +549,71 @@ def test_crops_can_be_pickled(readers, kind):
     assert all(map(torch.equal, crops[3], again[3]))
 
 
+AUGMENTED = Draw(
+    (16, 24),
+    swap=((1, 2),),
+    augment=Augment(flip=0.5, scale=(0.5, 2), rotate=(-20, 20, 0.5), hue=(-18, 18), pad_value=(9, 8, 7)),
+)
+
+
+def hide(image, labels, rng):
+    """A person's own transform: hides some lines."""
+    first = rng.integers(0, 10)
+    image[first : first + 3], labels[first : first + 3] = 0, 255
+    return image, labels
+
+
+@pytest.mark.parametrize("transform", [None, hide])
+@cases
+def test_augmented_crops_one_by_one_are_the_loaders(readers, kind, name, transform):
+    loader = loader_of(readers[kind], draw=AUGMENTED, format=FORMATS[name], transform=transform)
+    plain = loader_of(readers[kind], format=FORMATS[name])
+    assert rows_of(loader, 1) == given_by(torch.utils.data.DataLoader(dataset(loader, 1), 4), loader, 1)
+    assert rows_of(loader, 1) != rows_of(plain, 1)
+
+
+def dataset(loader, epoch):
+    crops = TorchCrops(loader)
+    crops.set_epoch(epoch)
+    return crops
+
+
+def test_weights_of_samples_become_those_of_rows(source):
+    loader = loader_of(source)
+    wanted = len(source) - 1
+    weights = np.zeros(len(source))
+    weights[wanted] = 1
+    found = 0
+    for epoch in range(4):
+        crops = dataset(loader, epoch)
+        rows = [row for step in range(len(loader)) for row in loader.plan.rows(epoch, step)]
+        assert crops.samples.tolist() == [row["sample"] for row in rows]
+        assert crops.keys == tuple(source.keys[row["sample"]] for row in rows)
+        found += wanted in crops.samples
+        if wanted in crops.samples:
+            sampler = torch.utils.data.WeightedRandomSampler(torch.tensor(weights[crops.samples]), 5)
+            assert {crops.keys[index] for index in sampler} == {source.keys[wanted]}
+    assert found
+
+
 # On a device ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("transform", [None, hide])
+@orders
+def test_augmented_bytes_that_are_finished_on_the_device_have_the_kernels_bits(
+    readers, kind, name, channels_last, transform
+):
+    reader, wanted = readers[kind], FORMATS[name]
+    memory = torch.channels_last if channels_last else torch.contiguous_format
+    loader = loader_of(reader, draw=AUGMENTED, transform=transform)
+    resolved = wanted.resolve("NCHW", "int64", 255 if wanted.label_dtype == "uint8" else -100)
+    finish = Finish(conversion_for(resolved, reader.legend, loader.plan), torch.device("cpu"), memory)
+    sent = next(iter(loader.with_format(bus_format(resolved, reader.legend.void))))
+    numpy = next(iter(expected(loader, wanted)))
+    images, labels = finish(*map(torch.from_numpy, sent))
+    assert images.numpy().tobytes() == numpy.images.tobytes()
+    assert labels.numpy().tobytes() == numpy.labels.tobytes()
 
 
 @orders
@@ -516,7 +622,7 @@ def test_what_is_finished_on_the_device_has_the_kernels_bits(readers, kind, name
     memory = torch.channels_last if channels_last else torch.contiguous_format
     loader = loader_of(reader)
     resolved = wanted.resolve("NCHW", "int64", 255 if wanted.label_dtype == "uint8" else -100)
-    finish = Finish(conversion_for(resolved, reader.legend, 1), torch.device("cpu"), memory)
+    finish = Finish(conversion_for(resolved, reader.legend, loader.plan), torch.device("cpu"), memory)
     raw = loader.with_format(bus_format(resolved, reader.legend.void))
     for numpy, sent in zip(expected(loader, wanted), raw, strict=True):
         assert sent.images.dtype == np.uint8
@@ -533,7 +639,9 @@ def test_every_byte_is_normalised_to_the_kernels_bits():
         BatchFormat(normalize=None),
         BatchFormat(normalize=((0.1, 0.5, 1), (0.9, 0.01, 0.3))),
     ):
-        conversion = conversion_for(wanted.resolve("NHWC", "int64", -100), Legend(("a", "b")), 1)
+        conversion = conversion_for(
+            wanted.resolve("NHWC", "int64", -100), Legend(("a", "b")), Plan(np.ones((1, 2), int), 1)
+        )
         levels = torch.arange(256, dtype=torch.uint8).reshape(1, 256, 1, 1).expand(1, 256, 1, 3)
         images, _ = Finish(conversion, torch.device("cpu"))(levels, torch.zeros(1, 256, 1, dtype=torch.uint8))
         assert images.numpy().reshape(256, 3).tobytes() == conversion.values.tobytes()

@@ -95,3 +95,67 @@ def test_gamma_is_within_a_thousandth_of_a_level_of_the_book(exponent):
     expected = 255 * (levels.astype(float) / 255) ** exponent
     assert np.abs(bend(levels, np.float32(exponent)) - expected)[levels > 2e-3].max() < 1e-3
     assert (bend(levels, np.float32(exponent)) == 0)[0]
+
+
+# Other tools ----------------------------------------------------------------------------------------------------------
+
+
+KEPT = []  # a library's operators last as long as it does
+
+
+def tensor_of(levels):
+    torch = pytest.importorskip("torch")
+    return torch.from_numpy(levels.astype(np.float32) / 255).T[:, None]
+
+
+def functional():
+    """Return torchvision's functions; its import looks for an operator that builds without its C part lack."""
+    torch = pytest.importorskip("torch")
+    library = torch.library.Library("torchvision", "FRAGMENT")
+    if not hasattr(torch.ops.torchvision, "nms"):
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        KEPT.append(library)
+    return pytest.importorskip("torchvision.transforms.v2.functional")
+
+
+@pytest.mark.parametrize("hue", [-32768, -9000, -1, 1, 500, 6554, 21845, 32768])
+def test_hue_is_torchvisions_within_a_level(hue):
+    theirs = functional().adjust_hue(tensor_of(LEVELS), hue / 65536)[:, 0].T.numpy() * 255
+    assert np.abs(colour_pixels(LEVELS, make_row(hue=hue), COLOUR_ORDERS) - theirs).max() <= 1
+
+
+@pytest.mark.parametrize("gamma", [-65536, -20000, 20000, 65536])
+def test_gamma_is_torchvisions_within_a_level(gamma):
+    theirs = functional().adjust_gamma(tensor_of(LEVELS), 2 ** (gamma / 65536))[:, 0].T.numpy() * 255
+    assert np.abs(colour_pixels(LEVELS, make_row(gamma=gamma), COLOUR_ORDERS) - theirs).max() <= 1
+
+
+def test_gray_is_torchvisions_within_a_level():
+    theirs = functional().rgb_to_grayscale(tensor_of(LEVELS), 3)[:, 0].T.numpy() * 255
+    assert np.abs(colour_pixels(LEVELS, make_row(gray=65536), COLOUR_ORDERS) - theirs).max() <= 1
+
+
+@pytest.mark.parametrize("order", [0, 1])
+@pytest.mark.parametrize("hue", [-6554, 0, 6190])
+@pytest.mark.parametrize("saturation", [-32768, 0, 32768])
+def test_colours_are_those_of_opencvs_hsv_within_a_level(saturation, hue, order):
+    """The steps of mmsegmentation and detectron2, in float32 and rounded once."""
+    cv2 = pytest.importorskip("cv2")
+    row = make_row(brightness=6000, contrast=-15000, saturation=saturation, hue=hue, colour_order=order)
+    values = LEVELS[None].astype(np.float32) / 255
+    for step in COLOUR_ORDERS[order]:
+        amount = np.float32(row[step] / 65536)
+        if step == "brightness":
+            values = (values + amount).clip(0, 1)
+        elif step == "contrast":
+            values = (values * (1 + amount)).clip(0, 1)
+        elif step in ("saturation", "hue"):
+            hsv = cv2.cvtColor(values, cv2.COLOR_RGB2HSV)
+            if step == "saturation":
+                hsv[..., 1] = (hsv[..., 1] * (1 + amount)).clip(0, 1)
+            else:
+                hsv[..., 0] = (hsv[..., 0] + 360 * amount) % 360
+            values = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    found = colour_pixels(LEVELS, row, COLOUR_ORDERS)
+    assert np.abs(found - values[0] * 255).max() <= 1

@@ -12,7 +12,7 @@ from PIL import Image
 from segfeed.pixels.pair import Pair
 from segfeed.plans.colour import round_level
 from segfeed.plans.rows import cut, make_row
-from segfeed.plans.sampling import locate, reach, sample, sine_cosine, span, weigh
+from segfeed.plans.sampling import corners, locate, reach, sample, sine_cosine, span, weigh
 
 SIDES = st.integers(1, 40)
 FACTORS = st.floats(-2, 2)
@@ -128,6 +128,53 @@ def test_plain_images_are_within_a_level_of_opencv():
         assert np.abs(scaled(pair, tall, wide) - theirs.astype(int)).max() <= 1
 
 
+@pytest.mark.parametrize(("size", "factor"), [((4000, 3), 0.25), ((2, 4000), 3.7), ((3, 4000), 0.31), ((1, 1), 4)])
+def test_long_lines_are_within_a_level_of_opencv(size, factor):
+    cv2 = pytest.importorskip("cv2")
+    pair = random_pair(*size)
+    tall, wide = (max(1, round(side * factor)) for side in size)
+    theirs = cv2.resize(pair.image, (wide, tall), interpolation=cv2.INTER_LINEAR)
+    assert np.abs(scaled(pair, tall, wide) - theirs.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("antialias", [False, True])
+def test_windows_beyond_the_border_show_what_other_tools_make_of_the_whole_photo(antialias):
+    cv2 = None if antialias else pytest.importorskip("cv2")
+    random = np.random.default_rng(3)
+    for trial in range(40):
+        size, (tall, wide) = sizes(random, 120)
+        pair = random_pair(*size, trial)
+        if antialias:
+            theirs = np.asarray(Image.fromarray(pair.image).resize((wide, tall), Image.Resampling.BILINEAR))
+        else:
+            theirs = cv2.resize(pair.image, (wide, tall), interpolation=cv2.INTER_LINEAR)
+        top, left = (int(random.integers(-50, side + 20)) for side in (tall, wide))
+        canvas = np.full((tall + 240, wide + 240, 3), 7, int)  # padded by hand, as those tools want it
+        canvas[120 : 120 + tall, 120 : 120 + wide] = theirs
+        expected = canvas[120 + top : 160 + top, 120 + left : 170 + left]
+        fields = {"scaled_height": tall, "scaled_width": wide, "antialias": antialias}
+        crop = cut(pair, make_row(**fields, top=top, left=left, height=40, width=50), padding=(7, 7, 7))
+        assert np.abs(crop.image.astype(int) - expected).max() <= 1
+
+
+def test_opencvs_exact_nearest_agrees_but_for_ties_and_its_usual_one_does_not():
+    cv2 = pytest.importorskip("cv2")
+    random, shifted, count = np.random.default_rng(4), 0, 0
+    for trial in range(60):
+        (height, width), (tall, wide) = sizes(random, 90)
+        pair = random_pair(height, width, trial)
+        ours = sample(pair.image, pair.labels, whole(tall, wide)).labels
+        theirs, exact = (
+            cv2.resize(pair.labels, (wide, tall), interpolation=how)
+            for how in (cv2.INTER_NEAREST, cv2.INTER_NEAREST_EXACT)
+        )
+        on_edge_y, on_edge_x = ((2 * np.arange(m) + 1) * n % (2 * m) == 0 for n, m in ((height, tall), (width, wide)))
+        off_edge = ~(on_edge_y[:, None] | on_edge_x)
+        assert np.array_equal(ours[off_edge], exact[off_edge])
+        shifted, count = shifted + int((ours != theirs).sum()), count + ours.size
+    assert shifted > 0.3 * count  # of random labels; of real ones, which lie in areas, about 1 %
+
+
 @given(SIDES, SIDES, FACTORS, st.integers(-60, 60), st.integers(-60, 60), st.booleans(), st.booleans())
 def test_a_window_is_cut_out_of_the_whole_scaled_photo(height, width, factor, top, left, flip, antialias):
     pair = random_pair(height, width)
@@ -142,6 +189,22 @@ def test_a_window_is_cut_out_of_the_whole_scaled_photo(height, width, factor, to
 
 
 # Turns ----------------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(-2, 2), st.booleans(), st.integers(-65536, 65536))
+def test_corners_are_where_the_rule_puts_the_ends_of_a_window(lines, columns, factor, flip, angle):
+    height, width = 40, 50
+    size = {"scaled_height": max(1, round(40 * 2**factor)), "scaled_width": max(1, round(50 * 2**factor))}
+    row = make_row(**size, top=-3, left=7, height=lines, width=columns, flip=flip, angle=angle)
+    y, x = place_of(row, height, width)
+    found = corners(row, height, width)
+    # Half a pixel beyond the centres of the first and last pixel.
+    steps = [np.array([0.5, 0.5]), np.array([0.5, columns - 0.5]), np.array([lines - 0.5, columns - 0.5])]
+    ends = found[0] + [
+        step[0] / lines * (found[3] - found[0]) + step[1] / columns * (found[1] - found[0]) for step in steps
+    ]
+    expected = [(y[place], x[place]) for place in ((0, 0), (0, -1), (-1, -1))]
+    np.testing.assert_allclose(ends, expected, atol=0.001)
 
 
 @given(st.integers(-(1 << 17), 1 << 17))

@@ -9,22 +9,23 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NoReturn, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from segfeed.batches.batch import Batch
 from segfeed.batches.batch_format import BatchFormat, check_memory
 from segfeed.batches.kernels.filling import load_compiled
 from segfeed.batches.readers import Reader, conversion_for, fill_rows
 from segfeed.batches.state import STATE_VERSION, Position, read_state
+from segfeed.batches.transforming import Transform, check_transform, name_of
 from segfeed.errors import OptionError, StateError
 from segfeed.packs.pack import Pack
-from segfeed.pixels.lookup import Encoder
 from segfeed.plans.plan import Plan
-from segfeed.plans.rows import Rows
+from segfeed.plans.rows import Crops, Rows
 from segfeed.system.options import whole_number
 from segfeed.system.portable import disk_faults
 from segfeed.system.showing import ask, brief, counted, show_html
@@ -33,44 +34,6 @@ from segfeed.system.work import available_cores
 
 _SMALL_SHARES = 4  # for each thread, of a batch that all of them share
 _IN_FLIGHT = 4  # batches being filled or waiting, besides the one the consumer holds
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
-    """One batch; it unpacks as `images, labels = batch`.
-
-    Attributes:
-        images: (N, H, W, 3) or (N, 3, H, W) of the format's dtype.
-        labels: (N, H, W) of the format's label dtype, class ids and the format's void.
-        crops: (N,) of dtype `ROW`: where every pixel came from; sample -1 marks a row of padding.
-        sizes: int32 (N, 2), (height, width) in px of each row's stored photo; (0, 0) for a row of padding.
-        all_keys: the keys of the whole split.
-        legend: what labels mean.
-        format: what images and labels look like, with nothing left open.
-    """
-
-    images: npt.NDArray[Any]
-    labels: npt.NDArray[Any]
-    crops: Rows
-    sizes: npt.NDArray[np.int32]
-    all_keys: tuple[str, ...]
-    legend: Encoder
-    format: BatchFormat
-
-    _repr_html_ = show_html
-
-    def __repr__(self) -> str:
-        images, labels = (f"{array.dtype} {array.shape}" for array in (self.images, self.labels))
-        return f"Batch(images {images}, labels {labels})"
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The key of each row's sample; "" for a row of padding."""
-        return tuple(self.all_keys[i] if i >= 0 else "" for i in self.crops["sample"].tolist())
-
-    def __iter__(self) -> Iterator[npt.NDArray[Any]]:
-        yield self.images
-        yield self.labels
 
 
 def refuse_index(index: object) -> NoReturn:
@@ -98,6 +61,7 @@ class Loader:
         plan: made from `reader.sizes`.
         format: what batches look like; by default NHWC float32 images and int32 labels, void 255.
         threads: how many fill batches; all cores if None, the caller's own thread if 0.
+        transform: a person's own step for each crop; see `segfeed.batches.transforming`. None for whole images.
         allocate: allocates memory for batches, as for `slots.Pool`; ordinary memory if None.
 
     Raises:
@@ -118,6 +82,7 @@ class Loader:
         *,
         format: BatchFormat = BatchFormat(),  # noqa: A002, B008 - the field's word; frozen
         threads: int | None = None,
+        transform: Transform | None = None,
         allocate: Callable[[int], Memory] | None = None,
     ) -> None:
         if not np.array_equal(plan.sizes, reader.sizes):
@@ -127,13 +92,15 @@ class Loader:
                 expected=f"the sizes of the reader's {len(reader.sizes)} samples",
                 remedy="make it from reader.sizes",
             )
-        self.reader, self.plan, self.format = reader, plan, format
+        if plan.is_exact and transform is not None:
+            found = f"{name_of(transform)}, but the plan takes every image whole"
+            raise OptionError("transform", found=found, remedy="leave it out: validation takes images as they are")
+        self.reader, self.plan, self.format, self.transform = reader, plan, format, check_transform(transform)
         self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
         self._allocate = allocate
         self._resolved = format.resolve("NHWC", "int32", reader.legend.void)
         check_memory((_IN_FLIGHT if self.threads else 1) + 1, (plan.rows_per_step, *plan.canvas), format)
-        swap = plan.draw.swap if plan.draw is not None and plan.draw.flip else ()
-        self._conversion = conversion_for(format, reader.legend, plan.canvas[1], swap)
+        self._conversion = conversion_for(format, reader.legend, plan)
         rows = plan.rows_per_step
         self._shapes = (rows, *self._conversion.image_shape(*plan.canvas)), (rows, *plan.canvas)
         sizes = [math.prod(shape) * dtype.itemsize for shape, dtype in zip(self._shapes, self._dtypes, strict=True)]
@@ -212,7 +179,7 @@ class Loader:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the loader was made of, and its position: epochs, threads and batch memory stay here."""
-        options = {"format": self.format, "threads": self.threads}
+        options = {"format": self.format, "threads": self.threads, "transform": self.transform}
         return _unpickle, (type(self), self.reader, self.plan, options, self._next, self._last)
 
     def _running(self) -> "list[Generator[Batch]]":
@@ -230,7 +197,8 @@ class Loader:
     ) -> "Loader":
         """Return a loader that differs in what is passed, such as another rank's plan, at the same position."""
         plan, format, allocate = plan or self.plan, format or self.format, allocate or self._allocate  # noqa: A001
-        loader = Loader(self.reader, plan, format=format, threads=self.threads, allocate=allocate)
+        options: dict[str, Any] = {"threads": self.threads, "transform": self.transform}
+        loader = Loader(self.reader, plan, format=format, allocate=allocate, **options)
         loader._next = loader._last = replace(self._next)
         return loader
 
@@ -309,7 +277,7 @@ class Loader:
 
     def _batch(self, images: npt.NDArray[Any], labels: npt.NDArray[Any], rows: Rows) -> Batch:
         sizes = np.where(rows["sample"][:, None] >= 0, self.reader.sizes[rows["sample"]], np.int32(0))
-        return Batch(images, labels, rows, sizes, self.reader.keys, self.reader.legend, self._resolved)
+        return Batch(images, labels, rows.view(Crops), sizes, self.reader.keys, self.reader.legend, self._resolved)
 
     def peek(self, epoch: int = 0, step: int = 0, count: int | None = None) -> Batch:
         """Fill any batch, or its first `count` rows, apart from the epochs: the loader's place stays as it is."""
@@ -317,27 +285,32 @@ class Loader:
         images, labels = (
             np.empty((len(rows), *shape[1:]), dtype) for shape, dtype in zip(self._shapes, self._dtypes, strict=True)
         )
-        fill_rows(self.reader, self._conversion, rows, images, labels)
+        fill_rows(self.reader, self._conversion, rows, images, labels, self.transform)
         return self._batch(images, labels, rows)
 
     def _fill(self, batch: Batch, first: int, last: int) -> None:
         """Fill rows first .. last - 1 of a batch."""
-        rows, images, labels = batch.crops[first:last], batch.images[first:last], batch.labels[first:last]
+        rows, images, labels = np.asarray(batch.crops)[first:last], batch.images[first:last], batch.labels[first:last]
         before = disk_faults()
-        fill_rows(self.reader, self._conversion, rows, images, labels)
+        fill_rows(self.reader, self._conversion, rows, images, labels, self.transform)
         self._from_disk = disk_faults() > before  # in memory, asking ahead would only cost time
 
     def warm_up(self) -> None:
         """Load the compiled kernel now (a second or two the first time), instead of beside the first batches."""
         self._warmed = True
-        load_compiled(self._conversion)
+        self._load_kernels()
 
     def _warm_up_beside(self) -> None:
         """Load the compiled kernel beside the epoch, after its first batch, which the import would delay."""
         if not self._warmed:
             self._warmed = True
             with contextlib.suppress(RuntimeError):  # no more threads: plain NumPy gives the same bits
-                threading.Thread(target=load_compiled, args=(self._conversion,), name="segfeed-kernels").start()
+                threading.Thread(target=self._load_kernels, name="segfeed-kernels").start()
+
+    def _load_kernels(self) -> None:
+        own = self._conversion
+        for conversion in (own,) if self.transform is None else (own.before, own.after):
+            load_compiled(conversion)
 
     def state_dict(self, epoch: int | None = None, step: int | None = None) -> dict[str, Any]:
         """Describe where the loader stands, in JSON values: what was delivered, never what was prefetched.
@@ -363,6 +336,7 @@ class Loader:
             "content": getattr(self.reader, "content", ""),  # of a pack; a source has not read its files
             "plan": self.plan.digest,
             "plan_options": self.plan.options,
+            "transform": None if self.transform is None else name_of(self.transform),
             "epoch": position.epoch,
             "position": position.step * self.batch_size,
         }

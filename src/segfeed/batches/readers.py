@@ -1,6 +1,5 @@
 """How rows of a plan are filled from what holds a split's pixels: a pack, or a source that decodes its files."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -9,10 +8,13 @@ import numpy.typing as npt
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import Conversion, fill, make_conversion
+from segfeed.batches.transforming import Transform, apply
 from segfeed.packs.pack import Pack
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.pair import Pair, StoredPairs
-from segfeed.plans.rows import Rows, intersect
+from segfeed.plans.plan import Plan
+from segfeed.plans.rows import ROW, Rows
+from segfeed.plans.sampling import touched
 
 _AT_ONCE, _AT_ONCE_BYTES = 4, 8 << 20  # what a thread decodes before it fills the rows: fewer large photos
 
@@ -56,9 +58,21 @@ Reader = Pack | Decoder
 
 
 def fill_rows(
-    reader: Reader, conversion: Conversion, rows: Rows, images: npt.NDArray[Any], labels: npt.NDArray[Any]
+    reader: Reader,
+    conversion: Conversion,
+    rows: Rows,
+    images: npt.NDArray[Any],
+    labels: npt.NDArray[Any],
+    transform: Transform | None = None,
 ) -> None:
-    """Write rows of a plan from a reader's pairs into a batch; arrays as in `kernels.filling.fill`."""
+    """Write rows of a plan from a reader's pairs into a batch; arrays as in `kernels.filling.fill`.
+
+    Raises:
+        TransformError: if a person's own transform does, or returns what is not a crop.
+    """
+    if transform is not None:
+        _fill_transformed(reader, conversion, rows, images, labels, transform)
+        return
     if isinstance(reader, Pack) and not reader.is_coded:
         samples = rows["sample"]
         if reader.table.is_tiled[samples[samples >= 0]].any():
@@ -73,6 +87,28 @@ def fill_rows(
         fill(conversion, memory.decode(reader, rows["sample"][part]), rows[part], images[part], labels[part])
 
 
+def _fill_transformed(
+    reader: Reader,
+    conversion: Conversion,
+    rows: Rows,
+    images: npt.NDArray[Any],
+    labels: npt.NDArray[Any],
+    transform: Transform,
+) -> None:
+    """Write rows one by one: as bytes into memory of their own, through the transform, and then into the batch."""
+    for n, row in enumerate(rows):
+        one = slice(n, n + 1)
+        shape = int(row["height"]), int(row["width"])
+        # Fresh for each row: a transform may keep what it was handed.
+        pair = Pair(np.empty((*shape, 3), np.uint8), np.empty(shape, conversion.stored_dtype))
+        fill_rows(reader, conversion.before, rows[one], pair.image[None], pair.labels[None])
+        key = reader.keys[int(row["sample"])]
+        pair = apply(transform, pair, row, key, conversion.stored_void, len(reader.legend.names))
+        whole = np.zeros(1, ROW)
+        whole["height"], whole["width"] = shape
+        fill(conversion.after, StoredPairs.of(pair), whole, images[one], labels[one])
+
+
 def _fill_windows(
     pack: Pack, conversion: Conversion, rows: Rows, images: npt.NDArray[Any], labels: npt.NDArray[Any]
 ) -> None:
@@ -82,11 +118,18 @@ def _fill_windows(
         if sample < 0 or not pack.table.is_tiled[sample]:
             stored = pack.stored(one["sample"])
         else:
-            shown = intersect(row, *pack.sizes[sample].tolist()).source
-            stored, one = StoredPairs.of(pack.window(sample, shown)), one.copy()
-            one["top"] -= shown[0].start
-            one["left"] -= shown[1].start
+            stored = StoredPairs.of(_shown(pack, row, sample, conversion.stored_dtype))
         fill(conversion, stored, one, images[n : n + 1], labels[n : n + 1])
+
+
+def _shown(pack: Pack, row: Any, sample: int, label_dtype: np.dtype[Any]) -> Pair:
+    """Lay a tiled pair out, of which only what a row reads is written: the system keeps no memory for the rest."""
+    height, width = pack.sizes[sample].tolist()
+    lines, columns = touched(row, height, width)
+    window = pack.window(sample, (lines, columns))
+    pair = Pair(np.empty((height, width, 3), np.uint8), np.empty((height, width), label_dtype))
+    pair.image[lines, columns], pair.labels[lines, columns] = window
+    return pair
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,12 +176,12 @@ class _Memory:
         )
 
 
-def conversion_for(
-    wanted: BatchFormat, legend: Encoder, width: int, swap: Sequence[tuple[int, int]] = ()
-) -> Conversion:
-    """Turn a format into numbers, for crops `width` px wide; what it leaves open is NumPy's choice.
+def conversion_for(wanted: BatchFormat, legend: Encoder, plan: Plan) -> Conversion:
+    """Turn a format into numbers, for the crops of a plan; what it leaves open is NumPy's choice.
 
     Raises:
-        OptionError: if the format, or a label of `swap`, does not fit the legend.
+        OptionError: if the format, or a label that changes places, does not fit the legend.
     """
-    return make_conversion(wanted.resolve("NHWC", "int32", legend.void), width, len(legend.names), legend.void, swap)
+    wanted, augment = wanted.resolve("NHWC", "int32", legend.void), None if plan.draw is None else plan.draw.drawn
+    swap = plan.draw.swap if plan.draw is not None and plan.draw.drawn.flip else ()
+    return make_conversion(wanted, plan.canvas[1], len(legend.names), legend.void, swap, augment)

@@ -12,7 +12,9 @@ from segfeed.audit.findings import SEVERITIES, Audit, Finding
 from segfeed.audit.repair import FixedList, write_fixed_lists
 from segfeed.cli.options import (
     AsJson,
+    AugmentName,
     Crop,
+    CropOrRecipes,
     Force,
     SourceOptions,
     Threads,
@@ -94,7 +96,8 @@ def _print_findings(findings: Sequence[Finding]) -> None:
 def report(
     source: SourceOptions,
     to: Annotated[Path | None, typer.Option(help="The HTML file to write. (default: NAME-report.html)")] = None,
-    crop: Crop = "320x480",
+    crop: CropOrRecipes = None,
+    augment: AugmentName = None,
     count: Annotated[int, typer.Option(help="How many samples of each split are shown.")] = 24,
     threads: Threads = None,
     force: Force = False,
@@ -106,7 +109,8 @@ def report(
     path = write_report(
         source.data,
         to or Path(f"{Path(source.data).absolute().name}-report.html"),
-        crop_size=crop_size(crop),
+        crop_size=None if crop is None else crop_size(crop),
+        augment=augment,
         count=count,
         overwrite=force,
         threads=threads,

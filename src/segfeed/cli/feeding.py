@@ -9,9 +9,10 @@ import typer
 from segfeed.cli.bench.verdict import BenchResult, judge, measure
 from segfeed.cli.options import (
     AsJson,
+    AugmentName,
     CacheDir,
     Coded,
-    Crop,
+    CropOrRecipes,
     Force,
     SourceOptions,
     Split,
@@ -30,10 +31,23 @@ from segfeed.cli.summary import Summary, summarise
 from segfeed.feed import load as load_splits
 from segfeed.packs.making import make_pack
 from segfeed.packs.pack import Pack
+from segfeed.plans.augment import Augment
+from segfeed.plans.recipes import choose_draw
 from segfeed.system.paths import free_path
 from segfeed.system.storage import explained
 
 PICTURES = ("pairs.png", "crops.png", "batch.png")
+AUGMENT = Augment(
+    flip=0.5,
+    scale=(0.5, 2),
+    scale_draw="log",
+    rotate=(-15, 15, 0.5),
+    brightness=(-0.1, 0.1, 0.5),
+    contrast=(0.7, 1.3, 0.5),
+    saturation=(0.5, 1.5, 0.5),
+    hue=(-18, 18, 0.5),
+)
+"""What the demo's picture of crops draws."""
 
 
 def demo(
@@ -55,7 +69,7 @@ def demo(
     assert splits.train is not None
     train, pack = splits.train, cast(Pack, splits.train.reader)
     show_pairs(pack, path=pictures[0])
-    show_crops(pack, crop_size=(200, 300), path=pictures[1])  # the chapter's crop: five full-size ones look alike
+    show_crops(pack, crop_size=(200, 300), augment=AUGMENT, path=pictures[1])  # the chapter's crop is nearly the photo
     show_batch(next(iter(train)), path=pictures[2])
     if as_json:
         print_json(summary.to_json() | {"pictures": [str(path) for path in pictures]})
@@ -79,8 +93,9 @@ def load(
     source: SourceOptions,
     *,
     batch_size: Annotated[int, typer.Option(help="Train pairs in a batch, over all ranks.")] = 64,
-    crop: Crop = "320x480",
+    crop: CropOrRecipes = None,
     splits: Annotated[str, typer.Option(help="Names of the train and the val list; '-' leaves one out.")] = "train,val",
+    augment: AugmentName = None,
     flip: Annotated[bool, typer.Option("--flip", help="Mirror half of the train crops.")] = False,
     swap: Swap = None,
     small: Annotated[str, typer.Option(help="Train images smaller than the crop: 'pad', 'drop' or 'error'.")] = "pad",
@@ -97,10 +112,11 @@ def load(
     made = load_splits(
         source.data,
         batch_size,
-        crop_size(crop),
+        None if crop is None else crop_size(crop),
         splits=two_splits(splits),
+        augment=augment,
         flip=flip,
-        swap=swap_pairs(swap, flip=flip),
+        swap=swap_pairs(swap, flip=flip or augment is not None),
         small=small,  # type: ignore[arg-type]  # load checks the word
         seed=seed,
         shard=one_shard(shard),
@@ -145,18 +161,18 @@ def bench(
     source: SourceOptions,
     split: Split = "train",
     batch_size: Annotated[int, typer.Option(help="Pairs in a batch.")] = 64,
-    crop: Crop = "320x480",
+    crop: CropOrRecipes = None,
+    augment: AugmentName = None,
     threads: Threads = None,
     seconds: Annotated[float, typer.Option(help="About how long each measurement takes.")] = 3.0,
     step_ms: Annotated[float, typer.Option(help="Measure also with a training step of so many ms a batch.")] = 0.0,
     as_json: AsJson = False,
 ) -> None:
     """Measure how fast this dataset feeds on this machine, and say what limits it."""
-    size = crop_size(crop)
     result = measure(
         source.scan(split),
         batch_size,
-        size,
+        choose_draw(None if crop is None else crop_size(crop), augment=augment),
         threads=threads,
         seconds=seconds,
         step_ms=step_ms,

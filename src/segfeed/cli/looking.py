@@ -12,7 +12,9 @@ from rich.text import Text
 from segfeed.audit.stats import Statistics, count_split
 from segfeed.cli.options import (
     AsJson,
+    AugmentName,
     Crop,
+    CropOrRecipes,
     Force,
     SourceOptions,
     Split,
@@ -171,20 +173,28 @@ def _swatch(colour: Colour, name: str) -> Text:
 def show(
     source: SourceOptions,
     split: Split = "train",
-    count: Annotated[int, typer.Option(help="How many samples.")] = 24,
+    count: Annotated[
+        int | None, typer.Option(help="How many samples, or crops with --augment. (default: 24, or 12)")
+    ] = None,
+    augment: AugmentName = None,
+    crop: CropOrRecipes = None,
     to: Annotated[Path | None, typer.Option(help="The PNG to write. (default: NAME-SPLIT.png)")] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write a contact sheet: photos with their labels painted over them, and the legend."""
+    """Write a contact sheet: photos under their labels, and the legend; or one photo as a recipe draws it.
+
+    With --augment, crops of one photo stand over their labels, and below each is what its row says.
+    """
     from segfeed.pictures.figures.sheets import show as show_samples  # noqa: PLC0415 - matplotlib: half a second
 
     samples = source.scan(split)
     path = to or Path(f"{samples.name}-{split.replace('/', '-')}.png")
     free_path(path, overwrite=force)
-    show_samples(samples, count=count, path=path)
+    show_samples(samples, count=count, augment=augment, crop_size=None if crop is None else crop_size(crop), path=path)
     if as_json:
-        print_json({"picture": str(path), "samples": min(count, len(samples))})
+        shown = {"samples": min(24 if count is None else count, len(samples))}
+        print_json({"picture": str(path)} | (shown if augment is None else {"samples": 1, "augment": augment}))
     else:
         say(f"wrote {path}")
 

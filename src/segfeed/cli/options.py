@@ -26,6 +26,7 @@ from segfeed.datasets.source import Source
 from segfeed.errors import OptionError, SegfeedError, SourceError
 from segfeed.feed import scan
 from segfeed.plans.plan import Shard
+from segfeed.plans.recipes import RECIPES
 from segfeed.system.paths import near_path, user_path
 from segfeed.system.work import is_terminal
 
@@ -38,6 +39,19 @@ Coded = Annotated[
 ]
 Threads = Annotated[int | None, typer.Option(help="Threads that read. (default: all cores)")]
 Crop = Annotated[str, typer.Option(metavar="HxW", help="Crop height x width in pixels.")]
+CropOrRecipes = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HxW", help="Crop height x width in pixels. (default: that of --augment's recipe, else 320x480)"
+    ),
+]
+AugmentName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RECIPE",
+        help=f"Draw sizes, flips and colours as a recipe does: {', '.join(RECIPES)}. (default: none)",
+    ),
+]
 Swap = Annotated[
     list[str] | None,
     typer.Option(
@@ -285,7 +299,7 @@ def swap_pairs(texts: Sequence[str] | None, *, flip: bool) -> dict[str, str] | N
         return None
     if not flip:
         raise OptionError(
-            "swap", found="it is passed without --flip, so that nothing is mirrored", remedy="pass --flip"
+            "swap", found="it is passed without --flip or --augment, so that nothing is mirrored", remedy="pass --flip"
         )
     if list(texts) == ["none"]:
         return {}

@@ -11,7 +11,8 @@ from typing import Any, Generic, NoReturn, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.batches.loader import Batch, Loader, refuse_index
+from segfeed.batches.batch import Batch
+from segfeed.batches.loader import Loader, refuse_index
 from segfeed.batches.readers import Reader
 from segfeed.batches.state import Position
 from segfeed.errors import NotInstalledError, OptionError

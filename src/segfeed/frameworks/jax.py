@@ -6,7 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from segfeed.batches.loader import Batch, Loader
+from segfeed.batches.batch import Batch
+from segfeed.batches.loader import Loader
 from segfeed.batches.readers import conversion_for
 from segfeed.errors import OptionError
 from segfeed.frameworks.framework_loader import FrameworkBatch, FrameworkLoader, require, require_loader
@@ -72,7 +73,7 @@ def to_jax(loader: Loader, sharding: Sharding | None = None) -> FrameworkLoader[
 def _whole_shapes(loader: Loader) -> Shapes:
     """Return the shapes of a batch's images and labels over all ranks."""
     height, width = loader.plan.canvas
-    conversion = conversion_for(loader.format, loader.reader.legend, width)
+    conversion = conversion_for(loader.format, loader.reader.legend, loader.plan)
     return (loader.batch_size, *conversion.image_shape(height, width)), (loader.batch_size, height, width)
 
 

@@ -23,7 +23,7 @@ def to_tf(loader: Loader) -> tf.data.Dataset:
     """Wrap a loader's batches as a `tf.data.Dataset`; see `segfeed.to_tf`."""
     require_loader(loader)
     height, width = loader.plan.canvas
-    conversion = conversion_for(loader.format, loader.reader.legend, width)
+    conversion = conversion_for(loader.format, loader.reader.legend, loader.plan)
     rows = loader.plan.rows_per_step
     signature = (
         tf.TensorSpec((rows, *conversion.image_shape(height, width)), conversion.dtype),

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from segfeed.batches.batch import Batch
 from segfeed.batches.batch_format import BatchFormat
-from segfeed.batches.loader import Batch, Loader
+from segfeed.batches.loader import Loader
 from segfeed.batches.readers import conversion_for, fill_rows
 from segfeed.errors import OptionError
 from segfeed.frameworks.framework_loader import FrameworkBatch, FrameworkLoader, require, require_loader
@@ -76,8 +78,12 @@ class TorchCrops(Dataset[Tensors]):
     `crops[i]` is row i of the epoch, the same image and labels as in the loader's batches, on any number of worker
     processes and however they are started. Batches of `loader.plan.rows_per_step` in order are the loader's own.
 
+    A sampler chooses among rows, not among samples: row i is the i-th crop of a shuffled epoch. Weights of samples
+    become those of rows by `weights[crops.samples]`, anew in each epoch:
+    `WeightedRandomSampler(weights[crops.samples], len(crops))`.
+
     Args:
-        loader: its reader, plan and format are used; the epoch is 0 until `set_epoch`.
+        loader: its reader, plan, format and transform are used; the epoch is 0 until `set_epoch`.
 
     >>> import segfeed
     >>> train, _ = segfeed.load("sample", batch_size=8, crop_size=(64, 96))
@@ -89,7 +95,8 @@ class TorchCrops(Dataset[Tensors]):
 
     def __init__(self, loader: Loader) -> None:
         self.reader, self.plan, self.format = loader.reader, loader.plan, _resolve(loader)
-        self._conversion = conversion_for(self.format, self.reader.legend, self.plan.canvas[1])
+        self.transform = loader.transform
+        self._conversion = conversion_for(self.format, self.reader.legend, self.plan)
         self._epoch = _shared_number()
 
     def __len__(self) -> int:
@@ -100,13 +107,24 @@ class TorchCrops(Dataset[Tensors]):
         """Choose the epoch whose crops are read, in all workers; call this before the DataLoader's `iter()`."""
         self._epoch.fill_(whole_number("epoch", epoch, 0, 2**62))
 
+    @property
+    def samples(self) -> npt.NDArray[np.int64]:
+        """int64 (len(self),), the number of the sample that each crop of this epoch is cut from."""
+        rows = [self.plan.rows(int(self._epoch), step)["sample"] for step in range(self.plan.steps)]
+        return np.concatenate(rows)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key of the sample that each crop of this epoch is cut from; "" for a row of padding."""
+        return tuple(self.reader.keys[sample] if sample >= 0 else "" for sample in self.samples.tolist())
+
     def __getitem__(self, index: int) -> Tensors:
         step, number = divmod(range(len(self))[index], self.plan.rows_per_step)
         row = self.plan.rows(int(self._epoch), step)[number : number + 1]
         height, width = self.plan.canvas
         image = np.empty((1, *self._conversion.image_shape(height, width)), self._conversion.dtype)
         labels = np.empty((1, height, width), self._conversion.label_dtype)
-        fill_rows(self.reader, self._conversion, row, image, labels)
+        fill_rows(self.reader, self._conversion, row, image, labels, self.transform)
         return torch.from_numpy(image[0]), torch.from_numpy(labels[0])
 
     def __getstate__(self) -> dict[str, Any]:
@@ -196,7 +214,7 @@ def _cross(
     loader: Loader, wanted: BatchFormat, device: torch.device, memory: torch.memory_format, wrap: Wrap
 ) -> FrameworkLoader[TorchBatch]:
     """Send bytes ahead, and finish them on the device."""
-    conversion = conversion_for(wanted, loader.reader.legend, 1)
+    conversion = conversion_for(wanted, loader.reader.legend, loader.plan)
 
     def cross(batches: Iterator[Batch]) -> Iterator[TorchBatch]:
         for sent in one_ahead(batches, Bus(device, Finish(conversion, device, memory))):

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from segfeed.batches.batch import Batch
 from segfeed.batches.batch_format import BatchFormat, LabelType
 from segfeed.batches.kernels.filling import Conversion
-from segfeed.batches.loader import Batch
 from segfeed.frameworks.framework_loader import require
 from segfeed.plans.rows import Rows
 from segfeed.system.slots import Memory

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.batches.loader import Batch
+from segfeed.batches.batch import Batch
 from segfeed.errors import OptionError
 from segfeed.pictures.paint import Pixels
 from segfeed.pixels.pair import Pair

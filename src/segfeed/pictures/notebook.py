@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from segfeed.audit.findings import Audit
-from segfeed.batches.loader import Batch, Loader
+from segfeed.batches.batch import Batch
+from segfeed.batches.loader import Loader
 from segfeed.datasets.source import Source
 from segfeed.errors import SegfeedError
 from segfeed.feed import Splits

@@ -10,7 +10,7 @@ from PIL import Image
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.pair import Pair
 from segfeed.pixels.palette import Colour
-from segfeed.plans.rows import intersect
+from segfeed.plans.sampling import sample
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -167,8 +167,11 @@ def _borders(labels: Labels, void: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool
 def outside(row: Any, height: int, width: int) -> npt.NDArray[np.bool_]:
     """Mark what of a row's window lies beyond an image of this height and width (px), as the crop shows it."""
     mask = np.ones((int(row["height"]), int(row["width"])), np.bool_)
-    mask[intersect(row, height, width).out] = False
-    return mask[:, ::-1] if row["flip"] else mask
+    if height and width:  # nothing lies on the photo of a row of padding
+        photo = np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.uint8)
+        image, labels = (np.broadcast_to(part, (height, width, *part.shape[2:])) for part in photo)
+        mask[sample(image, labels, row).inside] = False
+    return mask
 
 
 def mark_padding(image: Pixels, mask: npt.NDArray[np.bool_]) -> Pixels:

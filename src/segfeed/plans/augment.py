@@ -27,6 +27,14 @@ class Range(NamedTuple):
     probability: float = 1.0
 
 
+class Stages(NamedTuple):
+    """What rows may need besides a copy of pixels; each of it takes seconds to compile."""
+
+    scales: bool = False
+    turns: bool = False
+    colours: bool = False
+
+
 class _Limits(NamedTuple):
     """What a range may hold, and in which unit."""
 
@@ -160,6 +168,21 @@ class Augment:
                 "scale_step", found=found, remedy='pass scale_draw="uniform": factors of steps are likely alike'
             )
         return tuple(float(low + n * step) for n in range(count + 1))
+
+    @property
+    def stages(self) -> Stages:
+        """What rows that are drawn by it may need besides a copy of pixels.
+
+        >>> Augment(flip=0.5, hue=(-18, 18)).stages
+        Stages(scales=False, turns=False, colours=True)
+        """
+        neutral = Augment()
+        changed = {name for name in _LIMITS if getattr(self, name)[:2] != getattr(neutral, name)[:2]}
+        return Stages(
+            scales=bool(changed & {"scale", "aspect"}) or self.resize is not None or self.longest is not None,
+            turns="rotate" in changed,
+            colours=bool(changed - {"scale", "aspect", "rotate"}),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Describe every field in plain JSON values; `Augment(**values)` makes the same one of them.

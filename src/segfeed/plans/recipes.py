@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from segfeed.errors import OptionError
 from segfeed.plans.augment import Augment
+from segfeed.plans.plan import Draw, Small
 
 
 @dataclass(frozen=True)
@@ -98,13 +99,42 @@ RECIPES: Final[Mapping[str, Recipe]] = MappingProxyType(
 def named(name: str) -> Recipe:
     """Return the recipe of this name.
 
+    Args:
+        name: one of `RECIPES`, or the start of one, up to a hyphen, if no other starts so: "segformer".
+
     Raises:
-        OptionError: if there is none; the names that there are are listed.
+        OptionError: if there is none, or several; the names that there are are listed.
 
     >>> named("mmseg-ade20k").augment.resize
     ('box', 2048, 512)
+    >>> named("mask2former").crop_size
+    (512, 512)
     """
-    recipe = RECIPES.get(name) if isinstance(name, str) else None
-    if recipe is None:
-        raise OptionError("augment", found=repr(name), expected=f"an Augment, or one of {', '.join(RECIPES)}")
-    return recipe
+    if isinstance(name, str) and name in RECIPES:
+        return RECIPES[name]
+    fitting = [full for full in RECIPES if full.startswith(f"{name}-")]
+    if len(fitting) != 1:
+        expected = f"one of {', '.join(fitting)}" if fitting else f"an Augment, or one of {', '.join(RECIPES)}"
+        raise OptionError("augment", found=repr(name), expected=expected)
+    return RECIPES[fitting[0]]
+
+
+def choose_draw(
+    crop_size: tuple[int, int] | None = None,
+    small: Small = "pad",
+    *,
+    flip: bool = False,
+    augment: Augment | str | None = None,
+) -> Draw:
+    """Choose how crops are drawn, with what a recipe's name leaves open: the crop size, 320 x 480 px without one.
+
+    Raises:
+        OptionError: if there is no such recipe, or as `Draw` says.
+
+    >>> choose_draw(augment="torchvision").crop_size
+    (480, 480)
+    """
+    if isinstance(augment, str):
+        recipe = named(augment)
+        augment, crop_size = recipe.augment, recipe.crop_size if crop_size is None else crop_size
+    return Draw((320, 480) if crop_size is None else crop_size, small, flip, augment=augment)

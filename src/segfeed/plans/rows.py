@@ -1,11 +1,13 @@
 """Rows: one line of a plan each, and the plain way to take a row's crop out of a pair."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from segfeed.pixels.pair import Pair
+from segfeed.plans.augment import Stages
 from segfeed.plans.colour import colour_pixels
 from segfeed.plans.sampling import sample
 
@@ -64,6 +66,49 @@ COLOUR_ORDERS = (
 Rows = npt.NDArray[np.void]
 
 
+class Crops(npt.NDArray[np.void]):
+    """Rows of a batch, (N,) of dtype `ROW`, which print as a line each: only what is not 0, in a reader's units.
+
+    >>> row = make_row(sample=3, top=-2, left=10, height=32, width=48, flip=True, angle=-1820, hue=3276)
+    >>> np.array([row]).view(Crops)
+    sample 3, window 32 x 48 px at (-2, 10), mirrored, turned -10.0 degrees, hue +18.0 degrees
+    """
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return np.asarray(found) if isinstance(found, Crops) and found.dtype != ROW else found
+
+    def __repr__(self) -> str:
+        if self.dtype != ROW or self.ndim != 1:
+            return repr(np.asarray(self))
+        return "\n".join(describe(row) for row in self)
+
+    __str__ = __repr__
+
+
+_SAID: tuple[tuple[str, Callable[[float], str]], ...] = (
+    ("flip", lambda _: "mirrored"),
+    ("angle", lambda units: f"turned {units * 360:.1f} degrees"),
+    ("brightness", lambda units: f"brightness {units:+.2f}"),
+    ("contrast", lambda units: f"contrast x {1 + units:.2f}"),
+    ("saturation", lambda units: f"saturation x {1 + units:.2f}"),
+    ("hue", lambda units: f"hue {units * 360:+.1f} degrees"),
+    ("gamma", lambda units: f"gamma {2**units:.2f}"),
+    ("gray", lambda units: f"grey {units:.2f}"),
+)
+"""What is said of a field that is not 0, in units of 2**16."""
+
+
+def describe(row: Any) -> str:
+    """Say in a line what a row takes of which sample."""
+    if row["sample"] < 0:
+        return "padding"
+    scaled = f" at {row['scaled_height']} x {row['scaled_width']} px" if row["scaled_height"] else ""
+    window = f"window {row['height']} x {row['width']} px at ({row['top']}, {row['left']})"
+    said = [say(float(row[field]) / 65536) for field, say in _SAID if row[field]]
+    return ", ".join([f"sample {row['sample']}{scaled}", window, *said])
+
+
 def make_row(**fields: Any) -> Any:
     """Return one row, an array () of dtype `ROW`; fields that are not named are 0.
 
@@ -74,6 +119,27 @@ def make_row(**fields: Any) -> Any:
     for name, value in fields.items():
         row[name] = value
     return row
+
+
+_COLOURS = ("brightness", "contrast", "saturation", "hue", "gamma", "gray")
+
+
+def stages_of(rows: Rows, sizes: npt.NDArray[np.integer[Any]]) -> Stages:
+    """Find what rows need besides a copy of pixels.
+
+    Args:
+        rows: (N,) of dtype `ROW`.
+        sizes: (N, 2), (height, width) in px of each row's photo; what it says of rows without a sample is ignored.
+
+    >>> stages_of(np.array([make_row(scaled_height=3, scaled_width=2)]), np.array([[3, 3]]))
+    Stages(scales=True, turns=False, colours=False)
+    """
+    scales = False
+    for side, field in enumerate(("scaled_height", "scaled_width")):
+        taken = rows[field]
+        scales |= bool(((taken != sizes[:, side]) & (taken > 0) & (rows["sample"] >= 0)).any())
+    turns = bool((rows["angle"] % (1 << 16)).any())
+    return Stages(scales, turns, any(bool(rows[field].any()) for field in _COLOURS))
 
 
 class Window(NamedTuple):

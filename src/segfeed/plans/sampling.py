@@ -125,6 +125,23 @@ def _point(start: Any, length: Any, n: Any, m: Any, by_line: Any, by_pixel: Any)
     return point + (1 - by_line[0]) * line + (1 - by_pixel[0]) * pixel, 2 * line, 2 * pixel
 
 
+def corners(row: Any, height: int, width: int) -> npt.NDArray[np.float64]:
+    """Find where on a photo of this size (px) the corners of a row's window lie.
+
+    Returns:
+        float64 (4, 2): y and x in px of the photo, 0 at its upper and left edge, of the crop's upper left, upper right,
+        lower right and lower left corner.
+
+    >>> row = {"scaled_height": 8, "scaled_width": 8, "top": 2, "left": 0, "height": 4, "width": 8, "angle": 0}
+    >>> corners(row | {"flip": False}, 4, 4).tolist()
+    [[1.0, 0.0], [1.0, 4.0], [3.0, 4.0], [3.0, 0.0]]
+    """
+    lines, columns = int(row["height"]), int(row["width"])
+    down, across = np.array([0, 0, lines, lines]) - 0.5, np.array([0, columns, columns, 0]) - 0.5
+    places = [start + down * by_line + across * by_pixel for start, by_line, by_pixel in turn(row, height, width)]
+    return np.stack(places, axis=1) / _ONE
+
+
 def sums(row: Any, height: Any, width: Any) -> Any:
     """Return on how many points an axis the mean of a pixel of a turned window is taken."""
     tall, wide = scaled_size(row, height, width)
@@ -142,6 +159,33 @@ def reach(point: Any, step: Any, size: Any, count: Any) -> Any:
         first, end = 0, count if 0 <= point < limit else 0
     first = min(max(first, 0), count)
     return first, max(min(end, count), first)
+
+
+def touched(row: Any, height: int, width: int) -> tuple[slice, slice]:
+    """Find the lines and columns of a photo that a row's crop is made of; of a turned row, a few more.
+
+    >>> row = {"scaled_height": 8, "scaled_width": 8, "top": 2, "left": 0, "height": 2, "width": 2, "angle": 0}
+    >>> touched(row | {"antialias": False}, 4, 4)
+    (slice(0, 3, None), slice(0, 2, None))
+    """
+    if row["angle"] % (1 << 16):
+        spans = []
+        for (point, line, pixel), size in zip(turn(row, height, width), (height, width), strict=True):
+            lines, columns = line * (int(row["height"]) - 1), pixel * (int(row["width"]) - 1)
+            ends = [point + across + down for down in (0, lines) for across in (0, columns)]
+            # A pixel is the mean of points within half a step, and each is blended with its neighbours.
+            beside = (abs(line) + abs(pixel)) // 2 + 2 * _ONE
+            first = min(max(int(min(ends) - beside) >> FRACTION_BITS, 0), size)
+            spans.append(slice(first, max(min((int(max(ends) + beside) >> FRACTION_BITS) + 1, size), first)))
+        return spans[0], spans[1]
+    (tall, wide), spans = scaled_size(row, height, width), []
+    for start, count, n, m in ((row["top"], row["height"], height, tall), (row["left"], row["width"], width, wide)):
+        first, end = span(int(start), int(count), int(m))
+        radius, taps = triangle(n, int(m), row["antialias"])
+        centres = ((2 * (int(start) + pixel) + 1) * n for pixel in (first, end - 1))
+        low, high = (int(first_touched(centre, n, int(m), radius, taps)) for centre in centres)
+        spans.append(slice(low, high + taps) if end > first else slice(0, 0))
+    return spans[0], spans[1]
 
 
 class Sampled(NamedTuple):

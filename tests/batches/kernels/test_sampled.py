@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_conversion
@@ -136,3 +137,25 @@ def test_labels_that_pair_left_and_right_change_places_in_mirrored_rows_that_are
     for _, labels in fill_both(("NHWC", "uint8", "uint8", 255, ((1, 3),)), pair, rows):
         assert set(labels[0].ravel().tolist()) - {255} == {1}
         assert set(labels[1].ravel().tolist()) - {255} == {3}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(1, 4000), (4000, 2), (300, 1500), (2000, 130)])
+def test_large_photos_are_plain_numpys_and_within_a_level_of_pillow(size):
+    random = np.random.default_rng(5)
+    pair, void = random_pair(random, size, 255), ("NHWC", "uint8", "uint8", 255, ())
+    for factor in (0.25, 0.4, 1.7, 4):
+        tall, wide = (max(1, round(side * factor)) for side in size)
+        rows = np.zeros(6, ROW)
+        rows["scaled_height"], rows["scaled_width"], rows["height"], rows["width"] = tall, wide, 40, 60
+        rows["top"], rows["left"] = random.integers(-30, tall, 6), random.integers(-50, wide, 6)
+        rows["flip"], rows["antialias"] = random.random(6) < 0.5, True
+        filled = fill_both(void, pair, rows)
+        assert_same(filled, rows)
+        theirs = np.asarray(Image.fromarray(pair.image).resize((wide, tall), Image.Resampling.BILINEAR))
+        canvas = np.full((tall + 200, wide + 200, 3), (124, 116, 104), int)
+        canvas[100 : 100 + tall, 100 : 100 + wide] = theirs
+        for row, image in zip(rows, filled[0][0], strict=True):
+            top, left = 100 + int(row["top"]), 100 + int(row["left"])
+            expected = canvas[top : top + 40, left : left + 60]
+            assert np.abs(image.astype(int) - (expected[:, ::-1] if row["flip"] else expected)).max() <= 1

@@ -60,7 +60,7 @@ def run(monkeypatch, capsys, voc_folder, cache):
 
 @pytest.mark.parametrize("threads", [0, 1, 2, 9])
 def test_thread_time_is_shared_out_without_a_rest(source, threads):
-    result = measure(source, 2, CROP, threads=threads, seconds=0.05)
+    result = measure(source, 2, Draw(CROP), threads=threads, seconds=0.05)
     for feed in (result.cold, result.warm):
         assert feed.pairs_per_s > 0
         assert all(0 <= getattr(feed, share) <= 1 for share in (*SHARES, "consumer_waited", "feed_waited"))
@@ -79,7 +79,7 @@ def test_slow_files_are_seen_as_reading(source, monkeypatch):
         return read(blob, limit_bytes)
 
     monkeypatch.setattr(File, "read", slowly)
-    result = measure(source, 2, CROP, **QUICK)
+    result = measure(source, 2, Draw(CROP), **QUICK)
     assert result.cold.reading > 0.3
     assert result.cold.reading > result.cold.decoding
     assert result.cold.pairs_per_s <= 2 / 0.02  # two threads, two files of 10 ms a pair
@@ -95,7 +95,7 @@ def test_slow_decoders_are_seen_as_decoding(source, monkeypatch):
         return decode(*words, **options)
 
     monkeypatch.setattr(Source, "decode", slowly)
-    result = measure(source, 2, CROP, **QUICK)
+    result = measure(source, 2, Draw(CROP), **QUICK)
     assert result.cold.decoding > 0.3
     assert result.cold.decoding > result.cold.reading
     assert judge(result)[0] == "decoding"
@@ -103,7 +103,7 @@ def test_slow_decoders_are_seen_as_decoding(source, monkeypatch):
 
 @pytest.mark.slow
 def test_training_step_is_what_the_feed_then_waits_for(source):
-    result = measure(source, 2, CROP, threads=2, seconds=0.3, step_ms=50)
+    result = measure(source, 2, Draw(CROP), threads=2, seconds=0.3, step_ms=50)
     training = result.training
     assert result.step_pairs_per_s == 40
     assert 0 < training.pairs_per_s <= 40
@@ -115,7 +115,7 @@ def test_training_step_is_what_the_feed_then_waits_for(source):
 
 def test_threads_that_fill_during_a_step_are_not_said_to_wait_for_it(source, monkeypatch):
     monkeypatch.setattr(bench.Pack, "stored", slowed(bench.Pack.stored, 0.06))
-    result = measure(source, 1, CROP, threads=1, seconds=0.2, step_ms=20)
+    result = measure(source, 1, Draw(CROP), threads=1, seconds=0.2, step_ms=20)
     assert result.training.feed_waited < 0.2
     assert result.training.consumer_waited > 0.5
 
@@ -129,7 +129,7 @@ def slowed(function, seconds):
 
 
 def test_pack_is_made_once(source, cache):
-    first, second = (measure(source, 2, CROP, **QUICK) for _ in range(2))
+    first, second = (measure(source, 2, Draw(CROP), **QUICK) for _ in range(2))
     assert first.pack_made_s > 0
     assert second.pack_made_s is None
     assert first.pack == second.pack
@@ -156,14 +156,14 @@ def test_sizes_are_not_read_again(source):
 
 @pytest.mark.parametrize(
     "words",
-    [{"batch_size": 64}, {"batch_size": 0}, {"crop_size": (0, 4)}, {"threads": -1}, {"seconds": 0}, {"seconds": -1},
+    [{"batch_size": 64}, {"batch_size": 0}, {"threads": -1}, {"seconds": 0}, {"seconds": -1},
      {"seconds": math.nan}, {"seconds": math.inf}, {"step_ms": -1}, {"step_ms": math.nan}],
     ids=str,
 )  # fmt: skip
 def test_bad_options_are_refused_before_anything_is_measured(source, cache, monkeypatch, words):
     monkeypatch.setattr(bench, "measure_machine", lambda *_: pytest.fail("measured"))
     with pytest.raises(OptionError):
-        measure(source, **{"batch_size": 2, "crop_size": CROP, **QUICK, **words})
+        measure(source, **{"batch_size": 2, "draw": Draw(CROP), **QUICK, **words})
     assert not cache.exists()
 
 

@@ -15,18 +15,31 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon
 from PIL import Image
 
 import segfeed
-from segfeed import Batch, BatchFormat, Draw, Legend, Loader, Plan
+from segfeed import Augment, Batch, BatchFormat, Draw, Legend, Loader, Plan
 from segfeed.batches.batch_format import IMAGENET
 from segfeed.errors import OptionError, SourceMissingError, StorageError
 from segfeed.pictures.figures.canvas import WIDTH_PX, percent
-from segfeed.pictures.figures.sheets import show, show_batch, show_crops, show_pairs, show_sheet
-from segfeed.pictures.paint import VOID_GROUND, VOID_STRIPE, Thumb, absent, fit, overlay, paint_labels, shrink, swatches
+from segfeed.pictures.figures.sheets import show, show_augmented, show_batch, show_crops, show_pairs, show_sheet
+from segfeed.pictures.paint import (
+    VOID_GROUND,
+    VOID_STRIPE,
+    Thumb,
+    absent,
+    fit,
+    outside,
+    overlay,
+    paint_labels,
+    shrink,
+    swatches,
+)
 from segfeed.pixels.pair import Pair
+from segfeed.plans.recipes import named
 from segfeed.plans.rows import cut, make_row
+from segfeed.plans.wording import describe
 
 pytestmark = pytest.mark.slow
 
@@ -214,16 +227,91 @@ def test_names_that_are_hard_to_write_are_written(tmp_path, recwarn):
     assert not recwarn.list
 
 
-def test_crops_are_where_the_rectangles_say(source):
+def outlines(axes):
+    """Return the corners (y, x) of each window, in px of the photo from its upper left edge."""
+    return [patch.get_xy()[:4, ::-1] + 0.5 for patch in axes.patches if isinstance(patch, Polygon)]
+
+
+def test_crops_are_where_the_outlines_say(source):
     figure = show_crops(source, sample=6, count=5, crop_size=(32, 48), seed=3)
     rows = Plan(np.repeat([[70, 90]], 5, axis=0), 5, Draw((32, 48)), shuffle=False, seed=3).rows(0, 0)
     axes = panel(figure, "windows s6")
-    windows = [patch for patch in axes.patches if isinstance(patch, Rectangle)]
-    found = [(p.get_y() + 0.5, p.get_x() + 0.5, p.get_height(), p.get_width()) for p in windows]
-    assert found == [tuple(row) for row in rows[["top", "left", "height", "width"]].tolist()]
-    assert len({patch.get_edgecolor() for patch in windows}) == 5
+    for row, outline in zip(rows, outlines(axes), strict=True):
+        (top, left), (bottom, right) = outline[0], outline[2]
+        assert (top, left, bottom - top, right - left) == row[["top", "left", "height", "width"]].item()
+    assert len({patch.get_edgecolor() for patch in axes.patches if isinstance(patch, Polygon)}) == 5
     assert [text.get_text() for text in axes.texts] == ["1", "2", "3", "4", "5"]
     assert (*axes.get_xlim(), *axes.get_ylim()) == (-0.5, 89.5, 69.5, -0.5)
+
+
+def test_windows_that_are_scaled_turned_and_mirrored_lie_where_their_pixels_come_from(source):
+    augment = Augment(flip=0.5, scale=(0.4, 2), rotate=(-90, 90))
+    figure = show_crops(source, sample=6, count=6, crop_size=(32, 48), augment=augment)
+    rows = Plan(np.repeat([[70, 90]], 6, axis=0), 6, Draw((32, 48), augment=augment), shuffle=False).rows(0, 0)
+    place = np.stack([np.arange(70)[:, None].repeat(90, 1), np.arange(90)[None].repeat(70, 0)])
+    axes = panel(figure, "windows s6")
+    for row, outline in zip(rows, outlines(axes), strict=True):
+        y, x = (
+            cut(Pair(np.zeros((70, 90, 3), np.uint8), part.astype(np.uint16)), row, void=999).labels for part in place
+        )
+        # Each pixel that lies on the photo is where the outline puts it: its corners, evenly divided.
+        down, across = ((np.arange(length) + 0.5) / length for length in (32, 48))
+        for found, corner in ((y, outline[:, 0]), (x, outline[:, 1])):
+            ends = np.outer(1 - across, corner[[0, 3]][None]).reshape(48, 2), np.outer(across, corner[[1, 2]][None])
+            upper, lower = (ends[0] + ends[1].reshape(48, 2)).T
+            expected = upper + down[:, None] * (lower - upper)
+            assert np.abs(found + 0.5 - expected)[found != 999].max(initial=0) <= 0.51
+    bottom, top = axes.get_ylim()
+    assert top < min(outline[:, 0].min() for outline in outlines(axes))
+    assert bottom > max(outline[:, 0].max() for outline in outlines(axes)) - 1
+
+
+def test_one_photo_is_drawn_as_often_as_wanted_with_its_rows_in_words(source):
+    figure = show(source, augment="mmseg-ade20k", crop_size=(64, 96))
+    draw = Draw((64, 96), augment=named("mmseg-ade20k").augment)
+    chosen = next(
+        n for n, key in enumerate(source.keys) if any(text.startswith(f"{key}, drawn 12") for text in texts(figure))
+    )
+    size = source.sizes[chosen]
+    rows = Plan(np.repeat([size], 12, axis=0), 12, draw, shuffle=False).rows(0, 0)
+    told = " ".join(texts(figure))
+    for n, row in enumerate(rows, start=1):
+        labels = shown(figure, f"labels {n}")
+        crop = shrink(cut(source.read(chosen), row), *labels.shape[:2])
+        np.testing.assert_array_equal(labels, paint_labels(crop.labels, LEGEND))
+        for words in describe(row, *size.tolist()).values():
+            assert words in told
+
+
+def test_a_recipe_brings_its_crop_size_and_its_padding(source):
+    figure = show_augmented(source, "torchvision", count=2)
+    assert any("crops 480 × 480 px" in text for text in texts(figure))
+    grown = show_augmented(source, Augment(pad_value=(1, 2, 3)), count=1, crop_size=(200, 200))
+    assert (1, 2, 3) in colours(shown(grown, "crop 1"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"augment": "mmseg"}, {"augment": 5}, {"crop_size": (3, 3)}, {"augment": Augment(), "crop_size": 5}],
+    ids=str,
+)
+def test_what_cannot_be_drawn_is_refused(source, options):
+    with pytest.raises(OptionError) as caught:
+        show(source, **options)
+    assert caught.value.where in ("augment", "crop_size")
+
+
+def test_a_loader_shows_its_own_augmentation(source):
+    loader = Loader(source, Plan(source.sizes, 2, Draw((16, 16))), threads=0)
+    with pytest.raises(OptionError, match="beside a Loader"):
+        show(loader, augment=Augment())
+
+
+@pytest.mark.parametrize("fields", [{"angle": 9000}, {"scaled_height": 20, "scaled_width": 31, "flip": True}])
+def test_stripes_lie_where_a_scaled_or_turned_window_leaves_its_photo(fields):
+    row = make_row(top=-5, left=-9, height=40, width=60, **fields)
+    labels = cut(Pair(np.zeros((30, 45, 3), np.uint8), np.zeros((30, 45), np.uint8)), row).labels
+    np.testing.assert_array_equal(labels == 255, outside(row, 30, 45))
 
 
 def test_crops_and_their_labels_are_cut_by_the_same_row(source):

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import segfeed
 from hostile_names import FILE_PAYLOAD, PAYLOAD, harmless, hostile, make_folder, make_source
 from little_voc import COLOURS, a_photo, make_voc, put_mask, put_photo, some_labels
-from segfeed import Draw, Plan, scan
+from segfeed import Augment, Draw, Plan, scan
 from segfeed.audit.checking import check
 from segfeed.audit.class_counts import ClassCounts
 from segfeed.audit.facts import read_facts
@@ -35,6 +35,8 @@ from segfeed.pictures.report.page import write_report
 from segfeed.pictures.report.pictures import KeptMasks, make_pictures
 from segfeed.pictures.report.template import visible
 from segfeed.pictures.report.thumbnails import make_thumbnail
+from segfeed.plans.sampling import corners
+from segfeed.plans.wording import describe as describe_row
 
 CROP = (32, 40)
 
@@ -162,18 +164,23 @@ def test_nothing_is_fetched_and_no_attribute_holds_code(page):
     assert [set(found) for found in page.having("link")] == [{"rel", "href"}]
 
 
+def points(polygon):
+    return [tuple(map(float, point.split(","))) for point in polygon["points"].split()]
+
+
 def test_crops_are_the_rows_of_the_plans_epoch_0(page, little):
     train = scan(little, "train")
     rows = Plan(train.sizes, 1, Draw(CROP, flip=True), seed=0)
     shots = [found for found in page.having("button", **{"class": "shot"}) if found["data-split"] == "train"]
-    frames = page.having("rect", **{"class": "crop line"})
+    frames = page.having("polygon", **{"class": "crop line"})
     assert len(shots) == len(frames) == 5
     for position, (shot, frame) in enumerate(zip(shots, frames, strict=True)):
         (row,) = rows.rows(0, position)
         assert shot["data-key"] == train.keys[row["sample"]]
-        assert [int(frame[side]) for side in ("y", "x", "height", "width")] == [
-            row[field] for field in ("top", "left", "height", "width")
-        ]
+        expected = [(left, top) for top, left in corners(row, *train.sizes[row["sample"]].tolist()).tolist()]
+        assert points(frame) == expected
+        assert {row["left"], row["left"] + row["width"]} == {x for x, _ in expected}
+        assert {row["top"], row["top"] + row["height"]} == {y for _, y in expected}
         told = f"Crop {position + 1} of epoch 0: top {row['top']}, left {row['left']}"
         assert shot["data-note"] == told + (", mirrored with flip=True" if row["flip"] else "")
 
@@ -181,15 +188,42 @@ def test_crops_are_the_rows_of_the_plans_epoch_0(page, little):
 def test_a_crop_larger_than_its_photo_is_shown_whole(tmp_path, little):
     parsed = Parsed(write_report(little, tmp_path / "report.html", crop_size=(60, 100)).read_text("utf-8"))
     views = [found["viewbox"] for found in parsed.having("svg", **{"class": "picture"})]
-    frames = parsed.having("rect", **{"class": "crop line"})
+    frames = parsed.having("polygon", **{"class": "crop line"})
     for view, frame in zip(views[:5], frames, strict=True):
         left, top, width, height = map(int, view.split())
-        x, y = int(frame["x"]), int(frame["y"])
+        x, y = map(min, zip(*points(frame), strict=True))
         assert left <= min(0, x)
         assert top <= min(0, y)
         assert left + width >= max(64, x + 100)
         assert top + height >= max(48, y + 60)
     assert "5 of 5" in parsed.text()
+
+
+def test_windows_of_an_augmentation_are_drawn_as_they_lie_on_the_photo(tmp_path, little):
+    augment = Augment(flip=0.5, scale=(0.5, 2), rotate=(-30, 30), hue=(-18, 18))
+    path = write_report(little, tmp_path / "report.html", crop_size=CROP, augment=augment)
+    parsed, train = Parsed(path.read_text("utf-8")), scan(little, "train")
+    shots = [found for found in parsed.having("button", **{"class": "shot"}) if found["data-split"] == "train"]
+    frames = parsed.having("polygon", **{"class": "crop line"})
+    views = [found["viewbox"] for found in parsed.having("svg", **{"class": "picture"})]
+    rows = Plan(train.sizes, 5, Draw(CROP, augment=augment)).rows(0, 0)
+    for row, shot, frame, view in zip(rows, shots, frames, views, strict=False):
+        size = train.sizes[row["sample"]].tolist()
+        np.testing.assert_allclose(points(frame), corners(row, *size)[:, ::-1], atol=0.051)
+        left, top, width, height = map(int, view.split())
+        assert all(left < x < left + width and top < y < top + height for x, y in points(frame))
+        for name, words in describe_row(row, *size).items():
+            assert words in shot["data-note"], name
+    assert "mirrored crops" in parsed.text()
+    assert "hue=(-18.0, 18.0)" in parsed.text()
+
+
+def test_a_recipe_brings_its_crop_size(tmp_path, little):
+    parsed = Parsed(write_report(little, tmp_path / "report.html", augment="deeplabv3plus").read_text("utf-8"))
+    assert "513 × 513 px" in parsed.text()
+    assert "deeplabv3plus" in parsed.text()
+    with pytest.raises(OptionError, match="deeplabv3plus"):
+        write_report(little, tmp_path / "other.html", augment="deeplab")
 
 
 def test_pictures_hold_the_labels_exactly_and_the_photo_nearly(little):
@@ -226,7 +260,7 @@ def test_many_pictures_are_drawn_smaller(tmp_path):
     source = scan(root)
     widths = []
     for count in (8, 160):
-        selection = choose_samples("train", source.sizes, (8, 8), count)
+        selection = choose_samples("train", source.sizes, Draw((8, 8)), count)
         pictures = make_pictures([source], [selection], [], source.legend).pictures
         widths.append(pixels(pictures[0].thumbnail.photo.uri).width)
     assert widths == [512, round(512 * (72 / 160) ** 0.5)]

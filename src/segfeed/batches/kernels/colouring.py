@@ -89,30 +89,28 @@ def floor(_: Any, number: Any) -> Any:
     return types.float32(number), emit
 
 
-def colours(scratch: Any, row: Any) -> Any:
-    """Return whether a row changes the colour of pixels, which `scratch` (W, 3) is for; of labels, (W,), none does."""
+def lay_floats(scratch: Any, scales: Any, turns: Any, colours: Any, size: Any) -> Any:
+    """Return memory for so many float32; None if `scratch` is for labels, (W,), or no line of pixels is ever blended.
+
+    By the type of what is returned, the functions for a line know what it is of.
+    """
 
 
-@overload(colours, strict=False, jit_options=_OPTIONS)
-def _colours(scratch: Any, row: Any) -> Any:
-    del row
-    if scratch.ndim == 1:
-        return lambda scratch, row: False  # noqa: ARG005
-    return lambda scratch, row: changes_colour(row)  # noqa: ARG005
+@overload(lay_floats, strict=False, jit_options=_OPTIONS)
+def _lay_floats(scratch: Any, scales: Any, turns: Any, colours: Any, size: Any) -> Any:
+    del size
+    if scratch.ndim == 1 or all(isinstance(stage, NoneType) for stage in (scales, turns, colours)):
+        return lambda scratch, scales, turns, colours, size: None  # noqa: ARG005
+    return lambda scratch, scales, turns, colours, size: np.empty(size, np.float32)  # noqa: ARG005
 
 
 def floats_of(scratch: Any, floats: Any) -> Any:
-    """Return addresses in `floats` if `scratch` is for pixels, (W, 3), and None if it is for labels, (W,).
-
-    By the type of what is returned, the functions for a line know which of the two it is of. The addresses: of a line
-    of the crop, of two more, and of a line of the photo.
-    """
+    """Return addresses in `floats`: of a line of the crop, of two more, and of a line of the photo; None if it is."""
 
 
 @overload(floats_of, strict=False, jit_options=_OPTIONS)
 def _floats_of(scratch: Any, floats: Any) -> Any:
-    del floats
-    if scratch.ndim == 1:
+    if isinstance(floats, NoneType):
         return lambda scratch, floats: None  # noqa: ARG005
 
     def addresses(scratch: Any, floats: Any) -> Any:
@@ -142,24 +140,34 @@ def _widen_pixels(floats: Any, line: Any, count: Any) -> None:
         values[k] = np.float32(line[k])
 
 
-def colour_line(line: Any, floats: Any, row: Any, count: Any) -> Any:
+def colour_line(colours: Any, line: Any, floats: Any, row: Any, count: Any) -> Any:
     """Change the colour of `floats` as a row says and round them into `line`; nothing if it is of labels."""
 
 
 @overload(colour_line, jit_options=_OPTIONS)
-def _colour_line(line: Any, floats: Any, row: Any, count: Any) -> Any:
+def _colour_line(colours: Any, line: Any, floats: Any, row: Any, count: Any) -> Any:
     del line, row, count
-    return _leave_labels if isinstance(floats, NoneType) else _colour_pixels
+    if isinstance(floats, NoneType):
+        return _leave_labels
+    return _round_pixels if isinstance(colours, NoneType) else _colour_pixels
 
 
-def _leave_labels(line: Any, floats: Any, row: Any, count: Any) -> None:
+def _leave_labels(colours: Any, line: Any, floats: Any, row: Any, count: Any) -> None:
     pass
 
 
-def _colour_pixels(line: Any, floats: Any, row: Any, count: Any) -> None:
-    values = floats[0]
+def _colour_pixels(colours: Any, line: Any, floats: Any, row: Any, count: Any) -> None:
     if changes_colour(row):
-        _change(values, row, count)
+        _change(floats[0], row, count)
+    _round(line, floats[0], count)
+
+
+def _round_pixels(colours: Any, line: Any, floats: Any, row: Any, count: Any) -> None:
+    _round(line, floats[0], count)
+
+
+@njit(**_OPTIONS)
+def _round(line: Any, values: Any, count: Any) -> None:
     for k in range(3 * count):
         line[k] = np.uint8(np.int32(round_level(values[k])))
 

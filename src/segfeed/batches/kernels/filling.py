@@ -10,7 +10,8 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -20,9 +21,11 @@ import numpy.typing as npt
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.errors import OptionError
 from segfeed.pixels.pair import Pair, StoredPairs
-from segfeed.plans.rows import ROW, Rows, cut
+from segfeed.plans.augment import Augment, Stages
+from segfeed.plans.rows import ROW, Rows, cut, stages_of
 
 _log = logging.getLogger("segfeed")
+_NO_STAGES = Stages()
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,11 +39,12 @@ class Conversion:
         stored_dtype: the stored labels' dtype, uint8 or uint16.
         affine: float32 (2, 3 * W), factor and summand of each value of a line of pixels.
         values: (256, 3) of `dtype`, what each pixel value becomes in each channel.
-        outside: the pixel that lies outside the image: the mean, rounded.
+        outside: the pixel that lies outside the image: the mean, rounded, or an augmentation's `pad_value`.
         padding: (3 * W,) of `dtype`, a line of such pixels.
         stored_void: the stored label of void.
         void: the batch's label of void, and of what lies outside the image.
         sides: (stored_void + 1,) of `stored_dtype`, what each stored label becomes in mirrored rows; None if it stays.
+        stages: for what the compiled kernel is made ready. Plain NumPy fills rows that need more.
     """
 
     channels_first: bool
@@ -54,11 +58,32 @@ class Conversion:
     stored_void: int
     void: int
     sides: npt.NDArray[Any] | None = None
+    stages: Stages = _NO_STAGES
 
     @property
     def types(self) -> tuple[Any, ...]:
         """What decides which specialisation of the compiled kernel serves."""
-        return self.channels_first, self.dtype, self.label_dtype, self.stored_dtype, self.sides is None
+        layout = self.channels_first, self.dtype, self.label_dtype, self.stored_dtype
+        return *layout, self.sides is None, self.stages
+
+    @cached_property
+    def before(self) -> "Conversion":
+        """The conversion to the pixels and labels that a person's own transform takes: bytes, as they are stored."""
+        levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+        return replace(
+            self,
+            channels_first=False,
+            dtype=np.dtype(np.uint8),
+            label_dtype=self.stored_dtype,
+            values=levels,
+            padding=np.tile(np.array(self.outside, np.uint8), self.affine.shape[1] // 3),
+            void=self.stored_void,
+        )
+
+    @cached_property
+    def after(self) -> "Conversion":
+        """The conversion of what a transform returns: the row is done, so that it is neither sampled nor coloured."""
+        return replace(self, sides=None, stages=_NO_STAGES)
 
     def image_shape(self, height: int, width: int) -> tuple[int, int, int]:
         """Return the shape of one image of a batch."""
@@ -66,7 +91,12 @@ class Conversion:
 
 
 def make_conversion(
-    wanted: BatchFormat, width: int, classes: int, stored_void: int, swap: Sequence[tuple[int, int]] = ()
+    wanted: BatchFormat,
+    width: int,
+    classes: int,
+    stored_void: int,
+    swap: Sequence[tuple[int, int]] = (),
+    augment: Augment | None = None,
 ) -> Conversion:
     """Turn a resolved format into numbers.
 
@@ -76,6 +106,7 @@ def make_conversion(
         classes: how many class ids there are; 0 if ids are object ids, which may take any value below void.
         stored_void: the stored label of void, 255 or 65535.
         swap: pairs of class ids that change places in mirrored rows.
+        augment: what is drawn for rows; its `pad_value` lies outside images.
 
     Raises:
         OptionError: if void would be a class id too, labels do not fit the label dtype, or `swap` holds others.
@@ -101,7 +132,10 @@ def make_conversion(
     scale, bias = (1 / (255 * std)).astype(np.float32), (-mean / std).astype(np.float32)
     levels = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
     values = levels if wanted.dtype == "uint8" else (levels.astype(np.float32) * scale + bias).astype(wanted.dtype)
-    red, green, blue = np.round(255 * mean).astype(int).tolist()
+    outside = np.round(255 * mean).astype(int)
+    if augment is not None and augment.pad_value is not None:
+        outside[:] = augment.pad_value
+    red, green, blue = outside.tolist()
     return Conversion(
         channels_first=wanted.layout == "NCHW",
         dtype=np.dtype(wanted.dtype),
@@ -114,6 +148,7 @@ def make_conversion(
         stored_void=stored_void,
         void=wanted.void,
         sides=_table_of_sides(swap, classes, stored_void, stored_dtype) if swap else None,
+        stages=_NO_STAGES if augment is None else augment.stages,
     )
 
 
@@ -142,10 +177,16 @@ def fill(
         labels: written; contiguous (N, H, W) of `conversion.label_dtype`.
     """
     compiled = _Compiled.module
-    if compiled is None or conversion.types not in _Compiled.ready:
+    if compiled is None or conversion.types not in _Compiled.ready or not _serves(conversion, stored, rows):
         fill_plain(conversion, stored, rows, images, labels)
     else:
         _fill_compiled(compiled, conversion, stored, rows, images, labels)
+
+
+def _serves(conversion: Conversion, stored: StoredPairs, rows: Rows) -> bool:
+    """Check that the kernel for a conversion does all that rows need: what it lacks it would leave out."""
+    needed = stages_of(rows, stored.sizes)
+    return all(has or not need for has, need in zip(conversion.stages, needed, strict=True))
 
 
 def fill_plain(
@@ -257,12 +298,15 @@ def _agrees(module: ModuleType, conversion: Conversion) -> bool:
     rows["top"][1] = rows["left"][1] = -1
     rows["flip"][1:] = True
     rows["sample"][2] = -1
-    rows["scaled_height"][3:6], rows["scaled_width"][3:6] = (1, 3, 4), (width // 2 + 1, width, 2 * width)
-    rows["antialias"][3] = rows["antialias"][6] = True
-    rows["angle"][6] = 1000
-    for colour in ("brightness", "contrast", "saturation", "hue", "gamma", "gray"):
-        rows[colour][4:] = 5000
-    rows["saturation"][5] = rows["colour_order"][5] = 1
+    if conversion.stages.scales:
+        rows["scaled_height"][3:6], rows["scaled_width"][3:6] = (1, 3, 4), (width // 2 + 1, width, 2 * width)
+        rows["antialias"][3] = rows["antialias"][6] = True
+    if conversion.stages.turns:
+        rows["angle"][6] = 1000
+    if conversion.stages.colours:
+        for colour in ("brightness", "contrast", "saturation", "hue", "gamma", "gray"):
+            rows[colour][4:] = 5000
+        rows["saturation"][5] = rows["colour_order"][5] = 1
     image = (np.arange(6 * (width + 1)) % 251).astype(np.uint8).reshape(2, width + 1, 3)
     labels = np.full((2, width + 1), conversion.stored_void, conversion.stored_dtype)
     # A label that changes places if one does.
@@ -304,12 +348,20 @@ def _fill_compiled(
     )
     affine = None if conversion.dtype == np.uint8 else conversion.affine
     scratch = np.empty((width, 3), np.uint8)
-    compiled.fill((pixels, stored.image_starts, stored.sizes), rows, affine, outside, scratch, None, out)
+    place = pixels, stored.image_starts, stored.sizes
+    scales, turns, colours = (True if stage else None for stage in conversion.stages)
+    if not any(conversion.stages):
+        compiled.copy(place, rows, affine, outside, scratch, None, out)
+    else:
+        compiled.fill(place, rows, affine, outside, scratch, None, scales, turns, colours, out)
 
     voids = conversion.stored_dtype.type(conversion.stored_void), conversion.label_dtype.type(conversion.void)
     outside, scratch = np.full(width, voids[1]), np.empty(width, conversion.stored_dtype)
-    sides = conversion.sides
-    compiled.fill((ids, stored.label_starts, stored.sizes), rows, voids, outside, scratch, sides, labels)
+    place = ids, stored.label_starts, stored.sizes
+    if scales is turns is None:
+        compiled.copy(place, rows, voids, outside, scratch, conversion.sides, labels)
+    else:
+        compiled.fill(place, rows, voids, outside, scratch, conversion.sides, scales, turns, None, labels)
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

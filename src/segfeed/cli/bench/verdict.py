@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass, field, fields
 from itertools import chain, repeat
 from typing import Any
 
+from segfeed.batches.batch import Batch
 from segfeed.batches.kernels.filling import load_compiled
-from segfeed.batches.loader import Batch, Loader
+from segfeed.batches.loader import Loader
 from segfeed.batches.readers import Reader
 from segfeed.cli.bench.machine import Machine, Stopwatch, measure_machine, private_mib
 from segfeed.datasets.source import Source
@@ -132,7 +133,7 @@ class BenchResult:
 def measure(
     source: Source,
     batch_size: int = 64,
-    crop_size: tuple[int, int] = (320, 480),
+    draw: Draw = Draw(),
     *,
     threads: int | None = None,
     seconds: float = 3.0,
@@ -144,7 +145,7 @@ def measure(
     Args:
         source: what `segfeed.scan` found.
         batch_size: pairs in a batch.
-        crop_size: (height, width) of a crop in px.
+        draw: how crops are drawn.
         threads: how many fill batches; all cores if None, the consumer's own thread if 0.
         seconds: about how long each measurement takes.
         step_ms: measure also with a training step of so many ms after each batch.
@@ -157,7 +158,7 @@ def measure(
     """
     _check("seconds", seconds, 0.001, _LONGEST_S)
     _check("step_ms", step_ms, 0, _LONGEST_STEP_MS)
-    plan = Plan(source.sizes, batch_size, Draw(crop_size))
+    plan = Plan(source.sizes, batch_size, draw)
     loader = _TimedLoader(_timed(source), plan, threads=threads)
     compiled = loader.compiled
     machine = measure_machine(batch_size, math.prod(plan.canvas), max(loader.threads, 1), seconds)

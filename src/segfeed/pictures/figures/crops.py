@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Polygon
 from matplotlib.patheffects import withStroke
 
 from segfeed.audit.class_counts import count_classes
@@ -18,13 +19,16 @@ from segfeed.pictures.figures.panels import CAPTION_PX, GAP_PX, PathLike, captio
 from segfeed.pictures.paint import Pixels, Thumb, evenly, fit, mark_padding, outside, paint_labels, shrink
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.pair import Pair
+from segfeed.plans.augment import Augment
 from segfeed.plans.plan import Draw, Plan
-from segfeed.plans.rows import ROW, Rows, cut
+from segfeed.plans.rows import Rows, cut, make_row
+from segfeed.plans.sampling import corners
+from segfeed.plans.wording import describe
 from segfeed.system.options import whole_number
 
 WINDOW_COLOURS = ("#ff6a1f", "#4cc2ff", "#ffe14a", "#2bd48f", "#ff8fd0", "#b49bff", "#e8e8e8", "#d62f3e")
 _PADDING = (round(255 * IMAGENET.mean[0]), round(255 * IMAGENET.mean[1]), round(255 * IMAGENET.mean[2]))
-_SLIT_PX, _FRAME_PX = 6, 3
+_SLIT_PX, _FRAME_PX, _MARGIN_SHARE = 6, 3, 0.02
 _MIN_PHOTO_PX, _MIN_COLUMN_PX, _MAX_HEIGHT_PX = 240, 120, 900
 
 
@@ -34,6 +38,7 @@ def show_crops(
     sample: int | None = None,
     count: int = 5,
     crop_size: tuple[int, int] = (320, 480),
+    augment: Augment | None = None,
     seed: int = 0,
     path: PathLike | None = None,
 ) -> Figure:
@@ -44,11 +49,12 @@ def show_crops(
         sample: which one; None for one that is larger than the crop and has several classes.
         count: how many crops.
         crop_size: (height, width) of a crop in px.
+        augment: what is drawn besides the crops' places.
         seed: of the plan that draws the windows.
         path: a .png file to write, too.
 
     Returns:
-        figure: an axes "windows KEY", in the photo's own pixels, with a numbered rectangle for each crop, and two axes
+        figure: an axes "windows KEY", in the photo's own pixels, with a numbered outline for each crop, and two axes
             a crop, "crop N" and "labels N".
 
     Raises:
@@ -61,14 +67,14 @@ def show_crops(
     ['page', 'windows 2026_000005', 'crop 1', 'labels 1', 'crop 2', 'labels 2']
     """
     check_path(path)
-    count, draw = whole_number("count", count, 1, 40), Draw(crop_size)
+    count, draw = whole_number("count", count, 1, 40), Draw(crop_size, augment=augment)
     if sample is None:
-        sample = _choose(reader, draw.crop_size)
+        sample = choose_sample(reader, draw.crop_size)
     sample = whole_number("sample", sample, 0, len(reader) - 1)
     pair, key = reader.read(sample), reader.keys[sample]
     sizes = np.repeat([pair.labels.shape], count, axis=0)
     rows = Plan(sizes, count, draw, shuffle=False, seed=seed).rows(epoch=0, step=0)
-    whole = _around(rows, pair)
+    whole = window_around(rows, pair)
     geometry = _Geometry.of(int(whole["height"]), int(whole["width"]), draw.crop_size, count)
     shown = with_legend(
         [Thumb.of(pair, key, geometry.photo_px)],
@@ -77,15 +83,23 @@ def show_crops(
         "this photo",
     )
     (height, width), (tall, wide) = draw.crop_size, pair.labels.shape
+    told = "its number, top and left in px" if augment is None else "its number, to which size the photo is scaled"
     described = (
-        f"photo {tall} × {wide} px, crops {height} × {width} px (height × width), seed {seed}; "
-        "over each crop: its number, top and left in px"
+        f"photo {tall} × {wide} px, crops {height} × {width} px (height × width), seed {seed}; over each crop: {told}"
     )
     canvas = shown.canvas(HEADER_PX + geometry.height_px + GAP_PX + 8, f"crops of {key}", described)
     _show_windows(canvas, geometry, pair, rows, whole, key)
     for n, row in enumerate(rows):
-        _show_crop(canvas, geometry, n, pair, row, reader.legend)
+        _show_crop(canvas, geometry, n, (pair, row, padding_of(draw)), reader.legend)
     return canvas.done(path)
+
+
+def padding_of(draw: Draw) -> tuple[int, int, int]:
+    """Return the colour of what lies outside a photo, 0..255 a channel."""
+    value = draw.drawn.pad_value
+    if value is None:
+        return _PADDING
+    return (value, value, value) if isinstance(value, int) else value
 
 
 class _Geometry(NamedTuple):
@@ -134,7 +148,7 @@ class _Geometry(NamedTuple):
         return left + column * (self.column_px + GAP_PX), HEADER_PX + row * self.pitch_px
 
 
-def _choose(reader: Source | Pack, crop_size: tuple[int, int]) -> int:
+def choose_sample(reader: Source | Pack, crop_size: tuple[int, int]) -> int:
     """Choose a sample that is larger than the crop and shows several classes: of 16 such, the first with the most."""
     slack = (reader.sizes.astype(np.int64) - crop_size).min(axis=1)
     fitting = np.flatnonzero(slack > 0) if (slack > 0).any() else np.flatnonzero(slack == slack.max())
@@ -148,55 +162,66 @@ def _choose(reader: Source | Pack, crop_size: tuple[int, int]) -> int:
     return int(max(some, key=richness))
 
 
-def _around(rows: Rows, pair: Pair) -> Any:
-    """Return the smallest window that holds the photo and all rows' windows, as a row."""
-    height, width = pair.labels.shape
-    top, left = min(0, int(rows["top"].min())), min(0, int(rows["left"].min()))
-    bottom = max(height, int((rows["top"] + rows["height"]).max()))
-    right = max(width, int((rows["left"] + rows["width"]).max()))
-    whole = np.zeros((), ROW)
-    whole["top"], whole["left"], whole["height"], whole["width"] = top, left, bottom - top, right - left
-    return whole
+def window_around(rows: Rows, pair: Pair) -> Any:
+    """Return the smallest window that holds the photo and all rows' windows with a margin around them, as a row."""
+    photo = np.array([[0, 0], pair.labels.shape])
+    found = np.concatenate([photo, *(corners(row, *pair.labels.shape) for row in rows)])
+    low, high = np.floor(found.min(axis=0)), np.ceil(found.max(axis=0))
+    margin = np.ceil(_MARGIN_SHARE * (high - low).max())
+    (top, left), (bottom, right) = low - margin * (low < photo[0]), high + margin * (high > photo[1])
+    return make_row(top=top, left=left, height=bottom - top, width=right - left)
 
 
-def _cut(pair: Pair, row: Any, size: tuple[int, int], void: int) -> tuple[Pixels, Pair]:
+def cut_shown(
+    pair: Pair, row: Any, size: tuple[int, int], void: int, padding: tuple[int, int, int] = _PADDING
+) -> tuple[Pixels, Pair]:
     """Cut a row's window at display size: the image with its padding striped, and the plain pair."""
-    crop = cut(pair, row, padding=_PADDING, void=void)
+    crop = cut(pair, row, padding=padding, void=void)
     small = shrink(crop, *size)
     beyond = shrink(Pair(crop.image, outside(row, *pair.labels.shape)), *size).labels
     return mark_padding(small.image, beyond), small
 
 
-def _show_windows(canvas: Canvas, geometry: _Geometry, pair: Pair, rows: Rows, whole: Any, key: str) -> None:
-    """Show the whole photo and the numbered windows on it, in the photo's own pixels."""
-    pixels, _ = _cut(pair, whole, (geometry.photo_height_px, geometry.photo_px), 0)
+def show_windows(
+    canvas: Canvas, corner: tuple[int, int], size: tuple[int, int], pair: Pair, rows: Rows, whole: Any, label: str
+) -> Axes:
+    """Show a photo at (height, width) px as a window `whole` holds it, and over it the outlines of rows' windows."""
+    pixels, _ = cut_shown(pair, whole, size, 0)
     top, left = int(whole["top"]) - 0.5, int(whole["left"]) - 0.5
     window = (left, left + int(whole["width"]), top + int(whole["height"]), top)
-    axes = canvas.panel(MARGIN_PX, HEADER_PX + CAPTION_PX, pixels, f"windows {key}", window)
-    caption(canvas, MARGIN_PX, HEADER_PX, geometry.photo_px, "photo and windows")
+    axes = canvas.panel(*corner, pixels, label, window)
     for n, row in enumerate(rows):
         axes.add_patch(
-            Rectangle(
-                (int(row["left"]) - 0.5, int(row["top"]) - 0.5), int(row["width"]), int(row["height"]),
-                fill=False, edgecolor=_colour(n), linewidth=1.5, clip_on=False, zorder=3,
+            Polygon(
+                corners(row, *pair.labels.shape)[:, ::-1] - 0.5,
+                fill=False, edgecolor=_colour(n), linewidth=1.5, clip_on=False, zorder=3, joinstyle="miter",
                 path_effects=[withStroke(linewidth=3.2, foreground="#000000b0")], label=f"window {n + 1}",
             )
         )  # fmt: skip
+    return axes
+
+
+def _show_windows(canvas: Canvas, geometry: _Geometry, pair: Pair, rows: Rows, whole: Any, key: str) -> None:
+    """Show the whole photo and the numbered windows on it, in the photo's own pixels."""
+    corner = MARGIN_PX, HEADER_PX + CAPTION_PX
+    size = geometry.photo_height_px, geometry.photo_px
+    axes = show_windows(canvas, corner, size, pair, rows, whole, f"windows {key}")
+    caption(canvas, MARGIN_PX, HEADER_PX, geometry.photo_px, "photo and windows")
     taken: list[tuple[float, float]] = []
     scale = geometry.photo_px / int(whole["width"])
     for n, row in enumerate(rows):
-        positions = list(_badge_positions(row, n, len(rows)))
+        positions = list(_badge_positions(corners(row, *pair.labels.shape) - 0.5, n, len(rows)))
         free = (p for p in positions if all(max(abs(p[0] - q[0]), abs(p[1] - q[1])) * scale > 24 for q in taken))
         taken.append(next(free, positions[0]))
         _badge(canvas, axes, n, taken[-1])
 
 
-def _badge_positions(row: Any, n: int, count: int) -> Iterator[tuple[float, float]]:
+def _badge_positions(outline: npt.NDArray[np.float64], n: int, count: int) -> Iterator[tuple[float, float]]:
     """Yield positions for a window's number along its upper, then its lower side; each window begins elsewhere."""
-    for side in (0, int(row["height"])):
+    for first, last in ((outline[0], outline[1]), (outline[3], outline[2])):
         for step in range(count):
-            share = ((n + step) % count + 0.5) / count
-            yield int(row["left"]) + share * int(row["width"]), int(row["top"]) + side
+            y, x = first + ((n + step) % count + 0.5) / count * (last - first)
+            yield float(x), float(y)
 
 
 def _badge(canvas: Canvas, axes: Axes, n: int, position: tuple[float, float]) -> None:
@@ -204,11 +229,11 @@ def _badge(canvas: Canvas, axes: Axes, n: int, position: tuple[float, float]) ->
     canvas.write(*position, str(n + 1), 13, axes=axes, weight="bold", ha="center", va="center", bbox=how, zorder=4)
 
 
-def _show_crop(canvas: Canvas, geometry: _Geometry, n: int, pair: Pair, row: Any, legend: Encoder) -> None:
+def _show_crop(canvas: Canvas, geometry: _Geometry, n: int, drawn: tuple[Pair, Any, Any], legend: Encoder) -> None:
     """Show a crop above its labels, framed in its window's colour."""
-    x, top = geometry.corner(n)
+    (pair, row, padding), (x, top) = drawn, geometry.corner(n)
     y = top + CAPTION_PX
-    image, small = _cut(pair, row, (geometry.crop_height_px, geometry.crop_px), legend.void)
+    image, small = cut_shown(pair, row, (geometry.crop_height_px, geometry.crop_px), legend.void, padding)
     both = 2 * geometry.crop_height_px + _SLIT_PX
     canvas.box(
         x - _FRAME_PX, y - _FRAME_PX, geometry.crop_px + 2 * _FRAME_PX, both + 2 * _FRAME_PX, facecolor=_colour(n)
@@ -219,7 +244,8 @@ def _show_crop(canvas: Canvas, geometry: _Geometry, n: int, pair: Pair, row: Any
     canvas.panel(
         x, y + geometry.crop_height_px + _SLIT_PX, paint_labels(small.labels, legend), f"labels {n + 1}", extent
     )
-    caption(canvas, x, top, geometry.column_px, f"{n + 1}", f"{row['top']}, {row['left']}")
+    scaled = describe(row, *pair.labels.shape).get("scale", "").removeprefix("scaled to ").partition(" (")[0]
+    caption(canvas, x, top, geometry.column_px, f"{n + 1}", scaled or f"{row['top']}, {row['left']}")
 
 
 def _colour(n: int) -> str:

@@ -10,12 +10,14 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from segfeed.audit.class_counts import count_classes
-from segfeed.batches.loader import Batch, Loader
+from segfeed.batches.batch import Batch
+from segfeed.batches.loader import Loader
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError
 from segfeed.feed import scan
 from segfeed.packs.pack import Pack
 from segfeed.pictures.crop_pairs import read_pairs
+from segfeed.pictures.figures.augmented import show_augmented
 from segfeed.pictures.figures.canvas import HEADER_PX, MARGIN_PX, PALE_INK, check_path
 from segfeed.pictures.figures.crops import show_crops
 from segfeed.pictures.figures.panels import (
@@ -35,9 +37,10 @@ from segfeed.pictures.figures.panels import (
 from segfeed.pictures.paint import Thumb, mark_padding, outside, overlay, paint_labels, shrink
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.pair import Pair
+from segfeed.plans.augment import Augment
 from segfeed.system.options import whole_number
 
-__all__ = ["show", "show_batch", "show_crops", "show_pairs", "show_sheet", "show_step"]
+__all__ = ["show", "show_augmented", "show_batch", "show_crops", "show_pairs", "show_sheet", "show_step"]
 
 _KINDS = ("photo", "labels", "overlay")
 _GUTTER_PX = 28
@@ -49,15 +52,21 @@ def show(
     split: str | None = None,
     *,
     count: int | None = None,
+    augment: Augment | str | None = None,
+    crop_size: tuple[int, int] | None = None,
     path: PathLike | None = None,
     **scan_options: Any,
 ) -> Figure:
-    """Show a dataset as a contact sheet, or the first batch of a loader's epoch 0; the loader's own state is kept.
+    """Show a dataset as a contact sheet, one photo as it is augmented, or the first batch of a loader's epoch 0.
+
+    The loader's own state is kept.
 
     Args:
         data: a path, a dataset's name such as "sample", a source, a pack or a loader.
         split: of a path or a name; None for "train".
-        count: how many samples at most; None for 24 of a dataset, 12 of a batch.
+        count: how many samples at most; None for 24 of a dataset, 12 of a batch or of one photo.
+        augment: of a dataset: one photo is drawn `count` times by it, or by the recipe of this name.
+        crop_size: with augment: (height, width) of its crops in px; None for the recipe's, or (320, 480).
         path: a .png file to write, too.
         **scan_options: the options of `segfeed.scan`, such as legend, for a path or a name.
 
@@ -78,6 +87,13 @@ def show(
             found=f"a {type(data).__name__}, together with a split or options of scan",
             expected="a path with these options, or a Source, Pack or Loader without them",
         )
+    if augment is None and crop_size is not None:
+        raise OptionError("crop_size", found=f"{crop_size} without augment", remedy="pass both, or neither")
+    if isinstance(data, Loader) and augment is not None:
+        found = "an augmentation of its own beside a Loader"
+        raise OptionError("augment", found=found, remedy="leave it out, or pass data=loader.reader")
+    if isinstance(data, Source | Pack) and augment is not None:
+        return show_augmented(data, augment, count=12 if count is None else count, crop_size=crop_size, path=path)
     if isinstance(data, Source | Pack):
         return show_sheet(data, count=24 if count is None else count, path=path)
     if isinstance(data, Loader):

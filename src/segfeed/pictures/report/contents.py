@@ -66,6 +66,7 @@ class Contents:
         note: what its description says is odd about it; "" if nothing is.
         task: "semantic" or "instance".
         crop_size: (height, width) in px.
+        augment: what is drawn besides the crops' places, or the recipe's name; "" if nothing is.
         splits: a line for each.
         classes: None if there are no classes, or it is not known which.
         values: what masks store and what is made of it; None if that is objects, or nothing could be read.
@@ -81,6 +82,7 @@ class Contents:
     note: str
     task: str
     crop_size: tuple[int, int]
+    augment: str
     splits: tuple[SplitLine, ...]
     classes: ClassTable | None
     values: ValueTable | None

@@ -21,7 +21,9 @@ from segfeed.pictures.report.template import render
 from segfeed.pixels.codec import decoder_versions
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.objects import Objects
+from segfeed.plans.augment import Augment
 from segfeed.plans.plan import Draw
+from segfeed.plans.recipes import choose_draw
 from segfeed.system.options import whole_number
 from segfeed.system.paths import free_path
 from segfeed.system.storage import save
@@ -34,7 +36,8 @@ def write_report(
     data: str | os.PathLike[str] | Source,
     path: str | os.PathLike[str],
     *,
-    crop_size: tuple[int, int] = (320, 480),
+    crop_size: tuple[int, int] | None = None,
+    augment: Augment | str | None = None,
     count: int = 24,
     overwrite: bool = False,
     threads: int | None = None,
@@ -48,7 +51,8 @@ def write_report(
     Args:
         data: a path, a dataset's name such as "sample", or a source that was scanned already.
         path: the .html file to write.
-        crop_size: (height, width) in px of the crops that are to be trained on.
+        crop_size: (height, width) in px of the crops that are to be trained on; None for the recipe's, or (320, 480).
+        augment: what is drawn for them besides their places, or a recipe's name.
         count: how many samples of each split are shown, 1 .. 1000.
         overwrite: whether a file that exists may be replaced.
         threads: how many samples are read at once; None for all cores.
@@ -69,11 +73,12 @@ def write_report(
     """
     path = free_path(path, overwrite=overwrite)
     count = whole_number("count", count, 1, MOST_SAMPLES)
-    crop_size = Draw(crop_size).crop_size
+    draw = choose_draw(crop_size, flip=augment is None, augment=augment)
     masks = KeptMasks(_KEPT_BYTES)
     listing = list_dataset(data, opening=Opening(**scan_options) if scan_options else None)
     facts = read_dataset(listing, threads, masks.read)
-    contents, described = _gather(facts, masks, crop_size, count, threads)
+    told = augment if isinstance(augment, str) else str(augment or "").removeprefix("Augment(").removesuffix(")")
+    contents, described = _gather(facts, masks, draw, told, count, threads)
     written = datetime.now(UTC)
     page = render(contents=contents, values=described, version=version("segfeed"), written=written)
     save(free_path(path, overwrite=overwrite), page.encode(), "the report")  # it may have been written meanwhile
@@ -81,16 +86,17 @@ def write_report(
 
 
 def _gather(
-    facts: DatasetFacts, masks: KeptMasks, crop_size: tuple[int, int], count: int, threads: int | None
+    facts: DatasetFacts, masks: KeptMasks, draw: Draw, augment: str, count: int, threads: int | None
 ) -> tuple[Contents, dict[str, Any]]:
     """Count, choose and make pictures: return all that the page says, and what its script must know."""
+    crop_size = draw.crop_size
     listing, of_split, audit = facts.listing, facts.by_split(), judge(facts, crop_size)
     sources = sorted(listing.sources, key=lambda source: reading_order(source.split))
     encoder = sources[0].legend if sources and listing.has_legend else None
     legend = encoder if isinstance(encoder, Legend) else None
     counts = [SplitCounts.of(source, of_split[source.split], legend) for source in sources]
     joined = joined_splits(sources)
-    selections = [choose_samples(one.split, one.sizes, crop_size, count) for one in counts if one.split not in joined]
+    selections = [choose_samples(one.split, one.sizes, draw, count) for one in counts if one.split not in joined]
     listed, left_out = choose_findings(audit)
     pictures = make_pictures(sources, selections, listed, encoder, threads, masks.read)
     contents = Contents(
@@ -99,6 +105,7 @@ def _gather(
         listing.note,
         sources[0].task if sources else "semantic",
         crop_size,
+        augment,
         list_splits(audit, counts, joined, crop_size),
         list_classes(legend, counts, joined),
         None if isinstance(encoder, Objects) else list_values(facts.pairs, legend),
@@ -106,13 +113,15 @@ def _gather(
         list_galleries(selections, pictures, {source.split: source.keys for source in sources}),
         list_findings(listed, left_out, pictures),
         pictures,
-        _details(audit, legend, crop_size),
+        _details(audit, legend, crop_size, augment),
     )
     return contents, {"pictures": describe_pictures(pictures, encoder)}
 
 
-def _details(audit: Audit, legend: Legend | None, crop_size: tuple[int, int]) -> dict[str, str]:
+def _details(audit: Audit, legend: Legend | None, crop_size: tuple[int, int], augment: str) -> dict[str, str]:
     details = {"Folder": audit.root, "Crop": f"{crop_size[0]} × {crop_size[1]} px (height × width)"}
+    if augment:
+        details["Augmentation"] = augment
     if legend is not None:
         details["Legend"] = f"{legend.title}, {len(legend)} classes"
     versions = {"segfeed": version("segfeed"), "Python": platform.python_version(), **decoder_versions()}

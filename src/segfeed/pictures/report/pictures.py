@@ -82,10 +82,14 @@ class Picture:
         """Return (left, top, width, height) in px of what is shown: the sample, and a crop that reaches beyond it."""
         left, top, right, bottom = 0, 0, self.thumbnail.width, self.thumbnail.height
         if crop:
-            edge = max(1, round(_EDGE_SHARE * max(crop.height, crop.width)))  # for the frame's line
-            left, top = min(left, crop.left - edge), min(top, crop.top - edge)
-            right = max(right, crop.left + crop.width + edge)
-            bottom = max(bottom, crop.top + crop.height + edge)
+            x0, y0, x1, y1 = crop.bounds
+            edge = max(1, round(_EDGE_SHARE * max(x1 - x0, y1 - y0)))  # for the frame's line
+            left, top, right, bottom = (
+                min(left, x0 - edge),
+                min(top, y0 - edge),
+                max(right, x1 + edge),
+                max(bottom, y1 + edge),
+            )
         return left, top, right - left, bottom - top
 
     def frame(self, finding: Finding) -> tuple[int, int, int, int] | None:

@@ -1,0 +1,71 @@
+"""Wording: what a row draws, in a person's words and units, for captions and printed rows."""
+
+from typing import Any
+
+from segfeed.plans.elementary import TURN
+from segfeed.plans.fields import UNIT
+from segfeed.plans.rows import COLOUR_ORDERS
+from segfeed.plans.sampling import scaled_size
+
+_MINUS = "\u2212"
+
+
+def describe(row: Any, height: int, width: int) -> dict[str, str]:
+    """Describe each thing that a row does to a photo of this size (px); what it leaves as it is, is left out.
+
+    Args:
+        row: one record of dtype `ROW`.
+        height: of the stored photo, px.
+        width: of the stored photo, px.
+
+    Returns:
+        words: by the name of the thing, in the order in which it happens: "scale", "window", "turn", "mirror", and the
+        colours.
+
+    >>> from segfeed.plans.rows import make_row
+    >>> row = make_row(scaled_height=150, scaled_width=200, top=-4, height=9, width=9, angle=-1820, contrast=-6554)
+    >>> list(describe(row, 100, 200).values())
+    ['scaled to 150 × 200 px', 'top \u22124, left 0', 'turned \u221210°', 'contrast × 0.90']
+    """
+    tall, wide = (int(side) for side in scaled_size(row, height, width))
+    words = {}
+    if (tall, wide) != (height, width):
+        # One factor if both sides have it, to within the rounding of px.
+        factor = (tall * wide / (height * width)) ** 0.5
+        is_even = abs(tall - factor * height) <= 1 and abs(wide - factor * width) <= 1
+        words["scale"] = f"scaled to {tall} × {wide} px" + (f" (× {factor:.2f})" if is_even else "")
+    words["window"] = f"top {signed(row['top'])}, left {signed(row['left'])}"
+    if row["angle"] % TURN:
+        # Of all angles that mean the same, the least; above 0 is counter-clockwise.
+        angle = (int(row["angle"]) + TURN // 2) % TURN - TURN // 2
+        words["turn"] = f"turned {signed(angle * 360 / TURN, plus=True)}°"
+    if row["flip"]:
+        words["mirror"] = "mirrored"
+    return words | _describe_colours(row)
+
+
+def _describe_colours(row: Any) -> dict[str, str]:
+    words: dict[str, str] = {}
+    if row["brightness"]:
+        words["brightness"] = f"brightness {signed(round(row['brightness'] * 255 / UNIT), plus=True)}"
+    for step in ("contrast", "saturation"):
+        if row[step]:
+            words[step] = f"{step} × {max(1 + row[step] / UNIT, 0):.2f}"
+    if row["hue"] % TURN:
+        words["hue"] = f"hue {signed(row['hue'] * 360 / TURN, plus=True)}°"
+    if row["gamma"]:
+        words["gamma"] = f"gamma {2 ** (row['gamma'] / UNIT):.2f}"
+    if row["gray"]:
+        words["gray"] = f"gray {row['gray'] / UNIT:.0%}"[:-1] + " %"
+    return {step: words[step] for step in COLOUR_ORDERS[row["colour_order"]] if step in words}
+
+
+def signed(number: float, *, plus: bool = False) -> str:
+    """Write a number with at most one decimal, a minus that is as long as a plus and, if wanted, a plus.
+
+    >>> signed(-3.04), signed(7.25, plus=True), signed(0)
+    ('\u22123', '+7.2', '0')
+    """
+    text = f"{abs(number):.1f}".removesuffix(".0")
+    sign = "" if text == "0" else _MINUS if number < 0 else "+" if plus else ""
+    return sign + text
