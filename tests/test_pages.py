@@ -5,7 +5,6 @@ given lies in that folder before (`_PREPARE`). The names of packages that only `
 """
 
 import ast
-import contextlib
 import importlib.util
 import json
 import re
@@ -30,7 +29,17 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NEEDS = re.compile(r"# needs (the network|a GPU for each process|a trained model)\b")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_HEAVY = {"duckdb", "fiftyone", "flax", "mlflow", "optax", "segmentation_models_pytorch", "tensorboard", "transformers", "wandb"}
+_HEAVY = {
+    "duckdb",
+    "fiftyone",
+    "flax",
+    "mlflow",
+    "optax",
+    "segmentation_models_pytorch",
+    "tensorboard",
+    "transformers",
+    "wandb",
+}
 _SETUP = ("pip install ", "make ", ". .venv")
 _WORDS = {"PATH": "sample", "PREDICTIONS": "predictions", "FOLDER": "exported", "DIR": "packed"}
 
@@ -76,7 +85,9 @@ def little_roads(folder: Path, count: int = 110, images: str = "pics", masks: st
         Image.fromarray(np.stack([y * 20, x * 15, (y + x + number) % 256], -1).astype(np.uint8)).save(
             folder / images / f"{number:03d}.jpg"
         )
-        Image.fromarray(((x + number) % 16 < 6).astype(np.uint8) * (255 if masks == "truth" else 1)).save(folder / masks / f"{number:03d}_L.png")
+        Image.fromarray(((x + number) % 16 < 6).astype(np.uint8) * (255 if masks == "truth" else 1)).save(
+            folder / masks / f"{number:03d}_L.png"
+        )
 
 
 def little_coco(folder: Path) -> None:
@@ -155,7 +166,9 @@ def _check_toml(code: str, folder: Path) -> None:
         return
     path = folder / "described.toml"
     split = "{split}/" if "folders" in told.get("splits", {}) else ""
-    path.write_text(code if "photos" in told else f'photos = "pics/{split}{{key}}.jpg"\nmasks = "truth/{split}{{key}}.png"\n{code}')
+    path.write_text(
+        code if "photos" in told else f'photos = "pics/{split}{{key}}.jpg"\nmasks = "truth/{split}{{key}}.png"\n{code}'
+    )
     if "recognise" not in told and not {"note", "tested"} & set(told):  # what only shipped ones say
         read_description(path)
 
@@ -195,10 +208,9 @@ def test_every_block_runs(page, tmp_path, monkeypatch, write_voc, capsys):
             _check_toml(block.code, tmp_path)
         else:
             assert block.language in ("text", "diff"), f"line {block.line}: {block.language!r}"
-    for name in names:
-        if name in ("train", "val", "again"):
-            with contextlib.suppress(AttributeError):
-                names[name].close()
+    for name in {"train", "val", "again"} & names.keys():
+        if hasattr(names[name], "close"):
+            names[name].close()
 
 
 def test_blocks_that_do_not_run_are_few_and_say_why():

@@ -1,4 +1,4 @@
-"""torchvision beside the processor's PyTorch: its compiled part cannot be loaded there, and nothing in the tests calls it."""
+"""torchvision beside the processor's PyTorch: its compiled part cannot be loaded there, and no test calls it."""
 
 import functools
 import importlib

@@ -55,7 +55,9 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     if page.parent is None:  # nothing lies beside it
         page.meta.setdefault("hide", ["navigation"])
     parts = FENCE.split(markdown)
-    return "".join(part if part.startswith("```") else LINK.sub(lambda link: _relink(link, uri), part) for part in parts)
+    return "".join(
+        part if part.startswith("```") else LINK.sub(lambda link: _relink(link, uri), part) for part in parts
+    )
 
 
 def on_post_build(config: MkDocsConfig) -> None:

@@ -1,7 +1,7 @@
-"""Augmentation as others have it: well-known configurations by name, and configurations of mmsegmentation read from files.
+"""Augmentation as others have it: well-known configurations by name, those of mmsegmentation from their files.
 
-A module of its own above the families that it joins: a recipe is numbers (`plans`), and a configuration names files, too
-(`datasets`).
+A module of its own above the families that it joins: a recipe is numbers (`plans`), and a configuration names files,
+too (`datasets`).
 """
 
 from segfeed.datasets.mmseg import MmsegConfig, from_mmseg

@@ -1,4 +1,4 @@
-"""Configurations of mmsegmentation: in its documented form, old and new, they become formats, descriptions, augments."""
+"""Configurations of mmsegmentation, old and new, become formats, descriptions, augments; nothing is executed."""
 
 from textwrap import dedent
 
@@ -86,7 +86,8 @@ def test_cityscapes_through_a_base_whose_values_are_changed(read):
 
 
 def test_voc12_in_the_form_of_0_x(read, tmp_path, write_voc):
-    config = read(voc12="""
+    config = read(
+        voc12="""
         dataset_type = 'PascalVOCDataset'
         data_root = 'data/VOCdevkit/VOC2012'
         img_norm_cfg = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True)
@@ -106,7 +107,8 @@ def test_voc12_in_the_form_of_0_x(read, tmp_path, write_voc):
                        split='ImageSets/Segmentation/trainval.txt', pipeline=train_pipeline),
             val=dict(type=dataset_type, data_root=data_root, img_dir='JPEGImages', ann_dir='SegmentationClass',
                      split='ImageSets/Segmentation/val.txt', pipeline=[]))
-    """)
+    """
+    )
     assert (config.format, config.splits, config.batch_size) == ("voc", ("trainval", "val"), 4)
     assert config.augment == named("mmseg-ade20k").augment
     np.testing.assert_allclose(config.normalize, segfeed.IMAGENET, atol=1e-6)
@@ -141,7 +143,11 @@ def test_a_dataset_of_one_s_own_is_read_as_the_configuration_says(read, tmp_path
     assert config.augment.resize == ("exact", 48, 64)
     assert config.augment.rotate == (-10, 5, 0.3)
     assert config.crop_size == (32, 32)
-    assert {line.partition(":")[0] for line in config.left_out} == {"RepeatDataset", "RandomCutOut", "reduce_zero_label"}
+    assert {line.partition(":")[0] for line in config.left_out} == {
+        "RepeatDataset",
+        "RandomCutOut",
+        "reduce_zero_label",
+    }
     root = tmp_path / config.root
     for split, count in (("train", 3), ("val", 1)):
         for folder, ending in (("img_dir", ".png"), ("ann_dir", "_L.png")):
@@ -161,7 +167,9 @@ def test_a_dataset_of_one_s_own_is_read_as_the_configuration_says(read, tmp_path
 
 def test_lists_make_the_splits(read):
     text = OWN.replace("img_dir/train", "img").replace("img_dir/val", "img").replace("ann_dir/train", "ann")
-    text = text.replace("ann_dir/val", "ann").replace("pipeline=train_pipeline", "ann_file='a.txt', pipeline=train_pipeline")
+    text = text.replace("ann_dir/val", "ann").replace(
+        "pipeline=train_pipeline", "ann_file='a.txt', pipeline=train_pipeline"
+    )
     rule = read(own=text).description.splits
     assert dict(rule.lists) == {"train": "a.txt"}
     same = read(own=OWN.replace("/train'", "'").replace("/val'", "'"))
@@ -170,15 +178,19 @@ def test_lists_make_the_splits(read):
 
 
 def test_newer_configurations_name_classes_and_import_their_bases(read):
-    config = read(**{
-        "_base_/ade": ADE.replace("'ADE20KDataset'", "ADE20KDataset").replace("type='RandomFlip'", "type=RandomFlip"),
-        "net/own": """
+    config = read(
+        **{
+            "_base_/ade": ADE.replace("'ADE20KDataset'", "ADE20KDataset").replace(
+                "type='RandomFlip'", "type=RandomFlip"
+            ),
+            "net/own": """
             from mmengine.config import read_base
             with read_base():
                 from .._base_.ade import *
             train_dataloader.update(batch_size=7)
         """,
-    })
+        }
+    )
     assert config.format == "ade20k"
     assert config.augment.flip == 0.5
     assert config.batch_size == 4
@@ -186,16 +198,18 @@ def test_newer_configurations_name_classes_and_import_their_bases(read):
 
 
 def test_names_of_a_base_and_deletion(read):
-    config = read(**{
-        "_base_/ade": ADE,
-        "net/own": """
+    config = read(
+        **{
+            "_base_/ade": ADE,
+            "net/own": """
             _base_ = '../_base_/ade.py'
             root = {{_base_.data_root}}
             train_pipeline = [dict(type='RandomCrop', crop_size={{_base_.crop_size}})]
             train_dataloader = dict(dataset=dict(_delete_=True, type='ADE20KDataset', data_root=root + '/small',
                                                  pipeline=train_pipeline))
         """,
-    })
+        }
+    )
     assert config.root == "data/ade/ADEChallengeData2016/small"
     assert (config.crop_size, config.augment.flip) == ((512, 512), 0)
 

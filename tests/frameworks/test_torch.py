@@ -3,7 +3,6 @@
 import copy
 import gc
 import hashlib
-import importlib
 import json
 import pickle
 import signal

@@ -1,4 +1,4 @@
-"""Trackers: what each is handed is what was scored, in the form that it shows; the trackers themselves run if installed."""
+"""Trackers: what each is handed is what was scored, in the form that it shows; W&B itself runs if installed."""
 
 import json
 import sys

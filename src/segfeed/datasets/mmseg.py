@@ -3,8 +3,8 @@
 What cannot be taken over is listed, never dropped in silence. Both forms are read: that of 1.x (`train_dataloader`,
 `data_prefix`, `RandomResize`) and that of 0.x (`data`, `img_dir`, `Resize` with `ratio_range`).
 
-Source: open-mmlab/mmsegmentation, docs/en/advanced_guides (datasets.md, transforms.md), mmseg/datasets/basesegdataset.py
-and transforms/transforms.py; mmcv/transforms/processing.py.
+Source: open-mmlab/mmsegmentation, docs/en/advanced_guides (datasets.md, transforms.md), and in mmseg/datasets
+basesegdataset.py and transforms/transforms.py; mmcv/transforms/processing.py.
 """
 
 import os
@@ -59,8 +59,8 @@ def from_mmseg(config_file: str | os.PathLike[str]) -> MmsegConfig:
     """Read the data part of a configuration of mmsegmentation; nothing in it is executed.
 
     Args:
-        config_file: the .py file. Files named by `_base_`, or imported under `read_base()`, are read too, if they lie in
-            the folder above its own or below that.
+        config_file: the .py file. Files named by `_base_`, or imported under `read_base()`, are read too, if they lie
+            in the folder above its own or below that.
 
     Raises:
         DescriptionError: if a file is missing or not Python, no train dataset is described, its paths need the
@@ -183,7 +183,7 @@ class _Pipeline:
     def resize(self, step: Values) -> None:
         """Scale into a box (or to an exact size, if the ratio of sides is not kept), times a factor."""
         size = step.get("scale", step.get("img_scale"))
-        sides = [size, size] if isinstance(size, int) else size
+        sides: Any = [size, size] if isinstance(size, int) else size
         is_new = "scale" in step
         if not _are_numbers(sides, 2):
             self.left_out.append(f"{step['type']}: a scale of {size}, where (width, height) is expected")
@@ -196,7 +196,7 @@ class _Pipeline:
 
     def crop(self, step: Values) -> None:
         size = step.get("crop_size")
-        sides = [size, size] if isinstance(size, int) else size
+        sides: Any = [size, size] if isinstance(size, int) else size
         if not _are_numbers(sides, 2):
             self.left_out.append(f"RandomCrop: a crop_size of {size}")
             return
@@ -208,7 +208,9 @@ class _Pipeline:
         direction = step.get("direction", "horizontal")
         chance = step.get("prob", step.get("flip_ratio", 0.5))
         if direction != "horizontal" or not isinstance(chance, int | float):
-            self.left_out.append(f"RandomFlip: direction={direction!r}, prob={chance}; crops are mirrored left to right")
+            self.left_out.append(
+                f"RandomFlip: direction={direction!r}, prob={chance}; crops are mirrored left to right"
+            )
             return
         self.fields["flip"] = chance
 
@@ -296,7 +298,10 @@ def _with_split(train: str, val: str, where: str) -> tuple[str, tuple[str, str]]
     differ = [number for number, (one, other) in enumerate(parts) if one != other]
     if len(differ) != 1 or train.count("/") != val.count("/"):
         raise DescriptionError(
-            where, found=f"{train!r} and {val!r}", expected="paths that differ in one folder", remedy="write a segfeed.toml"
+            where,
+            found=f"{train!r} and {val!r}",
+            expected="paths that differ in one folder",
+            remedy="write a segfeed.toml",
         )
     (place,) = differ
     pattern = [one if number != place else "{split}" for number, (one, _) in enumerate(parts)]

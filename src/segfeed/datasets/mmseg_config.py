@@ -82,16 +82,18 @@ class _Reading:
         self.unread += [
             f"{where}, line {node.lineno}: {ast.unparse(node).splitlines()[0][:60]}; only assignments are read"
             for node in tree.body
-            if not isinstance(node, _QUIET) and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+            if not isinstance(node, _QUIET)
+            and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
         ]
-        base: Values = {}
+        base: Any = {}
         for name in self._bases(tree, path):
             base = merge(base, self.read(name, (*above, path)))
         scope, own = dict(base), {}
         for target, value in _assignments(tree):
             own[target] = scope[target] = _Evaluation(scope, base, path.name).of(value)
         own.pop("_base_", None)
-        return merge(base, own)
+        merged: Values = merge(base, own)
+        return merged
 
     def _bases(self, tree: ast.Module, path: Path) -> list[Path]:
         """List the files that a configuration is based on, in either of the two ways of writing it."""

@@ -111,9 +111,7 @@ def log_tensorboard(
         writer.add_image(f"{name}/{one.key}", one.paint(), step, dataformats="HWC")
 
 
-def log_mlflow(
-    mlflow: Any, score: Score, samples: Iterable[Predicted] = (), *, step: int, name: str = "val"
-) -> None:
+def log_mlflow(mlflow: Any, score: Score, samples: Iterable[Predicted] = (), *, step: int, name: str = "val") -> None:
     """Log a score as metrics of the active run, samples as pictures, and the whole score as JSON.
 
     Args:
@@ -178,7 +176,7 @@ def mask_targets(legend: Legend) -> dict[int, str]:
 def fiftyone_samples(
     source: Source, folder: str | os.PathLike[str], *, predictions: str | os.PathLike[str] | None = None
 ) -> list[Any]:
-    """Make a FiftyOne sample of each sample of a split, with masks on disk: "labels", and "prediction" if there are any.
+    """Make a FiftyOne sample of each sample of a split, with masks on disk: "labels", and "prediction" if any.
 
     Add them to a dataset, and set its `default_mask_targets` to `mask_targets(source.legend)`.
 
@@ -204,7 +202,9 @@ def fiftyone_samples(
                 expected="files",
                 remedy="write them out first: segfeed export PATH --to FOLDER",
             )
-        fields = {"labels": _write(prediction_path(Path(folder, "labels"), sample.key), source.read(index).labels, legend)}
+        fields = {
+            "labels": _write(prediction_path(Path(folder, "labels"), sample.key), source.read(index).labels, legend)
+        }
         if predictions is not None:
             ids = read_prediction(prediction_path(Path(predictions), sample.key), legend)
             fields["prediction"] = _write(prediction_path(Path(folder, "prediction"), sample.key), ids, legend)
@@ -231,9 +231,7 @@ def _void_value(legend: Legend) -> int:
 
 def _classes(reader: Source | Pack) -> Legend:
     if not reader.legend.names:
-        raise OptionError(
-            reader.name, found="object ids, not classes", remedy='scan the source with task="semantic"'
-        )
+        raise OptionError(reader.name, found="object ids, not classes", remedy='scan the source with task="semantic"')
     return cast(Legend, reader.legend)  # nothing else has names
 
 
