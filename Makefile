@@ -7,7 +7,8 @@ PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 # No framework, no injected faults, no test that is marked slow.
 FAST := -m "not slow" --ignore=tests/faults --ignore=tests/frameworks --ignore=src/segfeed/frameworks
 
-.PHONY: demo test test-fast check train does-it-help faults fuzz mutants docs bench bench-augmented bench-gpu clean
+.PHONY: demo test test-fast check train does-it-help trainers faults fuzz mutants docs pictures bench bench-augmented \
+	bench-gpu clean
 
 demo: .venv/installed  ## the embedded sample, from nothing to batches and three pictures in demo/
 	$(BIN)/segfeed demo --to demo --force
@@ -41,7 +42,14 @@ fuzz: .venv/dev  ## fuzz every parser for SECONDS each, and whole commands for t
 mutants: .venv/dev  ## break the code on purpose, one promise at a time: a test must fail
 	$(BIN)/python tests/mutants.py
 
-docs: .venv/dev  ## paint the pictures of README and docs/ again
+trainers: .venv/dev  ## the pages about trainers and trackers, with what is too heavy for [dev]
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[trainers]'
+	$(BIN)/python -m pytest tests/test_pages.py tests/scoring/test_trackers.py -k "trainers or trackers"
+
+docs: .venv/docs  ## build the documentation into site/: open site/index.html; it needs no server and no network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+pictures: .venv/dev  ## paint the pictures that README and the pages show from docs/pictures again
 	$(BIN)/python docs/paint_pictures.py
 
 bench: .venv/installed  ## segfeed beside its peers on the same files: a table and a chart in benchmarks/results/
@@ -65,9 +73,13 @@ bench-gpu: .venv/dev  ## training on a CUDA device beside torchvision's DataLoad
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch .venv/installed $@
 
+.venv/docs: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch .venv/installed $@
+
 .venv/dev: pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch .venv/installed .venv/test $@
 
 clean:  ## remove what make made
-	rm -rf .venv .venv-bench demo train-run .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench demo site train-run .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,4 +1,4 @@
-"""Paint the pictures of README and docs/ again: `make docs`."""
+"""Paint the pictures of README and docs/ again: `make pictures`."""
 
 import importlib.util
 import runpy

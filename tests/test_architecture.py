@@ -30,6 +30,7 @@ FAMILIES = (
     ("packs",),
     ("batches",),
     ("scoring", "audit", "frameworks"),
+    ("recipes",),
     ("feed",),
     ("pictures",),
     ("d2l",),

@@ -14,7 +14,7 @@ from segfeed.batches.batch_format import BatchFormat
 from segfeed.cli.app import app
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -56,8 +56,8 @@ def test_snippets_import_what_they_use():
 
 
 def test_options_are_complete_and_those_without_a_star_are_the_defaults():
-    (code,) = (code for code in blocks(ROOT / "README.md", "python") if "shard=" in code)
-    call = ast.parse(code).body[0].value
+    (code,) = (code for code in blocks(ROOT / "docs/reference/options.md", "python") if "shard=" in code)
+    call = ast.parse(code).body[1].value
     load = inspect.signature(segfeed.load).parameters
     defaults = {name: option.default for name, option in load.items() if option.default is not option.empty}
     defaults |= {name: field.default for name, field in BatchFormat.__dataclass_fields__.items()}
@@ -84,7 +84,7 @@ def test_every_command_exists(page):
 def test_every_link_leads_somewhere(page):
     text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
     for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
-        if "://" not in target:
+        if "://" not in target and "pictures/gallery/" not in target:  # painted when the site is built
             assert (page.parent / target).exists(), target
 
 

@@ -9,7 +9,7 @@ for images, labels in train:      # (64, 320, 480, 3) float32, (64, 320, 480) in
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from segfeed import errors
+from segfeed import errors, recipes
 from segfeed.audit.findings import Finding
 from segfeed.batches.batch import Batch
 from segfeed.batches.batch_format import IMAGENET, BatchFormat
@@ -22,7 +22,6 @@ from segfeed.packs.making import make_pack
 from segfeed.packs.pack import Pack
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.pair import Pair
-from segfeed.plans import recipes
 from segfeed.plans.augment import Augment
 from segfeed.plans.plan import Draw, Plan, Shard
 from segfeed.scoring.score import Score

@@ -3,7 +3,6 @@
 import copy
 import gc
 import hashlib
-import importlib
 import json
 import pickle
 import signal
@@ -18,14 +17,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-try:
-    importlib.import_module("torchvision")
-except ImportError:
-    pass
-except RuntimeError:  # beside the processor's PyTorch, its compiled part cannot be loaded; nothing here calls it
-    OPERATORS = torch.library.Library("torchvision", "FRAGMENT")
-    for each in ("nms", "qnms"):
-        OPERATORS.define(f"{each}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+from torchvision_here import declare_torchvision  # noqa: E402 - only where PyTorch is
+
+declare_torchvision()
 
 import segfeed.frameworks.torch as adapter  # noqa: E402 - only where PyTorch is
 from segfeed.batches.batch_format import IMAGENET, BatchFormat  # noqa: E402

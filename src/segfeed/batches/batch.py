@@ -1,6 +1,6 @@
 """A batch: images and labels with what says where every pixel came from.
 
-It stands alone, since pictures and frameworks take batches without a loader.
+A module of its own, since pictures and frameworks take batches without a loader.
 """
 
 from collections.abc import Iterator

@@ -121,7 +121,7 @@ def write_predictions(
     ids = class_ids(predictions, _shape(crops), len(legend))
     refuse_strangers(ids, len(legend), "predictions")
     images = list(whole_images(ids, crops, reader.sizes))
-    paths = tuple(_path(Path(folder), reader.keys[sample]) for sample, _ in images)
+    paths = tuple(prediction_path(Path(folder), reader.keys[sample]) for sample, _ in images)
 
     def write(number: int) -> None:
         save(paths[number], encode_mask(images[number][1].astype(legend.dtype), legend), "the prediction")
@@ -131,7 +131,7 @@ def write_predictions(
     return paths
 
 
-def _path(folder: Path, key: str) -> Path:
+def prediction_path(folder: Path, key: str) -> Path:
     """Return the path of a sample's file, in folders if its key spans some; refuse a key that leads out of them."""
     if any(part in ("", ".", "..") or set(part) & {"\0", "\\"} for part in key.split("/")):
         raise OptionError(
@@ -249,7 +249,7 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
             found=f"split {reader.split!r} has no masks",
             expected="masks to score against",
         )
-    paths = [_path(Path(folder), key) for key in reader.keys]
+    paths = [prediction_path(Path(folder), key) for key in reader.keys]
     _check_folder(Path(folder), paths, reader)
 
     def count(sample: int) -> tuple[Score, MaskValues]:
