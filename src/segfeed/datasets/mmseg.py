@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segfeed.datasets.description import Description, parse_description
+from segfeed.datasets.description import Description
+from segfeed.datasets.description_reader import parse_description
 from segfeed.datasets.mmseg_config import Unread, Values, read_config
 from segfeed.errors import DescriptionError
 from segfeed.plans.augment import Augment
