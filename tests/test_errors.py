@@ -30,6 +30,7 @@ BUILTINS = {
     "PluginError": (ImportError,),
     "DownloadError": (OSError,),
     "PackError": (OSError,),
+    "TransformError": (ValueError,),
     "StorageError": (OSError,),
     "StateError": (ValueError,),
 }

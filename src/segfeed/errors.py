@@ -3,6 +3,7 @@
     SegfeedError
     ├── OptionError (ValueError)             a call's own words are off; exit code 2, others 1
     │   └── NotInstalledError (ImportError)  what was asked for needs a package that is not there
+    ├── TransformError (ValueError)          a person's own transform raised, or returned what is not a crop
     ├── SourceError (ValueError)             the dataset as it lies on disk is wrong
     │   ├── SourceMissingError (FileNotFoundError)   a folder, list, photo or mask is not there
     │   ├── ListError                        a split list is malformed

@@ -150,7 +150,7 @@ def test_crops_and_padding():
 # Names ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("wrong", ["mmseg", "", "Torchvision", None, 3, ["torchvision"], Augment()])
+@pytest.mark.parametrize("wrong", ["mask", "", "Torchvision", None, 3, ["torchvision"], Augment()])
 def test_another_name_is_refused_with_the_names_that_there_are(wrong):
     with pytest.raises(OptionError) as caught:
         named(wrong)

@@ -40,8 +40,8 @@ def check_transform(transform: Any) -> Transform | None:
 def name_of(transform: Transform) -> str:
     """Return the name under which a state mentions a transform; it holds no address.
 
-    >>> name_of(np.random.permutation)
-    'permutation'
+    >>> name_of(np.flipud)
+    'flipud'
     """
     return str(getattr(transform, "__qualname__", None) or type(transform).__qualname__)
 

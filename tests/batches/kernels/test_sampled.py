@@ -11,7 +11,8 @@ from PIL import Image
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_conversion
 from segfeed.pixels.pair import Pair, StoredPairs
-from segfeed.plans.rows import ROW, cut, make_row
+from segfeed.plans.augment import Augment, Stages
+from segfeed.plans.rows import ROW, cut, make_row, stages_of
 
 pytest.importorskip("numba")
 
@@ -21,6 +22,7 @@ KINDS = (
     ("NHWC", "uint8", "uint8", 255, ((1, 3),)), ("NCHW", "uint8", "int32", 65535, ()),
     ("NHWC", "float16", "int64", 65535, ()), ("NCHW", "float16", "uint8", 255, ()),
 )  # fmt: skip
+ALL = Augment(scale=(0.5, 2), rotate=(-9, 9), hue=(-9, 9))
 COLOURS = ("brightness", "contrast", "saturation", "hue", "gamma")
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: "-".join(map(str, kind[:4])))
 
@@ -44,11 +46,11 @@ def random_rows(random, count, size, crop):
     return rows
 
 
-def fill_both(kind, pair, rows):
+def fill_both(kind, pair, rows, augment=ALL):
     """Fill by both paths: (images, labels) of compiled code, and of NumPy."""
     layout, dtype, label_dtype, void, swap = kind
     height, width = int(rows["height"][0]), int(rows["width"][0])
-    conversion = make_conversion(BatchFormat(layout, dtype, label_dtype, void=255), width, 21, void, swap)
+    conversion = make_conversion(BatchFormat(layout, dtype, label_dtype, void=255), width, 21, void, swap, augment)
     assert load_compiled(conversion)
     one, count = StoredPairs.of(pair), len(rows)
     stored = StoredPairs(
@@ -159,3 +161,33 @@ def test_large_photos_are_plain_numpys_and_within_a_level_of_pillow(size):
             top, left = 100 + int(row["top"]), 100 + int(row["left"])
             expected = canvas[top : top + 40, left : left + 60]
             assert np.abs(image.astype(int) - (expected[:, ::-1] if row["flip"] else expected)).max() <= 1
+
+
+KINDS_OF_PLANS = {
+    "plain": None,
+    "scale": Augment(scale=(0.5, 2)),
+    "turn": Augment(rotate=(-9, 9)),
+    "colour": Augment(gray=(1, 1)),
+    "scale and colour": Augment(resize=("short", 9), gamma=(0.5, 2)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plan", KINDS_OF_PLANS)
+def test_a_kernel_made_for_less_leaves_nothing_out(plan):
+    """A kernel fills what it was made for, and plain NumPy the rows that need more."""
+    augment, random = KINDS_OF_PLANS[plan], np.random.default_rng(8)
+    pair = random_pair(random, (23, 31), 255)
+    stages = Stages() if augment is None else augment.stages
+    rows = random_rows(random, 60, (23, 31), (14, 19))
+    assert_same(fill_both(KINDS[0], pair, rows, augment), rows)
+    if not stages.scales:
+        rows["scaled_height"], rows["scaled_width"] = 23, 31
+    if not stages.turns:
+        rows["angle"] = 0
+    if not stages.colours:
+        for field in (*COLOURS, "gray"):
+            rows[field] = 0
+    needed = stages_of(rows, np.array([[23, 31]]).repeat(60, 0))
+    assert needed == stages
+    assert_same(fill_both(KINDS[0], pair, rows, augment), rows)

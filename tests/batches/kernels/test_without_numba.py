@@ -77,7 +77,9 @@ def run(code, *words, **environment):
 
 
 def printed(done):
-    assert (done.returncode, done.stderr) == (0, "")
+    # The first run that packs says how much it writes.
+    said = [line for line in done.stderr.splitlines() if ": packing writes about " not in line]
+    assert (done.returncode, said) == (0, [])
     return done.stdout
 
 
