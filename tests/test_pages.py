@@ -140,7 +140,7 @@ def _absent(code: str) -> set[str]:
     nodes = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Import | ast.ImportFrom)]
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
-    tops = {name.split(".")[0] for name in names}
+    tops = {"tensorboard" if name == "torch.utils.tensorboard" else name.split(".")[0] for name in names}
     return {name for name in tops if name not in sys.modules and importlib.util.find_spec(name) is None}
 
 
