@@ -19,7 +19,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from segfeed.cli import app as cli
-from segfeed.datasets.description import read_description
+from segfeed.datasets.description_reader import read_description
 from torchvision_here import declare_torchvision
 
 # What other packages warn of is theirs; segfeed itself warns of nothing here.
@@ -30,6 +30,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 NEEDS = re.compile(r"# needs (the network|a GPU for each process|a trained model)\b")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _HEAVY = {
+    "albumentations",
+    "kornia",
     "duckdb",
     "fiftyone",
     "flax",
@@ -116,7 +118,7 @@ def _prepare(page: Path, folder: Path, write_voc) -> dict:
         (folder / "roads" / "segfeed.toml").write_text(first.code)
     if name == "docs/formats.md":
         write_voc(folder / "VOC2012", {"train": [(24, 32)] * 90, "val": [(24, 32)] * 64, "test": [(24, 32)] * 2})
-    if name == "docs/reference/options.md":
+    if name in ("docs/reference/options.md", "docs/augmenting.md"):
         write_voc(folder / "data/VOCdevkit/VOC2012", {"train": [(40, 60)] * 64, "val": [(40, 60)] * 2})
     if name == "docs/chapter.md":
         write_voc(folder / "VOC2012", {"train": [(40, 60)] * 4, "val": [(40, 60)] * 4})
