@@ -28,7 +28,7 @@ check: .venv/dev  ## format, lint, types, tests
 train: .venv/dev  ## the PyTorch example, trained whole on the embedded sample: four to five minutes on 2 cores
 	$(BIN)/python examples/fcn_torch.py sample --to train-run --resume
 
-does-it-help: .venv/dev  ## train on 16 pairs with and without augmentation, three seeds: about 4 minutes on 2 cores
+does-it-help: .venv/dev  ## train on 16 pairs with and without augmentation, 300 steps, three seeds
 	$(BIN)/python examples/does_it_help.py sample
 
 faults: .venv/dev  ## every fault at every place: kills, full disks, lost writes, races, damaged files
@@ -55,7 +55,7 @@ pictures: .venv/dev  ## paint the pictures that README and the pages show from d
 bench: .venv/installed  ## segfeed beside its peers on the same files: a table and a chart in benchmarks/results/
 	$(BIN)/python benchmarks/run.py
 
-bench-augmented: .venv/installed  ## the rows of bench with augmentation alone, in under 6 minutes
+bench-augmented: .venv/installed  ## the rows of bench with augmentation alone, in short turns
 	$(BIN)/python benchmarks/run.py --rows augmented --rounds 3 --seconds 1 --skip-costs
 
 bench-gpu: .venv/dev  ## training on a CUDA device beside torchvision's DataLoader: how long it waits for data

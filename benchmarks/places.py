@@ -16,7 +16,9 @@ from turns import MEAN, STD
 _SIZE, _BLOCK_PX, _BLOCKS = (375, 500), 34, 15  # 12 x 15 blocks: 180 labels
 _VOID, _PHOTOS = 255, 64
 _LOW, _HIGH = 20, 235  # levels of the first and the last pixel: padding and ringing stay apart
-_LEAST_EQUAL, _MOST_OFF_PX = 0.97, 1.0
+# Labels that are shifted by half a pixel, as most tools' are, cost 3 % at the blocks' edges; ramps of 8 bits tell a
+# place to a pixel.
+_LEAST_EQUAL, _MOST_OFF_PX = 0.94, 1.5
 
 
 def root(work: Path) -> Path:

@@ -1,5 +1,7 @@
 """mmsegmentation's own transforms, through mmcv-lite, in DataLoader's processes."""
 
+import sys
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,20 @@ def main() -> None:
     serve_feed(_open_feed, VARIANTS, ["mmcv-lite", "mmsegmentation", "opencv-python-headless"])
 
 
+def _declare_operators() -> None:
+    """Stand in for mmcv's compiled operators, which mmcv-lite lacks and mmsegmentation's networks import."""
+
+    class Operators(ModuleType):
+        def __getattr__(self, name: str) -> type:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return object
+
+    sys.modules["mmcv.ops"] = Operators("mmcv.ops")
+
+
 def _open_feed(job: Job, per_core: int) -> Feed:
+    _declare_operators()
     import mmcv  # noqa: PLC0415
     from mmcv.transforms import RandomFlip, RandomResize  # noqa: PLC0415
     from mmseg.datasets.transforms.transforms import PhotoMetricDistortion, RandomCrop  # noqa: PLC0415
