@@ -156,6 +156,7 @@ def _scan(dataset: Dataset, split: str) -> Source:
 
 @suggest_options(
     *BatchFormat.__dataclass_fields__,
+    *DRAW_WORDS,
     crop="crop_size",
     size="crop_size",
     image_size="crop_size",

@@ -641,7 +641,7 @@ CLEAN = {name: value for name, value in os.environ.items() if name in ("PATH", "
     [("| true", 0, ""), ("> /dev/full", 1, "No space left on device"), (">&-", 0, ""), ("2>&-", 0, "")],
 )
 def test_output_that_nobody_can_read_ends_in_no_traceback(redirected, code, said):
-    script = f"set -o pipefail; {SEGFEED} version {redirected}"
+    script = f"set -o pipefail; {SEGFEED} --version {redirected}"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False, env=CLEAN)
     assert done.returncode == code
     assert said in done.stderr

@@ -342,4 +342,4 @@ def test_the_example_of_contributing_is_a_description(tmp_path):
 
 def test_they_ship_with_the_package():
     built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
-    assert built == {"targets": {"wheel": {"packages": ["src/segfeed", "src/segfeed_start.py"]}}}  # whole, TOML as well
+    assert built["targets"]["wheel"] == {"packages": ["src/segfeed", "src/segfeed_start.py"]}  # whole, TOML as well
