@@ -74,8 +74,8 @@ def test_unknown_layout_says_what_was_expected(tmp_path, made):
 
 def test_format_that_does_not_exist_is_refused_with_those_that_do(root):
     with pytest.raises(OptionError) as caught:
-        segfeed.scan(root, format="coco")
-    assert (caught.value.where, caught.value.found) == ("format", "'coco'")
+        segfeed.scan(root, format="cocoa")
+    assert (caught.value.where, caught.value.found) == ("format", "'cocoa'")
     assert caught.value.expected.startswith("one of voc")
 
 
@@ -379,7 +379,8 @@ def test_legend_may_be_given_as_a_text_file(root, tmp_path):
     path = tmp_path / "street.txt"
     path.write_text("# classes\nsky,10,20,30\r\nroad,40,50,60\n")
     colours = np.full((6, 8, 3), (40, 50, 60), np.uint8)
-    Image.fromarray(colours).save(root / "SegmentationClass" / "train_0.png")
+    for mask in (root / "SegmentationClass").iterdir():
+        Image.fromarray(colours).save(mask)
     source = segfeed.scan(root, legend=path)
     assert source.legend.names == ("sky", "road")
     assert source.legend.title == "street"

@@ -182,7 +182,7 @@ def test_huge_file_is_refused_before_it_is_read(read, monkeypatch):
     with pytest.raises(LegendError) as caught:
         read("sky:1,2,3::\n")
     assert "12 bytes" in caught.value.found
-    assert "a text that names the classes, of at most 10" in caught.value.expected
+    assert caught.value.expected == "a text that names the classes, at most 10 bytes"
 
 
 def test_file_that_cannot_be_read_is_named(tmp_path):

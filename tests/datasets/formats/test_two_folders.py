@@ -356,7 +356,7 @@ def test_datumaros_sets_with_a_legend_file_have_exact_labels(shared_data, path, 
         ("kaggle_dataset/image_csv", SourceError, "no known dataset layout"),
         ("kaggle_dataset/relaxed_voc1", SourceError, "no known dataset layout"),
         ("labelme_dataset", SourceError, "a mask for each object"),
-        ("cvat_dataset/for_images", SourceError, "no known dataset layout"),
+        ("cvat_dataset/for_images", SourceError, "several XML files of CVAT"),
     ],
 )
 def test_datumaros_other_sets_are_refused_with_the_reason(shared_data, path, error, found):
@@ -473,7 +473,7 @@ def test_another_folder_that_may_be_the_masks_is_refused_by_name(root, rival):
     with pytest.raises(SourceError) as caught:
         segfeed.scan(root, "all")
     assert f"those in masks, such as 0000.png, or those in {rival}, such as 0000_m.png" in caught.value.found
-    assert f'--photos "images/{{key}}.jpg" --masks "{rival}/{{key}}_m.png"' in caught.value.remedy
+    assert f'photos="images/{{key}}.jpg", masks="{rival}/{{key}}_m.png"' in caught.value.remedy
 
 
 def test_folder_of_previews_depth_or_other_photos_is_no_rival_but_is_told(root):

@@ -242,7 +242,8 @@ def test_labelmap_is_the_datasets_own_legend(root):
     (root / "labelmap.txt").write_text("# label:color_rgb:parts:actions\nsky:1,2,3::\nroad:9,8,7:lane:\n")
     colours = np.zeros((6, 8, 3), np.uint8)
     colours[:, :4], colours[:, 4:] = (1, 2, 3), (9, 8, 7)
-    Image.fromarray(colours).save(root / "SegmentationClass" / "train_0.png")
+    for path in (root / "SegmentationClass").iterdir():
+        Image.fromarray(colours).save(path)
     source = segfeed.scan(root)
     assert source.legend.names == ("sky", "road")
     assert source.legend.colours == ((1, 2, 3), (9, 8, 7))
@@ -265,7 +266,8 @@ def test_ignored_pixels_of_a_labelmap_are_void(root):
     (root / "labelmap.txt").write_text("background:0,0,0::\nroad:9,8,7::\nignore_region:5,5,5::\n")
     colours = np.zeros((6, 8, 3), np.uint8)
     colours[:2], colours[2:4] = (9, 8, 7), (5, 5, 5)
-    Image.fromarray(colours).save(root / "SegmentationClass" / "train_0.png")
+    for path in (root / "SegmentationClass").iterdir():
+        Image.fromarray(colours).save(path)
     source = segfeed.scan(root)
     assert source.legend.names == ("background", "road")
     assert source.read(0).labels[:, 0].tolist() == [1, 1, 255, 255, 0, 0]

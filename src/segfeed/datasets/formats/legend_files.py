@@ -288,7 +288,8 @@ def _text(path: Path) -> str:
     try:
         content = read_file(path, MAX_LEGEND_BYTES)
     except SourceError as error:
-        raise LegendError(str(path), found=error.found, expected=_EXPECTED, remedy=error.remedy) from error
+        expected = ", ".join(filter(None, (_EXPECTED, error.expected)))
+        raise LegendError(str(path), found=error.found, expected=expected, remedy=error.remedy) from error
     try:
         text, at = content.decode("utf-8-sig"), content.find(b"\0")
     except UnicodeDecodeError as error:
