@@ -104,7 +104,7 @@ def test_what_was_renamed_is_read_back(source, tmp_path):
     assert describe_renamed(sources, {one.split: one.keys for one in sources}) == ""
 
 
-@pytest.mark.parametrize("kind", ["voc", "parquet", "webdataset"])
+@pytest.mark.parametrize("kind", ["voc", "webdataset"])
 @pytest.mark.parametrize("key", ["con", "AUX", "Nul", "com1", "scene /1"])
 def test_names_that_windows_keeps_are_refused(source, kind, key):
     with pytest.raises(OptionError) as caught:

@@ -451,5 +451,5 @@ def test_many_missing_predictions_are_counted_and_the_first_few_named(tmp_path):
 @pytest.mark.parametrize("key", ["a/", "/a", "a//b", "../a", "a/./b", "a\\b"])
 def test_a_key_that_is_no_file_in_the_folder_is_refused(tmp_path, key):
     with pytest.raises(OptionError) as caught:
-        predictions._path(tmp_path, key)
+        predictions.prediction_path(tmp_path, key)
     assert repr(key) in caught.value.where

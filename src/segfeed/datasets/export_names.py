@@ -89,7 +89,7 @@ def _fits_split(kind: str, split: str) -> bool:
 
 
 def _fits_key(kind: str, key: str) -> bool:
-    if any(is_reserved(part) for part in key.split("/")):
+    if kind != "parquet" and any(is_reserved(part) for part in key.split("/")):  # a table names no file by a key
         return False
     match kind:
         case "voc":

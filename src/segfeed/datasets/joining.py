@@ -4,6 +4,7 @@ Folders side by side may as well be datasets that nobody wants mixed, such as VO
 A legend file beside them is what says that they belong together. Keys get the name of their folder in front.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -170,8 +171,8 @@ def refuse_legend_above(root: Path, legend: Legend, is_like: Callable[[Path], bo
         LegendError: if that file, which counts for all, has other classes.
     """
     above = root.parent
-    if above == root or find_legend(root) is not None:
-        return
+    if not os.path.isdir(root) or above == root or find_legend(root) is not None:
+        return  # what lies beside a file, such as a table, lies in its own folder
     try:
         common = find_legend(above)
     except LegendError:

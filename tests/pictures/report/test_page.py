@@ -542,7 +542,7 @@ def test_a_file_that_exists_is_never_overwritten_unasked(tmp_path, little):
     with pytest.raises(OptionError) as caught:
         write_report(little, path)
     assert (caught.value.where, caught.value.found) == (str(path), "the file exists")
-    assert "--force" in caught.value.remedy
+    assert "overwrite=True" in caught.value.remedy
     assert path.read_text() == "mine"
     assert write_report(little, path, overwrite=True) == path
     assert path.read_text().startswith("<!doctype html>")
