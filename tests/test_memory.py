@@ -74,7 +74,7 @@ print(json.dumps([watch.most, images.nbytes + labels.nbytes]))
 PACK = """
 with Watch() as watch:
     pack = make_pack(source, cache_dir=sys.argv[3], threads=2)
-assert (pack.folder / "pairs-00000.bin").stat().st_size > len(source) * 96 * 96 * 4
+assert (pack.folder / "pairs-00000.bin").stat().st_size >= len(source) * 96 * 96 * 4
 print(json.dumps([watch.most, str(pack.folder)]))
 """
 
@@ -105,7 +105,8 @@ def _roots(tmp_path_factory):
 def measure(code, root, count, *words):
     command = [sys.executable, "-W", "error", "-c", START + code, str(root), str(count), *map(str, words)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    told = [line for line in done.stderr.splitlines() if ": packing writes about " not in line]
+    assert (done.returncode, told) == (0, [])
     return json.loads(done.stdout)
 
 

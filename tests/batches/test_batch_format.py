@@ -39,12 +39,12 @@ NORMALIZE = "((mean r, g, b), (std r, g, b)) with means in 0..1, std above 0 and
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"layout": "HWC"}, "one of None, 'NHWC', 'NCHW'"),
-        ({"layout": "nhwc"}, "one of None, 'NHWC', 'NCHW'"),
+        ({"layout": "HWC"}, "one of 'NHWC', 'NCHW'"),
+        ({"layout": "nhwc"}, "one of 'NHWC', 'NCHW'"),
         ({"dtype": "float64"}, "one of 'float32', 'float16', 'uint8'"),
         ({"dtype": None}, "one of 'float32', 'float16', 'uint8'"),
         ({"dtype": np.float32}, "one of 'float32', 'float16', 'uint8'"),
-        ({"label_dtype": "int16"}, "one of None, 'int32', 'int64', 'uint8'"),
+        ({"label_dtype": "int16"}, "one of 'int32', 'int64', 'uint8'"),
         ({"void": "255"}, "an integer"),
         ({"void": 255.0}, "an integer"),
         ({"void": True}, "an integer"),

@@ -224,7 +224,7 @@ def test_json_says_where_it_is_and_what_is_in_it(fetch, voc_root):
         (["voc2012", "--from", "/nowhere/voc.tar"], 1, "/nowhere/voc.tar: "),
         (["sbd", "--from", __file__, "--voc", "/nowhere"], 1, "/nowhere"),
         (["voc2012", "--from", __file__], 1, "SHA-1 "),
-        (["voc2012", "--from", __file__, "--keep-archive"], 2, "keep_archive"),
+        (["voc2012", "--from", __file__, "--keep-archive"], 2, "--keep-archive"),
         ([], 2, "Missing argument 'NAME'"),
     ],
 )

@@ -75,7 +75,18 @@ def test_what_every_remedy_tells_to_pass_is_an_option_of_a_command():
         for name in re.findall(r"(?:pass|use|choose|or|by) ([a-z_]+)=(?!=)", as_typed(text, options))
     }
     # What only Python has, raised by calls that no command makes, or said beside what the command has.
-    assert left <= {"download", "scale_draw", "split", "splits", "sizes", "warn", "reuse", "transform", "threads"}, left
+    assert left <= {
+        "data",
+        "download",
+        "scale_draw",
+        "split",
+        "splits",
+        "sizes",
+        "warn",
+        "reuse",
+        "transform",
+        "threads",
+    }, left
 
 
 def test_an_error_names_the_option_that_was_typed(run, voc_folder):

@@ -37,7 +37,7 @@ def _source(tmp_path):
     [
         ("voc", "train[:50%]", "train_50"),
         ("voc", "train[fold=0/5]", "train_fold_0_5"),
-        ("voc", "train+val", "train+val"),
+        ("voc", "train+val", "train_val"),
         ("parquet", "train+val", "train_val"),
         ("parquet", "train-aug", "train_aug"),
         ("webdataset", "a/b", "a_b"),

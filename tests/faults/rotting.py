@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from faults.jobs import digest_of
 from faults.rot import damages, try_all
-from segfeed import BatchFormat, Draw, Loader, Plan, make_pack, scan
+from segfeed import BatchFormat, Draw, Loader, Plan, Source, make_pack, scan
+from segfeed.datasets.blobs import File
 from segfeed.errors import StateError
 from segfeed.packs.pack import Pack
 
@@ -20,13 +22,20 @@ def rot_file(root: str, name: str, flips: int, cuts: int) -> dict[str, Any]:
     index = source.keys.index(Path(name).stem)
 
     def serve() -> str:
-        pair = source.read(index)
+        pair = as_it_is_now(source, index).read(0)
         return hashlib.sha256(
             repr(pair.labels.shape).encode() + pair.image.tobytes() + pair.labels.tobytes()
         ).hexdigest()
 
     path = Path(root, name)
     return try_all(path, damages(path.read_bytes(), flips, cuts), serve)
+
+
+def as_it_is_now(source: Source, index: int) -> Source:
+    """Take one sample with the stamps that its files have now: a disk that rots changes none."""
+    sample = source.samples[index]
+    blobs = {part: File.of(getattr(sample, part).path) for part in ("photo", "mask")}
+    return replace(source, samples=(replace(sample, **blobs),))
 
 
 def rot_text(root: str, name: str, flips: int, cuts: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from faults.forks import task
+from faults.rotting import as_it_is_now
 from segfeed import Draw, Loader, Plan, make_pack, scan
 from segfeed.audit.verification import verify_source
 from segfeed.errors import StateError
@@ -72,11 +73,11 @@ def test_damage_of_a_jpeg_is_a_named_error_or_another_picture_of_its_size(forks,
 
 def another_picture(path: Path, source) -> bytes:
     """Return a photo's bytes with one bit flipped that decodes without a word to other pixels."""
-    sound, pixels = path.read_bytes(), source.read(0).image
+    sound, pixels = path.read_bytes(), as_it_is_now(source, 0).read(0).image
     for byte in range(len(sound) - 60, 0, -7):
         path.write_bytes(sound[:byte] + bytes([sound[byte] ^ 4]) + sound[byte + 1 :])
         try:
-            if not np.array_equal(source.read(0).image, pixels):
+            if not np.array_equal(as_it_is_now(source, 0).read(0).image, pixels):
                 return path.read_bytes()
         except ValueError:
             continue

@@ -34,8 +34,10 @@ def _read_list(data: bytes) -> bool:
         ids = read_list(file_of(data, "train.txt")).ids
     except SegfeedError:
         return False
-    lines = data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    lines = [unicodedata.normalize("NFC", line.strip(" \t")) for line in lines if line.strip(" \t")]
+    coding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    lines = data.decode(coding).replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    lines = [line.replace('"', "").strip(" \t\u00a0\u200b\ufeff") for line in lines]
+    lines = [unicodedata.normalize("NFC", line) for line in lines if line]
     assert len(ids) == len(lines)
     # A line may be a path, or two: the id is then a part of it.
     assert all(entry == line or entry in line.replace("\\", "/") for entry, line in zip(ids, lines, strict=True))

@@ -251,7 +251,7 @@ def _host() -> str:
     host = socket.gethostname().replace(".", "-")[:32] or "localhost"
     with contextlib.suppress(OSError):  # Linux only
         # Two machines of one name may share a folder; what was left before a restart stays for the person to remove.
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")[:8]
+        boot = Path("/proc/sys/kernel/random/boot_id").read_bytes().decode()[:8]
         host += f"-{os.stat('/proc/self/ns/pid').st_ino}-{boot}"
     return host
 

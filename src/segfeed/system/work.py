@@ -44,7 +44,7 @@ def memory_bytes() -> int:
     """Return how much memory this process may take: the machine's, or less if its group or its limits say so."""
     most = memory_limits()
     with suppress(OSError, ValueError):  # Linux only; "max" if there is no limit
-        most.append(int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
+        most.append(int(Path("/sys/fs/cgroup/memory.max").read_bytes()))
     return min(most, default=sys.maxsize)
 
 

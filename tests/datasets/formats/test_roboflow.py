@@ -9,7 +9,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.datasets.formats import roboflow
-from segfeed.errors import LegendError, OptionError, SourceError, SourceMissingError
+from segfeed.errors import LegendError, MaskError, OptionError, SourceError, SourceMissingError
 
 STEMS = ("a-jpg_jpeg.rf.00ff", "b_JPG.rf.11ee", "face_mask_jpg.rf.22dd")
 
@@ -146,10 +146,25 @@ def test_real_export_is_read_as_pillow_and_its_own_table_say(shared_data):
             np.testing.assert_array_equal(labels == source.legend.names.index(name), stored == value)
 
 
-@pytest.mark.parametrize("kind", ["coco", "createml", "multiclass", "tfrecord", "voc", "yolo", "yolo_obb"])
+@pytest.mark.parametrize("kind", ["createml", "multiclass", "tfrecord", "voc"])
 def test_roboflows_other_exports_are_refused_as_no_segmentation_masks(shared_data, kind):
     path = shared_data / "exports/datumaro-assets/tests/assets/roboflow_dataset" / kind
     assert path.is_dir()
     with pytest.raises(SourceError) as caught:
         segfeed.scan(path)
     assert "no known dataset layout" in caught.value.found
+
+
+@pytest.mark.parametrize("kind", ["coco", "yolo"])
+def test_roboflows_boxes_are_no_labels_unless_asked_for(shared_data, kind):
+    path = shared_data / "exports/datumaro-assets/tests/assets/roboflow_dataset" / kind
+    with pytest.raises(MaskError) as caught:
+        segfeed.scan(path).read(0)
+    assert "boxes, which outline no object" in caught.value.found
+    assert 'boxes="fill"' in caught.value.remedy
+    assert segfeed.scan(path, boxes="fill").read(0).labels.any()
+
+
+def test_turned_boxes_without_their_texts_are_refused(shared_data):
+    with pytest.raises(SourceError, match="no text for any photo"):
+        segfeed.scan(shared_data / "exports/datumaro-assets/tests/assets/roboflow_dataset/yolo_obb")

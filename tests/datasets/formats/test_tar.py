@@ -105,7 +105,7 @@ def test_lists_are_read_by_the_rules_of_lists(voc_folder, tmp_path, text):
         ("train_0  1\n", "has two columns"),
         ("../train_0\n", "is a path or holds"),
         ("/elsewhere/train_0.png\n", "is a path or holds"),
-        (b"\xff\xfe", "byte 0 is not UTF-8"),
+        (b"\xff\xff", "byte 0 is not UTF-8"),
     ],
 )
 def test_malformed_list_is_refused_and_named(voc_folder, tmp_path, text, found):

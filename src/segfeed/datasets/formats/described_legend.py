@@ -1,13 +1,12 @@
 """What the masks of a described dataset mean: by the description, by a file that it names, or by one in the folder."""
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from segfeed.datasets.description import Description, Value, show_value
-from segfeed.datasets.formats.legend_files import find_legend, read_legend
+from segfeed.datasets.formats.legend_files import find_legend, list_named, read_legend
 from segfeed.errors import LegendError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.public_legends import PUBLIC_LEGENDS
@@ -36,7 +35,9 @@ def legend_of(said: Description, root: Path, *, is_own: bool) -> Legend | None:
 
 def _named_legend(said: Description, root: Path) -> Legend:
     public = next((PUBLIC_LEGENDS[name] for name in said.legend if name in PUBLIC_LEGENDS), None)
-    path = next((root / name for name in said.legend if os.path.isfile(root / name)), None)
+    # Whatever has the name, in any case: a link to nothing, a folder or a pipe is an error, and not passed over.
+    there = (list_named((root / name).parent, (Path(name).name,)) for name in said.legend if name not in PUBLIC_LEGENDS)
+    path = next((paths[0] for paths in there if paths), None)
     if path is None and public is not None:
         return public
     if path is None:
