@@ -146,6 +146,12 @@ def _absent(code: str) -> set[str]:
     return {name for name in tops if name not in sys.modules and importlib.util.find_spec(name) is None}
 
 
+def _names(code: str, kind: type[ast.expr_context]) -> set[str]:
+    """List the names that a block reads (ast.Load) or sets (ast.Store)."""
+    nodes = ast.walk(ast.parse(code))
+    return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, kind)}
+
+
 def _run_commands(code: str, monkeypatch) -> int:
     """Run a block's lines of segfeed in this process; return how many there were."""
     ran = 0
@@ -196,11 +202,13 @@ def test_every_block_runs(page, tmp_path, monkeypatch, write_voc, capsys):
         pytest.skip("its reader and its query have tests of their own: tests/test_format.py")
     monkeypatch.chdir(tmp_path)
     names: dict = {"__name__": "page"} | _prepare(page, tmp_path, write_voc)
+    lost: set[str] = set()  # what blocks that could not run would have set
     for block in runnable:
         if block.language == "python":
             absent = _absent(block.code)
             assert absent <= _HEAVY, f"line {block.line} imports {absent}"
-            if absent:
+            if absent or _names(block.code, ast.Load) & lost - names.keys():
+                lost |= _names(block.code, ast.Store)
                 continue
             code = block.code.replace("epochs = 20\n", "epochs = 1\n")  # the tutorial's network is trained for one
             exec(compile("\n" * (block.line - 1) + code, str(page), "exec"), names)  # noqa: S102 - the project's own

@@ -319,6 +319,8 @@ class _Packing:
         classes, pixels = len(source.legend.names), pair.labels.size
         grid = count_blocks(pair.labels, classes, BLOCK_PX) if classes else np.zeros((3, 0), np.int64)
         counts = np.bincount(grid[1], grid[2], minlength=classes).astype(np.int64)
+        entries = np.zeros(grid.shape[1], writer.GRID)
+        entries["block"], entries["class"], entries["count"] = grid
         kept = (photo, mask or b"") if self.coded else (b"", b"")
         lengths = [*map(len, kept)] if self.coded else [3 * pixels, pair.labels.nbytes]
         photo_sha256, mask_sha256 = hash_pair(photo, mask)
@@ -330,7 +332,7 @@ class _Packing:
             "pixels": np.append(counts, pixels - counts.sum()) if classes else np.zeros(0, np.int64),
         }  # fmt: skip
         tiles = [] if self.coded else self._write_tiles(pair, places, files)
-        return Record(tiles, kept, row, grid)
+        return Record(tiles, kept, row, entries)
 
     def _write_tiles(self, pair: Pair, places: list[tuple[int, int]], files: PartFiles) -> list[tuple[int, int, bytes]]:
         """Hash a pair's tiles; write them if there are several: a pair that is one tile is written with its group."""

@@ -35,6 +35,10 @@ _GROUP_PAIRS, _GROUP_BYTES = 4, 8 << 20  # what a thread decodes and writes at o
 _SYNC_BYTES = 32 << 20
 
 
+GRID = np.dtype([("block", "<i4"), ("class", "<u2"), ("count", "<u2")])
+"""An entry of the class grid, as small as the table keeps it: those of a whole split wait in memory for its end."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Record:
     """A row of the table: what was found out about a pair while it was packed.
@@ -43,13 +47,13 @@ class Record:
         places: (part, offset, checksum) of each tile; of a coded pair it is added when it is placed.
         files: the bytes of photo and mask, if they are to be stored.
         row: the other columns of the table, by name.
-        grid: int64 (3, M), block, class and count.
+        grid: (M,) of dtype `GRID`.
     """
 
     places: list[tuple[int, int, bytes]]
     files: tuple[bytes, bytes]
     row: dict[str, Any]
-    grid: npt.NDArray[np.int64]
+    grid: npt.NDArray[np.void]
 
 
 @dataclass(eq=False)
@@ -174,10 +178,10 @@ def write_table(folder: Path, records: Sequence[Record]) -> dict[str, Any]:
     tiles = [tile for mine in places for tile in mine]
     firsts = _ends(list(map(len, places)))
     grids = [record.grid for record in records]
-    grid = np.concatenate(grids, axis=1)
-    kinds = zip(grid, (np.int32, np.uint16, np.uint16), strict=True)
+    grid = np.concatenate(grids)
     entries = pa.StructArray.from_arrays(
-        [_numbers(values, kind) for values, kind in kinds], fields=list(SCHEMA.field("grid").type.value_type)
+        [_numbers(grid[name], GRID[name]) for name in GRID.names or ()],
+        fields=list(SCHEMA.field("grid").type.value_type),
     )
     counts = [row["pixels"] for row in rows]
     columns = {
@@ -185,7 +189,7 @@ def write_table(folder: Path, records: Sequence[Record]) -> dict[str, Any]:
         "offset": _lists("offset", firsts, _numbers([tile[1] for tile in tiles], np.int64)),
         "tile_xxh3": _lists("tile_xxh3", firsts, _digests([tile[2] for tile in tiles], 16)),
         "pixels": _lists("pixels", _ends(list(map(len, counts))), _numbers(np.concatenate(counts), np.int64)),
-        "grid": _lists("grid", _ends([found.shape[1] for found in grids]), entries),
+        "grid": _lists("grid", _ends([len(found) for found in grids]), entries),
     }
     for name in ("height", "width", "photo_bytes", "mask_bytes"):
         columns[name] = _numbers([row[name] for row in rows], SCHEMA.field(name).type.to_pandas_dtype())
