@@ -622,7 +622,7 @@ def reads(monkeypatch):
 def test_eight_masks_are_looked_at_if_nothing_is_odd(tmp_path, reads):
     root = write(tmp_path / "d", [stripes(0, 1)] * 100)
     segfeed.scan(root, "all", legend=VESSEL)
-    assert [int(name.removesuffix(".png")) for name in reads][:1] == [0]
+    assert 0 in [int(name.removesuffix(".png")) for name in reads]
     assert len(reads) == len(set(reads)) == 8
 
 

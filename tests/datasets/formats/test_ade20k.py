@@ -186,6 +186,6 @@ def test_a_list_of_names_that_cannot_be_read_is_not_passed_over(root, what):
         os.mkfifo(path)
     else:
         path.symlink_to("nowhere")
-    with pytest.raises(SourceError) as caught:
+    with pytest.raises(LegendError) as caught:
         segfeed.scan(root)
     assert caught.value.where == str(path)
