@@ -152,6 +152,14 @@ def _names(code: str, kind: type[ast.expr_context]) -> set[str]:
     return {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, kind)}
 
 
+def _defined(code: str) -> set[str]:
+    """List the names that a block imports or defines."""
+    nodes = list(ast.walk(ast.parse(code)))
+    imported = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
+    made = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return made | {alias.asname or alias.name.split(".")[0] for alias in imported}
+
+
 def _run_commands(code: str, monkeypatch) -> int:
     """Run a block's lines of segfeed in this process; return how many there were."""
     ran = 0
@@ -208,7 +216,7 @@ def test_every_block_runs(page, tmp_path, monkeypatch, write_voc, capsys):
             absent = _absent(block.code)
             assert absent <= _HEAVY, f"line {block.line} imports {absent}"
             if absent or _names(block.code, ast.Load) & lost - names.keys():
-                lost |= _names(block.code, ast.Store)
+                lost |= _names(block.code, ast.Store) | _defined(block.code)
                 continue
             code = block.code.replace("epochs = 20\n", "epochs = 1\n")  # the tutorial's network is trained for one
             exec(compile("\n" * (block.line - 1) + code, str(page), "exec"), names)  # noqa: S102 - the project's own

@@ -208,6 +208,8 @@ def mend_text(text: str) -> str:
 
 def has_words(path: Path, words: tuple[bytes, ...], limit_bytes: int = 1 << 22) -> bool:
     """Check whether all of some words occur in the first and last bytes of a file."""
+    if not os.path.isfile(path):  # a pipe would be waited for
+        return False
     try:
         with open(path, "rb") as file:
             head = file.read(limit_bytes)

@@ -43,7 +43,7 @@ _ARROW = re.compile(r"(?<!\s)\s*[-=]>\s*|[-=]>\s*|(?<!\s)\s+-\s+")
 _ENUMERATED = re.compile(r"^(\d+)[.)](?=\s)")
 _BULLETS = ("-", "*", "+", "\u2022", "\u2013", "\u00b7")
 _MARKED = re.compile(r"[^\w\s\"'(#]")
-_HASHED = re.compile(r"\s+(?:#|//|--)\s+(\d+)$")
+_HASHED = re.compile(r"(?<!\s)\s+(?:#|//|--)\s+(\d+)$")
 _CVATS = re.compile(
     r"([^:]+):\s*(\d{1,3})\s*,\s*(\d{1,3})\s*,\s*(\d{1,3})\s*:([^:]*):[^:]*"
 )  # name:r,g,b:parts:actions

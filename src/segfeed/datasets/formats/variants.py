@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from segfeed.datasets.blobs import stamp_of
 from segfeed.datasets.description import Description
 from segfeed.datasets.formats.described import DescribedFormat, without_objects
 from segfeed.datasets.formats.folders import find_root, is_to_predict
@@ -148,11 +149,19 @@ class VariedFormat:
         return next((variant for variant in self._fitting(file.parent) if variant.description.file == file.name), None)
 
     def _fitting(self, root: Path) -> list[DescribedFormat]:
-        return [
-            variant
-            for variant in self.variants
-            if (not (file := variant.description.file) or os.path.isfile(root / file)) and variant.fits(root)
-        ]
+        """List the variants that fit a folder.
+
+        Raises:
+            SourceError: if the file that says so of one is there, but is not a regular file.
+        """
+        found = []
+        for variant in self.variants:
+            file = variant.description.file
+            if (not file or os.path.lexists(root / file)) and variant.fits(root):
+                if file:
+                    stamp_of(str(root / file))
+                found.append(variant)
+        return found
 
 
 Described = DescribedFormat | VariedFormat
