@@ -40,7 +40,9 @@ def test_two_to_eight_processes_pack_at_once_and_one_is_killed(forks, tiny_root,
             assert outcome.answer == {name: reference.answer[name] for name in ("folder", "digest")}
         killed, racing = killed + (first.status == -9), racing + count
         forks.succeed(task("pack", tiny_root, room / "cache"))
-        assert files_of(room / "cache") == whole
+        # The one that was killed last may leave a stamp half-written, hidden, which `cache prune` removes.
+        left = {name: data for name, data in files_of(room / "cache").items() if not name.startswith("stamps/.")}
+        assert left == whole
         shutil.rmtree(room / "cache")
     assert killed >= ROUNDS // 5
     tally("pack: processes that raced", racing)
