@@ -44,7 +44,7 @@ def refuse_index(index: object) -> NoReturn:
     """
     raise OptionError(
         "loader",
-        found=f"item {index!r} of it was asked for, but it is no dataset: it makes batches already",
+        found=f"item {index!r} of it was asked for, but it is not a dataset: it makes batches already",
         expected="iteration: for images, labels in loader",
         remedy="leave DataLoader(...) out: to_torch(loader), to_tf(loader) or to_jax(loader) is what a framework takes",
     )

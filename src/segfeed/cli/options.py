@@ -108,7 +108,7 @@ class DatasetOptions:
         """All of them but the path, as keyword arguments of `load`, `scan`, `check` and `write_report`.
 
         Raises:
-            OptionError: if a file that is passed is not there, or is no file.
+            OptionError: if a file that is passed is not there, or is not a file.
         """
         for name in ("description", "legend"):
             if (path := getattr(self, name, None)) is not None:

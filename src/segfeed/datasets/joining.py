@@ -144,7 +144,7 @@ def find_joined(path: Path, ask: Callable[[Path], Sequence[Any]]) -> JoinedForma
     """Find datasets of one format in the folders of one that has a legend file.
 
     Args:
-        path: a folder that is no dataset by itself.
+        path: a folder that is not a dataset by itself.
         ask: lists what formats recognise in a folder: each with its `recognised`, `name` and `module`.
 
     Raises:
@@ -176,7 +176,7 @@ def refuse_legend_above(root: Path, legend: Legend, is_like: Callable[[Path], bo
     try:
         common = find_legend(above)
     except LegendError:
-        return  # whatever it is, it is no legend of all
+        return  # whatever it is, it is not a legend of all
     if common is None or common.names == legend.names:
         return
     if any(is_like(folder) for folder in subfolders(above) if folder != root):

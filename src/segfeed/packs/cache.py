@@ -182,7 +182,7 @@ def make_room(cache: Path, needed_bytes: int) -> None:
     """Remove what was used longest ago if a pack of some size would bring the cache above $SEGFEED_CACHE_LIMIT.
 
     Raises:
-        OptionError: if the limit is no size.
+        OptionError: if the limit is not a size.
         StorageError: if the pack is larger than the limit, or what is open leaves too little room.
     """
     text = os.environ.get(LIMIT, "")

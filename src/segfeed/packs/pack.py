@@ -63,7 +63,7 @@ class Pack:
         return type(self), (self.folder,)
 
     def close(self) -> None:
-        """Let go of the mapped parts; views that were handed out keep them until they are gone."""
+        """Release the mapped parts; views that were handed out keep them until they are gone."""
         self._parts, self._is_closed = None, True
         _opened.discard(self)
 

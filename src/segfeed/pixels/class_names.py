@@ -120,7 +120,7 @@ def as_index(stored: Any) -> int:
     """Return a whole number as a plain integer; True and 1.0 are none.
 
     Raises:
-        TypeError: if it is no whole number.
+        TypeError: if it is not a whole number.
 
     >>> as_index(3)
     3

@@ -82,7 +82,7 @@ def read_png_header(data: bytes, name: str, error_type: type[SourceError]) -> tu
 
 
 def _bodies(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the kind and body of each chunk that is no pixels, also of those behind the pixels."""
+    """Yield the kind and body of each chunk that holds no pixels, also of those behind the pixels."""
     position = len(PNG_MAGIC)
     while position + 8 <= len(data):
         length, kind = _CHUNK.unpack_from(data, position)

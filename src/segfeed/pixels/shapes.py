@@ -107,7 +107,7 @@ def as_points(values: Iterable[Any], name: str, what: str = "a shape") -> Points
     """Return points as float64 (N, 2): from pairs, or from x and y in turn.
 
     Raises:
-        MaskError: if they are no numbers, not finite, an odd count, or too far outside to count in 32 bits.
+        MaskError: if they are not numbers, not finite, an odd count, or too far outside to count in 32 bits.
 
     >>> as_points([0, 0, 4, 0, 4, 2], "a.json").shape
     (3, 2)
@@ -115,7 +115,7 @@ def as_points(values: Iterable[Any], name: str, what: str = "a shape") -> Points
     try:
         points = np.asarray(values, np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise MaskError(name, found=f"points of {what} that are no numbers", expected="x and y in px") from None
+        raise MaskError(name, found=f"points of {what} that are not numbers", expected="x and y in px") from None
     if points.size % 2 or (points.ndim == 2 and points.shape[1] != 2) or points.ndim > 2:
         raise MaskError(name, found=f"{points.size} coordinates of {what}", expected="x and y of each point")
     points = points.reshape(-1, 2)

@@ -198,7 +198,7 @@ def _number(name: str, value: Any, low: float, high: float, what: str) -> float:
     """Check a number, and return it as a float of Python's own."""
     try:
         number = float(value)
-        # A text is no number, and True says nothing of how much.
+        # A text is not a number, and True says nothing of how much.
         wrong = isinstance(value, str | bytes | bool | np.bool_) or not low <= number <= high
     except (TypeError, ValueError, OverflowError):
         wrong = True

@@ -114,7 +114,7 @@ def sync(path: Path) -> None:
 
 
 def rename(old: Path, new: Path) -> None:
-    """Give a file or folder another name. What Windows refuses because a scanner looks at it is tried for 1.6 s."""
+    """Rename a file or folder. What Windows refuses because a scanner looks at it is tried for 1.6 s."""
     _patiently(lambda: os.rename(old, new))
 
 

@@ -73,7 +73,7 @@ def in_order(work: Callable[[int], Result], count: int, threads: int | None = No
 def is_terminal(stream: object) -> bool:
     """Check whether a person sees what is written to a stream, which may be None, closed, or some logger's own."""
     try:
-        return bool(stream.isatty())  # type: ignore[attr-defined]  # what is no stream is no terminal
+        return bool(stream.isatty())  # type: ignore[attr-defined]  # what is not a stream is not a terminal
     except (AttributeError, ValueError, OSError):
         return False
 

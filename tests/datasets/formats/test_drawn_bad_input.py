@@ -51,7 +51,7 @@ def test_values_follow_category_ids_and_what_no_shape_covers_is_background(tmp_p
         ({"segmentation": {"counts": "P!", "size": [8, 10]}}, "run-length"),
         ({"segmentation": {"counts": None, "size": [8, 10]}}, "run lengths|neither"),
         ({"segmentation": [[1, 2, 3]]}, "3 coordinates"),
-        ({"segmentation": [["x", 2, 3, 4, 5, 6]]}, "no numbers"),
+        ({"segmentation": [["x", 2, 3, 4, 5, 6]]}, "not numbers"),
         ({"segmentation": [[1e300, 2, 3, 4, 5, 6]]}, "point"),
         ({"segmentation": "polygon"}, "is str"),
         ({"segmentation": [], "bbox": [1, 1, 3, 3]}, "1 boxes"),
@@ -273,7 +273,7 @@ def labelme(folder, *shapes, **words):
     ("shape", "found"),
     [
         ({"points": [[1, 1], [2, 2]]}, "polygon 'cat' of 2 points"),
-        ({"shape_type": "mask", "mask": "%%%"}, "no base64"),
+        ({"shape_type": "mask", "mask": "%%%"}, "not base64"),
         ({"shape_type": "mask", "mask": "aGVsbG8="}, "PNG"),
         ({"shape_type": "star"}, "type 'star'"),
     ],
@@ -287,7 +287,7 @@ def test_labelme_ignore_is_void_and_broken_image_data_is_named(tmp_path):
     labels = labels_of(labelme(tmp_path, {}, {"label": "__ignore__", "shape_type": "point", "points": [[9, 7]]}))
     assert np.unique(labels).tolist() == [1, 255] or np.unique(labels).tolist() == [0, 1, 255]
     path = labelme(tmp_path, {}, imagePath="gone.jpg", imageData="%%")
-    with pytest.raises(PhotoError, match="no base64"):
+    with pytest.raises(PhotoError, match="not base64"):
         segfeed.scan(path, "all").read(0)
 
 

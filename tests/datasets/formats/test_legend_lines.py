@@ -205,7 +205,7 @@ def test_a_header_of_a_bare_list_is_no_class_and_the_ways_out_work(header):
     with pytest.raises(LegendError) as caught:
         rows_of_text(f"{header}\nbackground\nroad\n")
     assert caught.value.found.startswith(f"line 1: {header!r}")
-    assert caught.value.remedy == "remove the line if it is no class; else put it in quotes"
+    assert caught.value.remedy == "remove the line if it is not a class; else put it in quotes"
     assert read("background\nroad\n") == [("background", None, None), ("road", None, None)]
     assert [name for name, _, _ in read(f'"{header}"\nbackground\nroad\n')] == [header, "background", "road"]
 

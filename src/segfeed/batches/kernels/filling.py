@@ -238,7 +238,7 @@ class _Compiled:
 
 
 def _give_up_in_child() -> None:
-    """Let plain NumPy serve a forked process if the kernel was being loaded: the thread that does it isn't there."""
+    """Leave a forked process to plain NumPy if the kernel was being loaded: the thread that does it isn't there."""
     if _Compiled.loading.locked():
         _Compiled.loading, _Compiled.broken = threading.Lock(), True
 

@@ -73,7 +73,7 @@ def parse_json(data: bytes, where: str) -> Any:
 
 
 def _refuse_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a number")
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

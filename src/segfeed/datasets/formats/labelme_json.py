@@ -142,7 +142,7 @@ def _take_photo(file: File) -> bytes:
     try:
         return base64.b64decode(_read(file)["imageData"], validate=True)
     except (KeyError, TypeError, ValueError, binascii.Error):
-        found = "imageData that is no base64"
+        found = "imageData that is not base64"
         raise PhotoError(file.name, found=found, remedy="save it again in labelme", is_damage=True) from None
 
 
@@ -209,7 +209,7 @@ def _decode_mask(text: Any, name: str) -> Any:
     try:
         data = base64.b64decode(text, validate=True)
     except (TypeError, ValueError, binascii.Error):
-        raise MaskError(name, found="a mask that is no base64", expected="a PNG", is_damage=True) from None
+        raise MaskError(name, found="a mask that is not base64", expected="a PNG", is_damage=True) from None
     with open_picture(data, name, "PNG", MaskError) as picture:
         pixels = read_pixels(picture, name, MaskError)
     return (pixels if pixels.ndim == 2 else pixels[..., -1]) > 0

@@ -32,8 +32,8 @@ FORMS = (
     "'0 128 64 128 road' or 'road:128,64,128::'"
 )
 _QUOTE = 'put names that hold numbers in quotes ("lane 1"), or save a table with the header id,name,r,g,b as .csv'
-_IF_HEADER = "remove the line if it is no class; else put it in quotes"
-_IF_COMMENT = "remove the line, or begin it with '#', if it is no class; else put it in quotes"
+_IF_HEADER = "remove the line if it is not a class; else put it in quotes"
+_IF_COMMENT = "remove the line, or begin it with '#', if it is not a class; else put it in quotes"
 
 _HARD = re.compile(r"[\t,;:=|]")
 _QUOTED = re.compile(rf"""(?<![^{BREAKS}])("[^"]*"|'[^']*')(?![^{BREAKS}])""")

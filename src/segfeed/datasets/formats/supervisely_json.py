@@ -137,7 +137,7 @@ def _decode_bitmap(text: str, where: str) -> npt.NDArray[Any]:
         packed = zlib.decompressobj()
         data = packed.decompress(base64.b64decode(text, validate=True), _MOST_BYTES)
     except (TypeError, ValueError, binascii.Error, zlib.error):
-        found = "a bitmap that is no base64 of a packed PNG"
+        found = "a bitmap that is not base64 of a packed PNG"
         raise MaskError(where, found=found, remedy="export it again", is_damage=True) from None
     with open_picture(data, where, "PNG", MaskError) as picture:
         pixels = read_pixels(picture, where, MaskError)
