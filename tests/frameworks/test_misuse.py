@@ -17,7 +17,9 @@ def _train(voc_folder, tmp_path):
 
 @pytest.mark.parametrize("adapt", [lambda train: train, segfeed.to_torch], ids=["a loader", "tensors"])
 def test_a_loader_in_a_dataloader_is_named(train, adapt):
-    with pytest.raises(OptionError, match=r"it is not a dataset: it makes batches already.*leave DataLoader\(...\) out"):
+    with pytest.raises(
+        OptionError, match=r"it is not a dataset: it makes batches already.*leave DataLoader\(...\) out"
+    ):
         next(iter(torch.utils.data.DataLoader(adapt(train))))
 
 
