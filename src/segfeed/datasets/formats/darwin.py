@@ -23,11 +23,12 @@ from segfeed.datasets.formats.drawn_files import (
     files_of_photos,
     keep_split,
     list_drawn,
+    recognise_by_words,
     splits_of_folders,
 )
 from segfeed.datasets.formats.json_reading import has_words, read_json
 from segfeed.datasets.formats.lists import AUTOMATIC
-from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.formats.photo_places import PhotoPlaces
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
@@ -41,12 +42,7 @@ _OTHERS = ("bounding_box", "line", "keypoint", "skeleton", "cuboid")
 
 def recognise(path: Path) -> Recognised | None:
     """Find Darwin's JSON files at a path or below it."""
-    first = next((one for one in files_of_photos(path, ".json") if has_words(one, _WORDS)), None)
-    return (
-        None
-        if first is None
-        else Recognised(path, f"{first.name} has Darwin's item and slots", folder=dataset_folder(path))
-    )
+    return recognise_by_words(path, _WORDS, "Darwin's item and slots")
 
 
 def split_names(root: Path) -> list[str]:

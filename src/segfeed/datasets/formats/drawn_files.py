@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.drawn import Classes, DrawnMask
+from segfeed.datasets.formats.json_reading import has_words
 from segfeed.datasets.formats.lists import AUTOMATIC, FORBIDDEN, SPLIT_WORDS, split_by_hash
-from segfeed.datasets.formats.photo_places import PhotoPlaces
-from segfeed.datasets.source import Missing, Sample, SplitFiles
+from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.source import Missing, Recognised, Sample, SplitFiles
 from segfeed.errors import MaskError, PhotoError, SourceError
 from segfeed.pixels.codec import read_photo_header
 from segfeed.pixels.shapes import Style
@@ -203,6 +204,12 @@ def files_of_photos(path: Path, suffix: str) -> list[Path]:
         folders[:] = sorted(name for name in folders if name[0] != ".")
         found += [Path(inner, name) for name in sorted(names) if name.lower().endswith(suffix) and name[0] != "."]
     return found
+
+
+def recognise_by_words(path: Path, words: tuple[bytes, ...], told: str) -> Recognised | None:
+    """Find JSON files of photos at a path or below it by the words that one of them has, which `told` names."""
+    first = next((one for one in files_of_photos(path, ".json") if has_words(one, words)), None)
+    return None if first is None else Recognised(path, f"{first.name} has {told}", folder=dataset_folder(path))
 
 
 def splits_of_folders(files: Iterable[Path], root: Path) -> dict[str, list[Path]]:

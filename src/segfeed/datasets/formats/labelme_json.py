@@ -25,12 +25,13 @@ from segfeed.datasets.formats.drawn_files import (
     files_of_photos,
     keep_split,
     list_drawn,
+    recognise_by_words,
     size_of_photo,
     splits_of_folders,
 )
 from segfeed.datasets.formats.json_reading import has_words, read_json
 from segfeed.datasets.formats.lists import AUTOMATIC, read_lines
-from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.formats.photo_places import PhotoPlaces
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, PhotoError, SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
@@ -47,12 +48,7 @@ _LEAST = {"polygon": 3, "oriented_rectangle": 3, "rectangle": 2, "circle": 2, "l
 
 def recognise(path: Path) -> Recognised | None:
     """Find labelme's JSON at a path or below it."""
-    first = next((one for one in files_of_photos(path, ".json") if has_words(one, _WORDS)), None)
-    return (
-        None
-        if first is None
-        else Recognised(path, f"{first.name} has labelme's shapes and imagePath", folder=dataset_folder(path))
-    )
+    return recognise_by_words(path, _WORDS, "labelme's shapes and imagePath")
 
 
 def split_names(root: Path) -> list[str]:
