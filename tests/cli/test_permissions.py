@@ -1,6 +1,5 @@
 """Folders and files that one may not enter or read: one line that names them, for every command."""
 
-import ctypes
 import os
 import subprocess
 import sys
@@ -14,6 +13,15 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="root gives up its rights over files by capabilities"),
 ]
+
+# Drops root's rights to pass over permissions, CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, for what is run next, which an
+# ordinary user has not anyway, then starts Python again. (`preexec_fn` would fork this process, of which JAX warns.)
+GIVE_UP_RIGHTS = """
+import ctypes, os, sys
+for capability in (1, 2):
+    ctypes.CDLL(None).prctl(24, capability)  # PR_CAPBSET_DROP
+os.execv(sys.executable, [sys.executable, "-c", sys.argv[1]])
+"""
 
 # Runs commands, each a line of words between tabs, and prints the exit code of each.
 RUN = """
@@ -30,22 +38,15 @@ for line in sys.stdin.read().splitlines():
 """
 
 
-def give_up_rights():
-    """Drop root's rights to pass over permissions, CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH, for what is run next."""
-    for capability in (1, 2):
-        ctypes.CDLL(None).prctl(24, capability)  # PR_CAPBSET_DROP; an ordinary user has none to drop
-
-
 def run(commands, cache):
     text = "\n".join("\t".join(map(str, words)) for words in commands)
     done = subprocess.run(
-        [sys.executable, "-c", RUN],
+        [sys.executable, "-c", GIVE_UP_RIGHTS, RUN],
         input=text,
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
-        preexec_fn=give_up_rights,
         env=os.environ | {"SEGFEED_CACHE": str(cache)},
     )
     assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ import io
 import struct
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from segfeed.pixels.png import PNG_MAGIC
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8))
 XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
-TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i"}  # TIFF's whole-number types
+TYPES = {1: "B", 2: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q"}  # of TIFF
 
 
 def block(turn=6, kind=3, order="<", count=1):
@@ -105,6 +106,18 @@ def pillow_says(data):
     return turn if turn in range(1, 9) else 1
 
 
+def pillow_reads(data):
+    exif = Image.Exif()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            exif.load(data)
+            turn = exif.get(0x0112)
+        except Exception:  # noqa: BLE001 - any failure of Pillow's reader means upright
+            turn = 1
+    return next((one for one in range(1, 9) if one == turn), 1)
+
+
 @pytest.mark.parametrize("name", PHOTOS)
 def test_segfeed_and_pillow_agree(name):
     assert read_photo_header(PHOTOS[name], "a photo").orientation == pillow_says(PHOTOS[name])
@@ -127,6 +140,26 @@ def test_a_part_of_a_photo_gives_its_orientation_or_none(name):
 @pytest.mark.parametrize("cut", range(0, 20, 3))
 def test_a_cut_block_means_upright(cut):
     assert exif_orientation(block()[:cut]) == 1
+
+
+def test_any_damaged_block_is_read_as_pillow_reads_it():
+    rng = np.random.default_rng(0)
+    for _ in range(3000):
+        kind, order = rng.choice(list(TYPES)), rng.choice(["<", ">"])
+        damaged = bytearray(block(int(rng.integers(1, 9)), int(kind), str(order), int(rng.integers(1, 4))))
+        for at in rng.integers(0, len(damaged), rng.integers(0, 4)):
+            damaged[at] = rng.choice([0, 1, 5, 8, 10, 43, 255])
+        damaged = bytes(damaged[: rng.integers(8, len(damaged) + 1)])
+        if damaged[2:4] not in (b"+\0", b"\0+"):  # Pillow reads BigTIFF too, which EXIF does not allow
+            assert exif_orientation(damaged) == pillow_reads(damaged), damaged
+
+
+def test_many_threads_leave_the_warning_filters_as_they_are():
+    cut = block(6, 4, count=9)[:30]
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(exif_orientation, [cut] * 20_000)) == {1}
+    assert warnings.filters == before
 
 
 def test_little_packed_text_that_unpacks_to_much_is_not_unpacked():
