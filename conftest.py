@@ -2,6 +2,7 @@
 
 import gc
 import importlib.util
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,6 +43,15 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEGFEED_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _compiled_before_the_next_test() -> Iterator[None]:
+    """Wait for kernels that are compiled beside a test: numba changes the process's warning filters meanwhile."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name in ("segfeed-kernels", "segfeed-shapes"):
+            thread.join()
 
 
 @pytest.fixture

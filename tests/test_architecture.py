@@ -96,6 +96,7 @@ def test_families_import_only_from_families_above_them():
 
 
 @pytest.mark.parametrize("family", RANKS)
+@pytest.mark.slow
 def test_no_cycle_inside_a_family(family):
     inside = {name for name in MODULES if family_of(name) == family}
     sorter = graphlib.TopologicalSorter({name: (imports_of(name) & inside) - {name} for name in inside})
@@ -198,6 +199,7 @@ def test_every_error_is_made_of_fields():
                     assert not ends, f"{here}: a clause has no full stop"
 
 
+@pytest.mark.slow
 def test_every_module_and_public_definition_is_documented():
     for name in MODULES:
         tree = parse(name)

@@ -339,6 +339,7 @@ def test_loaders_give_a_frameworks_own_batches(voc_folder, framework, capsys):
             np.testing.assert_array_equal(Y, labels)
 
 
+@pytest.mark.slow
 def test_tensorflow_gets_two_real_datasets_as_in_the_chapter(voc_folder):
     tf = pytest.importorskip("tensorflow")
     for dataset in d2l.load_data_voc(2, (32, 48), voc_folder, framework="tensorflow"):

@@ -160,6 +160,7 @@ def test_the_run_is_pinned(expected):
 @pytest.mark.parametrize("kind", ["cold", "warm", "coded", "tiles"])
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("threads", THREADS)
+@pytest.mark.slow
 def test_threads_and_ranks_change_nothing(readers, expected, kind, threads, world):
     assert Run(readers[kind], threads, world).deliver(len(expected))[0] == expected
 

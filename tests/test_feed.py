@@ -56,6 +56,7 @@ def test_defaults_are_those_of_the_documentation(voc_folder):
     assert isinstance(train.reader, Pack)
 
 
+@pytest.mark.slow
 def test_default_crop_and_batch_are_those_of_the_documentation(tmp_path, write_voc):
     root = write_voc(tmp_path / "VOC2012", {"train": [(321, 481)] * 64, "val": [(4, 4)]})
     train, _ = load(root, pack=False)
@@ -107,6 +108,7 @@ def test_val_gives_every_image_once_whole_with_void_around(voc_folder):
 
 @pytest.mark.parametrize(("layout", "shape"), [("NHWC", (2, 32, 48, 3)), ("NCHW", (2, 3, 32, 48))])
 @pytest.mark.parametrize("dtype", ["float32", "float16", "uint8"])
+@pytest.mark.slow
 def test_layout_and_dtype_change_the_form_and_not_the_pixels(voc_folder, layout, shape, dtype):
     plain = first(load(voc_folder, 2, CROP, dtype="uint8").train)
     batch = first(load(voc_folder, 2, CROP, layout=layout, dtype=dtype).train)
@@ -285,7 +287,7 @@ def test_tail_is_counted(voc_folder):
 
 def test_notes_are_logged(voc_folder, caplog):
     with caplog.at_level(logging.INFO, logger="segfeed"):
-        splits = load(voc_folder, 2, CROP)
+        splits = load(voc_folder, 2, CROP, pack=False)  # packing logs another line
     assert splits.notes
     assert tuple(record.message for record in caplog.records if record.name == "segfeed") == splits.notes
 
@@ -324,6 +326,7 @@ def test_epochs_differ(voc_folder):
 
 
 @pytest.mark.parametrize("world", [1, 2, 4])
+@pytest.mark.slow
 def test_ranks_together_see_the_epoch_of_one_process(voc_folder, world):
     whole = load(voc_folder, 4, CROP)
     parts = [load(voc_folder, 4, CROP, shard=Shard(rank, world)) for rank in range(world)]
@@ -581,6 +584,7 @@ def mirrored_labels(train) -> set[int]:
     ("swap", "first", "noted"),
     [(None, 1, True), ({}, 2, False), ({"background": "right arm"}, 0, True), ({"right arm": "left arm"}, 1, True)],
 )
+@pytest.mark.slow
 def test_sides_change_places_in_mirrored_crops(tmp_path, swap, first, noted):
     root = put_folders(tmp_path / "d", {"train": {"a": 1, "b": 2}, "val": {"c": 3}})
     splits = load(root, 2, (40, 60), flip=True, swap=swap, pack=False)
@@ -679,6 +683,7 @@ def test_flip_is_short_for_an_augment(voc_folder):
 
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 @pytest.mark.parametrize("pad_value", [None, 0, (1, 2, 250)])
+@pytest.mark.slow
 def test_what_lies_outside_a_scaled_photo_is_the_mean_or_the_pad_value_and_void(voc_folder, dtype, pad_value):
     augment = Augment(scale=(0.25, 0.25), brightness=(1, 1), pad_side="bottom-right", pad_value=pad_value)
     train, _ = load(voc_folder, 2, CROP, augment=augment, pack=False, dtype=dtype, normalize=IMAGENET)

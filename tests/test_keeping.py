@@ -102,6 +102,7 @@ def wrong_of(kept):
 @pytest.mark.parametrize("consume", [fast, slow, uneven])
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("kind", ["source", "pack"])
+@pytest.mark.slow
 def test_the_last_fifty_batches_stay_as_they_came(readers, kind, threads, consume):
     loader, kept, number = loader_of(readers[kind], threads=threads), deque(), 0
     for epoch in range(EPOCHS):
@@ -117,6 +118,7 @@ def test_the_last_fifty_batches_stay_as_they_came(readers, kind, threads, consum
 
 
 @pytest.mark.parametrize("wanted", FORMATS)
+@pytest.mark.slow
 def test_kept_batches_are_those_of_a_loader_of_which_none_is_kept(readers, wanted):
     expected, loader = [], loader_of(readers["source"], wanted=wanted, threads=0)
     for _ in range(3):
@@ -129,6 +131,7 @@ def test_kept_batches_are_those_of_a_loader_of_which_none_is_kept(readers, wante
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3])
 @pytest.mark.parametrize("kind", ["source", "pack"])
+@pytest.mark.slow
 def test_more_threads_than_rows_fill_every_batch(readers, kind, batch_size):
     expected = [digest_of(batch) for batch in loader_of(readers[kind], batch_size, threads=0)]
     for threads in (5, 16):
@@ -137,6 +140,7 @@ def test_more_threads_than_rows_fill_every_batch(readers, kind, batch_size):
 
 @pytest.mark.parametrize("field", ["images", "labels"])
 @pytest.mark.parametrize("way", VIEWS)
+@pytest.mark.slow
 def test_a_view_alone_keeps_its_bytes(readers, way, field):
     if way == "torch":
         pytest.importorskip("torch")
@@ -201,6 +205,7 @@ def test_another_thread_may_keep_views_for_as_long_as_it_likes(readers):
 
 @pytest.mark.parametrize("threads", [0, 1, 2, 5])
 @pytest.mark.parametrize("kind", ["source", "pack"])
+@pytest.mark.slow
 def test_released_memory_is_used_again(readers, kind, threads):
     loader = loader_of(readers[kind], threads=threads)
     kept = [*loader, *loader, *loader][:KEPT]

@@ -73,6 +73,7 @@ def test_options_are_complete_and_those_without_a_star_are_the_defaults():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.slow
 def test_every_command_exists(page):
     known = set(typer.main.get_command(app).commands)
     named = set(re.findall(r"(?:^|[`$ ])segfeed ([a-z]+)(?= |`|$)", "\n".join(blocks(page, "sh")), re.MULTILINE))

@@ -11,6 +11,7 @@ from installed import interruptible
 
 
 @pytest.mark.parametrize("delay_s", [0.1, 0.2, 0.4])
+@pytest.mark.slow
 def test_interrupt_while_segfeed_loads_is_one_line_and_exit_code_130(delay_s):
     # The child says when its own first line runs; before that, Python itself is starting.
     code = """

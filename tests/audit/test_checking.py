@@ -54,6 +54,7 @@ def put_odd(root, odd, part):
 
 @pytest.mark.parametrize("part", ["photo", "mask"])
 @pytest.mark.parametrize("name", ODD)
+@pytest.mark.slow
 def test_each_odd_file_gets_exactly_its_finding(tmp_path, shared_data, name, part):
     root = make_voc(tmp_path / "VOC", {"train": ["a", "b", "c"]})
     put_odd(root, shared_data / "odd" / name, part)
@@ -66,6 +67,7 @@ def test_each_odd_file_gets_exactly_its_finding(tmp_path, shared_data, name, par
 
 @pytest.mark.parametrize("part", ["photo", "mask"])
 @pytest.mark.parametrize("name", ODD)
+@pytest.mark.slow
 def test_what_has_no_error_can_be_read_and_what_has_one_cannot(tmp_path, shared_data, name, part):
     root = make_voc(tmp_path / "VOC", {"train": ["a", "b"]})
     put_odd(root, shared_data / "odd" / name, part)

@@ -53,6 +53,7 @@ def test_some_splits_are_listed(root):
     ],
 )
 @pytest.mark.parametrize("folder", ["VOC", "my: set"])
+@pytest.mark.slow
 def test_a_malformed_list_is_a_finding_that_names_it_and_the_others_are_listed(tmp_path, folder, text, found):
     root = make_voc(tmp_path / folder, {"train": ["a", "b"], "val": ["v"]})
     write_list(root, "train", text)

@@ -90,6 +90,7 @@ def test_a_flipped_bit_never_reaches_a_batch(source):
         list(loader)
 
 
+@pytest.mark.slow
 def test_a_pack_that_is_cut_while_mapped_is_an_error_and_no_dead_process(source):
     done = subprocess.run(
         [sys.executable, "-c", CUT_WHILE_MAPPED, source.root], capture_output=True, text=True, timeout=60, check=False

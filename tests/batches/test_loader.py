@@ -122,6 +122,7 @@ def assert_pixels_are_where_the_crops_say(batch, sizes):
     threads=st.sampled_from([0, 2]),
     packed=st.booleans(),
 )
+@pytest.mark.slow
 def test_images_and_labels_come_from_the_window_that_the_crops_name(  # noqa: PLR0917
     mixed, crop, small, flip, seed, batch_size, threads, packed
 ):
@@ -173,6 +174,7 @@ def test_a_batch_of_the_defaults_is_numpy_s(tiny, packed):
 
 @pytest.mark.parametrize("kind", ["source", "pack"])
 @pytest.mark.parametrize("threads", [0, 1, 2, 5])
+@pytest.mark.slow
 def test_threads_and_packs_change_nothing(readers, kind, threads):
     expected = digests(loader_of(readers["source"], threads=0, seed=7), 3)
     assert expected == digests(loader_of(readers[kind], threads=threads, seed=7), 3)
@@ -181,6 +183,7 @@ def test_threads_and_packs_change_nothing(readers, kind, threads):
 
 @pytest.mark.parametrize("kind", ["source", "pack"])
 @pytest.mark.parametrize("world", [1, 2, 3, 4, 6])
+@pytest.mark.slow
 def test_ranks_together_see_exactly_the_single_process_epochs(readers, kind, world):
     single = digests(loader_of(readers[kind], 12, seed=1), 2)
     ranks = [loader_of(readers[kind], 12, seed=1, rank=rank, world=world, threads=1) for rank in range(world)]
@@ -216,6 +219,7 @@ def test_changed_batches_change_no_later_batch(readers):
 
 @pytest.mark.parametrize("keep", [1, 2, 3])
 @pytest.mark.parametrize("kind", ["source", "pack"])
+@pytest.mark.slow
 def test_batches_that_are_kept_are_never_changed(readers, kind, keep):
     loader = loader_of(readers[kind], 2, threads=2)
     kept, arrived = [], []
@@ -374,6 +378,7 @@ def test_a_state_counts_what_was_delivered_never_what_was_prefetched(tiny, threa
 
 @pytest.mark.parametrize("kind", ["source", "pack"])
 @pytest.mark.parametrize(("threads", "later"), [(0, 2), (2, 0), (2, 5), (1, 1)])
+@pytest.mark.slow
 def test_a_resumed_loader_delivers_exactly_what_remained_at_every_step(readers, kind, threads, later):
     expected = digests(loader_of(readers[kind], seed=4), 3)
     for stop in range(5):
@@ -388,6 +393,7 @@ def test_a_resumed_loader_delivers_exactly_what_remained_at_every_step(readers, 
 
 
 @pytest.mark.parametrize("world", [1, 2, 3, 6])
+@pytest.mark.slow
 def test_a_run_resumes_twice_and_on_other_ranks(readers, world):
     expected = [one for epoch in digests(loader_of(readers["pack"], 6), 3) for one in epoch]
     for stop in range(1, 5):
@@ -694,6 +700,7 @@ def test_without_threads_none_is_started_for_the_epoch(tiny, loader_threads):
 
 
 @pytest.mark.parametrize("threads", [0, 1, 2, 5])
+@pytest.mark.slow
 def test_a_broken_file_is_an_error_at_its_own_batch_that_names_it(tmp_path, write_voc, threads, loader_threads):
     root = write_voc(tmp_path / "VOC2012", {"train": [(16, 16)] * 24})
     source = scan(root, "train")

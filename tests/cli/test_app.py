@@ -99,6 +99,7 @@ def test_load_prints_json(run, voc_folder):
         (["--task", "instance"], "(2, 32, 48, 3) float32", "(2, 32, 48) int32"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_options_of_load_reach_the_batches(run, voc_folder, words, images, labels):
     code, out, _ = run("load", voc_folder, *SMALL, *words, "--json")
     train = only_json(out)["splits"]["train"]
@@ -143,6 +144,7 @@ def test_pack_prints_json(run, voc_folder, cache, tmp_path):
     assert not cache.exists()
 
 
+@pytest.mark.slow
 def test_pack_to_a_folder_makes_a_dataset(run, voc_folder, cache, tmp_path):
     code, out, _ = run("pack", voc_folder, "--to", tmp_path / "packs", "--coded")
     assert code == 0
@@ -156,6 +158,7 @@ def test_pack_to_a_folder_makes_a_dataset(run, voc_folder, cache, tmp_path):
     assert not cache.exists()
 
 
+@pytest.mark.slow
 def test_what_is_open_or_used_lately_stays_when_the_cache_is_pruned_to_a_size(run, voc_folder, cache):
     run("pack", voc_folder)
     assert run("cache", "prune", "--to", "1GB") == (0, "0 folders removed\n", "")
@@ -195,6 +198,7 @@ def test_stats_of_objects_are_printed(run, voc_folder):
     assert "5 images" in out
 
 
+@pytest.mark.slow
 def test_show_writes_one_picture_and_never_over_another(run, voc_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run("show", voc_folder, "--count", 2) == (0, "wrote VOC2012-train.png\n", "")
@@ -363,6 +367,7 @@ def test_format_decides_where_several_answer(run, root):
     ],
     ids=" ".join,
 )
+@pytest.mark.slow
 def test_bad_use_is_one_line_and_exit_code_2(run, voc_folder, tmp_path, monkeypatch, cache, words):
     monkeypatch.chdir(tmp_path)
     if words[0] in ("load", "pack", "stats", "show") and words[1].startswith("-"):
@@ -435,6 +440,7 @@ BREAKS = {
 
 @pytest.mark.parametrize("command", ["load", "pack", "stats"])
 @pytest.mark.parametrize(("damage", "found"), BREAKS.items())
+@pytest.mark.slow
 def test_bad_data_is_one_line_that_names_it_and_exit_code_1(run, root, cache, command, damage, found):
     damage(root)
     code, out, err = run(command, root, *(SMALL if command == "load" else ()))
@@ -624,6 +630,7 @@ def test_whole_program_exits_like_its_main(voc_folder, tmp_path, cache):
     assert is_one_line(done.stderr)
 
 
+@pytest.mark.slow
 def test_console_script_is_installed():
     script = Path(sys.executable).with_name("segfeed")
     if not script.is_file():

@@ -106,6 +106,7 @@ def test_the_list_of_one_split_goes_into_a_file_or_a_folder(run, root, tmp_path)
         (("--split", "test"), 1, "SourceMissingError"),
     ],
 )
+@pytest.mark.slow
 def test_what_stops_the_program_is_one_line_or_one_object(run, root, words, code, kind):
     words = (root, *words)
     found, out, err = run("check", *words)

@@ -21,6 +21,7 @@ COMMANDS = [[name] for name in typer.main.get_command(cli.app).commands] + [["ca
 
 @pytest.mark.parametrize("words", [[], *COMMANDS], ids=" ".join)
 @pytest.mark.parametrize("flag", ["-h", "--help"])
+@pytest.mark.slow
 def test_help_shows_examples_and_flags_without_a_type(run, words, flag):
     code, out, err = run(*words, flag)
     assert (code, err) == (0, "")
@@ -56,6 +57,7 @@ def test_the_version_is_printed(run):
     assert run("--version") == (0, f"{segfeed.__version__}\n", "")
 
 
+@pytest.mark.slow
 def test_the_module_is_the_command(tmp_path):
     command = [sys.executable, "-m", "segfeed", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
@@ -92,6 +94,7 @@ def test_near_paths_are_offered(run, tmp_path):
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.slow
 def test_shells_complete_commands(shell):
     environment = os.environ | {
         "_SEGFEED_COMPLETE": f"complete_{shell}",
@@ -135,6 +138,7 @@ def test_the_system_s_errors_are_json_too(run, monkeypatch, error):
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "gbk"])
+@pytest.mark.slow
 def test_names_that_a_pipe_s_encoding_lacks_are_written_by_number(tmp_path, voc_folder, encoding):
     legend = tmp_path / "legend.txt"
     legend.write_text("背景\n" + "".join(f"ж{number}\n" for number in range(20)), "utf-8")

@@ -90,6 +90,7 @@ def test_names_of_files_and_classes_move_no_cursor(tmp_path, write_voc):
     assert "\x1b" not in run(root)
 
 
+@pytest.mark.slow
 def test_terminal_shows_a_swatch_of_each_colour(root):
     shown, terminal = pty.openpty()
     environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "100"}

@@ -62,6 +62,7 @@ def remedies() -> list[tuple[str, str]]:
     return [(name, text) for name, text in found if re.search(r"(pass|use|choose|by) [a-z_]+=(?!=)", text)]
 
 
+@pytest.mark.slow
 def test_what_every_remedy_tells_to_pass_is_an_option_of_a_command():
     options: dict[str, str] = {}
     for command in typer.main.get_command(cli.app).commands.values():

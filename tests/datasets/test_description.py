@@ -196,6 +196,7 @@ VALUES = st.integers(0, 65535) | st.tuples(*[st.integers(0, 255)] * 3)
     folders=st.dictionaries(NAMES, NAMES, max_size=3),
     title=st.text(st.characters(codec="utf-8"), max_size=20),
 )
+@pytest.mark.slow
 def test_what_is_written_reads_back_as_the_same(classes, void, folders, title):
     said = Description(
         "x",

@@ -101,6 +101,7 @@ def test_nothing_else_recognises_it(name, written):
 
 
 @pytest.mark.parametrize("name", STAND_INS)
+@pytest.mark.slow
 def test_it_is_found_among_all_formats_by_its_folder_and_by_the_one_above(name, written):
     for path in (written[name], written[name].parent):
         assert find_format(path).name == name
@@ -119,6 +120,7 @@ def test_no_description_recognises_other_datasets(name, others):
     assert [other for other in SHIPPED if recognise(other, others[name])] == []
 
 
+@pytest.mark.slow
 def test_no_description_recognises_real_data_of_other_kinds(shared_data):
     folders = [path for path in shared_data.rglob("*") if path.is_dir()]
     assert len(folders) > 20

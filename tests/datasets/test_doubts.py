@@ -127,6 +127,7 @@ def thin(value: int, pixels: int = 5) -> np.ndarray:
         ([stripes(0, 255)], None),
     ],
 )
+@pytest.mark.slow
 def test_binary_masks_of_0_and_255_with_two_names_are_refused_with_both_ways_out(tmp_path, masks, palette):
     root = write(tmp_path / "d", masks, palette=palette)
     error = refused(root, legend=VESSEL)
@@ -207,6 +208,7 @@ def test_a_split_that_stores_other_values_than_the_others_is_named(tmp_path):
     assert [(one.severity, one.rule, one.split) for one in found] == [("error", "void-assumed", "val")]
 
 
+@pytest.mark.slow
 def test_void_that_another_split_uses_beside_the_class_is_a_warning(tmp_path, caplog):
     root = write(tmp_path / "d", [stripes(0, 1, 255)] * 5, split="train")
     write(root, [stripes(0, 255)] * 5, split="val")
@@ -240,6 +242,7 @@ def stray(pixels: int, *values: int) -> np.ndarray:
         [stripes(0), *[thin(255, 30)] * 6, stripes(0, 1)],
     ],
 )
+@pytest.mark.slow
 def test_a_class_that_is_stored_as_1_in_some_masks_and_as_255_in_others_is_refused(tmp_path, masks):
     root = write(tmp_path / "d", masks)
     error = refused(root, legend=VESSEL)
@@ -262,6 +265,7 @@ def test_a_class_that_is_stored_as_1_in_some_masks_and_as_255_in_others_is_refus
         (["a", "b", "c"], [stripes(0, 255)] * 6 + [stray(1, 0, 255, 255)] + [stray(1, 0, 2, *[255] * 99)]),
     ],
 )
+@pytest.mark.slow
 def test_void_that_lies_seldom_beside_a_class_is_a_warning(tmp_path, caplog, names, masks):
     root = write(tmp_path / "d", masks)
     with caplog.at_level(logging.WARNING, "segfeed"):
@@ -592,6 +596,7 @@ def test_masks_that_cannot_be_read_are_left_to_those_who_read_them(tmp_path):
         "voc2012-part/VOCdevkit/VOC2012",
     ],
 )
+@pytest.mark.slow
 def test_real_data_is_never_doubted(shared_data, name):
     dataset = segfeed.datasets.opening.open_dataset(shared_data / name)
     for split in dataset.split_names:

@@ -52,6 +52,7 @@ def test_what_is_exported_is_read_back_equal(sources, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["voc", "parquet"])
+@pytest.mark.slow
 def test_real_data_is_read_back_equal(voc2012_part, tmp_path, kind):
     source = scan(voc2012_part, "val[:12]")
     source = replace(source, split="val")

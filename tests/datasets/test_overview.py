@@ -109,6 +109,7 @@ def test_what_is_no_dataset_is_refused(tmp_path, root):
         ("datumaro-assets/tests/assets/camvid_dataset", "camvid", {"train": 1, "val": 1, "test": 2}),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_real_exports_are_recognised(shared_data, name, format_name, splits):
     found = describe(shared_data / "exports" / name)
     assert found.format == format_name

@@ -212,6 +212,7 @@ def swapped(one: int, two: int) -> list:
 
 
 @pytest.mark.parametrize(("one", "two"), [(1, 2), (15, 20), (0, 8)])
+@pytest.mark.slow
 def test_the_palette_of_voc_with_two_colours_swapped_is_refused_and_both_ways_out_work(tmp_path, one, two):
     root = voc(tmp_path / "d", [with_palette(stripes(0, one, two), swapped(one, two))] * 3)
     error = refused(root, "palette-two-readings")

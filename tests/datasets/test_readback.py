@@ -79,6 +79,7 @@ def other_colours(folder, _written):
         a_damaged_mask, other_classes, other_colours,
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_any_difference_of_a_folder_is_an_error(source, tmp_path, change):
     folder, written = export_splits([source], tmp_path / "out", "voc"), written_of(source)
     change(folder, written)

@@ -145,6 +145,7 @@ def test_unknown_format_is_refused_with_those_there_are(install, voc_folder):
     assert caught.value.expected == f"one of {', '.join(format_names())}"
 
 
+@pytest.mark.slow
 def test_import_of_segfeed_looks_for_no_plugins(install):
     site = install("broken", {"odd": "broken"}, "1 / 0")
     code = "import segfeed, sys; print('broken' in sys.modules)"

@@ -122,6 +122,7 @@ def test_size_of_a_file_of_any_length_is_found(root, suffix):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp"])
+@pytest.mark.slow
 def test_size_of_a_file_that_was_cut_off_is_found_or_refused_by_name(root, suffix):
     path = root / "JPEGImages" / f"train_0{suffix}"
     put_photo(root, path.name, Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 31, 3), np.uint8)))

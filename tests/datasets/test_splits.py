@@ -127,6 +127,7 @@ def test_sample_twice_is_refused(voc_folder):
     assert caught.value.remedy == "choose parts that do not overlap"
 
 
+@pytest.mark.slow
 def test_many_samples_that_stand_twice_are_found_at_once():
     keys = tuple(f"sample {n}" for n in range(200_000))
     comparisons = []
@@ -178,6 +179,7 @@ FIRST_FOLD = [2, 8, 13, 14, 19, 21]
 
 
 @given(st.integers(1, 7), st.integers(1, 40))
+@pytest.mark.slow
 def test_folds_keep_groups_whole_and_hold_each_key_once(folds, size):
     groups = {key: f"g{n // size}" for n, key in enumerate(KEYS)}
     parts = [SplitTerm("all", fold=(n, folds)).choose(KEYS, groups) for n in range(folds)]

@@ -334,6 +334,7 @@ def test_damaged_pack_is_refused_with_its_name_and_the_remedy(root, cache, damag
 
 @pytest.mark.parametrize("damage", [damage_manifest_gone, damage_manifest_text, damage_manifest_list])
 @pytest.mark.parametrize("stamped", [True, False])
+@pytest.mark.slow
 def test_pack_whose_manifest_cannot_be_read_is_no_pack_and_stops_nobody(root, cache, monkeypatch, damage, stamped):
     monkeypatch.setattr(packs, "_RECENT_NS", -(10**18) if stamped else 10**18)
     folder = make_pack(scan(root)).folder
@@ -488,6 +489,7 @@ def test_interrupted_packing_exits_130_with_one_line_and_leaves_nothing(large_ro
     assert list((cache / "packs").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_killed_packing_leaves_nothing_that_is_taken_for_a_pack_and_is_swept_by_the_next(large_root, cache):
     code = "import sys, segfeed; segfeed.make_pack(segfeed.scan(sys.argv[1]))"
     with subprocess.Popen([sys.executable, "-c", code, str(large_root)]) as process:

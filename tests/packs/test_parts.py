@@ -64,6 +64,7 @@ def test_only_large_pairs_are_cut(tiled):
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
 @pytest.mark.parametrize("crop", [(20, 30), (70, 40), (3, 3)])
+@pytest.mark.slow
 def test_batches_are_those_of_the_source(pack, source, layout, crop, compiled):
     plan = Plan(source.sizes, 3, Draw(crop, flip=True), seed=4)
     looks = BatchFormat(layout=layout, dtype="float32" if compiled else "uint8")
@@ -154,6 +155,7 @@ def test_a_part_that_was_cut_is_named_and_stops_only_what_needs_it(parted):
     )
 
 
+@pytest.mark.slow
 def test_too_few_open_files_are_an_error_with_the_way_out(parted):
     code = (
         "import resource, sys, os, segfeed\n"

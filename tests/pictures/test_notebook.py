@@ -140,6 +140,7 @@ def test_300_classes_stay_brief():
 @pytest.mark.parametrize(
     "name", ["\n".join("ab"), "\u202e", "\udcff", "x" * 5000, "<script>alert(1)</script>", "'\"&amp;"]
 )
+@pytest.mark.slow
 def test_hostile_names_are_text(name, source):
     named = dataclasses.replace(
         source,
@@ -203,6 +204,7 @@ def test_a_huge_split_is_shown_without_being_read(voc_folder, source, monkeypatc
 
 
 @pytest.mark.parametrize("size", [(1, 4000), (4000, 1), (1, 1), (1500, 1500)])
+@pytest.mark.slow
 def test_noise_in_any_shape_stays_small(size, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     Image.fromarray(noise).save(tmp_path / "p.png")
@@ -216,6 +218,7 @@ def test_noise_in_any_shape_stays_small(size, tmp_path):
     assert sum(map(len, re.findall(r'src="([^"]*)"', source._repr_html_()))) <= MAX_BYTES
 
 
+@pytest.mark.slow
 def test_showing_moves_no_epoch_and_starts_no_thread(loader, source):
     twin = Loader(source, Plan(source.sizes, 2, Draw((32, 48))), threads=2)
     running, alike = iter(loader), iter(twin)

@@ -85,6 +85,7 @@ def small_mask():
 # Photos ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_real_photos_equal_pillow_exactly(voc2012_part):
     paths = sorted((voc2012_part / "JPEGImages").iterdir())
     assert len(paths) == 140

@@ -154,6 +154,7 @@ def test_any_damaged_block_is_read_as_pillow_reads_it():
             assert exif_orientation(damaged) == pillow_reads(damaged), damaged
 
 
+@pytest.mark.slow
 def test_many_threads_leave_the_warning_filters_as_they_are():
     cut = block(6, 4, count=9)[:30]
     before = list(warnings.filters)
@@ -162,6 +163,7 @@ def test_many_threads_leave_the_warning_filters_as_they_are():
     assert warnings.filters == before
 
 
+@pytest.mark.slow
 def test_little_packed_text_that_unpacks_to_much_is_not_unpacked():
     info = PngInfo()
     info.add_text("Raw profile type exif", "\n" * 50_000_000, zip=True)

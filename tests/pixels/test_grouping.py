@@ -51,6 +51,7 @@ def test_labels_are_those_of_painting_by_hand(groups, names, kind):
 
 
 @given(st.dictionaries(st.sampled_from(VOC.names), st.sampled_from([None, "a", "b", "c"]), min_size=1))
+@pytest.mark.slow
 def test_any_mapping_loses_no_class(chosen):
     groups = chosen | {"*": "d"}
     legend = regroup(VOC, groups)

@@ -33,6 +33,7 @@ def legends(draw):
 
 
 @given(st.data(), legends())
+@pytest.mark.slow
 def test_painted_labels_are_read_back(data, legend):
     ids = st.sampled_from([*range(len(legend)), legend.void])
     labels = data.draw(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=ids))

@@ -132,6 +132,7 @@ def test_the_error_counts_the_same_unknown_and_the_others():
     st.integers(0, 300),
     st.sampled_from([1, 2, 3, 8, 32, 64]),
 )
+@pytest.mark.slow
 def test_blocks_are_counted_pixel_by_pixel(labels, classes, block_px):
     width = -(-labels.shape[1] // block_px)
     counted = Counter(

@@ -55,6 +55,7 @@ def drawings(count, style):
         ("upolygon", "order", "class", "background"),
     ],
 )
+@pytest.mark.slow
 def test_every_pixel_and_count_is_the_same(both, rule, overlap, crowd, unpainted):
     for void, objects in ((255, False), (65535, False), (255, True)):
         style = Style(rule, overlap, crowd, unpainted, "fill", void, objects)

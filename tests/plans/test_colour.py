@@ -54,6 +54,7 @@ def test_each_step_is_within_a_level_of_the_book(step, amount):
 
 
 @given(st.fixed_dictionaries(FIELDS), st.integers(0, len(COLOUR_ORDERS) - 1))
+@pytest.mark.slow
 def test_all_steps_in_either_order_are_within_a_level_of_the_book(fields, order):
     check(make_row(**fields, colour_order=order))
 
@@ -120,6 +121,7 @@ def functional():
 
 
 @pytest.mark.parametrize("hue", [-32768, -9000, -1, 1, 500, 6554, 21845, 32768])
+@pytest.mark.slow
 def test_hue_is_torchvisions_within_a_level(hue):
     theirs = functional().adjust_hue(tensor_of(LEVELS), hue / 65536)[:, 0].T.numpy() * 255
     assert np.abs(colour_pixels(LEVELS, make_row(hue=hue), COLOUR_ORDERS) - theirs).max() <= 1

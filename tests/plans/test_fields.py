@@ -147,6 +147,7 @@ def test_a_step_changes_no_field_but_its_own():
     ],
 )
 @pytest.mark.parametrize("probability", [1, 0.5, 0.2])
+@pytest.mark.slow
 def test_every_unit_of_a_range_is_equally_likely(option, field, wanted, low, high, probability):
     rows = rows_of(Augment(**{option: (*wanted, probability)}))
     drawn = rows[field][rows[field] != 0]
@@ -164,6 +165,7 @@ def test_every_unit_of_a_range_is_equally_likely(option, field, wanted, low, hig
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.1, 0.25, 0.5, 0.9, 1.0])
+@pytest.mark.slow
 def test_crops_are_mirrored_with_their_probability(probability):
     rows = rows_of(Augment(flip=probability))
     assert_share(rows["flip"], probability) if 0 < probability < 1 else None
@@ -177,6 +179,7 @@ def test_either_order_comes_in_half_of_the_rows():
 
 @pytest.mark.parametrize("draw", ["uniform", "log"])
 @pytest.mark.parametrize("probability", [1, 0.3])
+@pytest.mark.slow
 def test_factors_are_drawn_evenly(draw, probability):
     rows = rows_of(Augment(scale=(0.5, 2, probability), scale_draw=draw), (100_000, 100_000))
     drawn = rows[rows["scaled_height"] != 100_000]["scaled_height"] / 100_000
@@ -264,6 +267,7 @@ def test_chances_are_independent_of_each_other():
 
 
 @pytest.mark.parametrize("apart", [1, 2, 64])
+@pytest.mark.slow
 def test_neighbouring_positions_are_independent(apart):
     drawn = drawn_numbers(rows_of(FREE, (4000, 5000), crop=(1, 1)))
     count = len(DRAWN)
@@ -385,6 +389,7 @@ def test_no_side_is_ever_nothing(resize, rounding):
     FACTORS, FACTORS, st.sampled_from([0, 0.5, 1]), st.sampled_from([None, 70]), st.sampled_from(["half-up", "down"]),
     st.tuples(SIDES, SIDES),
 )  # fmt: skip
+@pytest.mark.slow
 def test_no_drawn_size_lies_beyond_the_extremes(resize, scale, aspect, probability, longest, rounding, size):
     augment = Augment(
         resize=resize, scale=(*sorted(scale), probability), aspect=(*sorted(aspect), probability),

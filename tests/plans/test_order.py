@@ -14,6 +14,7 @@ def permuted(key, size):
     return permute(key, size, np.arange(size, dtype=np.uint64))
 
 
+@pytest.mark.slow
 def test_a_permutation_is_a_bijection_for_every_size_up_to_2000():
     key = derive_key(3, 1, 4)
     for size in range(1, 2001):
@@ -79,6 +80,7 @@ def test_parity_is_what_a_determinant_says():
 
 
 @pytest.mark.parametrize("size", [2, 15, 16, 23, 24, 25, 48, 49, 120, 121])
+@pytest.mark.slow
 def test_odd_and_even_orders_are_equally_likely(size):
     """Of a grid with both sides odd, every round moves an even number of pairs: half of all orders could not come."""
     odd = sum(is_odd(permuted(derive_key(key, 1), size).tolist()) for key in range(400))
@@ -93,12 +95,14 @@ def test_no_size_up_to_200_prefers_odd_or_even_orders():
 
 
 @pytest.mark.parametrize("size", [16, 100])
+@pytest.mark.slow
 def test_neighbours_follow_one_another_no_more_often_than_by_chance(size):
     orders = np.array([permuted(derive_key(key), size) for key in range(1000)])
     follows = ((orders[:, 1:] - orders[:, :-1]) % size == 1).mean()
     assert abs(follows - 1 / (size - 1)) < 5 * np.sqrt(1 / (size - 1) / (1000 * (size - 1)))
 
 
+@pytest.mark.slow
 def test_other_keys_give_other_orders():
     orders = {tuple(permuted(derive_key(seed, epoch), 50).tolist()) for seed in range(20) for epoch in range(20)}
     assert len(orders) == 400

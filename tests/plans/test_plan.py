@@ -97,6 +97,7 @@ def test_steps_and_tail_add_up(batch_size):
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 24)), min_size=1, max_size=12))
 @settings(max_examples=30)
+@pytest.mark.slow
 def test_rows_are_the_same_whatever_was_asked_before(calls):
     plan = Plan(HUNDRED, 4, Draw(flip=True), seed=3)
     for epoch, step in calls:
@@ -187,6 +188,7 @@ def test_ranks_of_an_exact_plan_agree_on_steps_and_cover_every_image_once(world,
     st.integers(0, 2**63 - 1),
     st.booleans(),
 )
+@pytest.mark.slow
 def test_a_window_lies_inside_the_image_or_contains_it(sizes, crop, small, seed, flip):
     sizes = np.array(sizes)
     fits = (sizes >= crop).all(axis=1)

@@ -80,6 +80,7 @@ def test_every_recipe_has_its_tool_s_formulas():
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", POSSIBLE)
+@pytest.mark.slow
 def test_a_recipe_scales_to_the_sizes_of_its_tool_and_to_all_of_them(name, size):
     rows = rows_of(name, size)
     counts = Counter(zip(rows["scaled_height"].tolist(), rows["scaled_width"].tolist(), strict=True))

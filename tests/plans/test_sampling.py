@@ -49,6 +49,7 @@ def sizes(random, longest):
 @example(1, 2.0)
 @example(4000, -2.0)
 @example(3, 1.0)
+@pytest.mark.slow
 def test_a_label_is_that_of_the_pixel_that_contains_the_centre(n, factor):
     m = max(1, round(n * 2**factor))
     expected = [floor(Fraction(2 * x + 1, 2) * n / m) for x in range(m)]

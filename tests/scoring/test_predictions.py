@@ -342,6 +342,7 @@ def test_split_without_masks_cannot_be_scored(write_voc, tmp_path):
     assert (caught.value.where, caught.value.found) == ("VOC2012", "split 'test' has no masks")
 
 
+@pytest.mark.slow
 def test_real_masks_score_as_scikit_learn_counts_them(voc2012_part, tmp_path):
     confusion_matrix = pytest.importorskip("sklearn.metrics").confusion_matrix
     source = scan(voc2012_part, "val")
@@ -438,6 +439,7 @@ def test_predictions_whose_files_number_colours_anew_are_never_scored_by_number(
     assert "palettes that differ" in caplog.text
 
 
+@pytest.mark.slow
 def test_many_missing_predictions_are_counted_and_the_first_few_named(tmp_path):
     source = scan("sample", "val")
     (tmp_path / "Thumbs.db").write_bytes(b"")

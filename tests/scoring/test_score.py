@@ -67,6 +67,7 @@ def metrics():
     smooth=st.booleans(),
     dtypes=st.tuples(*[st.sampled_from(["uint8", "int16", ">i4", "int64", "uint64"])] * 2),
 )
+@pytest.mark.slow
 def test_counts_are_those_of_scikit_learn(seed, classes, smooth, dtypes):
     confusion_matrix = pytest.importorskip("sklearn.metrics").confusion_matrix
     predictions, labels = draw_pair(seed, classes, smooth=smooth)
@@ -79,6 +80,7 @@ def test_counts_are_those_of_scikit_learn(seed, classes, smooth, dtypes):
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("classes", [2, 21])
+@pytest.mark.slow
 def test_figures_are_those_of_torchmetrics(metrics, seed, classes):
     torch = pytest.importorskip("torch")
     predictions, labels = (torch.from_numpy(ids) for ids in draw_pair(seed, classes, smooth=seed % 2 == 0))
@@ -213,6 +215,7 @@ def test_objects_cannot_be_scored():
 
 
 @pytest.mark.parametrize("framework", ["numpy", "torch", "tensorflow", "jax"])
+@pytest.mark.slow
 def test_every_framework_counts_the_same(framework):
     predictions, labels = draw_pair(5, 3, smooth=True, dtype=np.int32)
     expected = scored(predictions, labels).confusion

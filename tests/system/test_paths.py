@@ -39,6 +39,7 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_what_is_no_regular_file_is_never_replaced(kind, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "null.png"
@@ -102,6 +103,7 @@ def test_a_working_folder_that_is_gone_is_named(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("data", ["~nobody-has-this-name/data", "a" * 300, "a" * 5000, "nul\0in it", ""])
+@pytest.mark.slow
 def test_no_path_is_too_odd_for_a_named_error(data):
     for call in (segfeed.scan, segfeed.check, lambda path: segfeed.load(path, 1, (8, 8))):
         with pytest.raises(SegfeedError) as caught:

@@ -17,6 +17,7 @@ def mask(root, key="a"):
     return root / "SegmentationClass" / f"{key}.png"
 
 
+@pytest.mark.slow
 def test_a_jpeg_says_how_many_colours_it_has_and_should_have(tmp_path):
     size = (240, 320)
     root = make_voc(tmp_path / "VOC", {"train": ["a", "b"]}, size=size)

@@ -108,6 +108,7 @@ def test_a_filled_row_equals_the_plain_rendering_bit_for_bit(filler, layout, dty
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.slow
 def test_any_window_of_any_image_equals_the_plain_rendering_bit_for_bit(filler, layout, dtype):
     wanted = BatchFormat(layout, dtype, "int32", void=255)
     sides, starts = st.integers(1, 20), st.integers(-25, 25)

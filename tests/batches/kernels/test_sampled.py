@@ -95,6 +95,7 @@ def test_any_row_of_any_photo_has_the_bits_of_plain_numpy(kind):
 
 
 @each_kind
+@pytest.mark.slow
 def test_photos_of_one_line_or_pixel_and_long_ones_have_the_bits_of_plain_numpy(kind):
     random = np.random.default_rng(0)
     for size in ((1, 1), (1, 9), (9, 1), (2, 2), (3, 700), (700, 2)):

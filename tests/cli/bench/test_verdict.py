@@ -59,6 +59,7 @@ def run(monkeypatch, capsys, voc_folder, cache):
 
 
 @pytest.mark.parametrize("threads", [0, 1, 2, 9])
+@pytest.mark.slow
 def test_thread_time_is_shared_out_without_a_rest(source, threads):
     result = measure(source, 2, Draw(CROP), threads=threads, seconds=0.05)
     for feed in (result.cold, result.warm):
@@ -113,6 +114,7 @@ def test_training_step_is_what_the_feed_then_waits_for(source):
     assert result.warm.consumer_waited > 0.5
 
 
+@pytest.mark.slow
 def test_threads_that_fill_during_a_step_are_not_said_to_wait_for_it(source, monkeypatch):
     monkeypatch.setattr(bench.Pack, "stored", slowed(bench.Pack.stored, 0.06))
     result = measure(source, 1, Draw(CROP), threads=1, seconds=0.2, step_ms=20)
@@ -304,6 +306,7 @@ def test_disk_that_is_as_fast_as_memory_limits_nothing():
 # ---- what the command prints
 
 
+@pytest.mark.slow
 def test_table_pack_and_verdict_are_printed(run):
     code, out, err = run()
     assert (code, err) == (0, "")
@@ -330,6 +333,7 @@ def test_json_is_one_object(run):
     assert found["verdict"].endswith(".")
 
 
+@pytest.mark.slow
 def test_step_adds_a_column(run):
     assert "warm, 20 ms a step" in run("--step-ms", 20)[1]
     found = json.loads(run("--step-ms", 20, "--json")[1])

@@ -71,6 +71,7 @@ def left(folder: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("part", ["status", "header", "chunk"])
+@pytest.mark.slow
 def test_server_that_drips_without_an_end_is_given_up(server, folder, part):
     dripping = server.serve("slow", CONTENT, always=Answer(drip=part))
     began = time.monotonic()
@@ -252,6 +253,7 @@ def test_endless_file_is_cut(server, folder):
     assert server.sent_bytes < 3 * len(CONTENT)
 
 
+@pytest.mark.slow
 def test_silent_server_is_given_up(server, folder):
     url = server.serve("a.tar", CONTENT, always=Answer(hold=True))
     assert "silence after 0 bytes" in failure(remote_of(url), folder)
@@ -264,11 +266,13 @@ def test_server_that_falls_silent_is_asked_again(server, folder):
     assert server.ranges() == [None, f"bytes={HALF}-"]
 
 
+@pytest.mark.slow
 def test_dripping_server_is_given_up_though_it_is_never_silent(server, folder):
     url = server.serve("a.tar", CONTENT, always=Answer(piece_bytes=1, pause_s=0.02))
     assert "which is too slow" in failure(remote_of(url), folder)
 
 
+@pytest.mark.slow
 def test_slow_server_that_keeps_a_decent_rate_is_waited_for(server, folder):
     url = server.serve("a.tar", CONTENT, always=Answer(piece_bytes=1 << 18, pause_s=0.08))
     assert fetched(remote_of(url), folder) == CONTENT
@@ -357,6 +361,7 @@ def test_mirror_that_is_no_web_address_is_refused_before_anything_is_asked(folde
         Answer(cut_after=0),
     ],
 )
+@pytest.mark.slow
 def test_next_mirror_is_tried(server, folder, bad):
     first, second = server.serve("bad/a.tar", CONTENT, always=bad), server.serve("a.tar", CONTENT)
     assert fetched(remote_of(first, second), folder) == CONTENT
@@ -472,6 +477,7 @@ def test_two_at_once_both_end_well(server, folder):
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_second_process_does_not_take_over_what_a_living_one_is_writing(server, folder):
     gate = threading.Event()
     url = server.serve("a.tar", CONTENT, Answer(piece_bytes=HALF, gate=gate))

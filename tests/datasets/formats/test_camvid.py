@@ -186,6 +186,7 @@ def test_folder_of_one_split_that_lacks_a_part_is_not_recognised(root, gone):
 
 
 @pytest.mark.parametrize(("split", "count"), [("train", 12), ("val", 6), ("test", 6)])
+@pytest.mark.slow
 def test_real_camvid_is_read_as_pillow_sees_it(shared_data, split, count):
     source = segfeed.scan(shared_data / "exports" / "camvid", split)
     assert len(source) == count

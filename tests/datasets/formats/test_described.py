@@ -553,6 +553,7 @@ def weedy(names) -> set[str]:
 
 @pytest.mark.parametrize("said", ["true", '{ file = "plots.csv", key = "image", column = "kind" }'])
 @pytest.mark.parametrize("group", ["", 'group = "{key:before _}"\n'])
+@pytest.mark.slow
 def test_splits_and_folds_share_out_classes_and_part_no_group(plots, said, group):
     say(plots, f"{STRATIFIED}stratify = {said}\n{group}{KINDS}")
     val = keys(plots, "val")

@@ -291,6 +291,7 @@ def test_labelme_ignore_is_void_and_broken_image_data_is_named(tmp_path):
         segfeed.scan(path, "all").read(0)
 
 
+@pytest.mark.slow
 def test_options_are_refused_if_they_mean_nothing(tmp_path):
     with pytest.raises(OptionError, match="overlap: 'top'; expected one of"):
         segfeed.scan(coco(tmp_path), "all", overlap="top")

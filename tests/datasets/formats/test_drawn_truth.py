@@ -52,6 +52,7 @@ COCO = (
     ("truth", "options"),
     [("later_wins", {}), ("small_on_top", {"overlap": "smallest"}), ("crowd_void", {"crowd": "void"})],
 )
+@pytest.mark.slow
 def test_coco_is_what_pycocotools_draws(vector, name, split, truth, options):
     path = vector / "coco" / name
     ids = {one["name"]: one["id"] for one in json.loads(path.read_bytes())["categories"]}
@@ -93,6 +94,7 @@ def test_labelme_photo_inside_a_json_that_names_itself(vector):
     assert int((wanted != pair.labels).sum()) == 8  # as many as labelme 6.3.1 itself
 
 
+@pytest.mark.slow
 def test_yolo_is_what_pycocotools_draws_by_the_tools_rule_and_differs_by_centres_along_outlines(vector):
     path = vector / "yolo_seg/donut/donut.yaml"
     truth = vector / "yolo_seg/donut/truth_made"
@@ -129,6 +131,7 @@ def test_cvat_projects_have_a_split_a_subset_and_boxes_are_refused(vector):
             segfeed.scan(vector / "cvat" / name, "train", boxes="fill").read(1)
 
 
+@pytest.mark.slow
 def test_panoptic_segments_are_their_categories(vector):
     for name, split in (("superannotate/annotations/panoptic_test.json", "test"), ("panopticapi", "all")):
         path = vector / "coco_panoptic" / name
@@ -140,6 +143,7 @@ def test_panoptic_segments_are_their_categories(vector):
         segfeed.scan(vector / "coco_panoptic/datumaro_wrong_size", "train").read(0)
 
 
+@pytest.mark.slow
 def test_segments_of_segments_ai_are_their_categories(vector):
     for name, release in (("made_from_coco_panoptic", "coco-part"), ("made_small_ids_cached", "coco-small")):
         path = vector / "segments_ai" / name / f"{release}-v0.1.json"
@@ -150,6 +154,7 @@ def test_segments_of_segments_ai_are_their_categories(vector):
         assert [one.key for one in source.samples] == ["000000356387", "000000366141"]
 
 
+@pytest.mark.slow
 def test_via_regions_are_what_pycocotools_draws_by_the_tools_rule(vector):
     folder = vector / "via/rice_leaf_v1"
     ids = lines(folder / "truth_made/class_names.txt")
@@ -164,6 +169,7 @@ def test_via_2_has_circles_ellipses_and_one_attribute_that_is_the_class(vector):
     assert abs(int(circle.sum()) / (np.pi * 160**2) - 1) < 0.001
 
 
+@pytest.mark.slow
 def test_supervisely_bitmaps_are_their_alpha(vector):
     folder = vector / "supervisely/instance"
     ids = lines(folder / "truth_made/class_names.txt")

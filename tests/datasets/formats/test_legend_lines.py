@@ -180,6 +180,7 @@ def test_names_that_differ_in_their_numbers_alone_are_names():
     (f"1{' ' * 500_000}road", "road"),
     (f"1 ->{' ' * 500_000}road", "road"),
 ], ids=["blanks", "after a number", "after an arrow"])  # fmt: skip
+@pytest.mark.slow
 def test_a_long_run_of_blanks_is_gone_through_once(line, name):  # from each of them, it would take hours
     (row,) = rows_of_text(line)
     assert row.name == name

@@ -58,6 +58,7 @@ def bytes_of(loader):
     return [(batch.keys, batch.images.tobytes(), batch.labels.tobytes()) for batch in loader]
 
 
+@pytest.mark.slow
 def test_a_moved_pack_trains_without_the_dataset_with_equal_batches_and_states(root, moved, tmp_path, cache):
     options = {"batch_size": 2, "crop_size": (24, 30), "flip": True, "seed": 5}
     train, val = load(root, **options)
@@ -96,6 +97,7 @@ def test_scanned_pairs_are_those_of_the_source(root, moved, kind):
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_check_stats_show_export_and_verify_work_on_it(root, moved, tmp_path, kind):
     source, packed = scan(root), scan(moved)
     assert {finding.rule for finding in check(moved)} == {finding.rule for finding in check(root)}
@@ -119,6 +121,7 @@ def test_parts_of_splits_and_folds_are_read_without_another_pack(root, moved, ca
     assert not cache.exists()
 
 
+@pytest.mark.slow
 def test_classes_can_be_grouped(root, moved):
     groups = {"cat": "animal", "dog": "animal", "*": None}
     assert (scan(moved, legend=groups).read(1).labels == scan(root, legend=groups).read(1).labels).all()
@@ -169,6 +172,7 @@ def test_object_ids_are_packed_and_read_alone(root, tmp_path, kind):
     assert caught.value.expected == '"instance", for which it was made'
 
 
+@pytest.mark.slow
 def test_photos_to_be_predicted_have_no_masks_in_their_pack_either(root, tmp_path, kind):
     (root / "ImageSets/Segmentation/test.txt").write_text("train_0\ntrain_1\n")
     shutil.rmtree(root / "SegmentationClass")
@@ -238,6 +242,7 @@ def test_odd_names_of_splits_become_names_of_folders(root, tmp_path, split, name
     assert isinstance(train.reader, Pack)
 
 
+@pytest.mark.slow
 def test_a_pack_of_a_pack_holds_the_same_pairs(root, moved, tmp_path, kind):
     pack = make_pack(scan(moved), to=tmp_path / "again", coded=kind != "coded")
     for index in range(4):
@@ -282,6 +287,7 @@ def test_links_to_the_files_of_a_pack_are_followed(root, moved, tmp_path):
     assert (scan(linked).read(2).labels == scan(root).read(2).labels).all()
 
 
+@pytest.mark.slow
 def test_a_loader_over_the_scanned_source_gives_the_same_batches(root, moved):
     plan = Plan(scan(root).sizes, 2, Draw((24, 30), flip=True), seed=3)
     one, other = (Loader(scan(path), plan) for path in (root, moved))

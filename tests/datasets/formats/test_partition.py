@@ -44,6 +44,7 @@ def test_more_of_train_only_shrinks_the_others():
         max_size=40,
     )
 )
+@pytest.mark.slow
 def test_balanced_splits_hold_every_group_once_whatever_their_order(values):
     found = balance(values, SHARES)
     assert found.keys() == values.keys()

@@ -39,6 +39,7 @@ def with_list(voc_folder, tmp_path, text: bytes | str) -> Path:
 
 
 @pytest.mark.parametrize("place", ["VOCdevkit/VOC2012", "TrainVal/VOCdevkit/VOC2011", "VOC2007", "."])
+@pytest.mark.slow
 def test_tar_holds_what_the_folder_holds(tmp_path, voc_folder, place):
     path = pack(voc_folder, tmp_path / "voc.tar", place)
     for split in ("train", "val"):

@@ -407,6 +407,7 @@ def test_real_jpeg_masks_are_found_and_refused_as_jpegs(shared_data):
 @pytest.mark.parametrize(
     ("train", "val"), [("Train", "Val"), ("training", "validation"), ("TRAIN", "VALID"), ("train", "dev")]
 )
+@pytest.mark.slow
 def test_splits_are_found_in_any_case_and_by_their_usual_words(tmp_path, photos, masks, train, val):
     for split, keys in ((train, KEYS[:5]), (val, KEYS[5:8])):
         write_pairs(tmp_path / photos.format(split), tmp_path / masks.format(split), keys)

@@ -372,6 +372,7 @@ def test_augmented_split_without_augmented_masks_is_read_as_any_other(root):
 
 
 @pytest.mark.parametrize("split", ["default", "all"])
+@pytest.mark.slow
 def test_export_of_cvat_is_read_by_its_own_labelmap(shared_data, split):
     source = segfeed.scan(shared_data / "exports" / "cvat-tools", split)
     assert source.format == "voc"

@@ -164,6 +164,7 @@ def check_cells(blobs) -> None:
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of later Pythons, where threads run
 @pytest.mark.filterwarnings("ignore:os.fork")  # JAX warns, where another test imported it
 @pytest.mark.parametrize("how", ["fork", "spawn"])
+@pytest.mark.slow
 def test_other_process_reads_by_itself(tmp_path, how):
     path = tmp_path / "t.parquet"
     WRITERS["parquet"](make(), path)

@@ -121,11 +121,13 @@ def test_names_stand_beside_their_rows_and_columns():
     assert (extent.x0 + extent.x1) / 2 == pytest.approx(box.x0 + middle * box.width, abs=3)
 
 
+@pytest.mark.slow
 def test_columns_too_narrow_for_names_have_the_rows_numbers():
     told = texts(show_confusion(scored(mixed(150))))
     assert {"class 42 42", "0", "140"} <= {" ".join(text.split()) for text in told}
 
 
+@pytest.mark.slow
 def test_of_very_many_classes_the_rarest_are_summed_up():
     rows = np.diag(np.arange(1000, 0, -4))
     rows[240, 3] = 7
@@ -138,6 +140,7 @@ def test_of_very_many_classes_the_rarest_are_summed_up():
     assert any(text.startswith("class 240, taken for class 3:") and text.endswith(" 7 pixels") for text in told)
 
 
+@pytest.mark.slow
 def test_same_score_gives_the_same_picture_and_leaves_settings_alone(tmp_path):
     settings = dict(mpl.rcParams)
     first = show_confusion(scored(mixed(7)), path=tmp_path / "c.png")
