@@ -21,8 +21,9 @@ from numba import config, njit
 from numba.extending import overload
 
 from segfeed.batches.kernels.colouring import colour_line, floats_of, lay_floats, widen_line
-from segfeed.batches.kernels.fetching import scale_line, tabulate_lines, tabulate_pixels, turn_line
+from segfeed.batches.kernels.fetching import scale_line, tabulate_lines, tabulate_pixels
 from segfeed.batches.kernels.streaming import fetch_line, order_stores, pointer_to, store_line, swap_sides
+from segfeed.batches.kernels.turning import turn_line
 from segfeed.plans import sampling
 from segfeed.plans.colour import changes_colour
 from segfeed.plans.sampling import reach, scaled_size, span, sums, turn
