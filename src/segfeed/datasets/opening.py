@@ -338,7 +338,7 @@ def open_dataset(path_or_name: str | os.PathLike[str], opening: Opening = Openin
         groups,
         opening.unknown,
         opening.orientation,
-        opening.drawing,
+        DrawOptions(**{**found.shapes, **opening.drawing.given}),
         found.module,
         root,
     )
