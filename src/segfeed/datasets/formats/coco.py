@@ -30,7 +30,7 @@ from segfeed.datasets.formats.drawn_files import (
     size_of_photo,
     split_of_file,
 )
-from segfeed.datasets.formats.json_reading import has_words, mend_text, parse_json, walk_json
+from segfeed.datasets.formats.json_reading import has_words, parse_json, walk_json
 from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
@@ -145,12 +145,12 @@ def _read_index(file: File) -> _Index:
             continue
         try:
             if key == "categories":
-                index.categories[int(value["id"])] = mend_text(str(value["name"]))
+                index.categories[int(value["id"])] = str(value["name"])
             else:
                 if value["id"] in seen:
                     raise _malformed(file, place, key, f"id {value['id']} occurs twice")
                 seen.add(value["id"])
-                index.images.append((value["id"], mend_text(str(value["file_name"])), _size(value)))
+                index.images.append((value["id"], str(value["file_name"]), _size(value)))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             if isinstance(error, SourceError):
                 raise

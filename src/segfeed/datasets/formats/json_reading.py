@@ -129,9 +129,11 @@ class _Text:
                 continue
             if end == len(self.text) and self.more():
                 continue  # a number may go on
-            place = self.start + self.at
-            length, self.at = end - self.at, end
-            return found, place, length
+            place, text = self.start + self.at, self.text[self.at : end]
+            self.at = end
+            if not text.isascii():  # read again: what it escapes is no Latin-1
+                found = parse_json(text.encode("latin-1"), self.path)
+            return found, place, len(text)
 
     def skipped(self) -> tuple[str, int, int]:
         """Step over an object by its brackets alone: (its text, its first byte, its length in bytes)."""
@@ -199,11 +201,6 @@ def walk_json(file: File, lists: tuple[str, ...], texts: tuple[str, ...] = ()) -
                 yield str(key), Piece(value, (place, length))
             if text.sign() != "}":
                 text.expect(",")
-
-
-def mend_text(text: str) -> str:
-    """Return a text of `walk_json`, which was taken for Latin-1, as the UTF-8 that it is."""
-    return text.encode("latin-1").decode("utf-8", "replace") if not text.isascii() else text
 
 
 def has_words(path: Path, words: tuple[bytes, ...], limit_bytes: int = 1 << 22) -> bool:
