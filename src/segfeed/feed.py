@@ -105,7 +105,8 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
             list of alternatives.
         masks: the same of masks; without them, photos are to be predicted.
         cache_dir: where the embedded dataset is made; the user's cache folder if None.
-        **drawing: how drawn shapes become labels (docs/shapes.md): rule, overlap, crowd, unpainted, boxes.
+        **drawing: how drawn shapes become labels (docs/shapes.md): rule, overlap, crowd, unpainted, boxes,
+            class_property.
 
     A few masks are read, unless they are packed, to hold the legend against what they store (`datasets.doubts`); a
     doubt that stops no training is logged as a warning.
@@ -234,7 +235,8 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder if None.
         download: fetch a dataset given by its name if it is not in the cache yet.
         **format_fields: what a batch looks like, by the fields of `BatchFormat`: layout, dtype, label_dtype, normalize,
-            void; and how drawn shapes become labels, as in `scan`: rule, overlap, crowd, unpainted, boxes.
+            void; and how drawn shapes become labels, as in `scan`: rule, overlap, crowd, unpainted, boxes,
+            class_property.
 
     Returns:
         splits: unpacks as `train, val`; each a `Loader` of images float32 (N, H, W, 3) and labels int32 (N, H, W).

@@ -20,6 +20,7 @@ _WORDS = {
     "crowd": ("class", "void", "leave"),
     "unpainted": ("background", "void"),
     "boxes": ("error", "leave", "fill"),
+    "class_property": (),  # any word
 }
 
 
@@ -31,6 +32,7 @@ class DrawWords(TypedDict, total=False):
     crowd: str | None
     unpainted: str | None
     boxes: str | None
+    class_property: str | None
 
 
 DRAW_WORDS = tuple(_WORDS)
@@ -47,6 +49,7 @@ class DrawOptions:
         crowd: as in `Style`.
         unpainted: as in `Style`.
         boxes: as in `Style`.
+        class_property: the property of GeoJSON that says a feature's class.
 
     Raises:
         OptionError: if a word is not one of these.
@@ -60,10 +63,11 @@ class DrawOptions:
     crowd: str | None = None
     unpainted: str | None = None
     boxes: str | None = None
+    class_property: str | None = None
 
     def __post_init__(self) -> None:
         for name, word in self.given.items():
-            if word not in _WORDS[name]:
+            if _WORDS[name] and word not in _WORDS[name]:
                 expected = ", ".join(f'"{one}"' for one in _WORDS[name])
                 raise OptionError(name, found=repr(word), expected=f"one of {expected}")
 
@@ -121,7 +125,7 @@ class DrawnMask:
 
     def styled(self, options: DrawOptions, *, objects: bool, upright: bool) -> "DrawnMask":
         """Return the same mask, drawn as asked for: of classes or objects, on the stored or the upright photo."""
-        words = dict(options.given)
+        words = {name: word for name, word in options.given.items() if name != "class_property"}
         if "rule" in words:
             words["rule"] = self.tool if words["rule"] == "tool" else "centre"
         sketch = self.sketch_upright if upright and self.sketch_upright else self.sketch

@@ -38,7 +38,7 @@ _OWN = (
 # Shapes instead of masks: asked if no layout of masks answers.
 _DRAWN = (
     "coco", "coco_panoptic", "labelme_json", "yolo", "cvat", "via", "supervisely_json", "darwin", "datumaro_json",
-    "label_studio", "segments_ai",
+    "label_studio", "segments_ai", "geojson",
 )  # fmt: skip
 _ANY_FOLDERS = "folders"  # recognised by little: asked if no other format answers
 FORMATS: dict[str, str] = {
@@ -58,7 +58,8 @@ class FormatModule(Protocol):
     """The functions that the module of a format offers.
 
     If its datasets have object masks, it also offers `list_objects(root, split) -> SplitFiles`, for task="instance". If
-    their folds are balanced, it offers `find_folds(root, split, keys, folds) -> Mapping[str, int] | None`.
+    their folds are balanced, it offers `find_folds(root, split, keys, folds) -> Mapping[str, int] | None`. If
+    a property that is named says what a shape's class is, it offers `by_property(name) -> FormatModule`.
 
     Attributes:
         recognise: (path) -> the dataset of this format at a path or somewhat below it; None if there is none.
