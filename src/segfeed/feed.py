@@ -14,6 +14,7 @@ from segfeed.batches.loader import Loader
 from segfeed.batches.transforming import Transform, check_transform
 from segfeed.datasets.doubts import examine
 from segfeed.datasets.drawn import DRAW_WORDS, DrawWords
+from segfeed.datasets.drawn_doubts import doubt_boxes
 from segfeed.datasets.given_legends import LegendLike
 from segfeed.datasets.opening import Dataset, DescriptionLike, Opening, Patterns, open_dataset
 from segfeed.datasets.places import find_root
@@ -142,7 +143,9 @@ def _doubts(source: Source, dataset: Dataset) -> list[str]:
     for doubt, error in zip(found, errors, strict=True):
         if doubt.severity == "error":
             raise error
-    return [str(error) for error in errors]
+    # Boxes are an error as soon as one is read; what is only listed is not.
+    boxes = [doubt.error(str(source.root)) for doubt in doubt_boxes(source.samples)]
+    return [str(error) for error in (*errors, *boxes)]
 
 
 def _scan(dataset: Dataset, split: str) -> Source:
