@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.drawn import Classes, DrawnMask
 from segfeed.datasets.formats.json_reading import has_words
-from segfeed.datasets.formats.lists import AUTOMATIC, FORBIDDEN, SPLIT_WORDS, split_by_hash
+from segfeed.datasets.formats.lists import AUTOMATIC, FORBIDDEN, SPLIT_WORDS, compose, split_by_hash
 from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.source import Missing, Recognised, Sample, SplitFiles
 from segfeed.errors import MaskError, PhotoError, SourceError
@@ -86,7 +86,7 @@ def keys_of(named: Sequence[str], root: Path) -> list[str]:
             expected="one annotation of each photo",
             remedy="join them or remove all but one",
         )
-    paths = [PurePosixPath(name.replace("\\", "/")) for name in named]
+    paths = [PurePosixPath(compose(name).replace("\\", "/")) for name in named]
     if not paths:
         raise SourceError(str(root), found="no photo in the annotations", remedy="check the path")
     full = [str(path).lstrip("/") for path in paths]

@@ -60,7 +60,8 @@ def parse_json(data: bytes, where: str) -> Any:
     try:
         return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except UnicodeDecodeError:
-        raise SourceError(where, found="a text that is not UTF-8", expected="JSON", remedy=_REMEDY) from None
+        remedy = "save it as UTF-8, such as by iconv -f gb18030 -t utf-8 if Windows wrote it in Chinese"
+        raise SourceError(where, found="a text that is not UTF-8", expected="JSON", remedy=remedy) from None
     except RecursionError:
         raise SourceError(where, found="JSON nested too deep", expected="annotations", remedy=_REMEDY) from None
     except ValueError as error:

@@ -68,6 +68,8 @@ def list_split(root: Path, split: str) -> SplitFiles:
     file = File.of(str(root))
     tasks = _read(file)
     results = {place: found for place, task in enumerate(tasks) if (found := _result(task, file)) is not None}
+    if not results:
+        raise SourceError(file.path, found=f"{len(tasks):,} tasks, none of which is annotated", expected="annotations")
     labels = {label for found in results.values() for one in found for label in _labels(one)}
     classes = Classes(tuple(sorted(labels)))
     places = PhotoPlaces.near(root)
@@ -112,8 +114,10 @@ def _result(task: dict[str, Any], file: File) -> list[dict[str, Any]] | None:
 
 def _labels(region: dict[str, Any]) -> list[str]:
     """Return the labels of a region, which stand under the name of its type."""
-    value = region.get("value") or {}
-    found = value.get(region.get("type")) or value.get("labels") or []
+    value, kind = region.get("value") or {}, str(region.get("type"))
+    found = (
+        (value.get(kind) if kind.endswith("labels") else None) or value.get("labels") or []
+    )  # choices are no classes
     return [str(one) for one in found] if isinstance(found, list) else []
 
 
@@ -135,7 +139,9 @@ def _photo_names(task: dict[str, Any]) -> list[str]:
 def _sketch(file: File, place: int, photo: Blob | None, where: str, classes: Classes) -> Drawing:
     task = _read(file)[place]
     seen = ClassesSeen(classes, where, {})
-    regions = [one for one in _result(task, file) or [] if _labels(one)]
+    result = _result(task, file) or []
+    regions = [one for one in result if _labels(one)]
+    _refuse_unlabelled(result, {one.get("id") for one in regions}, where)
     sizes = {(one["original_height"], one["original_width"]) for one in regions if one.get("original_width")}
     if len(sizes) > 1:
         raise MaskError(where, found=f"regions of {len(sizes)} sizes", expected="one photo", remedy="export it again")
@@ -171,9 +177,22 @@ def _shape(value: dict[str, Any], label: int | None, number: int, size: tuple[in
         raise MaskError(where, found=f"no {error}", expected="points, rle, or x and y") from None
     if "height" not in value:
         return Shape("point", label, (corner[None] * share,), number)
-    if value.get("rotation"):
-        raise MaskError(where, found="a box that is turned", expected="polygons", remedy="draw it as a polygon")
+    if angle := float(value.get("rotation") or 0):  # about its upper left corner, clockwise, in px
+        turn = np.radians(angle)
+        spin = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+        around = (np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (sides * share)) @ spin + corner * share
+        return Shape("box", label, (around,), number)
     return Shape("box", label, (np.array([corner, corner + sides]) * share,), number)
+
+
+def _refuse_unlabelled(result: list[dict[str, Any]], labelled: set[object], where: str) -> None:
+    """Refuse a region that is drawn, and has a label neither itself nor in another entry of its id."""
+    for region in result:
+        value = region.get("value")
+        is_drawn = isinstance(value, dict) and bool({"points", "rle", "x"} & value.keys())
+        if is_drawn and region.get("id") not in labelled:
+            found = f"region {region.get('id')} without a label"
+            raise MaskError(where, found=found, expected="one label", remedy="label or remove it in Label Studio")
 
 
 def _alpha(packed: list[int], size: tuple[int, int], where: str) -> npt.NDArray[np.bool_]:
