@@ -4,12 +4,13 @@ A drawn mask's bytes hold the shapes of its own sample and how they are drawn, s
 pack's fingerprint, the comparison of files) needs to know nothing of annotations.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 
 from segfeed.datasets.blobs import Blob, File, Stamp
-from segfeed.errors import OptionError
+from segfeed.errors import MaskError, OptionError, SegfeedError, SourceError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.shapes import Drawing, Rule, Style, encode_drawing
 
@@ -37,6 +38,21 @@ class DrawWords(TypedDict, total=False):
 
 DRAW_WORDS = tuple(_WORDS)
 """The names of the options that say how drawn shapes become labels."""
+
+
+@contextmanager
+def named_errors(where: str, error_type: type[SourceError]) -> Iterator[None]:
+    """Turn what Python says of a value of an unforeseen type, such as null for a list, into an error with its place.
+
+    What annotations may hold instead of what their format says is too much to ask for everywhere.
+    """
+    try:
+        yield
+    except SegfeedError:
+        raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
+        found = f"a value that is not as the format has it ({type(error).__name__}: {error})"
+        raise error_type(where, found=found, remedy="export the annotations again, or correct them") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +132,8 @@ class DrawnMask:
         Raises:
             SourceMissingError: if the file is gone. MaskError: if the annotation is malformed.
         """
-        data = encode_drawing(self.sketch().in_style(self.style))
+        with named_errors(self.name, MaskError):
+            data = encode_drawing(self.sketch().in_style(self.style))
         return data if limit_bytes < 0 else data[:limit_bytes]
 
     def is_unchanged(self) -> bool:

@@ -305,6 +305,12 @@ def test_a_region_without_a_label_is_named(tmp_path):
         labels_of(label_studio(tmp_path, POLYGON, bare))
 
 
+def test_regions_drawn_on_a_turned_picture_are_named(tmp_path):
+    with pytest.raises(MaskError, match="turned by 90 degrees"):
+        labels_of(label_studio(tmp_path, {**POLYGON, "image_rotation": 90}))
+    assert is_square(labels_of(label_studio(tmp_path, {**POLYGON, "image_rotation": 0})))
+
+
 def test_tasks_that_nobody_annotated_are_named(tmp_path):
     path = label_studio(tmp_path)
     path.write_text(path.read_text().replace('[{"result": []}]', '[{"was_cancelled": true, "result": []}]'))
@@ -333,3 +339,53 @@ def test_numbers_that_are_none_are_named(tmp_path, word):
 def test_runs_that_are_none_are_named(tmp_path, rle):
     with pytest.raises(MaskError, match="a mask of what are no numbers"):
         labels_of(cvat(tmp_path, f'<mask label="cat" rle="{rle}" left="1" top="1" width="3" height="3"/>'))
+
+
+@pytest.mark.parametrize("place", ["annotations.xml", ""])
+def test_tracks_of_videos_are_said_to_be_that(tmp_path, place):
+    track = '<track id="0" label="cat"><polygon frame="0" points="1,1;2,2;3,1"/></track>'
+    (tmp_path / "annotations.xml").write_text(f"<annotations><version>1.1</version>{track}</annotations>")
+    with pytest.raises(SourceError, match=r"annotations\.xml is CVAT for video"):
+        segfeed.scan(tmp_path / place, "all")
+
+
+# ---- VIA, Supervisely
+
+
+def via(folder, attributes):
+    photo(folder / "images/a.jpg")
+    shape = {"name": "polygon", "all_points_x": [2, 6, 6, 2], "all_points_y": [2, 2, 6, 6]}
+    region = {"shape_attributes": shape, "region_attributes": attributes}
+    (folder / "via.json").write_text(json.dumps({"a.jpg1": {"filename": "a.jpg", "size": 1, "regions": [region]}}))
+    return folder / "via.json"
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [({"cat": True, "dog": True}, "a region of class cat, dog"), ("", "without class"), ({}, "without class")],
+)
+def test_a_region_of_two_classes_or_none_is_named(tmp_path, said, found):
+    with pytest.raises(SourceError, match=found):
+        labels_of(via(tmp_path, {"class": said}))
+
+
+def supervisely(folder, **entry):
+    photo(folder / "ds/img/a.jpg")
+    (folder / "ds/ann").mkdir()
+    (folder / "meta.json").write_text(json.dumps({"classes": [{"title": "cat", "shape": "any", "color": "#00FF00"}]}))
+    described = {"size": {"height": 8, "width": 10}, "objects": [{"classTitle": "cat", **entry}]}
+    (folder / "ds/ann/a.jpg.json").write_text(json.dumps(described))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [
+        ({"geometryType": "alpha_mask", "bitmap": {"data": "", "origin": [0, 0]}}, "geometryType 'alpha_mask'"),
+        ({"points": {"exterior": CORNERS, "interior": []}}, "geometryType None"),
+        ({"geometryType": "polygon", "points": None}, "polygon 1 of 0 points"),
+    ],
+)
+def test_objects_of_a_kind_that_is_not_drawn_are_no_points(tmp_path, entry, found):
+    with pytest.raises(MaskError, match=found):
+        labels_of(supervisely(tmp_path, **entry), boxes="leave")

@@ -27,6 +27,7 @@ from segfeed.datasets.formats.drawn_files import (
     files_below,
     keep_split,
     list_drawn,
+    lists_annotations,
     names_of_splits,
     size_of_photo,
     split_of_file,
@@ -75,6 +76,7 @@ def split_names(root: Path) -> list[str]:
     return names_of_splits(_split_files(root))
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List the photos of a split; one without annotations is all background.
 

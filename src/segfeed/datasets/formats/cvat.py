@@ -19,7 +19,14 @@ import numpy as np
 
 from segfeed.datasets.blobs import File
 from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import Drawn, files_below, keep_split, list_drawn, split_of_file
+from segfeed.datasets.formats.drawn_files import (
+    Drawn,
+    files_below,
+    keep_split,
+    list_drawn,
+    lists_annotations,
+    split_of_file,
+)
 from segfeed.datasets.formats.json_reading import has_words
 from segfeed.datasets.formats.lists import AUTOMATIC
 from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
@@ -71,6 +78,7 @@ def split_names(root: Path) -> list[str]:
     return subsets or ([own] if own else list(AUTOMATIC))
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List the photos of a split; one without shapes is all background.
 

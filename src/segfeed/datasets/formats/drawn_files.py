@@ -3,12 +3,14 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar, cast
 
 from segfeed.datasets.blobs import Blob
-from segfeed.datasets.drawn import Classes, DrawnMask
+from segfeed.datasets.drawn import Classes, DrawnMask, named_errors
 from segfeed.datasets.formats.json_reading import has_words
 from segfeed.datasets.formats.lists import AUTOMATIC, FORBIDDEN, SPLIT_WORDS, compose, split_by_hash
 from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
@@ -38,6 +40,20 @@ class Drawn:
     named: str
     mask: DrawnMask | None
     photo: Blob | None = None
+
+
+Lister = TypeVar("Lister", bound=Callable[..., SplitFiles])
+
+
+def lists_annotations(lister: Lister) -> Lister:
+    """Return a `list_split` whose errors about values of an unforeseen type name the dataset."""
+
+    @wraps(lister)
+    def list_split(*words: Any) -> SplitFiles:
+        with named_errors(str(words[-2]), SourceError):
+            return lister(*words)
+
+    return cast(Lister, list_split)
 
 
 def list_drawn(

@@ -27,6 +27,7 @@ from segfeed.datasets.formats.drawn_files import (
     files_below,
     keep_split,
     list_drawn,
+    lists_annotations,
     size_of_photo,
     split_of_file,
     splits_of_folders,
@@ -71,6 +72,7 @@ class GeoJson:
         own = split_of_file(files[0]) if len(files) == 1 else None
         return list(splits_of_folders(files, root)) or ([own] if own else list(AUTOMATIC))
 
+    @lists_annotations
     def list_split(self, root: Path, split: str) -> SplitFiles:
         """List a split's pictures.
 

@@ -22,7 +22,15 @@ import numpy.typing as npt
 
 from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import ClassesSeen, Drawn, files_below, keep_split, list_drawn, size_of_photo
+from segfeed.datasets.formats.drawn_files import (
+    ClassesSeen,
+    Drawn,
+    files_below,
+    keep_split,
+    list_drawn,
+    lists_annotations,
+    size_of_photo,
+)
 from segfeed.datasets.formats.json_reading import has_words, parse_json
 from segfeed.datasets.formats.lists import AUTOMATIC
 from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
@@ -59,6 +67,7 @@ def split_names(_root: Path) -> list[str]:
     return list(AUTOMATIC)
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List the tasks of a split that a person annotated.
 
@@ -141,6 +150,10 @@ def _sketch(file: File, place: int, photo: Blob | None, where: str, classes: Cla
     seen = ClassesSeen(classes, where, {})
     result = _result(task, file) or []
     regions = [one for one in result if _labels(one)]
+    if turned := [one["image_rotation"] for one in regions if one.get("image_rotation")]:
+        found = f"regions on the photo turned by {turned[0]} degrees"
+        remedy = "turn it back in Label Studio, which turns its regions, too"
+        raise MaskError(where, found=found, expected="the photo as it is", remedy=remedy)
     _refuse_unlabelled(result, {one.get("id") for one in regions}, where)
     sizes = {(one["original_height"], one["original_width"]) for one in regions if one.get("original_width")}
     if len(sizes) > 1:

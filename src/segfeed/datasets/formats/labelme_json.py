@@ -25,6 +25,7 @@ from segfeed.datasets.formats.drawn_files import (
     files_of_photos,
     keep_split,
     list_drawn,
+    lists_annotations,
     recognise_by_words,
     size_of_photo,
     splits_of_folders,
@@ -57,6 +58,7 @@ def split_names(root: Path) -> list[str]:
     return list(splits_of_folders(_files(root), root)) or list(AUTOMATIC)
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List a split's photos: those that have a JSON.
 

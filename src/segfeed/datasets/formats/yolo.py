@@ -20,7 +20,12 @@ import numpy as np
 
 from segfeed.datasets.blobs import File
 from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import Drawn, list_drawn, size_of_photo
+from segfeed.datasets.formats.drawn_files import (
+    Drawn,
+    list_drawn,
+    lists_annotations,
+    size_of_photo,
+)
 from segfeed.datasets.formats.photo_places import PhotoPlaces
 from segfeed.datasets.formats.yolo_yaml import (
     beside,
@@ -55,6 +60,7 @@ def split_names(root: Path) -> list[str]:
     return splits_of(read_yaml(root))
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List a split's photos and the texts of their objects.
 
