@@ -183,7 +183,9 @@ def _check_toml(code: str, folder: Path) -> None:
     path = folder / "described.toml"
     split = "{split}/" if "folders" in told.get("splits", {}) else ""
     path.write_text(
-        code if "photos" in told else f'photos = "pics/{split}{{key}}.jpg"\nmasks = "truth/{split}{{key}}.png"\n{code}'
+        code
+        if {"photos", "shapes"} & set(told)
+        else f'photos = "pics/{split}{{key}}.jpg"\nmasks = "truth/{split}{{key}}.png"\n{code}'
     )
     if "recognise" not in told and not {"note", "tested"} & set(told):  # what only shipped ones say
         read_description(path)

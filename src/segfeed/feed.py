@@ -14,6 +14,7 @@ from segfeed.batches.loader import Loader
 from segfeed.batches.transforming import Transform, check_transform
 from segfeed.datasets.doubts import examine
 from segfeed.datasets.drawn import DRAW_WORDS, DrawWords
+from segfeed.datasets.drawn_doubts import doubt_boxes
 from segfeed.datasets.given_legends import LegendLike
 from segfeed.datasets.opening import Dataset, DescriptionLike, Opening, Patterns, open_dataset
 from segfeed.datasets.places import find_root
@@ -105,7 +106,8 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
             list of alternatives.
         masks: the same of masks; without them, photos are to be predicted.
         cache_dir: where the embedded dataset is made; the user's cache folder if None.
-        **drawing: how drawn shapes become labels (docs/shapes.md): rule, overlap, crowd, unpainted, boxes.
+        **drawing: how drawn shapes become labels (docs/shapes.md): rule, overlap, crowd, unpainted, boxes,
+            class_property.
 
     A few masks are read, unless they are packed, to hold the legend against what they store (`datasets.doubts`); a
     doubt that stops no training is logged as a warning.
@@ -141,7 +143,9 @@ def _doubts(source: Source, dataset: Dataset) -> list[str]:
     for doubt, error in zip(found, errors, strict=True):
         if doubt.severity == "error":
             raise error
-    return [str(error) for error in errors]
+    # Boxes are an error as soon as one is read; what is only listed is not.
+    boxes = [doubt.error(str(source.root)) for doubt in doubt_boxes(source.samples)]
+    return [str(error) for error in (*errors, *boxes)]
 
 
 def _scan(dataset: Dataset, split: str) -> Source:
@@ -234,7 +238,8 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         cache_dir: where packs lie; $SEGFEED_CACHE or the user's cache folder if None.
         download: fetch a dataset given by its name if it is not in the cache yet.
         **format_fields: what a batch looks like, by the fields of `BatchFormat`: layout, dtype, label_dtype, normalize,
-            void; and how drawn shapes become labels, as in `scan`: rule, overlap, crowd, unpainted, boxes.
+            void; and how drawn shapes become labels, as in `scan`: rule, overlap, crowd, unpainted, boxes,
+            class_property.
 
     Returns:
         splits: unpacks as `train, val`; each a `Loader` of images float32 (N, H, W, 3) and labels int32 (N, H, W).

@@ -308,7 +308,9 @@ def test_export_says_what_it_wrote_by_another_name(run, tmp_path):
     words = ("export", tables, "--splits", "train[:50%],val")
     code, out, _ = run(*words, "--to", tmp_path / "out")
     assert code == 0
-    assert out.splitlines()[0].endswith("1 samples, as split 'train_50', 1 of them renamed, as renamed_keys.csv lists")
+    assert out.splitlines()[0].endswith(
+        "1 samples, as split 'train_50', 1 of them renamed, as renamed_keys.csv lists; read back: 0 px differ"
+    )
     assert scan(tmp_path / "out", "train_50").keys == ("train_50_img_0",)
     assert scan(tmp_path / "out", "val").keys == ("val_img_0", "img_1")
     code, out, _ = run(*words, "--to", tmp_path / "json", "--json")
@@ -323,3 +325,13 @@ def test_export_refuses_in_one_line_and_leaves_nothing(run, tmp_path):
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "named after alike" in err
     assert not (tmp_path / "out").exists()
+
+
+def test_export_says_how_many_pixels_differ(run, tmp_path):
+    code, out, _ = run("export", "sample", "--splits", "val[:3]", "--to", tmp_path / "coco", "--as", "coco")
+    assert code == 0
+    assert "as split 'val'; read back: 0 px differ\n" in out
+    code, out, _ = run("export", "sample", "--splits", "val[:3]", "--to", tmp_path / "yolo", "--as", "yolo", "--json")
+    lost = json.loads(out)["differing_pixels"]["val"]
+    void = sum(int((scan("sample", "val[:3]").read(n).labels == 255).sum()) for n in range(3))
+    assert lost == void > 0

@@ -176,9 +176,9 @@ def test_splits_of_other_classes_are_refused(voc_folder, tmp_path):
 
 def test_another_kind_is_refused_with_those_that_exist(sources, tmp_path):
     with pytest.raises(OptionError) as caught:
-        export_splits(sources, tmp_path / "out", "coco")  # type: ignore[arg-type]  # the point
-    assert (caught.value.where, caught.value.found) == ("kind", "'coco'")
-    assert caught.value.expected == "one of voc, parquet, webdataset"
+        export_splits(sources, tmp_path / "out", "lmdb")  # type: ignore[arg-type]  # the point
+    assert (caught.value.where, caught.value.found) == ("kind", "'lmdb'")
+    assert caught.value.expected == "one of voc, parquet, webdataset, coco, yolo"
 
 
 def test_names_that_a_labelmap_cannot_hold_are_refused(voc_folder, tmp_path):

@@ -9,6 +9,7 @@ import segfeed
 from segfeed import Legend, Source
 from segfeed.datasets.blobs import File
 from segfeed.datasets.export import KINDS
+from segfeed.datasets.export_drawn import DRAWN_KINDS
 from segfeed.datasets.export_names import RENAMED, check_names, describe_renamed, name_keys, name_splits, read_renamed
 from segfeed.datasets.source import Sample
 from segfeed.errors import OptionError
@@ -122,9 +123,12 @@ def test_samples_whose_names_differ_in_case_alone_are_refused(source):
 @pytest.mark.parametrize("split", ["train+val", "a,b", "x[0]"])
 def test_no_split_is_written_by_a_name_that_means_another(tmp_path, split):
     source = replace(segfeed.scan("sample", "val[:2]"), split=split)
-    for kind in KINDS:
+    for kind in ("voc", "parquet", "webdataset"):
         (name,) = name_splits(kind, [source]).values()
         assert not set(name) & set("+[],")
+    for kind in DRAWN_KINDS:  # which know few splits
+        with pytest.raises(OptionError, match="a name after which no file"):
+            name_splits(kind, [source])
 
 
 def test_a_split_of_which_no_character_fits_is_refused():

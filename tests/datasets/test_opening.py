@@ -23,7 +23,7 @@ def root(tmp_path, write_voc):
 def test_object_masks_are_read_by_formats_that_list_them():
     offering = {name for name in FORMATS if hasattr(import_format(name), "list_objects")}
     drawn = {"coco", "coco_panoptic", "labelme_json", "yolo", "cvat", "via", "supervisely_json", "darwin"}
-    drawn |= {"datumaro_json", "label_studio", "segments_ai"}
+    drawn |= {"datumaro_json", "label_studio", "segments_ai", "geojson"}
     assert offering == {"voc", "tar", "labelme", "folders", "pack", *drawn}
 
 

@@ -166,6 +166,14 @@ class SourceOptions(DatasetOptions):
         str | None,
         typer.Option(help="What drawn boxes and points become: 'error', 'leave' or 'fill'.", rich_help_panel=_PANEL),
     ] = None
+    class_property: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The property of GeoJSON that says a feature's class. (default: the only one that fits)",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
 
     @property
     def opening(self) -> Opening:

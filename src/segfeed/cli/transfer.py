@@ -9,6 +9,7 @@ import typer
 from segfeed.cli.options import AsJson, CacheDir, SourceOptions, Splits, Threads, print_json, say
 from segfeed.datasets.catalogue.fetching import count_ids, fetch_dataset
 from segfeed.datasets.export import KINDS, export_splits
+from segfeed.datasets.export_drawn import LOST, read_lost
 from segfeed.datasets.export_names import RENAMED, name_splits, read_renamed
 
 
@@ -54,18 +55,32 @@ def export(
     threads: Threads = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a dataset as a VOC folder, as Parquet for Hugging Face datasets, or as WebDataset shards."""
+    """Write a dataset as a VOC folder, Parquet for Hugging Face datasets, WebDataset shards, COCO or YOLO polygons."""
     sources = source.scan_all(splits)
     names = name_splits(kind, sources) if kind in KINDS else {}
     folder = export_splits(sources, to, kind, threads=threads)  # type: ignore[arg-type]  # export_splits checks the word
     renamed = Counter(split for split, _, _ in read_renamed(folder))
+    lost: Counter[str] = Counter()
+    for split, _, pixels in read_lost(folder):
+        lost[split] += pixels
     if as_json:
         counts = {names[one.split]: len(one) for one in sources}
-        print_json({"folder": str(folder), "kind": kind, "splits": counts, "renamed": dict(renamed)})
+        print_json(
+            {
+                "folder": str(folder),
+                "kind": kind,
+                "splits": counts,
+                "renamed": dict(renamed),
+                "differing_pixels": dict(lost),
+            }
+        )
         return
     for one in sources:
         written = names[one.split]
         notes = f", as split {written!r}" if written != one.split else ""
         notes += f", {renamed[written]:,} of them renamed, as {RENAMED} lists" if renamed[written] else ""
+        notes += f"; read back: {lost[written]:,} px differ" + (
+            f", void before, as {LOST} lists" if lost[written] else ""
+        )
         say(f"{one.name} {one.split}: {len(one):,} samples{notes}")
     say(f"wrote {folder}")

@@ -56,6 +56,8 @@ class Description:
         is_merged: whether the masks of a key show one object each, and are merged.
         bands: which bands of a stored photo, counted from 1, are its red, green and blue; () for those it declares.
         variants: the same dataset with other masks and what they mean; () if there is one kind. See `formats.variants`.
+        shapes: how drawn shapes become labels, option -> word (`segfeed.datasets.drawn.DrawOptions`); then photos are
+            (), since the format of the annotations finds them.
         file: of a variant: what must be there for it to count, and says that it is meant if its path is passed.
     """
 
@@ -81,6 +83,7 @@ class Description:
     bands: tuple[int, ...] = ()
     variants: tuple["Description", ...] = ()
     file: str = ""
+    shapes: Mapping[str, str] = field(default_factory=dict)
 
 
 def show_value(value: Value) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 
 from segfeed.datasets.blobs import read_file
 from segfeed.datasets.description import Description, Value, show_value
+from segfeed.datasets.drawn import DRAW_WORDS, DrawOptions
 from segfeed.datasets.patterns import Pattern, parse_patterns
 from segfeed.datasets.split_rule import REST, KeyRule, SplitRule
-from segfeed.errors import DescriptionError, SegfeedError, SourceError
+from segfeed.errors import DescriptionError, OptionError, SegfeedError, SourceError
 
 MAX_BYTES = 1 << 20
 _MOST_PARTS = 100
@@ -40,7 +41,9 @@ _TOP = {
     "classes": _TABLE,
     "recognise": _TABLE,
     "variants": _TABLES,
+    "shapes": _TABLE,
 }
+_BESIDE_SHAPES = ("shapes", "title", "source", "note")
 _VARIANT = {
     **{key: _TOP[key] for key in ("photos", "masks", "objects", "legend", "unpainted", "merge", "bands", "classes")},
     "file": _TEXT,
@@ -114,6 +117,7 @@ class _Reader:
         if not self.above:
             self._check_keys(self.said, _TOP, ())
         splits, recognise = self.said.get("splits", {}), self.said.get("recognise", {})
+        shapes = self._shapes(self.said.get("shapes", {}))
         self._check_keys(splits, _SPLITS, ("splits",))
         self._check_keys(recognise, _RECOGNISE, ("recognise",))
         self._check_contradictions(recognise)
@@ -139,11 +143,16 @@ class _Reader:
             bands=tuple(self.said.get("bands", ())),
             legend=_texts(self.said.get("legend", [])),
             variants=tuple(self._variants()),
+            shapes=shapes,
             **{name: self.said.get(name, "") for name in ("title", "source", "note", "tested", "unpainted", "file")},
         )
 
     def _check_contradictions(self, recognise: Mapping[str, Any]) -> None:
-        if "photos" not in self.said:
+        if "shapes" in self.said:
+            if other := next((key for key in self.said if key not in _BESIDE_SHAPES), None):
+                found = f"{other} beside [shapes], which says how annotations are drawn that a format finds"
+                raise self._wrong((other,), found, "masks as pictures, or [shapes]")
+        elif "photos" not in self.said:
             raise self._wrong((), "it does not say where photos lie", 'a line such as photos = "images/{key}.jpg"')
         if self.said.get("samples", "masks") != "masks":
             raise self._wrong(("samples",), f"samples = {self.said['samples']!r:.60}", '"masks", or no such line')
@@ -157,6 +166,17 @@ class _Reader:
         for place in _texts(recognise.get("needs", [])):
             if "{" in place:
                 self._parse_patterns(("recognise", "needs"), place)
+
+    def _shapes(self, said: Mapping[str, Any]) -> dict[str, str]:
+        self._check_keys(said, dict.fromkeys(DRAW_WORDS, _TEXT), ("shapes",))
+        for key, word in said.items():
+            try:
+                DrawOptions(**{key: word})
+            except OptionError as error:
+                raise self._wrong(("shapes", key), f"{key} = {error.found}", error.expected) from None
+        if "shapes" in self.said and not said:
+            raise self._wrong(("shapes",), "[shapes] says nothing", 'a line such as crowd = "void"')
+        return dict(said)
 
     def _variants(self) -> Iterator[Description]:
         """Read each variant as a description of its own: what it does not say, the whole says."""

@@ -28,6 +28,8 @@ def write_description(description: Description, remarks: Iterable[str] = ()) -> 
     lines += [*shared, *_write_splits(description.splits)]
     if description.classes or description.void:
         lines += ["", "[classes]", *_write_classes(description)]
+    if description.shapes:
+        lines += ["", "[shapes]", *(f"{option} = {_quote(word)}" for option, word in description.shapes.items())]
     for variant in description.variants:
         lines += ["", "[[variants]]", *(line for line in _write_files(variant) if line not in shared)]
         if (variant.classes, variant.void) != (description.classes, description.void):

@@ -19,6 +19,7 @@ from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.description import Description, Value, show_value
 from segfeed.datasets.description_reader import parse_description
 from segfeed.datasets.description_text import write_description
+from segfeed.datasets.drawn import is_drawn
 from segfeed.datasets.formats.described import DescribedFormat
 from segfeed.datasets.formats.lists import AUTOMATIC
 from segfeed.datasets.opening import Dataset
@@ -75,6 +76,8 @@ def draft_description(dataset: Dataset) -> str:
                 str(dataset.root), found="no sample in any split", expected="photos and masks", remedy="check the path"
             )
         )
+    if any(is_drawn(sample.mask) for _, sample in _all(listed)):
+        return _draft_shapes(dataset)
     own = getattr(dataset.module, "description", None)
     if isinstance(own, Description) and not own.variants:  # of several kinds of masks, those that count are drafted
         description: Description = replace(own, needs=())
@@ -93,6 +96,14 @@ def draft_description(dataset: Dataset) -> str:
     text = write_description(description, [*remarks, *more])
     parse_description(text, "the draft")  # refuses names of classes that a description cannot hold
     return text
+
+
+def _draft_shapes(dataset: Dataset) -> str:
+    """Write how shapes are drawn, which is all that a description says of annotations."""
+    if not dataset.drawing.given:
+        found = "its annotations say where files lie and what classes there are, and no option says how they are drawn"
+        raise _unsaid(dataset, found)
+    return write_description(Description("the draft", (), (), shapes=dataset.drawing.given))
 
 
 def _list(dataset: Dataset) -> tuple[dict[str, SplitFiles], list[SegfeedError]]:

@@ -4,12 +4,13 @@ A drawn mask's bytes hold the shapes of its own sample and how they are drawn, s
 pack's fingerprint, the comparison of files) needs to know nothing of annotations.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, TypedDict
 
 from segfeed.datasets.blobs import Blob, File, Stamp
-from segfeed.errors import OptionError
+from segfeed.errors import MaskError, OptionError, SegfeedError, SourceError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.shapes import Drawing, Rule, Style, encode_drawing
 
@@ -20,6 +21,7 @@ _WORDS = {
     "crowd": ("class", "void", "leave"),
     "unpainted": ("background", "void"),
     "boxes": ("error", "leave", "fill"),
+    "class_property": (),  # any word
 }
 
 
@@ -31,10 +33,26 @@ class DrawWords(TypedDict, total=False):
     crowd: str | None
     unpainted: str | None
     boxes: str | None
+    class_property: str | None
 
 
 DRAW_WORDS = tuple(_WORDS)
 """The names of the options that say how drawn shapes become labels."""
+
+
+@contextmanager
+def named_errors(where: str, error_type: type[SourceError]) -> Iterator[None]:
+    """Turn what Python says of a value of an unforeseen type, such as null for a list, into an error with its place.
+
+    What annotations may hold instead of what their format says is too much to ask for everywhere.
+    """
+    try:
+        yield
+    except SegfeedError:
+        raise
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
+        found = f"a value that is not as the format has it ({type(error).__name__}: {error})"
+        raise error_type(where, found=found, remedy="export the annotations again, or correct them") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +65,7 @@ class DrawOptions:
         crowd: as in `Style`.
         unpainted: as in `Style`.
         boxes: as in `Style`.
+        class_property: the property of GeoJSON that says a feature's class.
 
     Raises:
         OptionError: if a word is not one of these.
@@ -60,10 +79,11 @@ class DrawOptions:
     crowd: str | None = None
     unpainted: str | None = None
     boxes: str | None = None
+    class_property: str | None = None
 
     def __post_init__(self) -> None:
         for name, word in self.given.items():
-            if word not in _WORDS[name]:
+            if _WORDS[name] and word not in _WORDS[name]:
                 expected = ", ".join(f'"{one}"' for one in _WORDS[name])
                 raise OptionError(name, found=repr(word), expected=f"one of {expected}")
 
@@ -112,7 +132,8 @@ class DrawnMask:
         Raises:
             SourceMissingError: if the file is gone. MaskError: if the annotation is malformed.
         """
-        data = encode_drawing(self.sketch().in_style(self.style))
+        with named_errors(self.name, MaskError):
+            data = encode_drawing(self.sketch().in_style(self.style))
         return data if limit_bytes < 0 else data[:limit_bytes]
 
     def is_unchanged(self) -> bool:
@@ -121,7 +142,7 @@ class DrawnMask:
 
     def styled(self, options: DrawOptions, *, objects: bool, upright: bool) -> "DrawnMask":
         """Return the same mask, drawn as asked for: of classes or objects, on the stored or the upright photo."""
-        words = dict(options.given)
+        words = {name: word for name, word in options.given.items() if name != "class_property"}
         if "rule" in words:
             words["rule"] = self.tool if words["rule"] == "tool" else "centre"
         sketch = self.sketch_upright if upright and self.sketch_upright else self.sketch

@@ -1,9 +1,10 @@
-"""Export: a dataset as others take it: a VOC folder, Parquet for Hugging Face `datasets`, WebDataset shards.
+"""Export: a dataset as others take it: a VOC folder, Parquet for Hugging Face `datasets`, WebDataset, COCO, YOLO.
 
 Photos go over byte for byte, except those that are turned upright (`orientation="apply"`), which become PNG. Masks are
-written anew, as palette PNG of class ids in the legend's colours, 255 is void: so whatever the source held (colours,
-other indices, merged classes), what is read back are exactly the labels. Before a folder appears under its name, all of
-it is read back and compared (`readback`). segfeed itself reads the folder and the Parquet, not the shards.
+written anew, as palette PNG of class ids in the legend's colours, 255 is void, or as outlines for COCO and YOLO
+(`export_drawn`): so whatever the source held (colours, other indices, merged classes), what is read back are exactly
+the labels. Before a folder appears under its name, all of it is read back and compared (`readback`). segfeed itself
+reads all of these but the shards.
 """
 
 import io
@@ -11,19 +12,28 @@ import json
 import logging
 import os
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Literal, cast, get_args
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
+from segfeed.datasets.export_drawn import (
+    DRAWN_KINDS,
+    LOST,
+    describe_lost,
+    draw_coco,
+    draw_yolo,
+    read_lost,
+    refuse_undrawable,
+    write_coco,
+    write_described,
+    write_yolo,
+)
 from segfeed.datasets.export_names import (
     RENAMED,
     Keys,
@@ -33,18 +43,25 @@ from segfeed.datasets.export_names import (
     name_splits,
     read_renamed,
 )
-from segfeed.datasets.readback import Written, check_texts, compare_dataset, compare_shards, labelmap
+from segfeed.datasets.export_rows import Row, make_rows, noted
+from segfeed.datasets.readback import (
+    Written,
+    check_texts,
+    compare_dataset,
+    compare_drawn,
+    compare_shards,
+    labelmap,
+)
 from segfeed.datasets.source import Source
 from segfeed.errors import LegendError, OptionError
 from segfeed.pixels.codec import encode_mask
-from segfeed.pixels.jpeg import JPEG_MAGIC
 from segfeed.pixels.legend import Legend
-from segfeed.pixels.png import PNG_MAGIC
+from segfeed.pixels.lookup import Labels
 from segfeed.system.paths import user_path
 from segfeed.system.storage import WholeFile, publish, write_whole
-from segfeed.system.work import in_order, show_progress
+from segfeed.system.work import show_progress
 
-Kind = Literal["voc", "parquet", "webdataset"]
+Kind = Literal["voc", "parquet", "webdataset", "coco", "yolo"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _log = logging.getLogger("segfeed")
@@ -52,17 +69,6 @@ _log = logging.getLogger("segfeed")
 _SHARD_BYTES = 512 << 20  # of a Parquet file or a tar
 _GROUP_ROWS = 100  # of a Parquet row group: what a reader decodes at once
 _FEATURES = {"key": {"dtype": "string", "_type": "Value"}, "image": {"_type": "Image"}, "mask": {"_type": "Image"}}
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A sample as it is written: the photo's own bytes, and the mask as PNG; None for a photo to be predicted."""
-
-    key: str
-    photo: bytes
-    suffix: str
-    mask: bytes | None
-    written: Written
 
 
 def export_splits(
@@ -73,12 +79,13 @@ def export_splits(
     A split keeps its name if files can be called so; "train[:50%]" is written as "train_50". A VOC folder holds the
     photos of all splits side by side. If two splits give one key to different samples, these get their split's name in
     front, "train_img_0"; a key in subfolders, "scene/0001", becomes "scene_0001". The file `RENAMED` in the new folder
-    lists them all. What is written by another name is logged as a warning.
+    lists them all. What is written by another name is logged as a warning, and so is void in YOLO, which has none: if
+    the dataset has a class "background", void becomes it, and the file `LOST` says in how many pixels of which samples.
 
     Args:
         sources: the splits, with equal legends.
         folder: must not exist.
-        kind: "voc", "parquet" or "webdataset".
+        kind: "voc", "parquet", "webdataset", "coco" or "yolo".
         threads: how many samples are read and encoded at once; all cores if None.
 
     Returns:
@@ -107,21 +114,27 @@ def export_splits(
     names = name_splits(kind, sources)
     check_names(kind, sources)
     sources = [replace(source, split=names[source.split]) for source in sources]
-    keys = name_keys(sources) if kind == "voc" else {source.split: source.keys for source in sources}
-    if kind != "parquet":
-        _refuse_astray(sources)
-    if kind == "voc":
-        _refuse_unlisted(sources)
+    keys = _name_keys(kind, sources)
+    _refuse_unheld(kind, sources, legend)
     needed = sum(
         blob.stamp[0] for source in sources for sample in source.samples for blob in (sample.photo, sample.mask) if blob
     )
     published = publish(final, _Export(kind, sources, legend, keys, threads).write_to, needed_bytes=needed)
+    _warn_of_changes(published, names)
+    return published
+
+
+def _warn_of_changes(published: Path, names: Mapping[str, str]) -> None:
+    """Say what was written by another name, and what was lost."""
     for split, name in names.items():
         if name != split:
             _log.warning("%s: split %r is written as %r.", published, split, name)
     if renamed := read_renamed(published):
         _log.warning("%s: %d keys were changed, as %s lists.", published, len(renamed), RENAMED)
-    return published
+    if lost := read_lost(published):
+        pixels = sum(count for _, _, count in lost)
+        what = "px of %d samples are void, which YOLO does not know, and background there, as %s lists."
+        _log.warning(f"%s: %d {what}", published, pixels, len(lost), LOST)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,13 +155,34 @@ class _Export:
         written: dict[str, list[Written]] = {}
         for source in self.sources:
             with show_progress(f"exporting {source.name} {source.split}", len(source)) as advance:
-                rows = _rows(source, self.keys[source.split], self.legend, self.threads, advance)
+                rows = make_rows(source, self.keys[source.split], self._encode, self.threads, advance)
                 of_split = written[source.split] = []
-                _WRITERS[self.kind](folder, source.split, self.legend, _noted(rows, of_split))
+                _WRITERS[self.kind](folder, source.split, self.legend, noted(rows, of_split))
         if renamed := describe_renamed(self.sources, self.keys):
             write_whole(folder / RENAMED, renamed.encode())
+        if self.kind in DRAWN_KINDS:
+            write_described(folder, self.kind, tuple(written), self.legend)
+            lost = compare_drawn(folder, self.legend, written, self.sources, self.threads)
+            if lost:
+                write_whole(folder / LOST, describe_lost(lost).encode())
+            return
         compare = compare_shards if self.kind == "webdataset" else compare_dataset
         compare(folder, self.legend, written, self.threads)
+
+    def _encode(self, labels: Labels) -> bytes:
+        """Make what is written of a sample's labels."""
+        if self.kind == "coco":
+            return draw_coco(labels, self.legend)
+        return draw_yolo(labels, self.legend) if self.kind == "yolo" else encode_mask(labels, self.legend)
+
+
+def _name_keys(kind: Kind, sources: Sequence[Source]) -> Keys:
+    """Choose the keys as they are written: in a VOC folder all splits share one, for COCO and YOLO each has its own."""
+    if kind == "voc":
+        return name_keys(sources)
+    if kind in DRAWN_KINDS:
+        return {source.split: name_keys([source])[source.split] for source in sources}
+    return {source.split: source.keys for source in sources}
 
 
 def plain_legend(sources: Sequence[Source]) -> Legend:
@@ -171,42 +205,6 @@ def plain_legend(sources: Sequence[Source]) -> Legend:
         return Legend(legend.names, title=legend.title)
 
 
-def _rows(
-    source: Source, keys: Sequence[str], legend: Legend, threads: int | None, advance: Callable[[int], None]
-) -> Iterator[_Row]:
-    def encode(index: int) -> _Row:
-        sample, key = source.samples[index], keys[index]
-        photo, mask = sample.photo.read(), None if sample.mask is None else sample.mask.read()
-        pair = source.decode(index, photo, mask)
-        if source.is_turned(index, photo, mask):
-            photo = _as_png(pair.image)
-        suffix = _suffix(photo, sample.photo.name)
-        labels = None if mask is None else pair.labels
-        encoded = None if labels is None else encode_mask(labels, legend)
-        return _Row(key, photo, suffix, encoded, Written.of(key, photo, labels))
-
-    for row in in_order(encode, len(source), threads):
-        yield row
-        advance(1)
-
-
-def _noted(rows: Iterator[_Row], written: list[Written]) -> Iterator[_Row]:
-    for row in rows:
-        written.append(row.written)
-        yield row
-
-
-def _as_png(image: npt.NDArray[np.uint8]) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(image).save(out, "PNG")
-    return out.getvalue()
-
-
-def _suffix(photo: bytes, name: str) -> str:
-    known = {JPEG_MAGIC: ".jpg", PNG_MAGIC: ".png"}
-    return next((suffix for magic, suffix in known.items() if photo.startswith(magic)), PurePath(name).suffix.lower())
-
-
 def _write_texts(folder: Path, legend: Legend, keys: Keys) -> None:
     """Write the lists and the labelmap of a VOC folder."""
     lists = folder / "ImageSets/Segmentation"
@@ -216,7 +214,7 @@ def _write_texts(folder: Path, legend: Legend, keys: Keys) -> None:
     write_whole(folder / "labelmap.txt", labelmap(legend.names, legend.colours).encode())
 
 
-def _write_voc(folder: Path, _split: str, _legend: Legend, rows: Iterator[_Row]) -> None:
+def _write_voc(folder: Path, _split: str, _legend: Legend, rows: Iterator[Row]) -> None:
     photos, masks = folder / "JPEGImages", folder / "SegmentationClass"
     for subfolder in (photos, masks):
         subfolder.mkdir(exist_ok=True)
@@ -228,6 +226,16 @@ def _write_voc(folder: Path, _split: str, _legend: Legend, rows: Iterator[_Row])
             write_whole(photo, row.photo)
         if row.mask is not None and not (mask := masks / f"{row.key}.png").exists():
             write_whole(mask, row.mask)
+
+
+def _refuse_unheld(kind: Kind, sources: Sequence[Source], legend: Legend) -> None:
+    """Refuse what a kind of export cannot hold, before anything is read."""
+    if kind != "parquet":
+        _refuse_astray(sources)
+    if kind == "voc":
+        _refuse_unlisted(sources)
+    if kind in DRAWN_KINDS:
+        refuse_undrawable(sources, legend)
 
 
 def _refuse_astray(sources: Sequence[Source]) -> None:
@@ -257,7 +265,7 @@ def _refuse_unlisted(sources: Sequence[Source]) -> None:
             )
 
 
-def _write_parquet(folder: Path, split: str, legend: Legend, rows: Iterator[_Row]) -> None:
+def _write_parquet(folder: Path, split: str, legend: Legend, rows: Iterator[Row]) -> None:
     (folder / "data").mkdir(exist_ok=True)
     picture = pa.struct({"bytes": pa.binary(), "path": pa.string()})
     described = {"huggingface": json.dumps({"info": {"features": _FEATURES}}), "legend": json.dumps(legend.to_json())}
@@ -272,12 +280,12 @@ def _write_parquet(folder: Path, split: str, legend: Legend, rows: Iterator[_Row
         path.rename(f"{path}-of-{len(written):05d}.parquet")
 
 
-def _columns_of(row: _Row) -> dict[str, object]:
+def _columns_of(row: Row) -> dict[str, object]:
     mask = None if row.mask is None else {"bytes": row.mask, "path": f"{row.key}.png"}
     return {"key": row.key, "image": {"bytes": row.photo, "path": f"{row.key}{row.suffix}"}, "mask": mask}
 
 
-def _write_webdataset(folder: Path, split: str, legend: Legend, rows: Iterator[_Row]) -> None:
+def _write_webdataset(folder: Path, split: str, legend: Legend, rows: Iterator[Row]) -> None:
     for number, shard in enumerate(_shards(rows)):
         path = folder / f"{split}-{number:06d}.tar"
         with closing(WholeFile(path)) as file, tarfile.open(fileobj=pa.PythonFile(file, "w"), mode="w|") as tar:
@@ -295,11 +303,11 @@ def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
     tar.addfile(member, io.BytesIO(content))
 
 
-def _shards(rows: Iterator[_Row]) -> Iterator[Iterator[_Row]]:
+def _shards(rows: Iterator[Row]) -> Iterator[Iterator[Row]]:
     """Cut rows into runs of about 512 MiB; each run must be used up before the next is asked for."""
     ahead = next(rows, None)
 
-    def run() -> Iterator[_Row]:
+    def run() -> Iterator[Row]:
         nonlocal ahead
         size = 0
         while ahead is not None and (size == 0 or size + len(ahead.photo) <= _SHARD_BYTES):
@@ -311,8 +319,10 @@ def _shards(rows: Iterator[_Row]) -> Iterator[Iterator[_Row]]:
         yield run()
 
 
-_WRITERS: dict[Kind, Callable[[Path, str, Legend, Iterator[_Row]], None]] = {
+_WRITERS: dict[Kind, Callable[[Path, str, Legend, Iterator[Row]], None]] = {
     "voc": _write_voc,
     "parquet": _write_parquet,
     "webdataset": _write_webdataset,
+    "coco": write_coco,
+    "yolo": write_yolo,
 }

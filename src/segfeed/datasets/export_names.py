@@ -7,11 +7,13 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from segfeed.datasets.formats.columns import is_key
+from segfeed.datasets.formats.drawn_files import split_of_file
 from segfeed.datasets.formats.lists import FORBIDDEN, parse_list
 from segfeed.datasets.source import Source, hold_same
+from segfeed.datasets.splits import role_of
 from segfeed.datasets.tables.files import split_of
 from segfeed.errors import ListError, OptionError
 from segfeed.system.paths import is_reserved
@@ -35,7 +37,9 @@ def name_splits(kind: str, sources: Sequence[Source]) -> dict[str, str]:
     """
     names: dict[str, str] = {}
     for split in (source.split for source in sources):
-        name = next((name for name in (split, _UNFIT.sub("_", split).strip("_")) if _fits_split(kind, name)), None)
+        whole = split.partition("[")[0]  # annotations say by a few words only what a split is
+        tried = (split, _UNFIT.sub("_", split).strip("_"), *((whole, role_of(whole)) if kind in _DRAWN else ()))
+        name = next((name for name in tried if _fits_split(kind, name)), None)
         if name is None:
             found = f"a name after which no file of a {_KINDS[kind]} can be called"
             raise OptionError(f"split {split!r}", found=found, remedy=_RENAME_SPLIT)
@@ -72,11 +76,21 @@ def check_names(kind: str, sources: Sequence[Source]) -> None:
 
 _UNFIT = re.compile(r"\W+")
 _RENAME_SPLIT = "give it another name by dataclasses.replace(source, split=...)"
-_KINDS = {"voc": "VOC folder", "parquet": "Parquet file", "webdataset": "WebDataset shard"}
+_KINDS = {
+    "voc": "VOC folder",
+    "parquet": "Parquet file",
+    "webdataset": "WebDataset shard",
+    "coco": "COCO dataset",
+    "yolo": "YOLO dataset",
+}
+_DRAWN = ("coco", "yolo")
+_NAMES_OF_FILES = "keys that photos can be named after on every system"
 _EXPECTED_KEYS = {
     "voc": "keys that a split list can hold, and that name files on every system",
     "parquet": "keys that files could be named after on every system",
     "webdataset": "keys without dots, since WebDataset takes what follows one for a suffix",
+    "coco": _NAMES_OF_FILES,
+    "yolo": _NAMES_OF_FILES,
 }
 
 
@@ -85,7 +99,14 @@ def _fits_split(kind: str, split: str) -> bool:
         return False
     if set(split) & set("+[],"):  # which a split string, or a list of them, would take apart
         return False
-    return kind != "parquet" or split_of(Path(f"{split}-00000-of-00001.parquet")) == split
+    match kind:
+        case "parquet":
+            return split_of(Path(f"{split}-00000-of-00001.parquet")) == split
+        case "coco":
+            return split_of_file(Path(f"instances_{split}.json")) == split
+        case "yolo":
+            return split in ("train", "val", "test")
+    return True
 
 
 def _fits_key(kind: str, key: str) -> bool:
@@ -100,6 +121,9 @@ def _fits_key(kind: str, key: str) -> bool:
                 return False
         case "parquet":
             return is_key(key)
+        case "coco" | "yolo":
+            name = _flat(key)
+            return is_key(name) and not name.startswith(".") and PurePosixPath(f"{name}.jpg").stem == name
         case _:
             return "." not in key and "\\" not in key
 

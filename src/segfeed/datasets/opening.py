@@ -22,7 +22,7 @@ from segfeed.datasets.given_legends import Groups, LegendLike, read_legend_like
 from segfeed.datasets.joining import refuse_legend_above
 from segfeed.datasets.patterns import parse_patterns
 from segfeed.datasets.places import find_root
-from segfeed.datasets.recognition import DESCRIBED, FormatModule, find_format, import_format
+from segfeed.datasets.recognition import DESCRIBED, FormatModule, Found, find_format, import_format
 from segfeed.datasets.source import Orientation, Recognised, Source, SplitFiles, Task
 from segfeed.datasets.split_rule import REST
 from segfeed.errors import LegendError, OptionError, SegfeedError, SourceMissingError
@@ -269,6 +269,7 @@ class Opening:
     crowd: str | None = None
     unpainted: str | None = None
     boxes: str | None = None
+    class_property: str | None = None
 
     def __post_init__(self) -> None:
         if self.task not in ("semantic", "instance"):
@@ -284,7 +285,7 @@ class Opening:
     @property
     def drawing(self) -> DrawOptions:
         """How drawn shapes become labels."""
-        return DrawOptions(self.rule, self.overlap, self.crowd, self.unpainted, self.boxes)
+        return DrawOptions(self.rule, self.overlap, self.crowd, self.unpainted, self.boxes, self.class_property)
 
     def read_description(self) -> Description | None:
         """Make the description that is given, as a file or as patterns; None if none is.
@@ -330,6 +331,7 @@ def open_dataset(path_or_name: str | os.PathLike[str], opening: Opening = Openin
     found = find_format(root, opening.format, described)
     chosen = read_legend_like(opening.legend)
     groups, given = (chosen, None) if isinstance(chosen, Mapping) else (None, chosen)
+    drawing = DrawOptions(**{**found.shapes, **opening.drawing.given})
     return Dataset(
         found.recognised,
         found.name,
@@ -338,7 +340,18 @@ def open_dataset(path_or_name: str | os.PathLike[str], opening: Opening = Openin
         groups,
         opening.unknown,
         opening.orientation,
-        opening.drawing,
-        found.module,
+        drawing,
+        _by_property(found, drawing.class_property),
         root,
     )
+
+
+def _by_property(found: Found, name: str | None) -> FormatModule:
+    """Return what lists the splits of a dataset whose classes a property says, if one is named."""
+    by_property: Callable[[str], FormatModule] | None = getattr(found.module, "by_property", None)
+    if name is None:
+        return found.module
+    if by_property is None:
+        said = f"{name!r}, but format {found.name!r} has no properties to choose the class by"
+        raise OptionError("class_property", found=said, remedy="leave it out")
+    return by_property(name)

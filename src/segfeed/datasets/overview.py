@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from segfeed.datasets.doubts import examine
+from segfeed.datasets.drawn_doubts import doubt_boxes
 from segfeed.datasets.evidence import LOOKED_AT, Counted, Evidence, gather, look
 from segfeed.datasets.opening import Dataset, Opening, open_dataset
 from segfeed.datasets.source import Sample, Source, SplitFiles, read_sizes
@@ -169,7 +170,7 @@ def _doubt(
         look(files.samples, None, LOOKED_AT, counted)
         return ()
     source = Source(dataset.root, dataset.format, name, dataset.task, files.samples, legend, dataset.unknown)
-    return examine(source, counted, lambda: dataset.other_splits(name))[1]
+    return (*examine(source, counted, lambda: dataset.other_splits(name))[1], *doubt_boxes(files.samples))
 
 
 def _range_of(samples: tuple[Sample, ...]) -> tuple[int, int, int, int] | None:

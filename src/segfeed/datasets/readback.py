@@ -9,13 +9,14 @@ import os
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import xxhash
 
+from segfeed.datasets.drawn import is_background
 from segfeed.datasets.formats.legend_files import read_legend
 from segfeed.datasets.formats.lists import read_list
 from segfeed.datasets.opening import open_dataset
@@ -140,6 +141,14 @@ def _differs(where: str, found: str) -> SourceError:
 
 def _compare_names(source: Source, legend: Legend, samples: Sequence[Written]) -> None:
     where = f"split {source.split!r}"
+    _compare_keys(source, where, samples)
+    if source.legend.names != legend.names:
+        raise _differs(where, f"classes {', '.join(source.legend.names)} for {', '.join(legend.names)}")
+    if getattr(source.legend, "colours", None) != legend.colours:
+        raise _differs(where, "classes of other colours")
+
+
+def _compare_keys(source: Source, where: str, samples: Sequence[Written]) -> None:
     wanted = tuple(sample.key for sample in samples)
     if source.keys != wanted:
         one, other = next(
@@ -148,10 +157,6 @@ def _compare_names(source: Source, legend: Legend, samples: Sequence[Written]) -
         raise _differs(
             where, f"{len(source.keys)} keys for {len(wanted)}, the first that differs is {one!r} for {other!r}"
         )
-    if source.legend.names != legend.names:
-        raise _differs(where, f"classes {', '.join(source.legend.names)} for {', '.join(legend.names)}")
-    if getattr(source.legend, "colours", None) != legend.colours:
-        raise _differs(where, "classes of other colours")
 
 
 def _compare_contents(source: Source, samples: Sequence[Written], threads: int | None) -> None:
@@ -176,6 +181,67 @@ def _compare_sample(split: str, wanted: Written, back: Written) -> None:
         raise _differs(f"sample {wanted.key}", f"another photo in {split!r}")
     if back.labels != wanted.labels:
         raise _differs(f"sample {wanted.key}", f"other labels in {split!r}")
+
+
+def compare_drawn(
+    folder: Path,
+    legend: Legend,
+    written: Mapping[str, Sequence[Written]],
+    sources: Sequence[Source],
+    threads: int | None,
+) -> list[tuple[str, str, int]]:
+    """Open outlines as any dataset is opened, rasterise them, and compare all of it.
+
+    Returns:
+        lost: (split, key, pixels) of samples in which pixels are void in the source, and background in what was
+            written. Nothing else may differ.
+
+    Raises:
+        SourceError: if it cannot be read, or differs otherwise; the first difference is named.
+    """
+    with _as_difference(folder):
+        dataset = open_dataset(folder)
+    lost: list[tuple[str, str, int]] = []
+    for source in sources:
+        samples, where = written[source.split], f"split {source.split!r}"
+        with _as_difference(folder):
+            back = dataset.scan(source.split).whole()
+        _compare_keys(back, where, samples)
+        names, wanted = ([name for name in one.names if not is_background(name)] for one in (back.legend, legend))
+        if sorted(names) != sorted(wanted):
+            raise _differs(where, f"classes {', '.join(names)} for {', '.join(wanted)}")
+        lost += _compare_outlines(back, source, legend, samples, threads)
+    return lost
+
+
+def _compare_outlines(
+    back: Source, source: Source, legend: Legend, samples: Sequence[Written], threads: int | None
+) -> Iterator[tuple[str, str, int]]:
+    """Compare the samples of a split; yield those that lost void."""
+    unpainted = next((label for label, name in enumerate(legend.names) if is_background(name)), legend.void)
+    ids = np.full(back.legend.void + 1, legend.void, legend.dtype)
+    for label, name in enumerate(back.legend.names):
+        ids[label] = unpainted if is_background(name) else legend.names.index(name)
+
+    def read(index: int) -> tuple[Written, int]:
+        sample, wanted = back.samples[index], samples[index]
+        with _as_difference(back.root):
+            labels = ids[back.read(index).labels]
+            found = Written.of(sample.key, sample.photo.read(), labels)
+        if found.labels == wanted.labels:
+            return found, 0
+        original = source.read(index).labels
+        is_lost = (original == legend.void) & (labels == unpainted)
+        if differing := int(((original != labels) & ~is_lost).sum()):
+            raise _differs(f"sample {sample.key}", f"{differing:,} px of other labels in {source.split!r}")
+        return replace(found, labels=wanted.labels), int(is_lost.sum())
+
+    with show_progress(f"comparing {source.split}", len(back)) as advance:
+        for wanted, (found, pixels) in zip(samples, in_order(read, len(back), threads), strict=True):
+            _compare_sample(source.split, wanted, found)
+            if pixels:
+                yield source.split, found.key, pixels
+            advance(1)
 
 
 def compare_shards(

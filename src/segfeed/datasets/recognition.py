@@ -17,8 +17,8 @@ Source: packaging.python.org, "Entry points specification".
 
 import importlib
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
@@ -38,7 +38,7 @@ _OWN = (
 # Shapes instead of masks: asked if no layout of masks answers.
 _DRAWN = (
     "coco", "coco_panoptic", "labelme_json", "yolo", "cvat", "via", "supervisely_json", "darwin", "datumaro_json",
-    "label_studio", "segments_ai",
+    "label_studio", "segments_ai", "geojson",
 )  # fmt: skip
 _ANY_FOLDERS = "folders"  # recognised by little: asked if no other format answers
 FORMATS: dict[str, str] = {
@@ -58,7 +58,8 @@ class FormatModule(Protocol):
     """The functions that the module of a format offers.
 
     If its datasets have object masks, it also offers `list_objects(root, split) -> SplitFiles`, for task="instance". If
-    their folds are balanced, it offers `find_folds(root, split, keys, folds) -> Mapping[str, int] | None`.
+    their folds are balanced, it offers `find_folds(root, split, keys, folds) -> Mapping[str, int] | None`. If
+    a property that is named says what a shape's class is, it offers `by_property(name) -> FormatModule`.
 
     Attributes:
         recognise: (path) -> the dataset of this format at a path or somewhat below it; None if there is none.
@@ -79,18 +80,20 @@ class Found:
         recognised: its root, and what it was recognised by.
         name: the format's.
         module: what lists its splits.
+        shapes: how its drawn shapes become labels, as a description says; empty if none does.
     """
 
     recognised: Recognised
     name: str
     module: FormatModule
+    shapes: Mapping[str, str] = field(default_factory=dict)
 
 
 def find_format(path: Path, wanted: str | None = None, description: Description | None = None) -> Found:
     """Find the format of a dataset.
 
     A description that is given decides, else the dataset's own, a `segfeed.toml`; nothing else is asked then. Otherwise
-    each format is asked whether it recognises the dataset.
+    each format is asked whether it recognises the dataset. So it is if the description says only how shapes are drawn.
 
     Args:
         path: of the dataset; exists.
@@ -106,6 +109,11 @@ def find_format(path: Path, wanted: str | None = None, description: Description 
     """
     if wanted in (None, DESCRIBED) and (found := _find_described(path, description)):
         return found
+    found = _find_undescribed(path.parent if path.name == FILE_NAME else path, wanted)
+    return replace(found, shapes=_shapes_said(found, description))
+
+
+def _find_undescribed(path: Path, wanted: str | None) -> Found:
     if wanted == DESCRIBED:
         raise SourceError(
             str(path), found=f"no {FILE_NAME} in it", remedy="write one (docs/formats.md), or pass description="
@@ -132,6 +140,14 @@ def find_format(path: Path, wanted: str | None = None, description: Description 
         return found
     seen, remedy = explain_refusal(path, lambda folder: _name_of_format(folder, formats, names))
     raise SourceError(str(path), found=f"no {wanted or 'known'} dataset layout: {seen}", remedy=remedy)
+
+
+def _shapes_said(found: Found, description: Description | None) -> Mapping[str, str]:
+    """Return how shapes are drawn: what is given says it, else a `segfeed.toml` of the dataset."""
+    if description is None:
+        file = (found.recognised.folder or found.recognised.root) / FILE_NAME
+        description = read_description(file) if os.path.isfile(file) else None
+    return {} if description is None else description.shapes
 
 
 def _ask_in_turn(formats: "_Formats", path: Path, names: list[str]) -> "list[Found]":
@@ -166,14 +182,16 @@ def _find_described(path: Path, description: Description | None) -> Found | None
     if description is None and not os.path.isdir(path) and path.suffix != ".toml":
         return None
     variants = importlib.import_module("segfeed.datasets.formats.variants")
-    if description is not None:
-        module = variants.make_format(description, is_own=True)
-        return Found(module.require(path), DESCRIBED, module)
-    file = importlib.import_module("segfeed.datasets.formats.fitting").find_own(path)
-    if file is None:
+    root = path
+    if description is None:
+        file = importlib.import_module("segfeed.datasets.formats.fitting").find_own(path)
+        if file is None:
+            return None
+        description, root = read_description(file), file.parent
+    if description.shapes:
         return None
-    module = variants.make_format(read_description(file), is_own=True)
-    return Found(module.require(file.parent), DESCRIBED, module)
+    module = variants.make_format(description, is_own=True)
+    return Found(module.require(root), DESCRIBED, module)
 
 
 def format_names() -> list[str]:

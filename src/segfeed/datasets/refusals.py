@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from segfeed.datasets.blobs import refuse_pointer
 from segfeed.datasets.formats.folders import PICTURE_SUFFIXES, Files
+from segfeed.datasets.formats.json_reading import has_words
 from segfeed.datasets.formats.lists import SPLIT_WORDS, compose
 from segfeed.datasets.formats.rivals import looks_like_mask, match_if_fits, patterns_of
 from segfeed.errors import SourceError
@@ -154,6 +155,7 @@ def explain_refusal(path: Path, ask: Ask = lambda _: None) -> Answer:
         lambda: _first_of(_UNREADABLE, [*seen.names, *_names_of_pictures(seen)]),
         lambda: _find_pointer(seen),
         lambda: _find_fitting(seen),
+        lambda: _find_tracks(seen),
         lambda: _first_of(_SHAPES, seen.names),
     )
     return next((found for answer in answers if (found := answer())), None) or _describe_all(seen)
@@ -236,6 +238,16 @@ def _find_pointer(seen: _Seen) -> Answer | None:
             refuse_pointer(str(seen.root / name))
         except SourceError as error:
             return f"{name} is {error.found}", error.remedy
+    return None
+
+
+def _find_tracks(seen: _Seen) -> Answer | None:
+    """Find CVAT's XML of videos, which bears the names of its XML of images."""
+    for name in [name for name in seen.names if name.lower().endswith(".xml")][:3]:
+        path = seen.root / name if os.path.isdir(seen.root) else seen.root
+        if has_words(path, (b"<annotations", b"<track ")):
+            found = f"{name} is CVAT for video, whose tracks stand for frames in between that are not in it"
+            return found, 'export "CVAT for images 1.1", which has each frame'
     return None
 
 

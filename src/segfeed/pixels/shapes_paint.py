@@ -1,7 +1,7 @@
 """Painting: drawn shapes -> the stored values of a mask, and what was counted on the way."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -126,19 +126,11 @@ def count_outside(drawing: Drawing, name: str = "mask") -> int:
 
 def _drawn(drawing: Drawing, name: str) -> list[Shape]:
     """List the shapes that become pixels; refuse boxes, points and thin lines that nobody asked for."""
-    style, drawn = drawing.style, []
-    unasked: Counter[str] = Counter()
-    for shape in drawing.shapes:
-        if shape.crowd and style.crowd == "leave":
-            continue
-        if shape.kind in ("box", "point") or (shape.kind == "line" and not shape.width):
-            if style.boxes == "error":
-                unasked[_UNASKED[shape.kind]] += 1
-            if style.boxes != "fill":
-                continue
-        drawn.append(shape)
-    if unasked:
-        found = " and ".join(f"{count:,} {what}" for what, count in unasked.items())
+    style = drawing.style
+    kept = [shape for shape in drawing.shapes if not (shape.crowd and style.crowd == "leave")]
+    drawn = [shape for shape in kept if style.boxes == "fill" or not outlines_nothing(shape)]
+    if style.boxes == "error" and len(drawn) < len(kept):
+        found = tell_kinds(shape for shape in kept if outlines_nothing(shape))
         raise MaskError(
             name,
             found=f"{found}, which outline no object",
@@ -146,6 +138,17 @@ def _drawn(drawing: Drawing, name: str) -> list[Shape]:
             remedy='pass boxes="leave" to leave them out, or boxes="fill" to fill them as they are',
         )
     return drawn
+
+
+def outlines_nothing(shape: Shape) -> bool:
+    """Check whether a shape is a box, a point or a line without a width."""
+    return shape.kind in ("box", "point") or (shape.kind == "line" and not shape.width)
+
+
+def tell_kinds(shapes: Iterable[Shape]) -> str:
+    """Count shapes that outline nothing by their kinds, as words."""
+    counts = Counter(_UNASKED[shape.kind] for shape in shapes)
+    return " and ".join(f"{count:,} {what}" for what, count in counts.items())
 
 
 def _stack(patches: list[Patch | None], crowds: list[bool], style: Style) -> list[int]:

@@ -7,6 +7,7 @@ Sources: TIFF, revision 6.0; Adobe Photoshop TIFF Technical Notes (deflate); the
 """
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +42,7 @@ _COMPRESSIONS = {
 _DEFLATE = (8, 32946)
 _ORDERS = {b"II": "<", b"MM": ">"}
 _TYPES = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_DOUBLE = {12: "d"}
 _PAGE, _OLD_PAGE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
 _FILL_ORDER, _STRIPS, _ORIENTATION, _SAMPLES, _ROWS, _STRIP_BYTES = 266, 273, 274, 277, 278, 279
 _PLANAR, _PREDICTOR, _COLOURS, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES = 284, 317, 320, 322, 323, 324, 325
@@ -145,6 +147,19 @@ def read_tiff(data: bytes, name: str, error_type: type[SourceError]) -> Tiff:
         return _read_directories(data)
 
 
+def read_tiff_tags(
+    data: bytes, name: str, error_type: type[SourceError], wanted: set[int]
+) -> Mapping[int, tuple[float, ...]]:
+    """Read the values of some tags of a TIFF's first page, those of type DOUBLE, too.
+
+    Raises:
+        error_type: if the directory is cut off or malformed.
+    """
+    with damage_of(error_type, data, name, "TIFF"):
+        order, at, is_big = _read_start(data)
+        return _read_directory(data, at, order, is_big=is_big, wanted=wanted, types=_TYPES | _DOUBLE)[0]
+
+
 def read_tiff_values(tiff: Tiff, data: bytes, name: str, error_type: type[SourceError]) -> npt.NDArray[Any]:
     """Unpack the samples of a page: (H, W, bands) integers, as wide as they are stored.
 
@@ -173,9 +188,7 @@ def read_tiff_values(tiff: Tiff, data: bytes, name: str, error_type: type[Source
 
 
 def _read_directories(data: bytes) -> Tiff:
-    order = _ORDERS[data[:2]]
-    is_big = struct.unpack_from(order + "H", data, 2)[0] == 43
-    (at,) = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)
+    order, at, is_big = _read_start(data)
     tags, after = _read_directory(data, at, order, is_big=is_big)
     seen, pages, has_valid_mask = {at}, 1, False
     while after:
@@ -191,7 +204,23 @@ def _read_directories(data: bytes) -> Tiff:
     return Tiff(order, tags, pages, has_valid_mask)
 
 
-def _read_directory(data: bytes, at: int, order: str, *, is_big: bool) -> tuple[dict[int, Values], int]:
+def _read_start(data: bytes) -> tuple[str, int, bool]:
+    """Read the byte order, the place of the first directory, and whether places have 64 bits."""
+    order = _ORDERS[data[:2]]
+    is_big = struct.unpack_from(order + "H", data, 2)[0] == 43
+    (at,) = struct.unpack_from(order + ("Q" if is_big else "I"), data, 8 if is_big else 4)
+    return order, at, is_big
+
+
+def _read_directory(
+    data: bytes,
+    at: int,
+    order: str,
+    *,
+    is_big: bool,
+    wanted: set[int] = _WANTED,
+    types: dict[int, str] = _TYPES,
+) -> tuple[dict[int, Values], int]:
     """Read the wanted tags of the directory at a byte, and where the next one starts; 0 if there is none."""
     head, entry, word, inline = (8, 20, "Q", 8) if is_big else (2, 12, "I", 4)
     (count,) = struct.unpack_from(order + ("Q" if is_big else "H"), data, at)
@@ -199,16 +228,16 @@ def _read_directory(data: bytes, at: int, order: str, *, is_big: bool) -> tuple[
     tags: dict[int, Values] = {}
     for place in range(at + head, at + head + count * entry, entry):
         tag, kind, number = struct.unpack_from(f"{order}HH{word}", data, place)
-        if tag not in _WANTED or kind not in _TYPES:
+        if tag not in wanted or kind not in types:
             continue
         if tag in tags:
             raise ValueError(f"tag {tag} occurs twice")
         start = place + entry - inline
-        if number * struct.calcsize(_TYPES[kind]) > inline:
+        if number * struct.calcsize(types[kind]) > inline:
             (start,) = struct.unpack_from(order + word, data, start)
         if start + number > len(data):
             raise IndexError
-        tags[tag] = struct.unpack_from(f"{order}{number}{_TYPES[kind]}", data, start)
+        tags[tag] = struct.unpack_from(f"{order}{number}{types[kind]}", data, start)
     return tags, after
 
 

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +21,13 @@ from segfeed.pixels.lookup import Labels
 from segfeed.pixels.png import PNG_MAGIC, read_png_header
 from segfeed.plans.rows import Rows, intersect
 from segfeed.scoring.logits import Ids, class_ids, host_array, refuse_strangers
+from segfeed.scoring.pre_annotations import write_pre_annotations
 from segfeed.scoring.score import Score
 from segfeed.system.storage import save
 from segfeed.system.work import in_order, show_progress
+
+Kind = Literal["png", "coco", "cvat", "label-studio"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _log = logging.getLogger("segfeed")
 _NAMES_SHOWN = 5
@@ -86,23 +90,28 @@ def _cut_back(canvas: Ids, row: Any, height: int, width: int) -> Ids:
 
 
 def write_predictions(
-    folder: str | os.PathLike[str], predictions: Any, crops: Rows, reader: Source | Pack
+    folder: str | os.PathLike[str], predictions: Any, crops: Rows, reader: Source | Pack, *, kind: Kind = "png"
 ) -> tuple[Path, ...]:
     """Write what was predicted for a batch as palette PNGs, KEY.png each, at each image's own size, as VOC's masks are.
 
     If keys span folders, these are made. A file that exists is replaced at once: readers see the old or the new one.
+
+    Other kinds are annotations, to be corrected in a tool: polygons along the edges of the pixels that were predicted.
+    They are one file for all batches, which grows with each call.
 
     Args:
         folder: made if it is missing.
         predictions: as in `Score.update`: ids (N, H, W), or logits (N, classes, H, W) or (N, H, W, classes).
         crops: the batch's own.
         reader: what the batch was read from; it knows keys, sizes and legend.
+        kind: "png", or annotations that "coco", "cvat" or "label-studio" import.
 
     Returns:
-        paths: of the files, in the batch's order.
+        paths: of the files, in the batch's order; of annotations, of their only file.
 
     Raises:
-        OptionError: if the predictions do not fit, or one is not a class.
+        OptionError: if the predictions do not fit, or one is not a class; if the file of annotations holds something
+            else; or if there is no such kind.
         MaskError: if there are more than 254 classes.
         StorageError: if a file cannot be written.
 
@@ -113,6 +122,8 @@ def write_predictions(
     >>> [path.name for path in write_predictions(tempfile.mkdtemp(), ids, crops, source)]
     ['2026_000005.png']
     """
+    if kind not in KINDS:
+        raise OptionError("kind", found=repr(kind), expected=f"one of {', '.join(KINDS)}")
     if not reader.legend.names:
         raise OptionError(
             reader.name, found="object ids, not classes to predict", remedy='scan the source with task="semantic"'
@@ -121,6 +132,9 @@ def write_predictions(
     ids = class_ids(predictions, _shape(crops), len(legend))
     refuse_strangers(ids, len(legend), "predictions")
     images = list(whole_images(ids, crops, reader.sizes))
+    if kind != "png":
+        whole = [(sample, ids.astype(legend.dtype)) for sample, ids in images]
+        return write_pre_annotations(Path(folder), whole, reader, kind)
     paths = tuple(prediction_path(Path(folder), reader.keys[sample]) for sample, _ in images)
 
     def write(number: int) -> None:

@@ -8,7 +8,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.datasets.blobs import File
-from segfeed.datasets.formats.json_reading import mend_text, parse_json, walk_json
+from segfeed.datasets.formats.json_reading import parse_json, walk_json
 from segfeed.datasets.formats.xml_reading import walk_xml
 from segfeed.errors import MaskError, OptionError, PhotoError, SizeMismatchError, SourceError, SourceMissingError
 
@@ -171,13 +171,16 @@ def test_entries_are_found_where_they_lie_across_pieces_and_byte_order_marks(tmp
     monkeypatch.setattr("segfeed.datasets.formats.json_reading._CHUNK", 7)
     path = tmp_path / "a.json"
     entries = [{"name": "Straße \U0001f6a6", "n": [number, 12345]} for number in range(30)]
-    path.write_bytes(b"\xef\xbb\xbf" + json.dumps({"other": 123, "images": entries}, ensure_ascii=False).encode())
+    described = json.dumps({"other": 123, "images": entries}, ensure_ascii=False).replace("ra\u00dfe", "ra\\u00dfe", 1)
+    path.write_bytes(b"\xef\xbb\xbf" + described.encode())
     data = path.read_bytes()
     for texts in ((), ("images",)):  # as values, or as text by their brackets
         found = [piece for key, piece in walk_json(File.of(str(path)), ("images",), texts) if key == "images"]
         assert [json.loads(data[first : first + length]) for _, (first, length) in found] == entries
-        if texts:
-            assert [json.loads(mend_text(text)) for text, _ in found] == entries
+        if not texts:
+            assert [value for value, _ in found] == entries
+        else:
+            assert [json.loads(text.encode("latin-1")) for text, _ in found] == entries
 
 
 @pytest.mark.parametrize("chunk", [1, 13, 1 << 20])
@@ -310,3 +313,15 @@ def test_packs_follow_annotation_and_options(tmp_path, cache):
     assert void - first == 4 * (255 - 2)
     coco(tmp_path, {"segmentation": [SQUARE]})
     assert (sums(), first) == (16, 16 * 2 + 12)
+
+
+@pytest.mark.parametrize("escaped", [True, False])
+def test_names_of_any_letters_are_read_escaped_or_not(tmp_path, escaped):
+    photo(tmp_path / "images/Straße 日本.jpg")
+    image = {"id": 1, "file_name": "Straße 日本.jpg", "width": 10, "height": 8}
+    path = coco(tmp_path, {"segmentation": [SQUARE]}, images=[image], categories=[{"id": 3, "name": "Mädchen 猫"}])
+    path.write_text(json.dumps(json.loads(path.read_text()), ensure_ascii=escaped), "utf-8")
+    source = segfeed.scan(path, "all")
+    assert source.legend.names == ("background", "Mädchen 猫")
+    assert source.keys == ("Straße 日本",)
+    assert int(source.read(0).labels.sum()) == 16

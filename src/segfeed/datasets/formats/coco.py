@@ -12,6 +12,7 @@ Source: cocodataset.org, "Data format"; pycocotools.
 import os
 import re
 from array import array
+from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
@@ -26,11 +27,12 @@ from segfeed.datasets.formats.drawn_files import (
     files_below,
     keep_split,
     list_drawn,
+    lists_annotations,
     names_of_splits,
     size_of_photo,
     split_of_file,
 )
-from segfeed.datasets.formats.json_reading import has_words, mend_text, parse_json, walk_json
+from segfeed.datasets.formats.json_reading import has_words, parse_json, walk_json
 from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
@@ -74,6 +76,7 @@ def split_names(root: Path) -> list[str]:
     return names_of_splits(_split_files(root))
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List the photos of a split; one without annotations is all background.
 
@@ -94,8 +97,13 @@ def list_split(root: Path, split: str) -> SplitFiles:
     if named is None:
         entries = keep_split(entries, split, root)
     bare = sum(one not in index.spans for one, _, _ in index.images)
-    why = f"{bare:,} photos without annotations are all background" if bare else ""
-    return list_drawn(entries, places, split, classes, Path(file.path), why)
+    notes = [f"{bare:,} photos without annotations are all background"] if bare else []
+    notes += [
+        f"{count} categories are called {name!r} and are one class"
+        for name, count in Counter(categories.values()).items()
+        if count > 1
+    ]
+    return list_drawn(entries, places, split, classes, Path(file.path), "; ".join(notes))
 
 
 list_objects = list_split
@@ -144,17 +152,10 @@ def _read_index(file: File) -> _Index:
                 spans[owner] = array("q", place)
             continue
         try:
-            if key == "categories":
-                index.categories[int(value["id"])] = mend_text(str(value["name"]))
-            else:
-                if value["id"] in seen:
-                    raise _malformed(file, place, key, f"id {value['id']} occurs twice")
-                seen.add(value["id"])
-                index.images.append((value["id"], mend_text(str(value["file_name"])), _size(value)))
+            (_add_category if key == "categories" else _add_image)(index, seen, value)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            if isinstance(error, SourceError):
-                raise
-            raise _malformed(file, place, key, f"{type(error).__name__}: {error}") from None
+            found = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+            raise _malformed(file, place, key, found) from None
     if lost := next((one for one in index.spans if one not in seen), None):
         raise SourceError(
             file.path, found=f"an annotation of image_id {lost!r}", expected="the id of one of its images"
@@ -162,15 +163,41 @@ def _read_index(file: File) -> _Index:
     return index
 
 
-def _read_owner(text: str, place: tuple[int, int], file: File) -> Hashable:
+def _add_category(index: _Index, _seen: set[Hashable], value: Any) -> None:
+    number, name = _whole(value["id"]), str(value["name"])
+    if (other := index.categories.setdefault(number, name)) != name:
+        raise ValueError(f"id {number} is {other!r} and {name!r}")
+
+
+def _add_image(index: _Index, seen: set[Hashable], value: Any) -> None:
+    number, name = value["id"], value["file_name"]
+    if number in seen:
+        raise ValueError(f"id {number} occurs twice")
+    if not isinstance(name, str):
+        raise ValueError(f"file_name {name!r:.40}")  # noqa: TRY004 - what a file says is wrong, not a call
+    seen.add(number)
+    index.images.append((number, name, _size(value)))
+
+
+def _whole(value: Any) -> int:
+    """Read a whole number, which may be written as a text or with a point; raise ValueError if it is none."""
+    number = int(value)
+    if isinstance(value, float) and number != value:
+        raise ValueError(f"{value} is no whole number")
+    return number
+
+
+def _read_owner(text: Any, place: tuple[int, int], file: File) -> Hashable:
     """Read of an annotation whose it is, by its text; the whole of it is parsed only if that is in doubt."""
+    if not isinstance(text, str):
+        raise _malformed(file, place, "annotations", f"{text!r:.40} in place of a list")
     at = text.find(_OWNER_KEY)
     found = _OWNER.match(text, at) if at >= 0 else None
     if found and text.find(_OWNER_KEY, found.end()) < 0:
         return int(found[1])
     entry = parse_json(text.encode("latin-1"), file.path)
-    owner: Hashable = entry.get("image_id")
-    if not isinstance(owner, int | str):
+    owner: Hashable = entry.get("image_id") if isinstance(entry, dict) else None
+    if not isinstance(owner, int | float | str):
         raise _malformed(file, place, "annotations", f"image_id {owner!r:.40}")
     return owner
 
@@ -239,7 +266,7 @@ def _sketch(
     entries = parse_json(b"[%b]" % b",".join(parts), name)
     for number, entry in enumerate(entries, start=1):
         try:
-            category = categories[int(entry["category_id"])]
+            category = categories[_whole(entry["category_id"])]
         except (KeyError, TypeError, ValueError):
             found = f"annotation {entry.get('id')} of category_id {entry.get('category_id')!r}"
             raise MaskError(name, found=found, expected="the id of a category", remedy="add the category") from None
@@ -252,7 +279,7 @@ def _sketch(
 
 def _shape(entry: dict[str, Any], value: int | None, number: int, size: tuple[int, int], name: str) -> list[Shape]:
     """Read the shape of an annotation; an empty segmentation leaves the box, if there is one."""
-    what, crowd = f"annotation {entry.get('id')}", bool(entry.get("iscrowd"))
+    what, crowd = f"annotation {entry.get('id')}", _is_crowd(entry, name)
     found = entry.get("segmentation")
     if isinstance(found, dict):
         if tuple(found.get("size") or ()) != size:
@@ -264,13 +291,37 @@ def _shape(entry: dict[str, Any], value: int | None, number: int, size: tuple[in
             )
         counts = runs_of(found.get("counts"), size, name)
         return [Shape("runs", value, (counts,), number, crowd, frame=(0, 0, *size, 1))]
-    if not found:
-        box = entry.get("bbox")
-        if not box:
-            return [Shape("parts", value, (), number, crowd)]
-        corner, sides = as_points(box, name, what) if len(box) == 4 else as_points([0, 0, 0, 0], name)
-        return [Shape("box", value, (as_points([corner, corner + sides], name, what),), number, crowd)]
-    if not isinstance(found, list):
+    if found is not None and not isinstance(found, list):
         raise MaskError(name, found=f"a segmentation of {what} that is {type(found).__name__}", expected="polygons")
-    parts = found if isinstance(found[0], list) else [found]
-    return [Shape("parts", value, tuple(as_points(part, name, what) for part in parts), number, crowd)]
+    listed = found if found and isinstance(found[0], list) else [found]
+    parts = [as_points(part, name, what) for part in listed if part]
+    if not parts:
+        return _box(entry, value, number, name, crowd=crowd)
+    whole = tuple(part for part in parts if len(part) > 2)
+    if not whole:
+        found_points = f"{what} of polygons of {max(map(len, parts))} points"
+        expected = "[x1, y1, x2, y2, x3, y3, ...] in a list"
+        raise MaskError(name, found=found_points, expected=expected, remedy="remove or mend it")
+    # Stray points beside an outline, which some tools leave behind, are counted as a shape without pixels.
+    stray = tuple(part for part in parts if len(part) < 3)
+    shapes = [Shape("parts", value, whole, number, crowd)]
+    return [*shapes, Shape("parts", value, stray, number, crowd)] if stray else shapes
+
+
+def _box(entry: dict[str, Any], value: int | None, number: int, name: str, *, crowd: bool) -> list[Shape]:
+    box = entry.get("bbox")
+    if not box:
+        return [Shape("parts", value, (), number, crowd)]
+    what = f"annotation {entry.get('id')}"
+    if not isinstance(box, list) or len(box) != 4:
+        raise MaskError(name, found=f"bbox {box!r:.60} of {what}", expected="[x, y, width, height] in px")
+    corner, sides = as_points(box, name, what)
+    return [Shape("box", value, (as_points([corner, corner + sides], name, what),), number, crowd)]
+
+
+def _is_crowd(entry: dict[str, Any], name: str) -> bool:
+    said = entry.get("iscrowd")
+    if said not in (None, 0, 1, "0", "1"):
+        found = f"iscrowd {said!r:.40} of annotation {entry.get('id')}"
+        raise MaskError(name, found=found, expected="0 or 1", remedy="correct it")
+    return said in (1, "1")

@@ -26,6 +26,7 @@ from segfeed.datasets.formats.drawn_files import (
     files_below,
     keep_split,
     list_drawn,
+    lists_annotations,
     names_of_splits,
 )
 from segfeed.datasets.formats.json_reading import has_words, parse_json
@@ -56,6 +57,7 @@ def split_names(root: Path) -> list[str]:
     return names_of_splits(by_split(_files(root), root))
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List the photos of a split and the PNGs of their segments.
 

@@ -19,7 +19,14 @@ import numpy as np
 
 from segfeed.datasets.blobs import File
 from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import Drawn, files_below, keep_split, list_drawn, split_of_file
+from segfeed.datasets.formats.drawn_files import (
+    Drawn,
+    files_below,
+    keep_split,
+    list_drawn,
+    lists_annotations,
+    split_of_file,
+)
 from segfeed.datasets.formats.json_reading import has_words
 from segfeed.datasets.formats.lists import AUTOMATIC
 from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
@@ -71,6 +78,7 @@ def split_names(root: Path) -> list[str]:
     return subsets or ([own] if own else list(AUTOMATIC))
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List the photos of a split; one without shapes is all background.
 
@@ -122,8 +130,10 @@ def _sketch(image: _Image, name: str, classes: Classes) -> Drawing:
     try:
         size = int(image.attributes["height"]), int(image.attributes["width"])
         order = [int(shape.get("z_order") or 0) for _, shape in image.shapes]
-    except (KeyError, ValueError) as error:
-        raise MaskError(name, found=f"{error} is missing or no number", expected="whole numbers") from None
+        groups = [int(shape.get("group_id") or 0) for _, shape in image.shapes]
+    except (KeyError, ValueError):
+        found = "width, height, a z_order or a group_id that is missing or no whole number"
+        raise MaskError(name, found=found, expected="whole numbers") from None
     shapes: list[Shape] = []
     names: dict[int, str] = {}
     for place in sorted(range(len(order)), key=lambda at: order[at]):
@@ -134,7 +144,7 @@ def _sketch(image: _Image, name: str, classes: Classes) -> Drawing:
             raise MaskError(name, found=found, expected="one of the labels in meta", remedy="correct it in CVAT")
         value = classes.value_of(label)
         names |= {} if value is None else {value: label}
-        group = int(shape.get("group_id") or 0)
+        group = groups[place]
         shapes.append(_shape(tag, shape, value, -group if group else place + 1, name))
     return Drawing(size, tuple(shapes), names)
 
@@ -161,7 +171,8 @@ def _shape(tag: str, shape: dict[str, str], value: int | None, number: int, name
     except (KeyError, ValueError) as error:
         if isinstance(error, MaskError):
             raise
-        raise MaskError(name, found=f"a {tag} whose {error} is missing or no number", expected="CVAT's") from None
+        found = f"a {tag} that lacks {error}" if isinstance(error, KeyError) else f"a {tag} of what are no numbers"
+        raise MaskError(name, found=found, expected="CVAT's attributes") from None
     points = _points(shape.get("points", ""), name, tag)  # points, skeletons, cuboids: they outline nothing
     return Shape("point", value, (points[:1],), number)
 

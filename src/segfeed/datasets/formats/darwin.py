@@ -23,6 +23,7 @@ from segfeed.datasets.formats.drawn_files import (
     files_of_photos,
     keep_split,
     list_drawn,
+    lists_annotations,
     recognise_by_words,
     splits_of_folders,
 )
@@ -50,6 +51,7 @@ def split_names(root: Path) -> list[str]:
     return list(splits_of_folders(_files(root), root)) or list(AUTOMATIC)
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List the photos of a split: those that have a JSON.
 

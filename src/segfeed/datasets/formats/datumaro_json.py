@@ -16,7 +16,14 @@ from typing import Any
 
 from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import ClassesSeen, Drawn, files_below, list_drawn, size_of_photo
+from segfeed.datasets.formats.drawn_files import (
+    ClassesSeen,
+    Drawn,
+    files_below,
+    list_drawn,
+    lists_annotations,
+    size_of_photo,
+)
 from segfeed.datasets.formats.json_reading import has_words, parse_json
 from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.source import Recognised, SplitFiles
@@ -44,6 +51,7 @@ def split_names(root: Path) -> list[str]:
     return [one.stem for one in _files(root)]
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List the items of a split that have a photo; one without shapes is all background.
 

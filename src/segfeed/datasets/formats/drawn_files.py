@@ -3,14 +3,16 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar, cast
 
 from segfeed.datasets.blobs import Blob
-from segfeed.datasets.drawn import Classes, DrawnMask
+from segfeed.datasets.drawn import Classes, DrawnMask, named_errors
 from segfeed.datasets.formats.json_reading import has_words
-from segfeed.datasets.formats.lists import AUTOMATIC, FORBIDDEN, SPLIT_WORDS, split_by_hash
+from segfeed.datasets.formats.lists import AUTOMATIC, FORBIDDEN, SPLIT_WORDS, compose, split_by_hash
 from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.source import Missing, Recognised, Sample, SplitFiles
 from segfeed.errors import MaskError, PhotoError, SourceError
@@ -38,6 +40,20 @@ class Drawn:
     named: str
     mask: DrawnMask | None
     photo: Blob | None = None
+
+
+Lister = TypeVar("Lister", bound=Callable[..., SplitFiles])
+
+
+def lists_annotations(lister: Lister) -> Lister:
+    """Return a `list_split` whose errors about values of an unforeseen type name the dataset."""
+
+    @wraps(lister)
+    def list_split(*words: Any) -> SplitFiles:
+        with named_errors(str(words[-2]), SourceError):
+            return lister(*words)
+
+    return cast(Lister, list_split)
 
 
 def list_drawn(
@@ -86,7 +102,7 @@ def keys_of(named: Sequence[str], root: Path) -> list[str]:
             expected="one annotation of each photo",
             remedy="join them or remove all but one",
         )
-    paths = [PurePosixPath(name.replace("\\", "/")) for name in named]
+    paths = [PurePosixPath(compose(name).replace("\\", "/")) for name in named]
     if not paths:
         raise SourceError(str(root), found="no photo in the annotations", remedy="check the path")
     full = [str(path).lstrip("/") for path in paths]

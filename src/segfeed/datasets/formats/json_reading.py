@@ -60,7 +60,8 @@ def parse_json(data: bytes, where: str) -> Any:
     try:
         return json.loads(data.decode("utf-8-sig"), parse_constant=_refuse_constant)
     except UnicodeDecodeError:
-        raise SourceError(where, found="a text that is not UTF-8", expected="JSON", remedy=_REMEDY) from None
+        remedy = "save it as UTF-8, such as by iconv -f gb18030 -t utf-8 if Windows wrote it in Chinese"
+        raise SourceError(where, found="a text that is not UTF-8", expected="JSON", remedy=remedy) from None
     except RecursionError:
         raise SourceError(where, found="JSON nested too deep", expected="annotations", remedy=_REMEDY) from None
     except ValueError as error:
@@ -129,9 +130,11 @@ class _Text:
                 continue
             if end == len(self.text) and self.more():
                 continue  # a number may go on
-            place = self.start + self.at
-            length, self.at = end - self.at, end
-            return found, place, length
+            place, text = self.start + self.at, self.text[self.at : end]
+            self.at = end
+            if not text.isascii():  # read again: what it escapes is no Latin-1
+                found = parse_json(text.encode("latin-1"), self.path)
+            return found, place, len(text)
 
     def skipped(self) -> tuple[str, int, int]:
         """Step over an object by its brackets alone: (its text, its first byte, its length in bytes)."""
@@ -199,11 +202,6 @@ def walk_json(file: File, lists: tuple[str, ...], texts: tuple[str, ...] = ()) -
                 yield str(key), Piece(value, (place, length))
             if text.sign() != "}":
                 text.expect(",")
-
-
-def mend_text(text: str) -> str:
-    """Return a text of `walk_json`, which was taken for Latin-1, as the UTF-8 that it is."""
-    return text.encode("latin-1").decode("utf-8", "replace") if not text.isascii() else text
 
 
 def has_words(path: Path, words: tuple[bytes, ...], limit_bytes: int = 1 << 22) -> bool:

@@ -22,7 +22,15 @@ import numpy.typing as npt
 
 from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import ClassesSeen, Drawn, files_below, keep_split, list_drawn, size_of_photo
+from segfeed.datasets.formats.drawn_files import (
+    ClassesSeen,
+    Drawn,
+    files_below,
+    keep_split,
+    list_drawn,
+    lists_annotations,
+    size_of_photo,
+)
 from segfeed.datasets.formats.json_reading import has_words, parse_json
 from segfeed.datasets.formats.lists import AUTOMATIC
 from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
@@ -36,6 +44,7 @@ _STYLE = Style("centre")
 _WORDS = (b'"annotations"', b'"result"', b'"data"')
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 _MOST_VALUES = 4 * 89_478_485
+_RUN_BITS = (3, 4, 8, 16)  # of the lengths of runs that are packed here, as Label Studio packs them
 
 
 def recognise(path: Path) -> Recognised | None:
@@ -58,6 +67,7 @@ def split_names(_root: Path) -> list[str]:
     return list(AUTOMATIC)
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List the tasks of a split that a person annotated.
 
@@ -67,6 +77,8 @@ def list_split(root: Path, split: str) -> SplitFiles:
     file = File.of(str(root))
     tasks = _read(file)
     results = {place: found for place, task in enumerate(tasks) if (found := _result(task, file)) is not None}
+    if not results:
+        raise SourceError(file.path, found=f"{len(tasks):,} tasks, none of which is annotated", expected="annotations")
     labels = {label for found in results.values() for one in found for label in _labels(one)}
     classes = Classes(tuple(sorted(labels)))
     places = PhotoPlaces.near(root)
@@ -111,8 +123,10 @@ def _result(task: dict[str, Any], file: File) -> list[dict[str, Any]] | None:
 
 def _labels(region: dict[str, Any]) -> list[str]:
     """Return the labels of a region, which stand under the name of its type."""
-    value = region.get("value") or {}
-    found = value.get(region.get("type")) or value.get("labels") or []
+    value, kind = region.get("value") or {}, str(region.get("type"))
+    found = (
+        (value.get(kind) if kind.endswith("labels") else None) or value.get("labels") or []
+    )  # choices are no classes
     return [str(one) for one in found] if isinstance(found, list) else []
 
 
@@ -134,7 +148,13 @@ def _photo_names(task: dict[str, Any]) -> list[str]:
 def _sketch(file: File, place: int, photo: Blob | None, where: str, classes: Classes) -> Drawing:
     task = _read(file)[place]
     seen = ClassesSeen(classes, where, {})
-    regions = [one for one in _result(task, file) or [] if _labels(one)]
+    result = _result(task, file) or []
+    regions = [one for one in result if _labels(one)]
+    if turned := [one["image_rotation"] for one in regions if one.get("image_rotation")]:
+        found = f"regions on the photo turned by {turned[0]} degrees"
+        remedy = "turn it back in Label Studio, which turns its regions, too"
+        raise MaskError(where, found=found, expected="the photo as it is", remedy=remedy)
+    _refuse_unlabelled(result, {one.get("id") for one in regions}, where)
     sizes = {(one["original_height"], one["original_width"]) for one in regions if one.get("original_width")}
     if len(sizes) > 1:
         raise MaskError(where, found=f"regions of {len(sizes)} sizes", expected="one photo", remedy="export it again")
@@ -170,9 +190,22 @@ def _shape(value: dict[str, Any], label: int | None, number: int, size: tuple[in
         raise MaskError(where, found=f"no {error}", expected="points, rle, or x and y") from None
     if "height" not in value:
         return Shape("point", label, (corner[None] * share,), number)
-    if value.get("rotation"):
-        raise MaskError(where, found="a box that is turned", expected="polygons", remedy="draw it as a polygon")
+    if angle := float(value.get("rotation") or 0):  # about its upper left corner, clockwise, in px
+        turn = np.radians(angle)
+        spin = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+        around = (np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (sides * share)) @ spin + corner * share
+        return Shape("box", label, (around,), number)
     return Shape("box", label, (np.array([corner, corner + sides]) * share,), number)
+
+
+def _refuse_unlabelled(result: list[dict[str, Any]], labelled: set[object], where: str) -> None:
+    """Refuse a region that is drawn, and has a label neither itself nor in another entry of its id."""
+    for region in result:
+        value = region.get("value")
+        is_drawn = isinstance(value, dict) and bool({"points", "rle", "x"} & value.keys())
+        if is_drawn and region.get("id") not in labelled:
+            found = f"region {region.get('id')} without a label"
+            raise MaskError(where, found=found, expected="one label", remedy="label or remove it in Label Studio")
 
 
 def _alpha(packed: list[int], size: tuple[int, int], where: str) -> npt.NDArray[np.bool_]:
@@ -213,3 +246,22 @@ def unpack_brush(packed: list[int], where: str) -> npt.NDArray[np.uint8]:
             where, found="a brush that ends too early", expected="rle-pack's runs", is_damage=True
         ) from None
     return np.repeat(np.array(parts, np.uint8), lengths)[:count]
+
+
+def pack_brush(values: npt.NDArray[np.uint8]) -> list[int]:
+    """Pack bytes as rle-pack does, in runs alone: the bytes that `unpack_brush` unpacks.
+
+    >>> unpack_brush(pack_brush(np.array([0, 0, 255], np.uint8)), "a.json")
+    array([  0,   0, 255], dtype=uint8)
+    """
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(values)) + 1])[: values.size]
+    bits = [f"{values.size:032b}{7:05b}", *(f"{size - 1:04b}" for size in _RUN_BITS)]
+    for start, length in zip(starts.tolist(), np.diff(starts, append=values.size).tolist(), strict=True):
+        left = length
+        while left:
+            run = min(left, 1 << _RUN_BITS[-1])
+            place = next(place for place, size in enumerate(_RUN_BITS) if run <= 1 << size)
+            bits.append(f"1{place:02b}{run - 1:0{_RUN_BITS[place]}b}{values[start]:08b}")
+            left -= run
+    text = "".join(bits)
+    return np.packbits(np.frombuffer(text.encode(), np.uint8) - 48).tolist()

@@ -25,6 +25,7 @@ from segfeed.datasets.formats.drawn_files import (
     files_of_photos,
     keep_split,
     list_drawn,
+    lists_annotations,
     recognise_by_words,
     size_of_photo,
     splits_of_folders,
@@ -44,6 +45,7 @@ _WORDS = (b'"shapes"', b'"imagePath"')
 _VOID = ("__ignore__",)
 _LINE_PX, _POINT_PX = 10.0, 5.0
 _LEAST = {"polygon": 3, "oriented_rectangle": 3, "rectangle": 2, "circle": 2, "line": 2, "mask": 2}
+_MOST = {"rectangle": 4, "circle": 2, "line": 2, "point": 1}
 
 
 def recognise(path: Path) -> Recognised | None:
@@ -56,6 +58,7 @@ def split_names(root: Path) -> list[str]:
     return list(splits_of_folders(_files(root), root)) or list(AUTOMATIC)
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List a split's photos: those that have a JSON.
 
@@ -95,7 +98,15 @@ def _read_classes(root: Path, files: tuple[Path, ...]) -> Classes:
 
 
 def _labels(file: File) -> set[str]:
-    return {str(shape.get("label")) for shape in _shapes(_read(file), file.path)}
+    return {_label_of(shape, file.path) for shape in _shapes(_read(file), file.path)}
+
+
+def _label_of(shape: dict[str, Any], where: str) -> str:
+    label = shape.get("label")
+    if not isinstance(label, str | int) or isinstance(label, bool) or not str(label).strip():
+        kind = shape.get("shape_type") or "polygon"
+        raise SourceError(where, found=f"a {kind} of label {label!r}", expected="a name", remedy="label or remove it")
+    return str(label)
 
 
 def _read(file: File) -> dict[str, Any]:
@@ -151,7 +162,7 @@ def _sketch(file: File, size: tuple[int, int] | Blob | None, classes: Classes) -
     names: dict[int, str] = {}
     groups: dict[object, int] = {}
     for number, entry in enumerate(_shapes(_read(file), file.path), start=1):
-        label, group = str(entry.get("label")), entry.get("group_id")
+        label, group = _label_of(entry, file.path), entry.get("group_id")
         if label not in classes:
             raise MaskError(
                 file.name,
@@ -174,11 +185,14 @@ def _shape(entry: dict[str, Any], value: int | None, number: int, name: str) -> 
     if len(points) < _LEAST.get(kind, 1):
         found = f"{what} of {len(points)} points"
         raise MaskError(name, found=found, expected=f"at least {_LEAST.get(kind, 1)}", remedy="remove or mend it")
+    if len(points) > _MOST.get(kind, len(points)) or (kind == "rectangle" and len(points) == 3):
+        found, expected = f"{what} of {len(points)} points", "2, or 4 corners" if kind == "rectangle" else "fewer"
+        raise MaskError(name, found=found, expected=expected, remedy="remove or mend it")
     match kind:
         case "polygon" | "oriented_rectangle":
             return Shape("rings", value, (points,), number)
-        case "rectangle":
-            return Shape("box", value, (points[:2],), number)
+        case "rectangle":  # X-AnyLabeling writes all four corners
+            return Shape("box" if len(points) == 2 else "rings", value, (points,), number)
         case "circle":
             radius = float(((points[1] - points[0]) ** 2).sum() ** 0.5)
             return Shape("ellipse", value, (as_points([points[0], [radius, radius], [0, 0]], name),), number)

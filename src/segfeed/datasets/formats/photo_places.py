@@ -2,9 +2,12 @@
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote
 
 from segfeed.datasets.blobs import File
+from segfeed.datasets.formats.lists import compose
 from segfeed.errors import SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
 
@@ -19,7 +22,7 @@ class PhotoPlaces:
 
     Attributes:
         folder: of the dataset.
-        by_name: file name -> paths below the folder, with slashes.
+        by_name: file name, accents composed -> paths below the folder, with slashes.
     """
 
     folder: Path
@@ -39,13 +42,14 @@ class PhotoPlaces:
         """Find a photo by the path that an annotation gives it; None if it is not there.
 
         Of several of one name, the one counts whose folders fit the path, else the hint, such as the split's name, else
-        that in a folder of images.
+        that in a folder of images. A name that is written in another case, or escaped as in a URL, is found if none is
+        spelled alike.
 
         Raises:
             SourceError: if several fit alike.
         """
-        path = PurePosixPath(named.replace("\\\\", "/").replace("\\", "/"))
-        paths = self.by_name.get(path.name, [])
+        path = PurePosixPath(compose(named).replace("\\\\", "/").replace("\\", "/"))
+        paths = self.by_name.get(path.name) or self._otherwise_spelled(path.name)
         fitting = [(_common(PurePosixPath(one), path), one) for one in paths]
         best = max((count for count, _ in fitting), default=0)
         paths = [one for count, one in fitting if count == best]
@@ -60,6 +64,18 @@ class PhotoPlaces:
                 remedy="move the others out of the dataset's folder",
             )
         return File.of(str(self.folder / paths[0])) if paths else None
+
+    def _otherwise_spelled(self, name: str) -> list[str]:
+        """List the photos of a name that is escaped as in a URL, or written in another case, as Windows allows."""
+        plain = unquote(name.partition("?")[0])
+        return self.by_name.get(plain) or self._by_folded.get(plain.casefold(), [])
+
+    @cached_property
+    def _by_folded(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name, paths in self.by_name.items():
+            found.setdefault(name.casefold(), []).extend(paths)
+        return found
 
 
 def dataset_folder(annotation: Path) -> Path:
@@ -92,7 +108,7 @@ def _list(folder: Path) -> dict[str, list[str]]:
         below = os.path.relpath(inner, root).replace(os.sep, "/") if inner != root else ""
         for name in names:
             if os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES and name[0] != ".":
-                found.setdefault(name, []).append(f"{below}/{name}" if below else name)
+                found.setdefault(compose(name), []).append(f"{below}/{name}" if below else name)
                 count += 1
         if count > _MOST:
             break

@@ -21,7 +21,14 @@ import numpy.typing as npt
 
 from segfeed.datasets.blobs import File
 from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import ClassesSeen, Drawn, files_below, keep_split, list_drawn
+from segfeed.datasets.formats.drawn_files import (
+    ClassesSeen,
+    Drawn,
+    files_below,
+    keep_split,
+    list_drawn,
+    lists_annotations,
+)
 from segfeed.datasets.formats.json_reading import has_words, parse_json
 from segfeed.datasets.formats.lists import AUTOMATIC
 from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
@@ -56,6 +63,7 @@ def split_names(_root: Path) -> list[str]:
     return list(AUTOMATIC)
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List the photos of a split and their bitmaps.
 

@@ -28,6 +28,7 @@ from segfeed.datasets.formats.drawn_files import (
     files_of_photos,
     keep_split,
     list_drawn,
+    lists_annotations,
     splits_of_folders,
 )
 from segfeed.datasets.formats.json_reading import has_words, read_json
@@ -40,6 +41,7 @@ from segfeed.pixels.shapes_runs import shape_of_cover
 from segfeed.pixels.through_pillow import open_picture, read_pixels
 
 _STYLE = Style("centre")
+_KINDS = ("polygon", "rectangle", "line", "point", "cuboid", "cuboid_2d", "graph")
 _META = "meta.json"
 _MOST_BYTES = 1 << 28
 
@@ -57,6 +59,7 @@ def split_names(root: Path) -> list[str]:
     return list(splits_of_folders(_files(root), root)) or list(AUTOMATIC)
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List the photos of a split that have an annotation.
 
@@ -119,10 +122,15 @@ def _shape(entry: dict[str, Any], value: int | None, number: int, where: str) ->
     if kind == "bitmap":
         left, top = (int(one) for one in entry["bitmap"]["origin"])
         return shape_of_cover(_decode_bitmap(entry["bitmap"]["data"], where), value, top, left, number)
+    if kind not in _KINDS:
+        expected = f"bitmap, {', '.join(_KINDS)}"
+        raise MaskError(where, found=f"object {number} of geometryType {kind!r}", expected=expected)
     points = entry.get("points") or {}
     exterior = points.get("exterior") or [] if isinstance(points, dict) else []
     outline = as_points(exterior, where, what)
     if kind == "polygon":
+        if len(outline) < 3:
+            raise MaskError(where, found=f"{what} of {len(outline)} points", expected="at least 3")
         holes = tuple(as_points(hole, where, what) for hole in points.get("interior") or [])
         return Shape("rings", value, (outline, *holes), number)
     if kind == "rectangle":

@@ -26,6 +26,7 @@ from segfeed.datasets.formats.drawn_files import (
     files_below,
     keep_split,
     list_drawn,
+    lists_annotations,
     names_of_splits,
     size_of_photo,
 )
@@ -52,6 +53,7 @@ def split_names(root: Path) -> list[str]:
     return names_of_splits(by_split(_files(root), root))
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List the photos of a split; one without regions is all background.
 
@@ -61,7 +63,8 @@ def list_split(root: Path, split: str) -> SplitFiles:
     files = by_split(_files(root), root)
     every = {name: _read(File.of(str(path))) for name, path in files.items()}
     word = _class_word([region for entries in every.values() for one in entries for region in _regions(one)], root)
-    labels = {_label(region, word) for entries in every.values() for one in entries for region in _regions(one)}
+    regions = (region for entries in every.values() for one in entries for region in _regions(one))
+    labels = {_label(region, word, str(root)) for region in regions}
     classes = Classes(tuple(sorted(labels)))
     own = split if split in files else ""
     file = File.of(str(files[own]))
@@ -118,13 +121,17 @@ def _class_word(regions: list[dict[str, Any]], root: Path) -> str:
     return known[0]
 
 
-def _label(region: dict[str, Any], word: str) -> str:
+def _label(region: dict[str, Any], word: str, where: str) -> str:
     """Return the class of a region: the value of an attribute, or the only one that is chosen of a map."""
     found = (region.get("region_attributes") or {}).get(word) if word else _UNNAMED
     if isinstance(found, dict):
         chosen = [str(name) for name, value in found.items() if value]
-        found = chosen[0] if len(chosen) == 1 else ", ".join(chosen)
-    return str(found).strip() if found is not None else ""
+        if len(chosen) > 1:
+            raise SourceError(where, found=f"a region of {word} {', '.join(chosen)}", expected="one of them")
+        found = "".join(chosen)
+    if found is None or not str(found).strip():
+        raise SourceError(where, found=f"a region without {word}", expected="its class", remedy="add or remove it")
+    return str(found).strip()
 
 
 def _sketch(
@@ -135,7 +142,7 @@ def _sketch(
     seen = ClassesSeen(classes, where, {})
     shapes = []
     for number, region in enumerate(_regions(_read(file)[place]), start=1):
-        value = seen.value_of(_label(region, word) or None, f"region {number}")
+        value = seen.value_of(_label(region, word, where), f"region {number}")
         shapes.append(_shape(region.get("shape_attributes") or {}, value, number, where))
     return Drawing(size_of_photo(photo, upright=upright), tuple(shapes), seen.names)
 

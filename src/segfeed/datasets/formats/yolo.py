@@ -20,7 +20,12 @@ import numpy as np
 
 from segfeed.datasets.blobs import File
 from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import Drawn, list_drawn, size_of_photo
+from segfeed.datasets.formats.drawn_files import (
+    Drawn,
+    list_drawn,
+    lists_annotations,
+    size_of_photo,
+)
 from segfeed.datasets.formats.photo_places import PhotoPlaces
 from segfeed.datasets.formats.yolo_yaml import (
     beside,
@@ -55,6 +60,7 @@ def split_names(root: Path) -> list[str]:
     return splits_of(read_yaml(root))
 
 
+@lists_annotations
 def list_split(root: Path, split: str) -> SplitFiles:
     """List a split's photos and the texts of their objects.
 
@@ -68,7 +74,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     drawn, bare = [], 0
     for photo in dict.fromkeys(photos):
         text = _text_of(photo)
-        bare += text is None
+        bare += text is None and os.path.isfile(photo)
         drawn.append(_drawn(photo, text, classes, root))
     if photos and bare == len(drawn):
         raise SourceMissingError(
@@ -140,5 +146,7 @@ def _shape(values: Any, value: int | None, number: int, sides: tuple[int, int], 
         centre, half = values[:2] * sides, values[2:] * sides / 2
         return Shape("box", value, (as_points([centre - half, centre + half], where),), number)
     if len(values) < 6 or len(values) % 2:
-        raise MaskError(where, found=f"{len(values)} numbers after the class", expected="x and y of 3 points or more")
+        found, expected = f"{len(values)} numbers after the class", "x and y of 3 points or more"
+        remedy = "leave out a confidence at the end" if len(values) % 2 else ""
+        raise MaskError(where, found=found, expected=expected, remedy=remedy)
     return Shape("rings", value, (values.reshape(-1, 2) * sides,), number)

@@ -4,7 +4,8 @@ Source: docs.ultralytics.com, "Instance Segmentation Datasets Overview", "Semant
 """
 
 import os
-from pathlib import Path
+from collections import Counter
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from segfeed.datasets.blobs import read_file
@@ -76,14 +77,24 @@ def names_of(described: dict[str, Any], path: Path) -> tuple[str, ...]:
         SourceError: if they are neither, or as many as nc says.
     """
     names = described.get("names")
-    if isinstance(names, dict) and sorted(names) == list(range(len(names))):
-        names = [names[number] for number in range(len(names))]
+    if isinstance(names, dict):
+        by_text = {str(key): name for key, name in names.items()}
+        if by_text.keys() == {*map(str, range(len(names)))}:
+            names = [by_text[str(number)] for number in range(len(names))]
     count = described.get("nc")
     if not isinstance(names, list) or not names or not all(isinstance(one, str | int) for one in names):
         found = f"names that are {names!r:.80}"
         raise SourceError(str(path), found=found, expected="a list of names, or a map from 0, 1, 2, ...")
+    if any(isinstance(one, bool) for one in names):
+        found = f"names that are {names!r:.80}, since YAML takes yes, no, on and off for true and false"
+        raise SourceError(str(path), found=found, expected="names", remedy='write them in quotes, "no"')
+    if twice := [name for name, times in Counter(map(str, names)).items() if times > 1]:
+        found = f"{twice[0]!r} as the name of {names.count(twice[0])} classes"
+        raise SourceError(str(path), found=found, expected="names that differ", remedy="rename all but one")
     if count is not None and count != len(names):
-        raise SourceError(str(path), found=f"nc: {count} and {len(names)} names", expected="as many", remedy="mend it")
+        raise SourceError(
+            str(path), found=f"nc: {count!r} and {len(names)} names", expected="as many", remedy="mend it"
+        )
     return tuple(map(str, names))
 
 
@@ -123,12 +134,20 @@ def _photos(entry: str, described: dict[str, Any], root: Path) -> list[Path]:
     tried = [place / entry for place in (base / moved, base)]
     if entry.startswith("../"):  # Roboflow writes ../train/images for train/images
         tried.append(base / entry.removeprefix("../"))
-    place = next((one for one in tried if os.path.exists(one)), None)
+    place = next((one for one in tried if os.path.exists(one)), None) or _moved(entry, base)
     if place is None:
         raise SourceMissingError(
             str(tried[0]), found=f"no such folder or list, which {root.name} names", remedy="correct path: or train:"
         )
     if os.path.isdir(place):
         return sorted(one for one in place.rglob("*") if one.suffix.lower() in PHOTO_SUFFIXES and one.name[0] != ".")
-    listed = [Path(line) for _, line in read_lines(place)]
-    return [one if one.is_absolute() else place.parent / one for one in listed]
+    lines = [line for _, line in read_lines(place)]
+    beside = [place.parent / line for line in lines]  # an absolute path stays one
+    return [one if os.path.isfile(one) else _moved(line, base) or one for line, one in zip(lines, beside, strict=True)]
+
+
+def _moved(named: str, base: Path) -> Path | None:
+    """Find what a path of another place or of Windows names below the YAML file's folder, by as much as fits."""
+    parts = PureWindowsPath(named).parts  # which takes both kinds of slashes
+    ways = (base.joinpath(*parts[place:]) for place in range(PureWindowsPath(named).anchor != "", len(parts)))
+    return next((way for way in ways if os.path.exists(way)), None)

@@ -1,0 +1,40 @@
+"""Doubts about annotations, in a module of its own as drawings say what no stored value does: boxes are no labels."""
+
+from collections.abc import Iterator, Sequence
+
+from segfeed.datasets.drawn import DrawnMask
+from segfeed.datasets.evidence import LOOKED_AT_IN_DOUBT, spread
+from segfeed.datasets.source import Sample
+from segfeed.datasets.ways_out import Doubt
+from segfeed.errors import SegfeedError
+from segfeed.pixels.shapes import Shape, decode_drawing
+from segfeed.pixels.shapes_paint import outlines_nothing, tell_kinds
+
+
+def doubt_boxes(samples: Sequence[Sample]) -> Iterator[Doubt]:
+    """Look at the shapes of some samples, and say if they are boxes only, or boxes besides outlines.
+
+    Nothing is said of boxes that are left out or filled because a person asked for it.
+    """
+    masks = [one.mask for one in samples if isinstance(one.mask, DrawnMask) and one.mask.style.boxes == "error"]
+    chosen = [masks[number] for number in spread(len(masks), LOOKED_AT_IN_DOUBT)]
+    shapes = [shape for mask in chosen for shape in _shapes_of(mask)]
+    bare = [shape for shape in shapes if outlines_nothing(shape)]
+    if not bare:
+        return
+    of = f"of the {len(chosen):,} annotations that were looked at"
+    if len(bare) == len(shapes):
+        found = f"boxes only: {tell_kinds(bare)} {of}, and no outline"
+        remedy = 'draw outlines, or pass boxes="fill" if a box is all that a label shall be'
+    else:
+        found = f"{tell_kinds(bare)} besides {len(shapes) - len(bare):,} outlines {of}"
+        remedy = 'pass boxes="leave" to leave them out, or boxes="fill" to fill them as they are'
+    yield Doubt("error", "shapes-boxes", found, "polygons or masks", remedy)
+
+
+def _shapes_of(mask: DrawnMask) -> tuple[Shape, ...]:
+    """Return the shapes of a sample; none if it cannot be read, which is said when it is needed."""
+    try:
+        return decode_drawing(mask.read(), mask.name).shapes
+    except SegfeedError:
+        return ()

@@ -1,0 +1,261 @@
+"""Pre-annotations: predictions as the annotations of a tool, in which a person corrects them instead of drawing.
+
+    predictions_coco.json           COCO instances: polygons, run lengths if a region has holes
+    predictions_cvat.xml            CVAT for images 1.1: polygons, masks if a region has holes
+    predictions_label_studio.json   tasks with predictions: polygons in percent, brushes if a region has holes
+    label_config.xml                the labels that Label Studio needs for them
+
+A file grows with each call: photos that it holds already get their new shapes, others stay as they are. What is in a
+file is therefore read each time; two processes must not write one file.
+
+Source: cocodataset.org, "Data format"; docs.cvat.ai, "CVAT for image"; labelstud.io, "Import pre-annotated data".
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, cast
+from urllib.parse import quote
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+
+from segfeed.datasets.export_drawn import draw_coco
+from segfeed.datasets.formats.label_studio import pack_brush
+from segfeed.datasets.regions import DrawnClasses, cover_of, run_lengths
+from segfeed.datasets.source import Source
+from segfeed.errors import OptionError
+from segfeed.packs.pack import Pack
+from segfeed.pixels.legend import Legend
+from segfeed.pixels.lookup import Labels
+from segfeed.pixels.shapes_trace import Region
+from segfeed.system.storage import save
+from segfeed.system.work import in_order
+
+Tool = Literal["coco", "cvat", "label-studio"]
+
+_NAMES: dict[Tool, str] = {
+    "coco": "predictions_coco.json",
+    "cvat": "predictions_cvat.xml",
+    "label-studio": "predictions_label_studio.json",
+}
+_CONFIG = "label_config.xml"
+_IMAGE = re.compile(r'  <image id="(\d+)" ')
+
+
+@dataclass(frozen=True, slots=True)
+class _Photo:
+    """A photo of which something was predicted: its number in the reader, its name, (height, width) in px."""
+
+    number: int
+    name: str
+    size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """How one tool's file is made: of the text of each photo, by its number."""
+
+    draw: Callable[[_Photo, Labels, Legend], str]
+    join: Callable[[Mapping[int, str], DrawnClasses], str]
+    part: Callable[[str, DrawnClasses], dict[int, str]]
+
+
+def write_pre_annotations(
+    folder: Path, images: Sequence[tuple[int, Labels]], reader: Source | Pack, tool: Tool
+) -> tuple[Path, ...]:
+    """Write what was predicted as annotations of a tool, beside what its file in the folder holds already.
+
+    Args:
+        folder: made if it is missing.
+        images: sample's number, class ids (H, W) of a whole photo.
+        reader: that knows names of photos and classes. A photo is named by its file, or by its key if that is not
+            enough to tell photos apart.
+        tool: "coco", "cvat" or "label-studio".
+
+    Raises:
+        OptionError: if the file holds something else, such as predictions of other classes.
+        LegendError: if two classes would be background.
+        StorageError: if a file cannot be written.
+    """
+    legend = cast(Legend, reader.legend)
+    classes, writer, path = DrawnClasses.of(legend.names), _WRITERS[tool], folder / _NAMES[tool]
+    names = _names_of_photos(reader)
+    photos = [_Photo(number, names[number], labels.shape) for number, labels in images]
+    texts = _read(path, writer, classes)
+
+    def draw(place: int) -> str:
+        return writer.draw(photos[place], images[place][1], legend)
+
+    for photo, text in zip(photos, in_order(draw, len(photos)), strict=True):
+        texts[photo.number] = text
+    config = _label_config(classes)
+    if tool == "label-studio":
+        if texts and os.path.exists(folder / _CONFIG) and (folder / _CONFIG).read_text("utf-8") != config:
+            raise _holds_other(folder / _CONFIG)
+        save(folder / _CONFIG, config.encode(), "the labels")
+    save(path, writer.join(dict(sorted(texts.items())), classes).encode(), "the predictions")
+    return (path,)
+
+
+def _read(path: Path, writer: _Writer, classes: DrawnClasses) -> dict[int, str]:
+    """Part what a file holds into the texts of its photos."""
+    if not os.path.exists(path):
+        return {}
+    try:
+        return writer.part(path.read_text("utf-8"), classes)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _holds_other(path) from None
+
+
+def _holds_other(path: Path) -> OptionError:
+    found = "it holds something else than predictions of these classes"
+    return OptionError(str(path), found=found, remedy="choose another folder")
+
+
+def _names_of_photos(reader: Source | Pack) -> list[str]:
+    if isinstance(reader, Source):
+        names = [sample.photo.name for sample in reader.samples]
+    else:
+        names = [str(name) for name in reader.table.strings("photo_name")]
+    if len(set(names)) == len(names):
+        return names
+    return [key + PurePosixPath(name).suffix for key, name in zip(reader.keys, names, strict=True)]
+
+
+# ---- COCO: images and annotations of a photo
+
+
+def _draw_coco(photo: _Photo, labels: Labels, legend: Legend) -> str:
+    height, width = photo.size
+    image = {"id": photo.number + 1, "file_name": photo.name, "width": width, "height": height}
+    notes = [json.loads(f"{{{line}") for line in draw_coco(labels, legend).decode().splitlines()]
+    return json.dumps([image, notes])
+
+
+def _join_coco(texts: Mapping[int, str], classes: DrawnClasses) -> str:
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    for text in texts.values():
+        image, notes = json.loads(text)
+        images.append(image)
+        for note in notes:
+            annotations.append({**note, "id": len(annotations) + 1, "image_id": image["id"]})
+    return json.dumps({"images": images, "annotations": annotations, "categories": _categories(classes)})
+
+
+def _part_coco(text: str, classes: DrawnClasses) -> dict[int, str]:
+    found = json.loads(text)
+    if found["categories"] != _categories(classes):
+        raise ValueError
+    notes: dict[int, list[Any]] = {image["id"]: [] for image in found["images"]}
+    for note in found["annotations"]:
+        notes[note["image_id"]].append(note)
+    return {image["id"] - 1: json.dumps([image, notes[image["id"]]]) for image in found["images"]}
+
+
+def _categories(classes: DrawnClasses) -> list[dict[str, object]]:
+    return [{"id": number, "name": name} for number, name in enumerate(classes.names, start=1)]
+
+
+# ---- CVAT: an image element a line
+
+
+def _draw_cvat(photo: _Photo, labels: Labels, legend: Legend) -> str:
+    classes, (height, width) = DrawnClasses.of(legend.names), photo.size
+    head = f'  <image id="{photo.number}" name={quoteattr(photo.name)} width="{width}" height="{height}">'
+    shapes = [_cvat_shape(classes.names[number - 1], region, photo.size) for number, region in classes.regions(labels)]
+    return f"{head}{''.join(shapes)}</image>"
+
+
+def _cvat_shape(name: str, region: Region, size: tuple[int, int]) -> str:
+    common = f'label={quoteattr(name)} source="auto" occluded="0" z_order="0"'
+    if len(region.rings) == 1:
+        points = ";".join(f"{x:.0f},{y:.0f}" for x, y in region.rings[0].tolist())
+        return f'<polygon {common} points="{points}"></polygon>'
+    left, top, width, height = region.box
+    cover = cover_of(region, size)[top : top + height, left : left + width]
+    runs = ", ".join(map(str, run_lengths(cover.ravel())))
+    return f'<mask {common} rle="{runs}" left="{left}" top="{top}" width="{width}" height="{height}"></mask>'
+
+
+def _join_cvat(texts: Mapping[int, str], classes: DrawnClasses) -> str:
+    return "\n".join([*_cvat_head(classes), *texts.values(), "</annotations>\n"])
+
+
+def _part_cvat(text: str, classes: DrawnClasses) -> dict[int, str]:
+    lines, head = text.splitlines(), _cvat_head(classes)
+    images = lines[len(head) : -1]
+    matches = [_IMAGE.match(line) for line in images]
+    if lines[: len(head)] != head or None in matches:
+        raise ValueError
+    return {int(match[1]): line for match, line in zip(matches, images, strict=True) if match}
+
+
+def _cvat_head(classes: DrawnClasses) -> list[str]:
+    labels = "".join(f"<label><name>{_escape(name)}</name></label>" for name in classes.names)
+    head = f"  <meta><task><labels>{labels}</labels></task></meta>"
+    return ['<?xml version="1.0" encoding="utf-8"?>', "<annotations>", "  <version>1.1</version>", head]
+
+
+def _escape(text: str) -> str:
+    return quoteattr(text, {'"': "&quot;"})[1:-1]
+
+
+# ---- Label Studio: a task a photo
+
+
+def _draw_label_studio(photo: _Photo, labels: Labels, legend: Legend) -> str:
+    classes = DrawnClasses.of(legend.names)
+    result = [
+        _region(f"{photo.number}-{place}", classes.names[number - 1], region, photo.size)
+        for place, (number, region) in enumerate(classes.regions(labels))
+    ]
+    predictions = [{"model_version": "segfeed", "result": result}]
+    return json.dumps({"data": {"image": f"/data/local-files/?d={quote(photo.name)}"}, "predictions": predictions})
+
+
+def _region(number: str, name: str, region: Region, size: tuple[int, int]) -> dict[str, Any]:
+    height, width = size
+    if len(region.rings) == 1:
+        tool, kind = "polygon", "polygonlabels"
+        points = (region.rings[0] / (width, height) * 100).tolist()
+        value: dict[str, Any] = {"points": points, "closed": True, kind: [name]}
+    else:
+        tool, kind = "brush", "brushlabels"
+        alpha = np.repeat(cover_of(region, size).ravel(), 4).astype(np.uint8) * np.uint8(255)
+        value = {"format": "rle", "rle": pack_brush(alpha), kind: [name]}
+    shown = {"original_width": width, "original_height": height, "image_rotation": 0}
+    return {"id": number, "type": kind, "from_name": tool, "to_name": "image", **shown, "value": value}
+
+
+def _join_label_studio(texts: Mapping[int, str], _classes: DrawnClasses) -> str:
+    tasks = (json.dumps({"id": number + 1, **json.loads(text)}) for number, text in texts.items())
+    return f"[{_lines(tasks)}]\n"
+
+
+def _part_label_studio(text: str, _classes: DrawnClasses) -> dict[int, str]:
+    return {int(task["id"]) - 1: json.dumps(task) for task in json.loads(text) if task["predictions"]}
+
+
+def _label_config(classes: DrawnClasses) -> str:
+    labels = "".join(f"<Label value={quoteattr(name)}/>" for name in classes.names)
+    tools = "".join(
+        f'<{tag} name="{tool}" toName="image">{labels}</{tag}>'
+        for tag, tool in (("PolygonLabels", "polygon"), ("BrushLabels", "brush"))
+    )
+    return f'<View><Image name="image" value="$image"/>{tools}</View>\n'
+
+
+def _lines(texts: Iterable[str]) -> str:
+    return ",\n".join(texts)
+
+
+_WRITERS: dict[Tool, _Writer] = {
+    "coco": _Writer(_draw_coco, _join_coco, _part_coco),
+    "cvat": _Writer(_draw_cvat, _join_cvat, _part_cvat),
+    "label-studio": _Writer(_draw_label_studio, _join_label_studio, _part_label_studio),
+}

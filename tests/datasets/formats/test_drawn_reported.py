@@ -1,0 +1,391 @@
+"""Annotations as people report them of other tools: read as they are meant, or refused by name, never silently bent."""
+
+import json
+import unicodedata
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import segfeed
+from segfeed.errors import MaskError, SourceError
+
+SQUARE = [2, 2, 6, 2, 6, 6, 2, 6]
+CORNERS = [[2, 2], [6, 2], [6, 6], [2, 6]]
+
+
+def photo(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (10, 8)).save(path)
+
+
+def labels_of(path, split="all", **options):
+    return segfeed.scan(path, split, **options).read(0).labels
+
+
+def is_square(labels):
+    return bool((labels[2:6, 2:6] == 1).all()) and int((labels != 0).sum()) == 16
+
+
+# ---- COCO
+
+CATS = [{"id": 3, "name": "cat"}, {"id": 7, "name": "dog"}]
+
+
+def coco(folder, *notes, name="a.jpg", photo_name="a.jpg", image_id=1, categories=CATS, **lists):
+    photo(folder / "images" / photo_name)
+    images = [{"id": image_id, "file_name": name, "width": 10, "height": 8}]
+    listed = [
+        {"id": 1, "image_id": image_id, "category_id": 3, "segmentation": [SQUARE], **one} for one in notes or [{}]
+    ]
+    described = {"images": images, "annotations": listed, "categories": categories, **lists}
+    (folder / "a.json").write_text(json.dumps(described))
+    return folder / "a.json"
+
+
+def test_an_empty_polygon_in_a_list_leaves_the_box(tmp_path):
+    path = coco(tmp_path, {"segmentation": [[]], "bbox": [1, 1, 3, 3]})
+    with pytest.raises(MaskError, match="1 boxes"):
+        labels_of(path)
+    assert int(labels_of(path, boxes="fill").sum()) == 9
+
+
+@pytest.mark.parametrize("segmentation", [[[5.0, 4.0]], [[0, 2, 9, 6]], CORNERS])
+def test_points_boxes_and_pairs_in_place_of_a_polygon_are_named(tmp_path, segmentation):
+    with pytest.raises(MaskError, match=r"annotation 1 of polygons of [12] points"):
+        labels_of(coco(tmp_path, {"segmentation": segmentation}))
+
+
+def test_a_stray_point_beside_an_outline_is_counted(tmp_path):
+    path = coco(tmp_path, {"segmentation": [SQUARE, [5.0, 4.0]]})
+    assert is_square(labels_of(path))
+    assert "shapes-empty" in {finding.rule for finding in segfeed.check(path, ["all"])}
+
+
+@pytest.mark.parametrize("image_id", [1.0, "1541715161404", "a-b"])
+def test_ids_of_images_are_numbers_or_texts(tmp_path, image_id):
+    assert is_square(labels_of(coco(tmp_path, image_id=image_id)))
+
+
+def test_an_annotation_whose_image_id_is_a_text_where_images_have_numbers_is_named(tmp_path):
+    with pytest.raises(SourceError, match="image_id '1'"):
+        labels_of(coco(tmp_path, {"image_id": "1"}))
+
+
+def test_annotations_of_one_id_are_all_drawn(tmp_path):
+    labels = labels_of(coco(tmp_path, {}, {"segmentation": [[0, 0, 2, 0, 2, 2, 0, 2]], "category_id": 7}))
+    assert np.bincount(labels.ravel()).tolist() == [60, 16, 4]
+
+
+@pytest.mark.parametrize(("said", "is_void"), [("0", False), (None, False), (False, False), ("1", True), (1, True)])
+def test_iscrowd_as_a_text_says_what_it_says(tmp_path, said, is_void):
+    assert (255 in labels_of(coco(tmp_path, {"iscrowd": said}, {}), crowd="void")) is False
+    labels = labels_of(coco(tmp_path, {"iscrowd": said}, {"segmentation": []}), crowd="void")
+    assert int((labels == 255).sum()) == 16 * is_void
+
+
+def test_iscrowd_that_is_neither_is_named(tmp_path):
+    with pytest.raises(MaskError, match="iscrowd 2 of annotation 1"):
+        labels_of(coco(tmp_path, {"iscrowd": 2}))
+
+
+@pytest.mark.parametrize("box", [[5, 4, 3, 2, 30], {"x": 1}, "1 1 2 2"])
+def test_a_bbox_of_another_form_is_named(tmp_path, box):
+    with pytest.raises(MaskError, match="bbox"):
+        labels_of(coco(tmp_path, {"segmentation": [], "bbox": box}), boxes="fill")
+
+
+def test_a_category_that_has_two_names_and_an_id_between_numbers_are_named(tmp_path):
+    with pytest.raises(SourceError, match="id 3 is 'cat' and 'dog'"):
+        labels_of(coco(tmp_path, categories=[CATS[0], {"id": 3, "name": "dog"}]))
+    with pytest.raises(MaskError, match=r"category_id 3\.7"):
+        labels_of(coco(tmp_path, {"category_id": 3.7}))
+    assert is_square(labels_of(coco(tmp_path, {"category_id": "3"}, categories=[{"id": "3", "name": "cat"}])))
+
+
+def test_two_categories_of_one_name_are_one_class_and_that_is_said(tmp_path):
+    path = coco(tmp_path, {}, {"category_id": 7}, categories=[CATS[0], {"id": 7, "name": "cat"}])
+    source = segfeed.scan(path, "all")
+    assert source.legend.names == ("background", "cat")
+    assert "2 categories are called 'cat' and are one class" in source.why
+
+
+@pytest.mark.parametrize("counts", [[0, 20, 60], [0.0, 20.0, 60.0]])
+def test_runs_may_be_lists_and_floats_without_a_crowd(tmp_path, counts):
+    path = coco(tmp_path, {"segmentation": {"size": [8.0, 10.0], "counts": counts}, "iscrowd": 0})
+    assert int(labels_of(path).sum()) == 20
+
+
+@pytest.mark.parametrize("lists", [{"annotations": None}, {"annotations": [[1, 2]]}, {"annotations": "none"}])
+def test_lists_that_hold_no_annotations_are_named(tmp_path, lists):
+    with pytest.raises(SourceError, match=r"an entry of annotations|no valid JSON"):
+        labels_of(coco(tmp_path, x='"image_id"', **lists))
+
+
+def test_a_file_name_that_is_none_is_named(tmp_path):
+    with pytest.raises(SourceError, match="file_name None"):
+        labels_of(coco(tmp_path, name=None))
+
+
+@pytest.mark.parametrize(
+    ("name", "photo_name"),
+    [
+        ("my%20photo.jpg", "my photo.jpg"),
+        ("caf\u00e9.jpg", unicodedata.normalize("NFD", "caf\u00e9.jpg")),
+        (unicodedata.normalize("NFD", "caf\u00e9.jpg"), "caf\u00e9.jpg"),
+        ("IMG_1.JPG", "img_1.jpg"),
+        ("..\\images\\a.jpg", "a.jpg"),
+        ("https://example.org/i/a.jpg?token=1", "a.jpg"),
+    ],
+)
+def test_photos_are_found_however_their_name_is_spelled(tmp_path, name, photo_name):
+    assert is_square(labels_of(coco(tmp_path, name=name, photo_name=photo_name)))
+
+
+def test_names_that_differ_in_case_alone_are_two_photos(tmp_path):
+    photo(tmp_path / "images/A.jpg")
+    if len(list((tmp_path / "images").iterdir())) == 1 and (tmp_path / "images/a.jpg").exists():
+        pytest.skip("this file system knows no case")
+    assert segfeed.scan(coco(tmp_path), "all").samples[0].photo.name == "a.jpg"
+
+
+# ---- YOLO
+
+RING = "0 .2 .25 .6 .25 .6 .75 .2 .75"
+
+
+def yolo(folder, text=RING, yaml="names: [cat, dog]\ntrain: images\nval: images\n", listed=None):
+    photo(folder / "images/a.jpg")
+    (folder / "labels").mkdir()
+    (folder / "labels/a.txt").write_text(text)
+    (folder / "data.yaml").write_text(yaml)
+    if listed is not None:
+        (folder / "lists").mkdir()
+        (folder / "lists/train.txt").write_text(listed)
+    return folder / "data.yaml"
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        ("[yes, no]", "since YAML takes yes, no, on and off"),
+        ("{0: on, 1: cat}", "since YAML takes"),
+        ("[cat, cat]", "'cat' as the name of 2 classes"),
+        ("[]", "names that are"),
+        ("", "names that are None"),
+    ],
+)
+def test_names_that_are_no_names_are_named(tmp_path, names, found):
+    with pytest.raises(SourceError, match=found):
+        labels_of(yolo(tmp_path, yaml=f"names: {names}\ntrain: images\nval: images\n"), "train")
+
+
+def test_numbers_of_names_may_be_texts(tmp_path):
+    path = yolo(tmp_path, yaml="names: {'1': dog, '0': cat}\ntrain: images\nval: images\n")
+    assert segfeed.scan(path, "train").legend.names == ("background", "cat", "dog")
+
+
+@pytest.mark.parametrize(
+    "line", [".\\images\\a.jpg", "C:\\data\\set\\images\\a.jpg", "/home/old/images/a.jpg", "images/a.jpg"]
+)
+def test_lists_that_name_photos_of_another_place_find_them_below_the_yaml(tmp_path, line):
+    path = yolo(tmp_path, yaml="names: [cat]\ntrain: lists/train.txt\nval: images\n", listed=f"{line}\r\n")
+    assert is_square(labels_of(path, "train"))
+
+
+@pytest.mark.parametrize("entry", [".\\images", "C:\\data\\set\\images", "/home/old/images"])
+def test_folders_of_another_place_are_found_below_the_yaml(tmp_path, entry):
+    assert is_square(labels_of(yolo(tmp_path, yaml=f"names: [cat]\ntrain: {entry}\nval: images\n"), "train"))
+
+
+def test_listed_photos_that_are_gone_are_what_is_missing(tmp_path):
+    path = yolo(tmp_path, yaml="names: [cat]\ntrain: lists/train.txt\nval: images\n", listed="images/b.jpg\n")
+    with pytest.raises(SourceError, match="have no photo: b"):
+        segfeed.scan(path, "train")
+
+
+def test_a_confidence_at_the_end_is_named(tmp_path):
+    with pytest.raises(MaskError, match="confidence"):
+        labels_of(yolo(tmp_path, f"{RING} 0.93"), "train")
+
+
+def test_boxes_between_polygons_are_left_out_if_asked(tmp_path):
+    path = yolo(tmp_path, f"{RING}\n1 .5 .5 .9 .9\n")
+    with pytest.raises(MaskError, match="1 boxes"):
+        labels_of(path, "train")
+    assert is_square(labels_of(path, "train", boxes="leave"))
+
+
+# ---- labelme
+
+
+def labelme(folder, encoding="utf-8", **shape):
+    photo(folder / "a.jpg")
+    shapes = [{"label": "cat", "points": CORNERS, "shape_type": "polygon", "flags": {}, "group_id": None, **shape}]
+    note = {"imagePath": "a.jpg", "imageData": None, "imageHeight": 8, "imageWidth": 10, "shapes": shapes}
+    (folder / "a.json").write_text(json.dumps(note, ensure_ascii=False), encoding)
+    return folder / "a.json"
+
+
+def test_a_rectangle_of_four_corners_is_all_of_it(tmp_path):
+    four = labels_of(labelme(tmp_path / "4", shape_type="rectangle"))
+    two = labels_of(labelme(tmp_path / "2", shape_type="rectangle", points=[[2, 2], [6, 6]]))
+    np.testing.assert_array_equal(four, two)
+    for points in (CORNERS[:3], [*CORNERS, [1, 1]]):
+        with pytest.raises(MaskError, match="rectangle 'cat' of"):
+            labels_of(labelme(tmp_path / str(len(points)), shape_type="rectangle", points=points))
+
+
+@pytest.mark.parametrize("label", [None, "", "  ", ["cat"], True])
+def test_a_shape_without_a_label_is_named(tmp_path, label):
+    with pytest.raises(SourceError, match="a polygon of label"):
+        labels_of(labelme(tmp_path, label=label))
+
+
+def test_a_file_in_the_encoding_of_chinese_windows_is_named(tmp_path):
+    with pytest.raises(SourceError, match="not UTF-8") as caught:
+        labels_of(labelme(tmp_path, "gb18030", label="\u72d7\u732b"))
+    assert "gb18030" in caught.value.remedy
+
+
+def test_photos_on_windows_paths_are_found(tmp_path):
+    path = labelme(tmp_path)
+    path.write_text(path.read_text().replace('"a.jpg"', '"..\\\\imgs\\\\a.jpg"'))
+    assert labels_of(path).any()
+
+
+# ---- Label Studio
+
+POLYGON = {
+    "type": "polygonlabels",
+    "value": {"points": [[20, 25], [60, 25], [60, 75], [20, 75]], "polygonlabels": ["cat"]},
+}
+
+
+def label_studio(folder, *regions):
+    photo(folder / "images/a.jpg")
+    sized = {"original_width": 10, "original_height": 8}
+    result = [{"id": f"r{number}", **sized, **region} for number, region in enumerate(regions)]
+    task = {"id": 1, "data": {"image": "/data/upload/1/0a1b2c3d-a.jpg"}, "annotations": [{"result": result}]}
+    (folder / "export.json").write_text(json.dumps([task]))
+    return folder / "export.json"
+
+
+def box(angle):
+    value = {"x": 80, "y": 0, "width": 40, "height": 25, "rotation": angle, "rectanglelabels": ["cat"]}
+    return {"type": "rectanglelabels", "value": value}
+
+
+def test_a_turned_box_is_turned_about_its_corner_in_pixels(tmp_path):
+    labels = labels_of(label_studio(tmp_path / "1", box(90)), boxes="fill")  # 4 x 2 px at (8, 0), to below
+    assert labels[0:4, 6:8].all()
+    assert int(labels.sum()) == 8
+    assert is_square(labels_of(label_studio(tmp_path / "2", POLYGON, box(30)), boxes="leave"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"type": "choices", "value": {"choices": ["blurred"]}},
+        {"id": "r0", "type": "choices", "value": {"points": [[0, 0], [9, 0], [9, 9]], "choices": ["blurred"]}},
+        {"type": "taxonomy", "value": {"taxonomy": [["a", "b"]]}},
+        {"type": "rating", "value": {"rating": 3}},
+        {"type": "relation", "from_id": "r0", "to_id": "r0"},
+    ],
+)
+def test_what_is_said_of_photos_and_regions_is_no_class(tmp_path, other):
+    source = segfeed.scan(label_studio(tmp_path, POLYGON, other), "all")
+    assert source.legend.names == ("background", "cat")
+    assert is_square(source.read(0).labels)
+
+
+def test_a_region_without_a_label_is_named(tmp_path):
+    bare = {"type": "polygonlabels", "value": {**POLYGON["value"], "polygonlabels": []}}
+    with pytest.raises(MaskError, match="region r1 without a label"):
+        labels_of(label_studio(tmp_path, POLYGON, bare))
+
+
+def test_regions_drawn_on_a_turned_picture_are_named(tmp_path):
+    with pytest.raises(MaskError, match="turned by 90 degrees"):
+        labels_of(label_studio(tmp_path, {**POLYGON, "image_rotation": 90}))
+    assert is_square(labels_of(label_studio(tmp_path, {**POLYGON, "image_rotation": 0})))
+
+
+def test_tasks_that_nobody_annotated_are_named(tmp_path):
+    path = label_studio(tmp_path)
+    path.write_text(path.read_text().replace('[{"result": []}]', '[{"was_cancelled": true, "result": []}]'))
+    with pytest.raises(SourceError, match="none of which is annotated"):
+        segfeed.scan(path, "all")
+
+
+# ---- CVAT
+
+
+def cvat(folder, shape):
+    photo(folder / "images/a.jpg")
+    labels = "<meta><task><labels><label><name>cat</name></label></labels></task></meta>"
+    image = f'<image id="0" name="a.jpg" width="10" height="8">{shape}</image>'
+    (folder / "annotations.xml").write_text(f"<annotations>{labels}{image}</annotations>")
+    return folder / "annotations.xml"
+
+
+@pytest.mark.parametrize("word", ['group_id="abc"', 'z_order="1.5"'])
+def test_numbers_that_are_none_are_named(tmp_path, word):
+    with pytest.raises(MaskError, match="no whole number"):
+        labels_of(cvat(tmp_path, f'<polygon label="cat" points="2,2;6,2;6,6;2,6" {word}/>'))
+
+
+@pytest.mark.parametrize("rle", ["", "a, b"])
+def test_runs_that_are_none_are_named(tmp_path, rle):
+    with pytest.raises(MaskError, match="a mask of what are no numbers"):
+        labels_of(cvat(tmp_path, f'<mask label="cat" rle="{rle}" left="1" top="1" width="3" height="3"/>'))
+
+
+@pytest.mark.parametrize("place", ["annotations.xml", ""])
+def test_tracks_of_videos_are_said_to_be_that(tmp_path, place):
+    track = '<track id="0" label="cat"><polygon frame="0" points="1,1;2,2;3,1"/></track>'
+    (tmp_path / "annotations.xml").write_text(f"<annotations><version>1.1</version>{track}</annotations>")
+    with pytest.raises(SourceError, match=r"annotations\.xml is CVAT for video"):
+        segfeed.scan(tmp_path / place, "all")
+
+
+# ---- VIA, Supervisely
+
+
+def via(folder, attributes):
+    photo(folder / "images/a.jpg")
+    shape = {"name": "polygon", "all_points_x": [2, 6, 6, 2], "all_points_y": [2, 2, 6, 6]}
+    region = {"shape_attributes": shape, "region_attributes": attributes}
+    (folder / "via.json").write_text(json.dumps({"a.jpg1": {"filename": "a.jpg", "size": 1, "regions": [region]}}))
+    return folder / "via.json"
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [({"cat": True, "dog": True}, "a region of class cat, dog"), ("", "without class"), ({}, "without class")],
+)
+def test_a_region_of_two_classes_or_none_is_named(tmp_path, said, found):
+    with pytest.raises(SourceError, match=found):
+        labels_of(via(tmp_path, {"class": said}))
+
+
+def supervisely(folder, **entry):
+    photo(folder / "ds/img/a.jpg")
+    (folder / "ds/ann").mkdir()
+    (folder / "meta.json").write_text(json.dumps({"classes": [{"title": "cat", "shape": "any", "color": "#00FF00"}]}))
+    described = {"size": {"height": 8, "width": 10}, "objects": [{"classTitle": "cat", **entry}]}
+    (folder / "ds/ann/a.jpg.json").write_text(json.dumps(described))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [
+        ({"geometryType": "alpha_mask", "bitmap": {"data": "", "origin": [0, 0]}}, "geometryType 'alpha_mask'"),
+        ({"points": {"exterior": CORNERS, "interior": []}}, "geometryType None"),
+        ({"geometryType": "polygon", "points": None}, "polygon 1 of 0 points"),
+    ],
+)
+def test_objects_of_a_kind_that_is_not_drawn_are_no_points(tmp_path, entry, found):
+    with pytest.raises(MaskError, match=found):
+        labels_of(supervisely(tmp_path, **entry), boxes="leave")
