@@ -13,7 +13,8 @@ from segfeed.audit.listing import joined_splits, list_dataset
 from segfeed.datasets.opening import Opening
 from segfeed.datasets.source import Source
 from segfeed.datasets.splits import reading_order
-from segfeed.pictures.report.contents import Contents, choose_findings, describe_pictures, list_findings, list_galleries
+from segfeed.pictures.report.cards import group_findings, make_cards
+from segfeed.pictures.report.contents import Contents, describe_pictures, list_galleries
 from segfeed.pictures.report.counts import SplitCounts, chart_sizes, list_classes, list_splits, list_values
 from segfeed.pictures.report.gallery import choose_samples
 from segfeed.pictures.report.pictures import KeptMasks, make_pictures
@@ -97,8 +98,8 @@ def _gather(
     counts = [SplitCounts.of(source, of_split[source.split], legend) for source in sources]
     joined = joined_splits(sources)
     selections = [choose_samples(one.split, one.sizes, draw, count) for one in counts if one.split not in joined]
-    listed, left_out = choose_findings(audit)
-    pictures = make_pictures(sources, selections, listed, encoder, threads, masks.read)
+    groups = group_findings(audit)
+    pictures = make_pictures(sources, selections, groups, encoder, threads, masks.read)
     contents = Contents(
         audit,
         listing.why,
@@ -111,7 +112,7 @@ def _gather(
         None if isinstance(encoder, Objects) else list_values(facts.pairs, legend),
         chart_sizes(counts, joined, crop_size),
         list_galleries(selections, pictures, {source.split: source.keys for source in sources}),
-        list_findings(listed, left_out, pictures),
+        make_cards(groups, pictures),
         pictures,
         _details(audit, legend, crop_size, augment),
     )
