@@ -10,6 +10,7 @@ from segfeed.cli.options import AsJson, CacheDir, SourceOptions, Splits, Threads
 from segfeed.datasets.catalogue.fetching import count_ids, fetch_dataset
 from segfeed.datasets.export import KINDS, export_splits
 from segfeed.datasets.export_names import RENAMED, name_splits, read_renamed
+from segfeed.system.showing import counted
 
 
 def fetch(
@@ -67,5 +68,5 @@ def export(
         written = names[one.split]
         notes = f", as split {written!r}" if written != one.split else ""
         notes += f", {renamed[written]:,} of them renamed, as {RENAMED} lists" if renamed[written] else ""
-        say(f"{one.name} {one.split}: {len(one):,} samples{notes}")
+        say(f"{one.name} {one.split}: {counted(len(one), 'sample')}{notes}")
     say(f"wrote {folder}")

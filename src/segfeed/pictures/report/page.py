@@ -27,6 +27,7 @@ from segfeed.plans.plan import Draw
 from segfeed.plans.recipes import choose_draw
 from segfeed.system.options import whole_number
 from segfeed.system.paths import free_path
+from segfeed.system.showing import counted
 from segfeed.system.storage import save
 
 MOST_SAMPLES = 1000
@@ -124,6 +125,6 @@ def _details(audit: Audit, legend: Legend | None, crop_size: tuple[int, int], au
     if augment:
         details["Augmentation"] = augment
     if legend is not None:
-        details["Legend"] = f"{legend.title}, {len(legend)} classes"
+        details["Legend"] = f"{legend.title}, {counted(len(legend), 'class', 'classes')}"
     versions = {"segfeed": version("segfeed"), "Python": platform.python_version(), **decoder_versions()}
     return details | {"Versions": ", ".join(f"{name} {number}" for name, number in versions.items())}
