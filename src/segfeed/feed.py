@@ -166,6 +166,7 @@ def _scan(dataset: Dataset, split: str) -> Source:
     shuffle="leave it out: train is shuffled by its plan, val is not",
     drop_last="leave it out: train batches are full, and val has every image",
     root="data",
+    per_rank="leave it out: to_torch(loader, per_rank=True) makes batch_size count each rank's pairs",
 )
 def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone
     data: str | os.PathLike[str],
