@@ -11,6 +11,7 @@ import numpy as np
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
+from segfeed.batches.mistaken import lack, refuse_array
 from segfeed.batches.transforming import Transform, check_transform
 from segfeed.datasets.doubts import examine
 from segfeed.datasets.drawn import DRAW_WORDS, DrawWords
@@ -52,7 +53,7 @@ class Splits:
     val: Loader | None
     notes: tuple[str, ...] = ()
 
-    _repr_html_ = show_html
+    _repr_html_, __array__, __getattr__ = show_html, refuse_array, lack
 
     def __repr__(self) -> str:
         return f"Splits(train={self.train!r}, val={self.val!r})"

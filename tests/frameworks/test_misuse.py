@@ -2,6 +2,7 @@
 
 import logging
 
+import numpy as np
 import pytest
 
 import segfeed
@@ -23,6 +24,25 @@ def test_a_loader_in_a_dataloader_is_named(train, adapt):
         next(iter(torch.utils.data.DataLoader(adapt(train))))
 
 
+@pytest.mark.parametrize("pass_on", ["a loader", "both", "tensors"])
+def test_keras_is_told_what_it_takes(train, pass_on, voc_folder):
+    """Keras looks for an array first, so that it says this in place of 'unrecognized data type'."""
+    keras = pytest.importorskip("keras")
+    both = segfeed.load(voc_folder, 2, (16, 16), pack=False)
+    model = keras.Sequential([keras.layers.Input((16, 16, 3)), keras.layers.Conv2D(21, 1)])
+    model.compile("sgd", "mse")
+    passed = {"a loader": train, "both": both, "tensors": segfeed.to_torch(train)}[pass_on]
+    with pytest.raises(AttributeError, match=r"made one by one.*model\.fit\(to_tf\(train\)"):
+        model.fit(passed, verbose=0)
+    with pytest.raises(AttributeError, match=r"made one by one.*to_tf"):
+        model.evaluate(passed, verbose=0)
+
+
+def test_an_array_of_all_batches_is_refused(train):
+    with pytest.raises(OptionError, match="for images, labels in loader"):
+        np.asarray(train)
+
+
 def test_what_is_no_loader_is_named(train, voc_folder):
     with pytest.raises(OptionError, match="a framework's batches already"):
         segfeed.to_torch(segfeed.to_torch(train))
@@ -42,8 +62,7 @@ def test_skip_first_batches_is_told_of_the_state(train):
 
 def test_a_name_that_batches_do_not_have_is_an_attribute_error(train):
     batches = segfeed.to_torch(train)
-    assert not hasattr(batches, "nothing")
-    assert not hasattr(batches, "sampler")
+    assert not any(hasattr(one, name) for one in (train, batches) for name in ("nothing", "shape", "sampler"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.batches.batch import Batch
-from segfeed.batches.loader import Loader, refuse_index
+from segfeed.batches.loader import Loader
+from segfeed.batches.mistaken import lack, refuse_array, refuse_index
 from segfeed.batches.readers import Reader
 from segfeed.batches.state import Position
 from segfeed.errors import NotInstalledError, OptionError
@@ -173,17 +174,10 @@ class FrameworkLoader(Generic[Translated]):
         """The reader, under the name that PyTorch's users look for."""
         return self.reader
 
+    __array__, __getattr__ = refuse_array, lack
+
     def __getitem__(self, index: object) -> NoReturn:
         refuse_index(index)
-
-    def __getattr__(self, name: str) -> NoReturn:
-        # accelerate.skip_first_batches and others ask for it.
-        if name in ("sampler", "batch_sampler"):
-            raise AttributeError(
-                f"segfeed's batches have no {name}: a plan orders them. To skip the first ones, call "
-                "load_state_dict(state_dict(epoch, step)) in place of skip_first_batches."
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __enter__(self) -> Self:
         return self
