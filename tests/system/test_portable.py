@@ -281,8 +281,9 @@ os.chdir(sys.argv[1])
 source = segfeed.scan("sample", "val")
 predicted = pathlib.Path("predicted")
 predicted.mkdir()
-for sample in source.samples:
-    (predicted / sample.mask.name).write_bytes(sample.mask.read())
+for number, key in enumerate(source.keys):
+    labels = source.read(number).labels
+    PIL.Image.fromarray(numpy.where(labels == 255, 0, labels).astype(numpy.uint8)).save(predicted / f"{key}.png")
 
 def run(line, code=0):
     sys.argv = ["segfeed", *line.split()]
