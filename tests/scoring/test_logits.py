@@ -220,3 +220,23 @@ def test_tensors_of_a_gpu_give_the_same_ids():
         given = as_torch(scores()).to("cuda", dtype)
         np.testing.assert_array_equal(class_ids(given, SHAPE, CLASSES), scores().argmax(1))
     np.testing.assert_array_equal(class_ids(given.argmax(1), SHAPE, CLASSES), scores().argmax(1))
+
+
+class Output(dict):
+    """What models of Hugging Face return: a mapping whose entries are attributes, too."""
+
+    logits = np.zeros((1, 3, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("output", "meant"),
+    [
+        ({"out": np.zeros((1, 3, 4, 5)), "aux": 0}, "pass predictions['out']"),  # torchvision
+        (Output(loss=0, logits=Output.logits), "pass predictions['logits']"),
+        (SimpleNamespace(logits=Output.logits), "pass predictions.logits"),
+    ],
+)
+def test_what_a_model_returns_around_its_logits_is_named(output, meant):
+    with pytest.raises(OptionError) as caught:
+        class_ids(output, (1, 4, 5), 3)
+    assert (caught.value.where, caught.value.remedy) == ("predictions", meant)

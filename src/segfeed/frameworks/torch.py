@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from segfeed.batches.batch import Batch
 from segfeed.batches.batch_format import BatchFormat
+from segfeed.batches.kernels.filling import Conversion
 from segfeed.batches.loader import Loader
 from segfeed.batches.readers import conversion_for, fill_rows
 from segfeed.errors import OptionError
@@ -219,14 +220,16 @@ def _share(
 ) -> FrameworkLoader[TorchBatch]:
     """Wrap the slots' own memory; copy it only if the device has a memory of its own."""
     channels_last = memory == torch.channels_last
-
-    def share(batch: Batch) -> TorchBatch:
-        images, labels = torch.from_numpy(batch.images), torch.from_numpy(batch.labels)
-        images = images.permute(0, 3, 1, 2) if channels_last else images
-        return TorchBatch(wrap(images.to(device), labels.to(device)), batch.crops, batch.all_keys, batch.sizes)
-
     loader = loader.with_format(replace(wanted, layout="NHWC") if channels_last else wanted)
+    # Partial functions, not inner ones, can be pickled: notebooks and Lightning spawn processes with a loader in hand.
+    share = partial(_shared, device=device, channels_last=channels_last, wrap=wrap)
     return FrameworkLoader(follow(loader), partial(map, share), follow)
+
+
+def _shared(batch: Batch, device: torch.device, wrap: Wrap, *, channels_last: bool) -> TorchBatch:
+    images, labels = torch.from_numpy(batch.images), torch.from_numpy(batch.labels)
+    images = images.permute(0, 3, 1, 2) if channels_last else images
+    return TorchBatch(wrap(images.to(device), labels.to(device)), batch.crops, batch.all_keys, batch.sizes)
 
 
 def _cross(
@@ -240,12 +243,16 @@ def _cross(
     """Send bytes ahead, and finish them on the device."""
     conversion = conversion_for(wanted, loader.reader.legend, loader.plan)
 
-    def cross(batches: Iterator[Batch]) -> Iterator[TorchBatch]:
-        for sent in one_ahead(batches, Bus(device, Finish(conversion, device, memory))):
-            yield TorchBatch(wrap(sent.images, sent.labels), sent.crops, sent.all_keys, sent.sizes)
-
+    cross = partial(_crossing, device=device, conversion=conversion, memory=memory, wrap=wrap)
     loader = loader.derive(format=bus_format(wanted, conversion.stored_void), allocate=pin)
     return FrameworkLoader(follow(loader), cross, follow)
+
+
+def _crossing(
+    batches: Iterator[Batch], device: torch.device, conversion: Conversion, memory: torch.memory_format, wrap: Wrap
+) -> Iterator[TorchBatch]:
+    for sent in one_ahead(batches, Bus(device, Finish(conversion, device, memory))):
+        yield TorchBatch(wrap(sent.images, sent.labels), sent.crops, sent.all_keys, sent.sizes)
 
 
 def _plain(images: torch.Tensor, labels: torch.Tensor) -> Tensors:
@@ -254,11 +261,16 @@ def _plain(images: torch.Tensor, labels: torch.Tensor) -> Tensors:
 
 def _tv_tensors() -> Wrap:
     try:
-        kinds = importlib.import_module("torchvision.tv_tensors")
+        importlib.import_module("torchvision.tv_tensors")
     except ModuleNotFoundError as error:
         raise OptionError(
             "tv_tensors",
             found="True, but torchvision is not installed",
             remedy="install it with: pip install torchvision",
         ) from error
-    return lambda images, labels: (kinds.Image(images), kinds.Mask(labels))
+    return _as_tv_tensors
+
+
+def _as_tv_tensors(images: torch.Tensor, labels: torch.Tensor) -> Tensors:
+    kinds = importlib.import_module("torchvision.tv_tensors")
+    return kinds.Image(images), kinds.Mask(labels)

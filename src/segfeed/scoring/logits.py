@@ -3,6 +3,7 @@
 Frameworks are told apart by what their arrays can do; none is imported.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,14 @@ def host_array(array: Any) -> npt.NDArray[Any]:
     return np.asarray(array)
 
 
+def _inside(predictions: Any) -> str:
+    """Return how the logits are reached in what torchvision's and Hugging Face's models return; "" if it is none."""
+    if isinstance(predictions, Mapping):
+        names = [name for name in ("out", "logits") if name in predictions] or list(predictions)
+        return f"[{names[0]!r}]" if names else ""
+    return ".logits" if hasattr(predictions, "logits") else ""
+
+
 def class_ids(predictions: Any, shape: tuple[int, ...], classes: int, axis: int | None = None) -> Ids:
     """Turn predictions of any framework, ids or logits, into ids.
 
@@ -55,6 +64,9 @@ def class_ids(predictions: Any, shape: tuple[int, ...], classes: int, axis: int 
     >>> class_ids(np.array([[[0.1, 0.9]], [[0.7, 0.2]]]), (1, 2), classes=2)
     array([[1, 0]], dtype=uint8)
     """
+    if inside := _inside(predictions):
+        expected, remedy = "integers (class ids) or floats (logits)", f"pass predictions{inside}"
+        raise OptionError("predictions", found=f"a {type(predictions).__name__}", expected=expected, remedy=remedy)
     predictions = predictions if hasattr(predictions, "dtype") else np.asarray(predictions)
     found, name = tuple(predictions.shape), str(getattr(predictions.dtype, "name", predictions.dtype))
     if "float" in name:
