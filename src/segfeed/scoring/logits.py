@@ -41,6 +41,8 @@ def _inside(predictions: Any) -> str:
     if isinstance(predictions, Mapping):
         names = [name for name in ("out", "logits") if name in predictions] or list(predictions)
         return f"[{names[0]!r}]" if names else ""
+    if isinstance(predictions, list | tuple) and predictions and len(getattr(predictions[0], "shape", ())) > 3:
+        return "[0]"  # batches of logits: one for each head of the network
     return ".logits" if hasattr(predictions, "logits") else ""
 
 
@@ -126,7 +128,7 @@ def _class_axis(found: tuple[int, ...], shape: tuple[int, ...], classes: int, ax
             "predictions",
             found=f"logits of shape {found}{chosen}, but {classes} classes and labels of shape {shape}",
             expected=f"{(*shape[:first], classes, *shape[first:])} or {(*shape, classes)}",
-            remedy="bring logits to the labels' size first",
+            remedy=_remedy(found, shape),
         )
     if len(fitting) > 1:
         raise OptionError(
@@ -135,6 +137,17 @@ def _class_axis(found: tuple[int, ...], shape: tuple[int, ...], classes: int, ax
             remedy=f"choose one: axis={first} or axis={last}",
         )
     return fitting.pop()
+
+
+def _remedy(found: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """Say what to do with floats of this shape: their size may be right, and their classes missing."""
+    channel = len(shape) - 2
+    one_output = {(*shape[:channel], 1, *shape[channel:]): "logits[:, 0]", (*shape, 1): "logits[..., 0]"}
+    if found == shape:
+        return "convert them to integers if they are class ids; of one score a pixel, pass whether it is large enough"
+    if found in one_output and channel:
+        return f"of a network with one output pass ids: ({one_output[found]} > 0) as integers"
+    return "bring logits to the labels' size first"
 
 
 def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
