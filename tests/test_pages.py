@@ -79,10 +79,10 @@ def blocks_of(page: Path) -> list[Block]:
     return [Block(found[1], found[2], text[: found.start()].count("\n") + 2) for found in FENCE.finditer(text)]
 
 
-def little_roads(folder: Path, count: int = 110, images: str = "pics", masks: str = "truth") -> None:
+def little_roads(folder: Path, count: int = 110, images: str = "pics", masks: str = "truth", *, first: int = 0) -> None:
     for name in (images, masks):
         (folder / name).mkdir(parents=True)
-    for number in range(count):
+    for number in range(first, first + count):
         y, x = np.mgrid[:12, :16]
         Image.fromarray(np.stack([y * 20, x * 15, (y + x + number) % 256], -1).astype(np.uint8)).save(
             folder / images / f"{number:03d}.jpg"
@@ -124,8 +124,8 @@ def _prepare(page: Path, folder: Path, write_voc) -> dict:
         write_voc(folder / "VOC2012", {"train": [(40, 60)] * 4, "val": [(40, 60)] * 4})
     if name == "docs/how-to/from-other-tools.md":
         write_voc(folder / "VOC2012", {"train": [(40, 60)] * 5, "val": [(40, 60), (33, 50)]})
-        for split in ("train", "val"):
-            little_roads(folder / "data/roads", 4, images=f"img/{split}", masks=f"ann/{split}")
+        for first, split in enumerate(("train", "val")):
+            little_roads(folder / "data/roads", 4, images=f"img/{split}", masks=f"ann/{split}", first=4 * first)
         (folder / "configs").mkdir()
         (folder / "configs/roads.py").write_text(_MMSEG)
     if name == "docs/how-to/polygons.md":

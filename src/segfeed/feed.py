@@ -11,6 +11,7 @@ import numpy as np
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
+from segfeed.batches.mistaken import lack, refuse_array
 from segfeed.batches.transforming import Transform, check_transform
 from segfeed.datasets.doubts import examine
 from segfeed.datasets.drawn import DRAW_WORDS, DrawWords
@@ -53,7 +54,7 @@ class Splits:
     val: Loader | None
     notes: tuple[str, ...] = ()
 
-    _repr_html_ = show_html
+    _repr_html_, __array__, __getattr__ = show_html, refuse_array, lack
 
     def __repr__(self) -> str:
         return f"Splits(train={self.train!r}, val={self.val!r})"
@@ -170,6 +171,7 @@ def _scan(dataset: Dataset, split: str) -> Source:
     shuffle="leave it out: train is shuffled by its plan, val is not",
     drop_last="leave it out: train batches are full, and val has every image",
     root="data",
+    per_rank="leave it out: to_torch(loader, per_rank=True) makes batch_size count each rank's pairs",
 )
 def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone
     data: str | os.PathLike[str],

@@ -309,7 +309,7 @@ def test_export_says_what_it_wrote_by_another_name(run, tmp_path):
     code, out, _ = run(*words, "--to", tmp_path / "out")
     assert code == 0
     assert out.splitlines()[0].endswith(
-        "1 samples, as split 'train_50', 1 of them renamed, as renamed_keys.csv lists; read back: 0 px differ"
+        "1 sample, as split 'train_50', 1 of them renamed, as renamed_keys.csv lists; read back: 0 px differ"
     )
     assert scan(tmp_path / "out", "train_50").keys == ("train_50_img_0",)
     assert scan(tmp_path / "out", "val").keys == ("val_img_0", "img_1")

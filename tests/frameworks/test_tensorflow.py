@@ -282,6 +282,16 @@ def test_keras_fits_several_epochs_and_evaluates_every_image(root, pack):
     assert (loader.state_dict()["epoch"], val_loader.state_dict()["epoch"]) == (3, 3)
 
 
+def test_keras_counts_its_own_steps_over_a_repeated_dataset(pack):
+    """Without `repeat` Keras ends an epoch where the dataset ends, whatever `steps_per_epoch` says."""
+    steps = []
+    keras = pytest.importorskip("keras")
+    count = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, **_: steps.append(batch))
+    train = to_tf(loader_of(pack)).repeat()
+    fcn().fit(train, epochs=3, steps_per_epoch=4, shuffle=False, verbose=0, callbacks=[count])
+    assert steps == [*range(4)] * 3
+
+
 def test_keras_goes_on_within_an_epoch(pack):
     loader, steps = loader_of(pack), []
     keras = pytest.importorskip("keras")

@@ -698,7 +698,8 @@ def _streams(monkeypatch, memories):
 
     def pretend(loader, **options):
         memory = torch.channels_last if options.get("channels_last") else torch.contiguous_format
-        return adapter._cross(loader, adapter._resolve(loader), torch.device("cpu"), memory, adapter._plain)
+        wanted, device = adapter._resolve(loader), torch.device("cpu")
+        return adapter._cross(loader, lambda same: same, wanted, device, memory, adapter._plain)
 
     monkeypatch.setattr(adapter, "Bus", make_bus)
     monkeypatch.setattr(adapter, "pin", memories.allocate)
@@ -872,6 +873,30 @@ def test_a_lightning_checkpoint_goes_on_in_mid_epoch(source, tmp_path, stop):
     whole = [digest(batch) for _ in range(3) for batch in reference]
     assert model.train_seen == whole[:stop]
     assert resumed.train_seen == whole[stop:]
+
+
+@pytest.mark.filterwarnings("ignore:.*isinstance.treespec:FutureWarning", "ignore:You defined a `validation_step`")
+def test_a_second_fit_goes_on_with_the_next_epoch_and_set_epoch_begins_anew(source):
+    feed, reference = to_torch(loader_of(source)), to_torch(loader_of(source))
+    whole = [[digest(batch) for batch in reference] for _ in range(2)]
+    for again in (False, False, True):
+        model, trainer = lightning_parts(max_epochs=1, enable_checkpointing=False, limit_train_batches=2)
+        if again:
+            feed.set_epoch(0)
+        trainer.fit(model, feed)
+        assert feed.state_dict()["position"] > 0  # stopped by the trainer within an epoch
+        assert model.train_seen == whole[feed.state_dict()["epoch"]][:2]
+    assert feed.state_dict()["epoch"] == 0
+
+
+@pytest.mark.parametrize("options", [{}, {"channels_last": True}, {"per_rank": True}], ids=repr)
+def test_it_can_be_handed_to_a_process_that_is_spawned(source, options):
+    """As `torch.multiprocessing.spawn` and Lightning's ddp_notebook and ddp_spawn do."""
+    feed = to_torch(loader_of(source), **options)
+    next(iter(feed))
+    sent = pickle.loads(pickle.dumps(feed))  # noqa: S301 - its own
+    assert sent.state_dict() == feed.state_dict()
+    assert [digest(batch) for batch in sent] == [digest(batch) for batch in feed]
 
 
 def test_loaders_and_batches_of_tensors_say_what_they_are_and_show_themselves(source):

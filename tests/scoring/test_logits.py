@@ -220,3 +220,39 @@ def test_tensors_of_a_gpu_give_the_same_ids():
         given = as_torch(scores()).to("cuda", dtype)
         np.testing.assert_array_equal(class_ids(given, SHAPE, CLASSES), scores().argmax(1))
     np.testing.assert_array_equal(class_ids(given.argmax(1), SHAPE, CLASSES), scores().argmax(1))
+
+
+class Output(dict):
+    """What models of Hugging Face return: a mapping whose entries are attributes, too."""
+
+    logits = np.zeros((1, 3, 4, 5))
+
+
+@pytest.mark.parametrize(
+    ("output", "meant"),
+    [
+        ({"out": np.zeros((1, 3, 4, 5)), "aux": 0}, "pass predictions['out']"),  # torchvision
+        (Output(loss=0, logits=Output.logits), "pass predictions['logits']"),
+        (SimpleNamespace(logits=Output.logits), "pass predictions.logits"),
+        ((Output.logits, np.zeros((1, 3, 2, 2))), "pass predictions[0]"),  # a head for each depth
+    ],
+)
+def test_what_a_model_returns_around_its_logits_is_named(output, meant):
+    with pytest.raises(OptionError) as caught:
+        class_ids(output, (1, 4, 5), 3)
+    assert (caught.value.where, caught.value.remedy) == ("predictions", meant)
+
+
+@pytest.mark.parametrize(
+    ("shape", "meant"),
+    [
+        ((2, 1, 4, 5), "(logits[:, 0] > 0) as integers"),
+        ((2, 4, 5, 1), "(logits[..., 0] > 0) as integers"),
+        ((2, 4, 5), "convert them to integers if they are class ids"),
+        ((2, 2, 2, 2), "bring logits to the labels' size first"),
+    ],
+)
+def test_what_to_do_with_floats_of_another_shape_is_said(shape, meant):
+    with pytest.raises(OptionError) as caught:
+        class_ids(np.zeros(shape, np.float32), (2, 4, 5), 2)
+    assert meant in caught.value.remedy

@@ -85,6 +85,24 @@ def test_names_that_mlflow_refuses_are_changed_and_the_whole_score_can_be_read_b
     assert calls["log_image"][0][1] == f"val/2/{samples[0].key}.png"
 
 
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("car (left)", "car [left]"), ["car _left_ 0", "car _left_ 1"]),
+        (("tree", "tree/leaf"), ["tree", "tree_leaf"]),  # a file and a folder of one name
+        (("..", "sky/"), ["_", "sky_"]),
+        (("door;gate", "猫"), ["door_gate", "猫"]),
+    ],
+)
+def test_classes_keep_names_of_their_own_in_mlflow(names, told):
+    score, heard = segfeed.Score(Legend(names)), Heard()
+    score.update([[0, 1]], [[0, 1]])
+    trackers.log_mlflow(heard, score, step=0, name="val: a")
+    metrics = next(args[0] for name, args, _ in heard.calls if name == "log_metrics")
+    assert [tag.removeprefix("val_ a/iou/") for tag in metrics if "/iou/" in tag] == told
+    assert len(metrics) == len(trackers.figures_of(score))
+
+
 def test_what_is_not_installed_is_said_with_the_line_that_installs_it(scored, monkeypatch):
     score, samples, source = scored
     for name, use in {

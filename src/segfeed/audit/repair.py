@@ -8,6 +8,7 @@ from typing import Any
 from segfeed.audit.findings import Audit, Checked
 from segfeed.errors import OptionError
 from segfeed.system.paths import free_path, user_path
+from segfeed.system.showing import counted
 from segfeed.system.storage import save
 
 
@@ -40,7 +41,7 @@ class FixedList:
         left = f"left out {len(self.left_out):,}" + (f": {', '.join(self.left_out)}" if self.left_out else "")
         if self.path is None:
             return f"{self.split}: no list written, since no sample would be on it; {left}"
-        return f"{self.split}: wrote {self.path} with {self.kept:,} samples; {left}"
+        return f"{self.split}: wrote {self.path} with {counted(self.kept, 'sample')}; {left}"
 
 
 def write_fixed_lists(audit: Audit, to: str | os.PathLike[str], *, overwrite: bool = False) -> list[FixedList]:

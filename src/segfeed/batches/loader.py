@@ -19,13 +19,15 @@ import numpy.typing as npt
 from segfeed.batches.batch import Batch
 from segfeed.batches.batch_format import BatchFormat, check_memory
 from segfeed.batches.kernels.filling import load_compiled
+from segfeed.batches.mistaken import lack, refuse_array, refuse_index
 from segfeed.batches.readers import Reader, conversion_for, fill_rows
 from segfeed.batches.state import STATE_VERSION, Position, read_state
 from segfeed.batches.transforming import Transform, check_transform, name_of
 from segfeed.errors import OptionError, StateError
 from segfeed.packs.pack import Pack
 from segfeed.plans.plan import Plan
-from segfeed.plans.rows import Crops, Rows
+from segfeed.plans.rows import Rows
+from segfeed.plans.wording import Crops
 from segfeed.system.options import whole_number
 from segfeed.system.portable import disk_faults
 from segfeed.system.showing import ask, brief, counted, show_html
@@ -34,20 +36,6 @@ from segfeed.system.work import available_cores
 
 _SMALL_SHARES = 4  # for each thread, of a batch that all of them share
 _IN_FLIGHT = 4  # batches being filled or waiting, besides the one the consumer holds
-
-
-def refuse_index(index: object) -> NoReturn:
-    """Say what was meant by asking a loader for one of its items, as `torch.utils.data.DataLoader` does.
-
-    Raises:
-        OptionError: always.
-    """
-    raise OptionError(
-        "loader",
-        found=f"item {index!r} of it was asked for, but it is not a dataset: it makes batches already",
-        expected="iteration: for images, labels in loader",
-        remedy="leave DataLoader(...) out: to_torch(loader), to_tf(loader) or to_jax(loader) is what a framework takes",
-    )
 
 
 class Loader:
@@ -110,6 +98,8 @@ class Loader:
         self._next = self._last = Position(0, 0)
         # Weakly: after a `break` nothing but the loop held the epoch, so its threads stop at once.
         self._epochs: weakref.WeakSet[Generator[Batch]] = weakref.WeakSet()
+
+    __array__, __getattr__ = refuse_array, lack
 
     def __getitem__(self, index: object) -> NoReturn:
         refuse_index(index)

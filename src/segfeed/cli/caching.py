@@ -21,6 +21,7 @@ from segfeed.cli.options import (
 from segfeed.errors import OptionError
 from segfeed.packs.cache import LIMIT, CachedPack, describe_packs, prune_packs, prune_to, read_size
 from segfeed.packs.pack import Pack
+from segfeed.system.showing import counted
 from segfeed.system.storage import cache_folder, describe_bytes, private_folder
 
 
@@ -92,7 +93,8 @@ def list_packs(context: typer.Context, cache_dir: CacheDir = None, as_json: AsJs
     else:
         say("the cache holds no pack")
     if kernels["files"]:
-        say(f"compiled kernels: {kernels['files']} files, {kernels['bytes'] / 2**20:.1f} MiB, {kernels['folder']}")
+        files, size = counted(kernels["files"], "file"), f"{kernels['bytes'] / 2**20:.1f} MiB"
+        say(f"compiled kernels: {files}, {size}, {kernels['folder']}")
 
 
 def _describe_kernels() -> dict[str, Any]:

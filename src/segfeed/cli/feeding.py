@@ -34,6 +34,7 @@ from segfeed.packs.pack import Pack
 from segfeed.plans.augment import Augment
 from segfeed.plans.recipes import choose_draw
 from segfeed.system.paths import free_path
+from segfeed.system.showing import counted
 from segfeed.system.storage import explained
 
 PICTURES = ("pairs.png", "crops.png", "batch.png")
@@ -154,7 +155,8 @@ def pack(
         print_json({"packs": [{"folder": str(made.folder), **made.manifest} for made in packs]})
         return
     for made in packs:
-        say(f"{made.name} {made.split}: {len(made):,} pairs, {made.manifest['bytes'] / 2**20:,.0f} MiB, {made.folder}")
+        pairs, size = counted(len(made), "pair"), f"{made.manifest['bytes'] / 2**20:,.0f} MiB"
+        say(f"{made.name} {made.split}: {pairs}, {size}, {made.folder}")
 
 
 def bench(
@@ -186,7 +188,8 @@ def bench(
 
 def _print_summary(summary: Summary) -> None:
     heads, *rows = summary.table()
-    classes = f"{len(summary.classes)} classes: {', '.join(summary.classes)}" if summary.classes else "object ids"
+    names = summary.classes
+    classes = f"{counted(len(names), 'class', 'classes')}: {', '.join(names)}" if names else "object ids"
     say(f"{summary.name}: {classes}")
     print_table(heads, rows)
     for note in summary.notes:
@@ -196,7 +199,7 @@ def _print_summary(summary: Summary) -> None:
 def _print_bench(result: BenchResult) -> None:
     height, width = result.crop_size
     say(
-        f"{result.name} {result.split}: batches of {result.batch_size:,} crops of {height} x {width} px, "
+        f"{result.name} {result.split}: batches of {counted(result.batch_size, 'crop')} of {height} x {width} px, "
         f"{result.machine.threads} thread{'s' if result.machine.threads > 1 else ''}"
     )
     say(f"pack: {'was there' if result.pack_made_s is None else f'made in {result.pack_made_s:.1f} s'}, {result.pack}")

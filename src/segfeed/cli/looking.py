@@ -34,6 +34,7 @@ from segfeed.errors import LegendError, OptionError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
 from segfeed.system.paths import free_path
+from segfeed.system.showing import counted
 from segfeed.system.storage import save
 from segfeed.system.work import is_terminal
 
@@ -153,7 +154,7 @@ def _range(low: int, high: int) -> str:
 
 def _print_legend(legend: Legend) -> None:
     """List the classes, on a terminal each with a swatch of its colour."""
-    heading = f"{len(legend)} classes ({legend.title}): "
+    heading = f"{counted(len(legend), 'class', 'classes')} ({legend.title}): "
     if not is_terminal(sys.stdout):
         say(heading + ", ".join(f"{index} {name}" for index, name in enumerate(legend.names)))
         return
@@ -209,15 +210,15 @@ def stats(
     """Count pixels and images of each class, void, sizes, mean and std, class weights, and what a crop keeps."""
     size = crop_size(crop)
     samples = source.scan(split)
-    counted = count_split(samples, threads=threads)
+    measured = count_split(samples, threads=threads)
     if as_json:
-        print_json({"name": samples.name, "split": split, **counted.to_json(size)})
+        print_json({"name": samples.name, "split": split, **measured.to_json(size)})
     else:
-        _print_stats(f"{samples.name} {split}", counted, size)
+        _print_stats(f"{samples.name} {split}", measured, size)
 
 
-def _print_stats(title: str, counted: Statistics, size: tuple[int, int]) -> None:
-    described = counted.to_json(size)
+def _print_stats(title: str, measured: Statistics, size: tuple[int, int]) -> None:
+    described = measured.to_json(size)
     total = sum(row["pixels"] for row in described["classes"]) or 1
     rows = [
         (
@@ -229,7 +230,7 @@ def _print_stats(title: str, counted: Statistics, size: tuple[int, int]) -> None
         )
         for row in described["classes"]
     ]
-    say(f"{title}: {described['images']:,} images, void share {described['void_share']:.2%}")
+    say(f"{title}: {counted(described['images'], 'image')}, void share {described['void_share']:.2%}")
     if rows:
         print_table(("class", "pixels", "share", "images", "median-frequency weight"), rows)
     for side in ("height", "width"):

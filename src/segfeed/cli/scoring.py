@@ -18,6 +18,7 @@ from segfeed.cli.options import (
 from segfeed.scoring.predictions import score_folder
 from segfeed.scoring.score import SUMMARY, Score, as_percent
 from segfeed.system.paths import free_path
+from segfeed.system.showing import counted
 
 
 def score(
@@ -54,7 +55,7 @@ def score(
 
 
 def _print_score(title: str, images: int, scored: Score) -> None:
-    say(f"{title}: {images:,} images, {scored.pixels:,} pixels that are not void")
+    say(f"{title}: {counted(images, 'image')}, {scored.pixels:,} pixels that are not void")
     heads, *rows = scored.table()
     print_table(heads, rows)
     for name, figure in scored.summary.items():

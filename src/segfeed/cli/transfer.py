@@ -11,6 +11,7 @@ from segfeed.datasets.catalogue.fetching import count_ids, fetch_dataset
 from segfeed.datasets.export import KINDS, export_splits
 from segfeed.datasets.export_drawn import LOST, read_lost
 from segfeed.datasets.export_names import RENAMED, name_splits, read_renamed
+from segfeed.system.showing import counted
 
 
 def fetch(
@@ -82,5 +83,5 @@ def export(
         notes += f"; read back: {lost[written]:,} px differ" + (
             f", void before, as {LOST} lists" if lost[written] else ""
         )
-        say(f"{one.name} {one.split}: {len(one):,} samples{notes}")
+        say(f"{one.name} {one.split}: {counted(len(one), 'sample')}{notes}")
     say(f"wrote {folder}")

@@ -20,6 +20,7 @@ def to_torch(
     *,
     channels_last: bool = False,
     tv_tensors: bool = False,
+    per_rank: bool = False,
 ) -> "FrameworkLoader[TorchBatch]":
     """Iterate over a loader's batches as PyTorch tensors.
 
@@ -33,11 +34,14 @@ def to_torch(
         device: where tensors shall be; the processor if None.
         channels_last: images (N, 3, H, W) keep the memory order (N, H, W, 3), PyTorch's `channels_last`.
         tv_tensors: make `tv_tensors.Image` and `tv_tensors.Mask`, for torchvision's transforms.
+        per_rank: under `torch.distributed`, the loader's `batch_size` counts the pairs of each rank, as in a script
+            with a `DistributedSampler`: batches over all ranks grow with the world, and what a run trains on depends on
+            it. Otherwise it counts those of all ranks.
 
     Raises:
         NotInstalledError: if PyTorch is not installed.
         OptionError: if the device is unknown or missing, an option contradicts the format's layout, torchvision is not
-            installed, or the shard contradicts `torch.distributed`.
+            installed, the shard contradicts `torch.distributed`, or `per_rank` is passed beside a shard.
 
     >>> import segfeed
     >>> train, _ = segfeed.load("sample", batch_size=8, crop_size=(64, 96))
@@ -48,7 +52,7 @@ def to_torch(
     """
     from segfeed.frameworks.torch import to_torch as adapt  # noqa: PLC0415 - seconds to import, and it may be absent
 
-    return adapt(loader, device, channels_last=channels_last, tv_tensors=tv_tensors)
+    return adapt(loader, device, channels_last=channels_last, tv_tensors=tv_tensors, per_rank=per_rank)
 
 
 def to_tf(loader: Loader) -> "tf.data.Dataset":

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.batches.batch import Batch
-from segfeed.batches.loader import Loader, refuse_index
+from segfeed.batches.loader import Loader
+from segfeed.batches.mistaken import lack, refuse_array, refuse_index
 from segfeed.batches.readers import Reader
 from segfeed.batches.state import Position
 from segfeed.errors import NotInstalledError, OptionError
@@ -120,7 +121,7 @@ class FrameworkLoader(Generic[Translated]):
     Args:
         loader: in the format that the translation takes.
         translate: turns the batches of an epoch into the framework's, one for one, in order; it may read ahead.
-        prepare: returns the loader to use, asked before each epoch: a framework may learn of ranks after the loader.
+        prepare: returns the loader to use, asked anew: a framework may learn of ranks after the loader was made.
 
     >>> import segfeed
     >>> _, val = segfeed.load("sample", splits=(None, "val"), val_batch_size=8)
@@ -141,7 +142,12 @@ class FrameworkLoader(Generic[Translated]):
 
     def __len__(self) -> int:
         """Count the batches of an epoch, the same on every rank."""
-        return len(self.loader)
+        return len(self._follow())
+
+    def _follow(self) -> Loader:
+        """Return the loader as it is to be now."""
+        self.loader = self._prepare(self.loader)
+        return self.loader
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.loader!r})"
@@ -156,7 +162,7 @@ class FrameworkLoader(Generic[Translated]):
     @property
     def batch_size(self) -> int:
         """Pairs of a batch over all ranks."""
-        return self.loader.batch_size
+        return self._follow().batch_size
 
     @property
     def reader(self) -> Reader:
@@ -168,17 +174,10 @@ class FrameworkLoader(Generic[Translated]):
         """The reader, under the name that PyTorch's users look for."""
         return self.reader
 
+    __array__, __getattr__ = refuse_array, lack
+
     def __getitem__(self, index: object) -> NoReturn:
         refuse_index(index)
-
-    def __getattr__(self, name: str) -> NoReturn:
-        # accelerate.skip_first_batches and others ask for it.
-        if name in ("sampler", "batch_sampler"):
-            raise AttributeError(
-                f"segfeed's batches have no {name}: a plan orders them. To skip the first ones, call "
-                "load_state_dict(state_dict(epoch, step)) in place of skip_first_batches."
-            )
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __enter__(self) -> Self:
         return self
@@ -192,8 +191,7 @@ class FrameworkLoader(Generic[Translated]):
 
     def __iter__(self) -> Iterator[Translated]:
         # A generator: an epoch begins with its first batch, for trainers call iter() merely to see whether they can.
-        self.loader = self._prepare(self.loader)
-        batches = iter(self.loader)
+        batches = iter(self._follow())
         start = self.loader.state_dict()
         # Counted here: a translation that reads ahead takes batches that nobody has seen yet.
         position = self._last = Position(start["epoch"], start["position"] // self.batch_size)
@@ -218,5 +216,5 @@ class FrameworkLoader(Generic[Translated]):
         Raises:
             StateError: if the state does not fit, or an epoch is under way; as in `Loader.load_state_dict`.
         """
-        self.loader.load_state_dict(state)
+        self._follow().load_state_dict(state)
         self._last = None

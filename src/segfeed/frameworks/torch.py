@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from segfeed.batches.batch import Batch
 from segfeed.batches.batch_format import BatchFormat
+from segfeed.batches.kernels.filling import Conversion
 from segfeed.batches.loader import Loader
 from segfeed.batches.readers import conversion_for, fill_rows
 from segfeed.errors import OptionError
@@ -33,6 +34,7 @@ from segfeed.frameworks.torch_cuda import Bus, Finish, Tensors, bus_format, one_
 _log = logging.getLogger("segfeed")
 
 Wrap = Callable[[torch.Tensor, torch.Tensor], Tensors]
+Follow = Callable[[Loader], Loader]
 
 
 class TorchBatch(FrameworkBatch[torch.Tensor]):
@@ -57,6 +59,7 @@ def to_torch(
     *,
     channels_last: bool = False,
     tv_tensors: bool = False,
+    per_rank: bool = False,
 ) -> FrameworkLoader[TorchBatch]:
     """Iterate over a loader's batches as tensors; see `segfeed.to_torch`."""
     require_loader(loader)
@@ -67,9 +70,13 @@ def to_torch(
             found=f"'NHWC', but {'channels_last' if channels_last else 'tv_tensors'}=True wants images (N, 3, H, W)",
             remedy="leave the layout out",
         )
+    if per_rank and loader.plan.shard != Shard(0, 1):
+        found = f"True beside shard={tuple(loader.plan.shard)}, with which batch_size counts the pairs of all ranks"
+        raise OptionError("per_rank", found=found, remedy="leave the shard out: it follows torch.distributed")
+    follow: Follow = partial(_follow_ranks, per_rank=per_rank)
     feed = _cross if target.type == "cuda" else _share
     memory = torch.channels_last if channels_last else torch.contiguous_format
-    return feed(_follow_ranks(loader), wanted, target, memory, _tv_tensors() if tv_tensors else _plain)
+    return feed(loader, follow, wanted, target, memory, _tv_tensors() if tv_tensors else _plain)
 
 
 class TorchCrops(Dataset[Tensors]):
@@ -167,8 +174,11 @@ def _resolve(loader: Loader) -> BatchFormat:
     return wanted.resolve("NCHW", "int64", loader.reader.legend.void if wanted.label_dtype == "uint8" else -100)
 
 
-def _follow_ranks(loader: Loader) -> Loader:
-    """Return the loader of this process's rank, if `torch.distributed` knows of ranks."""
+def _follow_ranks(loader: Loader, *, per_rank: bool) -> Loader:
+    """Return the loader of this process's rank, if `torch.distributed` knows of ranks.
+
+    With `per_rank`, each rank gets as many pairs as the batch of one process had, so that batches of all grow.
+    """
     if not (distributed.is_available() and distributed.is_initialized()):
         return loader
     given, here = loader.plan.shard, Shard(distributed.get_rank(), distributed.get_world_size())
@@ -180,8 +190,13 @@ def _follow_ranks(loader: Loader) -> Loader:
             found=f"{tuple(given)} (rank, world), but torch.distributed says {tuple(here)}",
             remedy="leave the shard out, and it follows",
         )
-    _say_what_batch_size_counts(loader.batch_size, here.world)
-    return loader.derive(plan=loader.plan.with_shard(here))
+    if not per_rank:
+        _say_what_batch_size_counts(loader.batch_size, here.world)
+        return loader.derive(plan=loader.plan.with_shard(here))
+    if loader.state_dict()["position"]:
+        found = "True for a loader that stands within an epoch, whose batches were smaller"
+        raise OptionError("per_rank", found=found, remedy="call load_state_dict on what to_torch returns")
+    return loader.derive(plan=loader.plan.with_shard(here, loader.batch_size * here.world))
 
 
 @cache
@@ -190,38 +205,54 @@ def _say_what_batch_size_counts(batch_size: int, world: int) -> None:
     if distributed.get_rank() == 0:
         _log.warning(
             "batch_size=%d counts the pairs of all %d ranks: each gets %d. If your script counts them on each rank, "
-            "pass batch_size=%d to load.",
-            *(batch_size, world, batch_size // world, batch_size * world),
+            "call to_torch(..., per_rank=True): each then gets %d.",
+            *(batch_size, world, batch_size // world, batch_size),
         )
 
 
 def _share(
-    loader: Loader, wanted: BatchFormat, device: torch.device, memory: torch.memory_format, wrap: Wrap
+    loader: Loader,
+    follow: Follow,
+    wanted: BatchFormat,
+    device: torch.device,
+    memory: torch.memory_format,
+    wrap: Wrap,
 ) -> FrameworkLoader[TorchBatch]:
     """Wrap the slots' own memory; copy it only if the device has a memory of its own."""
     channels_last = memory == torch.channels_last
-
-    def share(batch: Batch) -> TorchBatch:
-        images, labels = torch.from_numpy(batch.images), torch.from_numpy(batch.labels)
-        images = images.permute(0, 3, 1, 2) if channels_last else images
-        return TorchBatch(wrap(images.to(device), labels.to(device)), batch.crops, batch.all_keys, batch.sizes)
-
     loader = loader.with_format(replace(wanted, layout="NHWC") if channels_last else wanted)
-    return FrameworkLoader(loader, partial(map, share), _follow_ranks)
+    # Partial functions, not inner ones, can be pickled: notebooks and Lightning spawn processes with a loader in hand.
+    share = partial(_shared, device=device, channels_last=channels_last, wrap=wrap)
+    return FrameworkLoader(follow(loader), partial(map, share), follow)
+
+
+def _shared(batch: Batch, device: torch.device, wrap: Wrap, *, channels_last: bool) -> TorchBatch:
+    images, labels = torch.from_numpy(batch.images), torch.from_numpy(batch.labels)
+    images = images.permute(0, 3, 1, 2) if channels_last else images
+    return TorchBatch(wrap(images.to(device), labels.to(device)), batch.crops, batch.all_keys, batch.sizes)
 
 
 def _cross(
-    loader: Loader, wanted: BatchFormat, device: torch.device, memory: torch.memory_format, wrap: Wrap
+    loader: Loader,
+    follow: Follow,
+    wanted: BatchFormat,
+    device: torch.device,
+    memory: torch.memory_format,
+    wrap: Wrap,
 ) -> FrameworkLoader[TorchBatch]:
     """Send bytes ahead, and finish them on the device."""
     conversion = conversion_for(wanted, loader.reader.legend, loader.plan)
 
-    def cross(batches: Iterator[Batch]) -> Iterator[TorchBatch]:
-        for sent in one_ahead(batches, Bus(device, Finish(conversion, device, memory))):
-            yield TorchBatch(wrap(sent.images, sent.labels), sent.crops, sent.all_keys, sent.sizes)
-
+    cross = partial(_crossing, device=device, conversion=conversion, memory=memory, wrap=wrap)
     loader = loader.derive(format=bus_format(wanted, conversion.stored_void), allocate=pin)
-    return FrameworkLoader(loader, cross, _follow_ranks)
+    return FrameworkLoader(follow(loader), cross, follow)
+
+
+def _crossing(
+    batches: Iterator[Batch], device: torch.device, conversion: Conversion, memory: torch.memory_format, wrap: Wrap
+) -> Iterator[TorchBatch]:
+    for sent in one_ahead(batches, Bus(device, Finish(conversion, device, memory))):
+        yield TorchBatch(wrap(sent.images, sent.labels), sent.crops, sent.all_keys, sent.sizes)
 
 
 def _plain(images: torch.Tensor, labels: torch.Tensor) -> Tensors:
@@ -230,11 +261,16 @@ def _plain(images: torch.Tensor, labels: torch.Tensor) -> Tensors:
 
 def _tv_tensors() -> Wrap:
     try:
-        kinds = importlib.import_module("torchvision.tv_tensors")
+        importlib.import_module("torchvision.tv_tensors")
     except ModuleNotFoundError as error:
         raise OptionError(
             "tv_tensors",
             found="True, but torchvision is not installed",
             remedy="install it with: pip install torchvision",
         ) from error
-    return lambda images, labels: (kinds.Image(images), kinds.Mask(labels))
+    return _as_tv_tensors
+
+
+def _as_tv_tensors(images: torch.Tensor, labels: torch.Tensor) -> Tensors:
+    kinds = importlib.import_module("torchvision.tv_tensors")
+    return kinds.Image(images), kinds.Mask(labels)

@@ -114,7 +114,7 @@ def _(score: Score) -> Html:
     heads, *rows = score.table()
     lines = [[name, bar(iou), *figures] for (name, *figures), iou in zip(rows, score.iou.tolist(), strict=True)]
     figures = [(SUMMARY[name], as_percent(value)) for name, value in score.summary.items()]
-    counts = f"{counted(len(score.legend), 'class', 'classes')}, {score.pixels:,} pixels"
+    counts = f"{counted(len(score.legend), 'class', 'classes')}, {counted(score.pixels, 'pixel')}"
     return block("Score", counts, facts(figures), table(lines, (heads[0], "", *heads[1:])))
 
 
@@ -149,7 +149,9 @@ def _plan_facts(plan: Plan) -> list[tuple[str, object]]:
         ("order", f"shuffled, seed {plan.seed}" if plan.shuffle else "the samples' own"),
     ]
     if plan.shard.world > 1:
-        lines.append(("rank", f"{plan.shard.rank} of {plan.shard.world}, {plan.rows_per_step} rows of each batch"))
+        lines.append(
+            ("rank", f"{plan.shard.rank} of {plan.shard.world}, {counted(plan.rows_per_step, 'row')} of each batch")
+        )
     return lines
 
 

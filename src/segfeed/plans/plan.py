@@ -190,13 +190,14 @@ class Plan:
             f"{what} {height} x {width} px, seed {self.seed}{rank})"
         )
 
-    def with_shard(self, shard: Shard) -> "Plan":
-        """Plan the same batches for another rank or world.
+    def with_shard(self, shard: Shard, batch_size: int | None = None) -> "Plan":
+        """Plan the same batches, or as many rows as `batch_size` says in each, for another rank or world.
 
         >>> Plan(np.full((10, 2), 400), batch_size=4).with_shard(Shard(1, 2)).rows_per_step
         2
         """
-        return Plan(self.sizes, self.batch_size, self.draw, shuffle=self.shuffle, seed=self.seed, shard=shard)
+        size = self.batch_size if batch_size is None else batch_size
+        return Plan(self.sizes, size, self.draw, shuffle=self.shuffle, seed=self.seed, shard=shard)
 
     def __len__(self) -> int:
         """Return the number of samples that an epoch draws from, before the tail is dropped."""

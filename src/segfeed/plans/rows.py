@@ -1,6 +1,5 @@
 """Rows: one line of a plan each, and the plain way to take a row's crop out of a pair."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,49 +63,6 @@ COLOUR_ORDERS = (
 """The orders in which colour is changed, by their number in a row's `colour_order`."""
 
 Rows = npt.NDArray[np.void]
-
-
-class Crops(npt.NDArray[np.void]):
-    """Rows of a batch, (N,) of dtype `ROW`, which print as a line each: only what is not 0, in a reader's units.
-
-    >>> row = make_row(sample=3, top=-2, left=10, height=32, width=48, flip=True, angle=-1820, hue=3276)
-    >>> np.array([row]).view(Crops)
-    sample 3, window 32 x 48 px at (-2, 10), mirrored, turned -10.0 degrees, hue +18.0 degrees
-    """
-
-    def __getitem__(self, key: Any) -> Any:
-        found = super().__getitem__(key)
-        return np.asarray(found) if isinstance(found, Crops) and found.dtype != ROW else found
-
-    def __repr__(self) -> str:
-        if self.dtype != ROW or self.ndim != 1:
-            return repr(np.asarray(self))
-        return "\n".join(describe(row) for row in self)
-
-    __str__ = __repr__
-
-
-_SAID: tuple[tuple[str, Callable[[float], str]], ...] = (
-    ("flip", lambda _: "mirrored"),
-    ("angle", lambda units: f"turned {units * 360:.1f} degrees"),
-    ("brightness", lambda units: f"brightness {units:+.2f}"),
-    ("contrast", lambda units: f"contrast x {1 + units:.2f}"),
-    ("saturation", lambda units: f"saturation x {1 + units:.2f}"),
-    ("hue", lambda units: f"hue {units * 360:+.1f} degrees"),
-    ("gamma", lambda units: f"gamma {2**units:.2f}"),
-    ("gray", lambda units: f"grey {units:.2f}"),
-)
-"""What is said of a field that is not 0, in units of 2**16."""
-
-
-def describe(row: Any) -> str:
-    """Say in a line what a row takes of which sample."""
-    if row["sample"] < 0:
-        return "padding"
-    scaled = f" at {row['scaled_height']} x {row['scaled_width']} px" if row["scaled_height"] else ""
-    window = f"window {row['height']} x {row['width']} px at ({row['top']}, {row['left']})"
-    said = [say(float(row[field]) / 65536) for field, say in _SAID if row[field]]
-    return ", ".join([f"sample {row['sample']}{scaled}", window, *said])
 
 
 def make_row(**fields: Any) -> Any:

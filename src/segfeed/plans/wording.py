@@ -2,21 +2,51 @@
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from segfeed.plans.elementary import TURN
 from segfeed.plans.fields import UNIT
-from segfeed.plans.rows import COLOUR_ORDERS
+from segfeed.plans.rows import COLOUR_ORDERS, ROW
 from segfeed.plans.sampling import scaled_size
 
 _MINUS = "\u2212"
 
 
-def describe(row: Any, height: int, width: int) -> dict[str, str]:
+class Crops(npt.NDArray[np.void]):
+    """Rows of a batch, (N,) of dtype `ROW`, which print as a line each: what a row does, in a reader's units.
+
+    >>> from segfeed.plans.rows import make_row
+    >>> row = make_row(sample=3, top=-2, left=10, height=32, width=48, flip=True, angle=-1820, hue=3276)
+    >>> np.array([row]).view(Crops)
+    sample 3, 32 × 48 px, top \u22122, left 10, turned \u221210°, mirrored, hue +18°
+    """
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return np.asarray(found) if isinstance(found, Crops) and found.dtype != ROW else found
+
+    def __repr__(self) -> str:
+        if self.dtype != ROW or self.ndim != 1:
+            return repr(np.asarray(self))
+        return "\n".join(_line(row) for row in self)
+
+    __str__ = __repr__
+
+
+def _line(row: Any) -> str:
+    if row["sample"] < 0:
+        return "padding"
+    return ", ".join((f"sample {row['sample']}", f"{row['height']} × {row['width']} px", *describe(row).values()))
+
+
+def describe(row: Any, height: int = 0, width: int = 0) -> dict[str, str]:
     """Describe each thing that a row does to a photo of this size (px); what it leaves as it is, is left out.
 
     Args:
         row: one record of dtype `ROW`.
-        height: of the stored photo, px.
-        width: of the stored photo, px.
+        height: of the stored photo, px; 0 if it is not known.
+        width: likewise.
 
     Returns:
         words: by the name of the thing, in the order in which it happens: "scale", "window", "turn", "mirror", and the
@@ -31,8 +61,8 @@ def describe(row: Any, height: int, width: int) -> dict[str, str]:
     words = {}
     if (tall, wide) != (height, width):
         # One factor if both sides have it, to within the rounding of px.
-        factor = (tall * wide / (height * width)) ** 0.5
-        is_even = abs(tall - factor * height) <= 1 and abs(wide - factor * width) <= 1
+        factor = (tall * wide / max(height * width, 1)) ** 0.5
+        is_even = height > 0 and abs(tall - factor * height) <= 1 and abs(wide - factor * width) <= 1
         words["scale"] = f"scaled to {tall} × {wide} px" + (f" (× {factor:.2f})" if is_even else "")
     words["window"] = f"top {signed(row['top'])}, left {signed(row['left'])}"
     if row["angle"] % TURN:

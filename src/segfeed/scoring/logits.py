@@ -3,6 +3,7 @@
 Frameworks are told apart by what their arrays can do; none is imported.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,16 @@ def host_array(array: Any) -> npt.NDArray[Any]:
     return np.asarray(array)
 
 
+def _inside(predictions: Any) -> str:
+    """Return how the logits are reached in what torchvision's and Hugging Face's models return; "" if it is none."""
+    if isinstance(predictions, Mapping):
+        names = [name for name in ("out", "logits") if name in predictions] or list(predictions)
+        return f"[{names[0]!r}]" if names else ""
+    if isinstance(predictions, list | tuple) and predictions and len(getattr(predictions[0], "shape", ())) > 3:
+        return "[0]"  # batches of logits: one for each head of the network
+    return ".logits" if hasattr(predictions, "logits") else ""
+
+
 def class_ids(predictions: Any, shape: tuple[int, ...], classes: int, axis: int | None = None) -> Ids:
     """Turn predictions of any framework, ids or logits, into ids.
 
@@ -55,6 +66,9 @@ def class_ids(predictions: Any, shape: tuple[int, ...], classes: int, axis: int 
     >>> class_ids(np.array([[[0.1, 0.9]], [[0.7, 0.2]]]), (1, 2), classes=2)
     array([[1, 0]], dtype=uint8)
     """
+    if inside := _inside(predictions):
+        expected, remedy = "integers (class ids) or floats (logits)", f"pass predictions{inside}"
+        raise OptionError("predictions", found=f"a {type(predictions).__name__}", expected=expected, remedy=remedy)
     predictions = predictions if hasattr(predictions, "dtype") else np.asarray(predictions)
     found, name = tuple(predictions.shape), str(getattr(predictions.dtype, "name", predictions.dtype))
     if "float" in name:
@@ -114,7 +128,7 @@ def _class_axis(found: tuple[int, ...], shape: tuple[int, ...], classes: int, ax
             "predictions",
             found=f"logits of shape {found}{chosen}, but {classes} classes and labels of shape {shape}",
             expected=f"{(*shape[:first], classes, *shape[first:])} or {(*shape, classes)}",
-            remedy="bring logits to the labels' size first",
+            remedy=_remedy(found, shape),
         )
     if len(fitting) > 1:
         raise OptionError(
@@ -123,6 +137,17 @@ def _class_axis(found: tuple[int, ...], shape: tuple[int, ...], classes: int, ax
             remedy=f"choose one: axis={first} or axis={last}",
         )
     return fitting.pop()
+
+
+def _remedy(found: tuple[int, ...], shape: tuple[int, ...]) -> str:
+    """Say what to do with floats of this shape: their size may be right, and their classes missing."""
+    channel = len(shape) - 2
+    one_output = {(*shape[:channel], 1, *shape[channel:]): "logits[:, 0]", (*shape, 1): "logits[..., 0]"}
+    if found == shape:
+        return "convert them to integers if they are class ids; of one score a pixel, pass whether it is large enough"
+    if found in one_output and channel:
+        return f"of a network with one output pass ids: ({one_output[found]} > 0) as integers"
+    return "bring logits to the labels' size first"
 
 
 def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:

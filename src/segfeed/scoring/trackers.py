@@ -29,7 +29,7 @@ from segfeed.scoring.predictions import prediction_path, read_prediction, whole_
 from segfeed.scoring.score import Score
 from segfeed.system.storage import save
 
-_PLAIN = re.compile(r"[^\w\-. /]")  # what MLflow refuses in a name; the others take everything
+_REFUSED = re.compile(r"[^\w\-. ]|^\.+$")  # by MLflow in a name, of which it may make a file; others take everything
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,13 +119,27 @@ def log_mlflow(mlflow: Any, score: Score, samples: Iterable[Predicted] = (), *, 
         score: what was counted; `Score.from_json` reads its JSON back.
         samples: of `predicted_samples`.
         step: the step, or the epoch.
-        name: the first part of every name. Marks that MLflow refuses become "_".
+        name: the first part of every name. Marks that MLflow refuses become "_", and so does "/" in a class's name,
+            which would be a folder; if two classes then have one name, their ids tell them apart.
     """
-    figures = {_PLAIN.sub("_", tag): value for tag, value in figures_of(score, name).items()}
-    mlflow.log_metrics(figures, step=step)
+    name = "/".join(map(_plain, name.split("/")))
+    mlflow.log_metrics(_for_mlflow(figures_of(score, name), score.legend, name), step=step)
     mlflow.log_dict(score.to_json(), f"{name}/score-{step}.json")
     for one in samples:
-        mlflow.log_image(one.paint(), f"{name}/{step}/{_PLAIN.sub('_', one.key)}.png")
+        mlflow.log_image(one.paint(), f"{name}/{step}/{'/'.join(map(_plain, one.key.split('/')))}.png")
+
+
+def _for_mlflow(figures: dict[str, float], legend: Legend, name: str) -> dict[str, float]:
+    plain = [_plain(class_) for class_ in legend.names]
+    tags = {
+        f"{name}/iou/{class_}": f"{name}/iou/{word}" + (f" {id_}" if plain.count(word) > 1 else "")
+        for id_, (class_, word) in enumerate(zip(legend.names, plain, strict=True))
+    }
+    return {tags.get(tag, tag): value for tag, value in figures.items()}
+
+
+def _plain(name: str) -> str:
+    return _REFUSED.sub("_", name)
 
 
 def log_wandb(run: Any, score: Score, samples: Iterable[Predicted] = (), *, step: int, name: str = "val") -> None:

@@ -199,13 +199,25 @@ def test_it_fits_every_width_and_can_be_read_in_light_and_dark(open_page, report
     assert (ground == "rgb(21, 23, 26)") == (scheme == "dark")
 
 
+def test_a_table_that_goes_on_beyond_the_side_says_so(open_page, report):
+    page = open_page(report, width=360)
+    frame = page.locator("#overview .scroll")
+    hint = page.locator("#overview .hint")
+    assert hint.is_visible()
+    assert frame.evaluate("(it) => getComputedStyle(it).maskImage") != "none"
+    frame.evaluate("(it) => { it.scrollLeft = it.scrollWidth; }")
+    hint.wait_for(state="hidden")
+    assert frame.evaluate("(it) => getComputedStyle(it).maskImage") == "none"
+    assert not open_page(report, width=1280).locator("#overview .hint").is_visible()
+
+
 def test_findings_are_filtered_by_click(open_page, report):
     page = open_page(report)
     every = listed(page)
     page.locator("[name=severity][value=error]").uncheck()
     left = listed(page)
     assert 0 < len(left) < len(every)
-    assert page.get_by_role("status").inner_text() == f"{len(left)} of {len(every)} listed"
+    assert page.get_by_role("status").inner_text() == f"{len(left)} of {len(every)} findings"
     page.locator("[name=severity][value=error]").check()
     page.locator("[name=rule]").select_option("=mask-unknown")
     assert set(listed(page)) == {"mask-unknown"}

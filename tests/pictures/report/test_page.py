@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -21,18 +22,18 @@ from segfeed import Augment, Draw, Plan, scan
 from segfeed.audit.checking import check
 from segfeed.audit.class_counts import ClassCounts
 from segfeed.audit.facts import read_facts
-from segfeed.audit.findings import Audit, Checked, Finding
+from segfeed.audit.findings import Finding
 from segfeed.cli import auditing
 from segfeed.cli.options import as_command
 from segfeed.datasets.blobs import File
 from segfeed.datasets.overview import describe
 from segfeed.datasets.source import Sample, Source
 from segfeed.errors import OptionError, SourceMissingError, StorageError
+from segfeed.pictures.report.cards import CARDS_OF_A_KIND, group_findings, make_cards
 from segfeed.pictures.report.charts import plot_sizes
-from segfeed.pictures.report.contents import choose_findings, list_findings
 from segfeed.pictures.report.gallery import choose_samples
 from segfeed.pictures.report.page import write_report
-from segfeed.pictures.report.pictures import KeptMasks, make_pictures
+from segfeed.pictures.report.pictures import KeptMasks, Pictures, make_pictures
 from segfeed.pictures.report.template import visible
 from segfeed.pictures.report.thumbnails import make_thumbnail
 from segfeed.plans.sampling import corners
@@ -448,18 +449,68 @@ def test_what_is_not_seen_is_written_out():
     assert visible("a\x1b\u202e\u2028\udcff é 漢") == "a\\x1b\\u202e\\u2028\\udcff é 漢"
 
 
-def many_findings(count):
-    findings = tuple(Finding("error", "r", "train", f"k{n}", "", "f", "e", "m") for n in range(count))
-    return Audit("d", "/d", "voc", findings, (Checked("train", ()),), count)
+def many_findings(count, found):
+    return [Finding("error", "r", "train", f"k{n}", f"k{n}.png", found(n), "e", "m") for n in range(count)]
 
 
-def test_of_many_findings_of_a_kind_the_first_are_listed_and_the_rest_counted():
-    listed, left_out = choose_findings(many_findings(100))
-    assert [finding.key for finding in listed] == [f"k{n}" for n in range(40)]
-    lines = list_findings(listed, left_out, make_pictures([], [], listed, None))
-    assert [line.left_out for line in lines] == [0] * 39 + [60]
-    lines = list_findings(*choose_findings(many_findings(3)), make_pictures([], [], [], None))
-    assert [line.left_out for line in lines] == [0, 0, 0]
+def test_findings_that_differ_in_numbers_and_names_alone_are_one_card():
+    groups = group_findings(many_findings(75, lambda n: f"k{n} has {n} px, first at row {n / 2}"))
+    assert [len(group) for group in groups] == [75]
+    (card,) = make_cards(groups, make_pictures([], [], groups, None))
+    assert (len(card.lines), card.left_out, card.is_shared) == (75, 0, False)
+    assert [line.words for line in card.lines[:2]] == ["k0 has 0 px, first at row 0.0", "k1 has 1 px, first at row 0.5"]
+
+
+def test_what_all_findings_of_a_card_say_is_said_once():
+    (card,) = make_cards(group_findings(many_findings(3, lambda _: "no mask")), Pictures((), {}))
+    assert card.is_shared
+    assert [(line.key, line.file, line.words) for line in card.lines] == [(f"k{n}", f"k{n}.png", "") for n in range(3)]
+
+
+def test_a_few_different_findings_of_a_kind_have_cards_of_their_own_and_many_share_one():
+    few = group_findings(many_findings(CARDS_OF_A_KIND, lambda n: "x" * n))
+    assert [len(group) for group in few] == [1] * CARDS_OF_A_KIND
+    many = group_findings(many_findings(CARDS_OF_A_KIND + 1, lambda n: "x" * n))
+    assert [len(group) for group in many] == [CARDS_OF_A_KIND + 1]
+
+
+def test_findings_of_other_rules_splits_and_severities_share_no_card():
+    one = Finding("error", "r", "train", "a", "", "f", "", "")
+    others = [replace(one, severity="note"), replace(one, rule="s"), replace(one, split="val"), replace(one, found="g")]
+    groups = group_findings([one, *others])
+    assert sorted(groups, key=str) == sorted([(one,), *((other,) for other in others)], key=str)
+
+
+def test_a_card_says_what_its_first_finding_does_not():
+    one = Finding("error", "r", "train", "a", "", "f", "a PNG", "save it")
+    groups = [(one, replace(one, key="b", expected="a BMP", remedy="send it"))]
+    (card,) = make_cards(groups, Pictures((), {}))
+    assert [line.words for line in card.lines] == ["", "expected a BMP; send it"]
+
+
+def test_a_long_list_of_a_card_is_cut_and_counted():
+    (card,) = make_cards(group_findings(many_findings(1200, lambda _: "f")), Pictures((), {}))
+    assert (len(card.lines), card.left_out) == (1000, 200)
+
+
+def test_75_equal_errors_are_one_card_and_75_dots(tmp_path):
+    """As many findings as the head of the page says stand in cards, and every sample that has one is marked."""
+    keys = [f"k{n:02d}" for n in range(75)]
+    root = make_voc(tmp_path / "VOC", {"train": keys, "val": ["v"]}, size=(16, 20))
+    for n, key in enumerate(keys):
+        labels = some_labels((16, 20))
+        labels[n % 16, 3] = 77
+        put_mask(root, key, labels)
+    parsed = Parsed(write_report(root, tmp_path / "r.html", crop_size=(8, 8), count=80).read_text("utf-8"))
+    cards = parsed.having("li", **{"class": "finding"})
+    assert [(card["data-rule"], card["data-count"]) for card in cards if card["data-severity"] == "error"] == [
+        ("mask-unknown", "75")
+    ]
+    assert "75 errors" in parsed.text()
+    assert sum(int(card["data-count"]) for card in cards) == len(check(root, crop_size=(8, 8)))
+    assert len(parsed.having("span", **{"class": "mark error"})) == 75
+    told = parsed.text().partition("Where: all 75")[2]
+    assert all(f"SegmentationClass/{key}.png" in told for key in keys)
 
 
 def test_a_split_to_train_on_that_holds_others_is_shown_and_judged_as_one_of_its_own(tmp_path):

@@ -17,6 +17,7 @@ from segfeed.plans.plan import Plan
 from segfeed.plans.recipes import choose_draw
 from segfeed.plans.wording import describe
 from segfeed.system.options import whole_number
+from segfeed.system.showing import counted
 
 _SLIT_PX, _LINE_PX, _TEXT_PX = 6, 19, 13
 _CHARACTER_PX = 6.9  # the mean width of one in such a line
@@ -69,11 +70,11 @@ def show_augmented(
     pitch = 2 * cell[0] + _SLIT_PX + 8 + max(map(len, told)) * _LINE_PX + GAP_PX
     thumbs = [Thumb(key, *draw.crop_size, *small) for _, small in crops]
     counts = [count_classes(small.labels, reader.legend) for _, small in crops]
-    shown = with_legend(thumbs, counts, reader.legend, f"the {count} crops shown")
+    shown = with_legend(thumbs, counts, reader.legend, f"the {count} crops shown" if count > 1 else "the crop shown")
     (height, width), (tall, wide) = draw.crop_size, size
     canvas = shown.canvas(
         HEADER_PX + -(-count // grid.columns) * pitch,
-        f"{key}, drawn {count} times by {title}",
+        f"{key}, drawn {counted(count, 'time')} by {title}",
         f"photo {tall} × {wide} px, crops {height} × {width} px (height × width), seed {seed}; top and left "
         "in px of the scaled photo; stripes are padding",
     )

@@ -3,21 +3,20 @@
 import io
 import os
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from PIL import Image
 
 from segfeed.errors import OptionError
+from segfeed.pictures.figures.fonts import FURTHER, families_for, printable
 from segfeed.pictures.paint import Pixels, Swatch, hatch
 from segfeed.system.paths import user_path
 from segfeed.system.storage import save
@@ -30,6 +29,9 @@ _DPI = 128  # a power of two: pixels / dpi * dpi is exact
 _EPSILON_PX = 1e-6  # keeps a panel's sides from being rounded up to one pixel more
 
 PAPER, INK, PALE_INK, HAIRLINE, TRACK, BAR = "#f7f6f3", "#1f2328", "#626973", "#cfccc4", "#e6e3dc", "#5b7083"
+
+NUMBER_PX = 82
+"""What the widest number of `percent` takes, and some air before it."""
 
 _HEADING_PX, _LINE_PX = 44, 30
 _SWATCH_PX, _SWATCH_EDGE = (24, 16), "#8b8a85"
@@ -72,12 +74,13 @@ class Canvas(Figure):
     ) -> Text:
         """Write a line with its top left at (x, y) px; a line wider than `width_px` loses its middle."""
         how = dict[str, Any](ha="left", va="top", antialiased=True) | how
-        # DejaVu comes with matplotlib, so that pictures agree everywhere; the user's own fonts fill its gaps.
-        families = ("DejaVu Sans", *mpl.rcParams["font.family"])
+        families = families_for(text)
         weight = how.pop("weight", "normal")
+        if any(family in FURTHER for family in families):
+            weight = "normal"  # few of these fonts have another, and matplotlib would log each
         font = FontProperties(family=families, style="normal", weight=weight, size=size_px * 72 / _DPI)
         line = (axes or self._ground).text(
-            x, y, _printable(text, families), fontproperties=font, color=colour, parse_math=False, usetex=False, **how
+            x, y, printable(text, families), fontproperties=font, color=colour, parse_math=False, usetex=False, **how
         )
         if width_px is not None:
             _elide(line, width_px)
@@ -145,7 +148,7 @@ class Canvas(Figure):
         name_px = 132 if counted else width - wide - 12
         self.write(x + wide + 12, middle, swatch.name, va="center_baseline", width_px=name_px)
         if swatch.share is not None:
-            left, length = x + wide + 12 + name_px + 10, width - wide - name_px - 22 - 68
+            left, length = x + wide + 12 + name_px + 10, width - wide - name_px - 22 - NUMBER_PX
             if not swatch.summed:
                 self.box(left, middle - 5, length, 10, facecolor=TRACK)
             if swatch.share and not swatch.summed:
@@ -167,20 +170,6 @@ def _renderer(figure: Figure) -> Any:
     """Return matplotlib's canvas with pixels of a figure; matplotlib leaves its calls untyped."""
     canvas = figure.canvas
     return canvas if isinstance(canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
-
-
-def _printable(text: str, families: tuple[str, ...]) -> str:
-    """Replace each character that no font has, of which matplotlib would warn, by a box, and drop line breaks."""
-    text = " ".join(text.split())
-    if text.isascii() and text.isprintable():
-        return text
-    known = _characters(families)
-    return "".join(character if ord(character) in known else "□" for character in text)
-
-
-@lru_cache(maxsize=8)
-def _characters(families: tuple[str, ...]) -> frozenset[int]:
-    return frozenset().union(*(get_font(findfont(FontProperties(family=[name]))).get_charmap() for name in families))
 
 
 def _elide(line: Text, width_px: float) -> None:

@@ -14,6 +14,7 @@ from segfeed.pictures.figures.canvas import (
     INK,
     INNER_PX,
     MARGIN_PX,
+    NUMBER_PX,
     PALE_INK,
     TRACK,
     Canvas,
@@ -23,6 +24,7 @@ from segfeed.pictures.figures.canvas import (
 from segfeed.pictures.figures.panels import PathLike
 from segfeed.pictures.paint import Pixels
 from segfeed.scoring.score import SUMMARY, Score
+from segfeed.system.showing import counted
 
 MAX_CLASSES = 160
 """How many classes a matrix shows one by one; the rarest of more are summed up."""
@@ -151,7 +153,7 @@ def _matrix_of(score: Score) -> _Matrix:
 
 def _subtitle_of(score: Score) -> str:
     figures = ", ".join(f"{SUMMARY[name]} {percent(figure)}" for name, figure in score.summary.items())
-    return f"{figures}; {score.pixels:,} pixels"
+    return f"{figures}; {counted(score.pixels, 'pixel')}"
 
 
 def _paint_cells(canvas: Canvas, geometry: _Geometry, matrix: _Matrix) -> None:
@@ -203,7 +205,7 @@ def _write_names(canvas: Canvas, geometry: _Geometry, matrix: _Matrix) -> None:
 
 def _paint_iou(canvas: Canvas, geometry: _Geometry, matrix: _Matrix) -> None:
     canvas.write(geometry.right, geometry.top - 30, "IoU", colour=PALE_INK)
-    length, high = _IOU_PX - 76, min(geometry.high - 5, 10)
+    length, high = _IOU_PX - 4 - NUMBER_PX, min(geometry.high - 5, 10)
     for number, iou in enumerate(matrix.iou.tolist()):
         middle = geometry.top + (number + 0.5) * geometry.high
         canvas.box(geometry.right, middle - high / 2, length, high, facecolor=TRACK)
@@ -233,5 +235,5 @@ def _list_pairs(canvas: Canvas, top: int, score: Score, pairs: list[tuple[int, i
         x, y = MARGIN_PX + number // lines * width, top + 44 + number % lines * _LINE_PX
         names, pixels = score.legend.names, int(score.confusion[row, column])
         share = percent(pixels / int(score.confusion[row].sum()))
-        text = f"{names[row]}, taken for {names[column]}: {share} of it, {pixels:,} pixels"
+        text = f"{names[row]}, taken for {names[column]}: {share} of it, {counted(pixels, 'pixel')}"
         canvas.write(x, y, text, width_px=width - 24)

@@ -17,6 +17,7 @@ from segfeed.pictures.figures.canvas import MARGIN_PX, PALE_INK, WIDTH_PX, Canva
 from segfeed.pictures.paint import Pixels, Swatch, Thumb, absent, evenly, swatches
 from segfeed.pixels.lookup import Encoder
 from segfeed.system.options import whole_number
+from segfeed.system.showing import counted
 
 PathLike = str | os.PathLike[str]
 
@@ -98,10 +99,10 @@ def read_panels(reader: Source | Pack, indices: Sequence[int], box_px: int) -> P
         if not isinstance(reader, Pack):
             counts.append(count_classes(pair.labels, reader.legend))
     if isinstance(reader, Pack):
-        return with_legend(thumbs, list(reader.pixels), reader.legend, f"all {len(reader)} samples")
+        return with_legend(thumbs, list(reader.pixels), reader.legend, _all_of(len(reader)))
     of_what = f"the {len(indices)} samples shown" if len(indices) > 1 else "the sample shown"
     if len(indices) == len(reader):
-        of_what = f"all {len(reader)} samples"
+        of_what = _all_of(len(reader))
     return with_legend(thumbs, counts, reader.legend, of_what)
 
 
@@ -124,11 +125,15 @@ def title_of(reader: Source | Pack) -> str:
     return f"{reader.name} · {reader.split}"
 
 
+def _all_of(count: int) -> str:
+    return f"all {count} samples" if count > 1 else "the one sample"
+
+
 def subtitle_of(reader: Source | Pack, shown: Panels, of_what: str) -> str:
     """Write how much there is of a dataset and how much of it is shown."""
     legend, count = reader.legend, len(shown.thumbs)
-    kind = f"{len(legend.names)} classes" if legend.names else "object ids"
-    told = f"all {count} samples" if count == len(reader) else f"{count} of {len(reader)} samples, spread evenly"
+    kind = counted(len(legend.names), "class", "classes") if legend.names else "object ids"
+    told = _all_of(count) if count == len(reader) else f"{count} of {len(reader)} samples, spread evenly"
     return f"{told}; {kind}; {of_what}"
 
 

@@ -39,6 +39,7 @@ from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.pair import Pair
 from segfeed.plans.augment import Augment
 from segfeed.system.options import whole_number
+from segfeed.system.showing import counted
 
 __all__ = ["show", "show_augmented", "show_batch", "show_crops", "show_pairs", "show_sheet", "show_step"]
 
@@ -239,7 +240,7 @@ def show_step(
     """
     batch = loader.peek(epoch, step, whole_number("count", count, 1, 10_000))
     size = loader.plan.rows_per_step
-    title = f"{loader.reader.name} · {loader.reader.split} · epoch {epoch}, batch {step} ({size} rows)"
+    title = f"{loader.reader.name} · {loader.reader.split} · epoch {epoch}, batch {step} ({counted(size, 'row')})"
     return _paint_batch(batch, size, title, count, path)
 
 
@@ -251,7 +252,10 @@ def _paint_batch(batch: Batch, size: int, title: str, count: int, path: PathLike
     grid = Grid(columns_for(count))
     thumbs = [Thumb.of(pair, key, grid.width_px) for pair, key in zip(pairs, batch.keys, strict=False)]
     shown = with_legend(
-        thumbs, [count_classes(pair.labels, legend) for pair in pairs], legend, f"the {count} crops shown"
+        thumbs,
+        [count_classes(pair.labels, legend) for pair in pairs],
+        legend,
+        f"the {count} crops shown" if count > 1 else "the crop shown",
     )
     cell = grid.width_px, grid.cell_height(thumbs)
     pitch = CAPTION_PX + 2 * cell[1] + _SLIT_PX + GAP_PX

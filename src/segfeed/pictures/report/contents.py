@@ -7,34 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from segfeed.audit.findings import Audit, Finding
+from segfeed.audit.findings import Audit
+from segfeed.pictures.report.cards import Card, View
 from segfeed.pictures.report.charts import SizeChart
 from segfeed.pictures.report.counts import ClassTable, SplitLine, ValueTable, hex_of
-from segfeed.pictures.report.gallery import Crop, Selection
-from segfeed.pictures.report.pictures import SHOWN_OF_A_KIND, Pictures
+from segfeed.pictures.report.gallery import Selection
+from segfeed.pictures.report.pictures import Pictures
 from segfeed.pixels.lookup import Encoder
 from segfeed.system.showing import visible
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A picture as it is shown in one place of the page.
-
-    Attributes:
-        number: of the picture.
-        key: the sample's.
-        extent: (left, top, width, height) in px of what is shown.
-        crop: shown over it, or None.
-        frame: (left, top, width, height) in px of the box shown on it, or None.
-        worst: the severity of the sample's worst finding, or "".
-    """
-
-    number: int
-    key: str
-    extent: tuple[int, int, int, int]
-    crop: Crop | None = None
-    frame: tuple[int, int, int, int] | None = None
-    worst: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +25,6 @@ class Gallery:
     views: tuple[View, ...]
     samples: int
     planned: int
-
-
-@dataclass(frozen=True, slots=True)
-class FindingLine:
-    """A finding, the pictures that show it, and how many more of its kind are left out after it."""
-
-    finding: Finding
-    views: tuple[View, ...]
-    left_out: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +43,7 @@ class Contents:
         values: what masks store and what is made of it; None if that is objects, or nothing could be read.
         chart: photo sizes; None if no photo can be read.
         galleries: one for each split that holds samples of its own.
-        findings: the worst first.
+        cards: every finding in one, the worst first.
         pictures: all of them.
         details: further names and values.
     """
@@ -88,7 +59,7 @@ class Contents:
     values: ValueTable | None
     chart: SizeChart | None
     galleries: tuple[Gallery, ...]
-    findings: tuple[FindingLine, ...]
+    cards: tuple[Card, ...]
     pictures: Pictures
     details: dict[str, str]
 
@@ -119,34 +90,6 @@ def list_galleries(
                 views.append(View(number, key, extent, choice.crop, None, worst))
         galleries.append(Gallery(selection.split, tuple(views), len(keys[selection.split]), selection.planned))
     return tuple(galleries)
-
-
-def choose_findings(audit: Audit) -> tuple[list[Finding], dict[tuple[str, str], int]]:
-    """Choose the findings that are listed, and count those that are left out, by rule and split."""
-    seen: Counter[tuple[str, str]] = Counter()
-    listed = []
-    for finding in audit:
-        kind = finding.rule, finding.split
-        seen[kind] += 1
-        if seen[kind] <= SHOWN_OF_A_KIND:
-            listed.append(finding)
-    return listed, {kind: count - SHOWN_OF_A_KIND for kind, count in seen.items() if count > SHOWN_OF_A_KIND}
-
-
-def list_findings(
-    listed: list[Finding], left_out: dict[tuple[str, str], int], pictures: Pictures
-) -> tuple[FindingLine, ...]:
-    """List each finding with its pictures; the last of a kind says how many more there are."""
-    last = {(finding.rule, finding.split): index for index, finding in enumerate(listed)}
-    lines = []
-    for index, finding in enumerate(listed):
-        views = []
-        for number in pictures.of(finding):
-            picture = pictures.pictures[number]
-            views.append(View(number, picture.sample.key, picture.extent(), None, picture.frame(finding)))
-        kind = finding.rule, finding.split
-        lines.append(FindingLine(finding, tuple(views), left_out.get(kind, 0) if last[kind] == index else 0))
-    return tuple(lines)
 
 
 def describe_pictures(pictures: Pictures, legend: Encoder | None) -> list[dict[str, Any]]:

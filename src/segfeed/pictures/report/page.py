@@ -13,7 +13,8 @@ from segfeed.audit.listing import joined_splits, list_dataset
 from segfeed.datasets.opening import Opening
 from segfeed.datasets.source import Source
 from segfeed.datasets.splits import reading_order
-from segfeed.pictures.report.contents import Contents, choose_findings, describe_pictures, list_findings, list_galleries
+from segfeed.pictures.report.cards import group_findings, make_cards
+from segfeed.pictures.report.contents import Contents, describe_pictures, list_galleries
 from segfeed.pictures.report.counts import SplitCounts, chart_sizes, list_classes, list_splits, list_values
 from segfeed.pictures.report.gallery import choose_samples
 from segfeed.pictures.report.pictures import KeptMasks, make_pictures
@@ -26,6 +27,7 @@ from segfeed.plans.plan import Draw
 from segfeed.plans.recipes import choose_draw
 from segfeed.system.options import whole_number
 from segfeed.system.paths import free_path
+from segfeed.system.showing import counted
 from segfeed.system.storage import save
 
 MOST_SAMPLES = 1000
@@ -97,8 +99,8 @@ def _gather(
     counts = [SplitCounts.of(source, of_split[source.split], legend) for source in sources]
     joined = joined_splits(sources)
     selections = [choose_samples(one.split, one.sizes, draw, count) for one in counts if one.split not in joined]
-    listed, left_out = choose_findings(audit)
-    pictures = make_pictures(sources, selections, listed, encoder, threads, masks.read)
+    groups = group_findings(audit)
+    pictures = make_pictures(sources, selections, groups, encoder, threads, masks.read)
     contents = Contents(
         audit,
         listing.why,
@@ -111,7 +113,7 @@ def _gather(
         None if isinstance(encoder, Objects) else list_values(facts.pairs, legend),
         chart_sizes(counts, joined, crop_size),
         list_galleries(selections, pictures, {source.split: source.keys for source in sources}),
-        list_findings(listed, left_out, pictures),
+        make_cards(groups, pictures),
         pictures,
         _details(audit, legend, crop_size, augment),
     )
@@ -123,6 +125,6 @@ def _details(audit: Audit, legend: Legend | None, crop_size: tuple[int, int], au
     if augment:
         details["Augmentation"] = augment
     if legend is not None:
-        details["Legend"] = f"{legend.title}, {len(legend)} classes"
+        details["Legend"] = f"{legend.title}, {counted(len(legend), 'class', 'classes')}"
     versions = {"segfeed": version("segfeed"), "Python": platform.python_version(), **decoder_versions()}
     return details | {"Versions": ", ".join(f"{name} {number}" for name, number in versions.items())}

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
 from pathlib import Path
 
 from segfeed.audit.facts import below, files_of
@@ -19,10 +20,9 @@ from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES
 from segfeed.pixels.lookup import Encoder
 from segfeed.system.work import in_order, show_progress
 
-SHOWN_OF_A_KIND = 40
-"""How many findings of one rule in one split are listed; the rest is counted."""
-
 PICTURES_OF_A_FINDING = 3
+PICTURES_OF_A_CARD = 12
+"""Of several findings that say the same."""
 
 _EDGE_PX, _LEAST_EDGE_PX = 512, 128
 _GALLERY_PICTURES, _FINDING_PICTURES = 72, 24  # of 512 px make a file of about 5 MB; if there are more, all are smaller
@@ -123,7 +123,7 @@ class Pictures:
 def make_pictures(
     sources: Iterable[Source],
     selections: list[Selection],
-    findings: list[Finding],
+    groups: list[tuple[Finding, ...]],
     legend: Encoder | None,
     threads: int | None = None,
     read: Callable[[Blob], bytes] | None = None,
@@ -133,7 +133,7 @@ def make_pictures(
     Args:
         sources: all splits; samples that lack a file are shown by what is left of them.
         selections: the gallery.
-        findings: those that are listed.
+        groups: all findings, those that say the same together; of each group the first ones are shown.
         legend: what masks mean; None if that is not known.
         threads: how many samples are read at once; None for all cores.
         read: reads a mask's bytes in place of the blob itself.
@@ -143,7 +143,7 @@ def make_pictures(
     files = {sample_id: files_of(source.samples[index]) for sample_id, (source, index) in samples.items()}
     chosen = [(one.split, by_split[one.split].keys[choice.index]) for one in selections for choice in one.choices]
     gallery = dict.fromkeys(files[sample_id] for sample_id in chosen)
-    found = (sample_id for one in _in_turns(findings) for sample_id in _samples_of(one)[:PICTURES_OF_A_FINDING])
+    found = (sample_id for one in _in_turns(groups) for sample_id in _samples_of(one)[:PICTURES_OF_A_FINDING])
     wanted = list(gallery | dict.fromkeys(files[sample_id] for sample_id in found if sample_id in files))
     # Samples of the same files share a picture, so pictures are numbered by files.
     order = {name: number for number, name in enumerate(wanted[: len(gallery) + _MOST_FINDING_PICTURES])}
@@ -152,7 +152,7 @@ def make_pictures(
     for sample_id, number in numbers.items():
         of_number[number].append(sample_id)
     edges_px = _edge_px(len(gallery), _GALLERY_PICTURES), _edge_px(len(order) - len(gallery), _FINDING_PICTURES)
-    worst = _worst(findings)
+    worst = _worst(groups)
 
     def make(number: int) -> Picture:
         source, index = samples[of_number[number][0]]
@@ -172,20 +172,16 @@ def _samples_of(finding: Finding) -> list[SampleId]:
     return [*([(finding.split, finding.key)] if finding.key else []), *finding.also]
 
 
-def _in_turns(findings: list[Finding]) -> list[Finding]:
-    """Take one finding of each rule in turn, so that no rule uses up all pictures."""
-    seen: dict[str, int] = {}
-    turns = []
-    for finding in findings:
-        seen[finding.rule] = seen.get(finding.rule, 0) + 1
-        turns.append(seen[finding.rule])
-    return [finding for _, finding in sorted(zip(turns, findings, strict=True), key=lambda pair: pair[0])]
+def _in_turns(groups: list[tuple[Finding, ...]]) -> list[Finding]:
+    """Take one finding of each group in turn, so that none uses up all pictures."""
+    turns = zip_longest(*(group[:PICTURES_OF_A_CARD] for group in groups))
+    return [finding for turn in turns for finding in turn if finding is not None]
 
 
-def _worst(findings: list[Finding]) -> dict[SampleId, Severity]:
+def _worst(groups: list[tuple[Finding, ...]]) -> dict[SampleId, Severity]:
     """Return the severity of the worst finding about each sample itself, not about its split."""
     worst: dict[SampleId, Severity] = {}
-    for finding in findings:
+    for finding in chain.from_iterable(groups):
         if finding.key:
             worst.setdefault((finding.split, finding.key), finding.severity)  # the worst come first
     return worst

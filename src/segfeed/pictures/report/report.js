@@ -53,6 +53,21 @@
     });
   }
 
+  // Tables that go on beyond the right side say so: on phones no scroll bar does.
+
+  for (const frame of all(".scroll")) {
+    const hint = make("p", "hint", "the table goes on →");
+    frame.after(hint);
+    const look = () => {
+      const rest = frame.scrollWidth - frame.clientWidth - frame.scrollLeft;
+      frame.classList.toggle("goes-on", rest > 1);
+      hint.hidden = rest <= 1;
+    };
+    frame.addEventListener("scroll", look, { passive: true });
+    new ResizeObserver(look).observe(frame);
+    look();
+  }
+
   // Findings, filtered.
 
   const filters = one(".filters");
@@ -63,7 +78,7 @@
       const severities = asked.getAll("severity");
       const words = asked.get("text").trim().toLowerCase();
       const passes = (wanted, value) => wanted === "" || wanted === `=${value}`;
-      let count = 0;
+      let [count, total] = [0, 0];
       for (const finding of findings) {
         const { severity, rule, split } = finding.dataset;
         finding.hidden = !(
@@ -72,9 +87,10 @@
           passes(asked.get("split"), split) &&
           one(".what", finding).textContent.toLowerCase().includes(words)
         );
-        count += !finding.hidden;
+        total += Number(finding.dataset.count);
+        count += finding.hidden ? 0 : Number(finding.dataset.count);
       }
-      one(".shown").textContent = `${count} of ${findings.length} listed`;
+      one(".shown").textContent = `${count} of ${total} findings`;
       one(".nothing").hidden = count > 0;
     };
     filters.addEventListener("input", filter);
