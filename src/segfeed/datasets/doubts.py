@@ -10,6 +10,7 @@ from dataclasses import replace
 from segfeed.datasets.evidence import LOOKED_AT, LOOKED_AT_IN_DOUBT, Counted, Evidence, Held, look
 from segfeed.datasets.palette_doubts import palette_renumbers, palettes_differ
 from segfeed.datasets.source import Source
+from segfeed.datasets.unknown_doubts import values_unknown
 from segfeed.datasets.ways_out import (
     Doubt,
     colours_in_json,
@@ -120,7 +121,9 @@ def list_doubts(evidence: Evidence, legend: Legend, split: str, unknown: str = "
         yield from [*void_assumed(evidence, legend, split, unknown)] or void_apart(evidence, legend, split)
         yield from palettes_differ(evidence, legend, split)
         yield from palette_renumbers(evidence, legend, split)
-        yield from legend_shifted(evidence, legend, split, unknown)
+        yield from [*legend_shifted(evidence, legend, split, unknown)] or values_unknown(
+            evidence, legend, split, unknown
+        )
 
 
 def ids_as_colours(evidence: Evidence, legend: Legend, split: str) -> Iterator[Doubt]:

@@ -68,6 +68,11 @@ _UNREADABLE = (
         "write the numbers that they hold as PNG (scipy.io.loadmat reads them)",
     ),
     _Kind(
+        r"\.(zip|tgz|tbz2|txz|7z|rar|tar(\.\w+)?)$",
+        "its pictures lie in archives",
+        "unpack each into a folder of its own here, and pass this folder again",
+    ),
+    _Kind(
         r"\.(nii(\.gz)?|dcm|mha|nrrd)$",
         "these are medical volumes, which segfeed does not read",
         "write their slices as PNG",
@@ -172,8 +177,19 @@ def _find_fitting(seen: _Seen) -> Answer | None:
         return None
     photos, masks = _generalise(pairs)
     found = f"{_describe(seen)}, and {pairs[0].pairs:,} photos in {_folder_of(pairs[0].photos)} fit masks"
-    path = shlex.quote(str(seen.root))
-    return found, f'say how they lie: segfeed scan {path} --photos "{photos}" --masks "{masks}"'
+    scan = f'segfeed scan {shlex.quote(str(seen.root))} --photos "{photos}" --masks'
+    rivals = [pair.masks for pair in pairs if pair.photos == pairs[0].photos]
+    if len(rivals) == 1 or masks != pairs[0].masks:
+        return found, f'say how they lie: {scan} "{masks}"'
+    folders = " and ".join(map(_folder_of, rivals[:_SHOWN])) + (" and more" if len(rivals) > _SHOWN else "")
+    others = ", or ".join(f'--masks "{other}"' for other in rivals[1:_SHOWN])
+    return (
+        f"{found} in each of {folders}",
+        (
+            f'say which of them counts: {scan} "{masks}", or {others}; if each shows one class, write them into one '
+            "mask a photo first"
+        ),
+    )
 
 
 def _survey(path: Path) -> _Seen:

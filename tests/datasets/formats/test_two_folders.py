@@ -228,7 +228,7 @@ def test_object_masks_need_no_legend(root):
     [
         (np.array([[0, 1, 7]] * 2), r"0000\.png holds indices 0, 1, 7$"),
         (np.array([[0, 255, 0]] * 2),
-         r"indices 0, 255 \(a class at 255 needs Legend\(names, indices=\(0, 255\), void_indices=\(\)\)\)"),
+         r'indices 0, 255 \(if both are classes: legend=\{0: "background", 255: "..."\}\)'),
         (np.array([[(1, 2, 3), (0, 0, 0), (0, 0, 0)]] * 2), r"colours \(0, 0, 0\), \(1, 2, 3\)$"),
         (np.arange(40).reshape(2, 20), r"indices 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, \.\.\.$"),
     ],
@@ -257,7 +257,7 @@ def test_without_a_legend_the_palette_of_a_mask_is_shown(root):
 def test_the_legend_that_the_error_proposes_reads_masks_of_0_and_255(root):
     (root / "class_names.txt").unlink()
     save(root / "masks" / "0000.png", [[0, 255, 0]] * 2)
-    legend = segfeed.Legend(("ground", "crack"), indices=(0, 255), void_indices=())
+    legend = {0: "ground", 255: "crack"}
     assert segfeed.scan(root, "all", legend=legend).read(0).labels.tolist() == [[0, 1, 0]] * 2
 
 
