@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from segfeed.datasets.formats.columns import is_key
-from segfeed.datasets.formats.lists import FORBIDDEN, parse_list
+from segfeed.datasets.formats.lists import FORBIDDEN
+from segfeed.datasets.formats.pair_lists import parse_list
 from segfeed.datasets.source import Source, hold_same
 from segfeed.datasets.tables.files import split_of
 from segfeed.errors import ListError, OptionError

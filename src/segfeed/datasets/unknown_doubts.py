@@ -15,6 +15,8 @@ from segfeed.pixels.palette import Colour
 MANY = 64
 """From so many unknown values on, masks are photos, or were resized or saved with loss; a legend lacks a few."""
 
+_FEW = 4  # fewer masks than this may be odd ones by themselves, each of which is an error with its pixel
+
 _DOTS = "..."
 
 
@@ -26,7 +28,7 @@ def values_unknown(evidence: Evidence, legend: Legend, split: str, unknown: str)
     ['legend-stretched']
     """
     strange = [value for value in evidence.values if value.label is None]
-    if not strange or legend.unknown_label(unknown) is not None:
+    if not strange or evidence.masks < _FEW or legend.unknown_label(unknown) is not None:
         return
     if len(strange) >= MANY:
         yield _many(evidence, legend, split, len(strange))

@@ -29,15 +29,8 @@ from segfeed.datasets.formats.folders import (
     unused_folders,
 )
 from segfeed.datasets.formats.legend_files import LEGEND_FILES, find_legend
-from segfeed.datasets.formats.lists import (
-    AUTOMATIC,
-    SPLIT_WORDS,
-    Listable,
-    Listed,
-    ids_of_files,
-    read_list,
-    split_by_hash,
-)
+from segfeed.datasets.formats.lists import AUTOMATIC, SPLIT_WORDS, ids_of_files, split_by_hash
+from segfeed.datasets.formats.pair_lists import Listable, Listed, read_list
 from segfeed.datasets.formats.rivals import refuse_rivals
 from segfeed.datasets.formats.stems import match_stems
 from segfeed.datasets.source import Recognised, SplitFiles
