@@ -66,8 +66,7 @@ def _turn(colour: Colour) -> Colour:
 
 
 def _colours_exchanged(evidence: Evidence, legend: Legend, split: str, exchanged: dict[Value, str | None]) -> Doubt:
-    as_stored = {_turn(colour): name for colour, name in zip(legend.colours, legend.names, strict=True)}
-    said: dict[Value, str | None] = {**as_stored}
+    said: dict[Value, str | None] = dict(zip(map(_turn, legend.colours), legend.names, strict=True))
     first, name = next(iter(exchanged.items()))
     return Doubt(
         "error",

@@ -265,7 +265,7 @@ def _is_picture(text: str) -> bool:
 def _resolve(text: str, called: Mapping[str, str]) -> str | None:
     """Find what a path means, if need be without the folders that lead to it on another machine."""
     plain = _plain(text)
-    if ".." in plain.split("/"):
+    if ".." in plain.split("/") or (text.startswith("..") and "/" not in plain):
         return None
     for tail in _tails(plain):
         spelled = (tail, os.path.splitext(tail)[0]) if _is_picture(tail) else (tail,)  # a mask's name means its photo
