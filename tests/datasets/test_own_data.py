@@ -296,3 +296,35 @@ def test_several_folders_of_masks_are_all_named_and_none_is_chosen(tmp_path, fol
         segfeed.scan(root, "all")
     assert f"fit masks in each of {' and '.join(folders)}" in caught.value.found
     assert all(f'"{folder}/{{key}}.png"' in caught.value.remedy for folder in folders)
+
+
+NAMES, TABLE = "background\nroad\ncar\n", "name,r,g,b\nbackground,0,0,0\nroad,128,0,0\ncar,0,128,0\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"class_names.txt": NAMES}, "index 1 means 'road' by its number and 'car' by its colour"),
+        (
+            {"classes.txt": "0 background\n1 road\n2 car\n", "class_dict.csv": TABLE},
+            "index 1 means 'road' by its number",
+        ),
+        ({"class_names.txt": NAMES, "class_dict.csv": TABLE}, ""),
+        ({"labelmap.txt": LABELMAP}, ""),
+    ],
+)
+def test_one_palette_in_another_order_for_all_masks_is_told_by_the_colours_of_its_legend(tmp_path, files, found):
+    root = tmp_path / "d"
+    for key in KEYS:
+        save(root / "images" / f"{key}.jpg", a_photo(key, SIZE))
+        mask = Image.fromarray(stripes(0, 1, 2))
+        mask.putpalette([0, 0, 0, 0, 128, 0, 128, 0, 0, *[0] * 759])
+        (root / "masks").mkdir(exist_ok=True)
+        mask.save(root / "masks" / f"{key}.png")
+    for name, text in files.items():
+        (root / name).write_text(text)
+    if found:
+        with pytest.raises(MaskError, match=found):
+            segfeed.scan(root, "all")
+    else:
+        assert segfeed.scan(root, "all").read(0).labels[0, [0, 15, 31]].tolist() == [0, 2, 1]
