@@ -150,7 +150,7 @@ def test_a_mask_that_lies_in_the_alpha_channel_is_said_to_lie_there(tmp_path, ba
     root = write(tmp_path / "d", lambda _: pixels)
     with pytest.raises(MaskError) as caught:
         segfeed.scan(root, "all").read(0)
-    assert caught.value.found == "one colour everywhere; only its alpha channel shows something (0, 255)"
+    assert "p0.png: one colour everywhere; only its alpha channel shows something (0, 255)" in caught.value.found
     assert "save the alpha channel alone" in caught.value.remedy
 
 
@@ -163,10 +163,8 @@ def test_arrays_with_minus_1_for_void_are_refused_with_the_way_to_write_it(tmp_p
     root = write(tmp_path / "d", stripes(-1, 0, 1, dtype=np.int64), suffix=".npy")
     with pytest.raises(MaskError) as caught:
         segfeed.scan(root, "all").read(0)
-    assert (caught.value.found, caught.value.remedy) == (
-        "values from -1 to 1",
-        "write void as 255, or as an id of its own",
-    )
+    assert caught.value.found == "no mask of split 'all' can be read, the first is p0.npy: values from -1 to 1"
+    assert caught.value.remedy == "write void as 255, or as an id of its own"
 
 
 def test_a_value_cannot_be_a_class_and_void(tmp_path):
@@ -281,8 +279,8 @@ def test_photos_and_masks_in_archives_are_said_to_be_unpacked(tmp_path):
             archive.writestr(f"{name}/p0.png", b"x")
     with pytest.raises(SourceError) as caught:
         segfeed.scan(tmp_path)
-    assert "its pictures lie in archives" in caught.value.found
-    assert "unpack each" in caught.value.remedy
+    assert "no picture in 1 folder, 0 deep, but files of other kinds: 2 .zip" in caught.value.found
+    assert "unpack each archive" in caught.value.remedy
 
 
 @pytest.mark.parametrize("folders", [("left_masks", "right_masks"), ("masks/car", "masks/road")])
@@ -328,3 +326,24 @@ def test_one_palette_in_another_order_for_all_masks_is_told_by_the_colours_of_it
             segfeed.scan(root, "all")
     else:
         assert segfeed.scan(root, "all").read(0).labels[0, [0, 15, 31]].tolist() == [0, 2, 1]
+
+
+def test_a_folder_of_a_dataset_is_said_to_be_a_part_of_it(tmp_path):
+    root = write(tmp_path / "d", stripes(0, 1, 2))
+    for part in ("images", "masks"):
+        with pytest.raises(SourceError) as caught:
+            segfeed.scan(root / part)
+        assert caught.value.found.endswith(f"this is a part of the dataset in {root} (folders)")
+        assert caught.value.remedy == f"pass the path of the whole: segfeed scan {root}"
+
+
+def test_several_datasets_of_several_formats_are_said_to_be_several(tmp_path, write_voc):
+    root = write_voc(tmp_path / "all" / "VOC2012", {"train": [(6, 8)], "val": [(6, 8)]})
+    (tmp_path / "all" / "cam" / "train").mkdir(parents=True)
+    save(tmp_path / "all" / "cam" / "train" / "a.png", a_photo("a", SIZE))
+    save(tmp_path / "all" / "cam" / "trainannot" / "a.png", stripes(0, 1))
+    (tmp_path / "all" / "cam" / "train.txt").write_text("train/a.png trainannot/a.png\n")
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(tmp_path / "all")
+    assert "it looks like several formats" in caught.value.found
+    assert caught.value.remedy in {f"pass the path of one, such as {folder}" for folder in (root, root.parent / "cam")}

@@ -25,7 +25,9 @@ from segfeed.datasets.ways_out import (
     spell_class,
     tell,
 )
+from segfeed.errors import SegfeedError
 from segfeed.pixels.class_names import Value
+from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.public_legends import PUBLIC_LEGENDS
 
@@ -67,6 +69,8 @@ def examine(
     for most in (LOOKED_AT, LOOKED_AT_IN_DOUBT, None):
         evidence = look(source.samples, source.legend, most, counted)
         found = tuple(list_doubts(evidence, source.legend, source.split, source.unknown))
+        if evidence.of and not evidence.masks:
+            found = (_none_readable(source),)
         is_urgent = any(doubt.severity == "error" for doubt in found)
         if not found or (most == LOOKED_AT_IN_DOUBT and not is_urgent):
             break
@@ -77,6 +81,18 @@ def examine(
             ):
                 return evidence, tuple(soften(doubt, other.split) for doubt in found)
     return evidence, found
+
+
+def _none_readable(source: Source) -> Doubt:
+    """Say why the first mask cannot be read, as all that were looked at cannot."""
+    mask = next(sample.mask for sample in source.samples if sample.mask is not None)
+    try:
+        decode_mask(mask.read(), mask.name)
+        error = SegfeedError(mask.name, found="it can be read now", remedy="try again")
+    except SegfeedError as caught:
+        error = caught
+    found = f"no mask of split {source.split!r} can be read, the first is {mask.name}: {error.found}"
+    return Doubt("error", "masks-unreadable", found, error.expected, error.remedy)
 
 
 def is_void_doubted(doubt: Doubt) -> bool:

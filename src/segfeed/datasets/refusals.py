@@ -19,6 +19,7 @@ _MOST_ENTRIES = 100_000  # a path may be a whole disk
 _MOST_FOLDERS = 2_000
 _MOST_COMPARED = 12  # folders of pictures, each with each
 _DEEPEST = 8
+_MOST_ABOVE = 3  # folders above a path that may be the dataset it is a part of
 _SHOWN = 6
 _MAKE_MASKS = (
     'export masks instead, such as CVAT\'s "Segmentation mask 1.1" or Roboflow\'s "Semantic Segmentation Masks", or '
@@ -66,11 +67,6 @@ _UNREADABLE = (
         r"\.mat$",
         "its masks are MATLAB files, which segfeed does not read",
         "write the numbers that they hold as PNG (scipy.io.loadmat reads them)",
-    ),
-    _Kind(
-        r"\.(zip|tgz|tbz2|txz|7z|rar|tar(\.\w+)?)$",
-        "its pictures lie in archives",
-        "unpack each into a folder of its own here, and pass this folder again",
     ),
     _Kind(
         r"\.(nii(\.gz)?|dcm|mha|nrrd)$",
@@ -142,8 +138,13 @@ Ask = Callable[[Path], str | None]
 """Return the name of the format that recognises a folder; None if none does."""
 
 
-def explain_refusal(path: Path, ask: Ask = lambda _: None) -> Answer:
+def explain_refusal(path: Path, ask: Ask = lambda _: None, ask_root: Ask = lambda _: None) -> Answer:
     """Return what was seen at a path that no format recognises, and what to do.
+
+    Args:
+        path: that was passed.
+        ask: says which format recognises a folder, or one in it.
+        ask_root: says which format recognises a folder itself.
 
     >>> folder = getfixture("tmp_path")
     >>> _ = (folder / "data.yaml").write_text("names: [cat]")
@@ -160,13 +161,16 @@ def explain_refusal(path: Path, ask: Ask = lambda _: None) -> Answer:
         lambda: _find_pointer(seen),
         lambda: _find_fitting(seen),
         lambda: _first_of(_SHAPES, seen.names),
+        lambda: _find_above(seen, ask_root),
     )
     return next((found for answer in answers if (found := answer())), None) or _describe_all(seen)
 
 
 def _describe_all(seen: _Seen) -> Answer:
     if not seen.folders:
-        return _describe(seen), "check the path; docs/formats.md shows all layouts"
+        archives = [name for name in seen.names if re.search(r"\.(zip|tgz|7z|rar|tar(\.\w+)?)$", name)]
+        unpack = "unpack each archive into a folder of its own here, and pass this folder again"
+        return _describe(seen), unpack if archives else "check the path; docs/formats.md shows all layouts"
     found = f"{_describe(seen)}, but no two folders in which photos and masks have the same names"
     patterns = '--photos "images/{key}.jpg" --masks "..."'
     return found, f"see docs/formats.md, or say how they lie: segfeed scan {shlex.quote(str(seen.root))} {patterns}"
@@ -291,6 +295,15 @@ def _find_below(seen: _Seen, ask: Ask) -> Answer | None:
     shown = ", ".join(f"{folder} ({name})" for folder, name in list(found.items())[:_SHOWN])
     path = shlex.quote(str(seen.root / next(iter(found))))
     return f"{several}: {shown}", f"pass the path of {'one' if len(found) > 1 else 'it'}: segfeed scan {path}"
+
+
+def _find_above(seen: _Seen, ask_root: Ask) -> Answer | None:
+    """Find the dataset that pictures are a part of, such as its folder of photos."""
+    for folder in list(seen.root.parents)[: _MOST_ABOVE if seen.folders else 0]:
+        if name := ask_root(folder):
+            found = f"this is a part of the dataset in {folder} ({name})"
+            return found, f"pass the path of the whole: segfeed scan {shlex.quote(str(folder))}"
+    return None
 
 
 def _find_pairs(seen: _Seen) -> list[_Pair]:

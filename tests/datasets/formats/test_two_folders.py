@@ -11,6 +11,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.datasets.formats import two_folders
+from segfeed.datasets.opening import Opening, open_dataset
 from segfeed.errors import LegendError, ListError, MaskError, SourceError, SourceMissingError
 from segfeed.pixels.objects import Objects
 from segfeed.pixels.palette import voc_colours
@@ -386,7 +387,9 @@ def test_real_jpeg_masks_are_found_and_refused_as_jpegs(shared_data):
     path = shared_data / "exports" / "jpeg-masks"
     with pytest.raises(MaskError, match=r"0\.jpg: a JPEG of 90 colours, which JPEG's loss has blurred; expected a PNG"):
         segfeed.scan(path, "all")
-    source = segfeed.scan(path, "all", legend=["skin", "lesion"])
+    with pytest.raises(MaskError, match=r"no mask of split 'all' can be read, the first is 0\.jpg: a JPEG of 90 colours"):
+        segfeed.scan(path, "all", legend=["skin", "lesion"])
+    source = open_dataset(path, Opening(legend=["skin", "lesion"])).scan("all")
     assert source.keys == ("0", "1", "10")
     for index in range(3):
         with pytest.raises(MaskError, match="a JPEG of"):
