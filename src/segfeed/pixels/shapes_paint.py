@@ -20,7 +20,11 @@ from segfeed.pixels.shapes_upolygon import fill_upolygon
 from segfeed.pixels.through_pillow import check_size
 
 _MOST_OBJECTS = 253
-_UNASKED = {"box": "boxes", "point": "points", "line": "lines without a width"}
+_UNASKED = {
+    "box": ("box", "boxes"),
+    "point": ("point", "points"),
+    "line": ("line without a width", "lines without a width"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,15 +137,15 @@ def _drawn(drawing: Drawing, name: str) -> list[Shape]:
             continue
         if shape.kind in ("box", "point") or (shape.kind == "line" and not shape.width):
             if style.boxes == "error":
-                unasked[_UNASKED[shape.kind]] += 1
+                unasked[shape.kind] += 1
             if style.boxes != "fill":
                 continue
         drawn.append(shape)
     if unasked:
-        found = " and ".join(f"{count:,} {what}" for what, count in unasked.items())
+        found = " and ".join(f"{count:,} {_UNASKED[kind][count > 1]}" for kind, count in unasked.items())
         raise MaskError(
             name,
-            found=f"{found}, which outline no object",
+            found=f"{found}, which outline{'s' if unasked.total() == 1 else ''} no object",
             expected="polygons or masks",
             remedy='pass boxes="leave" to leave them out, or boxes="fill" to fill them as they are',
         )

@@ -387,7 +387,9 @@ def test_real_jpeg_masks_are_found_and_refused_as_jpegs(shared_data):
     path = shared_data / "exports" / "jpeg-masks"
     with pytest.raises(MaskError, match=r"0\.jpg: a JPEG of 90 colours, which JPEG's loss has blurred; expected a PNG"):
         segfeed.scan(path, "all")
-    with pytest.raises(MaskError, match=r"no mask of split 'all' can be read, the first is 0\.jpg: a JPEG of 90 colours"):
+    with pytest.raises(
+        MaskError, match=r"no mask of split 'all' can be read, the first is 0\.jpg: a JPEG of 90 colours"
+    ):
         segfeed.scan(path, "all", legend=["skin", "lesion"])
     source = open_dataset(path, Opening(legend=["skin", "lesion"])).scan("all")
     assert source.keys == ("0", "1", "10")
