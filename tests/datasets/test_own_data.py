@@ -347,3 +347,26 @@ def test_several_datasets_of_several_formats_are_said_to_be_several(tmp_path, wr
         segfeed.scan(tmp_path / "all")
     assert "it looks like several formats" in caught.value.found
     assert caught.value.remedy in {f"pass the path of one, such as {folder}" for folder in (root, root.parent / "cam")}
+
+
+def test_shapes_on_a_map_are_said_to_be_such(tmp_path):
+    save(tmp_path / "d" / "a.png", a_photo("a", SIZE))
+    (tmp_path / "d" / "a.geojson").write_text('{"type": "FeatureCollection", "features": []}')
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(tmp_path / "d")
+    assert "GeoJSON, shapes in the coordinates of a map" in caught.value.found
+    assert "rasterize" in caught.value.remedy
+
+
+def test_several_sets_of_shapes_are_said_to_be_several(shared_data):
+    for name, first in (("supervisely", "instance (supervisely_json)"), ("yolo_seg", "(yolo)")):
+        with pytest.raises(SourceError) as caught:
+            segfeed.scan(shared_data / "vector" / name)
+        assert first in caught.value.found
+        assert "pass the path of one" in caught.value.remedy
+
+
+def test_pictures_beside_datasets_of_shapes_are_no_part_of_them(shared_data):
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(shared_data / "odd")
+    assert "part of" not in caught.value.found

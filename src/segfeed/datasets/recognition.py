@@ -133,7 +133,8 @@ def find_format(path: Path, wanted: str | None = None, description: Description 
     seen, remedy = explain_refusal(
         path,
         lambda folder: _name_of_format(folder, formats, names),
-        lambda folder: _name_of_format(folder, formats, names, is_root=True),
+        # Formats of shapes take files from anywhere below a folder: it need not be a dataset.
+        lambda folder: _name_of_format(folder, formats, [n for n in names if n not in _DRAWN], is_root=True),
     )
     raise SourceError(str(path), found=f"no {wanted or 'known'} dataset layout: {seen}", remedy=remedy)
 

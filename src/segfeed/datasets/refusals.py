@@ -78,6 +78,11 @@ _UNREADABLE = (
 
 _SHAPES = (
     _Kind(
+        r"\.geojson$",
+        "its annotations are GeoJSON, shapes in the coordinates of a map, not masks",
+        "draw them as masks, such as by rasterio.features.rasterize with the photo's transform",
+    ),
+    _Kind(
         r"(coco|createml)\.json$|(^|/)instances_[^/]+\.json$", "its annotations are JSON shapes, not masks", _MAKE_MASKS
     ),
     _Kind(
@@ -281,7 +286,8 @@ def _find_below(seen: _Seen, ask: Ask) -> Answer | None:
         "/".join(parts[:count])
         for folder in seen.folders
         for parts in [folder.split("/")]
-        for count in range(2, len(parts) + 1)
+        for count in range(1, len(parts) + 1)
+        if folder != "."
     }
     found: dict[str, str] = {}
     for folder in sorted(above, key=lambda folder: (folder.count("/"), folder))[: 4 * _MOST_COMPARED]:
