@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from typing import NoReturn
 
 
 def main() -> None:
@@ -10,13 +11,25 @@ def main() -> None:
     handler = signal.getsignal(signal.SIGINT)
     if handler is signal.default_int_handler:  # otherwise the signal is ignored, as in a shell's background job
         signal.signal(signal.SIGINT, _end)
-    from segfeed.cli.app import main as run  # noqa: PLC0415 - loading takes a third of a second
+    try:
+        from segfeed.cli.app import main as run  # noqa: PLC0415 - loading takes a third of a second
+    except (ImportError, MemoryError, OSError, SystemError) as error:
+        _refuse(error)
 
     try:
         signal.signal(signal.SIGINT, handler)
         run()
     except KeyboardInterrupt:  # before `run` could catch it
         _end()
+
+
+def _refuse(error: Exception) -> NoReturn:
+    """Say in one line that a library cannot be loaded, such as for want of memory."""
+    advice = "raise the limit of memory (ulimit -v), or install it anew"
+    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    sys.stderr.write(f"segfeed: it cannot be loaded ({reason}); {advice}\n")
+    sys.stderr.flush()
+    os._exit(1)  # half-loaded libraries may crash while Python ends
 
 
 def _end(*_: object) -> None:

@@ -121,7 +121,8 @@ def test_formats_do_not_import_each_other():
     legends = (f"legend_{part}" for part in ("files", "json", "lines", "making", "tables"))
     described = ("described_legend", "described", "variants", "fitting")
     shared_by_all = (
-        *("lists", "folders", "stems", "pair_lists", "partition", "strata", "misfits", "rivals"),
+        *("lists", "folders", "stems", "pair_lists", "table_rows", "split_tables", "partition", "strata"),
+        *("misfits", "rivals"),
         *("pack_manifest", "pack_table"),
     )
     drawn = ("json_reading", "xml_reading", "photo_places", "drawn_files", "yolo_yaml")

@@ -22,6 +22,7 @@ from segfeed.datasets.places import find_root
 from segfeed.datasets.source import Orientation, Source, Task
 from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_shared_groups, refuse_shared_samples
 from segfeed.errors import OptionError
+from segfeed.packs.cache import tell_owner
 from segfeed.packs.making import find_pack, is_packed, make_pack
 from segfeed.packs.pack import Pack
 from segfeed.pixels.sides import find_sides, read_swap
@@ -299,6 +300,9 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     if val is not None and not val.has_masks:
         notes.append(f"{val.split}: no masks; all labels are void, for prediction.")
     train_loader, val_loader = (None if loader is None else feed.packed(loader) for loader in loaders)
+    for loader in (train_loader, val_loader):
+        if loader is not None and isinstance(loader.reader, Pack) and dataset.format != "pack":
+            notes += filter(None, [tell_owner(loader.reader.folder)])
     for note in notes:
         _log.info(note)
     return Splits(train_loader, val_loader, tuple(notes))

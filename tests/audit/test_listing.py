@@ -45,7 +45,7 @@ def test_some_splits_are_listed(root):
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (b"a\nb\na\n", "id 'a' is listed 2 times"),
+        (b"a\nb\na\n", "id 'a' is listed 2 times, the second time in line 3"),
         (b"", "the list is empty"),
         (b"a 1\nb -1\n", "line 1: 'a 1' has two columns, as the lists of single classes do"),
         (b"../secret\n", "line 1: '../secret' is a path or holds characters no id may have"),

@@ -735,3 +735,35 @@ def test_a_system_that_starts_no_more_threads_ends_in_one_line(run, monkeypatch)
     assert (code, out) == (1, "")
     assert err.count("\n") == 1
     assert "starts no more threads" in err
+
+
+@pytest.mark.parametrize("error", ["ImportError('libarrow.so: failed to map segment')", "MemoryError()"])
+def test_what_cannot_be_loaded_for_want_of_memory_is_one_line(error):
+    code = f"""
+import builtins, sys
+real = builtins.__import__
+def load(name, *how):
+    if name == "segfeed.cli.app":
+        raise {error}
+    return real(name, *how)
+builtins.__import__ = load
+from segfeed_start import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("segfeed: it cannot be loaded (")
+    assert "ulimit -v" in line
+
+
+def test_a_library_that_a_command_cannot_load_is_one_line(monkeypatch, capsys):
+    def run(**_how):
+        raise ImportError("pydantic_core.so: failed to map segment from shared object")
+
+    monkeypatch.setattr(cli, "_command", lambda: run)
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 1
+    assert capsys.readouterr().err.startswith("segfeed: a library cannot be loaded (pydantic_core.so")

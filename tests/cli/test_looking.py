@@ -238,3 +238,14 @@ def test_what_a_description_says_is_odd_is_printed(odd):
     path = odd / "segfeed.toml"
     path.write_text('note = "Masks of site 3 were drawn twice."\n' + path.read_text())
     assert "note: Masks of site 3 were drawn twice.\n" in run(odd)
+
+
+def test_a_dataset_of_which_no_mask_can_be_read_ends_in_exit_code_1(run, tmp_path):
+    for number in range(3):
+        for folder in ("images", "masks"):
+            (tmp_path / "d" / folder).mkdir(parents=True, exist_ok=True)
+            noise = np.random.default_rng(number).integers(0, 256, (24, 32, 3), np.uint8)
+            Image.fromarray(noise).save(tmp_path / "d" / folder / f"{number}.jpg")
+    (tmp_path / "d" / "class_names.txt").write_text("ground\ncrack\n")
+    code, out, _ = run("scan", tmp_path / "d")
+    assert (code, "a JPEG of" in out) == (1, True)

@@ -1,15 +1,22 @@
 """Joining: exports side by side under one legend file are one dataset; without it nothing is mixed."""
 
 import shutil
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import segfeed
 from little_voc import a_photo, make_voc, put_photo
 from segfeed.audit.checking import check
+from segfeed.datasets.description_reader import parse_description
 from segfeed.datasets.export import export_splits
+from segfeed.datasets.formats.described import DescribedFormat
+from segfeed.datasets.joining import JoinedFormat, Part
 from segfeed.datasets.overview import describe
+from segfeed.datasets.splits import SplitTerm
 from segfeed.errors import LegendError, SourceError
 
 NAMES = ["site0", "site1", "site2"]
@@ -68,6 +75,31 @@ def test_objects_are_joined_too_and_other_formats(sites, tmp_path):
     assert segfeed.scan(root, "all").keys == tuple(
         f"{month}/{key}" for month in ("june", "may") for key in ("same", "site0a", "site0b")
     )
+
+
+def test_folds_are_balanced_in_each_part_that_says_so_and_go_by_hash_in_the_others(tmp_path):
+    root = tmp_path / "sites"
+    for name in ("a", "b", "c"):
+        for number in range(12):
+            for folder, pixels in (("img", a_photo(f"{name}{number}", (8, 8))), ("gt", np.full((8, 8), number % 3))):
+                path = root / name / folder / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels.astype(np.uint8)).save(path)
+    parts = []
+    for name in ("a", "b", "c"):
+        text = 'photos = "img/{key}.png"\nmasks = "gt/{key}.png"\n'
+        text += "[splits]\nstratify = true\n" if name != "c" else ""
+        module = DescribedFormat(parse_description(text, name))
+        parts.append(Part(root / name, module.recognised(root / name), "shipped by somebody", module))
+    joined = JoinedFormat(root, segfeed.Legend(("ground", "cat", "dog")), tuple(parts))
+    keys = [sample.key for sample in joined.list_split(root, "all").samples]
+    told = joined.find_folds(root, "all", keys, 4)
+    folds = [[keys[n] for n in SplitTerm("all", fold=(fold, 4)).choose(keys, folds=told)] for fold in range(4)]
+    assert sorted(key for fold in folds for key in fold) == sorted(keys)
+    for fold in folds:
+        shown = Counter((key[0], int(key[2:]) % 3) for key in fold if key[0] != "c")
+        assert shown == {(site, value): 1 for site in "ab" for value in range(3)}
+    assert len({tuple(key for key in fold if key[0] == "c") for fold in folds}) == 4
 
 
 def test_without_a_legend_file_beside_them_nothing_is_mixed_and_the_way_is_told(sites):

@@ -141,6 +141,11 @@ def load(root: str, cache: str) -> dict[str, Any]:
     return {"digest": digest_of_batches(feed.load(root, cache_dir=cache, **OPTIONS).train)}
 
 
+def notes(root: str, cache: str) -> dict[str, Any]:
+    """List what loading from packs says."""
+    return {"notes": list(feed.load(root, cache_dir=cache, **OPTIONS).notes)}
+
+
 def load_unpacked(root: str, cache: str) -> dict[str, Any]:
     """Run an epoch of train batches that are decoded on the fly."""
     return {"digest": digest_of_batches(feed.load(root, cache_dir=cache, pack=False, **OPTIONS).train)}

@@ -85,6 +85,23 @@ def test_a_pack_of_somebody_else_is_read(forks, root, room, locked, stamped):
     assert files_of(room) == before
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make files of another user")
+def test_a_pack_of_somebody_else_is_told_and_one_of_root_or_ones_own_is_not(forks, root, room, locked):
+    forks.succeed(task("pack", root, room / "cache"))
+    locked()
+    packs = [path for path in (room / "cache" / "packs").iterdir() if path.name[0] != "."]
+    for owner, reader, is_told in ((0, NOBODY, False), (NOBODY, NOBODY, False), (1234, NOBODY, True), (1234, 0, True)):
+        for folder in packs:
+            for path in (folder, *folder.iterdir()):
+                os.chown(path, owner, owner)
+        told = [
+            note
+            for note in forks.succeed(task("notes", root, room / "cache", uid=reader)).answer["notes"]
+            if "belongs to another user (number 1234)" in note
+        ]
+        assert len(told) == (len(packs) if is_told else 0)
+
+
 @pytest.mark.parametrize(
     ("job", "remedy"),
     [("load", "or pass pack=False to decode on the fly"), ("draw", "or pass the path of a dataset of your own")],

@@ -273,6 +273,16 @@ def test_damaged_stamp_is_ignored(root, cache, settled, stamp):
     assert make_pack(scan(root)).folder == first.folder
 
 
+def test_stamps_of_any_dataset_that_killed_processes_left_half_written_go_with_the_next_one(root, cache, settled):
+    name = "from segfeed.system.storage import unfinished_name; print(unfinished_name('another dataset'))"
+    left = subprocess.run([sys.executable, "-c", name], capture_output=True, text=True, check=True).stdout.strip()
+    (cache / "stamps").mkdir(parents=True)
+    (cache / "stamps" / left).write_bytes(b"half")
+    make_pack(scan(root))
+    assert [path.name[0] for path in (cache / "stamps").iterdir()] != ["."]
+    assert not (cache / "stamps" / left).exists()
+
+
 def damage_truncate(folder: Path) -> None:
     path = folder / "pairs-00000.bin"
     path.write_bytes(path.read_bytes()[:-100])

@@ -143,7 +143,7 @@ def test_crowds_unpainted_boxes_and_objects_become_what_was_asked():
     assert int((void == 255).sum()) == 60
     assert int((paint(Drawing((8, 8), (crowd,), style=Style(crowd="leave"))).pixels).sum()) == 0
     box = Drawing((8, 8), (Shape("box", 1, (SQUARE[[0, 2]],)), Shape("point", 1, (SQUARE[:1],))))
-    with pytest.raises(MaskError, match="1 boxes and 1 points, which outline no object"):
+    with pytest.raises(MaskError, match="1 box and 1 point, which outline no object"):
         paint(box)
     assert int(paint(box.in_style(Style(boxes="fill"))).pixels.sum()) == 16
     assert paint(box.in_style(Style(boxes="leave"))).left_out == 2

@@ -1,5 +1,6 @@
 """WebP: lossless ones are masks, lossy ones never; the size is read without decoding."""
 
+import contextlib
 import io
 
 import numpy as np
@@ -94,6 +95,19 @@ def test_a_webp_truncated_anywhere_is_refused(lossless):
         with pytest.raises(PhotoError):
             decode_photo(data[:length], "a.webp")
         refusal(data[:length])
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+def test_a_broken_exif_block_changes_no_pixel_or_is_named(lossless):
+    data = as_webp(NOISE[:6, :8], lossless=lossless, exif=exif(6))
+    expected = decode_photo(data, "a.webp")
+    start = data.index(b"EXIF")
+    for place in range(start, len(data)):
+        for value in (0, 1, 0x7F, 0xFF):
+            broken = data[:place] + bytes([value]) + data[place + 1 :]
+            named = contextlib.suppress(PhotoError) if place < start + 8 else contextlib.nullcontext()  # kind, length
+            with named:
+                assert np.array_equal(decode_photo(broken, "a.webp"), expected)
 
 
 def test_a_size_of_billions_of_pixels_is_refused_before_memory_is_taken():

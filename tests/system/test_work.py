@@ -2,6 +2,8 @@
 
 import io
 import itertools
+import os
+import subprocess
 import sys
 import threading
 
@@ -108,3 +110,21 @@ def test_notebook_s_line_is_drawn_a_few_times_a_second_and_ends_if_the_work_is_i
     assert stream.getvalue().count("\r") < 20
     assert "10,000/1,000,000, in" in lines(stream.getvalue())[0]
     assert stream.getvalue().endswith("\n")
+
+
+def test_compiling_kernels_never_puts_other_streams_in_place_of_standard_output():
+    """numba colours each error that it catches; colorama changes sys.stdout for it, unseen by other threads."""
+    pytest.importorskip("colorama")
+    code = """
+import os, sys
+import colorama
+from segfeed.system.work import import_kernels
+colorama.init = lambda: sys.exit("colorama was asked to change sys.stdout")
+import_kernels("segfeed.pixels.shapes_compiled")
+assert "NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING" not in os.environ
+from numba.core.errors import termcolor
+termcolor().errmsg("numba words an error, which it then catches")
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

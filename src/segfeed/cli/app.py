@@ -118,6 +118,9 @@ def _end(error: BaseException) -> NoReturn:
     if isinstance(error, RuntimeError) and "new thread" in str(error):
         advice = "pass --threads 1, or raise its limits (ulimit -u, ulimit -v)"
         _stop(f"the system starts no more threads; {advice}", 1, "RuntimeError")
+    if isinstance(error, ImportError):
+        advice = "raise the limit of memory (ulimit -v), or install segfeed anew"
+        _stop(f"a library cannot be loaded ({error}); {advice}", 1, "ImportError")
     if isinstance(error, OSError):
         _drop(sys.stdout)
         place = f"{error.filename}: " if error.filename else ""

@@ -30,7 +30,7 @@ from segfeed.datasets.description import FILE_NAME
 from segfeed.datasets.evidence import Evidence
 from segfeed.datasets.opening import open_dataset
 from segfeed.datasets.overview import MEASURED, Overview, SplitOverview, describe
-from segfeed.errors import LegendError, OptionError
+from segfeed.errors import LegendError, OptionError, SegfeedError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
 from segfeed.system.paths import free_path
@@ -71,8 +71,13 @@ def scan(
         if written is not None:
             say(f"wrote {written}: read it, and correct what is not so")
     is_wrong = any(doubt.severity == "error" for split in found.splits for doubt in split.doubts)
-    if is_wrong or not any(split.samples for split in found.splits):
+    if is_wrong or not any(split.samples and not _is_unreadable(split.problem) for split in found.splits):
         raise typer.Exit(1)
+
+
+def _is_unreadable(problem: SegfeedError | None) -> bool:
+    """Check whether a split cannot be read whatever a person says of its classes."""
+    return problem is not None and not isinstance(problem, LegendError)
 
 
 def _write_description(source: SourceOptions, file: Path | None, *, force: bool) -> Path:

@@ -21,6 +21,7 @@ _OTHERWISE = {
 }
 _VALUE = r"\"[^\"]*\"|'[^']*'|\{[^{}]*\}|\([^()]*\)|\[[^\[\]]*\]|[A-Za-z0-9_./<>-]+(?:\([^()]*\))?"
 _OPTION = re.compile(rf"(?<![\w./?&-])([a-z]+(?:_[a-z]+)*)=({_VALUE})?(?!\w|=)")
+_ALTERNATIVES = re.compile(r"""(?<![\w./?&-])([a-z]+(?:_[a-z]+)*)(="[\w-]+")((?:, "[\w-]+")* or "[\w-]+")""")
 _SNAKE = re.compile(r"(?<![\w./=-])[a-z]+(?:_[a-z]+)+(?![\w=.(])")
 
 # A few remedies differ so much between the two that they say both: here, the second one is enough.
@@ -40,11 +41,17 @@ def as_typed(text: str, options: Mapping[str, str]) -> str:
 
     >>> as_typed('add it to the legend, or pass unknown="void"', {"unknown": "--unknown"})
     'add it to the legend, or pass --unknown void'
+    >>> as_typed('pass overlap="smallest", "largest" or "void"', {"overlap": "--overlap"})
+    'pass --overlap smallest, largest or void'
     >>> as_typed("choose another cache_dir", {"cache_dir": "--cache-dir"})
     'choose another --cache-dir'
     """
     for pattern, instead in _BOTH:
         text = pattern.sub(instead, text)
+    text = _ALTERNATIVES.sub(
+        lambda match: match[0] if not _word(match[1], options) else match[1] + match[2] + match[3].replace('"', ""),
+        text,
+    )
     text = _OPTION.sub(lambda match: _option(match, options), text)
     return _SNAKE.sub(lambda match: _word(match[0], options) or match[0], text)
 

@@ -12,7 +12,7 @@ from segfeed.datasets.blobs import read_file
 from segfeed.datasets.description import Description, Value, show_value
 from segfeed.datasets.drawn import DRAW_WORDS, DrawOptions
 from segfeed.datasets.patterns import Pattern, parse_patterns
-from segfeed.datasets.split_rule import REST, KeyRule, SplitRule
+from segfeed.datasets.split_rule import REST, KeyRule, SplitRule, SplitTable
 from segfeed.errors import DescriptionError, OptionError, SegfeedError, SourceError
 
 MAX_BYTES = 1 << 20
@@ -51,6 +51,7 @@ _VARIANT = {
 _SPLITS = {
     "folders": _TABLE,
     "lists": "a text or a table",
+    "table": _TABLE,
     "hash": _TABLE,
     "group": "a text or a table",
     "stratify": "true, false, a text or a table",
@@ -216,7 +217,7 @@ class _Reader:
             raise self._wrong(keys, f"{error.where}: {error.found}", error.expected, error.remedy) from error
 
     def _split_rule(self, splits: Mapping[str, Any]) -> SplitRule:
-        ways = [way for way in ("folders", "lists", "hash") if way in splits]
+        ways = [way for way in ("folders", "lists", "table", "hash") if way in splits]
         if len(ways) > 1:
             raise self._wrong(("splits", ways[1]), f"splits by {' and by '.join(ways)}", "one of them")
         if empty := [way for way in ways if not splits[way]]:
@@ -245,7 +246,17 @@ class _Reader:
             said if isinstance(said := splits.get("stratify", False), bool) else self._key_rule("stratify", said),
             splits.get("first_word", False),
             _texts(splits.get("unlabelled", [])),
+            self._split_table(splits["table"]) if "table" in splits else None,
         )
+
+    def _split_table(self, said: Mapping[str, Any]) -> SplitTable:
+        needed = {"file", "key", "split"}
+        if not needed <= said.keys() <= {*needed, "mask"} or not all(map(_is_text, said.values())):
+            wanted = (
+                '{ file = "samples.csv", key = "image", split = "subset" }, and mask = "..." if masks have a column'
+            )
+            raise self._wrong(("splits", "table"), f"table = {said!r:.60}", wanted)
+        return SplitTable(said["file"], said["key"], said.get("mask", ""), said["split"])
 
     def _check_shares(self, shares: Mapping[str, int]) -> None:
         if "all" in shares:

@@ -72,6 +72,9 @@ def _write_splits(rule: SplitRule) -> list[str]:
         elif table:
             pairs = (f"{_key(split)} = {v if isinstance(v, int) else _texts(v)}" for split, v in table.items())
             lines.append(f"{name} = {{ {', '.join(pairs)} }}")
+    if rule.table is not None:
+        said = {"file": rule.table.file, "key": rule.table.key, "mask": rule.table.mask, "split": rule.table.split}
+        lines.append(f"table = {{ {', '.join(f'{name} = {_quote(text)}' for name, text in said.items() if text)} }}")
     if rule.group is not None:
         lines.append(f"group = {_write_key_rule(rule.group)}")
     if rule.stratify:

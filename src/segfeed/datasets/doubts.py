@@ -10,6 +10,7 @@ from dataclasses import replace
 from segfeed.datasets.evidence import LOOKED_AT, LOOKED_AT_IN_DOUBT, Counted, Evidence, Held, look
 from segfeed.datasets.palette_doubts import palette_renumbers, palettes_differ
 from segfeed.datasets.source import Source
+from segfeed.datasets.unknown_doubts import values_unknown
 from segfeed.datasets.ways_out import (
     Doubt,
     colours_in_json,
@@ -24,7 +25,9 @@ from segfeed.datasets.ways_out import (
     spell_class,
     tell,
 )
+from segfeed.errors import SegfeedError
 from segfeed.pixels.class_names import Value
+from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.public_legends import PUBLIC_LEGENDS
 
@@ -66,6 +69,8 @@ def examine(
     for most in (LOOKED_AT, LOOKED_AT_IN_DOUBT, None):
         evidence = look(source.samples, source.legend, most, counted)
         found = tuple(list_doubts(evidence, source.legend, source.split, source.unknown))
+        if evidence.of and not evidence.masks:
+            found = (_none_readable(source),)
         is_urgent = any(doubt.severity == "error" for doubt in found)
         if not found or (most == LOOKED_AT_IN_DOUBT and not is_urgent):
             break
@@ -76,6 +81,18 @@ def examine(
             ):
                 return evidence, tuple(soften(doubt, other.split) for doubt in found)
     return evidence, found
+
+
+def _none_readable(source: Source) -> Doubt:
+    """Say why the first mask cannot be read, as all that were looked at cannot."""
+    mask = next(sample.mask for sample in source.samples if sample.mask is not None)
+    try:
+        decode_mask(mask.read(), mask.name)
+        error = SegfeedError(mask.name, found="it can be read now", remedy="try again")
+    except SegfeedError as caught:
+        error = caught
+    found = f"no mask of split {source.split!r} can be read, the first is {mask.name}: {error.found}"
+    return Doubt("error", "masks-unreadable", found, error.expected, error.remedy)
 
 
 def is_void_doubted(doubt: Doubt) -> bool:
@@ -120,7 +137,9 @@ def list_doubts(evidence: Evidence, legend: Legend, split: str, unknown: str = "
         yield from [*void_assumed(evidence, legend, split, unknown)] or void_apart(evidence, legend, split)
         yield from palettes_differ(evidence, legend, split)
         yield from palette_renumbers(evidence, legend, split)
-        yield from legend_shifted(evidence, legend, split, unknown)
+        yield from [*legend_shifted(evidence, legend, split, unknown)] or values_unknown(
+            evidence, legend, split, unknown
+        )
 
 
 def ids_as_colours(evidence: Evidence, legend: Legend, split: str) -> Iterator[Doubt]:

@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 
 from segfeed.datasets.formats.columns import is_key
 from segfeed.datasets.formats.drawn_files import split_of_file
-from segfeed.datasets.formats.lists import FORBIDDEN, parse_list
+from segfeed.datasets.formats.lists import FORBIDDEN
+from segfeed.datasets.formats.pair_lists import parse_list
 from segfeed.datasets.source import Source, hold_same
 from segfeed.datasets.splits import role_of
 from segfeed.datasets.tables.files import split_of

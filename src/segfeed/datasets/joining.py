@@ -92,6 +92,23 @@ class JoinedFormat:
 
         return self._list(split, list_part)
 
+    def find_folds(self, _root: Path, split: str, keys: Sequence[str], folds: int) -> dict[str, int] | None:
+        """Choose the fold of each sample, each part's by its own rule; None if no part balances its folds.
+
+        A part without such a rule goes by the hash of its groups or keys, as it does alone.
+        """
+        found: dict[str, int] = {}
+        names = self._splits()
+        for part in self.parts:
+            start = f"{part.folder.name}/"
+            inner = [key.removeprefix(start) for key in keys if key.startswith(start)]
+            find = getattr(part.module, "find_folds", None)
+            if not inner or find is None or split not in names[part.folder.name]:
+                continue
+            chosen = find(part.recognised.root, split, inner, folds)
+            found |= {f"{start}{key}": fold for key, fold in (chosen or {}).items()}
+        return found or None
+
     def _list(self, split: str, list_part: Callable[[Part], SplitFiles]) -> SplitFiles:
         names = self._splits()
         having = [part for part in self.parts if split in names[part.folder.name]]

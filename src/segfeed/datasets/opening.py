@@ -238,8 +238,8 @@ def _contents(mask: Blob) -> str:
     if stored.palette is not None:
         colours = as_colours(stored.palette)
         return f"palette colours {_some([colours[index] for index in indices if index < len(colours)])}"
-    # In a Legend, 255 is void unless it says otherwise: half of such a dataset would not count.
-    hint = " (a class at 255 needs Legend(names, indices=(0, 255), void_indices=()))" if indices == [0, 255] else ""
+    # In a list of names, 255 is void: half of such a dataset would not count.
+    hint = ' (if both are classes: legend={0: "background", 255: "..."})' if indices == [0, 255] else ""
     return f"indices {_some(indices)}{hint}"
 
 

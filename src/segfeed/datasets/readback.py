@@ -18,7 +18,7 @@ import xxhash
 
 from segfeed.datasets.drawn import is_background
 from segfeed.datasets.formats.legend_files import read_legend
-from segfeed.datasets.formats.lists import read_list
+from segfeed.datasets.formats.pair_lists import read_list
 from segfeed.datasets.opening import open_dataset
 from segfeed.datasets.source import Source
 from segfeed.datasets.tables.cells import close_tables

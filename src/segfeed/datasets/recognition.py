@@ -133,12 +133,17 @@ def _find_undescribed(path: Path, wanted: str | None) -> Found:
         return joined
     if len(answers) > 1:
         candidates = ", ".join(f"{found.name} ({found.recognised.why})" for found in answers)
-        raise SourceError(
-            str(path), found=f"it looks like several formats: {candidates}", remedy="pass format= with the one it is"
-        )
+        roots = {found.recognised.folder or found.recognised.root for found in answers}
+        remedy = "pass format= with the one it is" if len(roots) == 1 else f"pass the path of one, such as {min(roots)}"
+        raise SourceError(str(path), found=f"it looks like several formats: {candidates}", remedy=remedy)
     for found in answers:
         return found
-    seen, remedy = explain_refusal(path, lambda folder: _name_of_format(folder, formats, names))
+    seen, remedy = explain_refusal(
+        path,
+        lambda folder: _name_of_format(folder, formats, names),
+        # Formats of shapes take files from anywhere below a folder: it need not be a dataset.
+        lambda folder: _name_of_format(folder, formats, [n for n in names if n not in _DRAWN], is_root=True),
+    )
     raise SourceError(str(path), found=f"no {wanted or 'known'} dataset layout: {seen}", remedy=remedy)
 
 
@@ -170,9 +175,12 @@ def _join(formats: "_Formats", path: Path, names: list[str]) -> "Found | None":
     return None if joined is None else Found(joined.recognise(path), joined.parts[0].format, joined)
 
 
-def _name_of_format(path: Path, formats: "_Formats", names: list[str]) -> str | None:
+def _name_of_format(path: Path, formats: "_Formats", names: list[str], *, is_root: bool = False) -> str | None:
+    """Return the name of the format of a dataset at a path, or, unless it must be the dataset's root, below it."""
     try:
-        return next((found.name for found in formats.ask(path, names)), None)
+        found = formats.ask(path, names)
+        roots = (one.recognised.folder or one.recognised.root for one in found)
+        return next((one.name for one, root in zip(found, roots, strict=True) if not is_root or root == path), None)
     except SourceError:
         return None
 

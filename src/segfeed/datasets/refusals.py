@@ -20,6 +20,7 @@ _MOST_ENTRIES = 100_000  # a path may be a whole disk
 _MOST_FOLDERS = 2_000
 _MOST_COMPARED = 12  # folders of pictures, each with each
 _DEEPEST = 8
+_MOST_ABOVE = 3  # folders above a path that may be the dataset it is a part of
 _SHOWN = 6
 _MAKE_MASKS = (
     'export masks instead, such as CVAT\'s "Segmentation mask 1.1" or Roboflow\'s "Semantic Segmentation Masks", or '
@@ -77,6 +78,11 @@ _UNREADABLE = (
 """Kinds that are told apart by their names alone."""
 
 _SHAPES = (
+    _Kind(
+        r"\.geojson$",
+        "its annotations are GeoJSON, shapes in the coordinates of a map, not masks",
+        "draw them as masks, such as by rasterio.features.rasterize with the photo's transform",
+    ),
     _Kind(
         r"(coco|createml)\.json$|(^|/)instances_[^/]+\.json$", "its annotations are JSON shapes, not masks", _MAKE_MASKS
     ),
@@ -138,8 +144,13 @@ Ask = Callable[[Path], str | None]
 """Return the name of the format that recognises a folder; None if none does."""
 
 
-def explain_refusal(path: Path, ask: Ask = lambda _: None) -> Answer:
+def explain_refusal(path: Path, ask: Ask = lambda _: None, ask_root: Ask = lambda _: None) -> Answer:
     """Return what was seen at a path that no format recognises, and what to do.
+
+    Args:
+        path: that was passed.
+        ask: says which format recognises a folder, or one in it.
+        ask_root: says which format recognises a folder itself.
 
     >>> folder = getfixture("tmp_path")
     >>> _ = (folder / "data.yaml").write_text("names: [cat]")
@@ -157,13 +168,16 @@ def explain_refusal(path: Path, ask: Ask = lambda _: None) -> Answer:
         lambda: _find_fitting(seen),
         lambda: _find_tracks(seen),
         lambda: _first_of(_SHAPES, seen.names),
+        lambda: _find_above(seen, ask_root),
     )
     return next((found for answer in answers if (found := answer())), None) or _describe_all(seen)
 
 
 def _describe_all(seen: _Seen) -> Answer:
     if not seen.folders:
-        return _describe(seen), "check the path; docs/formats.md shows all layouts"
+        archives = [name for name in seen.names if re.search(r"\.(zip|tgz|7z|rar|tar(\.\w+)?)$", name)]
+        unpack = "unpack each archive into a folder of its own here, and pass this folder again"
+        return _describe(seen), unpack if archives else "check the path; docs/formats.md shows all layouts"
     found = f"{_describe(seen)}, but no two folders in which photos and masks have the same names"
     patterns = '--photos "images/{key}.jpg" --masks "..."'
     return found, f"see docs/formats.md, or say how they lie: segfeed scan {shlex.quote(str(seen.root))} {patterns}"
@@ -174,8 +188,19 @@ def _find_fitting(seen: _Seen) -> Answer | None:
         return None
     photos, masks = _generalise(pairs)
     found = f"{_describe(seen)}, and {pairs[0].pairs:,} photos in {_folder_of(pairs[0].photos)} fit masks"
-    path = shlex.quote(str(seen.root))
-    return found, f'say how they lie: segfeed scan {path} --photos "{photos}" --masks "{masks}"'
+    scan = f'segfeed scan {shlex.quote(str(seen.root))} --photos "{photos}" --masks'
+    rivals = [pair.masks for pair in pairs if pair.photos == pairs[0].photos]
+    if len(rivals) == 1 or masks != pairs[0].masks:
+        return found, f'say how they lie: {scan} "{masks}"'
+    folders = " and ".join(map(_folder_of, rivals[:_SHOWN])) + (" and more" if len(rivals) > _SHOWN else "")
+    others = ", or ".join(f'--masks "{other}"' for other in rivals[1:_SHOWN])
+    return (
+        f"{found} in each of {folders}",
+        (
+            f'say which of them counts: {scan} "{masks}", or {others}; if each shows one class, write them into one '
+            "mask a photo first"
+        ),
+    )
 
 
 def _survey(path: Path) -> _Seen:
@@ -273,7 +298,8 @@ def _find_below(seen: _Seen, ask: Ask) -> Answer | None:
         "/".join(parts[:count])
         for folder in seen.folders
         for parts in [folder.split("/")]
-        for count in range(2, len(parts) + 1)
+        for count in range(1, len(parts) + 1)
+        if folder != "."
     }
     found: dict[str, str] = {}
     for folder in sorted(above, key=lambda folder: (folder.count("/"), folder))[: 4 * _MOST_COMPARED]:
@@ -287,6 +313,15 @@ def _find_below(seen: _Seen, ask: Ask) -> Answer | None:
     shown = ", ".join(f"{folder} ({name})" for folder, name in list(found.items())[:_SHOWN])
     path = shlex.quote(str(seen.root / next(iter(found))))
     return f"{several}: {shown}", f"pass the path of {'one' if len(found) > 1 else 'it'}: segfeed scan {path}"
+
+
+def _find_above(seen: _Seen, ask_root: Ask) -> Answer | None:
+    """Find the dataset that pictures are a part of, such as its folder of photos."""
+    for folder in list(seen.root.parents)[: _MOST_ABOVE if seen.folders else 0]:
+        if name := ask_root(folder):
+            found = f"this is a part of the dataset in {folder} ({name})"
+            return found, f"pass the path of the whole: segfeed scan {shlex.quote(str(folder))}"
+    return None
 
 
 def _find_pairs(seen: _Seen) -> list[_Pair]:

@@ -47,14 +47,32 @@ class KeyRule:
 
 
 @dataclass(frozen=True)
+class SplitTable:
+    """A table that says the split of each sample.
+
+    Attributes:
+        file: CSV, TSV or Parquet below the root, with a line a sample.
+        key: the column of keys, or of photos' names or paths.
+        mask: the column of masks' paths; "" if masks go by keys.
+        split: the column of splits' names.
+    """
+
+    file: str
+    key: str
+    mask: str
+    split: str
+
+
+@dataclass(frozen=True)
 class SplitRule:
-    """How samples come to their splits: by folder, by lists, or by a hash of their groups.
+    """How samples come to their splits: by folder, by lists, by a table, or by a hash of their groups.
 
     Attributes:
         folders: split -> what {split} may be on disk, of which the first that has files counts; names that are not in
             it stand for themselves.
         lists: split -> list file below the root, or `REST`; a single entry "" -> pattern with {split} finds them by
             their names.
+        table: says the split of each sample; None if something else does.
         shares: split -> percent of the groups, by hash; empty if folders or lists say it.
         group: what keeps samples together in splits by hash and in folds; None: each sample by itself.
         stratify: what is shared out evenly over splits by hash and over folds: False for nothing, True for the values
@@ -70,3 +88,9 @@ class SplitRule:
     stratify: bool | KeyRule = False
     first_word: bool = False
     unlabelled: tuple[str, ...] = ()
+    table: SplitTable | None = None
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether lists or a table name the samples of a split."""
+        return bool(self.lists or self.table)

@@ -63,7 +63,7 @@ class SplitTerm:
         Args:
             keys: of a split.
             groups: key -> its group, whose name takes the key's place in folds.
-            folds: key -> the fold that it is in, if no hash says it.
+            folds: key -> the fold that it is in; the hash says it of the others.
 
         >>> SplitTerm("train", "25%", "-1").choose(list("abcdefgh"))
         [2, 3, 4, 5, 6]
@@ -71,7 +71,8 @@ class SplitTerm:
         if self.fold is not None:
             number, count = self.fold
             names = [groups.get(key, key) for key in keys] if groups else keys
-            found = [folds[key] for key in keys] if folds else [_fold_of(name, count) for name in names]
+            told = folds or {}
+            found = [told[key] if key in told else _fold_of(name, count) for key, name in zip(keys, names, strict=True)]
             return [n for n, fold in enumerate(found) if (fold == number) != self.others]
         bounds = slice(_bound(self.start, len(keys)), _bound(self.stop, len(keys)))
         return list(range(len(keys))[bounds])

@@ -11,6 +11,7 @@ from typing import Any
 from segfeed.datasets.formats.pack_manifest import MANIFEST, TABLE, peek_manifest
 from segfeed.errors import OptionError, StorageError
 from segfeed.packs.pack import opened_here
+from segfeed.system import portable
 from segfeed.system.options import whole_number
 from segfeed.system.storage import cache_folder, describe_bytes, discard, unfinished_folders
 
@@ -120,6 +121,20 @@ def last_used_s(folder: Path) -> float:
     with contextlib.suppress(FileNotFoundError):
         return (folder / MANIFEST).stat().st_mtime
     return folder.stat().st_mtime
+
+
+def tell_owner(folder: Path) -> str:
+    """Say that a pack in the cache belongs to another user, who can change what it holds; "" if it does not.
+
+    It is read all the same: a cache that several share is there for that. Root can change any file anyway.
+    """
+    try:
+        owner = (folder / MANIFEST).stat().st_uid
+    except OSError:
+        return ""
+    if portable.user_id() in (None, owner) or owner == 0:
+        return ""
+    return f"the pack {folder} belongs to another user (number {owner}); its checksums do not say who made it."
 
 
 def recorded_pack(stamp: Path) -> Path | None:

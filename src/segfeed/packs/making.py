@@ -40,7 +40,7 @@ from segfeed.pixels.codec import decoder_versions
 from segfeed.pixels.lookup import count_blocks
 from segfeed.pixels.pair import Pair
 from segfeed.system.slots import Pool
-from segfeed.system.storage import cache_folder, describe_bytes, discard, publish, sweep, write_over
+from segfeed.system.storage import cache_folder, describe_bytes, discard, publish, sweep, sweep_all, write_over
 from segfeed.system.work import in_order, show_progress, worker_count
 
 _RECENT_NS = 2_000_000_000  # a file that changed within the last 2 s may change again without a new time stamp
@@ -99,8 +99,8 @@ def make_pack(
         if newest_ns(source) < started_ns - _RECENT_NS:
             stamp = cache / "stamps" / stamp_of_source(source, packing.coding)
             with contextlib.suppress(OSError):  # a disk that is full by now: the next start hashes the files again
-                sweep(stamp)
                 write_over(stamp, folder.name.encode())
+                sweep_all(stamp.parent)  # of any dataset, since one that has changed since never asks for its own again
         return pack
     raise AssertionError  # the last attempt returned or raised
 

@@ -28,8 +28,23 @@ def drop_alpha(pixels: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     """
     if pixels.ndim == 2 or pixels.shape[2] not in (2, 4):
         return pixels
+    refuse_mask_in_alpha(pixels, name)
     refuse_transparent(pixels[..., -1] != np.iinfo(pixels.dtype).max, name)
     return np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3])
+
+
+def refuse_mask_in_alpha(pixels: npt.NDArray[Any], name: str) -> None:
+    """Raise MaskError if all colours are one and only the alpha channel, the last one, shows something."""
+    colours, alpha = pixels[..., :-1], pixels[..., -1]
+    if (colours == colours[0, 0]).all() and (alpha != alpha[0, 0]).any():
+        shown = sorted(set(alpha.ravel().tolist()))
+        values = ", ".join(map(str, shown[:4])) + (", ..." if len(shown) > 4 else "")
+        raise MaskError(
+            name,
+            found=f"one colour everywhere; only its alpha channel shows something ({values})",
+            expected="colours or indices, and opaque pixels",
+            remedy='save the alpha channel alone, as gray PNG: mask.getchannel("A") in Pillow',
+        )
 
 
 def refuse_transparent(transparent: npt.NDArray[np.bool_] | np.bool_, name: str) -> None:

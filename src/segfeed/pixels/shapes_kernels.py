@@ -4,7 +4,6 @@ They serve only if they give the same bits as plain NumPy here and now, since wh
 Loading takes about a second, so a few drawings never wait for it.
 """
 
-import importlib
 import itertools
 import logging
 import os
@@ -18,6 +17,7 @@ import numpy as np
 from segfeed.pixels.shapes import Drawing, Points, Style
 from segfeed.pixels.shapes_canvas import Canvas
 from segfeed.pixels.shapes_fill import Patch, fill_rings
+from segfeed.system.work import import_kernels
 
 _log = logging.getLogger("segfeed")
 _ENOUGH = 64  # drawings before the kernels are loaded
@@ -72,7 +72,7 @@ def load_compiled() -> bool:
 
 
 def _load_and_compare() -> ModuleType:
-    module = importlib.import_module("segfeed.pixels.shapes_compiled")
+    module = import_kernels("segfeed.pixels.shapes_compiled")
     if not hasattr(module.fill, "py_func"):
         raise ImportError("NUMBA_DISABLE_JIT is set")
     if not _agrees(module):

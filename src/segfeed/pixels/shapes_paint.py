@@ -20,7 +20,11 @@ from segfeed.pixels.shapes_upolygon import fill_upolygon
 from segfeed.pixels.through_pillow import check_size
 
 _MOST_OBJECTS = 253
-_UNASKED = {"box": "boxes", "point": "points", "line": "lines without a width"}
+_UNASKED = {
+    "box": ("box", "boxes"),
+    "point": ("point", "points"),
+    "line": ("line without a width", "lines without a width"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,10 +134,10 @@ def _drawn(drawing: Drawing, name: str) -> list[Shape]:
     kept = [shape for shape in drawing.shapes if not (shape.crowd and style.crowd == "leave")]
     drawn = [shape for shape in kept if style.boxes == "fill" or not outlines_nothing(shape)]
     if style.boxes == "error" and len(drawn) < len(kept):
-        found = tell_kinds(shape for shape in kept if outlines_nothing(shape))
+        bare = [shape for shape in kept if outlines_nothing(shape)]
         raise MaskError(
             name,
-            found=f"{found}, which outline no object",
+            found=f"{tell_kinds(bare)}, which outline{'s' if len(bare) == 1 else ''} no object",
             expected="polygons or masks",
             remedy='pass boxes="leave" to leave them out, or boxes="fill" to fill them as they are',
         )
@@ -147,8 +151,8 @@ def outlines_nothing(shape: Shape) -> bool:
 
 def tell_kinds(shapes: Iterable[Shape]) -> str:
     """Count shapes that outline nothing by their kinds, as words."""
-    counts = Counter(_UNASKED[shape.kind] for shape in shapes)
-    return " and ".join(f"{count:,} {what}" for what, count in counts.items())
+    counts = Counter(shape.kind for shape in shapes)
+    return " and ".join(f"{count:,} {_UNASKED[kind][count > 1]}" for kind, count in counts.items())
 
 
 def _stack(patches: list[Patch | None], crowds: list[bool], style: Style) -> list[int]:

@@ -226,6 +226,12 @@ def sweep(final: Path) -> None:
             _remove(path)
 
 
+def sweep_all(parent: Path) -> None:
+    """Remove all that killed processes of this machine left half-made in a folder."""
+    for path in unfinished_folders(parent):
+        _remove(path)
+
+
 def unfinished_folders(parent: Path) -> list[Path]:
     """List what killed processes of this machine left half-made in a folder: folders, and files."""
     if not os.path.isdir(parent):  # `Path.is_dir` raises if a folder on the way may not be entered

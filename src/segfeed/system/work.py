@@ -3,6 +3,7 @@
 Decoders, hashes and kernels release the interpreter's lock, so threads are enough.
 """
 
+import importlib
 import math
 import os
 import sys
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 from typing import Self, TypeVar
 
 from segfeed.system.options import whole_number
@@ -22,6 +24,7 @@ from segfeed.system.showing import visible
 
 Result = TypeVar("Result")
 
+_NO_COLOURS = "NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING"
 _REDRAW_S = 0.2
 _BAR_CHARACTERS = 24
 
@@ -167,3 +170,22 @@ class _Line:
         sys.stderr.write("\r" + text.ljust(self._width))
         sys.stderr.flush()
         self._width = len(text)
+
+
+def import_kernels(name: str) -> ModuleType:
+    """Import a module that numba compiles, without numba's colours for errors.
+
+    For these it calls colorama, which puts streams of its own into `sys.stdout` and `sys.stderr`, and others back, from
+    whatever thread compiles: what a program redirects meanwhile, as tests and notebooks do, would be lost.
+
+    Source: Numba's documentation, "Environment variables"; the variable counts when numba is first imported.
+    """
+    before = os.environ.get(_NO_COLOURS)
+    os.environ[_NO_COLOURS] = "1"
+    try:
+        return importlib.import_module(name)
+    finally:
+        if before is None:
+            del os.environ[_NO_COLOURS]
+        else:
+            os.environ[_NO_COLOURS] = before

@@ -468,3 +468,13 @@ def test_sweep_would_notice():
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         assert len(archive.getnames()) < len(FILES)
     assert zlib.decompressobj(31).decompress(PACKED["tar.gz"][:-8]) == PACKED["tar"]
+
+
+@pytest.mark.parametrize("work", [index_tar, lambda path: open_archive(path, sha1="0" * 40).__enter__()])
+@pytest.mark.parametrize(("make", "found"), [(os.mkfifo, "a named pipe"), (os.mkdir, "a folder")])
+def test_what_is_no_regular_file_is_refused_and_never_waited_for(tmp_path, make, found, work):
+    path = tmp_path / "data.tar"
+    make(path)
+    with pytest.raises(ArchiveError) as caught:
+        work(path)
+    assert (caught.value.where, caught.value.found) == (str(path), f"the archive cannot be read ({found})")

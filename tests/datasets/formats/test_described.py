@@ -341,10 +341,10 @@ def test_names_in_lists_may_hold_blanks(tmp_path):
 @pytest.mark.parametrize(
     ("line", "found"),
     [
-        ("k1\nk1", "line 2: 'k1' is listed twice"),
-        ("k1\npics/k1.jpg", "line 2: 'k1' is listed twice"),
-        ("k1 -1", "line 1: 'k1 -1' has a figure for a mask"),
-        ("../../etc/passwd", "line 1: '../../etc/passwd' is not a key"),
+        ("k1\nk1", "id 'k1' is listed 2 times, the second time in line 2"),
+        ("k1\npics/k1.jpg", "id 'k1' is listed 2 times, the second time in line 2"),
+        ("k1 -1", "line 1: 'k1 -1' has two columns"),
+        ("../../etc/passwd", "line 1: '../../etc/passwd' is a path"),
         ("pics/k1.jpg ../../etc/passwd", "line 1: "),
     ],
 )

@@ -54,7 +54,7 @@ def test_values_follow_category_ids_and_what_no_shape_covers_is_background(tmp_p
         ({"segmentation": [["x", 2, 3, 4, 5, 6]]}, "not numbers"),
         ({"segmentation": [[1e300, 2, 3, 4, 5, 6]]}, "point"),
         ({"segmentation": "polygon"}, "is str"),
-        ({"segmentation": [], "bbox": [1, 1, 3, 3]}, "1 boxes"),
+        ({"segmentation": [], "bbox": [1, 1, 3, 3]}, "1 box"),
     ],
 )
 def test_coco_annotations_that_cannot_be_drawn_are_named(tmp_path, note, found):
@@ -239,7 +239,7 @@ def test_yolo_names_as_map_photos_without_text_and_a_moved_folder(tmp_path):
         ("2 .1 .1 .5 .1 .5 .5", "class 2"),
         ("0 10 10 50 10 50 50", "values from 10 to 50"),
         ("0 .1 .1 .5 .1 .5", "5 numbers"),
-        ("0 .5 .5 .2 .2", "1 boxes"),
+        ("0 .5 .5 .2 .2", "1 box"),
         ("cat .1 .1 .5 .1 .5 .5", "line 1: cat"),
         ("0 nan .1 .5 .1 .5 .5", "line 1"),
         ("-1 .1 .1 .5 .1 .5 .5", "class -1"),

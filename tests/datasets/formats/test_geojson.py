@@ -167,7 +167,7 @@ def test_unknown_systems_and_damaged_geometries_are_named(tmp_path):
     for geometry in ({"type": "Curve", "coordinates": []}, {"coordinates": []}, {"type": "Polygon"}, [1]):
         with pytest.raises(MaskError, match="geometry"):
             labels_of(put_json(tmp_path / "a.geojson", TWO[0], {**TWO[1], "geometry": geometry}))
-    with pytest.raises(MaskError, match="1 points, which outline no object"):
+    with pytest.raises(MaskError, match="1 point, which outlines no object"):
         labels_of(put_json(tmp_path / "a.geojson", TWO[0], feature([X, Y], kind="Point")))
 
 

@@ -10,16 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segfeed.datasets.formats import lists
-from segfeed.datasets.formats.lists import (
-    AUTOMATIC,
-    Listable,
-    choose_split,
-    ids_of_files,
-    parse_list,
-    read_lines,
-    read_list,
-    split_by_hash,
-)
+from segfeed.datasets.formats.lists import AUTOMATIC, choose_split, ids_of_files, read_lines, split_by_hash
+from segfeed.datasets.formats.pair_lists import Listable, parse_list, read_list
 from segfeed.errors import ListError, SourceError, SourceMissingError
 
 ROOT = Path("photos")
@@ -339,12 +331,12 @@ def test_split_is_found_in_any_case_and_by_its_usual_words(split, names, chosen)
 )
 def test_lists_as_other_tools_and_systems_write_them(line, coding):
     photos = Listable("images", {"a 1": ["a 1.jpg"]})
-    assert lists.parse_list(f"{line}\r\n\r\n".encode(coding), "train.txt", photos).ids == ("a 1",)
+    assert parse_list(f"{line}\r\n\r\n".encode(coding), "train.txt", photos).ids == ("a 1",)
 
 
 def test_quoted_pairs_are_pairs():
     photos, masks = Listable("images", {"a": ["a.jpg"]}), Listable("labels", {"a_L": ["a_L.png"]})
-    listed = lists.parse_list(b'"images/a.jpg","labels/a_L.png"', "train.txt", photos, masks)
+    listed = parse_list(b'"images/a.jpg","labels/a_L.png"', "train.txt", photos, masks)
     assert (listed.ids, listed.masks) == (("a",), {"a": ["a_L.png"]})
 
 

@@ -18,8 +18,8 @@ MASKS = {key: [names[0].replace("img", "gt").replace("jpg", "png")] for key, nam
         ("v/1", "v/1"),
         ("v/1.jpg", "v/1"),
         ("img\\w\\1.jpg", "w/1"),
-        ("1.jpg", "1.jpg"),  # two photos are called so: none is meant
-        ("x/1.jpg", "x/1.jpg"),
+        ("1.jpg", "1"),  # two photos are called so: none is meant
+        ("x/1.jpg", "x/1"),
         ("/a.jpg", "a"),
     ],
 )

@@ -11,6 +11,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.datasets.formats import two_folders
+from segfeed.datasets.opening import Opening, open_dataset
 from segfeed.errors import LegendError, ListError, MaskError, SourceError, SourceMissingError
 from segfeed.pixels.objects import Objects
 from segfeed.pixels.palette import voc_colours
@@ -228,7 +229,7 @@ def test_object_masks_need_no_legend(root):
     [
         (np.array([[0, 1, 7]] * 2), r"0000\.png holds indices 0, 1, 7$"),
         (np.array([[0, 255, 0]] * 2),
-         r"indices 0, 255 \(a class at 255 needs Legend\(names, indices=\(0, 255\), void_indices=\(\)\)\)"),
+         r'indices 0, 255 \(if both are classes: legend=\{0: "background", 255: "..."\}\)'),
         (np.array([[(1, 2, 3), (0, 0, 0), (0, 0, 0)]] * 2), r"colours \(0, 0, 0\), \(1, 2, 3\)$"),
         (np.arange(40).reshape(2, 20), r"indices 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, \.\.\.$"),
     ],
@@ -257,7 +258,7 @@ def test_without_a_legend_the_palette_of_a_mask_is_shown(root):
 def test_the_legend_that_the_error_proposes_reads_masks_of_0_and_255(root):
     (root / "class_names.txt").unlink()
     save(root / "masks" / "0000.png", [[0, 255, 0]] * 2)
-    legend = segfeed.Legend(("ground", "crack"), indices=(0, 255), void_indices=())
+    legend = {0: "ground", 255: "crack"}
     assert segfeed.scan(root, "all", legend=legend).read(0).labels.tolist() == [[0, 1, 0]] * 2
 
 
@@ -386,7 +387,11 @@ def test_real_jpeg_masks_are_found_and_refused_as_jpegs(shared_data):
     path = shared_data / "exports" / "jpeg-masks"
     with pytest.raises(MaskError, match=r"0\.jpg: a JPEG of 90 colours, which JPEG's loss has blurred; expected a PNG"):
         segfeed.scan(path, "all")
-    source = segfeed.scan(path, "all", legend=["skin", "lesion"])
+    with pytest.raises(
+        MaskError, match=r"no mask of split 'all' can be read, the first is 0\.jpg: a JPEG of 90 colours"
+    ):
+        segfeed.scan(path, "all", legend=["skin", "lesion"])
+    source = open_dataset(path, Opening(legend=["skin", "lesion"])).scan("all")
     assert source.keys == ("0", "1", "10")
     for index in range(3):
         with pytest.raises(MaskError, match="a JPEG of"):

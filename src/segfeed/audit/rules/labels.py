@@ -29,7 +29,8 @@ def mask_unknown(facts: Facts) -> Iterator[Finding]:
 def _diagnose(found: Unknowns) -> tuple[str, str, str]:
     """Return the rule, what was found, and the remedy."""
     where = f"first at row {found.first[0]}, column {found.first[1]}"
-    values = f"{found.values:,} colours where {found.filling} were expected"
+    values = f"{found.values:,} colours"
+    values += f" where {found.filling} were expected" if found.filling < found.values else ""
     if found.likely == "lossy":
         words = f"{values}, {found.share:.1%} of the pixels unknown, {where}: saved as JPEG?"
         return "mask-lossy", words, "export the masks again as PNG from their origin"

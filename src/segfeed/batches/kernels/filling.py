@@ -5,7 +5,6 @@ std) and bias = -mean / std, in float32, without fused multiply-add. Two paths g
 which needs nothing and is there at once, and the compiled kernel, which takes over when it is loaded.
 """
 
-import importlib
 import logging
 import os
 import threading
@@ -23,6 +22,7 @@ from segfeed.errors import OptionError
 from segfeed.pixels.pair import Pair, StoredPairs
 from segfeed.plans.augment import Augment, Stages
 from segfeed.plans.rows import ROW, Rows, cut, stages_of
+from segfeed.system.work import import_kernels
 
 _log = logging.getLogger("segfeed")
 _NO_STAGES = Stages()
@@ -273,7 +273,7 @@ def load_compiled(conversion: Conversion) -> bool:
 
 def _load_and_compare(conversion: Conversion) -> None:
     """Make the kernel ready for a conversion, compiled anew if what numba kept gives other bits."""
-    module = importlib.import_module("segfeed.batches.kernels.compiled")
+    module = import_kernels("segfeed.batches.kernels.compiled")
     if not hasattr(module.fill, "py_func"):
         raise ImportError("NUMBA_DISABLE_JIT is set")
     if conversion.types not in _Compiled.ready:

@@ -21,6 +21,7 @@ from segfeed.datasets.archives.members import Member, fault, most_bytes
 from segfeed.datasets.archives.tar_file import BLOCK_BYTES, index_tar_stream, is_tar
 from segfeed.datasets.archives.zip_file import index_zip, read_packed
 from segfeed.errors import ArchiveError, SourceChangedError, SourceMissingError
+from segfeed.system.paths import kind_at
 from segfeed.system.storage import write_whole
 from segfeed.system.work import show_bytes, show_progress
 
@@ -251,15 +252,22 @@ def _explained(archive: str) -> Iterator[None]:
 
 
 def _open(path: Path) -> BinaryIO:
+    """Open an archive; a pipe is not waited for."""
     try:
-        return open(path, "rb")
-    except FileNotFoundError:
-        raise SourceMissingError(str(path), found="no such archive", remedy="check the path") from None
+        kind = kind_at(path)
+        if kind == "a file":
+            return open(path, "rb", opener=_open_at_once)
     except OSError as error:
-        found = f"the archive cannot be read ({error.strerror})"
-        raise ArchiveError(
-            str(path), found=found, expected="a file", remedy="check the path and its permissions"
-        ) from error
+        kind = error.strerror or str(error)
+    if not kind:
+        raise SourceMissingError(str(path), found="no such archive", remedy="check the path")
+    found = f"the archive cannot be read ({kind})"
+    raise ArchiveError(str(path), found=found, expected="a file", remedy="check the path and its permissions")
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    # A pipe may have taken the file's place since it was looked at; regular files do not know the difference.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _stamp(file: BinaryIO) -> Stamp:

@@ -13,12 +13,13 @@ from typing import Any
 from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.derived import ChosenBands, MergedMask
 from segfeed.datasets.description import FILE_NAME, Description
+from segfeed.datasets.formats import split_tables
 from segfeed.datasets.formats.described_legend import legend_of
 from segfeed.datasets.formats.folders import Files, find_root, is_to_predict, pair_files, subfolders
 from segfeed.datasets.formats.legend_files import LEGEND_FILES
 from segfeed.datasets.formats.lists import AUTOMATIC, FORBIDDEN
 from segfeed.datasets.formats.misfits import explain_misfit, explain_unpaired
-from segfeed.datasets.formats.pair_lists import list_files, read_pairs
+from segfeed.datasets.formats.pair_lists import list_files, pair_below, read_pairs
 from segfeed.datasets.formats.partition import share_out
 from segfeed.datasets.formats.strata import Strata, find_groups
 from segfeed.datasets.patterns import Match, Pattern
@@ -93,6 +94,8 @@ class DescribedFormat:
             # One's own description names splits that must be there: listing a missing one is an error.
             there = files if self.is_own else {split: path for split, path in files.items() if os.path.isfile(path)}
             return sorted(there or files)
+        if rule.table:
+            return split_tables.split_names(root, rule.table)
         if found := self._split_by(root)[1]:
             called = {folder: split for split, folders in rule.folders.items() for folder in folders}
             names = {called.get(folder, folder) for folder in found} | set(rule.folders if self.is_own else ())
@@ -181,9 +184,9 @@ class DescribedFormat:
         matches = self._find(root)
         photos, masks = _by_key(matches["photos"], folder), _by_key(matches[kind], folder)
         why = ""
-        if said.by_masks and masks and not rule.lists:
+        if said.by_masks and masks and not rule.is_listed:
             photos = {key: names for key, names in photos.items() if key in masks}
-        if rule.lists:
+        if rule.is_listed:
             ids, masks, why = self._read_listed(root, split, photos, masks)
         elif by_folder := self._split_by(root)[0]:
             # If only photos or only masks are split by folder, these say which samples there are.
@@ -224,6 +227,9 @@ class DescribedFormat:
     def _read_listed(self, root: Path, split: str, photos: Files, masks: Files) -> tuple[list[str], Files, str]:
         """Read the list of a split: its keys, its masks, and what it was listed in, as a clause."""
         rule = self.description.splits
+        if rule.table:
+            entries = split_tables.entries_of(root, rule.table, split)
+            return *pair_below(entries, root / rule.table.file, root, photos, masks), f"listed in {rule.table.file}"
         files = list_files(root, rule.lists)
         if rule.lists.get(split) != REST:
             ids, masks = read_pairs(files[split], root, photos, masks, first_word=rule.first_word)
@@ -261,7 +267,7 @@ class DescribedFormat:
             )
         for key in ids:
             _check_key(key, root)
-        if photos and masks and not photos.keys() & masks.keys() and not said.splits.lists:
+        if photos and masks and not photos.keys() & masks.keys() and not said.splits.is_listed:
             raise explain_unpaired(said.where, said.masks[0], split, photos, masks)
 
     def _ids_by_hash(self, root: Path, split: str, every: Sequence[str]) -> list[str]:

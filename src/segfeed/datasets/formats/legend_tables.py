@@ -140,6 +140,8 @@ def rows_of_table(
         if any(row[len(header) :]):
             found = f"{place}{','.join(row)!r:.80} does not fit the header"
             raise LegendError("", found=found, expected=f"values of {','.join(header)!r}")
+    numbers = {n for n, word in enumerate(words) if word in (*_VALUES, *_COLOURS, *(w for c in _CHANNELS for w in c))}
+    rows = [(place, [_whole(cell) if n in numbers else cell for n, cell in enumerate(row)]) for place, row in rows]
     columns = [[row[n] if n < len(row) else "" for _, row in rows] for n in range(len(words))]
     is_number = [any(column) and all(_single(cell) for cell in column if cell) for column in columns]
     names = [n for n, word in enumerate(words) if word in _NAMES or (word in _EITHER and not is_number[n])]
@@ -194,6 +196,11 @@ def _row_of_cells(
     if len(parts) != 3 or not all(re.fullmatch(r"\d{1,9}", part) for part in parts):
         raise refuse()
     return Row(called, stored, (int(parts[0]), int(parts[1]), int(parts[2])), place)
+
+
+def _whole(cell: str) -> str:
+    """Write 128.0 as 128: tables that a program has written again may have become floats."""
+    return re.sub(r"^(\d+)\.0+$", r"\1", cell)
 
 
 def _single(cell: str) -> bool:

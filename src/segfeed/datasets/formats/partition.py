@@ -6,20 +6,15 @@ Source: Sechidis, Tsoumakas, Vlahavas, "On the Stratification of Multi-Label Dat
 value is shared out first, each time to the split that lacks most of it.
 """
 
-import csv
-import io
-import os
 import unicodedata
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
-from segfeed.datasets.blobs import decode_text, read_file
+from segfeed.datasets.formats.table_rows import read_rows
 from segfeed.datasets.split_rule import KeyRule
-from segfeed.errors import ListError, SourceError, SourceMissingError
-
-_SHOWN = 8  # columns that a message names
+from segfeed.errors import ListError
 
 
 def find_words(root: Path, rule: KeyRule, keys: Sequence[str], where: str, what: str) -> dict[str, str]:
@@ -48,13 +43,10 @@ def find_words(root: Path, rule: KeyRule, keys: Sequence[str], where: str, what:
     return {key: rule.word_of(key) for key in keys}
 
 
-_MOST_BYTES = 64 << 20  # of a table
-
-
 def _words_in_file(path: Path, rule: KeyRule, keys: Sequence[str], what: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for line, row in _rows(path, rule):
-        key, word = (unicodedata.normalize("NFC", (row.get(column) or "").strip()) for column in rule.columns)
+    for line, cells in read_rows(path, rule.columns):
+        key, word = (unicodedata.normalize("NFC", cell) for cell in cells)
         if not word or found.setdefault(key, word) != word:
             raise ListError(
                 str(path),
@@ -78,42 +70,6 @@ def _words_in_file(path: Path, rule: KeyRule, keys: Sequence[str], what: str) ->
             else "",
         )
     return {key: found[key] for key in keys}
-
-
-def _rows(path: Path, rule: KeyRule) -> Iterator[tuple[int, dict[str, str | None]]]:
-    """Read the lines of a table with a header: (line number, column -> cell)."""
-    try:
-        text = decode_text(read_file(path, _MOST_BYTES))
-    except SourceMissingError as error:
-        found = f"it cannot be read ({error.found if os.path.islink(path) else 'no such file'})"
-        raise ListError(str(path), found=found, remedy="check the path") from None
-    except SourceError as error:
-        raise ListError(error.where, error.found, error.expected, error.remedy) from error
-    except UnicodeDecodeError as error:
-        found = f"byte {error.start} is not UTF-8"
-        raise ListError(str(path), found=found, expected="a table in UTF-8", remedy="save it as UTF-8") from None
-    wanted = f"a header with the columns {rule.key_column!r} and {rule.column!r}"
-    rows = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, delimiter=_separator(text, rule))
-    try:
-        columns = [name.strip() for name in rows.fieldnames or ()]
-        rows.fieldnames = columns
-        if lacking := [name for name in rule.columns if name not in columns]:
-            found = (
-                f"no column {lacking[0]!r}; it has {', '.join(map(repr, columns[:_SHOWN]))}" if columns else "no line"
-            )
-            raise ListError(str(path), found=found, expected=wanted, remedy="correct the description or the table")
-        if twice := [name for name in rule.columns if columns.count(name) > 1]:
-            raise ListError(str(path), found=f"two columns {twice[0]!r}", expected=wanted, remedy="rename one of them")
-        yield from ((rows.line_num, row) for row in rows)
-    except csv.Error as error:
-        raise ListError(str(path), found=f"it is not a table ({error})", expected=wanted) from error
-
-
-def _separator(text: str, rule: KeyRule) -> str:
-    """Find what parts the columns: what the header has between the two that are wanted."""
-    header = text.partition("\n")[0]
-    parted = (mark for mark in ",\t;|" if set(rule.columns) <= {cell.strip(' "\r') for cell in header.split(mark)})
-    return next(parted, ",")
 
 
 def share_out(groups: Iterable[str], shares: Mapping[str, int]) -> dict[str, str]:

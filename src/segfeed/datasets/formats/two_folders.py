@@ -1,6 +1,7 @@
 """Two folders, one of photos and one of masks, matched by stem: for datasets that follow no format.
 
-images/ID.jpg         masks/ID.png            no split, or lists beside the folders: train.txt, val.txt, ...
+images/ID.jpg         masks/ID.png            no split, or lists beside the folders: train.txt, val.csv, ...,
+                                               or a table with a column that names the split
 images/SPLIT/ID.jpg   masks/SPLIT/ID.png
 SPLIT/images/ID.jpg   SPLIT/masks/ID.png
 SPLIT_images/ID.jpg   SPLIT_masks/ID.png      or images_SPLIT
@@ -29,18 +30,15 @@ from segfeed.datasets.formats.folders import (
     unused_folders,
 )
 from segfeed.datasets.formats.legend_files import LEGEND_FILES, find_legend
-from segfeed.datasets.formats.lists import (
-    AUTOMATIC,
-    SPLIT_WORDS,
-    Listable,
-    Listed,
-    ids_of_files,
-    read_list,
-    split_by_hash,
-)
+from segfeed.datasets.formats.lists import AUTOMATIC, SPLIT_WORDS, ids_of_files, split_by_hash
+from segfeed.datasets.formats.pair_lists import Listable, Listed, among, pair_entries, read_list
 from segfeed.datasets.formats.rivals import refuse_rivals
+from segfeed.datasets.formats.split_tables import SUFFIXES as TABLES
+from segfeed.datasets.formats.split_tables import entries_of, find_table, read_columns
+from segfeed.datasets.formats.split_tables import split_names as table_splits
 from segfeed.datasets.formats.stems import match_stems
 from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.datasets.split_rule import SplitTable
 from segfeed.errors import SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
 
@@ -51,12 +49,19 @@ _MASKS = (
     "masks", "mask", "labels", "label", "annotations", "ann_dir", "gt", "gtleft", "groundtruth", "ground_truth",
     "segmentation", "segmentations", "semseg", "labeledapproved_full", "segmentationclass", "segmentationclasspng",
 )  # fmt: skip
-_LIST = re.compile(rf"({'|'.join(SPLIT_WORDS)}|trainval)(?:[_-]?list)?\.txt", re.IGNORECASE)
+_LIST = re.compile(rf"({'|'.join(SPLIT_WORDS)}|trainval)(?:[_-]?list)?\.(?:txt|csv|tsv)", re.IGNORECASE)
 _CALLED = {"training": "train", "validation": "val", "testing": "test"}  # as the lists of most datasets call them
 _SHOWN = 5
 _SIGNS = re.compile(r"[_\-. ]+")
 _Folders = dict[str, tuple[Path, Path]]
 """Split -> photo folder and mask folder; the only split is "" if the folders hold everything."""
+
+
+class _List(NamedTuple):
+    """What lists the samples of a split: a list, or a table if it has columns."""
+
+    path: Path
+    table: SplitTable | None
 
 
 class _Name(NamedTuple):
@@ -313,25 +318,38 @@ def _refuse_masks_of_objects(path: Path, seen: dict[Path, dict[str, _Folders]]) 
         )
 
 
-def _lists(root: Path) -> dict[str, Path]:
-    """Find the lists beside the folders: split -> path.
+def _lists(root: Path) -> dict[str, _List]:
+    """Find the lists beside the folders, or the table that says the split of each sample: split -> what lists it.
 
     Raises:
         SourceError: if there are two of one split.
     """
-    found: dict[str, Path] = {}
-    for name in sorted(os.listdir(root)):
+    found: dict[str, _List] = {}
+    names = [name for name in sorted(os.listdir(root)) if os.path.isfile(root / name)]
+    for name in names:
         match = _LIST.fullmatch(name)
-        if match is None or not os.path.isfile(root / name):
+        if match is None:
             continue
         if match[1] in found:
             raise SourceError(
                 str(root),
-                found=f"{found[match[1]].name} and {name} both list {match[1]!r}",
+                found=f"{found[match[1]].path.name} and {name} both list {match[1]!r}",
                 expected="one list a split",
                 remedy="remove one of them",
             )
-        found[match[1]] = root / name
+        columns = None if name.lower().endswith(".txt") else read_columns(root / name)
+        found[match[1]] = _List(root / name, columns and replace(columns, split=""))
+    others = (name for name in names if name[0] != "." and name.endswith(TABLES) and not _LIST.fullmatch(name))
+    table = find_table(root, others)
+    if table and found:
+        raise SourceError(
+            str(root),
+            found=f"{next(iter(found.values())).path.name} and {table.file} both say which samples a split has",
+            expected="lists, or one table",
+            remedy="move one of them elsewhere",
+        )
+    if table:
+        found = {split: _List(root / table.file, table) for split in table_splits(root, table)}
     return dict(sorted(found.items(), key=_by_order))
 
 
@@ -340,15 +358,21 @@ def _by_order(named: tuple[str, object]) -> int:
     return ("train", "val", "test", "").index(SPLIT_WORDS.get(named[0].casefold(), ""))
 
 
-def _read_lists(lists: dict[str, Path], photos: tuple[Path, Files], masks: tuple[Path, Files]) -> dict[str, Listed]:
+def _read_lists(lists: dict[str, _List], photos: tuple[Path, Files], masks: tuple[Path, Files]) -> dict[str, Listed]:
     known = Listable(photos[0].name, photos[1]), Listable(masks[0].name, masks[1])
-    return {split: read_list(path, *known) for split, path in lists.items()}
+    found = {}
+    for split, (path, table) in lists.items():
+        if table is None:
+            found[split] = read_list(path, *known)
+        else:
+            found[split] = pair_entries(entries_of(path.parent, table, split), path, known[0], among(known[1], path))
+    return found
 
 
 def _split(root: Path, name: str, ids: tuple[str, ...], lists: dict[str, Listed]) -> tuple[tuple[str, ...], str]:
     """Return the ids of a split by its list; if there are lists but none of train, train is what they leave."""
     if name in lists:
-        return lists[name].ids, f"listed in {_lists(root)[name].name}"
+        return lists[name].ids, f"listed in {_lists(root)[name].path.name}"
     if not lists:
         return split_by_hash(ids, name, root), "no lists: split by a hash of the ids"
     listed = {key for one in lists.values() for key in one.ids}

@@ -22,7 +22,8 @@ from segfeed.datasets.formats.folders import (
     subfolders,
 )
 from segfeed.datasets.formats.legend_files import find_legend
-from segfeed.datasets.formats.lists import AUTOMATIC, Listable, parse_list, read_bytes, split_by_hash
+from segfeed.datasets.formats.lists import AUTOMATIC, read_bytes, split_by_hash
+from segfeed.datasets.formats.pair_lists import Listable, parse_list
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES

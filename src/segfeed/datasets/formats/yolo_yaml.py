@@ -137,7 +137,9 @@ def _photos(entry: str, described: dict[str, Any], root: Path) -> list[Path]:
     place = next((one for one in tried if os.path.exists(one)), None) or _moved(entry, base)
     if place is None:
         raise SourceMissingError(
-            str(tried[0]), found=f"no such folder or list, which {root.name} names", remedy="correct path: or train:"
+            str(tried[0]),
+            found=f"no such folder or list, which {root.name} names",
+            remedy=f"correct {entry!r} in {root.name}, or the line path: above it",
         )
     if os.path.isdir(place):
         return sorted(one for one in place.rglob("*") if one.suffix.lower() in PHOTO_SUFFIXES and one.name[0] != ".")
