@@ -29,6 +29,7 @@ from segfeed.pixels.sides import find_sides, read_swap
 from segfeed.plans.augment import Augment
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
 from segfeed.plans.recipes import choose_draw
+from segfeed.plans.wording import tell_plan
 from segfeed.system.options import suggest_options, whole_number
 from segfeed.system.showing import show_html
 
@@ -293,7 +294,12 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         None if train is None else feed.make_train(train),
         None if val is None else feed.make_val(val),
     )
-    notes = [note for loader in loaders if loader is not None for note in feed.notes(loader)]
+    notes = [
+        note
+        for loader in loaders
+        if loader is not None
+        for note in tell_plan(loader.plan, loader.reader.split, loader.reader.legend.names, feed.val_batch_size)
+    ]
     for loader in loaders:  # what is packed was held against its legend before
         if loader is not None and isinstance(loader.reader, Source):
             notes += _doubts(loader.reader, dataset)
@@ -348,31 +354,6 @@ class _Feed:
             return loader
         pack = make_pack(source, coded=self.coded, cache_dir=self.cache_dir, threads=loader.threads)
         return self._loader(pack, loader.plan)
-
-    def notes(self, loader: Loader) -> Iterator[str]:
-        """Describe what was padded, dropped or lowered, a sentence each."""
-        plan, split = loader.plan, loader.reader.split
-        height, width = plan.canvas
-        if plan.draw is not None and plan.small:
-            what = "left out" if plan.draw.small == "drop" else "padded with void"
-            yield (
-                f"{split}: {plan.small} of {len(plan.sizes)} images are smaller than the crop of {height} x {width} "
-                f"and are {what}."
-            )
-        if plan.draw is not None and plan.draw.swap:
-            names = loader.reader.legend.names
-            pairs = "; ".join(f"{names[low]!r} and {names[high]!r}" for low, high in plan.draw.swap)
-            yield f"{split}: these classes change places in mirrored crops: {pairs} (swap={{}} keeps them)."
-        if plan.draw is not None and plan.tail:
-            yield (
-                f"{split}: each epoch leaves out {plan.tail} of {len(plan)} images, other ones each time, which fill "
-                f"no batch of {plan.batch_size}."
-            )
-        if plan.draw is None and plan.batch_size < self.val_batch_size:
-            yield (
-                f"{split}: batches of {plan.batch_size} instead of {self.val_batch_size}, so that one of whole images "
-                f"({height} x {width}) is at most 512 MB."
-            )
 
     def _known_pack(self, source: Source) -> Source | Pack:
         """Find the pack of a source if it is made already, and else keep the source."""

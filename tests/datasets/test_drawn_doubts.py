@@ -25,8 +25,8 @@ def put_coco(folder, *notes):
 @pytest.mark.parametrize(
     ("notes", "found"),
     [
-        ((BOX, BOX), "boxes only: 2 boxes of the 1 annotations that were looked at, and no outline"),
-        ((BOX, POLYGON, POLYGON), "1 boxes besides 2 outlines of the 1 annotations that were looked at"),
+        ((BOX, BOX), "boxes only: 2 boxes in 1 annotation looked at, and no outline"),
+        ((BOX, POLYGON, POLYGON), "1 box besides 2 outlines in 1 annotation looked at"),
     ],
 )
 def test_boxes_are_said_by_scan_which_lists_them_still(tmp_path, notes, found, caplog):

@@ -7,6 +7,7 @@ and is one of `check`; a warning is said.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from segfeed.datasets.drawn import DrawnMask
 from segfeed.datasets.evidence import LOOKED_AT, LOOKED_AT_IN_DOUBT, Counted, Evidence, Held, look
 from segfeed.datasets.palette_doubts import palette_renumbers, palettes_differ
 from segfeed.datasets.source import Source
@@ -70,7 +71,7 @@ def examine(
         evidence = look(source.samples, source.legend, most, counted)
         found = tuple(list_doubts(evidence, source.legend, source.split, source.unknown))
         if evidence.of and not evidence.masks:
-            found = (_none_readable(source),)
+            found = _none_readable(source)
         is_urgent = any(doubt.severity == "error" for doubt in found)
         if not found or (most == LOOKED_AT_IN_DOUBT and not is_urgent):
             break
@@ -83,16 +84,18 @@ def examine(
     return evidence, found
 
 
-def _none_readable(source: Source) -> Doubt:
-    """Say why the first mask cannot be read, as all that were looked at cannot."""
+def _none_readable(source: Source) -> tuple[Doubt, ...]:
+    """Say why the first mask cannot be read, as all that were looked at cannot; of drawings `doubt_boxes` says it."""
     mask = next(sample.mask for sample in source.samples if sample.mask is not None)
+    if isinstance(mask, DrawnMask):
+        return ()
     try:
         decode_mask(mask.read(), mask.name)
         error = SegfeedError(mask.name, found="it can be read now", remedy="try again")
     except SegfeedError as caught:
         error = caught
     found = f"no mask of split {source.split!r} can be read, the first is {mask.name}: {error.found}"
-    return Doubt("error", "masks-unreadable", found, error.expected, error.remedy)
+    return (Doubt("error", "masks-unreadable", found, error.expected, error.remedy),)
 
 
 def is_void_doubted(doubt: Doubt) -> bool:

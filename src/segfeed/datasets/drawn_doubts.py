@@ -9,6 +9,7 @@ from segfeed.datasets.ways_out import Doubt
 from segfeed.errors import SegfeedError
 from segfeed.pixels.shapes import Shape, decode_drawing
 from segfeed.pixels.shapes_paint import outlines_nothing, tell_kinds
+from segfeed.system.showing import counted
 
 
 def doubt_boxes(samples: Sequence[Sample]) -> Iterator[Doubt]:
@@ -22,12 +23,12 @@ def doubt_boxes(samples: Sequence[Sample]) -> Iterator[Doubt]:
     bare = [shape for shape in shapes if outlines_nothing(shape)]
     if not bare:
         return
-    of = f"of the {len(chosen):,} annotations that were looked at"
+    of = f"in {counted(len(chosen), 'annotation')} looked at"
     if len(bare) == len(shapes):
         found = f"boxes only: {tell_kinds(bare)} {of}, and no outline"
         remedy = 'draw outlines, or pass boxes="fill" if a box is all that a label shall be'
     else:
-        found = f"{tell_kinds(bare)} besides {len(shapes) - len(bare):,} outlines {of}"
+        found = f"{tell_kinds(bare)} besides {counted(len(shapes) - len(bare), 'outline')} {of}"
         remedy = 'pass boxes="leave" to leave them out, or boxes="fill" to fill them as they are'
     yield Doubt("error", "shapes-boxes", found, "polygons or masks", remedy)
 

@@ -14,6 +14,7 @@ from segfeed.datasets.formats.folders import PICTURE_SUFFIXES, Files
 from segfeed.datasets.formats.json_reading import has_words
 from segfeed.datasets.formats.lists import SPLIT_WORDS, compose
 from segfeed.datasets.formats.rivals import looks_like_mask, match_if_fits, patterns_of
+from segfeed.datasets.not_read import SHAPES, UNREADABLE, Kind
 from segfeed.errors import SourceError
 
 _MOST_ENTRIES = 100_000  # a path may be a whole disk
@@ -22,77 +23,6 @@ _MOST_COMPARED = 12  # folders of pictures, each with each
 _DEEPEST = 8
 _MOST_ABOVE = 3  # folders above a path that may be the dataset it is a part of
 _SHOWN = 6
-_MAKE_MASKS = (
-    'export masks instead, such as CVAT\'s "Segmentation mask 1.1" or Roboflow\'s "Semantic Segmentation Masks", or '
-    "draw them from the shapes, as labelme2voc.py does"
-)
-_WRITE_FILES = "write Parquet, or folders of files"
-
-
-class _Kind(NamedTuple):
-    """A kind of dataset that is known and not read: a pattern of file names, what it is, what to do."""
-
-    pattern: str
-    reason: str
-    remedy: str
-
-
-_UNREADABLE = (
-    _Kind(
-        r"_seg\.png$",
-        "this is the full ADE20K: 3,000 classes mixed with objects, named in a pickle, which segfeed does not open",
-        "take the scene parsing release (ADEChallengeData2016), the same photos with 150 classes",
-    ),
-    _Kind(
-        r"(^|/)training/instance/[^/]+\.png$",
-        "this is KITTI without class masks: training/instance holds 16-bit objects",
-        "add training/semantic of data_semantics.zip",
-    ),
-    _Kind(
-        r"\.tfrecords?(-\d+-of-\d+)?(\.gz)?$", "this is a TFRecord dataset, which segfeed does not read", _WRITE_FILES
-    ),
-    _Kind(
-        r"\.mds(\.zstd|\.zst)?$", "these are MDS shards (MosaicML Streaming), which segfeed does not read", _WRITE_FILES
-    ),
-    _Kind(r"(^|/)chunk-\d+-\d+\.bin$", "these are LitData chunks, which segfeed does not read", _WRITE_FILES),
-    _Kind(r"\.beton$", "this is an FFCV dataset, which segfeed does not read", _WRITE_FILES),
-    _Kind(
-        r"(^|[-_/])\d{5,6}\.tar$",
-        "these are WebDataset shards, which segfeed writes but does not read",
-        "pass the dataset that they were made from, or export that as a VOC folder or as Parquet",
-    ),
-    _Kind(r"(^|/)data\.mdb$", "this is an LMDB database, which segfeed does not read", _WRITE_FILES),
-    _Kind(r"\.(h5|hdf5)$", "these are HDF5 files, which segfeed does not read", _WRITE_FILES),
-    _Kind(r"\.npz$", "these are NumPy archives, which segfeed does not read", _WRITE_FILES),
-    _Kind(
-        r"\.mat$",
-        "its masks are MATLAB files, which segfeed does not read",
-        "write the numbers that they hold as PNG (scipy.io.loadmat reads them)",
-    ),
-    _Kind(
-        r"\.(nii(\.gz)?|dcm|mha|nrrd)$",
-        "these are medical volumes, which segfeed does not read",
-        "write their slices as PNG",
-    ),
-)
-"""Kinds that are told apart by their names alone."""
-
-_SHAPES = (
-    _Kind(
-        r"\.geojson$",
-        "its annotations are GeoJSON, shapes in the coordinates of a map, not masks",
-        "draw them as masks, such as by rasterio.features.rasterize with the photo's transform",
-    ),
-    _Kind(
-        r"(coco|createml)\.json$|(^|/)instances_[^/]+\.json$", "its annotations are JSON shapes, not masks", _MAKE_MASKS
-    ),
-    _Kind(
-        r"(^|/)data\.ya?ml$", "this is a YOLO dataset, whose annotations are boxes or polygons, not masks", _MAKE_MASKS
-    ),
-    _Kind(r"\.xml$", "its annotations are XML boxes or polygons, not masks", _MAKE_MASKS),
-    _Kind(r"\.json$", "it has JSON files, but no masks that segfeed could find", _MAKE_MASKS),
-)
-"""Kinds that have no masks, if none was seen."""
 
 
 @dataclass
@@ -163,11 +93,11 @@ def explain_refusal(path: Path, ask: Ask = lambda _: None, ask_root: Ask = lambd
     answers: tuple[Callable[[], Answer | None], ...] = (
         lambda: _find_apart(seen),
         lambda: _find_below(seen, ask),
-        lambda: _first_of(_UNREADABLE, [*seen.names, *_names_of_pictures(seen)]),
+        lambda: _first_of(UNREADABLE, [*seen.names, *_names_of_pictures(seen)]),
         lambda: _find_pointer(seen),
         lambda: _find_fitting(seen),
         lambda: _find_tracks(seen),
-        lambda: _first_of(_SHAPES, seen.names),
+        lambda: _first_of(SHAPES, seen.names),
         lambda: _find_above(seen, ask_root),
     )
     return next((found for answer in answers if (found := answer())), None) or _describe_all(seen)
@@ -252,7 +182,7 @@ def _names_of_pictures(seen: _Seen) -> Iterator[str]:
             yield f"{folder}/{names[0]}".removeprefix("./")
 
 
-def _first_of(kinds: tuple[_Kind, ...], names: list[str]) -> Answer | None:
+def _first_of(kinds: tuple[Kind, ...], names: list[str]) -> Answer | None:
     return next((kind[1:] for kind in kinds if any(map(re.compile(kind.pattern).search, names))), None)
 
 

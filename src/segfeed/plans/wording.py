@@ -1,5 +1,6 @@
 """Wording: what a row draws, in a person's words and units, for captions and printed rows."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy.typing as npt
 
 from segfeed.plans.elementary import TURN
 from segfeed.plans.fields import UNIT
+from segfeed.plans.plan import Plan
 from segfeed.plans.rows import COLOUR_ORDERS, ROW
 from segfeed.plans.sampling import scaled_size
 
@@ -99,3 +101,34 @@ def signed(number: float, *, plus: bool = False) -> str:
     text = f"{abs(number):.1f}".removesuffix(".0")
     sign = "" if text == "0" else _MINUS if number < 0 else "+" if plus else ""
     return sign + text
+
+
+def tell_plan(plan: Plan, split: str, names: tuple[str, ...], wished: int) -> Iterator[str]:
+    """Describe what a plan pads, drops, exchanges or lowers, a sentence each.
+
+    Args:
+        plan: of a split's epochs.
+        split: its name.
+        names: of its classes.
+        wished: how many images a batch of whole ones should have had.
+    """
+    height, width = plan.canvas
+    if plan.draw is not None and plan.small:
+        what = "left out" if plan.draw.small == "drop" else "padded with void"
+        yield (
+            f"{split}: {plan.small} of {len(plan.sizes)} images are smaller than the crop of {height} x {width} "
+            f"and are {what}."
+        )
+    if plan.draw is not None and plan.draw.swap:
+        pairs = "; ".join(f"{names[low]!r} and {names[high]!r}" for low, high in plan.draw.swap)
+        yield f"{split}: these classes change places in mirrored crops: {pairs} (swap={{}} keeps them)."
+    if plan.draw is not None and plan.tail:
+        yield (
+            f"{split}: each epoch leaves out {plan.tail} of {len(plan)} images, other ones each time, which fill "
+            f"no batch of {plan.batch_size}."
+        )
+    if plan.draw is None and plan.batch_size < wished:
+        yield (
+            f"{split}: batches of {plan.batch_size} instead of {wished}, so that one of whole images "
+            f"({height} x {width}) is at most 512 MB."
+        )
