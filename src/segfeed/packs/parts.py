@@ -51,7 +51,7 @@ class MappedParts:
         """
         firsts = self.table.firsts
         tiles = firsts[samples] if len(self.table.parts) == len(self.table.keys) else _all_tiles(firsts, samples)
-        for part in np.unique(self.table.parts[tiles]).tolist():
+        for part in sorted(set(self.table.parts[tiles].tolist())):
             size, expected = self.mappings[part].size(), len(self.memory[part])
             if size < expected:
                 raise PackError(

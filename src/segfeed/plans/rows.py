@@ -144,11 +144,11 @@ def cut(pair: Pair, row: Any, *, padding: tuple[int, int, int] = (0, 0, 0), void
     [[255, 1, 2], [255, 3, 4]]
     """
     shape = int(row["height"]), int(row["width"])
-    image = np.empty((*shape, 3), np.uint8)
-    image[:] = padding
-    labels = np.full(shape, void, pair.labels.dtype)
-    if row["sample"] >= 0:
-        taken = sample(pair.image, pair.labels, row)
+    image, labels = np.empty((*shape, 3), np.uint8), np.empty(shape, pair.labels.dtype)
+    taken = sample(pair.image, pair.labels, row) if row["sample"] >= 0 else None
+    if taken is None or taken.labels.shape != shape:
+        image[:], labels[:] = padding, void
+    if taken is not None:
         image[taken.inside] = colour_pixels(taken.pixels, row, COLOUR_ORDERS)
         labels[taken.inside] = taken.labels
     return Pair(image, labels)

@@ -222,11 +222,12 @@ def sample(image: npt.NDArray[np.uint8], labels: npt.NDArray[Any], row: Any) -> 
     top, left, flip = int(row["top"]), int(row["left"]), bool(row["flip"])
     (y0, y1), (x0, x1) = span(top, lines, tall), span(left, columns, wide)
     inside = slice(y0, y1), slice(columns - x1, columns - x0) if flip else slice(x0, x1)
+    if (tall, wide) == (height, width):
+        image, labels = (stored[top + y0 : top + y1, left + x0 : left + x1] for stored in (image, labels))
+        return Sampled(inside, image[:, ::-1], labels[:, ::-1]) if flip else Sampled(inside, image, labels)
     down = height, tall, top + y0, y1 - y0, 1
     across = width, wide, left + (x1 - 1 if flip else x0), x1 - x0, -1 if flip else 1
     known = labels[locate(*down)[:, None], locate(*across)]
-    if (tall, wide) == (height, width):
-        return Sampled(inside, image[top + y0 : top + y1, left + x0 : left + x1][:, :: across[-1]], known)
     if not known.size:
         return Sampled(inside, np.zeros((*known.shape, 3), np.float32), known)
     first, weights = weigh(*down, row["antialias"])
