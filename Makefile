@@ -55,8 +55,8 @@ pictures: .venv/dev  ## paint the pictures that README and the pages show from d
 bench: .venv/installed  ## segfeed beside its peers on the same files: a table and a chart in benchmarks/results/
 	$(BIN)/python benchmarks/run.py
 
-bench-augmented: .venv/installed  ## the rows of bench with augmentation alone, in short turns
-	$(BIN)/python benchmarks/run.py --rows augmented --rounds 3 --seconds 1 --skip-costs
+bench-augmented: .venv/installed  ## the same with augmentation, in benchmarks/results/augmented/
+	$(BIN)/python benchmarks/run.py --rows augmented --skip-costs
 
 bench-gpu: .venv/dev  ## training on a CUDA device beside torchvision's DataLoader: how long it waits for data
 	$(BIN)/python benchmarks/gpu.py

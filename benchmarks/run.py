@@ -66,17 +66,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=1000, help="the list is repeated until it has at least so many")
     parser.add_argument(
         "--rows",
-        choices=("all", "plain", "augmented"),
-        default="all",
-        help="which rows: plain crops, augmented ones, or all",
+        choices=("plain", "augmented"),
+        default="plain",
+        help="which rows: plain crops, or augmented ones; all at once would not fit into memory",
     )
     parser.add_argument("--peers", help="which peers, by name; none for none; by default all of these rows")
-    parser.add_argument("--out", help="where results are written; results/ by default, or a folder in it for some rows")
+    parser.add_argument(
+        "--out", help="where results are written; results/ by default, results/augmented/ for these rows"
+    )
     parser.add_argument("--work", help="keep links, packs and other prepared files here; a temporary folder by default")
     parser.add_argument("--skip-large", action="store_true", help=f"no pack of {costs.LARGE_PAIRS:,} pairs (15 GB)")
     parser.add_argument("--skip-costs", action="store_true", help="speed only: no start, memory, plan rows")
     options = parser.parse_args()
-    known = (PEERS if options.rows != "augmented" else ()) + (AUGMENTED_PEERS if options.rows != "plain" else ())
+    known = AUGMENTED_PEERS if options.rows == "augmented" else PEERS
     options.peers = [] if options.peers == "none" else options.peers.split(",") if options.peers else list(known)
     unknown = set(options.peers) - set(known)
     if unknown:
@@ -95,10 +97,9 @@ def _run(options: argparse.Namespace, work: Path) -> None:
     job = Job(str(root), BATCH_SIZE, CROP_SIZE, available_cores(), options.seconds, str(work / "cache"))
     _say(f"packing {len(job.ids):,} pairs")
     pack = segfeed.make_pack(segfeed.scan(root, "train"), cache_dir=job.cache_dir)
-    own = [*_own_rows(int(pack.manifest["bytes"])), *_augmented_rows()]
-    if options.rows != "all":
-        wanted = options.rows == "augmented"
-        own = [row for row in own if row.is_augmented == wanted or row.key in ("warm", "decode")]
+    own = _own_rows(int(pack.manifest["bytes"]))
+    if options.rows == "augmented":
+        own = [*(row for row in own if row.key in ("warm", "decode")), *_augmented_rows()]
     rows = {row.key: row for row in [*own, *map(_peer_row, options.peers)]}
     pack.close()
     places.lay_out(work)
@@ -117,7 +118,7 @@ def _run(options: argparse.Namespace, work: Path) -> None:
     }
     found = {} if options.skip_costs else _costs(source, chosen, job, work, large=not options.skip_large)
     results = table.collect(rows, facts, found, distance.summarise(short))
-    out = Path(options.out or Path(__file__).parent / "results" / ("" if options.rows == "all" else options.rows))
+    out = Path(options.out or Path(__file__).parent / "results" / ("augmented" if options.rows == "augmented" else ""))
     table.write(results, out)
     chart.draw(results, out)
     _say(f"written: {out}/results.md, results.json and the charts")
