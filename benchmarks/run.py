@@ -71,9 +71,7 @@ def _options() -> argparse.Namespace:
         help="which rows: plain crops, or augmented ones; all at once would not fit into memory",
     )
     parser.add_argument("--peers", help="which peers, by name; none for none; by default all of these rows")
-    parser.add_argument(
-        "--out", help="where results are written; results/ by default, results/augmented/ for these rows"
-    )
+    parser.add_argument("--out", help="where results are written; results/, or results/augmented/, by default")
     parser.add_argument("--work", help="keep links, packs and other prepared files here; a temporary folder by default")
     parser.add_argument("--skip-large", action="store_true", help=f"no pack of {costs.LARGE_PAIRS:,} pairs (15 GB)")
     parser.add_argument("--skip-costs", action="store_true", help="speed only: no start, memory, plan rows")
