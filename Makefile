@@ -4,6 +4,8 @@ SECONDS ?= 60
 BIN := .venv/bin
 # The tests of a file share what their fixtures made, so each file stays with one process.
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+# What Python and pytest compile is kept: nearly every test that starts a process would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
 # No framework, no injected faults, no test that is marked slow.
 FAST := -m "not slow" --ignore=tests/faults --ignore=tests/frameworks --ignore=src/segfeed/frameworks
 
