@@ -89,6 +89,7 @@ def test_the_modules_were_found():
     assert {family_of(name) for name in MODULES} == set(RANKS)
 
 
+@pytest.mark.slow
 def test_families_import_only_from_families_above_them():
     for name in MODULES:
         others = {module for module in imports_of(name) if family_of(module) != family_of(name)}
@@ -158,6 +159,7 @@ def test_no_module_has_a_name_that_says_nothing():
         assert not set(name.replace("_", ".").split(".")) & {"utils", "common", "helpers", "manager"}, name
 
 
+@pytest.mark.slow
 def test_no_public_function_or_class_bears_its_modules_name():
     for name in MODULES:
         own = name.rpartition(".")[2]
@@ -168,6 +170,7 @@ def test_no_public_function_or_class_bears_its_modules_name():
         assert own not in defined, f"{name}.{own}"
 
 
+@pytest.mark.slow
 def test_constructors_take_at_most_7_arguments():
     for name in MODULES:
         for function in functions_of(name):
@@ -177,6 +180,7 @@ def test_constructors_take_at_most_7_arguments():
                 assert count <= 7, f"{name}, line {function.lineno}"
 
 
+@pytest.mark.slow
 def test_every_error_is_made_of_fields():
     """It says what was found and what was expected or what to do, in clauses: their full stop is set with the text."""
     for name in MODULES:
@@ -210,6 +214,7 @@ def test_every_module_and_public_definition_is_documented():
                 assert ast.get_docstring(node), f"{name}.{node.name}"
 
 
+@pytest.mark.slow
 def test_no_pickle_eval_or_hash_decides_anything():
     for name in MODULES:
         calls = [node for node in nodes_of(name) if isinstance(node, ast.Call)]

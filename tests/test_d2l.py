@@ -105,6 +105,7 @@ def test_masks_stored_in_rgb_are_read_alike(tmp_path, write_voc):
     np.testing.assert_array_equal(d2l.read_voc_images(root)[1][0], before)
 
 
+@pytest.mark.slow
 def test_table_of_16_million_colours_is_that_of_the_chapter():
     table = d2l.voc_colormap2label()
     assert table.shape == (256**3,)
@@ -140,6 +141,7 @@ def test_colours_of_any_integer_type_are_looked_up(dtype):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.float32, np.float64])
 @pytest.mark.parametrize("kind", ["array", "torch"])
+@pytest.mark.slow
 def test_channels_first_and_whole_floats_are_looked_up_alike(dtype, kind):
     colours = np.zeros((40, 60, 3), dtype)
     colours[5:, 20:] = 128, 0, 0
@@ -254,6 +256,7 @@ def test_rand_crop_larger_than_the_photo_is_refused():
 
 
 @pytest.mark.parametrize(("is_train", "split"), [(True, "train"), (False, "val")])
+@pytest.mark.slow
 def test_dataset_equals_the_chapter_element_for_element(case, is_train, split, capsys):
     root, (height, width) = case
     dataset = d2l.VOCSegDataset(is_train, (height, width), root)
@@ -288,6 +291,7 @@ def test_normalize_image_is_that_of_the_chapter(voc_folder):
     np.testing.assert_allclose(dataset.normalize_image(image), (image / 255 - MEAN) / STD, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_neither_dataset_nor_loaders_need_the_large_table(voc_folder, monkeypatch):
     monkeypatch.setattr(d2l, "voc_colormap2label", lambda: pytest.fail("the table was made"))
     assert d2l.VOCSegDataset(True, (32, 48), voc_folder)[0][1].max() <= 20
@@ -296,6 +300,7 @@ def test_neither_dataset_nor_loaders_need_the_large_table(voc_folder, monkeypatc
     assert len(list(val)) == 1
 
 
+@pytest.mark.slow
 def test_loaders_give_the_chapters_shapes_and_drop_small_ones_and_tails(tmp_path, write_voc, capsys):
     sizes = [(8, 9)] * 4 + [(7, 9)]
     root = write_voc(tmp_path / "VOC2012", {"train": sizes, "val": sizes})
@@ -310,6 +315,7 @@ def test_loaders_give_the_chapters_shapes_and_drop_small_ones_and_tails(tmp_path
         assert f"{split}_4" not in batch.keys
 
 
+@pytest.mark.slow
 def test_loaders_give_the_chapters_pixels(case):
     root, (height, width) = case
     train, val = d2l.load_data_voc(2, (height, width), root)
@@ -325,6 +331,7 @@ def test_loaders_give_the_chapters_pixels(case):
 
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow", "jax"])
+@pytest.mark.slow
 def test_loaders_give_a_frameworks_own_batches(voc_folder, framework, capsys):
     module = pytest.importorskip(framework)
     loaders = d2l.load_data_voc(2, (32, 48), voc_folder, framework=framework)
@@ -368,6 +375,7 @@ def test_missing_folder_is_named(tmp_path):
     assert str(tmp_path / "nowhere") in str(caught.value)
 
 
+@pytest.mark.slow
 def test_show_images_draws_every_image_with_its_title(pyplot, voc_folder):
     features, labels = d2l.read_voc_images(voc_folder)
     axes = d2l.show_images(features[:3] + labels[:3], 2, 3, titles=list("abcdef"), scale=2)

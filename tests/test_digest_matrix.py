@@ -153,6 +153,7 @@ class Run:
         return found, state
 
 
+@pytest.mark.slow
 def test_the_run_is_pinned(expected):
     assert hashlib.sha256("".join(expected).encode()).hexdigest() == PINNED
 
@@ -202,6 +203,7 @@ def test_augmented_runs_are_the_same_wherever_they_go_on(readers, augmented, mon
         assert first + rest == expected, f"resumed after {count} batches on {threads} threads and {world} ranks"
 
 
+@pytest.mark.slow
 def test_a_state_of_another_augmentation_or_transform_is_refused_by_name(readers):
     reader = readers["warm"]
     other = Draw((SIDE, SIDE), augment=replace(AUGMENTED.augment, hue=(-19, 18, 0.5)))
@@ -213,6 +215,7 @@ def test_a_state_of_another_augmentation_or_transform_is_refused_by_name(readers
 
 
 @pytest.mark.parametrize("small", ["pad", "drop"])
+@pytest.mark.slow
 def test_every_epoch_holds_every_sample_once(readers, small):
     plan = plan_of(readers["cold"], small=small)
     for epoch in range(EPOCHS):

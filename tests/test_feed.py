@@ -121,6 +121,7 @@ def test_layout_and_dtype_change_the_form_and_not_the_pixels(voc_folder, layout,
 
 
 @pytest.mark.parametrize("label_dtype", ["int32", "int64", "uint8"])
+@pytest.mark.slow
 def test_labels_come_in_any_dtype_with_void_255(voc_folder, label_dtype):
     plain = first(load(voc_folder, 2, CROP).train)
     batch = first(load(voc_folder, 2, CROP, label_dtype=label_dtype).train)
@@ -128,6 +129,7 @@ def test_labels_come_in_any_dtype_with_void_255(voc_folder, label_dtype):
     np.testing.assert_array_equal(batch.labels, plain.labels)
 
 
+@pytest.mark.slow
 def test_without_normalisation_pixels_are_scaled_to_one_and_padding_is_black(voc_folder):
     plain = first(load(voc_folder, 4, CROP, dtype="uint8", normalize=None).train)
     images, labels = first(load(voc_folder, 4, CROP, normalize=None).train)
@@ -146,6 +148,7 @@ def test_padding_is_the_mean_and_void(voc_folder):
     assert (labels[1, 33:] == 255).all()
 
 
+@pytest.mark.slow
 def test_own_mean_and_std_are_used(voc_folder):
     mean, std = (0.1, 0.2, 0.3), (0.5, 0.6, 0.7)
     plain = first(load(voc_folder, 2, CROP, dtype="uint8").train)
@@ -154,6 +157,7 @@ def test_own_mean_and_std_are_used(voc_folder):
     np.testing.assert_allclose(batch.images[inside], ((plain.images / 255 - mean) / std)[inside], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_void_may_be_another_value(voc_folder):
     plain = first(load(voc_folder, 2, CROP).train)
     batch = first(load(voc_folder, 2, CROP, void=-100, label_dtype="int64").train)
@@ -161,6 +165,7 @@ def test_void_may_be_another_value(voc_folder):
     np.testing.assert_array_equal(batch.labels, np.where(plain.labels == 255, -100, plain.labels))
 
 
+@pytest.mark.slow
 def test_format_decides_where_several_answer(lists):
     root = lists.parents[1]
     for folder in ("train", "trainannot"):
@@ -210,6 +215,7 @@ def test_format_decides_where_several_answer(lists):
     ids=str,
 )
 @pytest.mark.parametrize("pack", [True, False])
+@pytest.mark.slow
 def test_option_that_has_no_meaning_is_refused(voc_folder, cache, fields, words, pack):
     with pytest.raises(OptionError) as caught:
         load(voc_folder, 2, CROP, pack=pack, **fields)
@@ -292,6 +298,7 @@ def test_notes_are_logged(voc_folder, caplog):
     assert tuple(record.message for record in caplog.records if record.name == "segfeed") == splits.notes
 
 
+@pytest.mark.slow
 def test_flip_mirrors_half_of_the_crops(voc_folder):
     flips = [
         bool(flip)
@@ -310,6 +317,7 @@ def test_val_is_never_flipped_or_cropped(voc_folder):
     assert val.plan.is_exact
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_bytes_and_other_seeds_others(voc_folder):
     once, again, other = (epoch(load(voc_folder, 2, CROP, seed=seed).train) for seed in (7, 7, 8))
     for one, two in zip(once, again, strict=True):
@@ -340,6 +348,7 @@ def test_ranks_together_see_the_epoch_of_one_process(voc_folder, world):
 
 
 @pytest.mark.parametrize("threads", [None, 0, 1, 3])
+@pytest.mark.slow
 def test_threads_do_not_change_what_comes_out(voc_folder, threads):
     expected, found = (epoch(load(voc_folder, 2, CROP, threads=n).train) for n in (0, threads))
     for one, two in zip(expected, found, strict=True):
@@ -353,6 +362,7 @@ def test_val_batch_size_is_the_train_batch_size_unless_given(voc_folder):
 
 
 @pytest.mark.parametrize(("rows", "world", "expected"), [(2.5, 1, 2), (0.5, 1, 1), (1.5, 2, 2), (3, 1, 3)])
+@pytest.mark.slow
 def test_val_batch_size_is_lowered_until_a_slot_fits_and_says_so(voc_folder, monkeypatch, rows, world, expected):
     row_bytes = 40 * 60 * (3 * 4 + 4)
     monkeypatch.setattr(feed, "MAX_SLOT_BYTES", int(rows * row_bytes))
@@ -375,6 +385,7 @@ def test_val_batch_size_stays_where_it_fits(voc_folder):
     assert not any("instead of" in note for note in load(voc_folder, 4, CROP).notes)
 
 
+@pytest.mark.slow
 def test_without_a_pack_nothing_is_written_and_the_batches_are_the_same(voc_folder, cache):
     plain = load(voc_folder, 2, CROP, pack=False)
     assert isinstance(plain.train.reader, Source)
@@ -471,6 +482,7 @@ def test_task_instance_gives_object_ids(voc_folder):
     assert set(np.unique(first(train).labels)) <= {*range(254), 255}
 
 
+@pytest.mark.slow
 def test_own_legend_and_unknown_reach_the_labels(voc_folder):
     names = ["sky", "road", "car"]
     with pytest.raises(UnknownColourError) as caught:
@@ -539,12 +551,14 @@ def put_tables(root: Path, names: dict[str, dict[str, int]]) -> Path:
     return export_splits(sources, root / "tables", "parquet")
 
 
+@pytest.mark.slow
 def test_equal_names_of_different_photos_are_no_leak(tmp_path):
     tables = put_tables(tmp_path, {"train": {"0": 1, "1": 2}, "val": {"0": 3, "1": 4}})
     train, val = load(tables, 2, CROP, pack=False)
     assert train.reader.keys == val.reader.keys == ("0", "1")
 
 
+@pytest.mark.slow
 def test_equal_names_of_equal_photos_are_a_leak_wherever_they_lie(tmp_path):
     tables = put_tables(tmp_path, {"train": {"0": 1, "1": 2}, "val": {"0": 3, "1": 2}})
     with pytest.raises(SourceError) as caught:
@@ -616,6 +630,7 @@ def test_a_state_of_other_sides_does_not_fit(tmp_path):
         other.load_state_dict(one.state_dict())
 
 
+@pytest.mark.slow
 def test_turned_photos_are_fed_upright_from_files_and_from_packs(tmp_path, cache):
     root = put_folders(tmp_path / "d", {"train": {"a": 1, "b": 2}, "val": {"c": 3}})
     path = root / "images/train/a.png"
@@ -674,6 +689,7 @@ def test_flip_beside_augment_and_what_is_no_augment_are_refused(voc_folder, word
     assert caught.value.where in ("flip", "augment")
 
 
+@pytest.mark.slow
 def test_flip_is_short_for_an_augment(voc_folder):
     one, other = (load(voc_folder, 2, CROP, pack=False, **words).train for words in
                   ({"flip": True}, {"augment": Augment(flip=0.5)}))  # fmt: skip
@@ -698,6 +714,7 @@ def test_what_lies_outside_a_scaled_photo_is_the_mean_or_the_pad_value_and_void(
     assert (images[:, 0, 0] != wanted).any()
 
 
+@pytest.mark.slow
 def test_sides_are_swapped_in_mirrored_rows_of_an_augment(tmp_path, write_voc):
     root = write_voc(tmp_path / "VOC2012", {"train": [(40, 60)] * 3})
     swap, words = {"cat": "dog"}, {"splits": ("train", None), "pack": False, "seed": 3}

@@ -22,6 +22,7 @@ def root(tmp_path, write_voc):
 
 @pytest.mark.parametrize(("part", "tiled", "tile"), [(2**28, 2**26, 512), (11_000, 4000, 16), (11_000, 2**26, 512)])
 @pytest.mark.parametrize("classes", [21, 300])
+@pytest.mark.slow
 def test_the_reader_of_the_document_reads_every_raw_pack(root, tmp_path, monkeypatch, part, tiled, tile, classes):
     for name, value in (("PART_BYTES", part), ("TILED_BYTES", tiled), ("TILE_PX", tile)):
         monkeypatch.setattr(writer, name, value)

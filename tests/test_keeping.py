@@ -158,6 +158,7 @@ def test_a_view_alone_keeps_its_bytes(readers, way, field):
     assert all(np.array_equal(as_numpy(view), copy) for view, copy in kept)
 
 
+@pytest.mark.slow
 def test_images_are_reused_while_labels_are_kept(readers):
     loader, labels, places = loader_of(readers["pack"]), [], set()
     for _ in range(EPOCHS):
@@ -169,6 +170,7 @@ def test_images_are_reused_while_labels_are_kept(readers):
     assert len(places) <= 8
 
 
+@pytest.mark.slow
 def test_a_batch_written_by_its_keeper_keeps_what_was_written(readers):
     loader, kept = loader_of(readers["pack"]), []
     for _ in range(3):
@@ -179,6 +181,7 @@ def test_a_batch_written_by_its_keeper_keeps_what_was_written(readers):
         assert (set(batch.images.ravel().tolist()), set(batch.labels.ravel().tolist())) == ({number}, {-number})
 
 
+@pytest.mark.slow
 def test_another_thread_may_keep_views_for_as_long_as_it_likes(readers):
     handed, wrong = queue.SimpleQueue(), []
 
@@ -220,6 +223,7 @@ def test_released_memory_is_used_again(readers, kind, threads):
     assert len(after) <= 2 * 8
 
 
+@pytest.mark.slow
 def test_a_loop_that_keeps_nothing_needs_few_places(readers):
     loader, places = loader_of(readers["pack"], threads=5), set()
     for _ in range(10):

@@ -72,6 +72,7 @@ def test_every_error_is_a_segfeed_error_and_a_builtin_one():
         assert str(kind("a.png", found="a hole")) == "a.png: a hole."
 
 
+@pytest.mark.slow
 def test_importing_is_light_starts_no_thread_opens_no_connection_and_writes_nothing(tmp_path):
     code = f"""
 import sys, threading

@@ -29,6 +29,7 @@ def test_cases_are_numbered_without_a_gap():
     assert numbers(CORRUPTIONS) == list(range(1, 11))
 
 
+@pytest.mark.slow
 def test_every_test_that_the_page_on_security_names_is_there():
     named = NAMED.findall((HERE.parent / "SECURITY.md").read_text())
     assert len(named) > 10
@@ -37,6 +38,7 @@ def test_every_test_that_the_page_on_security_names_is_there():
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip())
+@pytest.mark.slow
 def test_every_case_has_a_test_that_is_there(row):
     *_, shown, _ = row.split("|")
     named = NAMED.findall(shown)

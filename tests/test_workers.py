@@ -106,6 +106,7 @@ def test_a_pack_is_opened_anew_by_its_folder(voc_folder):
     assert len(again(pack)) == 5
 
 
+@pytest.mark.slow
 def test_a_loader_keeps_plan_format_threads_and_position(voc_folder):
     source = scan(voc_folder)
     plan = Plan(source.sizes, 2, Draw((32, 48), flip=True, swap=((1, 2),)), seed=5)
@@ -117,6 +118,7 @@ def test_a_loader_keeps_plan_format_threads_and_position(voc_folder):
     assert_same(other, loader)
 
 
+@pytest.mark.slow
 def test_an_epoch_that_runs_stays_where_it_is(voc_folder):
     train, _ = load(voc_folder, 2, (32, 48))
     epoch = iter(train)

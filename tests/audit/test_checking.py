@@ -85,6 +85,7 @@ def test_every_odd_file_is_in_the_table(shared_data):
     assert set(ODD) == {path.name for path in (shared_data / "odd").iterdir() if path.suffix != ".md"}
 
 
+@pytest.mark.slow
 def test_real_voc_has_no_error(voc2012_part):
     found = check(voc2012_part)
     assert found.count()["error"] == 0
@@ -98,6 +99,7 @@ def test_real_voc_has_no_error(voc2012_part):
     assert {checked.split: len(checked.keys) for checked in found.splits} == {"train": 80, "trainval": 140, "val": 60}
 
 
+@pytest.mark.slow
 def test_masks_saved_as_jpeg_are_all_named(shared_data):
     found = check(shared_data / "exports" / "jpeg-masks", legend=["background"])
     assert rules(found) == [("error", "mask-jpeg", key) for key in ("0", "10", "1")]
@@ -130,6 +132,7 @@ def test_a_pair_may_have_several_findings_and_none_is_lost(tmp_path):
     assert [(checked.split, checked.readable) for checked in found.splits] == [("train", True), ("val", False)]
 
 
+@pytest.mark.slow
 def test_findings_come_in_one_order_for_any_number_of_threads(tmp_path):
     root = make_voc(tmp_path / "VOC", {"train": [f"a{number}" for number in range(12)]})
     for number in range(0, 12, 3):

@@ -31,6 +31,7 @@ def test_a_good_sample_is_described(root):
 
 
 @pytest.mark.parametrize("coded", ["palette", "gray", "colour"])
+@pytest.mark.slow
 def test_labels_are_counted_as_the_source_reads_them(root, coded):
     labels = some_labels()
     put_mask(root, "a", COLOURS[labels] if coded == "colour" else labels, COLOURS if coded == "palette" else None)

@@ -182,6 +182,7 @@ def joined(root, splits):
     return joined_splits(list_dataset(make_voc(root, splits)).sources)
 
 
+@pytest.mark.slow
 def test_a_split_merely_joins_others_if_it_holds_what_two_smaller_ones_hold_together(tmp_path):
     parts = {"train": ["a", "b"], "val": ["c"]}
     assert joined(tmp_path / "1", {**parts, "trainval": ["c", "b", "a"]}) == {"trainval": ("train", "val")}
@@ -198,6 +199,7 @@ def test_a_split_merely_joins_others_if_it_holds_what_two_smaller_ones_hold_toge
         {"train": ["a"], "trainval": ["a"], "val": ["v"]},
     ],
 )
+@pytest.mark.slow
 def test_other_splits_stand_for_themselves(tmp_path, splits):
     assert joined(tmp_path / "VOC", splits) == {}
 

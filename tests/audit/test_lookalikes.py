@@ -33,6 +33,7 @@ def test_a_copy_saved_again_or_resized_is_found_and_another_photo_is_not():
     assert groups == [[3, 12], [7, 13, 14]]
 
 
+@pytest.mark.slow
 def test_real_photos_are_told_from_each_other_and_known_again(voc2012_part):
     paths = sorted((voc2012_part / "JPEGImages").glob("*.jpg"))[:40]
     photos = [np.array(Image.open(path)) for path in paths]
@@ -48,6 +49,7 @@ def test_photos_without_any_pattern_are_compared_by_brightness():
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
 def test_groups_are_those_of_comparing_all_with_all(seed):
     draws = np.random.default_rng(seed)
     bits = [int(draws.integers(0, 2**63))]

@@ -18,6 +18,7 @@ def root(tmp_path):
     return root
 
 
+@pytest.mark.slow
 def test_a_folder_gets_a_list_of_each_split_in_its_order(root, tmp_path):
     fixed = write_fixed_lists(audit(root), tmp_path / "fixed")
     assert (tmp_path / "fixed" / "train.txt").read_bytes() == b"c\nb\n"
@@ -32,12 +33,14 @@ def test_a_folder_gets_a_list_of_each_split_in_its_order(root, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_the_lists_mend_the_dataset(root):
     write_fixed_lists(audit(root), root / "ImageSets" / "Segmentation", overwrite=True)
     assert audit(root).count()["error"] == 0
     assert [source.keys for source in list_dataset(root).sources] == [("c", "b"), ("v",)]
 
 
+@pytest.mark.slow
 def test_a_leak_is_mended_in_train(tmp_path):
     root = make_voc(tmp_path / "VOC", {"train": list("ab"), "val": list("bc"), "trainval": list("abc")})
     write_fixed_lists(audit(root), root / "ImageSets" / "Segmentation", overwrite=True)

@@ -61,6 +61,7 @@ def test_pack_and_source_count_the_same(voc_folder):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.slow
 def test_threads_do_not_change_the_counts(voc_folder, threads):
     assert count_split(scan(voc_folder), threads=threads).to_json((1, 1)) == count_split(scan(voc_folder)).to_json(
         (1, 1)

@@ -51,6 +51,7 @@ def test_a_mask_that_was_a_jpeg_is_told(coded, quality):
 @pytest.mark.parametrize("scale", [0.4, 1.3, 2, 3])
 @pytest.mark.parametrize("how", FILTERS, ids=lambda how: how.name)
 @pytest.mark.parametrize("coded", [as_colours, as_two_values])
+@pytest.mark.slow
 def test_a_mask_that_was_resized_with_interpolation_is_told(coded, how, scale):
     assert likely(through_resizing(coded(LABELS), scale, how)) == "blended"
 

@@ -59,6 +59,7 @@ def test_a_sound_pack_has_no_findings(source):
 
 @pytest.mark.parametrize("column", ["images", "labels"])
 @pytest.mark.parametrize("index", [0, 2])
+@pytest.mark.slow
 def test_a_flipped_bit_is_named_with_its_sample(source, column, index):
     folder = make_pack(source).folder
     flip_a_bit(Pack(folder), index, column)
@@ -70,6 +71,7 @@ def test_a_flipped_bit_is_named_with_its_sample(source, column, index):
 
 
 @pytest.mark.parametrize("column", ["images", "labels"])
+@pytest.mark.slow
 def test_a_flipped_bit_is_an_error_when_the_pair_is_read_first(source, column):
     folder = make_pack(source).folder
     flip_a_bit(Pack(folder), 1, column)
@@ -118,6 +120,7 @@ def test_an_unchanged_source_has_no_findings(source, recorded):
 
 
 @pytest.mark.parametrize("kind", ["photo", "mask"])
+@pytest.mark.slow
 def test_a_stamp_that_lies_is_found_out_and_the_file_named(source, recorded, cache, kind):
     """A file that changed although size, times and inode look the same, as after a restore of a disk's image."""
     changed = getattr(source.samples[1], kind)
@@ -136,6 +139,7 @@ def test_a_stamp_that_lies_is_found_out_and_the_file_named(source, recorded, cac
     assert finding.remedy.startswith("restore the file if nobody meant to change it, else remove ")
 
 
+@pytest.mark.slow
 def test_a_stamp_that_names_another_pack_is_found_out(source, recorded, cache, tmp_path, write_voc):
     other = make_pack(scan(write_voc(tmp_path / "other", {"train": [(6, 8), (5, 9), (7, 4)]}, seed=1)))
     write_over(cache / "stamps" / stamp_of_source(source), other.folder.name.encode())
@@ -165,11 +169,13 @@ def test_nothing_is_hashed_where_nothing_was_packed(source, monkeypatch):
     assert only_rule(verify_source(source)) == {("note", "pack-absent")}
 
 
+@pytest.mark.slow
 def test_files_that_were_packed_a_moment_ago_are_compared(source, packed):
     pack, findings = match_pack(source)
     assert (pack.folder, findings) == (packed.folder, [])
 
 
+@pytest.mark.slow
 def test_files_that_were_touched_or_copied_are_known_by_their_contents(source, packed, tmp_path):
     for sample in source.samples:
         os.utime(sample.photo.path, (1, 1))
@@ -180,6 +186,7 @@ def test_files_that_were_touched_or_copied_are_known_by_their_contents(source, p
 
 
 @pytest.mark.parametrize("kind", ["photo", "mask"])
+@pytest.mark.slow
 def test_files_that_are_no_longer_those_that_were_packed_are_named(source, packed, kind):
     changed = change(source, kind)
     pack, (finding,) = match_pack(scan(source.root))
@@ -190,6 +197,7 @@ def test_files_that_are_no_longer_those_that_were_packed_are_named(source, packe
     assert "restore the file if nobody meant to change it, else run `segfeed pack`" in finding.remedy
 
 
+@pytest.mark.slow
 def test_files_are_compared_with_the_pack_that_was_made_last(source, packed):
     change(source)
     again = make_pack(scan(source.root))
@@ -200,6 +208,7 @@ def test_files_are_compared_with_the_pack_that_was_made_last(source, packed):
     assert (finding.rule, finding.file) == ("file-changed", changed.name)
 
 
+@pytest.mark.slow
 def test_a_longer_list_is_another_pack_but_its_files_are_compared_all_the_same(source, packed):
     path = source.root / "ImageSets" / "Segmentation" / "train.txt"
     path.write_text("".join(f"train_{number}\n" for number in (2, 1)))

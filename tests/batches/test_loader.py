@@ -139,6 +139,7 @@ def test_images_and_labels_come_from_the_window_that_the_crops_name(  # noqa: PL
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("batch_size", [1, 3, 8, 11])
+@pytest.mark.slow
 def test_an_exact_plan_shows_every_image_once_whole_with_void_around(mixed, packed, batch_size):
     reader = make_pack(mixed) if packed else mixed
     loader = Loader(reader, Plan.exact(reader.sizes, batch_size), format=BYTES)
@@ -192,6 +193,7 @@ def test_ranks_together_see_exactly_the_single_process_epochs(readers, kind, wor
 
 
 @pytest.mark.parametrize("world", [2, 3, 6])
+@pytest.mark.slow
 def test_ranks_together_see_exactly_the_single_process_validation(readers, world):
     reader = readers["pack"]
     expected = [digest(batch) for batch in Loader(reader, Plan.exact(reader.sizes, 12), format=BYTES)]
@@ -201,6 +203,7 @@ def test_ranks_together_see_exactly_the_single_process_validation(readers, world
     assert expected == [joined_digest(batches) for batches in zip(*ranks, strict=True)]
 
 
+@pytest.mark.slow
 def test_other_seeds_give_other_batches(tiny):
     assert digests(loader_of(tiny, seed=0), 2)[1] != digests(loader_of(tiny, seed=1))[0]
 
@@ -247,6 +250,7 @@ def test_a_view_of_a_batch_outlives_batch_and_loader(tiny):
 
 
 @pytest.mark.parametrize("threads", [0, 2])
+@pytest.mark.slow
 def test_each_iter_is_the_next_epoch_also_after_a_break(tiny, threads):
     expected = digests(loader_of(tiny, threads=threads), 4)
     loader = loader_of(tiny, threads=threads)
@@ -258,12 +262,14 @@ def test_each_iter_is_the_next_epoch_also_after_a_break(tiny, threads):
     assert expected[3] == digests(loader)[0]
 
 
+@pytest.mark.slow
 def test_an_iterator_that_was_never_asked_counts_as_an_epoch(tiny):
     loader = loader_of(tiny)
     iter(loader)
     assert digests(loader_of(tiny), 2)[1] == digests(loader)[0]
 
 
+@pytest.mark.slow
 def test_an_epoch_can_be_set(tiny):
     expected = digests(loader_of(tiny), 4)
     loader = loader_of(tiny)
@@ -281,6 +287,7 @@ def test_an_epoch_that_is_none_is_refused(tiny, epoch):
 
 
 @pytest.mark.parametrize("threads", [0, 2])
+@pytest.mark.slow
 def test_two_iterators_side_by_side_are_two_epochs(tiny, threads):
     expected = digests(loader_of(tiny), 2)
     loader = loader_of(tiny, threads=threads)
@@ -350,6 +357,7 @@ def position(loader):
     return state["epoch"], state["position"]
 
 
+@pytest.mark.slow
 def test_a_state_of_other_pictures_of_equal_keys_and_sizes_is_refused_if_both_are_known(tmp_path, write_voc):
     roots = [write_voc(tmp_path / name / "VOC2012", {"train": [(16, 16)] * 6}) for name in ("one", "other")]
     photo = roots[1] / "JPEGImages/train_3.png"
@@ -412,6 +420,7 @@ def test_a_run_resumes_twice_and_on_other_ranks(readers, world):
         assert expected == found[: len(expected)]
 
 
+@pytest.mark.slow
 def test_a_state_is_taken_for_any_step_of_any_epoch(tiny):
     loader = loader_of(tiny)
     expected = digests(loader_of(tiny), 4)
@@ -429,6 +438,7 @@ def test_a_state_is_taken_for_any_step_of_any_epoch(tiny):
 
 
 @pytest.mark.parametrize(("epoch", "step"), [(None, 2), (-1, 0), (0, -1), (0, 5), (0.0, 0), (True, 0), (0, "1")])
+@pytest.mark.slow
 def test_a_state_of_no_step_is_refused(tiny, epoch, step):
     with pytest.raises(OptionError) as caught:
         loader_of(tiny).state_dict(epoch, step)
@@ -551,6 +561,7 @@ def test_what_is_no_state_is_refused(tiny, state):
 
 
 @pytest.mark.parametrize("threads", [0, 2])
+@pytest.mark.slow
 def test_a_state_is_not_loaded_while_an_epoch_runs(tiny, threads):
     loader = loader_of(tiny, threads=threads)
     state = saved(loader)
@@ -643,6 +654,7 @@ WAYS_TO_END = [
 
 @pytest.mark.parametrize("kind", ["source", "pack"])
 @pytest.mark.parametrize("end", WAYS_TO_END)
+@pytest.mark.slow
 def test_no_thread_is_left_after(readers, end, kind, loader_threads):
     end(loader_of(readers[kind], 2, threads=3), loader_threads)
     assert loader_threads() == []
@@ -657,6 +669,7 @@ def test_closing_ends_every_epoch_of_the_loader(tiny, loader_threads):
         assert loader_threads() == []
 
 
+@pytest.mark.slow
 def test_a_closed_loader_can_be_iterated_again(tiny):
     loader = loader_of(tiny)
     with loader:
@@ -678,6 +691,7 @@ def test_the_thread_that_loads_kernels_ends_too(tiny):
 
 
 @pytest.mark.parametrize("threads", [0, 1, 3])
+@pytest.mark.slow
 def test_kernels_are_loaded_when_the_first_batch_is_there_and_once(readers, threads, monkeypatch):
     done = []
     real = readers["source"].decode
@@ -748,6 +762,7 @@ def test_another_format_shows_the_same_crops_at_the_same_position(tiny):
     assert (np.float32, np.int64) == (changed.images.dtype, changed.labels.dtype)
 
 
+@pytest.mark.slow
 def test_another_format_goes_on_where_the_loader_stands(tiny):
     first = loader_of(tiny)
     for _ in islice(first, 2):
@@ -757,6 +772,7 @@ def test_another_format_goes_on_where_the_loader_stands(tiny):
     assert digests(loader_of(tiny))[0][2:] == digests(middle.with_format(BYTES))[0]
 
 
+@pytest.mark.slow
 def test_iterating_another_format_leaves_the_loader_where_it_was(tiny):
     loader = loader_of(tiny)
     list(loader.with_format(BatchFormat()))

@@ -36,6 +36,7 @@ def resident_share(memory: np.ndarray) -> float:
     return float((np.frombuffer(pages, np.uint8) & 1).mean())
 
 
+@pytest.mark.slow
 def test_reading_ahead_brings_pairs_into_memory(pack):
     (memory,) = pack.parts.memory
     pack.parts.mappings[0].madvise(mmap.MADV_DONTNEED)  # pages that a process has mapped cannot be evicted
@@ -49,10 +50,12 @@ def test_reading_ahead_brings_pairs_into_memory(pack):
     assert resident_share(memory) >= 0.99
 
 
+@pytest.mark.slow
 def test_rows_without_a_sample_are_no_reason_to_read(pack):
     pack.read_ahead(np.full(4, -1, np.int64))
 
 
+@pytest.mark.slow
 def test_a_loader_reads_ahead_only_while_pages_come_from_the_disk(pack, monkeypatch):
     asked = []
     monkeypatch.setattr(segfeed.Pack, "read_ahead", lambda _, samples: asked.append(samples.tolist()))

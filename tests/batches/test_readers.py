@@ -31,6 +31,7 @@ def filled(reader, rows):
 
 @pytest.mark.parametrize("count", range(1, 12))
 @pytest.mark.parametrize("at_once_bytes", [1, 10_000, 8 << 20])
+@pytest.mark.slow
 def test_any_number_of_rows_is_filled_as_from_a_pack(source, count, at_once_bytes, monkeypatch):
     monkeypatch.setattr("segfeed.batches.readers._AT_ONCE_BYTES", at_once_bytes)
     plan = Plan(source.sizes, len(SIZES), Draw(CANVAS, flip=True))
@@ -47,6 +48,7 @@ def test_of_large_photos_fewer_are_decoded_at_once(side_px, pairs):
     assert memory.images.nbytes + memory.labels.nbytes <= max(8 << 20, 4 * side_px**2)
 
 
+@pytest.mark.slow
 def test_rows_without_a_sample_are_padding_wherever_they_stand(source):
     rows = Plan(source.sizes, len(SIZES), Draw(CANVAS)).rows(0, 0)
     nothing = plain_rows([(-1, 0, 0, *CANVAS, False)])

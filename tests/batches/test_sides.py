@@ -19,6 +19,7 @@ SWAP = ((1, 2), (5, 20))
         BatchFormat(label_dtype="uint8", void=77),
     ],
 )
+@pytest.mark.slow
 def test_labels_of_mirrored_rows_change_places_and_no_others(voc_folder, wanted, compiled):
     source = scan(voc_folder)
     batches = []

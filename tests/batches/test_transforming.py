@@ -39,6 +39,7 @@ FORMATS = [
 
 
 @pytest.mark.parametrize("wanted", FORMATS, ids=str)
+@pytest.mark.slow
 def test_a_transform_that_changes_nothing_changes_no_byte(reader, wanted):
     assert batches_of(loader_of(reader, same, **wanted)) == batches_of(loader_of(reader, None, **wanted))
 
@@ -60,6 +61,7 @@ def test_it_is_handed_the_bytes_from_which_every_dtype_starts(reader):
             assert np.array_equal(known, labels)
 
 
+@pytest.mark.slow
 def test_what_it_draws_depends_on_seed_epoch_and_position_alone(reader):
     def draw(image, labels, rng):
         image[:] = rng.integers(0, 256, image.shape)
@@ -72,6 +74,7 @@ def test_what_it_draws_depends_on_seed_epoch_and_position_alone(reader):
     assert first[0] != batches_of(loader_of(reader, draw, seed=1))
 
 
+@pytest.mark.slow
 def test_memory_that_it_keeps_or_returns_again_stays_its_own(reader):
     kept = []
 

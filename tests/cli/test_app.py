@@ -53,12 +53,14 @@ def test_version_is_printed(run):
 
 
 @pytest.mark.parametrize("words", [["--help"], ["load", "--help"], ["cache", "--help"], ["cache", "prune", "--help"]])
+@pytest.mark.slow
 def test_help_is_printed(run, words):
     code, out, err = run(*words)
     assert (code, err) == (0, "")
     assert "Usage:" in out
 
 
+@pytest.mark.slow
 def test_without_a_command_the_way_on_is_shown(run):
     code, out, err = run()
     assert code in (0, 2)
@@ -66,6 +68,7 @@ def test_without_a_command_the_way_on_is_shown(run):
     assert "Traceback" not in out + err
 
 
+@pytest.mark.slow
 def test_load_prints_what_came_out(run, voc_folder):
     code, out, err = run("load", voc_folder, *SMALL)
     assert (code, err) == (0, "")
@@ -107,6 +110,7 @@ def test_options_of_load_reach_the_batches(run, voc_folder, words, images, label
     assert (train["images"], train["labels"]) == (images, labels)
 
 
+@pytest.mark.slow
 def test_sides_are_paired_on_the_command_line(run, voc_folder):
     words = ("load", voc_folder, "--no-pack", "--crop", "8x8", "--batch-size", "2", "--flip")
     code, out, _ = run(*words, "--swap", "cat=dog", "--swap", "person=sheep")
@@ -116,6 +120,7 @@ def test_sides_are_paired_on_the_command_line(run, voc_folder):
     assert (code, "'unicorn', which is not a class" in err) == (2, True)
 
 
+@pytest.mark.slow
 def test_splits_are_chosen_and_left_out(run, voc_folder):
     assert list(only_json(run("load", voc_folder, *SMALL, "--splits", "val,-", "--json")[1])["splits"]) == ["val"]
     assert list(only_json(run("load", voc_folder, *SMALL, "--splits", "-,train", "--json")[1])["splits"]) == ["train"]
@@ -126,6 +131,7 @@ def test_no_pack_writes_nothing(run, voc_folder, cache):
     assert not cache.exists()
 
 
+@pytest.mark.slow
 def test_pack_prints_where_it_lies(run, voc_folder, cache):
     code, out, _ = run("pack", voc_folder)
     assert code == 0
@@ -176,6 +182,7 @@ def test_what_is_open_or_used_lately_stays_when_the_cache_is_pruned_to_a_size(ru
     assert run("cache", "prune", "--to", "30KB")[1].startswith(f"removed {folder}")
 
 
+@pytest.mark.slow
 def test_stats_are_printed(run, voc_folder):
     code, out, err = run("stats", voc_folder, "--crop", "32x48")
     assert (code, err) == (0, "")
@@ -215,6 +222,7 @@ def test_show_writes_one_picture_and_never_over_another(run, voc_folder, tmp_pat
     assert (tmp_path / "VOC2012-train.png").read_bytes() != before
 
 
+@pytest.mark.slow
 def test_cache_is_listed_and_pruned(run, voc_folder, cache):
     code, out, err = run("cache")  # compiled kernels lie elsewhere
     assert (code, out.splitlines()[0], err) == (0, "the cache holds no pack", "")
@@ -237,6 +245,7 @@ def test_cache_is_listed_and_pruned(run, voc_folder, cache):
     assert run("cache")[1].startswith("the cache holds no pack\n")
 
 
+@pytest.mark.slow
 def test_cache_dir_is_heeded_before_and_after_prune(run, voc_folder, tmp_path):
     run("pack", voc_folder, "--splits", "val", "--cache-dir", tmp_path / "mine")
     assert len(only_json(run("cache", "--cache-dir", tmp_path / "mine", "--json")[1])["packs"]) == 1
@@ -285,12 +294,14 @@ def test_commands_that_take_a_dataset_are_these():
 
 
 @pytest.mark.parametrize("name", TAKE_PATHS)
+@pytest.mark.slow
 def test_help_of_a_path_names_the_datasets_that_have_names(name):
     (path,) = (option for option in typer.main.get_command(cli.app).commands[name].params if option.name == "data")
     assert "'sample', 'voc2012', 'sbd'" in path.help
 
 
 @pytest.mark.parametrize("name", TAKE_PATHS)
+@pytest.mark.slow
 def test_format_can_be_said_wherever_a_dataset_is_read(run, voc_folder, tmp_path, name):
     before = (tmp_path,) if name == "score" else ()
     after = ("--to", tmp_path / "new") if name == "export" else ()
@@ -302,6 +313,7 @@ def test_format_can_be_said_wherever_a_dataset_is_read(run, voc_folder, tmp_path
     assert "voc, " in err
 
 
+@pytest.mark.slow
 def test_format_decides_where_several_answer(run, root):
     for folder in ("train", "trainannot"):
         (root / folder).mkdir()
@@ -461,6 +473,7 @@ def test_bad_data_is_one_line_that_names_it_and_exit_code_1(run, root, cache, co
         (["stats", "--threads", "many"], 2, "OptionError", "stats", "'--threads'"),
     ],
 )
+@pytest.mark.slow
 def test_error_is_one_json_object_if_json_is_wanted(run, voc_folder, words, code, kind, where, found):
     done, out, err = run(words[0], voc_folder, *words[1:], "--json")
     assert (done, err) == (code, "")
@@ -484,6 +497,7 @@ def test_fields_of_an_error_are_in_its_json(run, voc_folder):
     }
 
 
+@pytest.mark.slow
 def test_errors_of_every_command_are_json_if_json_is_wanted(run):
     for name, command in typer.main.get_command(cli.app).commands.items():
         if any(parameter.name == "as_json" for parameter in command.params):
@@ -499,6 +513,7 @@ def test_a_path_that_is_named_like_an_option_is_a_path(run, tmp_path, monkeypatc
     assert is_one_line(err)
 
 
+@pytest.mark.slow
 def test_legend_file_that_is_none_is_one_line(run, voc_folder, tmp_path):
     for name, data in (("a.json", b"{"), ("b.txt", b"sky,1,2\n"), ("c.png", b"no picture"), ("d.txt", b"\xff\0")):
         (tmp_path / name).write_bytes(data)
@@ -520,6 +535,7 @@ def put_odd(path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "dangling", "loop", "nothing"])
 @pytest.mark.parametrize("option", ["legend", "description"])
+@pytest.mark.slow
 def test_what_is_no_file_is_bad_use_in_one_line_and_waits_for_nothing(run, voc_folder, tmp_path, option, kind):
     put_odd(tmp_path / "odd.txt", kind)
     code, out, err = run("scan", voc_folder, f"--{option}", tmp_path / "odd.txt")
@@ -543,6 +559,7 @@ def test_what_is_no_file_is_bad_use_in_one_line_and_waits_for_nothing(run, voc_f
     ],
     ids=" ".join,
 )
+@pytest.mark.slow
 def test_a_name_that_no_disk_holds_is_bad_use_in_one_line(run, voc_folder, tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
     name = "z" * 300
@@ -554,6 +571,7 @@ def test_a_name_that_no_disk_holds_is_bad_use_in_one_line(run, voc_folder, tmp_p
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_damaged_pack_is_one_line(run, voc_folder, cache):
     run("pack", voc_folder, "--splits", "val")
     (rows,) = cache.rglob("pairs-00000.bin")
@@ -572,6 +590,7 @@ def test_cache_that_is_a_file_is_one_line_with_the_way_without(run, voc_folder, 
     assert "pass --no-pack" in err
 
 
+@pytest.mark.slow
 def test_picture_that_cannot_be_written_is_one_line(run, voc_folder, tmp_path):
     (tmp_path / "file").write_bytes(b"no folder")
     code, out, err = run("show", voc_folder, "--to", tmp_path / "file" / "a.png")
@@ -610,6 +629,7 @@ def test_error_of_the_program_itself_keeps_its_traceback(monkeypatch, voc_folder
 
 
 @pytest.mark.parametrize("words", [("load", *SMALL), ("stats",), ("pack",)])
+@pytest.mark.slow
 def test_piped_output_holds_neither_colours_nor_bars(run, voc_folder, words, cache):
     for out in run(words[0], voc_folder, *words[1:])[1:]:
         assert ESCAPE not in out
@@ -665,6 +685,7 @@ def test_an_error_that_nobody_can_read_keeps_its_exit_code(closed):
 
 
 @pytest.mark.parametrize("error", [PermissionError(13, "Permission denied", "/a/b"), MemoryError(), OSError("odd")])
+@pytest.mark.slow
 def test_what_nobody_foresaw_is_one_line_all_the_same(run, monkeypatch, error):
     def fail(*_, **__):
         raise error
@@ -689,6 +710,7 @@ def test_broken_pipe_is_quiet(voc_folder, words):
     assert done.returncode in (0, 1, 141)
 
 
+@pytest.mark.slow
 def test_terminal_escapes_in_names_are_stripped(run, voc_folder, tmp_path, cache):
     root = tmp_path / f"VOC{ESCAPE}[31mred{ESCAPE}]0;owned\x07"
     shutil.copytree(voc_folder, root)
@@ -726,6 +748,7 @@ def test_negative_words_are_values_and_not_options(run, voc_folder):
     assert only_json(out)["splits"]["val"]["void_share"] > 0
 
 
+@pytest.mark.slow
 def test_a_system_that_starts_no_more_threads_ends_in_one_line(run, monkeypatch):
     def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")

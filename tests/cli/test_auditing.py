@@ -19,6 +19,7 @@ def spoil(root, *keys):
         (root / "SegmentationClass" / f"{key}.png").write_bytes(b"")
 
 
+@pytest.mark.slow
 def test_a_good_dataset_is_said_to_be_good(run, root):
     code, out, err = run("check", root, *SMALL)
     assert (code, err) == (0, "")
@@ -29,6 +30,7 @@ def test_a_good_dataset_is_said_to_be_good(run, root):
     ]
 
 
+@pytest.mark.slow
 def test_errors_are_listed_and_exit_with_1(run, root):
     spoil(root, "a3")
     (root / "JPEGImages" / "v.png").unlink()
@@ -43,6 +45,7 @@ def test_errors_are_listed_and_exit_with_1(run, root):
     assert out.splitlines()[-1] == "VOC (voc): 9 pairs read; 2 errors, 0 warnings, 0 notes"
 
 
+@pytest.mark.slow
 def test_many_findings_of_one_kind_are_folded_and_json_has_them_all(run, root):
     spoil(root, *(f"a{number}" for number in range(6)), "w")
     code, out, _ = run("check", root, *SMALL)
@@ -58,6 +61,7 @@ def test_many_findings_of_one_kind_are_folded_and_json_has_them_all(run, root):
     assert described["splits"][1] == {"split": "val", "readable": True, "listed": 2, "checked": 2, "broken": ["w"]}
 
 
+@pytest.mark.slow
 def test_warnings_exit_with_1_only_if_strict(run, root):
     (root / "JPEGImages" / "a1.png").write_bytes((root / "JPEGImages" / "a0.png").read_bytes())
     assert run("check", root, *SMALL)[0] == 0
@@ -66,6 +70,7 @@ def test_warnings_exit_with_1_only_if_strict(run, root):
     assert "warnings (1)" in out
 
 
+@pytest.mark.slow
 def test_splits_can_be_chosen(run, root):
     spoil(root, "v")
     code, out, _ = run("check", root, *SMALL, "--split", "train")
@@ -74,6 +79,7 @@ def test_splits_can_be_chosen(run, root):
     assert run("check", root, *SMALL, "--split", "train", "--split", "val")[0] == 1
 
 
+@pytest.mark.slow
 def test_lists_are_mended_and_never_overwritten_unless_asked(run, root, tmp_path):
     spoil(root, "a3", "w")
     code, out, _ = run("check", root, *SMALL, "--fix-list", tmp_path / "fixed")
@@ -90,6 +96,7 @@ def test_lists_are_mended_and_never_overwritten_unless_asked(run, root, tmp_path
     assert [one["left_out"] for one in json.loads(out)["lists"]] == [["a3"], ["w"]]
 
 
+@pytest.mark.slow
 def test_the_list_of_one_split_goes_into_a_file_or_a_folder(run, root, tmp_path):
     run("check", root, *SMALL, "--split", "val", "--fix-list", tmp_path / "good.txt")
     run("check", root, *SMALL, "--split", "val", "--fix-list", f"{tmp_path}/lists/")
@@ -127,6 +134,7 @@ def test_names_cannot_write_to_the_terminal_nor_be_markup(run, tmp_path):
     assert "\x1b" not in out
 
 
+@pytest.mark.slow
 def test_a_split_that_cannot_be_listed_is_said_not_to_be_checked(run, root):
     (root / "ImageSets" / "Segmentation" / "val.txt").write_text("v\nv\n")
     code, out, _ = run("check", root, *SMALL)

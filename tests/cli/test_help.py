@@ -74,12 +74,14 @@ def test_the_module_is_the_command(tmp_path):
         (["scan", "voc2021"], "did you mean voc2012?"),
     ],
 )
+@pytest.mark.slow
 def test_near_names_are_offered(run, words, meant):
     code, _, err = run(*words)
     assert code in (1, 2)
     assert meant in err
 
 
+@pytest.mark.slow
 def test_near_paths_are_offered(run, tmp_path):
     (tmp_path / "VOCdevkit").mkdir()
     (tmp_path / "names.txt").write_text("a\nb\n")
@@ -120,6 +122,7 @@ def test_shells_complete_commands(shell):
         (["verify", "/nowhere"], "SourceMissingError", 1),
     ],
 )
+@pytest.mark.slow
 def test_errors_are_json_if_that_was_asked_for(run, words, kind, code):
     found, out, err = run(*words, "--json")
     assert (found, err) == (code, "")

@@ -47,6 +47,7 @@ def test_says_what_it_is_why_and_what_is_in_it(root):
     assert "first 64 photos" not in text
 
 
+@pytest.mark.slow
 def test_counts_what_is_missing_and_says_what_is_wrong(root):
     (root / "SegmentationClass" / "train_0.png").unlink()
     (root / "ImageSets" / "Segmentation" / "val.txt").write_text("val_0\nval_0\n")
@@ -67,6 +68,7 @@ def test_one_problem_of_all_splits_is_said_once(root):
     assert "\nclasses: the dataset does not say which\n" in text
 
 
+@pytest.mark.slow
 def test_photos_beyond_the_first_are_not_measured(tmp_path, write_voc):
     assert "of the first 64 photos of a split" in run(write_voc(tmp_path / "VOC2012", {"train": [(2, 3)] * 65}))
 
@@ -132,6 +134,7 @@ def test_patterns_are_options(odd):
     assert " ".join(text.split()).count("all 4 4 6") == 1
 
 
+@pytest.mark.slow
 def test_a_description_is_written_read_and_not_overwritten(odd):
     patterns = ("--photos", "pics/{key}.jpg", "--masks", "truth/{key}_L.png")
     text = run(odd, "--write", *patterns)
@@ -149,6 +152,7 @@ def test_a_description_is_written_read_and_not_overwritten(odd):
     assert segfeed.scan(odd, "all").legend.names == ("class 0", "class 255")
 
 
+@pytest.mark.slow
 def test_a_description_is_written_to_another_file(root, tmp_path):
     path = tmp_path / "deep" / "mine.toml"
     described = json.loads(run(root, path, "--write", "--json"))
@@ -199,6 +203,7 @@ def test_stored_values_are_shown_if_nothing_says_what_they_mean(tmp_path):
     assert "255 - ? 33.33%" in text
 
 
+@pytest.mark.slow
 def test_masks_that_contradict_the_legend_are_an_error_with_the_ways_out(tmp_path):
     root = write_binary(tmp_path / "d")
     done = CliRunner().invoke(app, [str(root)])
@@ -233,6 +238,7 @@ def test_scan_fails_if_no_split_has_a_sample(tmp_path):
     assert "no mask is named like a photo" in done.output
 
 
+@pytest.mark.slow
 def test_what_a_description_says_is_odd_is_printed(odd):
     run(odd, "--photos", "pics/{key}.jpg", "--masks", "truth/{key}_L.png", "--write")
     path = odd / "segfeed.toml"

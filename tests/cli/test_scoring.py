@@ -28,6 +28,7 @@ def folder(voc_folder, tmp_path):
     return tmp_path / "predictions"
 
 
+@pytest.mark.slow
 def test_each_class_has_a_row_and_the_whole_its_figures(score, folder, voc_folder):
     code, out, err = score(folder, voc_folder)
     assert (code, err) == (0, "")
@@ -72,12 +73,14 @@ def test_picture_is_drawn_and_never_overwritten_unasked(score, folder, voc_folde
     assert path.stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_picture_of_another_kind_is_refused_before_anything_is_scored(score, voc_folder, tmp_path):
     code, out, err = score(tmp_path / "nowhere", voc_folder, "--picture", "c.svg")
     assert (code, out) == (2, "")
     assert ".png" in err
 
 
+@pytest.mark.slow
 def test_other_splits_and_legends_are_scored(score, voc_folder, tmp_path):
     predictions, legend = tmp_path / "predictions", tmp_path / "names.txt"
     predictions.mkdir()
@@ -95,6 +98,7 @@ def test_other_splits_and_legends_are_scored(score, voc_folder, tmp_path):
     assert (len(described["classes"]), described["split"]) == (20, "train")
 
 
+@pytest.mark.slow
 def test_bad_folder_is_one_line_and_exit_code_1(score, folder, voc_folder):
     (folder / "val_0.png").unlink()
     (folder / "val_9.png").write_bytes(b"")

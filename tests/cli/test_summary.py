@@ -33,6 +33,7 @@ def test_dataset_task_classes_and_notes_are_named(summary, voc_folder):
     assert summary.notes == load(voc_folder, 2, CROP).notes
 
 
+@pytest.mark.slow
 def test_void_share_counts_padding_around_images_and_no_rows_of_padding(voc_folder, summary):
     _, val = load(voc_folder, 2, CROP)
     labels = np.concatenate([batch.labels[batch.crops["sample"] >= 0] for batch in val])
@@ -41,6 +42,7 @@ def test_void_share_counts_padding_around_images_and_no_rows_of_padding(voc_fold
 
 
 @pytest.mark.parametrize("void", [255, -100])
+@pytest.mark.slow
 def test_void_share_does_not_depend_on_the_value_of_void(voc_folder, summary, void):
     other = summarise(load(voc_folder, 2, CROP, void=void))
     assert [split.void_share for split in other.splits] == [split.void_share for split in summary.splits]
@@ -75,6 +77,7 @@ def test_table_has_a_named_row_for_each_fact_and_a_column_for_each_split(summary
 
 
 @pytest.mark.parametrize("splits", [("train", None), (None, "val")])
+@pytest.mark.slow
 def test_split_that_was_left_out_is_left_out(voc_folder, splits):
     summary = summarise(load(voc_folder, 2, CROP, splits=splits))
     assert [split.split for split in summary.splits] == [name for name in splits if name]
@@ -98,6 +101,7 @@ def test_objects_have_no_classes(voc_folder):
     assert (summary.task, summary.classes) == ("instance", ())
 
 
+@pytest.mark.slow
 def test_the_demo_s_summary_tells_a_first_epoch_from_a_warm_one(voc_folder, tmp_path):
     splits = load(voc_folder, batch_size=2, crop_size=(16, 16), cache_dir=tmp_path)
     once, twice = summarise(splits), summarise(splits, warm=True)

@@ -113,6 +113,7 @@ def _odd(tmp_path, voc_folder):
 
 
 @pytest.mark.parametrize("words", [("load", "--crop", "32x48", "--batch-size", "2"), ("check",), ("pack",), ("stats",)])
+@pytest.mark.slow
 def test_an_unknown_colour_s_remedy_can_be_typed(run, odd, words):
     code, out, err = run(words[0], odd, *words[1:])
     assert code == 1

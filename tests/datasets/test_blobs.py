@@ -129,6 +129,7 @@ def test_what_is_not_a_file_is_named_and_never_waited_for(tmp_path, make, found)
 
 @pytest.mark.parametrize(("make", "found"), ODD, ids=ODD_IDS)
 @pytest.mark.parametrize("name", ["JPEGImages/train_0.png", "SegmentationClass/train_0.png"])
+@pytest.mark.slow
 def test_sample_whose_file_is_none_is_missing_by_name_and_stops_no_other(voc, make, found, name):
     (voc / name).unlink()
     make(voc / name)
@@ -143,6 +144,7 @@ def test_sample_whose_file_is_none_is_missing_by_name_and_stops_no_other(voc, ma
 
 @pytest.mark.parametrize("name", ["ImageSets/Segmentation/train.txt", "labelmap.txt", "x.parquet", "_classes.csv"])
 @pytest.mark.parametrize(("make", "found"), ODD, ids=ODD_IDS)
+@pytest.mark.slow
 def test_lists_legends_and_tables_that_are_no_files_are_never_waited_for(voc, make, found, name):
     path = voc / name
     path.unlink(missing_ok=True)

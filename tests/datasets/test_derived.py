@@ -62,6 +62,7 @@ def test_nuclei_get_their_numbers_as_objects(root):
     np.testing.assert_array_equal(source.read(0).labels, expected(numbered=True))
 
 
+@pytest.mark.slow
 def test_what_a_mask_merges_ends_in_packs_and_a_changed_piece_is_seen(root, tmp_path):
     options = {
         "splits": ("train", None),
@@ -108,6 +109,7 @@ def test_a_photo_whose_masks_are_gone_is_missing_them(root):
         (7, (HEIGHT, WIDTH), None, ""),
     ],
 )
+@pytest.mark.slow
 def test_pieces_may_be_of_any_value_or_colour_but_of_one_size(root, value, size, error, found):
     piece(root / "stage1_train/00ae65/masks/00ae65b.png", *PIECES["b"], value, size)
     if error is None:
@@ -127,6 +129,7 @@ def test_a_piece_of_several_values_is_not_one_object(root):
     assert "47 values beside 0" in caught.value.found
 
 
+@pytest.mark.slow
 def test_more_objects_than_ids_are_refused(tmp_path):
     files = tuple(File.of(str(piece(tmp_path / f"{n:03}.png", 0, 1, size=(1, 300)))) for n in range(254))
     with pytest.raises(MaskError, match="254 objects"):
@@ -187,6 +190,7 @@ def say(root: Path, bands: str, suffix: str = "tif") -> Path:
 
 
 @pytest.mark.parametrize("bands", [(1, 2, 3), (4, 1, 2), (2, 2, 2)])
+@pytest.mark.slow
 def test_three_of_four_bands_are_the_photo(tmp_path, bands):
     pixels = [save_four(tmp_path / f"img/{n}.tif") for n in range(3)]
     source = segfeed.scan(say(tmp_path, str(list(bands))), "all")
@@ -204,6 +208,7 @@ def test_a_fourth_band_without_bands_stays_refused(tmp_path):
         segfeed.scan(root, "all").read(0)
 
 
+@pytest.mark.slow
 def test_other_bands_are_another_pack(tmp_path):
     for number in range(3):
         save_four(tmp_path / f"img/{number}.tif")
@@ -279,6 +284,7 @@ def test_task_instance_needs_objects(root):
         segfeed.scan(root, "all", task="instance")
 
 
+@pytest.mark.slow
 def test_splits_are_balanced_by_all_masks_that_are_merged(tmp_path):
     root = tmp_path / "set"
     for number in range(20):

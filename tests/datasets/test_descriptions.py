@@ -132,6 +132,7 @@ def test_no_description_recognises_real_data_of_other_kinds(shared_data):
 
 
 @pytest.mark.parametrize("name", STAND_INS)
+@pytest.mark.slow
 def test_its_splits_and_samples_are_listed(name, written):
     needs_decoder(name)
     stand_in, asked = STAND_INS[name], make_format(SHIPPED[name])
@@ -303,6 +304,7 @@ def test_a_split_without_its_list_is_not_offered(tmp_path):
     assert make_format(SHIPPED["paddleseg"]).split_names(root) == ["train"]
 
 
+@pytest.mark.slow
 def test_a_mask_that_a_list_names_but_is_not_there_is_missing(tmp_path):
     root = STAND_INS["paddlex"].write(tmp_path)
     (root / "Annotations" / "3.png").unlink()

@@ -140,6 +140,7 @@ def test_binary_masks_of_0_and_255_with_two_names_are_refused_with_both_ways_out
     assert seen(accepted(root, legend=as_void)) == {0, 255}
 
 
+@pytest.mark.slow
 def test_the_lines_for_the_command_line_work_too(tmp_path):
     root = write(tmp_path / "d", [stripes(0, 255)] * 6)
     found = []
@@ -158,6 +159,7 @@ def test_the_lines_for_the_command_line_work_too(tmp_path):
         ([f"class {n}" for n in range(40)], ["class 1"]),
     ],
 )
+@pytest.mark.slow
 def test_255_is_refused_for_any_number_of_names_if_nothing_but_the_first_occurs(tmp_path, names, absent):
     error = refused(write(tmp_path / "d", [stripes(0, 255)] * 5), legend=names)
     assert all(name in error.found for name in absent)
@@ -179,18 +181,21 @@ def test_the_class_keeps_its_place_in_the_way_out(tmp_path):
         ("labelmap.txt", "background:0,0,0::\nvessel:128,0,0::\n"),
     ],
 )
+@pytest.mark.slow
 def test_a_legend_file_that_says_nothing_of_255_is_doubted(tmp_path, name, text):
     root = write(tmp_path / "d", [stripes(0, 255)] * 5)
     (root / name).write_text(text)
     assert "255 is void by default" in refused(root).found
 
 
+@pytest.mark.slow
 def test_classes_that_are_renamed_by_groups_are_doubted_all_the_same(tmp_path):
     root = write(tmp_path / "d", [stripes(0, 255)] * 5)
     (root / "class_names.txt").write_text("background\nvessel\n")
     assert "'lesion' never occurs" in refused(root, legend={"vessel": "lesion", "*": "*"}).found
 
 
+@pytest.mark.slow
 def test_void_by_wish_does_not_hide_it(tmp_path):
     mask = np.linspace(0, 255, SIZE[0] * SIZE[1]).astype(np.uint8).reshape(SIZE)
     mask[mask == 1] = 2  # blurred borders, and no pixel of class 1
@@ -276,6 +281,7 @@ def test_void_that_lies_seldom_beside_a_class_is_a_warning(tmp_path, caplog, nam
     assert ("warning", "void-assumed") in rules_of(root, legend=names)
 
 
+@pytest.mark.slow
 def test_much_void_and_an_absent_class_are_a_warning_among_several_classes(tmp_path, caplog):
     root = write(tmp_path / "d", [stripes(0, 1, 255, 255)] * 5)
     names = ["background", "cup", "disc"]
@@ -296,6 +302,7 @@ def test_much_void_and_an_absent_class_are_a_warning_among_several_classes(tmp_p
         VOC,
     ],
 )
+@pytest.mark.slow
 def test_void_that_is_stated_is_believed(tmp_path, legend):
     accepted(write(tmp_path / "d", [stripes(0, 0, 0, 255)] * 6), legend=legend)
 
@@ -319,10 +326,12 @@ def test_void_that_is_stated_by_a_file_is_believed(tmp_path):
         (["a", "b", "c"], [stripes(0, 1, 255, 0, 0, 0, 0, 0)] * 6),  # a rare class, and narrow borders
     ],
 )
+@pytest.mark.slow
 def test_void_in_use_is_no_doubt(tmp_path, names, masks):
     accepted(write(tmp_path / "d", masks), legend=names)
 
 
+@pytest.mark.slow
 def test_a_rare_class_in_the_last_of_hundreds_of_masks_softens_the_doubt(tmp_path, monkeypatch):
     monkeypatch.setattr(doubts, "LOOKED_AT_IN_DOUBT", 16)
     root = write(tmp_path / "d", [stripes(0, 255)] * 50)
@@ -344,6 +353,7 @@ def cityscapes(root: Path, masks, split="train", names="farm_{}") -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_own_classes_in_the_layout_of_another_dataset_are_void_throughout_and_refused(tmp_path):
     root = cityscapes(tmp_path / "d", [stripes(0, 1, 2, 3)] * 4)
     error = refused(root, "train")
@@ -360,6 +370,7 @@ def test_own_classes_in_the_layout_of_another_dataset_are_void_throughout_and_re
         (0, 1, 2, 8, 10, 11, 13, 255),  # the benchmark's own numbers under the name labelIds
     ],
 )
+@pytest.mark.slow
 def test_own_numbers_in_the_layout_of_another_dataset_are_named_if_most_are_void(tmp_path, caplog, values):
     root = cityscapes(tmp_path / "d", [stripes(*values)] * 4)
     with caplog.at_level(logging.WARNING, "segfeed"):
@@ -368,6 +379,7 @@ def test_own_numbers_in_the_layout_of_another_dataset_are_named_if_most_are_void
     assert "split-mostly-void" in {one.rule for one in check(root, crop_size=(8, 8))}
 
 
+@pytest.mark.slow
 def test_a_test_split_without_labels_is_only_named(tmp_path, caplog):
     root = cityscapes(tmp_path / "d", [stripes(7, 8, 11)] * 4)
     cityscapes(root, [stripes(0, 4)] * 4, "test")
@@ -391,6 +403,7 @@ def test_masks_of_255_alone_are_refused(tmp_path):
 # Numbers that are off by one.
 
 
+@pytest.mark.slow
 def test_numbers_from_1_to_the_number_of_classes_are_refused_and_the_way_out_works(tmp_path):
     root = write(tmp_path / "d", [stripes(1, 2, 3)] * 4)
     names = ["road", "tree", "sky"]
@@ -403,6 +416,7 @@ def test_numbers_from_1_to_the_number_of_classes_are_refused_and_the_way_out_wor
     assert seen(accepted(root, legend=tmp_path / "legend.json")) == {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_numbers_of_16_bits_from_1_on_are_refused(tmp_path):
     masks = [stripes(1, 300 - number, 300, dtype=np.uint16) for number in range(6)]
     error = refused(write(tmp_path / "d", masks), legend=[f"class {n}" for n in range(300)])
@@ -417,6 +431,7 @@ def coco_stuff(root: Path, masks) -> Path:
 
 
 @pytest.mark.parametrize(("values", "severity"), [((1, 2, 11, 182), "error"), ((1, 2, 3, 125), "warning")])
+@pytest.mark.slow
 def test_coco_stuff_that_is_numbered_from_1_is_doubted(tmp_path, values, severity):
     root = coco_stuff(tmp_path / "d", [stripes(*values)] * 8)
     assert (severity, "legend-off-by-one") in rules_of(root)
@@ -440,6 +455,7 @@ def _listed(root, split, **options):
         ([stripes(1, 2, 3)] * 9, Legend(("a", "b", "c"), indices=(1, 2, 3))),
     ],
 )
+@pytest.mark.slow
 def test_a_first_class_that_is_rare_or_numbered_by_a_person_is_no_doubt(tmp_path, masks, legend):
     accepted(write(tmp_path / "d", masks), legend=legend)
 
@@ -447,6 +463,7 @@ def test_a_first_class_that_is_rare_or_numbered_by_a_person_is_no_doubt(tmp_path
 # Ids in three equal channels.
 
 
+@pytest.mark.slow
 def test_ids_in_three_equal_channels_are_refused_and_the_ways_out_work(tmp_path):
     root = write(tmp_path / "d", [gray_rgb(stripes(0, 1, 2))] * 5)
     names = ["ground", "road", "tree"]
@@ -459,6 +476,7 @@ def test_ids_in_three_equal_channels_are_refused_and_the_ways_out_work(tmp_path)
     assert seen(accepted(root, legend=tmp_path / "legend.json")) == {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_black_and_white_masks_of_three_channels_are_refused_with_white_as_the_second_class(tmp_path):
     root = write(tmp_path / "d", [gray_rgb(stripes(0, 255))] * 5)
     said = said_in_python(refused(root, legend=VESSEL).remedy)[0]
@@ -517,6 +535,7 @@ def test_two_used_indices_of_one_colour_stop_scan(tmp_path):
 # Legend files that a format would ignore, and layouts without one.
 
 
+@pytest.mark.slow
 def test_a_legend_file_that_the_format_ignores_is_refused_and_can_be_chosen(tmp_path):
     root = cityscapes(tmp_path / "d", [stripes(0, 1, 2)] * 4)
     path = root / "label_colors.txt"
@@ -624,6 +643,7 @@ def reads(monkeypatch):
     return found
 
 
+@pytest.mark.slow
 def test_eight_masks_are_looked_at_if_nothing_is_odd(tmp_path, reads):
     root = write(tmp_path / "d", [stripes(0, 1)] * 100)
     segfeed.scan(root, "all", legend=VESSEL)
@@ -631,6 +651,7 @@ def test_eight_masks_are_looked_at_if_nothing_is_odd(tmp_path, reads):
     assert len(reads) == len(set(reads)) == 8
 
 
+@pytest.mark.slow
 def test_nothing_is_looked_at_if_it_is_packed(tmp_path, cache, reads, monkeypatch):
     monkeypatch.setattr(packs, "_RECENT_NS", -(10**18))  # files that were written a moment ago count as settled
     root = write(tmp_path / "d", [stripes(0, 1)] * 12)
@@ -643,6 +664,7 @@ def test_nothing_is_looked_at_if_it_is_packed(tmp_path, cache, reads, monkeypatc
     assert reads == []
 
 
+@pytest.mark.slow
 def test_no_mask_is_looked_at_twice_in_doubt(tmp_path, reads):
     root = write(tmp_path / "d", [stripes(0, 255)] * 70)
     with pytest.raises(MaskError, match="all 70 masks"):

@@ -78,6 +78,7 @@ def test_voc_with_its_lists_colours_and_objects(tmp_path, write_voc):
     assert source.format == "described"
 
 
+@pytest.mark.slow
 def test_folders_split_by_hash(tmp_path):
     root = pairs(tmp_path / "set", "images/{}.jpg", "masks/{}_mask.png", [f"k{n}" for n in range(20)], (0, 1, 255))
     (root / "class_names.txt").write_text("ground\nroad\n")
@@ -87,6 +88,7 @@ def test_folders_split_by_hash(tmp_path):
     assert '0 = "ground"\n1 = "road"\nvoid = [255]' in text
 
 
+@pytest.mark.slow
 def test_folders_of_splits(tmp_path):
     root = tmp_path / "set"
     for split in ("train", "val"):
@@ -104,12 +106,14 @@ def test_folders_with_lists(tmp_path):
     assert 'lists = { train = "train.txt", val = "val.txt" }' in check(root)  # class_names.txt is not a list
 
 
+@pytest.mark.slow
 def test_keys_that_occur_twice_in_a_name(tmp_path):
     root = pairs(tmp_path / "set", "images/{}.jpg", "masks/{}_mask.png", ["a", "s", "m", "mask", "x", "y"])
     (root / "class_names.txt").write_text("ground\nroad\n")
     assert 'masks = "masks/{key}_mask.png"' in check(root)
 
 
+@pytest.mark.slow
 def test_photos_of_two_suffixes(tmp_path):
     root = pairs(tmp_path / "set", "images/{}.jpg", "masks/{}.png", "abcdefgh")
     pairs(root, "images/{}.png", "masks/{}.png", "xyz")
@@ -142,6 +146,7 @@ def test_camvid_in_colours(tmp_path):
     assert 'void = ["#000000"]' in text
 
 
+@pytest.mark.slow
 def test_cityscapes_with_a_folder_for_each_city(tmp_path):
     root = tmp_path / "cityscapes"
     for split, cities in (("train", ("aachen", "bochum")), ("val", ("ulm",))):
@@ -164,6 +169,7 @@ def test_roboflow_with_splits_as_folders(tmp_path):
     assert '0 = "background"\n7 = "dog"' in text
 
 
+@pytest.mark.slow
 def test_cvat_whose_only_list_holds_all(tmp_path):
     root = tmp_path / "cvat"
     for number in range(8):
@@ -178,6 +184,7 @@ def test_cvat_whose_only_list_holds_all(tmp_path):
     assert {split: segfeed.scan(root, split).samples for split in before} == before
 
 
+@pytest.mark.slow
 def test_labelme_export_of_real_pairs(shared_data, tmp_path):
     root = shutil.copytree(shared_data / "exports" / "labelme", tmp_path / "labelme", copy_function=shutil.copyfile)
     inner = open_dataset(root).root

@@ -29,6 +29,7 @@ def put_coco(folder, *notes):
         ((BOX, POLYGON, POLYGON), "1 box besides 2 outlines in 1 annotation looked at"),
     ],
 )
+@pytest.mark.slow
 def test_boxes_are_said_by_scan_which_lists_them_still(tmp_path, notes, found, caplog):
     path = put_coco(tmp_path, *notes)
     (split,) = describe(path).splits
@@ -39,6 +40,7 @@ def test_boxes_are_said_by_scan_which_lists_them_still(tmp_path, notes, found, c
 
 
 @pytest.mark.parametrize("boxes", ["leave", "fill"])
+@pytest.mark.slow
 def test_nothing_is_said_if_a_person_asked_for_it_or_there_is_none(tmp_path, boxes, caplog):
     path = put_coco(tmp_path, BOX, POLYGON)
     assert describe(path, Opening(boxes=boxes)).splits[0].doubts == ()

@@ -20,6 +20,7 @@ def gray(*values, dtype=np.uint8):
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 8, 9, 64, 1000, 3060])
 @pytest.mark.parametrize("most", [1, 2, 8, 64, None])
+@pytest.mark.slow
 def test_chosen_numbers_are_different_ones_from_the_first_to_the_last(count, most):
     chosen = spread(count, most)
     assert len(chosen) == len(set(chosen)) == (count if most is None else min(count, most))

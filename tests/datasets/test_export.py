@@ -45,6 +45,7 @@ def assert_equal(source: Source, other: Source) -> None:
 
 
 @pytest.mark.parametrize("kind", ["voc", "parquet"])
+@pytest.mark.slow
 def test_what_is_exported_is_read_back_equal(sources, tmp_path, kind):
     folder = export_splits(sources, tmp_path / "out", kind)
     for source in sources:
@@ -60,6 +61,7 @@ def test_real_data_is_read_back_equal(voc2012_part, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["voc", "parquet"])
+@pytest.mark.slow
 def test_merged_classes_are_exported_as_the_classes_they_became(voc_folder, tmp_path, kind):
     source = scan(voc_folder, legend={"cat": "animal", "dog": "animal", "person": "person", "*": None})
     assert_equal(source, scan(export_splits([source], tmp_path / "out", kind), "train"))
@@ -84,6 +86,7 @@ def test_hugging_face_datasets_shows_pictures(sources, tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # webdataset leaves its files open
+@pytest.mark.slow
 def test_webdataset_shows_pairs(sources, tmp_path):
     webdataset = pytest.importorskip("webdataset")
     folder = export_splits(sources, tmp_path / "out", "webdataset")
@@ -103,6 +106,7 @@ def test_webdataset_shows_pairs(sources, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_equal_sources_give_equal_bytes(sources, tmp_path, kind):
     def digest(folder):
         files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -114,6 +118,7 @@ def test_equal_sources_give_equal_bytes(sources, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["parquet", "webdataset"])
+@pytest.mark.slow
 def test_large_splits_are_cut_into_shards(sources, tmp_path, monkeypatch, kind):
     largest = max(sample.photo.stamp[0] for sample in sources[0].samples)
     monkeypatch.setattr(export, "_SHARD_BYTES", 2 * largest)
@@ -134,6 +139,7 @@ def test_large_splits_are_cut_into_shards(sources, tmp_path, monkeypatch, kind):
     assert tuple(keys) == sources[0].keys
 
 
+@pytest.mark.slow
 def test_photos_to_be_predicted_have_no_mask(voc_folder, tmp_path, write_voc):
     root = write_voc(tmp_path / "VOC2012", {"train": [(4, 4)], "test": [(5, 6), (6, 5)]})
     for path in (root / "SegmentationClass").glob("test*"):
@@ -152,6 +158,7 @@ def test_a_folder_that_exists_is_left_alone(sources, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_a_damaged_sample_leaves_nothing_behind(sources, tmp_path, write_voc, kind):
     root = write_voc(tmp_path / "in" / "VOC2012", {"train": [(8, 8)] * 5})
     photo = root / "JPEGImages/train_3.png"
@@ -219,6 +226,7 @@ def assert_same_content(source: Source, other: Source) -> None:
         np.testing.assert_array_equal(other.read(n).labels, source.read(n).labels)
 
 
+@pytest.mark.slow
 def test_splits_that_name_different_photos_alike_stay_apart(tmp_path, caplog):
     train = put_pairs(tmp_path / "a", ["img_0", "img_1", "only"], "train")
     val = put_pairs(tmp_path / "b", ["img_0", "img_1"], "val", seed=1)
@@ -237,6 +245,7 @@ def test_a_sample_that_two_splits_share_is_written_once(tmp_path):
     assert read_renamed(folder) == []
 
 
+@pytest.mark.slow
 def test_one_photo_with_two_masks_is_two_samples(tmp_path):
     train = put_pairs(tmp_path / "a", ["x"], "train")
     other = put_pairs(tmp_path / "b", ["x"], "trainaug", seed=1)
@@ -247,6 +256,7 @@ def test_one_photo_with_two_masks_is_two_samples(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["parquet", "webdataset"])
+@pytest.mark.slow
 def test_formats_that_part_splits_keep_equal_keys(tmp_path, kind):
     train, val = (put_pairs(tmp_path / name, ["0", "1"], name, seed=seed) for seed, name in enumerate(("train", "val")))
     folder = export_splits([train, val], tmp_path / "out", kind)
@@ -257,6 +267,7 @@ def test_formats_that_part_splits_keep_equal_keys(tmp_path, kind):
 
 
 @pytest.mark.parametrize("name", ["void", "IGNORE", "a:b", "#a", " car", "car\u00a0", "a\tb"])
+@pytest.mark.slow
 def test_class_names_that_would_change_their_meaning_are_refused_before_a_photo_is_read(tmp_path, name, monkeypatch):
     source = put_pairs(tmp_path / "a", ["x"], "train", names=("bg", name, "tree"))
     assert_equal(source, scan(export_splits([source], tmp_path / "tables", "parquet"), "train"))
@@ -269,6 +280,7 @@ def test_class_names_that_would_change_their_meaning_are_refused_before_a_photo_
 
 
 @pytest.mark.parametrize("name", ["car, truck", "1 2 3 x", "lane 1", "Straße"])
+@pytest.mark.slow
 def test_class_names_that_a_labelmap_holds_word_for_word_come_back(tmp_path, name):
     source = put_pairs(tmp_path / "a", ["x"], "train", names=("bg", name, "tree"))
     assert_same_content(source, scan(export_splits([source], tmp_path / "out", "voc"), "train"))
@@ -284,11 +296,13 @@ def test_keys_that_a_list_cannot_hold_are_refused(tmp_path, key):
 
 
 @pytest.mark.parametrize("key", ["scan..0", "a 1", "a ", "scene/0001", "日本"])
+@pytest.mark.slow
 def test_parquet_holds_what_a_list_cannot(tmp_path, key):
     source = put_pairs(tmp_path / "a", ["x", key], "train")
     assert_equal(source, scan(export_splits([source], tmp_path / "out", "parquet"), "train"))
 
 
+@pytest.mark.slow
 def test_photos_turned_upright_are_exported_upright(tmp_path):
     root = make_voc(tmp_path / "VOC", {"train": ["a", "b"]})
     (root / "JPEGImages/a.png").unlink()
@@ -320,6 +334,7 @@ def test_an_export_that_does_not_read_back_is_not_published(sources, tmp_path, m
 
 
 @pytest.mark.parametrize("kind", ["parquet", "webdataset"])
+@pytest.mark.slow
 def test_labels_that_changed_on_the_way_are_noticed(sources, tmp_path, monkeypatch, kind):
     encode = export.encode_mask
 

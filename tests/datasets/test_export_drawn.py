@@ -45,6 +45,7 @@ def by_name(source):
 
 @pytest.mark.parametrize("kind", ["coco", "yolo"])
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.slow
 def test_splits_are_read_back_with_their_photos_and_labels(tmp_path, kind, suffix, caplog):
     sources = [
         put_split(tmp_path / split, split, void=False, suffix=suffix, seed=n)
@@ -62,6 +63,7 @@ def test_splits_are_read_back_with_their_photos_and_labels(tmp_path, kind, suffi
 
 
 @pytest.mark.parametrize("kind", ["coco", "yolo"])
+@pytest.mark.slow
 def test_real_labels_come_back_by_both_rules(voc2012_part, tmp_path, kind):
     source = replace(scan(voc2012_part, "val[:12]"), split="val")
     folder = export_splits([source], tmp_path / "out", kind)
@@ -74,6 +76,7 @@ def test_real_labels_come_back_by_both_rules(voc2012_part, tmp_path, kind):
             assert unlike.any() == (kind == "yolo" and (wanted == 255).any())
 
 
+@pytest.mark.slow
 def test_void_is_a_crowd_in_coco_and_void_again_by_folder_and_by_json(tmp_path):
     source = put_split(tmp_path / "in", "train")
     folder = export_splits([source], tmp_path / "out", "coco")
@@ -97,6 +100,7 @@ def test_void_in_yolo_is_counted_and_listed(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("kind", ["coco", "yolo"])
+@pytest.mark.slow
 def test_without_a_background_what_is_not_drawn_is_void(tmp_path, kind):
     source = put_split(tmp_path / "in", "val", names=("road", "car"))
     back = scan(export_splits([source], tmp_path / "out", kind), "val")
@@ -107,6 +111,7 @@ def test_without_a_background_what_is_not_drawn_is_void(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["coco", "yolo"])
+@pytest.mark.slow
 def test_a_background_that_is_not_the_first_class_stays_what_it_is(tmp_path, kind):
     source = put_split(tmp_path / "in", "val", names=("pet", "background"), void=False)
     back = scan(export_splits([source], tmp_path / "out", kind), "val")
@@ -146,6 +151,7 @@ def test_yolo_is_what_its_users_read(tmp_path):
         assert all(0 <= float(share) <= 1 for share in shares)
 
 
+@pytest.mark.slow
 def test_splits_get_names_that_annotations_can_say(tmp_path, caplog):
     source = put_split(tmp_path / "in", "train[:50%]")
     for kind in ("coco", "yolo"):
@@ -157,6 +163,7 @@ def test_splits_get_names_that_annotations_can_say(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("kind", ["coco", "yolo"])
+@pytest.mark.slow
 def test_keys_of_folders_become_names_of_files_and_others_are_refused(tmp_path, kind):
     source = put_split(tmp_path / "in", "val", keys=("scene/1", "b.c"), void=False)
     folder = export_splits([source], tmp_path / "out", kind)
@@ -181,6 +188,7 @@ def test_two_classes_that_mean_background_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["coco", "yolo"])
+@pytest.mark.slow
 def test_labels_that_changed_on_the_way_are_noticed_and_nothing_is_left(tmp_path, kind, monkeypatch):
     draw = getattr(export, f"draw_{kind}")
 
@@ -196,6 +204,7 @@ def test_labels_that_changed_on_the_way_are_noticed_and_nothing_is_left(tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
+@pytest.mark.slow
 def test_a_set_of_polygons_is_exported_and_read_as_what_it_shows(shared_data, tmp_path):
     source = segfeed.scan(shared_data / "vector/labelme/voc_semantic", "all")
     back = scan(export_splits([replace(source, split="val")], tmp_path / "out", "coco"), "val")

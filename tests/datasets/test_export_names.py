@@ -121,6 +121,7 @@ def test_samples_whose_names_differ_in_case_alone_are_refused(source):
 
 
 @pytest.mark.parametrize("split", ["train+val", "a,b", "x[0]"])
+@pytest.mark.slow
 def test_no_split_is_written_by_a_name_that_means_another(tmp_path, split):
     source = replace(segfeed.scan("sample", "val[:2]"), split=split)
     for kind in ("voc", "parquet", "webdataset"):
@@ -131,6 +132,7 @@ def test_no_split_is_written_by_a_name_that_means_another(tmp_path, split):
             name_splits(kind, [source])
 
 
+@pytest.mark.slow
 def test_a_split_of_which_no_character_fits_is_refused():
     source = replace(segfeed.scan("sample", "val[:2]"), split="..")
     for kind in KINDS:

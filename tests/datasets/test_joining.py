@@ -34,6 +34,7 @@ def sites(tmp_path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_they_are_one_dataset_with_their_folders_in_front_of_keys(sites):
     source = segfeed.scan(sites)
     assert source.keys == tuple(f"{name}/{key}" for name in NAMES for key in (f"{name}a", "same"))
@@ -46,11 +47,13 @@ def test_they_are_one_dataset_with_their_folders_in_front_of_keys(sites):
     assert (len(train.reader), len(val.reader)) == (6, 3)
 
 
+@pytest.mark.slow
 def test_what_is_exported_is_read_back(sites, tmp_path):
     folder = export_splits([segfeed.scan(sites, split) for split in ("train", "val")], tmp_path / "out", "voc")
     assert segfeed.scan(folder, "val").keys == ("site0_site0b", "site1_site1b", "site2_site2b")
 
 
+@pytest.mark.slow
 def test_a_split_that_some_lack_is_told_and_a_missing_file_is_named_by_its_folder(sites):
     (sites / "site1/ImageSets/Segmentation/val.txt").unlink()
     source = segfeed.scan(sites, "val")
@@ -60,6 +63,7 @@ def test_a_split_that_some_lack_is_told_and_a_missing_file_is_named_by_its_folde
     assert [(one.split, one.key) for one in check(sites) if one.severity == "error"] == [("train", "site2/same")]
 
 
+@pytest.mark.slow
 def test_objects_are_joined_too_and_other_formats(sites, tmp_path):
     for name in NAMES:
         (sites / name / "SegmentationClass").rename(sites / name / "SegmentationObject")
@@ -77,6 +81,7 @@ def test_objects_are_joined_too_and_other_formats(sites, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_folds_are_balanced_in_each_part_that_says_so_and_go_by_hash_in_the_others(tmp_path):
     root = tmp_path / "sites"
     for name in ("a", "b", "c"):
@@ -102,6 +107,7 @@ def test_folds_are_balanced_in_each_part_that_says_so_and_go_by_hash_in_the_othe
     assert len({tuple(key for key in fold if key[0] == "c") for fold in folds}) == 4
 
 
+@pytest.mark.slow
 def test_without_a_legend_file_beside_them_nothing_is_mixed_and_the_way_is_told(sites):
     for name in NAMES[1:]:
         shutil.copy(sites / "labelmap.txt", sites / name)
@@ -114,6 +120,7 @@ def test_without_a_legend_file_beside_them_nothing_is_mixed_and_the_way_is_told(
     assert len(segfeed.scan(sites)) == 6
 
 
+@pytest.mark.slow
 def test_a_part_that_says_something_else_is_refused(sites):
     (sites / "site1/labelmap.txt").write_text("background:0,0,0::\ndog:128,0,0::\ncat:0,128,0::\n")
     with pytest.raises(LegendError) as caught:
@@ -122,6 +129,7 @@ def test_a_part_that_says_something_else_is_refused(sites):
     assert len(segfeed.scan(sites, legend=sites / "labelmap.txt")) == 6
 
 
+@pytest.mark.slow
 def test_one_of_them_alone_is_not_read_by_another_legend(sites):
     with pytest.raises(LegendError) as caught:
         segfeed.scan(sites / "site1")

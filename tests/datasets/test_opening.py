@@ -44,6 +44,7 @@ def test_legend_of_the_dataset_is_not_read_if_one_is_given(root):
     assert isinstance(segfeed.scan(root, task="instance").legend, Objects)
 
 
+@pytest.mark.slow
 def test_unknown_may_become_a_class_that_only_the_groups_name(root):
     groups = {"cat": "animal", "*": None}
     assert segfeed.scan(root, legend=groups, unknown="animal").legend.names == ("animal",)
@@ -145,6 +146,7 @@ BINARY = ("background", "road")
         {np.uint8(0): " background ", np.int64(1): "road\n"},
     ],
 )
+@pytest.mark.slow
 def test_stored_values_may_be_texts_and_may_stand_on_either_side(tmp_path, said):
     root = folders_of_gray(tmp_path)
     source = segfeed.scan(root, "all", legend=said)

@@ -80,6 +80,7 @@ def test_everything_is_plain_json(root):
     assert described["legend"]["names"][1] == "aeroplane"
 
 
+@pytest.mark.slow
 def test_what_is_no_dataset_is_refused(tmp_path, root):
     with pytest.raises(SourceMissingError) as caught:
         describe(tmp_path / "nothing")

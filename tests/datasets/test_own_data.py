@@ -73,6 +73,7 @@ def labels(root: Path, **options) -> set[int]:
 # Values that the legend does not know.
 
 
+@pytest.mark.slow
 def test_masks_that_a_plotting_tool_painted_by_a_colour_map_are_refused_with_their_colours(tmp_path):
     viridis = np.array([[68, 1, 84, 255], [32, 144, 140, 255], [253, 231, 36, 255]], np.uint8)
     root = write(tmp_path / "d", viridis[stripes(0, 1, 2)])
@@ -83,12 +84,14 @@ def test_masks_that_a_plotting_tool_painted_by_a_colour_map_are_refused_with_the
     assert labels(root, legend=said) == {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_labels_as_vectors_of_one_and_zeros_are_refused_with_the_vectors(tmp_path):
     root = write(tmp_path / "d", np.eye(3, dtype=np.uint8)[stripes(0, 1, 2)], suffix=".npy")
     assert "(0, 0, 1): '...'" in refused(root).remedy
     assert labels(root, legend={(1, 0, 0): "background", (0, 1, 0): "road", (0, 0, 1): "car"}) == {0, 1, 2}
 
 
+@pytest.mark.slow
 def test_colours_that_were_written_as_blue_green_red_are_named(tmp_path):
     root = write(tmp_path / "d", COLOURS[:, ::-1][stripes(0, 1, 2)], LABELMAP, legend="labelmap.txt")
     error = refused(root)
@@ -98,6 +101,7 @@ def test_colours_that_were_written_as_blue_green_red_are_named(tmp_path):
 
 
 @pytest.mark.parametrize("values", [(0, 127, 255), (0, 128, 255), (0, 100, 200), (0, 85, 170)])
+@pytest.mark.slow
 def test_numbers_that_were_spread_to_be_seen_are_named_with_the_classes_in_order(tmp_path, values):
     root = write(tmp_path / "d", stripes(*values))
     error = refused(root)
@@ -115,6 +119,7 @@ def test_a_few_unknown_numbers_among_known_ones_are_still_said_by_the_mask_that_
 
 
 @pytest.mark.parametrize("palette_of_photos", [False, True])
+@pytest.mark.slow
 def test_photos_in_the_folder_of_masks_are_refused_before_anything_is_packed(tmp_path, palette_of_photos):
     def mask(number):
         picture = Image.fromarray(a_photo(f"other {number}", SIZE))
@@ -130,6 +135,7 @@ def test_what_unknown_values_become_is_not_doubted_once_it_is_said(tmp_path):
     assert labels(root, unknown="void") == {0, 255}
 
 
+@pytest.mark.slow
 def test_a_mask_that_jpeg_had_blurred_before_it_became_png_is_told_in_true_words(tmp_path):
     def mask(_number):
         kept = io.BytesIO()
@@ -195,6 +201,7 @@ def test_binary_masks_without_a_legend_are_told_how_to_say_what_255_is(tmp_path)
     ],
     ids=["blanks", "floats", "tabs"],
 )
+@pytest.mark.slow
 def test_a_table_of_colours_may_hold_blanks_and_whole_floats(tmp_path, table):
     root = write(tmp_path / "d", COLOURS[stripes(0, 1, 2)], table, legend="class_dict.csv")
     assert segfeed.scan(root, "all").legend.names == ("background", "road", "car")
@@ -211,6 +218,7 @@ def test_colours_between_0_and_1_are_no_bytes(tmp_path):
 # Files.
 
 
+@pytest.mark.slow
 def test_what_systems_leave_beside_pictures_is_no_picture(tmp_path):
     root = write(tmp_path / "d", stripes(0, 1, 2))
     for key in KEYS:
@@ -232,6 +240,7 @@ def test_one_photo_as_jpeg_and_as_png_is_two_photos_of_a_sample(tmp_path):
 
 
 @pytest.mark.parametrize("start", ["/home/anna/roads/", "C:\\data\\roads\\", "../roads/"])
+@pytest.mark.slow
 def test_lists_may_hold_the_paths_of_another_machine(tmp_path, start):
     root = write(tmp_path / "d", stripes(0, 1, 2))
     sign = "\\" if "\\" in start else "/"
@@ -311,6 +320,7 @@ NAMES, TABLE = "background\nroad\ncar\n", "name,r,g,b\nbackground,0,0,0\nroad,12
         ({"labelmap.txt": LABELMAP}, ""),
     ],
 )
+@pytest.mark.slow
 def test_one_palette_in_another_order_for_all_masks_is_told_by_the_colours_of_its_legend(tmp_path, files, found):
     root = tmp_path / "d"
     for key in KEYS:

@@ -73,6 +73,7 @@ def refused(root, rule, **options) -> MaskError:
 
 
 @pytest.mark.parametrize("suffix", ["gif", "png"])
+@pytest.mark.slow
 def test_grays_that_are_values_are_read_as_values(tmp_path, suffix):
     root = write(tmp_path / "d", [gray(0, 255), gray(255), gray(0), gray(0, 128, 255), gray(128, 255)], suffix)
     said = {0: "background", 128: "tree", 255: "road"}
@@ -99,6 +100,7 @@ def test_a_legend_file_of_values_means_grays_too(tmp_path):
         ("png", [quantised(0, 0, 1, 2), quantised(0, 0, 2), quantised(0, 0, 1)]),
     ],
 )
+@pytest.mark.slow
 def test_indices_that_each_file_numbers_anew_are_no_classes(tmp_path, suffix, pictures, legend):
     root = write(tmp_path / "d", pictures, suffix)
     with pytest.raises(MaskError) as caught:
@@ -108,6 +110,7 @@ def test_indices_that_each_file_numbers_anew_are_no_classes(tmp_path, suffix, pi
     assert "error" in {one.severity for one in check(root, crop_size=(8, 8), legend=legend)}
 
 
+@pytest.mark.slow
 def test_both_ways_out_of_renumbered_indices_work(tmp_path):
     root = write(tmp_path / "d", [quantised(0, 0, 1), quantised(1, 0, 1), quantised(1, 2, 1)], "png")
     error = refused(root, "palettes-renumbered", legend={0: "background", 1: "tree", 2: "road"})
@@ -239,6 +242,7 @@ def test_the_palette_of_voc_with_two_colours_swapped_is_refused_and_both_ways_ou
         [with_palette(stripes(0, 99), swapped(5, 99))],  # no class has this number
     ],
 )
+@pytest.mark.slow
 def test_voc_s_colours_count_if_numbers_cannot(tmp_path, pictures):
     root = voc(tmp_path / "d", pictures)
     source = segfeed.scan(root, "all")

@@ -22,6 +22,7 @@ def written_of(source):
 
 
 @pytest.mark.parametrize("kind", ["voc", "parquet"])
+@pytest.mark.slow
 def test_what_is_equal_passes(source, tmp_path, kind):
     folder = export_splits([source], tmp_path / "out", kind)
     compare_dataset(folder, plain_legend([source]), written_of(source), None)
@@ -90,6 +91,7 @@ def test_any_difference_of_a_folder_is_an_error(source, tmp_path, change):
 
 
 @pytest.mark.parametrize("change", [a_sample_more, another_key, another_order])
+@pytest.mark.slow
 def test_any_difference_of_shards_is_an_error(source, tmp_path, change):
     folder, written = export_splits([source], tmp_path / "out", "webdataset"), written_of(source)
     compare_shards(folder, plain_legend([source]), written, None)
@@ -111,6 +113,7 @@ def test_a_shard_of_more_samples_or_of_other_classes_is_an_error(source, tmp_pat
     assert caught.value.where == "legend.json"
 
 
+@pytest.mark.slow
 def test_a_member_without_its_photo_is_noticed(source, tmp_path):
     folder = export_splits([source], tmp_path / "out", "webdataset")
     path = folder / "val-000000.tar"
@@ -126,6 +129,7 @@ def test_a_member_without_its_photo_is_noticed(source, tmp_path):
     assert caught.value.where == "sample val_2"
 
 
+@pytest.mark.slow
 def test_texts_are_compared_before_photos_are_there(source, tmp_path):
     folder, legend = export_splits([source], tmp_path / "out", "voc"), plain_legend([source])
     check_texts(folder, legend, {"val": source.keys})

@@ -123,6 +123,7 @@ def test_package_that_is_listed_twice_is_one(install):
         ("recognise = split_names = list_split = 3", "has no function recognise, split_names, list_split"),
     ],
 )
+@pytest.mark.slow
 def test_broken_package_is_named_and_can_be_gone_around(install, voc_folder, code, found):
     install("broken", {"odd": "broken"}, code)
     with pytest.raises(PluginError, match=found) as caught:
@@ -180,6 +181,7 @@ def put(root: Path, *names: str) -> Path:
         (["VOCtrainval_11-May-2012.tar", "a.json"], "JSON files, but no masks"),
     ],
 )
+@pytest.mark.slow
 def test_reason_is_told(tmp_path, names, found):
     reason, remedy = explain_refusal(put(tmp_path, *names))
     assert found in reason

@@ -46,6 +46,7 @@ def refused(root: Path) -> SourceError:
         ("images/{}.jpg", "annotations/maps/{}.png", '--masks "annotations/maps/{key}.png"'),
     ],
 )
+@pytest.mark.slow
 def test_folders_that_fit_are_named_with_the_line_that_reads_them(tmp_path, photos, masks, line):
     error = refused(write(tmp_path, photos, masks))
     assert "4 photos in" in error.found
@@ -53,6 +54,7 @@ def test_folders_that_fit_are_named_with_the_line_that_reads_them(tmp_path, phot
     assert line in error.remedy
 
 
+@pytest.mark.slow
 def test_splits_and_folders_of_keys_become_placeholders(tmp_path):
     for split in ("train", "val"):
         write(tmp_path / "a", f"shots/{split}/{{}}{split}.jpg", f"truth/{split}/{{}}{split}.png")

@@ -32,6 +32,7 @@ def classes_in(path, **options):
     return np.unique(segfeed.scan(path, "val", **options).read(0).labels).tolist()
 
 
+@pytest.mark.slow
 def test_what_the_file_says_counts_by_folder_by_json_and_by_itself_unless_an_option_is_passed(crowded):
     assert classes_in(crowded) == [0, 1]
     file = crowded / "segfeed.toml"
@@ -58,6 +59,7 @@ def test_what_the_file_says_counts_by_folder_by_json_and_by_itself_unless_an_opt
         ('shapes = "void"', 1, "shapes = 'void'", "a table"),
     ],
 )
+@pytest.mark.slow
 def test_what_no_such_file_may_say_is_an_error_with_its_line(crowded, text, line, found, expected):
     (crowded / "segfeed.toml").write_text(text)
     for path in (crowded, crowded / "annotations/instances_val.json"):

@@ -88,6 +88,7 @@ def test_every_shipped_description_is_read_and_named_like_no_other_format():
 
 @pytest.mark.usefixtures("own")
 @pytest.mark.parametrize("where", [".", ".."])
+@pytest.mark.slow
 def test_a_dataset_of_a_shipped_description_is_recognised_by_its_name(tmp_path, where):
     root = dataset(tmp_path / "data" / "set")
     source = segfeed.scan((root / where).resolve())

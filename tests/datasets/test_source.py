@@ -114,6 +114,7 @@ def test_sizes_are_those_of_the_decoded_pairs(tmp_path, write_voc):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".webp"])
+@pytest.mark.slow
 def test_size_of_a_file_of_any_length_is_found(root, suffix):
     noise = np.random.default_rng(0).integers(0, 256, (401, 403, 3), np.uint8)
     put_photo(root, f"train_0{suffix}", Image.fromarray(noise), **{"lossless": True} if suffix == ".webp" else {})
@@ -143,6 +144,7 @@ def test_size_is_found_behind_a_long_header(root):
     assert segfeed.scan(root).sizes[0].tolist() == [6, 8]
 
 
+@pytest.mark.slow
 def test_sizes_of_real_photos_are_those_that_pillow_reads(voc2012_part):
     source = segfeed.scan(voc2012_part)
     assert source.sizes.tolist() == [list(picture_of(sample.photo.path).shape[:2]) for sample in source.samples]
@@ -166,6 +168,7 @@ def test_transposed_sizes_are_called_so(root):
 
 @pytest.mark.parametrize("orientation", range(2, 9))
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
+@pytest.mark.slow
 def test_photo_that_its_exif_tag_turns_is_refused(root, orientation, suffix):
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -217,6 +220,7 @@ UPRIGHT = np.random.default_rng(7).integers(0, 256, (6, 8, 3), np.uint8)
 
 
 @pytest.mark.parametrize("orientation", range(5, 9))
+@pytest.mark.slow
 def test_photo_is_turned_to_the_size_of_its_mask_if_that_is_asked_for(root, orientation):
     put_turned(root, orientation, UPRIGHT)
     with pytest.raises(SizeMismatchError) as caught:
@@ -246,6 +250,7 @@ def test_turned_jpeg_is_turned_as_pillow_does(root):
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.slow
 def test_photo_of_its_masks_own_size_is_never_turned(root, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -256,6 +261,7 @@ def test_photo_of_its_masks_own_size_is_never_turned(root, orientation):
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
+@pytest.mark.slow
 def test_square_photo_is_never_turned(root, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -315,6 +321,7 @@ def test_photo_that_its_exif_tag_leaves_upright_is_read(root, orientation):
         ("a.png", "1"),
     ],
 )
+@pytest.mark.slow
 def test_photo_of_any_pixel_mode_becomes_rgb_as_pillow_converts_it(root, name, mode):
     rng = np.random.default_rng(3)
     colours = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
@@ -350,6 +357,7 @@ def test_unknown_colour_is_an_error_by_default_and_names_everything(root):
 
 
 @pytest.mark.parametrize(("unknown", "label"), [("void", 255), ("background", 0), ("person", 15)])
+@pytest.mark.slow
 def test_unknown_colour_becomes_what_was_asked_for(root, unknown, label):
     labels = np.full((6, 8), 3)
     labels[2, 3] = 40
@@ -475,6 +483,7 @@ def test_photo_that_was_cut_off_is_never_decoded(root, kept):
 
 
 @pytest.mark.parametrize("folder", ["JPEGImages", "SegmentationClass"])
+@pytest.mark.slow
 def test_no_flipped_bit_of_a_png_goes_unseen(root, folder):
     path = root / folder / "train_0.png"
     intact = path.read_bytes()

@@ -40,6 +40,7 @@ def test_slices_are_those_of_tensorflow_datasets(text, count, expected):
 
 
 @given(st.integers(0, 300), st.lists(st.integers(0, 100), max_size=5))
+@pytest.mark.slow
 def test_percents_cut_a_split_into_parts_that_are_whole_together(count, cuts):
     bounds = [0, *sorted(cuts), 100]
     parts = [SplitTerm("train", f"{a}%", f"{b}%").choose(KEYS[:count]) for a, b in pairwise(bounds)]
@@ -47,6 +48,7 @@ def test_percents_cut_a_split_into_parts_that_are_whole_together(count, cuts):
 
 
 @given(st.integers(1, 9), st.integers(0, 200))
+@pytest.mark.slow
 def test_folds_cut_a_split_into_parts_that_are_whole_together(folds, count):
     keys = KEYS[:count]
     chosen = [parse_split(f"train[fold={n}/{folds}]")[0].choose(keys) for n in range(folds)]
@@ -103,6 +105,7 @@ def test_scan_takes_split_strings(voc_folder):
     np.testing.assert_array_equal(both.read(2).labels, val.read(0).labels)
 
 
+@pytest.mark.slow
 def test_part_of_a_split_is_packed_for_itself(voc_folder, cache):
     part = make_pack(scan(voc_folder, "train[:2]"))
     assert len(part) == 2

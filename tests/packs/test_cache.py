@@ -77,6 +77,7 @@ def test_packs_are_described_with_dataset_split_size_and_age(folders):
     ("days", "words"),
     [(0, "just now"), (1.1 / 24, "1 hour ago"), (0.1, "2 hours ago"), (1.5, "1 day ago"), (40, "40 days ago")],
 )
+@pytest.mark.slow
 def test_age_is_told_in_words(folders, days, words):
     use(folders[0], days_ago=days)
     assert describe_packs()[0].cells()[-1] == words
@@ -102,6 +103,7 @@ def test_dry_run_says_what_would_go_and_removes_nothing(folders, cache):
 
 
 @pytest.mark.parametrize("days", [-1, 1.5, True, "3", None])
+@pytest.mark.slow
 def test_days_that_are_no_whole_number_are_refused_and_nothing_is_removed(folders, days):
     with pytest.raises(OptionError) as caught:
         prune_packs(days)
@@ -126,6 +128,7 @@ def test_stamps_of_removed_packs_go_and_those_of_kept_packs_stay(folders, cache)
 
 
 @pytest.mark.parametrize("stamp", [b"", b"\xff\xfe", b"../packs"])
+@pytest.mark.slow
 def test_damaged_stamps_do_not_stop_the_pruning(folders, cache, stamp):
     path = cache / "stamps" / "damaged"
     path.write_bytes(stamp)
@@ -172,6 +175,7 @@ def test_folder_with_a_manifest_of_another_program_is_neither_listed_nor_removed
 
 
 @pytest.mark.parametrize("damage", ["version", "rows", "half a manifest"])
+@pytest.mark.slow
 def test_one_damaged_pack_does_not_hide_the_others_and_can_be_pruned(folders, damage):
     train, val = folders
     manifest = train / "manifest.json"
@@ -206,6 +210,7 @@ def test_link_in_the_cache_does_not_lead_the_pruning_elsewhere(folders, cache, t
     assert (moved / "pairs-00000.bin").is_file()
 
 
+@pytest.mark.slow
 def test_packs_of_other_classes_are_told_apart(voc_folder, cache):
     make_pack(scan(voc_folder))
     make_pack(scan(voc_folder, legend={"cat": "cat", "*": None}, unknown="void"))
@@ -229,6 +234,7 @@ def size_of(folder: Path) -> int:
 
 
 @pytest.mark.parametrize("damage", ["{", "", "[1]", None])
+@pytest.mark.slow
 def test_a_bad_manifest_is_listed_as_damaged_can_be_pruned_and_stops_nobody(closed, damage):
     train, val = closed
     if damage is None:
@@ -247,6 +253,7 @@ def test_a_bad_manifest_is_listed_as_damaged_can_be_pruned_and_stops_nobody(clos
 
 
 @pytest.mark.parametrize("fields", [{"coding": 3}, {"legend": []}, {"count": "x"}, {"created": 5}, {"created": "soon"}])
+@pytest.mark.slow
 def test_a_manifest_of_odd_values_stops_no_list(folders, fields):
     manifest = folders[0] / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | fields))
@@ -273,6 +280,7 @@ def test_a_damaged_pack_goes_before_any_other(closed):
     assert prune_to(size_of(val)) == [train]
 
 
+@pytest.mark.slow
 def test_what_is_open_is_never_removed_to_keep_the_cache_small(closed):
     train, val = closed
     with Pack(train) as pack:
@@ -282,6 +290,7 @@ def test_what_is_open_is_never_removed_to_keep_the_cache_small(closed):
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="what others have mapped is shown on Linux")
+@pytest.mark.slow
 def test_what_another_process_has_open_is_never_removed_either(closed):
     train, val = closed
     code = "import sys, segfeed; pack = segfeed.Pack(sys.argv[1]); print(len(pack), flush=True); sys.stdin.read()"
@@ -293,6 +302,7 @@ def test_what_another_process_has_open_is_never_removed_either(closed):
     assert prune_to(0) == [train]
 
 
+@pytest.mark.slow
 def test_a_limit_makes_room_before_a_pack_is_made(closed, tmp_path, write_voc, monkeypatch):
     _, val = closed
     root = write_voc(tmp_path / "other", {"train": [(60, 80)] * 2})
@@ -302,6 +312,7 @@ def test_a_limit_makes_room_before_a_pack_is_made(closed, tmp_path, write_voc, m
 
 
 @pytest.mark.parametrize(("limit", "is_open"), [("1kB", False), ("30 KB", True)])
+@pytest.mark.slow
 def test_a_pack_that_is_larger_than_the_limit_is_refused_before_it_is_written(
     closed, tmp_path, write_voc, monkeypatch, limit, is_open
 ):
@@ -318,6 +329,7 @@ def test_a_pack_that_is_larger_than_the_limit_is_refused_before_it_is_written(
 
 
 @pytest.mark.parametrize("text", ["20XB", "many", "-1", "1e400", "GB"])
+@pytest.mark.slow
 def test_a_limit_that_is_none_is_named(closed, tmp_path, write_voc, monkeypatch, text):
     monkeypatch.setenv("SEGFEED_CACHE_LIMIT", text)
     with pytest.raises(OptionError) as caught:
@@ -333,6 +345,7 @@ def test_sizes_are_read(text, size):
     assert read_size("to", text) == size
 
 
+@pytest.mark.slow
 def test_how_much_goes_where_is_said_before_it_is_written(tmp_path, write_voc, cache, caplog):
     root = write_voc(tmp_path / "VOC2012", {"train": [(60, 80)], "val": [(60, 80)]})
     load(root, 1, (8, 8), pack=False)

@@ -67,6 +67,7 @@ def test_packed_pairs_equal_the_sources_exactly(root, cache):
             np.testing.assert_array_equal(labels, expected_labels)
 
 
+@pytest.mark.slow
 def test_real_pairs_are_packed_exactly(voc2012_part, cache):
     source = scan(voc2012_part, "val")
     pack = make_pack(source, threads=2)
@@ -169,6 +170,7 @@ print("pandas" in looked_for, "pyarrow" in looked_for)
 
 
 @pytest.mark.parametrize("stamped", [True, False])
+@pytest.mark.slow
 def test_second_packing_writes_nothing(root, cache, monkeypatch, stamped):
     monkeypatch.setattr(packs, "_RECENT_NS", -(10**18) if stamped else 10**18)
     first = make_pack(scan(root))
@@ -182,6 +184,7 @@ def test_second_packing_writes_nothing(root, cache, monkeypatch, stamped):
     assert any(name.startswith("stamps") for name in files) == stamped
 
 
+@pytest.mark.slow
 def test_settled_files_are_not_hashed_again(root, cache, settled, monkeypatch):
     first = make_pack(scan(root))
     monkeypatch.setattr(packs, "hash_files", lambda *_: pytest.fail("the files were hashed"))
@@ -223,6 +226,7 @@ def test_changed_mask_of_equal_length_and_time_leads_to_another_pack(root, cache
     assert (second.read(0).labels == 4).all()
 
 
+@pytest.mark.slow
 def test_whatever_decides_the_contents_leads_to_another_pack(root, cache, settled):
     lists = root / "ImageSets" / "Segmentation"
     sources = {"as it is": scan(root)}
@@ -238,6 +242,7 @@ def test_whatever_decides_the_contents_leads_to_another_pack(root, cache, settle
     assert len(set(folders.values())) == len(sources), folders
 
 
+@pytest.mark.slow
 def test_other_decoders_lead_to_another_pack(root, cache, settled, monkeypatch):
     first = make_pack(scan(root))
     monkeypatch.setattr(fingerprints, "decoder_versions", lambda: {"simplejpeg": "0", "pillow": "0"})
@@ -266,6 +271,7 @@ def test_pack_that_was_removed_is_made_again(root, cache, settled):
 
 
 @pytest.mark.parametrize("stamp", [b"", b"../../data", b"no-such-pack", b"\xff\xfe"])
+@pytest.mark.slow
 def test_damaged_stamp_is_ignored(root, cache, settled, stamp):
     first = make_pack(scan(root))
     (path,) = (cache / "stamps").iterdir()
@@ -273,6 +279,7 @@ def test_damaged_stamp_is_ignored(root, cache, settled, stamp):
     assert make_pack(scan(root)).folder == first.folder
 
 
+@pytest.mark.slow
 def test_stamps_of_any_dataset_that_killed_processes_left_half_written_go_with_the_next_one(root, cache, settled):
     name = "from segfeed.system.storage import unfinished_name; print(unfinished_name('another dataset'))"
     left = subprocess.run([sys.executable, "-c", name], capture_output=True, text=True, check=True).stdout.strip()
@@ -332,6 +339,7 @@ def change_manifest(folder: Path, **fields: object) -> None:
         damage_legend,
     ],
 )
+@pytest.mark.slow
 def test_damaged_pack_is_refused_with_its_name_and_the_remedy(root, cache, damage):
     folder = make_pack(scan(root)).folder
     damage(folder)
@@ -424,6 +432,7 @@ def test_too_little_space_names_the_size_of_the_pack_and_the_way_without(root, c
     assert everything_in(cache) == []
 
 
+@pytest.mark.slow
 def test_full_disk_while_packing_is_a_storage_error_and_leaves_nothing(root, cache):
     code = (
         "import resource, sys, segfeed\n"

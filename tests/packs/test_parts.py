@@ -43,6 +43,7 @@ def pack(request):
     return request.getfixturevalue(request.param)
 
 
+@pytest.mark.slow
 def test_pairs_come_back_exactly(pack, source):
     sizes = [path.stat().st_size for path in sorted(pack.folder.glob("pairs-*.bin"))]
     assert len(sizes) > 2
@@ -77,6 +78,7 @@ def test_batches_are_those_of_the_source(pack, source, layout, crop, compiled):
             assert one.labels.tobytes() == other.labels.tobytes()
 
 
+@pytest.mark.slow
 def test_whole_images_are_those_of_the_source(pack, source):
     plan = Plan.exact(source.sizes, 3)
     for one, other in zip(*(Loader(reader, plan, threads=0) for reader in (pack, source)), strict=True):
@@ -84,6 +86,7 @@ def test_whole_images_are_those_of_the_source(pack, source):
         assert (one.labels == other.labels).all()
 
 
+@pytest.mark.slow
 def test_a_window_touches_its_own_tiles_only(tiled, monkeypatch):
     seen, find_fault = [], type(tiled.table).find_fault
     monkeypatch.setattr(
@@ -109,6 +112,7 @@ def test_a_window_touches_its_own_tiles_only(tiled, monkeypatch):
         assert caught.value.found == "sample train_4: the stored pixels do not fit their checksum"
 
 
+@pytest.mark.slow
 def test_16_bit_labels_come_back_from_tiles_and_parts(source, tmp_path, monkeypatch):
     wide = scan(source.root, legend=Legend(tuple(f"class {n}" for n in range(300)), reading="index"))
     for number, limits in enumerate([(9000, 4000, 15), (9000, 10**9, 512), (10**9, 10**9, 512)]):
@@ -124,6 +128,7 @@ def test_16_bit_labels_come_back_from_tiles_and_parts(source, tmp_path, monkeypa
             assert (pack.table.label_starts % 2 == 0).all()
 
 
+@pytest.mark.slow
 def test_views_copy_nothing_and_outlive_pack_and_files(parted, source):
     pair = parted.read(3)
     assert any(np.shares_memory(pair.image, memory) for memory in parted.parts.memory)
@@ -133,6 +138,7 @@ def test_views_copy_nothing_and_outlive_pack_and_files(parted, source):
     np.testing.assert_array_equal(pair.image, source.read(3).image)
 
 
+@pytest.mark.slow
 def test_a_span_keeps_the_parts_mapped(parted):
     stored = parted.stored(np.array([0, 6]))
     expected = stored.pair(1).labels.copy()
@@ -141,6 +147,7 @@ def test_a_span_keeps_the_parts_mapped(parted):
     assert (stored.pair(1).labels == expected).all()
 
 
+@pytest.mark.slow
 def test_a_part_that_was_cut_is_named_and_stops_only_what_needs_it(parted):
     last = parted.folder / part_name(len(parted.manifest["parts"]) - 1)
     size = last.stat().st_size
@@ -197,6 +204,7 @@ def test_pairs_that_were_never_written_are_no_background(parted):
 
 
 @pytest.mark.parametrize("maps_private", [True, False])
+@pytest.mark.slow
 def test_file_systems_that_share_no_mappings_are_read_by_private_ones(parted, source, monkeypatch, maps_private):
     """Some network and union file systems answer ENODEV to shared mappings, a few to all."""
     real = parts.mmap.mmap

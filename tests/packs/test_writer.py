@@ -68,6 +68,7 @@ def test_a_failure_to_reach_the_disk_surfaces_while_parts_are_written(tmp_path, 
     assert list((tmp_path / "cache" / "packs").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_parts_are_the_same_with_any_number_of_threads(tmp_path, write_voc, monkeypatch):
     source = scan(write_voc(tmp_path / "VOC2012", {"train": [(6, 8), (5, 9), (3, 3)] * 30}))
     monkeypatch.setattr(writer, "PART_BYTES", 5000)

@@ -82,6 +82,7 @@ def test_a_source_says_what_it_is_and_shows_samples(source):
     assert pictures(source) == list(source.keys)
 
 
+@pytest.mark.slow
 def test_a_loader_a_batch_and_splits_say_what_they_are(source, loader):
     batch = next(iter(loader))
     assert repr(loader) == "Loader(VOC2012 train: 2 batches of 2 crops of 32 x 48 px, float32; next is epoch 1)"
@@ -167,6 +168,7 @@ def test_a_dataset_in_which_every_name_attacks_is_shown(tmp_path):
     assert ", 1 missing)" in repr(source)
 
 
+@pytest.mark.slow
 def test_a_source_without_masks_or_with_objects_or_without_samples_is_shown(source, voc_folder):
     bare = dataclasses.replace(
         source, samples=tuple(dataclasses.replace(sample, mask=None) for sample in source.samples)
@@ -242,6 +244,7 @@ def test_a_closed_loader_and_a_closed_pack_are_shown(source, cache):
     shown(loader)
 
 
+@pytest.mark.slow
 def test_what_was_pickled_shows_itself_alike(loader, source):
     batch = next(iter(loader))
     for value in (source, loader, loader.plan, source.legend, batch, Score(source.legend)):

@@ -197,6 +197,7 @@ def test_animated_photos_are_refused():
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])
+@pytest.mark.slow
 def test_a_jpeg_truncated_anywhere_is_refused(options):
     data = save(Image.fromarray(NOISE), "JPEG", **options)
     for length in range(len(data) - 2):
@@ -221,6 +222,7 @@ def test_a_jpeg_whose_rest_is_zeros_or_an_end_mark_is_refused(share, options, sm
         assert caught.value.is_damage
 
 
+@pytest.mark.slow
 def test_a_real_jpeg_half_of_which_is_missing_is_refused(voc2012_part):
     for path in sorted((voc2012_part / "JPEGImages").iterdir())[:10]:
         data = path.read_bytes()
@@ -313,6 +315,7 @@ def test_a_picture_without_pixels_is_refused(size):
     assert caught.value.where == "mask"
 
 
+@pytest.mark.slow
 def test_zip_bombs_in_text_are_skipped():
     bomb = b"comment\0\0" + zlib.compress(bytes(20 << 20), 9)
     long = b"comment\0" + bytes(3 << 20)
@@ -323,6 +326,7 @@ def test_zip_bombs_in_text_are_skipped():
         assert np.array_equal(NOISE[..., 0], decode_mask(mask, "m.png").pixels)
 
 
+@pytest.mark.slow
 def test_the_header_of_a_png_with_a_zip_bomb_in_its_text_is_read():
     bomb = b"comment\0\0" + zlib.compress(bytes(20 << 20), 9)
     header = read_photo_header(write_png(NOISE, 8, 2, [(b"zTXt", bomb)]), "p.png")
@@ -387,6 +391,7 @@ def test_a_truncated_jpeg_is_refused_whatever_pillow_was_told(monkeypatch):
 # Masks ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_real_masks_equal_pillow_s_raw_indices_exactly(voc2012_part):
     paths = sorted((voc2012_part / "SegmentationClass").iterdir())
     assert len(paths) == 140

@@ -142,6 +142,7 @@ def test_a_cut_block_means_upright(cut):
     assert exif_orientation(block()[:cut]) == 1
 
 
+@pytest.mark.slow
 def test_any_damaged_block_is_read_as_pillow_reads_it():
     rng = np.random.default_rng(0)
     for _ in range(3000):

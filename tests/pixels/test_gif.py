@@ -145,6 +145,7 @@ def test_what_is_not_one_whole_frame_is_refused(data, found, is_damage):
     assert error.is_damage == is_damage
 
 
+@pytest.mark.slow
 def test_a_gif_truncated_anywhere_is_refused():
     data = as_gif(IDS)
     for length in range(4, len(data)):

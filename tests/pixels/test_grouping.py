@@ -102,6 +102,7 @@ def test_what_is_no_mapping_of_names_is_refused(groups):
     assert caught.value.expected == "a mapping from class names to class names or None"
 
 
+@pytest.mark.slow
 def test_scan_and_load_take_a_mapping_and_pack_it_apart(voc_folder, cache):
     plain, grouped = scan(voc_folder), scan(voc_folder, legend=PETS)
     assert grouped.legend.names == ("animal", "person")

@@ -96,6 +96,7 @@ def test_stray_bytes_between_segments_are_named(stray):
 
 
 @pytest.mark.parametrize("options", [{}, {"optimize": True}, {"progressive": True}], ids=str)
+@pytest.mark.slow
 def test_padding_hides_no_flipped_bit(options):
     """A bit that was flipped makes other codes of those behind it; none of that may pass for padding."""
     data = as_jpeg(SMOOTH, **options)
@@ -113,6 +114,7 @@ def test_padding_hides_no_flipped_bit(options):
             np.testing.assert_array_equal(decode_photo(bytes(long), "a.jpg"), expected)
 
 
+@pytest.mark.slow
 def test_a_real_photo_with_padding_is_read(voc2012_part):
     for path in sorted((voc2012_part / "JPEGImages").iterdir())[:5]:
         data = path.read_bytes()

@@ -41,6 +41,7 @@ def test_painted_labels_are_read_back(data, legend):
 
 
 @given(st.data(), legends())
+@pytest.mark.slow
 def test_stored_indices_become_the_classes_that_the_legend_names(data, legend):
     stored = data.draw(hnp.arrays(np.uint8, (3, 4), elements=st.sampled_from(legend.indices + legend.void_indices)))
     expected = [
@@ -50,6 +51,7 @@ def test_stored_indices_become_the_classes_that_the_legend_names(data, legend):
 
 
 @given(st.data(), legends())
+@pytest.mark.slow
 def test_a_permuted_palette_changes_nothing(data, legend):
     order = data.draw(st.permutations(range(len(legend) + 1)))
     ids = np.array([*range(len(legend)), legend.void], np.uint8)[order]
@@ -59,6 +61,7 @@ def test_a_permuted_palette_changes_nothing(data, legend):
 
 
 @given(COLOURS)
+@pytest.mark.slow
 def test_only_colours_of_the_legend_are_known(colour):
     known = dict(zip((*VOC.colours, (224, 224, 192)), (*range(21), 255), strict=True))
     mask = np.array([[colour]], np.uint8)
@@ -255,6 +258,7 @@ def test_painting_is_literal():
         ({"names": tuple(str(i) for i in range(65535))}, "65535 classes"),
     ],
 )
+@pytest.mark.slow
 def test_a_legend_that_contradicts_itself_is_refused(fields, found):
     with pytest.raises(LegendError) as error:
         Legend(**fields)

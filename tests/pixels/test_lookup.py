@@ -35,6 +35,7 @@ def test_poison_is_the_value_just_below_void():
         elements=st.sampled_from([3, 7, 8, 0, 0xFFFFFF]),
     )
 )
+@pytest.mark.slow
 def test_codes_are_looked_up_one_by_one_however_they_run(codes):
     expected = [[{3: 0, 7: 1, 0xFFFFFF: 255}.get(code, 254) for code in row] for row in codes.tolist()]
     labels, unknown = look_up_codes(codes, KNOWN, LABELS)

@@ -15,6 +15,7 @@ IDS = st.sampled_from([*range(254), 255])
 
 
 @given(hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12), elements=IDS))
+@pytest.mark.slow
 def test_painted_ids_are_read_back(ids):
     objects = Objects()
     assert np.array_equal(ids, objects.encode(objects.paint(ids)))

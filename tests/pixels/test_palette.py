@@ -25,6 +25,7 @@ def test_the_256th_colour_is_void():
     assert (224, 224, 192) == VOID_COLOUR == voc_colours(256)[255]
 
 
+@pytest.mark.slow
 def test_65536_colours_all_differ():
     assert len(set(voc_colours(65536))) == 65536
 

@@ -38,6 +38,7 @@ def polygons(count, kinds=4):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of pycocotools itself
+@pytest.mark.slow
 def test_polygons_are_filled_as_pycocotools_fills_them():
     masks = pytest.importorskip("pycocotools.mask")
     for size, points in polygons(3000):
@@ -46,6 +47,7 @@ def test_polygons_are_filled_as_pycocotools_fills_them():
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.slow
 def test_run_lengths_are_read_and_written_as_by_pycocotools():
     masks = pytest.importorskip("pycocotools.mask")
     for size, points in polygons(300):
@@ -74,6 +76,7 @@ def test_a_square_of_16_px_has_the_area_that_each_rule_gives_it(rule, area):
     assert int(paint(drawing).pixels.sum()) == area
 
 
+@pytest.mark.slow
 def test_centres_are_inside_by_an_odd_number_of_crossings():
     for size, points in polygons(400, kinds=3):
         y, x = np.mgrid[: size[0], : size[1]] + 0.5
@@ -86,6 +89,7 @@ def test_centres_are_inside_by_an_odd_number_of_crossings():
         assert np.array_equal(whole(fill_centre([points], size), size), inside)
 
 
+@pytest.mark.slow
 def test_shapes_that_share_an_outline_share_no_pixel_and_leave_none_out():
     random = np.random.default_rng(5)
     for _ in range(200):

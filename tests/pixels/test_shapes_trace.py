@@ -37,6 +37,7 @@ def islands(cover):
 
 
 @given(COVERS)
+@pytest.mark.slow
 def test_regions_are_what_hangs_together_and_fill_to_their_own_pixels_by_both_rules(cover):
     regions = trace_regions(cover)
     numbers, count = islands(cover)
@@ -58,6 +59,7 @@ def test_regions_are_what_hangs_together_and_fill_to_their_own_pixels_by_both_ru
 
 
 @given(COVERS)
+@pytest.mark.slow
 def test_rings_turn_at_each_point_and_run_round_what_they_enclose(cover):
     for region in trace_regions(cover):
         for number, ring in enumerate(region.rings):

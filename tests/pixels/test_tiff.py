@@ -103,6 +103,7 @@ def refusal(data, decode=decode_mask, error_type=MaskError):
     ],
     ids=str,
 )
+@pytest.mark.slow
 def test_class_ids_are_those_that_were_written(dtype, order, options):
     ids = IDS.astype(dtype)
     data = written(ids, byteorder=order, **options)
@@ -379,6 +380,7 @@ def test_a_photo_is_decoded_into_the_memory_it_is_given():
     np.testing.assert_array_equal(out, NOISE)
 
 
+@pytest.mark.slow
 def test_real_tiffs_equal_tifffile(shared_data):
     paths = [path for path in sorted(shared_data.rglob("*.tif*")) if path.is_file()]
     read = 0

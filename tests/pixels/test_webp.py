@@ -89,6 +89,7 @@ def test_the_orientation_stands_behind_the_pixels(lossless, turn):
 
 
 @pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.slow
 def test_a_webp_truncated_anywhere_is_refused(lossless):
     data = as_webp(NOISE, lossless=lossless)
     for length in range(12, len(data), 7):

@@ -106,6 +106,7 @@ def test_a_range_is_kept_with_its_probability(name):
 
 @pytest.mark.parametrize("name", RANGES)
 @pytest.mark.parametrize("wrong", [0.5, None, "ab", b"ab", (), (1,), (1, 1, 1, 1), {"low": 1, "high": 1}, True, {1, 2}])
+@pytest.mark.slow
 def test_what_is_no_range_is_refused_with_its_unit(name, wrong):
     error = refusal(**{name: wrong})
     assert (error.where, error.found) == (name, repr(wrong))
@@ -116,6 +117,7 @@ def test_what_is_no_range_is_refused_with_its_unit(name, wrong):
 @pytest.mark.parametrize(
     "wrong", [math.nan, math.inf, -math.inf, "1", None, True, np.True_, 1e4, -1e4, 1j, 10**400, [1]]
 )
+@pytest.mark.slow
 def test_what_is_no_number_of_a_range_is_refused(name, wrong):
     for value in ((wrong, 1), (1, wrong)):
         assert (refusal(**{name: value}).where, refusal(**{name: value}).found) == (name, repr(wrong))

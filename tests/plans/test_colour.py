@@ -86,6 +86,7 @@ def test_contrast_comes_before_or_after_saturation_and_hue():
 
 
 @given(st.floats(-64, 64))
+@pytest.mark.slow
 def test_powers_of_two_are_those_of_the_book(number):
     assert power_of_two(number) == pytest.approx(2.0**number, rel=1e-14)
 

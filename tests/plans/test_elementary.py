@@ -33,11 +33,13 @@ def test_whole_powers_are_exact_both_ways():
 
 
 @given(st.floats(-500, 500), st.floats(-500, 500))
+@pytest.mark.slow
 def test_a_larger_power_is_never_smaller(one, other):
     low, high = sorted((one, other))
     assert exp2(low) <= exp2(high)
 
 
+@pytest.mark.slow
 def test_sines_and_cosines_are_within_2_to_the_minus_52_of_the_truth():
     radians = ANGLES.astype(FINE) * (2 * FINE("3.14159265358979323846264338327950288") / TURN)
     sine, cosine = sine_cosine(ANGLES)
@@ -59,6 +61,7 @@ def test_whole_turns_change_nothing(turns):
         assert np.array_equal(one, other)
 
 
+@pytest.mark.slow
 def test_a_turn_and_its_reverse_mirror_each_other():
     # An odd eighth lies between two series, which may differ by a bit.
     angles = ANGLES[ANGLES % (TURN // 4) != TURN // 8]
@@ -73,6 +76,7 @@ def test_shapes_are_kept():
     assert exp2(np.ones((2, 3))).shape == (2, 3)
 
 
+@pytest.mark.slow
 def test_the_bits_are_pinned():
     found = exp2(POWERS), log2(exp2(POWERS)), *sine_cosine(ANGLES)
     assert [hashlib.sha256(part.astype("<f8").tobytes()).hexdigest()[:16] for part in found] == PINNED

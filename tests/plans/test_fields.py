@@ -107,6 +107,7 @@ def test_a_probability_too_small_for_53_bits_never_happens_and_a_range_of_one_nu
     assert not rows["hue"].any()
 
 
+@pytest.mark.slow
 def test_the_highest_probability_below_one_is_not_one():
     assert rows_of(Augment(flip=1 - 2**-53), seeds=1)["flip"].all()
     assert not rows_of(Augment(gray=(1, 1, 0.999)))["gray"].all()
@@ -118,6 +119,7 @@ def test_an_exact_plan_scales_and_colours_nothing():
     assert not any(rows[field].any() for field in ("flip", "angle", "brightness", "gray", "antialias", "key"))
 
 
+@pytest.mark.slow
 def test_a_step_changes_no_field_but_its_own():
     """So that two runs with and without a step can be compared crop by crop."""
     whole = rows_of(WHOLE, seeds=2)
@@ -172,6 +174,7 @@ def test_crops_are_mirrored_with_their_probability(probability):
     assert {bool(probability)} == set(rows["flip"].tolist()) or 0 < probability < 1
 
 
+@pytest.mark.slow
 def test_either_order_comes_in_half_of_the_rows():
     assert_share(rows_of(Augment(order="drawn"))["colour_order"], 0.5)
     assert not rows_of(Augment(order="fixed"), seeds=1)["colour_order"].any()
@@ -191,6 +194,7 @@ def test_factors_are_drawn_evenly(draw, probability):
 
 
 @pytest.mark.parametrize("step", [0.25, 0.1])
+@pytest.mark.slow
 def test_factors_of_steps_are_equally_likely(step):
     augment = Augment(scale=(0.5, 2), scale_step=step)
     counts = Counter(rows_of(augment, (1000, 1000))["scaled_height"].tolist())
@@ -198,12 +202,14 @@ def test_factors_of_steps_are_equally_likely(step):
     assert_even(counts.values())
 
 
+@pytest.mark.slow
 def test_every_short_side_from_260_to_1040_is_equally_likely():
     counts = Counter(rows_of(Augment(resize=("short", 260, 1040)), seeds=80)["scaled_height"].tolist())
     assert sorted(counts) == list(range(260, 1041))
     assert_even(counts.values())
 
 
+@pytest.mark.slow
 def test_aspects_keep_the_area_and_are_drawn_evenly():
     rows = rows_of(Augment(aspect=(0.5, 2)), (50_000, 80_000))
     area = rows["scaled_height"].astype(float) * rows["scaled_width"]
@@ -212,6 +218,7 @@ def test_aspects_keep_the_area_and_are_drawn_evenly():
     assert_even(np.bincount(np.clip(shares * 64, 0, 63).astype(int), minlength=64))
 
 
+@pytest.mark.slow
 def test_keys_differ_and_every_bit_is_set_half_of_the_time():
     keys = rows_of(None)["key"]
     assert len(set(keys.tolist())) == SEEDS * COUNT
@@ -238,6 +245,7 @@ def drawn_numbers(rows):
     return np.stack([columns[name] for name in DRAWN])
 
 
+@pytest.mark.slow
 def test_fields_are_independent_of_each_other():
     drawn = drawn_numbers(rows_of(FREE, (4000, 5000), crop=(1, 1)))
     correlations = np.corrcoef(drawn) - np.eye(len(DRAWN))
@@ -248,6 +256,7 @@ def test_fields_are_independent_of_each_other():
     assert np.abs(squares - np.eye(len(squares))).max() < 5 / np.sqrt(drawn.shape[1])
 
 
+@pytest.mark.slow
 def test_no_bit_of_a_key_tells_what_was_drawn():
     rows = rows_of(WHOLE)
     told = {"flip": rows["flip"], "order": rows["colour_order"] == 1} | {
@@ -259,6 +268,7 @@ def test_no_bit_of_a_key_tells_what_was_drawn():
             assert_share(bit[chosen], 0.5)
 
 
+@pytest.mark.slow
 def test_chances_are_independent_of_each_other():
     rows = rows_of(WHOLE)
     fields = "brightness", "contrast", "saturation", "hue", "gamma", "gray", "angle"
@@ -332,6 +342,7 @@ def at_least_one(size):
 
 
 @given(SIDES, SIDES, st.floats(0.5, 2), st.sampled_from([(2048, 512), (2048, 1024), (512, 2048), (333, 333)]))
+@pytest.mark.slow
 def test_boxes_are_mmcv_s(height, width, factor, box):
     expected = mmcv_size((height, width), factor, box)
     assert found_size(Augment(resize=("box", *box)), (height, width), factor) == at_least_one(expected)
@@ -339,12 +350,14 @@ def test_boxes_are_mmcv_s(height, width, factor, box):
 
 @given(SIDES, SIDES, st.integers(1, 2000))
 @example(204, 357, 260)  # a whole number of px, which another order of operations falls just short of
+@pytest.mark.slow
 def test_short_sides_rounded_down_are_torchvision_s(height, width, short):
     augment = Augment(resize=("short", short), rounding="down")
     assert found_size(augment, (height, width), 1.0, short) == torchvision_size((height, width), short)
 
 
 @given(SIDES, SIDES, st.integers(5, 20), st.sampled_from([512, 1024]))
+@pytest.mark.slow
 def test_short_sides_with_a_longest_are_detectron2_s(height, width, tenths, base):
     short, longest = int(0.1 * tenths * base), 4 * base
     augment = Augment(resize=("short", base), scale=(0.5, 2), scale_step=0.1, longest=longest)
@@ -355,6 +368,7 @@ def test_short_sides_with_a_longest_are_detectron2_s(height, width, tenths, base
 
 
 @given(SIDES, SIDES, st.integers(0, 6))
+@pytest.mark.slow
 def test_own_sides_rounded_down_are_deeplab_s(height, width, step):
     augment = Augment(scale=(0.5, 2), scale_step=0.25, rounding="down")
     factor = augment.scale_choices()[step]
@@ -362,6 +376,7 @@ def test_own_sides_rounded_down_are_deeplab_s(height, width, step):
 
 
 @given(SIDES, SIDES, st.integers(1, 2000))
+@pytest.mark.slow
 def test_long_sides_get_their_length(height, width, long):
     new = found_size(Augment(resize=("long", long)), (height, width), 1.0, long)
     assert max(new) == long
@@ -377,6 +392,7 @@ def test_exact_sizes_do_not_keep_the_ratio():
 
 @pytest.mark.parametrize("rounding", ["half-up", "down"])
 @pytest.mark.parametrize("resize", [None, ("short", 1), ("long", 1), ("box", 1, 1), ("exact", 1, 1)])
+@pytest.mark.slow
 def test_no_side_is_ever_nothing(resize, rounding):
     augment = Augment(resize=resize, scale=(1 / 1024, 1 / 512), aspect=(1 / 64, 64), rounding=rounding)
     for size in ((1, 1), (1, 9000), (9000, 1), (375, 500)):
@@ -413,6 +429,7 @@ def test_sides_beyond_32_bits_are_refused():
 
 
 @given(SIDES, SIDES, st.sampled_from(["random", "center", "bottom-right"]), st.sampled_from([0.0, 0.5, 1.0]))
+@pytest.mark.slow
 def test_a_window_lies_inside_the_scaled_photo_or_contains_it(height, width, pad_side, flip):
     augment = Augment(flip=flip, resize=("short", 100, 500), pad_side=pad_side, longest=900)
     rows = rows_of(augment, (height, width), count=50, seeds=1)

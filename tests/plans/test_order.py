@@ -29,6 +29,7 @@ def test_a_permutation_is_a_bijection_for_large_sizes(size):
 
 
 @pytest.mark.parametrize("size", [10**9, 2**31 + 11, 10**12, 2**62])
+@pytest.mark.slow
 def test_distinct_positions_of_huge_sizes_give_distinct_samples(size):
     near = np.arange(20_000, dtype=np.uint64)
     positions = np.unique(np.r_[near, near * np.uint64(size // 20_000), np.uint64(size - 1) - near])
@@ -114,6 +115,7 @@ def test_seed_and_epoch_are_words_of_their_own():
 
 
 @given(st.lists(st.integers(0, WORD), min_size=1, max_size=4), st.integers(0, 3), st.integers(0, 63))
+@pytest.mark.slow
 def test_any_flipped_bit_of_any_word_gives_another_key(words, place, bit):
     changed = list(words)
     changed[place % len(words)] ^= 1 << bit

@@ -109,6 +109,7 @@ def test_the_batch_size_does_not_change_which_crop_is_where():
     assert np.array_equal(np.concatenate([small.rows(2, step) for step in range(20)])[20:40], large.rows(2, 1))
 
 
+@pytest.mark.slow
 def test_seed_and_epoch_never_stand_for_one_another():
     first = {
         (seed, epoch): tuple(as_tuples(Plan(HUNDRED, 100, seed=seed).rows(epoch, 0)))
@@ -153,6 +154,7 @@ def test_rows_of_a_billion_samples_are_never_materialised(position):
 
 @pytest.mark.parametrize("world", [1, 2, 3, 4, 6])
 @pytest.mark.parametrize("small", ["pad", "drop"])
+@pytest.mark.slow
 def test_ranks_together_are_the_single_process_in_order(world, small):
     draw = Draw((45, 40), small=small, flip=True)
     sizes = np.tile(SIZES, (6, 1))

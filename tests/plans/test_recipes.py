@@ -94,6 +94,7 @@ def test_a_recipe_scales_to_the_sizes_of_its_tool_and_to_all_of_them(name, size)
 
 
 @pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.slow
 def test_half_of_the_crops_are_mirrored(name):
     assert abs(rows_of(name, (375, 500))["flip"].mean() - 0.5) < 0.02
 
@@ -125,6 +126,7 @@ def test_recipes_without_colours_draw_none(name):
 
 
 @pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.slow
 def test_what_lacks_lies_below_and_to_the_right(name):
     rows = rows_of(name, (200, 200))
     seen = np.where(rows["flip"], rows["left"] + rows["width"] - rows["scaled_width"], -rows["left"])

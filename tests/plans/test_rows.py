@@ -19,6 +19,7 @@ def coded_pair(height, width, dtype=np.uint8):
 
 
 @given(SIDES, SIDES, STARTS, STARTS, SIDES, SIDES, st.booleans())
+@pytest.mark.slow
 def test_every_pixel_comes_from_its_place_or_is_padding(height, width, top, left, rows, columns, flip):
     pair = coded_pair(height, width)
     row = make_row(top=top, left=left, height=rows, width=columns, flip=flip)
@@ -32,6 +33,7 @@ def test_every_pixel_comes_from_its_place_or_is_padding(height, width, top, left
 
 
 @given(SIDES, SIDES, STARTS, STARTS, SIDES, SIDES)
+@pytest.mark.slow
 def test_a_window_never_leaves_image_or_crop(height, width, top, left, rows, columns):
     window = intersect(make_row(top=top, left=left, height=rows, width=columns), height, width)
     image, crop = np.zeros((height, width)), np.zeros((rows, columns))

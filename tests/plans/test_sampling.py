@@ -71,6 +71,7 @@ def nearest_exact(labels, height, width):
     return scaled[0, 0].numpy()
 
 
+@pytest.mark.slow
 def test_other_tools_differ_at_points_on_an_edge_alone():
     random, differing, count = np.random.default_rng(0), 0, 0
     for trial in range(60):
@@ -90,6 +91,7 @@ def test_other_tools_differ_at_points_on_an_edge_alone():
 
 
 @given(SIDES, FACTORS, st.booleans())
+@pytest.mark.slow
 def test_weights_of_a_pixel_add_up_to_one_and_lie_around_its_point(n, factor, antialias):
     m = max(1, round(n * 2**factor))
     first, weights = weigh(n, m, 0, m, 1, antialias)
@@ -102,6 +104,7 @@ def test_weights_of_a_pixel_add_up_to_one_and_lie_around_its_point(n, factor, an
 
 
 @pytest.mark.parametrize("longest", [12, 90, 400])
+@pytest.mark.slow
 def test_averaged_images_are_within_a_level_of_pillow(longest):
     random = np.random.default_rng(longest)
     for trial in range(30):
@@ -177,6 +180,7 @@ def test_opencvs_exact_nearest_agrees_but_for_ties_and_its_usual_one_does_not():
 
 
 @given(SIDES, SIDES, FACTORS, st.integers(-60, 60), st.integers(-60, 60), st.booleans(), st.booleans())
+@pytest.mark.slow
 def test_a_window_is_cut_out_of_the_whole_scaled_photo(height, width, factor, top, left, flip, antialias):
     pair = random_pair(height, width)
     tall, wide = (max(1, round(side * 2**factor)) for side in (height, width))
@@ -193,6 +197,7 @@ def test_a_window_is_cut_out_of_the_whole_scaled_photo(height, width, factor, to
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.floats(-2, 2), st.booleans(), st.integers(-65536, 65536))
+@pytest.mark.slow
 def test_corners_are_where_the_rule_puts_the_ends_of_a_window(lines, columns, factor, flip, angle):
     height, width = 40, 50
     size = {"scaled_height": max(1, round(40 * 2**factor)), "scaled_width": max(1, round(50 * 2**factor))}
@@ -209,6 +214,7 @@ def test_corners_are_where_the_rule_puts_the_ends_of_a_window(lines, columns, fa
 
 
 @given(st.integers(-(1 << 17), 1 << 17))
+@pytest.mark.slow
 def test_sines_and_cosines_are_those_of_the_book(angle):
     radians = 2 * pi * angle / 65536
     assert sine_cosine(angle) == pytest.approx((sin(radians), cos(radians)), abs=2**-50 + abs(radians) * 2**-52)
@@ -233,6 +239,7 @@ def test_a_mirrored_crop_is_the_mirrored_picture_of_the_turned_window():
 
 
 @given(st.integers(-200, 200), st.integers(-20, 20), st.integers(1, 12), st.integers(0, 40))
+@pytest.mark.slow
 def test_a_line_crosses_a_photo_where_its_points_lie_on_it(point, step, size, count):
     point, step = point << 20, step << 20
     expected = [i for i in range(count) if 0 <= point + i * step < size << 24]
@@ -241,6 +248,7 @@ def test_a_line_crosses_a_photo_where_its_points_lie_on_it(point, step, size, co
 
 
 @given(st.integers(-50, 50), st.integers(0, 40), st.integers(0, 40))
+@pytest.mark.slow
 def test_a_span_holds_the_pixels_that_lie_on_a_photo(start, count, size):
     first, end = span(start, count, size)
     assert [i for i in range(count) if 0 <= start + i < size] == list(range(first, end))
@@ -266,6 +274,7 @@ def place_of(row, height, width):
     st.floats(-1.2, 1.2), st.floats(-1.2, 1.2), st.integers(-8, 30), st.integers(-8, 30),
     st.booleans(), st.booleans(), st.one_of(st.just(0), st.integers(-65536, 65536)),
 )  # fmt: skip
+@pytest.mark.slow
 def test_image_and_labels_show_the_same_point(factor, other, top, left, flip, antialias, angle):
     height, width = 40, 50
     tall, wide = round(height * 2**factor), round(width * 2**other)

@@ -60,6 +60,7 @@ FLOATS = (*FRAMEWORKS, as_learning_torch, as_torch_bfloat16, as_tensorflow_bfloa
 
 
 @pytest.mark.parametrize("make", FLOATS)
+@pytest.mark.slow
 def test_highest_score_wins_and_the_first_of_equals(make):
     first = scores()
     expected = first.argmax(axis=1)

@@ -84,12 +84,14 @@ def read_back(path, source, ids):
 
 @pytest.mark.parametrize("kind", TOOLS)
 @pytest.mark.parametrize("batch_size", [1, 2, 3])
+@pytest.mark.slow
 def test_what_was_predicted_is_read_back(source, kind, batch_size):
     ids = predicted(source)
     read_back(write(source.root, source, ids, kind, batch_size), source, ids)
 
 
 @pytest.mark.parametrize("kind", TOOLS)
+@pytest.mark.slow
 def test_a_second_pass_replaces_what_it_predicts_anew_and_keeps_the_rest(source, kind):
     first, second = predicted(source), predicted(source, seed=1)
     path = write(source.root, source, first, kind, batch_size=1)
@@ -100,6 +102,7 @@ def test_a_second_pass_replaces_what_it_predicts_anew_and_keeps_the_rest(source,
 
 
 @pytest.mark.parametrize("kind", TOOLS)
+@pytest.mark.slow
 def test_a_pack_knows_the_names_of_photos(source, kind, cache):
     ids = predicted(source)
     with make_pack(source, cache_dir=cache) as pack:
@@ -116,6 +119,7 @@ def test_photos_of_one_name_in_several_folders_go_by_their_keys(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", TOOLS)
+@pytest.mark.slow
 def test_a_file_of_other_classes_or_of_something_else_is_left_alone(source, kind):
     path = write(source.root, source, predicted(source), kind)
     other = replace(source, legend=Legend(("background", "x", "y")))

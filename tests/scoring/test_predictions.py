@@ -115,6 +115,7 @@ def test_files_are_palette_pngs_that_hold_the_ids(source, folder):
         np.testing.assert_array_equal(ids[:, 1:][labels != 255], labels[labels != 255])
 
 
+@pytest.mark.slow
 def test_logits_are_written_as_the_ids_they_mean(source, tmp_path):
     batch = next(iter(exact(source, 4)))
     ids = np.where(batch.labels == 255, 0, batch.labels)
@@ -168,6 +169,7 @@ def test_predictions_that_are_no_class_are_not_written(source, tmp_path, strange
 
 
 @pytest.mark.parametrize("key", ["../up", "/etc/up", "a//b", "a/../../up", "a\\up", "up\0"])
+@pytest.mark.slow
 def test_key_that_leads_out_of_the_folder_is_refused(source, tmp_path, key):
     class Astray:
         keys, sizes, legend = (key,), source.sizes[:1], source.legend
@@ -190,6 +192,7 @@ def test_object_ids_are_not_predicted(voc_folder, tmp_path):
     assert caught.value.where == "legend"
 
 
+@pytest.mark.slow
 def test_files_have_the_score_of_the_arrays_they_were_written_from(source, folder):
     expected = Score(source.legend)
     for batch in exact(source, 2):
@@ -201,6 +204,7 @@ def test_files_have_the_score_of_the_arrays_they_were_written_from(source, folde
     assert 0 < expected.miou < 1
 
 
+@pytest.mark.slow
 def test_written_by_two_ranks_read_as_one(source, folder, tmp_path):
     for rank in range(2):
         for batch in exact(source, 4, shard=Shard(rank, 2)):
@@ -300,6 +304,7 @@ def test_everything_wrong_with_a_folder_is_in_one_message(source, folder):
     assert "expected KEY.png for each of the 3 samples of split 'val'" in message
 
 
+@pytest.mark.slow
 def test_missing_files_are_counted_and_the_first_are_named(write_voc, tmp_path):
     many = scan(write_voc(tmp_path / "VOC2012", {"val": [(4, 5)] * 30}), "val")
     (tmp_path / "empty").mkdir()
@@ -406,6 +411,7 @@ def test_predictions_that_run_from_1_are_named(source, tmp_path, caplog):
 @pytest.mark.parametrize(
     "change", [lambda ids: ids, lambda ids: np.full_like(ids, 3), lambda ids: np.maximum(ids, 1), lambda ids: 20 - ids]
 )
+@pytest.mark.slow
 def test_other_predictions_are_scored_without_a_word(source, tmp_path, caplog, change):
     (tmp_path / "out").mkdir()
     shifted(source, tmp_path / "out", change)

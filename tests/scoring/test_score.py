@@ -330,6 +330,7 @@ def test_table_is_text_a_row_a_class():
 
 
 @pytest.mark.parametrize("world", [2, 3])
+@pytest.mark.slow
 def test_evaluation_merged_over_ranks_is_that_of_one_process_to_the_last_pixel(voc_folder, world):
     source = scan(voc_folder, "train")  # 5 samples, in batches of 6: the last rank has padding only
     assert len(source) % world
@@ -353,6 +354,7 @@ def test_evaluation_merged_over_ranks_is_that_of_one_process_to_the_last_pixel(v
     assert alone.pixels == int(source.sizes.astype(np.int64).prod(axis=1).sum()) - void
 
 
+@pytest.mark.slow
 def test_a_confusion_matrix_of_gigabytes_is_refused():
     with pytest.raises(OptionError) as caught:
         Score(Legend(tuple(f"class {n}" for n in range(20_000))))

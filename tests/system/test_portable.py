@@ -114,6 +114,7 @@ def test_memory_is_mapped_without_unix_flags(monkeypatch):
 
 @pytest.mark.parametrize("call", [portable.rename, portable.replace])
 @pytest.mark.parametrize("number", [5, 32, 33])
+@pytest.mark.slow
 def test_a_file_that_a_scanner_holds_for_a_moment_is_renamed(tmp_path, monkeypatch, call, number):
     real, refused = getattr(os, call.__name__), [refusal(number), refusal(number)]
 

@@ -189,6 +189,7 @@ def test_read_only_file_system_is_named(tmp_path, monkeypatch):
     assert REMEDY in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_folder_of_somebody_else_is_named(tmp_path):
     tmp_path.chmod(0o555)
     done = run(
@@ -222,6 +223,7 @@ def test_file_in_the_place_of_the_cache_is_named(tmp_path, deeper):
     assert REMEDY in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_full_disk_is_a_storage_error_and_leaves_nothing(tmp_path):
     done = run(
         """

@@ -112,6 +112,7 @@ def test_notebook_s_line_is_drawn_a_few_times_a_second_and_ends_if_the_work_is_i
     assert stream.getvalue().endswith("\n")
 
 
+@pytest.mark.slow
 def test_compiling_kernels_never_puts_other_streams_in_place_of_standard_output():
     """numba colours each error that it catches; colorama changes sys.stdout for it, unseen by other threads."""
     pytest.importorskip("colorama")

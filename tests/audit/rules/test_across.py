@@ -113,6 +113,7 @@ def test_turned_photos_are_audited_as_they_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("others", [{"trainval": list("abcd")}, {"trainval": list("dcba"), "all": list("abcd")}])
+@pytest.mark.slow
 def test_a_list_that_joins_others_is_no_leak(tmp_path, others):
     root = make_voc(tmp_path / "VOC", {"train": ["a", "b"], "val": ["c", "d"], **others})
     found = audit(root)
@@ -125,6 +126,7 @@ def test_a_list_that_joins_others_is_no_leak(tmp_path, others):
     }
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_a_joined_list_is_said_once(tmp_path):
     root = make_voc(tmp_path / "VOC", {"train": ["a", "b"], "val": ["c", "d"], "trainval": list("abcd")})
     (root / "SegmentationClass" / "a.png").write_bytes(b"")
@@ -193,6 +195,7 @@ def test_an_equal_copy_is_not_a_lookalike_besides(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_group_names_at_most_ten_others(tmp_path):
     val = [f"v{number}" for number in range(12)]
     root = make_voc(tmp_path / "VOC", {"train": ["a"], "val": val})

@@ -33,6 +33,7 @@ def test_a_class_that_never_occurs_is_a_warning(root):
     assert finding.found == "1 of 3 classes never occur: dog"
 
 
+@pytest.mark.slow
 def test_a_class_that_is_scored_but_not_trained_is_a_warning(root):
     for key in KEYS:
         put_mask(root, key, without(1))
@@ -65,6 +66,7 @@ def test_indices_from_1_to_the_number_of_classes_are_off_by_one(root):
     assert finding.expected == "0 to 2, as the legend has 3 classes"
 
 
+@pytest.mark.slow
 def test_one_index_too_many_is_off_by_one(root):
     labels = some_labels()
     labels[0, :5] = 3
@@ -74,6 +76,7 @@ def test_one_index_too_many_is_off_by_one(root):
     assert finding.found == "all 8 masks hold indices 0 to 3, one more than the legend's 3 classes"
 
 
+@pytest.mark.slow
 def test_indices_that_never_are_0_are_suspicious(root):
     put_gray(root, (*KEYS, "v", "w"), np.where(some_labels() == 0, 1, some_labels()))
     found = audit(root)

@@ -39,6 +39,7 @@ def test_an_unknown_index_is_named(root):
     assert "1 more unknown, 2 px in all" in finding.found
 
 
+@pytest.mark.slow
 def test_noise_of_jpeg_in_a_png_is_told(tmp_path):
     size = (240, 320)
     root = make_voc(tmp_path / "VOC", {"train": ["a"]}, size=size)
@@ -85,6 +86,7 @@ def test_masks_that_show_nothing_are_told(root):
     assert rules(audit(root)) == [("warning", "mask-all-void", "a"), ("note", "mask-all-background", "b")]
 
 
+@pytest.mark.slow
 def test_a_stray_stroke_is_told(tmp_path):
     size = (200, 300)
     root = make_voc(tmp_path / "VOC", {"train": ["a", "b"]}, size=size)

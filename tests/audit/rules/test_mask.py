@@ -38,6 +38,7 @@ def test_a_damaged_jpeg_is_still_called_a_jpeg(root):
 
 
 @pytest.mark.parametrize("where", [0.3, 0.6, 0.9])
+@pytest.mark.slow
 def test_a_damaged_checksum_is_named(root, where):
     data = bytearray(mask(root).read_bytes())
     data[round(where * len(data))] ^= 16

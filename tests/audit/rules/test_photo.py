@@ -132,6 +132,7 @@ def test_a_turned_photo_that_is_only_predicted_is_a_note(tmp_path):
         ("RGBA", ".png", "note", "photo-alpha"),
     ],
 )
+@pytest.mark.slow
 def test_photos_that_are_converted_are_told(root, mode, suffix, severity, rule):
     (root / "JPEGImages" / "a.png").unlink()
     Image.fromarray(a_photo("a")).convert(mode).save(root / "JPEGImages" / f"a{suffix}")

@@ -61,6 +61,7 @@ def test_a_sample_that_lacks_both_files_has_both_named(root):
     assert {finding.file for finding in found} == {"JPEGImages", "SegmentationClass"}
 
 
+@pytest.mark.slow
 def test_photos_smaller_than_a_crop_are_counted_where_crops_are_drawn(root):
     finding = only(check(root, crop_size=(48, 65)))
     assert (finding.severity, finding.rule, finding.split) == ("note", "photo-smaller-than-crop", "train")
@@ -70,6 +71,7 @@ def test_photos_smaller_than_a_crop_are_counted_where_crops_are_drawn(root):
 
 
 @pytest.mark.parametrize("size", [(20, 24), (300, 400)])
+@pytest.mark.slow
 def test_unusual_sizes_are_told(tmp_path, size):
     root = make_voc(tmp_path / "VOC", {"train": KEYS}, size=(96, 128))
     put_photo(root, "b", a_photo("b", size))
@@ -96,6 +98,7 @@ def test_palettes_may_differ_in_colours_that_nobody_uses(root):
 
 
 @pytest.mark.parametrize(("other", "words"), [("gray", "bare indices"), ("colour", "RGB colours")])
+@pytest.mark.slow
 def test_masks_coded_in_another_way_are_told(root, other, words):
     labels = some_labels()
     put_mask(root, "d", labels if other == "gray" else COLOURS[labels], None)
@@ -105,6 +108,7 @@ def test_masks_coded_in_another_way_are_told(root, other, words):
     assert finding.also == (("train", "d"),)
 
 
+@pytest.mark.slow
 def test_masks_without_a_palette_are_fine_where_all_are(root):
     for key in [*KEYS, "v"]:
         put_mask(root, key, np.asarray(some_labels()), None)

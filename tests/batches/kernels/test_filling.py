@@ -100,6 +100,7 @@ def assert_equals_the_rendering(filler, wanted, pair, row, **options):
 @pytest.mark.parametrize("label_dtype", LABEL_DTYPES)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.slow
 def test_a_filled_row_equals_the_plain_rendering_bit_for_bit(filler, layout, dtype, label_dtype, normalize):
     wanted, pair = BatchFormat(layout, dtype, label_dtype, normalize, VOIDS[label_dtype]), random_pair()
     for window, flip in itertools.product(WINDOWS, (False, True)):
@@ -147,6 +148,7 @@ def test_strided_pairs_are_stored_as_their_copies(filler, layout, flip):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.slow
 def test_nothing_beside_the_rows_is_written(filler, layout):
     conversion = make_conversion(BatchFormat(layout, "float32", "int32", void=255), 5, CLASSES, 255)
     images, labels = np.full((3, *conversion.image_shape(4, 5)), 99, np.float32), np.full((3, 4, 5), 99, np.int32)
@@ -192,6 +194,7 @@ def test_normalised_padding_is_that_of_a_pixel_of_the_rounded_mean(filler, dtype
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.slow
 def test_every_pixel_value_is_within_a_millionth_of_the_book(filler, layout):
     levels = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     wanted, pair = BatchFormat(layout, "float32", "int32", void=255), Pair(levels, np.zeros((1, 256), np.uint8))
@@ -237,6 +240,7 @@ def test_a_stored_pair_is_viewed_as_it_was():
 @pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("std", [3e6, 3e5, 3e4, 255.0, 1 / 255, 3e-3, 6.1e-5, 1.5e-5])
+@pytest.mark.slow
 def test_float16_is_rounded_as_numpy_does_from_the_smallest_number_to_infinity(filler, layout, std):
     wanted = BatchFormat(layout, "float16", "uint8", void=255)
     # Most of these are refused as normalisations; here they only lead to every size of number.

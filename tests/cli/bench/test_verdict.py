@@ -72,6 +72,7 @@ def test_thread_time_is_shared_out_without_a_rest(source, threads):
     assert result.machine.threads == max(threads, 1)
 
 
+@pytest.mark.slow
 def test_slow_files_are_seen_as_reading(source, monkeypatch):
     read = File.read
 
@@ -88,6 +89,7 @@ def test_slow_files_are_seen_as_reading(source, monkeypatch):
     assert judge(result)[0] == "reading"
 
 
+@pytest.mark.slow
 def test_slow_decoders_are_seen_as_decoding(source, monkeypatch):
     decode = Source.decode
 
@@ -130,6 +132,7 @@ def slowed(function, seconds):
     return slowly
 
 
+@pytest.mark.slow
 def test_pack_is_made_once(source, cache):
     first, second = (measure(source, 2, Draw(CROP), **QUICK) for _ in range(2))
     assert first.pack_made_s > 0
@@ -139,6 +142,7 @@ def test_pack_is_made_once(source, cache):
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.slow
 def test_timed_loader_delivers_the_very_same_batches(source, split, voc_folder):
     source = scan(voc_folder, split)
     plan = Plan(source.sizes, 2, Draw(CROP))
@@ -162,6 +166,7 @@ def test_sizes_are_not_read_again(source):
      {"seconds": math.nan}, {"seconds": math.inf}, {"step_ms": -1}, {"step_ms": math.nan}],
     ids=str,
 )  # fmt: skip
+@pytest.mark.slow
 def test_bad_options_are_refused_before_anything_is_measured(source, cache, monkeypatch, words):
     monkeypatch.setattr(bench, "measure_machine", lambda *_: pytest.fail("measured"))
     with pytest.raises(OptionError):
@@ -201,6 +206,7 @@ def test_stopwatch_counts_what_is_under_way_and_only_what_went_well():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+@pytest.mark.slow
 def test_private_memory_grows_with_what_is_written():
     before = private_mib()
     held = np.ones(64 << 20, np.uint8)
@@ -321,6 +327,7 @@ def test_table_pack_and_verdict_are_printed(run):
     assert "pack: was there, /" in run()[1]
 
 
+@pytest.mark.slow
 def test_json_is_one_object(run):
     code, out, err = run("--json")
     assert (code, err, out.count("\n")) == (0, "", 1)
@@ -348,6 +355,7 @@ def test_step_adds_a_column(run):
      ("--threads", -1), ("--task", "panoptic"), ("--unknown", "dragon"), ("--no-such-option",)],
     ids=str,
 )  # fmt: skip
+@pytest.mark.slow
 def test_bad_use_is_one_line_and_exit_code_2(run, words):
     code, out, err = run(*words)
     assert (code, out) == (2, "")
@@ -355,11 +363,13 @@ def test_bad_use_is_one_line_and_exit_code_2(run, words):
     assert err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_missing_split_is_bad_data(run):
     code, out, err = run("--split", "nowhere")
     assert (code, out) == (1, "")
     assert err.startswith("segfeed: ")
 
 
+@pytest.mark.slow
 def test_objects_can_be_measured(run):
     assert run("--task", "instance", "--split", "val")[0] == 0

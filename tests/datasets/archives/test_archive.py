@@ -431,6 +431,7 @@ def test_no_flipped_bit_changes_what_is_read_in_silence(memory, kind):
     assert refused > 50
 
 
+@pytest.mark.slow
 def test_no_lost_end_changes_what_is_read_in_silence(memory, kind):
     data, path = PACKED[kind], memory / "an archive"
     for end in range(0, len(data), 13 if kind == "tar" else 1):

@@ -87,6 +87,7 @@ def test_number_of_thousands_of_digits_leads_to_the_next_mirror(server, folder):
 
 
 @pytest.mark.parametrize("kind", ["a link", "a second name", "a folder by link", "a folder for all", "a pipe"])
+@pytest.mark.slow
 def test_remains_that_others_may_have_planted_are_not_taken_over(server, folder, tmp_path, kind):
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")
@@ -120,6 +121,7 @@ def test_remains_that_others_may_have_planted_are_not_taken_over(server, folder,
 @pytest.mark.parametrize(
     "answer", [GOOD, Answer(chunked=True), Answer(length=None), Answer(ranges=False), Answer(tag="")]
 )
+@pytest.mark.slow
 def test_file_is_downloaded_and_gone_in_the_end(server, folder, answer, size_bytes):
     url = server.serve("a.tar", CONTENT, always=answer)
     assert fetched(remote_of(url, size_bytes=size_bytes), folder) == CONTENT
@@ -134,6 +136,7 @@ def test_block_may_move_the_file(server, folder, tmp_path):
 
 
 @pytest.mark.parametrize("size_bytes", [len(CONTENT), None])
+@pytest.mark.slow
 def test_cut_off_download_goes_on_where_it_stopped(server, folder, size_bytes):
     url = server.serve("a.tar", CONTENT, Answer(cut_after=HALF), Answer(cut_after=1 << 20), Answer(cut_after=0))
     assert fetched(remote_of(url, size_bytes=size_bytes), folder) == CONTENT
@@ -160,6 +163,7 @@ def test_server_that_brings_next_to_nothing_is_given_up(server, folder):
 
 
 @pytest.mark.parametrize("size_bytes", [len(CONTENT), None])
+@pytest.mark.slow
 def test_server_that_ignores_ranges_sends_again_what_is_there_and_no_byte_is_lost(server, folder, size_bytes):
     cut = Answer(ranges=False, cut_after=HALF)
     url = server.serve("a.tar", CONTENT, cut, replace(cut, cut_after=HALF - 5), always=Answer(ranges=False))
@@ -174,6 +178,7 @@ def test_server_that_ignores_ranges_and_cuts_early_does_not_shorten_what_is_ther
 
 
 @pytest.mark.parametrize("wrong", ["bytes 5-9/3145735", "bytes 0-3145734/3145735", "lines 1-2/3", "bytes */3145735"])
+@pytest.mark.slow
 def test_range_that_is_another_than_asked_for_is_not_appended(server, folder, wrong):
     url = server.serve("a.tar", CONTENT, Answer(cut_after=HALF), Answer(content_range=wrong))
     assert fetched(remote_of(url), folder) == CONTENT
@@ -260,6 +265,7 @@ def test_silent_server_is_given_up(server, folder):
     assert len(server.requests) == HASTY.attempts
 
 
+@pytest.mark.slow
 def test_server_that_falls_silent_is_asked_again(server, folder):
     stalls = Answer(piece_bytes=HALF, pause_s=2)
     assert fetched(remote_of(server.serve("a.tar", CONTENT, stalls)), folder) == CONTENT
@@ -280,6 +286,7 @@ def test_slow_server_that_keeps_a_decent_rate_is_waited_for(server, folder):
 
 
 @pytest.mark.parametrize(("status", "requests"), [(404, 1), (403, 1), (410, 1), (500, 3), (503, 3), (429, 3)])
+@pytest.mark.slow
 def test_refusals_are_named_and_asked_again_only_where_they_may_pass(server, folder, status, requests):
     url = server.serve("a.tar", CONTENT, always=Answer(status=status))
     assert f"{url}: {status} " in failure(remote_of(url), folder)
@@ -409,6 +416,7 @@ def child(url: str, folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_killed_download_is_gone_on_with_by_the_next_process(server, folder):
     gate = threading.Event()
     url = server.serve("a.tar", CONTENT, Answer(piece_bytes=HALF, gate=gate))
@@ -434,6 +442,7 @@ def test_interrupted_download_is_gone_on_with_by_the_same_process(server, folder
 @pytest.mark.parametrize(
     "stored", [CONTENT[:-1], CONTENT, CONTENT + b"more", OTHER, OTHER[:HALF], bytes(HALF), bytes(len(CONTENT)), b""]
 )
+@pytest.mark.slow
 def test_whatever_was_left_the_right_bytes_come_out(server, folder, stored, size_bytes):
     own = folder / f".a.tar-{SHA1[:12]}.part"
     own.mkdir(parents=True)
@@ -462,6 +471,7 @@ def test_what_was_left_of_another_file_is_not_touched(server, folder):
     assert [path.name for path in folder.iterdir()] == [other.name]
 
 
+@pytest.mark.slow
 def test_two_at_once_both_end_well(server, folder):
     url = server.serve("a.tar", CONTENT, always=Answer(piece_bytes=1 << 18, pause_s=0.01))
     barrier, found = threading.Barrier(3), []

@@ -113,6 +113,7 @@ def test_dataset_is_put_where_the_user_wants_it_beside_what_is_there(mirrors, tm
 
 
 @pytest.mark.parametrize("bad", [NOT_THERE, HTML, Answer(cut_after=5), Answer(content=ARCHIVE[::-1])])
+@pytest.mark.slow
 def test_next_mirror_is_asked(mirrors, server, cache, bad, monkeypatch):
     monkeypatch.setattr("segfeed.datasets.catalogue.download.time.sleep", lambda _: None)
     server.always["0/voc.tar"] = bad
@@ -143,6 +144,7 @@ def test_downloaded_archive_is_kept_on_demand_and_used_the_next_time(mirrors, se
     assert len(server.requests) == 1
 
 
+@pytest.mark.slow
 def test_mirror_of_the_users_own_is_asked_first_and_the_others_after_it(mirrors, server, tmp_path):
     own = server.serve("own/voc.tar", ARCHIVE, always=NOT_THERE)
     fetch_dataset("voc2012", tmp_path / "out", archive=own)
@@ -248,6 +250,7 @@ def test_disk_without_room_is_told_before_anything_is_written(mirrors, file, tmp
 # ---- SBD
 
 
+@pytest.mark.slow
 def test_sbd_extends_the_voc_of_the_cache_which_is_fetched_where_it_is_missing(mirrors, server, cache, monkeypatch):
     lists = {"train": [LISTS["train"][1], LISTS["val"][0], "2008_000001"], "val": [LISTS["val"][1], "2009_000002"]}
     numbers = Numbers(COUNTS, {"train": 3, "val": 2}, trainaug=5)
@@ -320,6 +323,7 @@ def test_unknown_name_cannot_be_found(cache):
 # ---- in a crowd, and killed
 
 
+@pytest.mark.slow
 def test_several_at_once_all_end_well(mirrors, server, cache):
     server.always["0/voc.tar"] = Answer(piece_bytes=4096, pause_s=0.002)
     with ThreadPoolExecutor(4) as pool:

@@ -43,6 +43,7 @@ def refusal(data: bytes) -> str:
 
 @pytest.mark.parametrize("is_packed", [False, True])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3), (3, 1), (2, 2), (37, 50), (500, 375)])
+@pytest.mark.slow
 def test_labels_are_those_that_scipy_wrote(shape, is_packed):
     labels = np.resize(LABELS, shape)
     found = read(stored(labels, is_packed=is_packed))
@@ -113,6 +114,7 @@ def test_files_of_other_kinds_are_refused(data):
     assert "it starts with" in refusal(data)
 
 
+@pytest.mark.slow
 def test_every_lost_end_is_an_error():
     for is_packed in (False, True):
         data = stored(LABELS[:5, :7], is_packed=is_packed)
@@ -120,6 +122,7 @@ def test_every_lost_end_is_an_error():
             refusal(data[:end])
 
 
+@pytest.mark.slow
 def test_flipped_bits_of_a_compressed_mask_never_give_other_labels():
     labels = LABELS[:5, :7]
     data = stored(labels, is_packed=True)

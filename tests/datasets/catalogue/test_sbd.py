@@ -123,6 +123,7 @@ def test_trainaug_of_another_length_is_an_error():
         (MEMBERS | {f"{SBD_ROOT}img/{ADDED[0]}.jpg": b"x"}, PhotoError, f"{ADDED[0]}.jpg"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_whatever_is_not_as_it_must_be_is_an_error(unpacked, members, error, found):
     with pytest.raises(error, match=found):
         unpacked(members)

@@ -80,11 +80,13 @@ def test_example_has_at_most_100_lines_and_is_formatted():
 
 
 @pytest.mark.usefixtures("registered")
+@pytest.mark.slow
 def test_example_reads_its_format(root):
     check(root)
 
 
 @pytest.mark.usefixtures("installed")
+@pytest.mark.slow
 def test_example_works_from_another_package(root):
     check(root)
     assert segfeed.scan(root, format="tiles").format == "tiles"

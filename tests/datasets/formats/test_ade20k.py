@@ -41,6 +41,7 @@ def stored(path: Path) -> np.ndarray:
         return np.array(picture)
 
 
+@pytest.mark.slow
 def test_real_sample_is_read_exactly(shared_data):
     folder = shared_data / "exports" / "ade20k-sample"
     source = segfeed.scan(folder, "val")
@@ -58,6 +59,7 @@ def test_real_sample_is_read_exactly(shared_data):
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.slow
 def test_splits_are_folders(root, split):
     source = segfeed.scan(root, split)
     assert source.split == split
@@ -72,6 +74,7 @@ def test_parent_folder_and_a_split_called_validation_are_understood(root):
     assert (source.root, source.split) == (root, "val")
 
 
+@pytest.mark.slow
 def test_loads_with_the_usual_splits(root):
     train, val = segfeed.load(root, batch_size=2, crop_size=(3, 4))
     assert len(train) == 1
@@ -147,6 +150,7 @@ def test_list_of_other_names_is_the_legend(root):
 
 
 @pytest.mark.parametrize("text", ["", "Name\nwall\n", "Idx,Name\nx,wall\n", "Idx,Name\n1\n"])
+@pytest.mark.slow
 def test_malformed_list_of_names_is_refused(root, text):
     (root / "objectInfo150.csv").write_text(text)
     with pytest.raises(LegendError) as caught:

@@ -47,6 +47,7 @@ def test_ids_become_the_19_classes(tmp_path):
     assert source.legend.colours[13] == (0, 0, 142)
 
 
+@pytest.mark.slow
 def test_all_cities_of_a_split_are_listed_by_name(tmp_path):
     root = write(tmp_path / "cityscapes")
     assert import_format("cityscapes").split_names(root) == ["train", "val"]
@@ -77,6 +78,7 @@ def test_photo_that_lacks_the_kind_that_counts_is_missing_its_mask(tmp_path):
     assert "1 of 4 listed samples have no mask: aachen_000000_000019" in caught.value.found
 
 
+@pytest.mark.slow
 def test_fine_masks_go_before_coarse_ones(tmp_path):
     root = write(write(tmp_path / "cityscapes"), "gtCoarse", cities={**CITIES, "train_extra": ["nuernberg"]})
     assert "gtFine" in segfeed.scan(root).samples[0].mask.name
@@ -119,6 +121,7 @@ def exports(shared_data) -> Path:
     return shared_data / "exports" / "datumaro-assets" / "tests" / "assets" / "cityscapes_dataset"
 
 
+@pytest.mark.slow
 def test_real_export_with_19_in_its_train_ids_is_read_with_that_as_void(exports):
     root = exports / "train_dataset"
     for split in ("train", "val", "test"):

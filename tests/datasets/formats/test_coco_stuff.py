@@ -28,6 +28,7 @@ LAYOUTS = [("images", "annotations"), ("images", "stuffthingmaps"), (".", "stuff
 
 
 @pytest.mark.parametrize(("photos", "masks"), LAYOUTS)
+@pytest.mark.slow
 def test_pixel_maps_are_read_exactly(tmp_path, photos, masks):
     source = segfeed.scan(write(tmp_path / "coco", photos, masks))
     assert (source.format, source.split, len(source.legend)) == ("coco_stuff", "train2017", 171)
@@ -37,6 +38,7 @@ def test_pixel_maps_are_read_exactly(tmp_path, photos, masks):
     assert named == NAMES
 
 
+@pytest.mark.slow
 def test_split_is_called_with_or_without_its_year(tmp_path):
     root = write(tmp_path / "coco", "images", "annotations")
     assert segfeed.scan(root, "val").split == segfeed.scan(root, "val2017").split == "val2017"

@@ -94,6 +94,7 @@ def test_table_that_changes_is_packed_anew(root, cache):
 
 
 @pytest.mark.parametrize("names", [("pixel_values", "label"), ("Image", "annotation"), ("img", "ground_truth")])
+@pytest.mark.slow
 def test_columns_are_told_by_their_names(tmp_path, names):
     write(tmp_path / "train.parquet", table(names=names))
     check(segfeed.scan(tmp_path, legend=LEGEND), range(6))
@@ -166,6 +167,7 @@ def test_keys_of_an_export_are_kept_even_if_they_are_numbers(tmp_path):
         [str(row) for row in range(1, 7)],
     ],
 )
+@pytest.mark.slow
 def test_what_is_no_name_of_a_sample_gives_way_to_numbers_of_rows(tmp_path, keys):
     write(tmp_path / "val.parquet", table(image_id=keys))
     wanted = ("a", "b", "c", "d", "e", "f") if keys[-1] == "../f" else tuple(f"val_{row}" for row in range(6))
@@ -216,6 +218,7 @@ def with_empty(column: str, rows) -> pa.Table:
 
 
 @pytest.mark.parametrize(("column", "what"), [("image", "photo"), ("mask", "mask")])
+@pytest.mark.slow
 def test_empty_cells_are_missing_files(tmp_path, column, what):
     path = write(tmp_path / "train.parquet", with_empty(column, [1, 4]))
     files = columns.list_split(path, "train")
@@ -336,6 +339,7 @@ def test_keys_of_thousands_of_digits_are_names(tmp_path):
 
 
 @pytest.mark.parametrize("what", ["folder", "pipe", "device", "dangling", "deep", "case"])
+@pytest.mark.slow
 def test_id2label_that_cannot_be_read_is_an_error_and_its_case_counts_nothing(tmp_path, what):
     write(tmp_path / "train.parquet")
     path = tmp_path / "id2label.json"

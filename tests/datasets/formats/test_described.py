@@ -74,6 +74,7 @@ def test_stored_values_mean_what_it_says(root):
     assert np.unique(source.read(0).labels).tolist() == [0, 1]
 
 
+@pytest.mark.slow
 def test_every_call_reads_it(root, tmp_path):
     assert check(root).count()["error"] == 0
     assert describe(root).format == "described"
@@ -259,6 +260,7 @@ def test_a_folder_for_each_sample(tmp_path):
     assert keys(root, "all") == ["a1", "a2"]
 
 
+@pytest.mark.slow
 def test_keys_span_folders_and_become_files_in_folders(tmp_path):
     root = pairs(tmp_path / "set", "img/{}.jpg", "gt/{}.png", ["v1/f1", "v1/f2", "v2/f1"])
     say(root, 'photos = "img/{key}.jpg"\nmasks = "gt/{key}.png"\n' + BINARY)
@@ -322,6 +324,7 @@ def test_a_photo_without_its_mask_is_named_and_never_dropped(root):
         "{key} truth/{key}_L.png",
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_lists_may_name_samples_in_many_ways(root, line):
     (root / "train.txt").write_text("".join(line.replace("{key}", key) + "\n" for key in ("k4", "k1")))
     (root / "val.txt").write_text(line.replace("{key}", "k2"))
@@ -384,6 +387,7 @@ def groups(source) -> set[str]:
     return {key.partition("_")[0] for key in source.keys}
 
 
+@pytest.mark.slow
 def test_groups_are_never_parted_by_hash_or_by_folds(videos):
     text = 'photos = "img/{key}.png"\nmasks = "gt/{key}.png"\n[splits]\ngroup = "{key:before _}"\n'
     for more in ("", "hash = { train = 60, val = 20, test = 20 }\n"):
@@ -415,6 +419,7 @@ def test_a_group_in_both_splits_of_a_run_is_refused(videos):
 
 
 @pytest.mark.parametrize("way", ["lists", "folders"])
+@pytest.mark.slow
 def test_scan_check_and_load_all_name_a_group_in_two_splits(tmp_path, way):
     root = tmp_path / "set"
     parts = {"train": FRAMES[:30], "val": FRAMES[30:41], "test": FRAMES[41:]}
@@ -442,6 +447,7 @@ def test_scan_check_and_load_all_name_a_group_in_two_splits(tmp_path, way):
     assert [one.found for one in found] == doubt.found.split("; ")
 
 
+@pytest.mark.slow
 def test_a_split_that_holds_others_shares_their_groups_and_one_of_no_clear_use_is_a_warning(videos):
     lists = {"train": FRAMES[:24], "val": FRAMES[24:], "trainval": FRAMES, "every": FRAMES, "extra": FRAMES[2:3]}
     (videos / "lists").mkdir()
@@ -505,6 +511,7 @@ def test_without_a_rule_splits_are_those_of_any_folders_without_lists(tmp_path):
         assert keys(root, "val") == plain
 
 
+@pytest.mark.slow
 def test_stratified_splits_share_out_rare_values_and_read_masks_once(tmp_path, monkeypatch):
     root = tmp_path / "set"
     for number in range(60):
@@ -571,6 +578,7 @@ def test_splits_and_folds_share_out_classes_and_part_no_group(plots, said, group
         assert keys(plots, f"all[fold={n}/4]") == fold
 
 
+@pytest.mark.slow
 def test_folds_of_lists_are_balanced_too_and_without_the_rule_they_are_not(plots):
     every = sorted(path.stem for path in (plots / "img").iterdir())
     (plots / "train.txt").write_text("\n".join(every[:30]))
@@ -587,6 +595,7 @@ def test_folds_of_lists_are_balanced_too_and_without_the_rule_they_are_not(plots
     assert [keys(plots, f"train[fold={n}/3]") for n in range(3)] != folds
 
 
+@pytest.mark.slow
 def test_objects_are_split_like_classes(plots):
     for path in (plots / "gt").iterdir():
         mask(plots / "things" / path.name, (0, 7))
@@ -595,6 +604,7 @@ def test_objects_are_split_like_classes(plots):
         assert keys(plots, split, task="instance") == keys(plots, split)
 
 
+@pytest.mark.slow
 def test_a_mask_that_cannot_be_read_is_named_by_what_needs_it_and_found_by_check(plots):
     say(plots, f"{STRATIFIED}stratify = true\n{KINDS}")
     (plots / "gt/p03_1.png").write_bytes(b"nothing")
@@ -608,6 +618,7 @@ def test_a_mask_that_cannot_be_read_is_named_by_what_needs_it_and_found_by_check
     assert {("all", "p03_1"), ("train", ""), ("val", "")} <= found
 
 
+@pytest.mark.slow
 def test_a_split_that_gets_nothing_is_told_with_what_it_would_take(tmp_path):
     root = pairs(tmp_path / "set", "img/{}.jpg", "gt/{}.png", ["a_1", "a_2", "c_1"])
     for hashed in ("", "hash = { train = 99, val = 1 }\n"):
@@ -684,6 +695,7 @@ def test_a_description_that_fits_several_folders_below_is_explained_and_not_call
 
 @pytest.mark.parametrize("kind", ["pipe", "device", "folder", "dangling", "loop"])
 @pytest.mark.parametrize("name", ["segfeed.toml", "groups.csv", "classes.csv", "train.txt", "legend.txt"])
+@pytest.mark.slow
 def test_what_is_no_file_is_named_and_not_waited_for(root, name, kind):
     for split in ("train", "val"):
         (root / f"{split}.txt").write_text("k1\nk2\n" if split == "train" else "k3\n")

@@ -57,6 +57,7 @@ def test_values_follow_category_ids_and_what_no_shape_covers_is_background(tmp_p
         ({"segmentation": [], "bbox": [1, 1, 3, 3]}, "1 box"),
     ],
 )
+@pytest.mark.slow
 def test_coco_annotations_that_cannot_be_drawn_are_named(tmp_path, note, found):
     with pytest.raises(MaskError, match=found):
         labels_of(coco(tmp_path, note))
@@ -245,6 +246,7 @@ def test_yolo_names_as_map_photos_without_text_and_a_moved_folder(tmp_path):
         ("-1 .1 .1 .5 .1 .5 .5", "class -1"),
     ],
 )
+@pytest.mark.slow
 def test_yolo_lines_that_cannot_be_drawn_are_named(tmp_path, text, found):
     with pytest.raises(MaskError, match=found):
         labels_of(yolo(tmp_path, text), "train")
@@ -302,6 +304,7 @@ def test_options_are_refused_if_they_mean_nothing(tmp_path):
         segfeed.scan("sample", "val", boxes="fill")
 
 
+@pytest.mark.slow
 def test_packs_follow_annotation_and_options(tmp_path, cache):
     path = coco(tmp_path, {"segmentation": [SQUARE]}, {"segmentation": [[4, 4, 8, 4, 8, 8, 4, 8]], "category_id": 7})
 

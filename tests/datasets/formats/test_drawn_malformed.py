@@ -146,6 +146,7 @@ def replaced(document, path, other):
 
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
+@pytest.mark.slow
 def test_no_value_of_another_type_ends_in_anything_but_a_named_error(tmp_path, caplog, kind):
     caplog.set_level(logging.ERROR, "segfeed")
     folder = "images/all" if kind == "datumaro_json" else "."

@@ -78,6 +78,7 @@ def test_annotations_of_one_id_are_all_drawn(tmp_path):
 
 
 @pytest.mark.parametrize(("said", "is_void"), [("0", False), (None, False), (False, False), ("1", True), (1, True)])
+@pytest.mark.slow
 def test_iscrowd_as_a_text_says_what_it_says(tmp_path, said, is_void):
     assert (255 in labels_of(coco(tmp_path, {"iscrowd": said}, {}), crowd="void")) is False
     labels = labels_of(coco(tmp_path, {"iscrowd": said}, {"segmentation": []}), crowd="void")
@@ -138,6 +139,7 @@ def test_a_file_name_that_is_none_is_named(tmp_path):
         ("https://example.org/i/a.jpg?token=1", "a.jpg"),
     ],
 )
+@pytest.mark.slow
 def test_photos_are_found_however_their_name_is_spelled(tmp_path, name, photo_name):
     assert is_square(labels_of(coco(tmp_path, name=name, photo_name=photo_name)))
 
@@ -293,6 +295,7 @@ def test_a_turned_box_is_turned_about_its_corner_in_pixels(tmp_path):
         {"type": "relation", "from_id": "r0", "to_id": "r0"},
     ],
 )
+@pytest.mark.slow
 def test_what_is_said_of_photos_and_regions_is_no_class(tmp_path, other):
     source = segfeed.scan(label_studio(tmp_path, POLYGON, other), "all")
     assert source.legend.names == ("background", "cat")

@@ -113,6 +113,7 @@ def test_holes_many_polygons_collections_and_features_without_a_place(tmp_path):
         ({34264: (2, 0, 0, X + 1, 0, -2, 0, Y - 1, 0, 0, 0, 0, 0, 0, 0, 1)}, 2),
     ],
 )
+@pytest.mark.slow
 def test_each_way_to_say_where_pixels_lie(tmp_path, tags, raster):
     path = put_tiff(tmp_path / "a.tif", {tag: tuple(map(float, values)) for tag, values in tags.items()}, raster=raster)
     labels = labels_of(put_json(tmp_path / "a.geojson", *TWO))
@@ -153,12 +154,14 @@ def test_longitude_and_latitude_are_those_of_a_picture_in_degrees(tmp_path):
         ({33550: (0.0, 0.0, 0.0), 33922: TIE}, "no place"),
     ],
 )
+@pytest.mark.slow
 def test_a_tiff_that_lies_nowhere_is_named(tmp_path, tags, found):
     put_tiff(tmp_path / "a.tif", tags)
     with pytest.raises(PhotoError, match=found):
         labels_of(put_json(tmp_path / "a.geojson", *TWO))
 
 
+@pytest.mark.slow
 def test_unknown_systems_and_damaged_geometries_are_named(tmp_path):
     put_tiff(tmp_path / "a.tif", epsg=32767)
     with pytest.raises(MaskError, match="unknown coordinate reference system"):
@@ -181,6 +184,7 @@ def test_the_picture_of_one_name_counts_and_others_are_not_guessed(tmp_path):
         segfeed.scan(tmp_path, "all")
 
 
+@pytest.mark.slow
 def test_folders_are_splits_and_the_class_is_said_in_segfeed_toml(tmp_path):
     for split in ("train", "val"):
         put_tiff(tmp_path / split / "a.tif")

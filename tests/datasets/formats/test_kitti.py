@@ -26,6 +26,7 @@ def root(tmp_path) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_each_mask_is_a_sample(root):
     source = segfeed.scan(root)
     assert (source.format, source.keys) == ("kitti", ("000000_10", "000001_10", "000002_10"))

@@ -44,6 +44,7 @@ def root(tmp_path):
 
 
 @pytest.mark.parametrize("above", [False, True])
+@pytest.mark.slow
 def test_export_is_recognised_at_its_folder_and_at_the_one_above(root, above):
     source = segfeed.scan(root.parent if above else root, "all")
     assert source.format == "labelme"
@@ -66,6 +67,7 @@ def test_ignore_in_the_class_file_is_not_counted(root):
     np.testing.assert_array_equal(source.read(3).labels, labels_of(3))
 
 
+@pytest.mark.slow
 def test_train_and_val_split_the_samples_by_hash_and_say_so(root):
     train, val = (segfeed.scan(root, split) for split in ("train", "val"))
     assert sorted(train.keys + val.keys) == sorted(KEYS)
@@ -96,6 +98,7 @@ def test_masks_of_old_versions_lie_in_another_folder(root):
 
 
 @pytest.mark.parametrize(("folder", "what"), [("JPEGImages", "photo"), ("SegmentationClass", "mask")])
+@pytest.mark.slow
 def test_sample_that_lacks_a_file_is_named_and_never_dropped(root, folder, what):
     next((root / folder).glob("shot 5*")).unlink()
     with pytest.raises(SourceMissingError) as caught:
@@ -122,6 +125,7 @@ def test_class_file_that_is_none_is_named(root):
     assert "byte 0 is not UTF-8" in caught.value.found
 
 
+@pytest.mark.slow
 def test_lists_added_by_hand_make_it_a_voc_layout_with_the_same_classes(root):
     (root / "ImageSets" / "Segmentation").mkdir(parents=True)
     (root / "ImageSets" / "Segmentation" / "mine.txt").write_text(f"{KEYS[2]}\n")
@@ -132,6 +136,7 @@ def test_lists_added_by_hand_make_it_a_voc_layout_with_the_same_classes(root):
 
 
 @pytest.mark.parametrize("gone", ["class_names.txt", "JPEGImages", "SegmentationClass"])
+@pytest.mark.slow
 def test_folder_that_lacks_a_part_is_not_recognised(root, gone):
     (root / gone).rename(root / "elsewhere")
     assert labelme.recognise(root) is None

@@ -314,6 +314,7 @@ def labels_of(root, legend=None):
 
 
 @pytest.mark.parametrize("void", ["void", "ignore", "Ignored", "unlabeled"])
+@pytest.mark.slow
 def test_names_mean_the_same_in_lists_files_and_the_datasets_own_file(folders, tmp_path, void):
     names = [void, "road", "tree"]
     path = tmp_path / "mine.txt"
@@ -352,6 +353,7 @@ def test_groups_in_json_are_told_from_stored_values(folders, tmp_path):
 
 
 @pytest.mark.parametrize("legend", [{"a", "b"}, ["a", None], [1, 2], 7, b"a", "no/such/file.txt", "a,b", ""])
+@pytest.mark.slow
 def test_what_is_no_legend_is_refused_with_the_reason(folders, legend):
     with pytest.raises(LegendError) as caught:
         segfeed.scan(folders, "all", legend=legend)
@@ -369,6 +371,7 @@ def test_documentation_says_which_format_reads_which_file():
     assert {name for name in LEGEND_FILES if "`voc`" in readers[name]} == {*voc._LEGENDS}
 
 
+@pytest.mark.slow
 def test_every_real_legend_file_is_read(shared_data):
     paths = [path for path in sorted((shared_data / "exports").rglob("*")) if path.name in LEGEND_FILES]
     read = {path: read_legend(path) for path in paths if "multiclass" not in path.parts}

@@ -186,6 +186,7 @@ def test_a_long_run_of_blanks_is_gone_through_once(line, name):  # from each of 
     assert row.name == name
 
 
+@pytest.mark.slow
 def test_a_line_of_many_numbers_is_refused():
     with pytest.raises(LegendError) as caught:
         rows_of_text("road 1\n" + " 1 ," * 50_000 + "x" + ", 2 " * 50_000)

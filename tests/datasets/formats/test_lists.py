@@ -161,6 +161,7 @@ def test_error_of_a_hostile_line_shows_its_escapes_instead_of_sending_them(write
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.slow
 def test_long_list_is_read_in_reasonable_time_and_memory(write):
     ids = read_list(write("\n".join(f"{n:07d}" for n in range(20_000)))).ids
     assert len(ids) == 20_000
@@ -203,12 +204,14 @@ def part(ids: list[str], split: str) -> set[str]:
 
 
 @given(st.lists(st.integers(0, 10**6).map(str), min_size=1, max_size=40, unique=True), st.integers(1, 40))
+@pytest.mark.slow
 def test_adding_samples_in_any_order_moves_no_other(ids, count):
     few = sorted(ids[:count])
     for split in ("train", "val"):
         assert part(few, split) == part(ids, split) & set(few)
 
 
+@pytest.mark.slow
 def test_train_and_val_are_all_without_overlap_in_the_given_order_and_val_is_a_fifth():
     ids = [f"{(7919 * number) % 20_000:05d}" for number in range(20_000)]
     train, val, everything = (split_by_hash(ids, split, ROOT) for split in AUTOMATIC)

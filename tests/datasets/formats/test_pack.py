@@ -75,6 +75,7 @@ def test_a_moved_pack_trains_without_the_dataset_with_equal_batches_and_states(r
     assert not cache.exists()  # a pack is read as it is: nothing is written
 
 
+@pytest.mark.slow
 def test_the_folder_of_one_split_and_a_manifests_path_are_datasets_too(moved):
     for path in (moved / "val", moved / "val" / "manifest.json", str(moved / "val")):
         assert scan(path, "val").keys == ("val_0", "val_1")
@@ -85,6 +86,7 @@ def test_the_folder_of_one_split_and_a_manifests_path_are_datasets_too(moved):
     assert "train" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_scanned_pairs_are_those_of_the_source(root, moved, kind):
     source, packed = scan(root), scan(moved)
     assert (packed.format, packed.keys, packed.has_masks) == ("pack", source.keys, True)
@@ -114,6 +116,7 @@ def test_check_stats_show_export_and_verify_work_on_it(root, moved, tmp_path, ki
     assert (tmp_path / "a.png").is_file()
 
 
+@pytest.mark.slow
 def test_parts_of_splits_and_folds_are_read_without_another_pack(root, moved, cache):
     train, _ = load(moved, 2, (20, 20), splits=("train[fold!=0/2]+val", None))
     expected, _ = load(root, 2, (20, 20), splits=("train[fold!=0/2]+val", None), pack=False)
@@ -130,6 +133,7 @@ def test_classes_can_be_grouped(root, moved):
     assert bytes_of(train) == bytes_of(expected)
 
 
+@pytest.mark.slow
 def test_damage_is_named_by_scan_and_check(root, moved, kind):
     pack = Pack(moved / "train")
     part = moved / "train" / "pairs-00000.bin"
@@ -147,6 +151,7 @@ def test_damage_is_named_by_scan_and_check(root, moved, kind):
     assert found == {"train_1"}
 
 
+@pytest.mark.slow
 def test_a_copy_without_a_part_is_refused_when_it_is_listed(moved):
     part = moved / "train" / "pairs-00000.bin"
     part.parent.chmod(0o755)
@@ -158,6 +163,7 @@ def test_a_copy_without_a_part_is_refused_when_it_is_listed(moved):
         assert caught.value.remedy.startswith("copy the whole folder again")
 
 
+@pytest.mark.slow
 def test_object_ids_are_packed_and_read_alone(root, tmp_path, kind):
     source = scan(root, task="instance")
     folder = make_pack(source, to=tmp_path / "to", coded=kind == "coded").folder
@@ -185,6 +191,7 @@ def test_photos_to_be_predicted_have_no_masks_in_their_pack_either(root, tmp_pat
     assert "no masks" in val.reader.split or not val.reader.has_masks
 
 
+@pytest.mark.slow
 def test_unknown_colours_stay_what_they_became(root, tmp_path, kind):
     mask = Image.fromarray(np.full((40, 60), 77, np.uint8))
     mask.putpalette(np.array(voc_colours(256), np.uint8).tobytes())
@@ -197,6 +204,7 @@ def test_unknown_colours_stay_what_they_became(root, tmp_path, kind):
     assert (train.reader.read(0).labels == 255).all()
 
 
+@pytest.mark.slow
 def test_16_bit_labels_are_a_dataset_too(root, tmp_path, kind):
     source = scan(root, legend=Legend(tuple(f"class {n}" for n in range(300)), reading="index"))
     packed = scan(make_pack(source, to=tmp_path / "to", coded=kind == "coded").folder)
@@ -205,6 +213,7 @@ def test_16_bit_labels_are_a_dataset_too(root, tmp_path, kind):
         assert (packed.read(index).labels == source.read(index).labels).all()
 
 
+@pytest.mark.slow
 def test_two_packs_of_one_split_are_told_apart_by_nobody(root, tmp_path):
     make_pack(scan(root), to=tmp_path / "to")
     (tmp_path / "to" / "train").rename(tmp_path / "to" / "old")
@@ -214,6 +223,7 @@ def test_two_packs_of_one_split_are_told_apart_by_nobody(root, tmp_path):
     assert caught.value.found == "two packs of split 'train': old and train"
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_something_else_is_left_alone(root, tmp_path):
     pack = make_pack(scan(root), to=tmp_path / "to")
     times = {path: path.stat().st_mtime_ns for path in pack.folder.iterdir()}
@@ -234,6 +244,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(root, tmp_path):
 
 
 @pytest.mark.parametrize(("split", "name"), [("train[:2]", "train_2"), ("train+val", "train_val")])
+@pytest.mark.slow
 def test_odd_names_of_splits_become_names_of_folders(root, tmp_path, split, name):
     folder = make_pack(scan(root, split), to=tmp_path / "to").folder
     assert folder.name == name
@@ -250,6 +261,7 @@ def test_a_pack_of_a_pack_holds_the_same_pairs(root, moved, tmp_path, kind):
         assert (pack.read(index).labels == scan(root).read(index).labels).all()
 
 
+@pytest.mark.slow
 def test_a_pack_of_another_version_says_so(moved):
     manifest = moved / "train" / "manifest.json"
     manifest.chmod(0o644)
@@ -263,6 +275,7 @@ def test_a_pack_of_another_version_says_so(moved):
         scan(moved, "val")
 
 
+@pytest.mark.slow
 def test_keys_with_slashes_and_accents_come_back(root, tmp_path, kind):
     folder = make_pack(scan(root), to=tmp_path / "to", coded=kind == "coded").folder
     rows = Pack(folder).table.table
@@ -277,6 +290,7 @@ def test_keys_with_slashes_and_accents_come_back(root, tmp_path, kind):
         assert (packed.read(index).labels == scan(root).read(index).labels).all()
 
 
+@pytest.mark.slow
 def test_links_to_the_files_of_a_pack_are_followed(root, moved, tmp_path):
     """As tools that keep contents elsewhere lay them out."""
     linked = tmp_path / "linked"
@@ -300,6 +314,7 @@ def writable(folder):
     return folder
 
 
+@pytest.mark.slow
 def test_a_copy_that_stopped_before_the_manifest_is_named_and_not_passed_over(moved):
     """Tools that copy take files in any order; the split must not be missing without a word."""
     (writable(moved) / "val" / "manifest.json").unlink()
@@ -309,6 +324,7 @@ def test_a_copy_that_stopped_before_the_manifest_is_named_and_not_passed_over(mo
     assert "no whole pack" in caught.value.found
 
 
+@pytest.mark.slow
 def test_what_copying_and_syncing_tools_leave_is_no_part_of_a_pack(root, moved):
     """rsync's unfinished files, macOS's notes on files, what NFS keeps of removed files, a folder of thumbnails."""
     writable(moved)
@@ -322,6 +338,7 @@ def test_what_copying_and_syncing_tools_leave_is_no_part_of_a_pack(root, moved):
 
 
 @pytest.mark.parametrize("placeholder", ["zeros", "renamed", "empty"])
+@pytest.mark.slow
 def test_what_a_cloud_keeps_elsewhere_is_an_error_and_no_background(moved, placeholder):
     part = writable(moved) / "train" / "pairs-00000.bin"
     if placeholder == "zeros":  # as long as the file, and nothing of it
@@ -337,6 +354,7 @@ def test_what_a_cloud_keeps_elsewhere_is_an_error_and_no_background(moved, place
     assert "pairs-00000.bin" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_relative_path_stays_what_it_was_if_the_program_changes_its_folder(root, moved, tmp_path, monkeypatch):
     monkeypatch.chdir(moved)
     train, _ = load("train", 2, (20, 20), splits=("train", None))
@@ -355,6 +373,7 @@ def test_names_that_differ_in_case_alone_are_refused_before_a_disk_merges_them(r
     assert caught.value.found.endswith("whose name differs in upper and lower case alone")
 
 
+@pytest.mark.slow
 def test_packs_outside_of_the_cache_are_never_pruned(root, tmp_path, cache):
     """They may be the only copy."""
     folder = make_pack(scan(root), to=tmp_path / "to").folder
@@ -366,6 +385,7 @@ def test_packs_outside_of_the_cache_are_never_pruned(root, tmp_path, cache):
     assert Pack(folder).read(0).labels.shape == (40, 60)
 
 
+@pytest.mark.slow
 def test_a_cache_that_was_moved_serves_its_packs(root, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(making, "_RECENT_NS", -(10**18))
     load(root, 2, (20, 20), cache_dir=tmp_path / "one")

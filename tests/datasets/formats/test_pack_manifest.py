@@ -43,6 +43,7 @@ def test_what_was_written_is_read(folder):
 
 
 @pytest.mark.parametrize(("field", "value"), [("split", "val"), ("count", 4), ("bytes", 10.0), ("added", 1)])
+@pytest.mark.slow
 def test_a_field_that_was_changed_does_not_fit_the_checksum(folder, field, value):
     change(folder, **{field: value})
     error = refusal(folder)
@@ -51,6 +52,7 @@ def test_a_field_that_was_changed_does_not_fit_the_checksum(folder, field, value
 
 
 @pytest.mark.parametrize("name", [TABLE, "pairs-00000.bin"])
+@pytest.mark.slow
 def test_a_file_of_another_length_or_none_is_named(folder, name):
     path = folder / name
     before = path.stat().st_size
@@ -80,6 +82,7 @@ def test_another_version_is_named_and_can_be_looked_at(folder):
     ],
     ids=str,
 )  # fmt: skip
+@pytest.mark.slow
 def test_a_sealed_manifest_that_says_what_no_pack_can_is_refused(folder, fields):
     change(folder, seal=True, **fields)
     error = refusal(folder)
@@ -89,6 +92,7 @@ def test_a_sealed_manifest_that_says_what_no_pack_can_is_refused(folder, fields)
 @pytest.mark.parametrize(
     "text", ["", "{", "[1]", "null", '{"name": "my browser extension", "version": 3}', "[" * 10000, '{"format": 1}']
 )
+@pytest.mark.slow
 def test_what_is_no_manifest_is_no_pack(folder, text):
     (folder / MANIFEST).write_text(text)
     assert peek_manifest(folder) is None

@@ -79,6 +79,7 @@ def refusal(folder):
     return caught.value.found
 
 
+@pytest.mark.slow
 def test_any_arrow_reader_finds_the_documented_columns(folder, root):
     table = read_rows(folder)
     table.validate(full=True)
@@ -159,6 +160,7 @@ def swap_counts(rows):
         (lambda rows: rows.pop(), "3 rows"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_a_table_whose_checksums_fit_is_refused_if_its_values_do_not(folder, change, found):
     change_rows(folder, change)
     assert found in refusal(folder)
@@ -169,6 +171,7 @@ def test_odd_starts_of_16_bit_labels_are_refused(wide):
     assert "starts at byte 16321" in refusal(wide)
 
 
+@pytest.mark.slow
 def test_labels_of_another_width_are_refused(folder, wide):
     legend = read_manifest(wide).fields["legend"]
     seal(folder, legend=legend)
@@ -176,6 +179,7 @@ def test_labels_of_another_width_are_refused(folder, wide):
 
 
 @pytest.mark.parametrize("value", [21, 100, 254])
+@pytest.mark.slow
 def test_ids_beyond_the_legend_are_refused_when_they_are_read(folder, value):
     pack = Pack(change_labels(folder, 1, value))
     pack.read(0)
@@ -188,6 +192,7 @@ def test_ids_beyond_the_legend_are_refused_when_they_are_read(folder, value):
 @pytest.mark.parametrize(
     "entry", [{"block": -1}, {"block": 4}, {"label": 21}, {"label": 65535}, {"count": 0}, {"count": 1025}], ids=str
 )
+@pytest.mark.slow
 def test_a_class_grid_that_does_not_fit_is_refused_when_it_is_read(folder, entry):
     change_rows(folder, lambda rows: rows[1]["grid"][0].update(entry))
     table = read_table(read_manifest(folder))
@@ -198,6 +203,7 @@ def test_a_class_grid_that_does_not_fit_is_refused_when_it_is_read(folder, entry
 
 
 @pytest.mark.parametrize("column", ["key", "height", "offset", "grid"])
+@pytest.mark.slow
 def test_nothing_where_a_value_must_be_is_refused(folder, column):
     rows = read_rows(folder).to_pylist()
     rows[1][column] = None
@@ -208,12 +214,14 @@ def test_nothing_where_a_value_must_be_is_refused(folder, column):
     assert refusal(folder)
 
 
+@pytest.mark.slow
 def test_other_columns_are_refused(folder):
     seal(folder, read_rows(folder).drop_columns(["photo_name"]))
     assert refusal(folder) == "other columns"
 
 
 @pytest.mark.parametrize("codec", ["lz4", "zstd"])
+@pytest.mark.slow
 def test_a_table_that_was_compressed_or_written_in_pieces_is_read_all_the_same(folder, codec):
     table = read_rows(folder)
     before = [Pack(folder).read(index).labels.copy() for index in range(4)]

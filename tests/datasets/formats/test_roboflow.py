@@ -128,6 +128,7 @@ def test_two_exports_in_one_folder_are_refused(tmp_path):
     assert "several Roboflow datasets (v1, v2)" in caught.value.found
 
 
+@pytest.mark.slow
 def test_real_export_is_read_as_pillow_and_its_own_table_say(shared_data):
     source = segfeed.scan(shared_data / "exports" / "roboflow")
     with open(source.root / "train" / "_classes.csv", newline="") as file:

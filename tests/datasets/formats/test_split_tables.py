@@ -54,6 +54,7 @@ def write_table(path: Path, columns: dict[str, list[str]]) -> None:
         ("C:\\set\\images\\{}.png", "C:\\set\\masks\\{}.png"),
     ],
 )
+@pytest.mark.slow
 def test_a_column_says_the_split_of_each_photo_beside_plain_folders(root, name, photo, mask):
     columns = {"Image_ID": [photo.format(key) for key in KEYS], "site": ["a"] * 6, "Subset": list(SPLITS)}
     columns |= {"mask_path": [mask.format(key) for key in KEYS]} if mask else {}

@@ -96,6 +96,7 @@ def test_photos_without_any_mask_keep_their_stems():
 
 
 @given(st.sets(st.text("ab_1", min_size=1, max_size=4), min_size=1, max_size=6))
+@pytest.mark.slow
 def test_every_photo_is_still_there_afterwards(stems):
     photos, masks = files(*(f"{stem}.jpg" for stem in stems)), files(*(f"{stem}_mask.png" for stem in stems))
     try:

@@ -52,6 +52,7 @@ def test_tar_holds_what_the_folder_holds(tmp_path, voc_folder, place):
             np.testing.assert_array_equal(found.read(index).labels, wanted.read(index).labels)
 
 
+@pytest.mark.slow
 def test_real_pairs_are_read_exactly(tmp_path, voc2012_part):
     found = segfeed.scan(pack(voc2012_part, tmp_path / "part.tar"), "val")
     for index in range(0, len(found), 7):
@@ -180,6 +181,7 @@ def test_compressed_archive_is_refused_with_the_remedy(path):
     assert caught.value.remedy == "unpack it and pass the folder"
 
 
+@pytest.mark.slow
 def test_truncated_and_damaged_tars_are_refused(path):
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2 // 512 * 512], whole[:-1024].rstrip(b"\0"), b"<html>" + whole[6:]):

@@ -57,6 +57,7 @@ def root(tmp_path):
         ("701_StillsRaw_full", "LabeledApproved_full"),
     ],
 )
+@pytest.mark.slow
 def test_usual_names_of_folders_are_recognised(tmp_path, photos, masks):
     write_pairs(tmp_path / "set" / photos, tmp_path / "set" / masks)
     write_classes(tmp_path / "set")
@@ -85,6 +86,7 @@ def test_labels_and_photos_belong_together(root):
         ("{}", "{}_mask"),
     ],
 )
+@pytest.mark.slow
 def test_folders_of_splits_are_the_splits(tmp_path, photos, masks):
     for split, keys in (("train", KEYS[:5]), ("valid", KEYS[5:8])):
         write_pairs(tmp_path / photos.format(split), tmp_path / masks.format(split), keys)
@@ -104,6 +106,7 @@ def test_folders_of_splits_are_the_splits(tmp_path, photos, masks):
     assert caught.value.expected == "one of train, valid, test"
 
 
+@pytest.mark.slow
 def test_stems_that_splits_repeat_make_longer_keys(tmp_path):
     for split, keys in (("train", KEYS[:3]), ("val", KEYS[2:5])):
         write_pairs(tmp_path / split / "images", tmp_path / split / "masks", keys)
@@ -117,6 +120,7 @@ def test_stems_that_splits_repeat_make_longer_keys(tmp_path):
 
 
 @pytest.mark.parametrize("mask", ["{}_mask.png", "{}_gt.png", "{}_L.png", "gt_{}.png"])
+@pytest.mark.slow
 def test_masks_may_be_named_alike(tmp_path, mask):
     write_pairs(tmp_path / "images", tmp_path / "masks", mask=mask)
     source = segfeed.scan(write_classes(tmp_path), "all")
@@ -124,6 +128,7 @@ def test_masks_may_be_named_alike(tmp_path, mask):
     assert [sample.mask.name for sample in source.samples] == [mask.format(key) for key in KEYS]
 
 
+@pytest.mark.slow
 def test_without_lists_train_and_val_come_of_a_hash(root):
     train, val = (segfeed.scan(root, split) for split in ("train", "val"))
     assert sorted(train.keys + val.keys) == list(KEYS)
@@ -133,6 +138,7 @@ def test_without_lists_train_and_val_come_of_a_hash(root):
     assert set(segfeed.scan(root, "val").keys) & set(KEYS) == {"0010"}
 
 
+@pytest.mark.slow
 def test_lists_beside_the_folders_are_the_splits(root):
     (root / "train.txt").write_text("0003\n0001\n")
     (root / "val.txt").write_text("0002.jpg\r\n0004.JPG\r\n")
@@ -162,6 +168,7 @@ def test_what_the_only_list_leaves_is_train(root):
         ("", "the list is empty"),
     ],
 )
+@pytest.mark.slow
 def test_malformed_list_is_refused(root, text, found):
     (root / "val.txt").write_text(text)
     with pytest.raises(ListError) as caught:
@@ -234,6 +241,7 @@ def test_object_masks_need_no_legend(root):
         (np.arange(40).reshape(2, 20), r"indices 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, \.\.\.$"),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_without_a_legend_the_error_says_what_the_masks_hold(root, pixels, found):
     (root / "class_names.txt").unlink()
     save(root / "masks" / "0000.png", pixels)
@@ -332,6 +340,7 @@ def meant_colours(root: Path) -> dict[tuple[int, ...], str]:
         ("synthia_dataset/rand_meta_file", ("000000", "000001")),
     ],
 )
+@pytest.mark.slow
 def test_datumaros_sets_with_a_legend_file_have_exact_labels(shared_data, path, keys):
     source = segfeed.scan(shared_data / ASSETS / path, "all")
     assert source.keys == keys
@@ -360,6 +369,7 @@ def test_datumaros_sets_with_a_legend_file_have_exact_labels(shared_data, path, 
         ("cvat_dataset/for_images", SourceError, "several XML files of CVAT"),
     ],
 )
+@pytest.mark.slow
 def test_datumaros_other_sets_are_refused_with_the_reason(shared_data, path, error, found):
     assert (shared_data / ASSETS / path).is_dir()
     with pytest.raises(error, match=found):
@@ -383,6 +393,7 @@ def test_kaggles_16_bit_masks_are_read_as_no_value_needs_16_bits(shared_data):
             np.testing.assert_array_equal(source.read(index).labels, np.array(mask))
 
 
+@pytest.mark.slow
 def test_real_jpeg_masks_are_found_and_refused_as_jpegs(shared_data):
     path = shared_data / "exports" / "jpeg-masks"
     with pytest.raises(MaskError, match=r"0\.jpg: a JPEG of 90 colours, which JPEG's loss has blurred; expected a PNG"):
@@ -473,6 +484,7 @@ def test_voc_without_lists_is_two_folders(tmp_path):
 
 
 @pytest.mark.parametrize("rival", ["1st_manual", "vessels", "truth"])
+@pytest.mark.slow
 def test_another_folder_that_may_be_the_masks_is_refused_by_name(root, rival):
     for key in KEYS:
         save(root / rival / f"{key}_m.png", np.eye(3))
@@ -482,6 +494,7 @@ def test_another_folder_that_may_be_the_masks_is_refused_by_name(root, rival):
     assert f'photos="images/{{key}}.jpg", masks="{rival}/{{key}}_m.png"' in caught.value.remedy
 
 
+@pytest.mark.slow
 def test_folder_of_previews_depth_or_other_photos_is_no_rival_but_is_told(root):
     for key in KEYS:
         save(root / "overlays" / f"{key}.png", np.eye(3))

@@ -208,6 +208,7 @@ def test_what_is_wrong_in_a_variant_is_named_by_its_own_line(old, new, found):
     assert found in caught.value.found
 
 
+@pytest.mark.slow
 def test_folds_are_balanced_by_the_masks_of_the_variant_that_counts(tmp_path):
     root = photos(tmp_path / "d", "img/{:02d}.png", 24)
     for number in range(24):

@@ -38,6 +38,7 @@ def write(root: Path, version: str = "v1.2", folders=("training", "validation"),
 @pytest.mark.parametrize("version", ["v1.2", ""])
 @pytest.mark.parametrize("palette", [True, False])
 @pytest.mark.parametrize("folders", [("training", "validation"), ("train", "val")])
+@pytest.mark.slow
 def test_classes_are_those_of_the_config(tmp_path, version, palette, folders):
     root = write(tmp_path / "vistas", version, folders, palette=palette)
     source = segfeed.scan(root, "val")
@@ -56,6 +57,7 @@ def test_of_two_sets_of_classes_the_path_of_one_decides(tmp_path):
     assert "config_v2.0.json" in source.why
 
 
+@pytest.mark.slow
 def test_faults_are_named(tmp_path):
     root = write(tmp_path / "vistas")
     (root / "training" / "v1.2" / "labels" / "b.png").unlink()

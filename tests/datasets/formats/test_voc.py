@@ -55,6 +55,7 @@ def write_list(root: Path, split: str, text: str) -> Path:
 
 @pytest.mark.parametrize("year", range(2007, 2013))
 @pytest.mark.parametrize("above", ["", "VOCdevkit", "TrainVal/VOCdevkit"])
+@pytest.mark.slow
 def test_root_is_found_below_its_parents(tmp_path, write_voc, year, above):
     root = write_voc(tmp_path / above / f"VOC{year}", {"train": [(2, 3)]})
     for path in {root, root.parent, tmp_path}:
@@ -99,6 +100,7 @@ def test_why_names_the_legend_file(root):
 
 
 @pytest.mark.parametrize("split", ["train", "val", "trainval", "my fold 3", "default"])
+@pytest.mark.slow
 def test_any_list_is_a_split(root, split):
     write_list(root, split, "train_1\nval_0\n")
     source = segfeed.scan(root, split)
@@ -127,6 +129,7 @@ def test_valid_means_val_as_in_every_format(root):
 
 
 @pytest.mark.parametrize("split", ["../../../secret", "/etc/passwd", "", ".", "train.txt", "sub/train"])
+@pytest.mark.slow
 def test_split_name_cannot_leave_the_lists(root, tmp_path, opened, split):
     (tmp_path / "secret.txt").write_text("train_0\n")
     dataset = open_dataset(root)
@@ -201,6 +204,7 @@ def test_photos_that_no_list_names_do_not_matter(root):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".png", ".bmp", ".webp", ".JPG", ".Jpeg"])
+@pytest.mark.slow
 def test_photo_may_have_any_usual_suffix(tmp_path, write_voc, suffix):
     root = write_voc(tmp_path / "VOC2012", {"train": [(6, 8)]}, suffix=suffix)
     source = segfeed.scan(root)
@@ -256,6 +260,7 @@ def test_legend_that_is_passed_wins_over_the_labelmap(root):
 
 
 @pytest.mark.parametrize("data", [b"sky:1,2,3::\nroad:9,8::\n", b"sky:1,2,3::\nsky:9,8,7::\n", b"", b"\xff\xfe\x00s"])
+@pytest.mark.slow
 def test_malformed_labelmap_is_a_legend_error(root, data):
     (root / "labelmap.txt").write_bytes(data)
     with pytest.raises(LegendError):
@@ -273,6 +278,7 @@ def test_ignored_pixels_of_a_labelmap_are_void(root):
     assert source.read(0).labels[:, 0].tolist() == [1, 1, 255, 255, 0, 0]
 
 
+@pytest.mark.slow
 def test_vocs_own_classes_as_a_labelmap_with_ignored_change_nothing(root):
     before = [segfeed.scan(root).read(index).labels for index in range(3)]
     rows = zip((*(f"class {n}" for n in range(21)), "ignored"), (*voc_colours(21), (224, 224, 192)), strict=True)
@@ -327,6 +333,7 @@ def augment(root: Path, *keys: str) -> None:
 
 
 @pytest.mark.parametrize("split", ["trainaug", "train_aug", "aug"])
+@pytest.mark.slow
 def test_augmented_split_reads_augmented_masks_and_says_so(root, split):
     augment(root, "train_0", "train_1", "train_2")
     write_list(root, split, "train_0\ntrain_2\n")
@@ -389,6 +396,7 @@ def test_export_of_cvat_is_read_by_its_own_labelmap(shared_data, split):
         np.testing.assert_array_equal(image, stored(source.root / "JPEGImages" / f"{key}.png"))
 
 
+@pytest.mark.slow
 def test_objects_of_cvat_are_read(shared_data):
     source = segfeed.scan(shared_data / "exports" / "cvat-tools", "default", task="instance")
     colours = stored(source.root / "SegmentationObject" / "SSI1.png")
@@ -417,6 +425,7 @@ def test_datumaros_detection_sets_are_refused_with_the_reason(shared_data, name,
         segfeed.scan(shared_data / "exports/datumaro-assets/tests/assets/voc_dataset" / name, split)
 
 
+@pytest.mark.slow
 def test_real_voc_is_read_as_pillow_sees_it(voc2012_part):
     source = segfeed.scan(voc2012_part.parents[1], "val")
     assert len(source) == 60
@@ -454,6 +463,7 @@ def test_task_instance_has_no_class_that_the_unknown_could_become(root):
 
 @pytest.mark.parametrize("split", ["test", "test2012"])
 @pytest.mark.parametrize("folder", ["kept", "gone"])
+@pytest.mark.slow
 def test_test_split_without_masks_gives_labels_that_are_all_void(root, split, folder):
     write_list(root, split, "train_0\ntrain_1\n")
     for mask in (root / "SegmentationClass").iterdir():
@@ -517,6 +527,7 @@ def test_frames_in_folders_are_listed_with_them(tmp_path, write_voc):
         assert source.read(0).labels.shape == (2, 3)
 
 
+@pytest.mark.slow
 def test_list_of_two_paths_chooses_the_masks(tmp_path, write_voc):
     root = write_voc(tmp_path / "VOC2012", {"train": [(2, 3)] * 2})
     (root / "SegmentationClass").rename(root / "SegmentationClassAug")
@@ -533,6 +544,7 @@ def test_capital_lists_are_the_splits_that_load_asks_for(tmp_path, write_voc):
     assert (splits.train.reader.split, splits.val.reader.split) == ("Train", "Validation")
 
 
+@pytest.mark.slow
 def test_folder_of_any_name_that_holds_the_lists_is_found_from_above(tmp_path, write_voc):
     root = write_voc(tmp_path / "mine", {"train": [(2, 3)]})
     assert (segfeed.scan(tmp_path).root, segfeed.scan(tmp_path).format) == (root, "voc")

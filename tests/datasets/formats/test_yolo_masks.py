@@ -21,6 +21,7 @@ def put(root, *, extra="", values=(0, 1, 255), suffix=".png"):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".PNG", ".bmp", ".tif"])
+@pytest.mark.slow
 def test_masks_hold_indices_of_names_and_void(tmp_path, suffix):
     path = put(tmp_path, suffix=suffix)
     for place in (path, tmp_path):

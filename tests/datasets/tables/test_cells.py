@@ -68,6 +68,7 @@ def test_every_cell_is_read_exactly_in_any_order(path, column):
     assert blobs[0].read(10**6) == VALUES[0]
 
 
+@pytest.mark.slow
 def test_many_threads_read_the_same(path):
     blobs = open_table(str(path)).blobs("image.bytes")
     order = [row for start in range(8) for row in range(start, ROWS, 8)] * 3
@@ -101,6 +102,7 @@ def test_texts_and_numbers_are_read_as_texts(path):
 
 
 @pytest.mark.parametrize("empty", [[], [3], [0, 41, 42, 149], list(range(ROWS))])
+@pytest.mark.slow
 def test_empty_cells_are_found(tmp_path, empty):
     values = [None if row in empty else value for row, value in enumerate(VALUES)]
     for suffix, write in WRITERS.items():
@@ -132,6 +134,7 @@ def test_large_binary_is_read(tmp_path, suffix):
     assert [blob.read() for blob in open_table(str(tmp_path / f"t.{suffix}")).blobs("plain")] == VALUES
 
 
+@pytest.mark.slow
 def test_reading_forward_keeps_few_rows_of_a_large_row_group_in_memory(tmp_path):
     big = [np.random.default_rng(row).bytes(100_000) for row in range(300)]
     path = tmp_path / "big.parquet"

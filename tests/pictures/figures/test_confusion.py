@@ -51,6 +51,7 @@ def texts(figure):
     return [text.get_text() for axes in figure.axes for text in axes.texts if text.get_text()]
 
 
+@pytest.mark.slow
 def test_what_is_right_is_blue_what_is_wrong_orange_and_more_is_darker():
     colours = cells(show_confusion(scored([[80, 15, 5], [0, 100, 0], [50, 0, 50]])))
     red, blue = colours[..., 0], colours[..., 2]
@@ -62,6 +63,7 @@ def test_what_is_right_is_blue_what_is_wrong_orange_and_more_is_darker():
     assert brightness[1, 1] < brightness[0, 0] < brightness[2, 2]
 
 
+@pytest.mark.slow
 def test_row_without_labels_is_gray():
     colours = cells(show_confusion(scored([[9, 1, 0], [0, 0, 0], [0, 0, 4]])))
     assert np.unique(colours[1], axis=0).shape == (1, 3)
@@ -74,6 +76,7 @@ def test_numbers_are_shares_of_rows():
     assert found == {(0, 0): "80", (0, 1): "20", (1, 1): "100", (2, 0): "33", (2, 1): "33", (2, 2): "33"}
 
 
+@pytest.mark.slow
 def test_head_classes_and_confusions_are_told():
     score = scored([[70, 30, 0, 0], [0, 90, 0, 0], [5, 0, 5, 0], [0, 0, 0, 0]], ["sky", "road", "car", "cat"])
     told = [text.get_text() for text in show_confusion(score, title="town · val").axes[0].texts]
@@ -87,6 +90,7 @@ def test_head_classes_and_confusions_are_told():
     assert told[-2:] == ["sky, taken for road: 30.0 % of it, 30 pixels", "car, taken for sky: 50.0 % of it, 5 pixels"]
 
 
+@pytest.mark.slow
 def test_score_without_a_mistake_lists_none():
     assert "most pixels lost to" not in texts(show_confusion(scored(np.diag([3, 4]))))
 
@@ -109,6 +113,7 @@ def test_nothing_overlaps_and_nothing_leaves_the_page(classes):
     assert all(box.height > 8 for box in boxes), "large enough to read"
 
 
+@pytest.mark.slow
 def test_names_stand_beside_their_rows_and_columns():
     figure = show_confusion(scored(mixed(21)))
     box = matrix(figure).get_window_extent()
@@ -156,6 +161,7 @@ def test_score_that_counted_nothing_is_refused():
     assert (caught.value.where, caught.value.found) == ("score", "no pixels counted yet")
 
 
+@pytest.mark.slow
 def test_paths_that_cannot_be_are_refused(tmp_path):
     with pytest.raises(OptionError) as caught:
         show_confusion(scored(mixed(2)), path=tmp_path / "c.jpg")

@@ -44,6 +44,7 @@ def with_font(tmp_path):
     fontManager.ttflist[:] = [font for font in fontManager.ttflist if font.name != family]
 
 
+@pytest.mark.slow
 def test_a_character_that_the_first_fonts_lack_is_written_by_an_installed_one(with_font, caplog):
     canvas = Canvas(100)
     line = canvas.write(10, 10, f"a {CAT}", 28, weight="bold")
@@ -69,6 +70,7 @@ def test_a_font_to_install_is_named_once_for_each_script(caplog):
 
 
 @pytest.mark.parametrize("share", [0.000001, 0.1234, 0.99949, 0.0999, 1.0, 0.0])
+@pytest.mark.slow
 def test_a_number_has_air_between_it_and_its_bar(share):
     canvas = Canvas(100)
     line = canvas.write(0, 0, percent(share), 15)

@@ -140,6 +140,7 @@ def test_splits_that_only_join_others_are_counted_and_shown_once(page):
     assert len(shots) == 8
 
 
+@pytest.mark.slow
 def test_the_policy_allows_this_style_and_this_script_and_nothing_else(tmp_path, little):
     html = write_report(little, tmp_path / "report.html").read_text("utf-8")
     (meta,) = Parsed(html).having("meta", **{"http-equiv": "Content-Security-Policy"})
@@ -154,6 +155,7 @@ def test_the_policy_allows_this_style_and_this_script_and_nothing_else(tmp_path,
     assert "unsafe" not in meta["content"]
 
 
+@pytest.mark.slow
 def test_nothing_is_fetched_and_no_attribute_holds_code(page):
     for tag, attributes in page.tags:
         for name, value in attributes.items():
@@ -186,6 +188,7 @@ def test_crops_are_the_rows_of_the_plans_epoch_0(page, little):
         assert shot["data-note"] == told + (", mirrored with flip=True" if row["flip"] else "")
 
 
+@pytest.mark.slow
 def test_a_crop_larger_than_its_photo_is_shown_whole(tmp_path, little):
     parsed = Parsed(write_report(little, tmp_path / "report.html", crop_size=(60, 100)).read_text("utf-8"))
     views = [found["viewbox"] for found in parsed.having("svg", **{"class": "picture"})]
@@ -200,6 +203,7 @@ def test_a_crop_larger_than_its_photo_is_shown_whole(tmp_path, little):
     assert "5 of 5" in parsed.text()
 
 
+@pytest.mark.slow
 def test_windows_of_an_augmentation_are_drawn_as_they_lie_on_the_photo(tmp_path, little):
     augment = Augment(flip=0.5, scale=(0.5, 2), rotate=(-30, 30), hue=(-18, 18))
     path = write_report(little, tmp_path / "report.html", crop_size=CROP, augment=augment)
@@ -219,6 +223,7 @@ def test_windows_of_an_augmentation_are_drawn_as_they_lie_on_the_photo(tmp_path,
     assert "hue=(-18.0, 18.0)" in parsed.text()
 
 
+@pytest.mark.slow
 def test_a_recipe_brings_its_crop_size(tmp_path, little):
     parsed = Parsed(write_report(little, tmp_path / "report.html", augment="deeplabv3plus").read_text("utf-8"))
     assert "513 × 513 px" in parsed.text()
@@ -244,6 +249,7 @@ def test_pictures_hold_the_labels_exactly_and_the_photo_nearly(little):
     assert list(picture.shares.values()) == sorted(picture.shares.values(), reverse=True)
 
 
+@pytest.mark.slow
 def test_large_pictures_shrink_without_inventing_colours(tmp_path):
     root = make_voc(tmp_path / "VOC", {"train": ["a"]}, size=(480, 640))
     source = scan(root)
@@ -303,6 +309,7 @@ def findings_of(parsed):
     return found
 
 
+@pytest.mark.slow
 def test_every_finding_about_a_sample_is_shown_on_its_picture(tmp_path, broken):
     shown = findings_of(report(tmp_path, broken))
     audit = check(broken, crop_size=CROP)
@@ -312,6 +319,7 @@ def test_every_finding_about_a_sample_is_shown_on_its_picture(tmp_path, broken):
     assert {"mask-missing", "mask-jpeg", "photo-damaged", "mask-unknown"} <= {rule for rule, _, _ in shown}
 
 
+@pytest.mark.slow
 def test_what_a_finding_points_at_is_boxed(tmp_path, broken):
     shown = [
         tags
@@ -344,6 +352,7 @@ def test_what_the_legend_does_not_know_is_shown_in_its_stored_colour(broken):
     assert picture.shares == {}
 
 
+@pytest.mark.slow
 def test_a_damaged_dataset_is_counted_as_far_as_it_can_be_read(tmp_path, broken):
     text = report(tmp_path, broken).text()
     assert re.search(r"train 8 48 64 0 [\d.]+ % 2 without a file, 5 with an error", text)
@@ -373,6 +382,7 @@ def test_nothing_but_findings_is_left_of_a_dataset_that_cannot_be_listed(tmp_pat
     assert {found["data-rule"] for found in parsed.having("li", **{"class": "finding"})} == {"split-unreadable"}
 
 
+@pytest.mark.slow
 def test_without_a_legend_masks_are_shown_and_no_class_is_made_up(tmp_path):
     for folder in ("images", "masks"):
         (tmp_path / "set" / folder).mkdir(parents=True)
@@ -388,6 +398,7 @@ def test_without_a_legend_masks_are_shown_and_no_class_is_made_up(tmp_path):
     assert {tuple(colour) for colour in seen.tolist()} == {(0, 0, 0), *((10, 200, 30 + n) for n in range(5))}
 
 
+@pytest.mark.slow
 def test_objects_have_pictures_but_no_classes(tmp_path, voc_folder):
     parsed = report(tmp_path, voc_folder, task="instance")
     assert "Labels are object ids here, which have no classes." in parsed.text()
@@ -405,6 +416,7 @@ def test_photos_to_be_predicted_are_shown_as_they_are(tmp_path):
     assert "test 1 48 64 0 – no masks" in parsed.text()
 
 
+@pytest.mark.slow
 def test_a_source_that_was_scanned_already_is_reported_alone(tmp_path, little):
     parsed = report(tmp_path, scan(little, "train[:2]"))
     assert {found["data-split"] for found in parsed.having("button", **{"class": "shot"})} == {"train[:2]"}
@@ -416,6 +428,7 @@ def structure(html):
 
 
 @pytest.mark.parametrize("make", [make_source, make_folder])
+@pytest.mark.slow
 def test_hostile_names_change_no_tag_and_no_attribute(tmp_path, make):
     pages = []
     for name in (harmless, hostile):
@@ -440,6 +453,7 @@ def test_hostile_names_change_no_tag_and_no_attribute(tmp_path, make):
     assert json.loads(parsed.script()[0])["pictures"]
 
 
+@pytest.mark.slow
 def test_names_that_are_not_utf8_are_written_out(tmp_path):
     root = make_voc(tmp_path / os.fsdecode(b"VOC\xff"), {"train": ["a", "b"]})
     assert "VOC\\udcff" in report(tmp_path, root).text()
@@ -488,11 +502,13 @@ def test_a_card_says_what_its_first_finding_does_not():
     assert [line.words for line in card.lines] == ["", "expected a BMP; send it"]
 
 
+@pytest.mark.slow
 def test_a_long_list_of_a_card_is_cut_and_counted():
     (card,) = make_cards(group_findings(many_findings(1200, lambda _: "f")), Pictures((), {}))
     assert (len(card.lines), card.left_out) == (1000, 200)
 
 
+@pytest.mark.slow
 def test_75_equal_errors_are_one_card_and_75_dots(tmp_path):
     """As many findings as the head of the page says stand in cards, and every sample that has one is marked."""
     keys = [f"k{n:02d}" for n in range(75)]
@@ -513,6 +529,7 @@ def test_75_equal_errors_are_one_card_and_75_dots(tmp_path):
     assert all(f"SegmentationClass/{key}.png" in told for key in keys)
 
 
+@pytest.mark.slow
 def test_a_split_to_train_on_that_holds_others_is_shown_and_judged_as_one_of_its_own(tmp_path):
     """Such as VOC's trainaug: its name says that it is trained on, so it does not merely join others."""
     root = make_voc(tmp_path / "VOC", {"train": ["a", "b"], "extra": ["c"], "trainaug": ["a", "b", "c"], "val": ["v"]})
@@ -541,11 +558,13 @@ def mask_reads(monkeypatch):
     return names
 
 
+@pytest.mark.slow
 def test_each_mask_is_read_once(tmp_path, little, mask_reads):
     report(tmp_path, little)
     assert sorted(mask_reads) == sorted(f"{key}.png" for key in scan(little, "trainval").keys)
 
 
+@pytest.mark.slow
 def test_each_mask_of_a_damaged_dataset_is_read_once(tmp_path, broken, mask_reads):
     parsed = report(tmp_path, broken)
     assert len(parsed.having("li", **{"class": "finding"})) > 5
@@ -615,6 +634,7 @@ def test_options_without_meaning_are_refused_and_nothing_is_written(tmp_path, li
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_named(tmp_path, little):
     with pytest.raises(OptionError) as caught:
         write_report(little, tmp_path)
@@ -666,6 +686,7 @@ def run(monkeypatch, tmp_path):
     return lambda *words: CliRunner().invoke(app, list(map(str, words)))
 
 
+@pytest.mark.slow
 def test_the_command_writes_the_report_and_says_where(run, little, tmp_path):
     done = run(little, "--crop", "32x40", "--count", "2")
     assert done.exit_code == 0, done.output
@@ -673,6 +694,7 @@ def test_the_command_writes_the_report_and_says_where(run, little, tmp_path):
     assert "The first 2 of 5 crops" in Parsed((tmp_path / "VOC-report.html").read_text("utf-8")).text()
 
 
+@pytest.mark.slow
 def test_the_command_prints_one_object_for_machines(run, little, tmp_path):
     done = run(little, "--to", "a.html", "--json")
     assert json.loads(done.output) == {
@@ -681,6 +703,7 @@ def test_the_command_prints_one_object_for_machines(run, little, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_the_command_overwrites_only_by_force(run, little, tmp_path):
     (tmp_path / "VOC-report.html").write_text("mine")
     assert isinstance(run(little).exception, OptionError)
@@ -688,6 +711,7 @@ def test_the_command_overwrites_only_by_force(run, little, tmp_path):
     assert run(little, "--force").exit_code == 0
 
 
+@pytest.mark.slow
 def test_what_masks_store_is_listed_with_what_it_is_taken_for(tmp_path):
     root = make_voc(tmp_path / "set", {"train": ["a", "b"], "val": ["c"]})
     labels = some_labels()
