@@ -97,6 +97,20 @@ def test_a_photo_that_is_gone_is_named(tmp_path):
         segfeed.scan(coco(tmp_path, images=[image]), "all")
 
 
+def test_photos_of_a_neighbouring_dataset_are_not_taken(tmp_path):
+    photo(tmp_path / "neighbour/a.jpg")
+    path = coco(tmp_path / "mine", {"segmentation": [SQUARE]})
+    (tmp_path / "mine/images/a.jpg").unlink()
+    for opened in (tmp_path / "mine", path):
+        with pytest.raises(SourceMissingError, match="no photo: a"):
+            segfeed.scan(opened, "all")
+
+
+def test_photos_beside_a_folder_of_annotations_of_any_name_are_those_of_the_dataset(tmp_path):
+    coco(tmp_path, {"segmentation": [SQUARE]}, name="gt/annotations.json")
+    assert int(labels_of(tmp_path).sum()) == 16
+
+
 def test_annotations_of_another_size_than_the_photo(tmp_path):
     image = {"id": 1, "file_name": "a.jpg", "width": 20, "height": 16}
     with pytest.raises(SizeMismatchError, match="10 x 8 px"):

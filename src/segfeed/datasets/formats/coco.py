@@ -89,7 +89,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     index = _read_index(file)
     categories = _join_categories(files)
     classes = Classes(tuple(name for _, name in sorted(categories.items())))
-    places = PhotoPlaces.near(Path(file.path))
+    places = PhotoPlaces.near(Path(file.path), root)
     names = [name for _, name, _ in index.images]
     entries = [
         Drawn(name, _mask(file, index, place, classes, categories, places, split)) for place, name in enumerate(names)

@@ -74,7 +74,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError(where, found=f"{type(error).__name__}: {error}", expected="COCO's panoptic fields") from None
     classes = Classes(tuple(name for _, name in sorted(categories.items())))
-    places = PhotoPlaces.near(path)
+    places = PhotoPlaces.near(path, root)
     drawn = []
     for name, image, segments in notes:
         beside = path.parent / path.stem / name

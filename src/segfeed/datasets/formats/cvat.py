@@ -94,7 +94,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     entries = [_drawn(file, one, classes) for one in images]
     if not subsets and split_of_file(root) is None:
         entries = keep_split(entries, split, root)
-    return list_drawn(entries, PhotoPlaces.near(root), split, classes, root)
+    return list_drawn(entries, PhotoPlaces.near(root, root), split, classes, root)
 
 
 list_objects = list_split

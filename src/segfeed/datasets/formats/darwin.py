@@ -62,7 +62,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     folders = splits_of_folders(files, root)
     names = {str(one.get("name")) for path in files for one in _read(File.of(str(path)))["annotations"]}
     classes = Classes(tuple(sorted(names - {_LAYER})))
-    places = PhotoPlaces.near(root if root.suffix != ".json" else root.parent)
+    places = PhotoPlaces.near(root, root)
     drawn = []
     for path in folders.get(split, files):
         file = File.of(str(path))

@@ -67,7 +67,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
         named = [(place, one, image) for place, one, image in items if image.get("path")]
     except (KeyError, TypeError, AttributeError) as error:
         raise SourceError(str(path), found=f"no {error}", expected="categories.label.labels and items") from None
-    places = PhotoPlaces.near(path)
+    places = PhotoPlaces.near(path, root)
     drawn = []
     for place, item, image in named:
         where = f"{path.name}: item {item.get('id')}"

@@ -81,7 +81,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
         raise SourceError(file.path, found=f"{len(tasks):,} tasks, none of which is annotated", expected="annotations")
     labels = {label for found in results.values() for one in found for label in _labels(one)}
     classes = Classes(tuple(sorted(labels)))
-    places = PhotoPlaces.near(root)
+    places = PhotoPlaces.near(root, root)
     drawn = []
     for place in results:
         names = _photo_names(tasks[place])

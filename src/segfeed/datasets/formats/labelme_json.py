@@ -68,7 +68,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     files = _files(root)
     folders = splits_of_folders(files, root)
     classes = _read_classes(root, tuple(files))
-    places = PhotoPlaces.near(root)
+    places = PhotoPlaces.near(root, root)
     drawn = [_drawn(File.of(str(path)), classes, places, split) for path in folders.get(split, files)]
     if not folders:
         drawn = keep_split(drawn, split, root)

@@ -29,14 +29,18 @@ class PhotoPlaces:
     by_name: dict[str, list[str]]
 
     @classmethod
-    def near(cls, annotation: Path) -> "PhotoPlaces":
-        """List the pictures at and below the folder of an annotation, or the one above if that is for annotations."""
-        folder = dataset_folder(annotation)
+    def near(cls, annotation: Path, root: Path) -> "PhotoPlaces":
+        """List the pictures at and below an annotation's folder, or if there is none, below the dataset's.
+
+        What lies beside the dataset is never looked at: another dataset may have photos of the same names.
+
+        Args:
+            annotation: the file, or the folder of them.
+            root: what was opened: the dataset's folder, or an annotation in it.
+        """
+        folder, whole = dataset_folder(annotation), dataset_folder(root)
         found = cls(folder, _list(folder))
-        if not found.by_name and folder.parent != folder:
-            above = cls(folder.parent, _list(folder.parent))
-            return above if above.by_name else found
-        return found
+        return found if found.by_name or whole == folder else cls(whole, _list(whole))
 
     def find(self, named: str, hint: str = "") -> File | None:
         """Find a photo by the path that an annotation gives it; None if it is not there.

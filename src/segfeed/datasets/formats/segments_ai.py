@@ -84,7 +84,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
         found, remedy = f"task_type {kind!r}", "export it for COCO, and pass that"
         raise SourceError(file.path, found=found, expected="segmentation-bitmap", remedy=remedy)
     classes = Classes(tuple(name for _, name in sorted(categories.items())))
-    places = PhotoPlaces.near(root)
+    places = PhotoPlaces.near(root, root)
     chosen = [(name, *_chosen(found, labels)) for name, found in samples]
     of = (places, classes, categories, file)
     drawn = [_drawn(name, title, said, of) for name, title, said in chosen if said is not None]

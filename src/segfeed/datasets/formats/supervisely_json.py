@@ -69,7 +69,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     files = _files(root)
     folders = splits_of_folders(files, root)
     classes = _read_classes(File.of(str(root / _META)))
-    places = PhotoPlaces.near(root)
+    places = PhotoPlaces.near(root, root)
     drawn = []
     for path in folders.get(split, files):
         file, named = File.of(str(path)), path.name.removesuffix(".json")

@@ -68,7 +68,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     classes = Classes(tuple(sorted(labels)))
     own = split if split in files else ""
     file = File.of(str(files[own]))
-    places = PhotoPlaces.near(files[own])
+    places = PhotoPlaces.near(files[own], root)
     drawn = []
     for place, entry in enumerate(every[own]):
         photo = places.find(str(entry.get("filename")), split)
