@@ -29,7 +29,8 @@ TYPED = {
     "pass overwrite=True to replace it": "pass --force to replace it",
     'pass a smaller crop_size, small="pad" or small="drop"': "pass a smaller --crop, --small pad or --small drop",
     'such as photos="img/{key}.jpg", masks="gt/{key}.png"': "such as --photos 'img/{key}.jpg', --masks 'gt/{key}.png'",
-    "pass legend={0: 'a', 255: None}": 'pass --legend FILE, a JSON file such as {0: "a", 255: null}',
+    "pass legend={0: 'a', 255: None}": 'pass --legend FILE, a JSON file such as {"0": "a", "255": null}',
+    'or legend={(1, 1, 1): "road"}': 'or --legend FILE, a JSON file such as {"(1, 1, 1)": "road"}',
     "pass legend={0: 'a'}, on the command line --legend legend.json with {\"0\": \"a\"}":
         'pass --legend legend.json with {"0": "a"}',
     "pass legend='/a/b.txt' (on the command line --legend /a/b.txt) if so": "pass --legend /a/b.txt if so",

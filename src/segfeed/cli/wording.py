@@ -21,6 +21,7 @@ _OTHERWISE = {
 }
 _VALUE = r"\"[^\"]*\"|'[^']*'|\{[^{}]*\}|\([^()]*\)|\[[^\[\]]*\]|[A-Za-z0-9_./<>-]+(?:\([^()]*\))?"
 _OPTION = re.compile(rf"(?<![\w./?&-])([a-z]+(?:_[a-z]+)*)=({_VALUE})?(?!\w|=)")
+_KEY = re.compile(r"([{,]\s*)(\d+|\([\d, ]*\)):")  # JSON has texts for keys only
 _ALTERNATIVES = re.compile(r"""(?<![\w./?&-])([a-z]+(?:_[a-z]+)*)(="[\w-]+")((?:, "[\w-]+")* or "[\w-]+")""")
 _SNAKE = re.compile(r"(?<![\w./=-])[a-z]+(?:_[a-z]+)+(?![\w=.(])")
 
@@ -77,7 +78,8 @@ def _option(match: re.Match[str], options: Mapping[str, str]) -> str:
     if not word:
         return match[0]
     if value.startswith("{"):
-        return f"{word} FILE, a JSON file such as {value.replace(chr(39), chr(34)).replace('None', 'null')}"
+        quoted = _KEY.sub(r'\1"\2":', value.replace("'", '"').replace("None", "null"))
+        return f"{word} FILE, a JSON file such as {quoted}"
     if value.startswith(("(", "[")):
         parts = [part.strip().strip("'\"") for part in value[1:-1].split(",") if part.strip()]
         value = ",".join("-" if part == "None" else part for part in parts)
