@@ -120,6 +120,15 @@ def test_samples_whose_names_differ_in_case_alone_are_refused(source):
     assert "'A'" in caught.value.found
 
 
+@pytest.mark.parametrize("kind", DRAWN_KINDS)
+def test_a_split_that_annotations_could_not_give_back_is_refused_with_the_names_that_they_could(source, kind):
+    with pytest.raises(OptionError, match="cannot have") as caught:
+        name_splits(kind, [source("lernen", {"x": "1"})])
+    assert (caught.value.expected, caught.value.remedy.partition(",")[0]) == (
+        "train, val or test", "rename it in the dataset",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("split", ["train+val", "a,b", "x[0]"])
 @pytest.mark.slow
 def test_no_split_is_written_by_a_name_that_means_another(tmp_path, split):
@@ -128,7 +137,7 @@ def test_no_split_is_written_by_a_name_that_means_another(tmp_path, split):
         (name,) = name_splits(kind, [source]).values()
         assert not set(name) & set("+[],")
     for kind in DRAWN_KINDS:  # which know few splits
-        with pytest.raises(OptionError, match="a name after which no file"):
+        with pytest.raises(OptionError, match="cannot have"):
             name_splits(kind, [source])
 
 
@@ -136,5 +145,5 @@ def test_no_split_is_written_by_a_name_that_means_another(tmp_path, split):
 def test_a_split_of_which_no_character_fits_is_refused():
     source = replace(segfeed.scan("sample", "val[:2]"), split="..")
     for kind in KINDS:
-        with pytest.raises(OptionError, match="a name after which no file"):
+        with pytest.raises(OptionError, match="cannot have"):
             name_splits(kind, [source])

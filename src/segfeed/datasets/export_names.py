@@ -42,8 +42,9 @@ def name_splits(kind: str, sources: Sequence[Source]) -> dict[str, str]:
         tried = (split, _UNFIT.sub("_", split).strip("_"), *((whole, role_of(whole)) if kind in _DRAWN else ()))
         name = next((name for name in tried if _fits_split(kind, name)), None)
         if name is None:
-            found = f"a name after which no file of a {_KINDS[kind]} can be called"
-            raise OptionError(f"split {split!r}", found=found, remedy=_RENAME_SPLIT)
+            found = f"a name that files of a {_KINDS[kind]} cannot have"
+            expected = "train, val or test" if kind in _DRAWN else ""
+            raise OptionError(f"split {split!r}", found=found, expected=expected, remedy=_RENAME_SPLIT)
         same = next((old for old, new in names.items() if new.casefold() == name.casefold()), None)
         if same is not None:
             found = f"splits {same!r} and {split!r}, which files would be named after alike"
@@ -76,7 +77,7 @@ def check_names(kind: str, sources: Sequence[Source]) -> None:
 
 
 _UNFIT = re.compile(r"\W+")
-_RENAME_SPLIT = "give it another name by dataclasses.replace(source, split=...)"
+_RENAME_SPLIT = "rename it in the dataset, or in Python by dataclasses.replace(source, split=...)"
 _KINDS = {
     "voc": "VOC folder",
     "parquet": "Parquet file",
