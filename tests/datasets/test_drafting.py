@@ -281,3 +281,14 @@ def test_a_path_with_braces_is_refused(tmp_path):
     with pytest.raises(SourceError) as caught:
         draft_description(open_dataset(root))
     assert "holds what patterns use" in caught.value.found
+
+
+@pytest.mark.parametrize("task", ["semantic", "instance"])
+def test_passed_masks_are_object_masks_only_if_the_task_says_so(tmp_path, task):
+    for name in "abcdef":
+        (tmp_path / "set/pics").mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / f"set/pics/{name}.png")
+        Image.fromarray(np.eye(4, dtype=np.uint8)).save(tmp_path / f"set/pics/{name}_L.png")
+    opening = Opening(photos="pics/{key}.png", masks="pics/{key}_L.png", task=task)
+    text = draft_description(open_dataset(tmp_path / "set", opening))
+    assert ("objects =" in text) == (task == "instance")

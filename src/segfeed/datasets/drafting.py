@@ -67,6 +67,7 @@ def draft_description(dataset: Dataset) -> str:
     "#000000" = "background"
     ...
     """
+    task, dataset = dataset.task, replace(dataset, task="semantic")  # a description says both kinds of masks
     listed, errors = _list(dataset)
     if not any(files.samples for files in listed.values()):
         raise (
@@ -80,7 +81,9 @@ def draft_description(dataset: Dataset) -> str:
         return _draft_shapes(dataset)
     own = getattr(dataset.module, "description", None)
     if isinstance(own, Description) and not own.variants:  # of several kinds of masks, those that count are drafted
-        description: Description = replace(own, needs=())
+        # Passed masks serve as object masks, too; as class masks nobody said that they are.
+        is_assumed = task == "semantic" and own.objects == own.masks and not own.is_merged
+        description: Description = replace(own, needs=(), objects=() if is_assumed else own.objects)
         remarks: list[str] = []
     else:
         description, remarks = _draft_files(dataset, listed)
