@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from segfeed.datasets.drawn import DrawnMask
-from segfeed.datasets.evidence import LOOKED_AT, LOOKED_AT_IN_DOUBT, Counted, Evidence, Held, look
+from segfeed.datasets.evidence import LOOKED_AT, LOOKED_AT_IN_DOUBT, Counted, Evidence, Held, look, values_of
 from segfeed.datasets.palette_doubts import palette_renumbers, palettes_differ
 from segfeed.datasets.source import Source
 from segfeed.datasets.unknown_doubts import values_unknown
@@ -90,7 +90,7 @@ def _none_readable(source: Source) -> tuple[Doubt, ...]:
     if isinstance(mask, DrawnMask):
         return ()
     try:
-        decode_mask(mask.read(), mask.name)
+        values_of(decode_mask(mask.read(), mask.name), source.legend, mask.name)
         error = SegfeedError(mask.name, found="it can be read now", remedy="try again")
     except SegfeedError as caught:
         error = caught
