@@ -71,7 +71,7 @@ def examine(
         evidence = look(source.samples, source.legend, most, counted)
         found = tuple(list_doubts(evidence, source.legend, source.split, source.unknown))
         if evidence.of and not evidence.masks:
-            found = _none_readable(source)
+            found = _none_readable(source, source.legend)
         is_urgent = any(doubt.severity == "error" for doubt in found)
         if not found or (most == LOOKED_AT_IN_DOUBT and not is_urgent):
             break
@@ -84,13 +84,13 @@ def examine(
     return evidence, found
 
 
-def _none_readable(source: Source) -> tuple[Doubt, ...]:
+def _none_readable(source: Source, legend: Legend) -> tuple[Doubt, ...]:
     """Say why the first mask cannot be read, as all that were looked at cannot; of drawings `doubt_boxes` says it."""
     mask = next(sample.mask for sample in source.samples if sample.mask is not None)
     if isinstance(mask, DrawnMask):
         return ()
     try:
-        values_of(decode_mask(mask.read(), mask.name), source.legend, mask.name)
+        values_of(decode_mask(mask.read(), mask.name), legend, mask.name)
         error = SegfeedError(mask.name, found="it can be read now", remedy="try again")
     except SegfeedError as caught:
         error = caught
