@@ -181,3 +181,12 @@ def test_a_name_that_xml_cannot_hold_is_refused(tmp_path, tool, name):
     with pytest.raises(OptionError, match="names without control characters"):
         write(tmp_path / "out", source, predicted(source), tool)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_name_between_blanks_is_read_back(tmp_path, tool):
+    source = make_source(tmp_path / "photos", names=("background", " b ", "c"))
+    path = write(source.root, source, predicted(source), tool)
+    if "label_studio" in path.name:
+        accept(path)
+    assert scan(path, "all").read(0).labels.any()
