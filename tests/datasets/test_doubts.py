@@ -684,3 +684,28 @@ def test_a_doubt_is_plain_json_and_a_sentence():
 
 def test_without_a_mask_there_is_no_doubt():
     assert list(list_doubts(Evidence(), Legend(tuple(VESSEL)), "train")) == []
+
+
+def test_one_mask_of_many_values_does_not_refuse_the_others(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, SIZE, np.uint8)
+    root = write(tmp_path, [stripes(0, 1, 2)] * 4 + [noise], split="train")
+    legend = {0: "ground", 1: "road", 2: "car"}
+    assert len(segfeed.scan(root, "train", legend=legend)) == 5
+    found = [one for one in check(root, crop_size=(8, 8), legend=legend) if one.severity == "error"]
+    assert len(found) == 1
+    assert "train4" in str(found[0])
+
+
+def test_colours_are_not_called_exchanged_if_others_are_right_as_they_are(tmp_path):
+    colours = np.array([(0, 0, 0), (0, 0, 255), (255, 0, 0)], np.uint8)
+    root = write(tmp_path, [colours[stripes(0, 1, 2)]] * 5, split="train")
+    legend = {(0, 0, 0): "ground", (0, 0, 255): "water"}
+    assert len(segfeed.scan(root, "train", legend=legend)) == 5  # each mask is said by check, and when it is read
+    with pytest.raises(UnknownColourError, match=r"colour \(255, 0, 0\)"):
+        segfeed.scan(root, "train", legend=legend).read(0)
+
+
+def test_masks_that_can_be_decoded_but_not_looked_up_are_said_with_the_reason(tmp_path):
+    root = write(tmp_path, [stripes(0, 300, 600, dtype=np.uint16)] * 5, split="train")
+    with pytest.raises(MaskError, match="16-bit gray mask of values up to 600"):
+        segfeed.scan(root, "train", legend={0: "a", 300: "b", 600: "c"})

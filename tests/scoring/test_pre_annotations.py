@@ -151,3 +151,42 @@ def test_another_kind_and_two_backgrounds_are_refused(source):
     odd = replace(source, legend=Legend(("background", "_background_", "c")))
     with pytest.raises(LegendError, match="could not tell apart"):
         write(source.root, odd, predicted(source), "coco")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_another_split_does_not_replace_the_photos_of_a_file(tmp_path, source, tool):
+    path = write(tmp_path / "out", source, predicted(source), tool)
+    before = path.read_bytes()
+    other = make_source(tmp_path / "others", keys=("d", "e"))
+    with pytest.raises(OptionError, match="something else than predictions of these photos"):
+        write(tmp_path / "out", other, predicted(other), tool)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("mark", ["\x85", "\u2028", "\n", "\r"])
+def test_names_with_what_parts_lines_stay_whole_over_batches(tmp_path, tool, mark):
+    source = make_source(tmp_path / "photos", names=("background", f"a{mark}b", "c"))
+    ids = predicted(source)
+    path = write(tmp_path / "out", source, ids, tool, batch_size=1)
+    before = path.read_bytes()
+    write(tmp_path / "out", source, ids, tool)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("tool", ["cvat", "label-studio"])
+@pytest.mark.parametrize("name", ["a\x01", "a\ud800"])
+def test_a_name_that_xml_cannot_hold_is_refused(tmp_path, tool, name):
+    source = make_source(tmp_path / "photos", names=("background", name, "c"))
+    with pytest.raises(OptionError, match="names without control characters"):
+        write(tmp_path / "out", source, predicted(source), tool)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_name_between_blanks_is_read_back(tmp_path, tool):
+    source = make_source(tmp_path / "photos", names=("background", " b ", "c"))
+    path = write(source.root, source, predicted(source), tool)
+    if "label_studio" in path.name:
+        accept(path)
+    assert scan(path, "all").read(0).labels.any()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from segfeed.datasets.drawn import DrawnMask
-from segfeed.datasets.evidence import LOOKED_AT, LOOKED_AT_IN_DOUBT, Counted, Evidence, Held, look
+from segfeed.datasets.evidence import LOOKED_AT, LOOKED_AT_IN_DOUBT, Counted, Evidence, Held, look, values_of
 from segfeed.datasets.palette_doubts import palette_renumbers, palettes_differ
 from segfeed.datasets.source import Source
 from segfeed.datasets.unknown_doubts import values_unknown
@@ -71,7 +71,7 @@ def examine(
         evidence = look(source.samples, source.legend, most, counted)
         found = tuple(list_doubts(evidence, source.legend, source.split, source.unknown))
         if evidence.of and not evidence.masks:
-            found = _none_readable(source)
+            found = _none_readable(source, source.legend)
         is_urgent = any(doubt.severity == "error" for doubt in found)
         if not found or (most == LOOKED_AT_IN_DOUBT and not is_urgent):
             break
@@ -84,13 +84,13 @@ def examine(
     return evidence, found
 
 
-def _none_readable(source: Source) -> tuple[Doubt, ...]:
+def _none_readable(source: Source, legend: Legend) -> tuple[Doubt, ...]:
     """Say why the first mask cannot be read, as all that were looked at cannot; of drawings `doubt_boxes` says it."""
     mask = next(sample.mask for sample in source.samples if sample.mask is not None)
     if isinstance(mask, DrawnMask):
         return ()
     try:
-        decode_mask(mask.read(), mask.name)
+        values_of(decode_mask(mask.read(), mask.name), legend, mask.name)
         error = SegfeedError(mask.name, found="it can be read now", remedy="try again")
     except SegfeedError as caught:
         error = caught

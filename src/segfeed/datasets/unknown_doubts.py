@@ -30,14 +30,20 @@ def values_unknown(evidence: Evidence, legend: Legend, split: str, unknown: str)
     strange = [value for value in evidence.values if value.label is None]
     if not strange or evidence.masks < _FEW or legend.unknown_label(unknown) is not None:
         return
-    if len(strange) >= MANY:
+    if len(strange) >= MANY and _is_usual(evidence):
         yield _many(evidence, legend, split, len(strange))
-    elif exchanged := _exchanged(strange, legend):
+    elif exchanged := _exchanged(evidence, strange, legend):
         yield _colours_exchanged(evidence, legend, split, exchanged)
     elif _is_stretched(evidence, legend):
         yield _stretched(evidence, legend, split)
     elif len(strange) == len(evidence.values):
         yield _none_known(evidence, legend, split)
+
+
+def _is_usual(evidence: Evidence) -> bool:
+    """Check whether half of the masks hold what is not known: a few odd ones are named one by one, as they are read."""
+    odd = sum(count for held, count in evidence.together if any(label is None for _, _, label in held))
+    return 2 * odd >= evidence.masks
 
 
 def _many(evidence: Evidence, legend: Legend, split: str, count: int) -> Doubt:
@@ -51,11 +57,17 @@ def _many(evidence: Evidence, legend: Legend, split: str, count: int) -> Doubt:
     )
 
 
-def _exchanged(strange: list[StoredValue], legend: Legend) -> dict[Value, str | None]:
-    """Say what unknown colours mean if red and blue are exchanged in all of them; {} if that explains not all."""
+def _exchanged(evidence: Evidence, strange: list[StoredValue], legend: Legend) -> dict[Value, str | None]:
+    """Say what unknown colours mean if red and blue are exchanged in all masks; {} if that explains not all."""
     known = dict(zip(legend.colours, legend.names, strict=True))
     colours = [value.colour for value in strange if value.index is None and value.colour is not None]
+    stored = [value.colour for value in evidence.values if value.colour is not None]
+    legible = {*known, *legend.void_colours}
     if len(colours) < len(strange) or any(_turn(colour) not in known for colour in colours):
+        return {}
+    if any(
+        _turn(colour) not in legible for colour in stored
+    ):  # a colour that is right as it is: the legend lacks others
         return {}
     return {colour: known[_turn(colour)] for colour in colours}
 

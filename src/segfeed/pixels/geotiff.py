@@ -33,7 +33,8 @@ class MapPlace:
 
     def to_pixels(self, points: Points) -> Points:
         """Turn map coordinates (N, 2) into x and y in px."""
-        pixels: Points = (points - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T
+        with np.errstate(all="ignore"):  # what is beyond all numbers is refused as a point
+            pixels: Points = (points - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T
         return pixels
 
 
@@ -41,12 +42,12 @@ def read_map_place(data: bytes, name: str) -> MapPlace:
     """Read where the pixels of a GeoTIFF lie.
 
     Raises:
-        PhotoError: if it is no TIFF, or says nothing of maps, or only by control points.
+        PhotoError: if it is not a TIFF, or says nothing of maps, or only by control points.
     """
     tags = read_tiff_tags(data, name, PhotoError, {_SCALE, _TIEPOINTS, _MATRIX, _KEYS})
     keys = _read_keys(tags.get(_KEYS, ()))
     matrix = _read_matrix(tags)
-    if matrix is None or not np.isfinite(matrix).all() or not abs(np.linalg.det(matrix[:, :2])) > 0:
+    if matrix is None or not _has_inverse(matrix):
         found = "control points" if len(tags.get(_TIEPOINTS, ())) > 6 else "no place on a map"
         expected = "a GeoTIFF with ModelPixelScale and one ModelTiepoint, or with ModelTransformation"
         raise PhotoError(name, found=f"a TIFF with {found}", expected=expected, remedy="write it again with gdalwarp")
@@ -66,8 +67,13 @@ def _read_matrix(tags: Mapping[int, tuple[float, ...]]) -> npt.NDArray[np.float6
     return np.array([[right, 0, x - column * right], [0, -down, y + row * down]])
 
 
+def _has_inverse(matrix: npt.NDArray[np.float64]) -> bool:
+    with np.errstate(all="ignore"):  # numbers near the largest that there are
+        size = abs(np.linalg.det(matrix[:, :2]))
+    return bool(np.isfinite(matrix).all() and 0 < size < np.inf)
+
+
 def _read_keys(numbers: tuple[float, ...]) -> dict[int, int]:
     """Read the keys whose values stand in the directory itself."""
-    quads = np.array(numbers[4:], np.int64)
-    rows = quads[: len(quads) // 4 * 4].reshape(-1, 4).tolist()
-    return {key: value for key, place, _, value in rows if place == 0}
+    rows = zip(*(numbers[start::4] for start in range(4, 8)), strict=False)
+    return {int(key): int(value) for key, place, _, value in rows if place == 0 and np.isfinite((key, value)).all()}

@@ -153,9 +153,11 @@ def read_tiff_tags(
     """Read the values of some tags of a TIFF's first page, those of type DOUBLE, too.
 
     Raises:
-        error_type: if the directory is cut off or malformed.
+        error_type: if it is not a TIFF, or the directory is cut off or malformed.
     """
     with damage_of(error_type, data, name, "TIFF"):
+        if data[:2] not in _ORDERS:
+            raise error_type(name, found="not a TIFF, by its first bytes", expected="a TIFF")
         order, at, is_big = _read_start(data)
         return _read_directory(data, at, order, is_big=is_big, wanted=wanted, types=_TYPES | _DOUBLE)[0]
 

@@ -43,7 +43,8 @@ _NAMES: dict[Tool, str] = {
     "label-studio": "predictions_label_studio.json",
 }
 _CONFIG = "label_config.xml"
-_IMAGE = re.compile(r'  <image id="(\d+)" ')
+_IMAGE = re.compile(r"""  <image id="(\d+)" name=("[^"]*"|'[^']*') """)
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,13 @@ class _Photo:
 
 @dataclass(frozen=True)
 class _Writer:
-    """How one tool's file is made: of the text of each photo, by its number."""
+    """How one tool's file is made: of the text of each photo, by its number, in which the photo is named."""
 
     draw: Callable[[_Photo, Labels, Legend], str]
     join: Callable[[Mapping[int, str], DrawnClasses], str]
     part: Callable[[str, DrawnClasses], dict[int, str]]
+    name_in: Callable[[str], str]
+    write_name: Callable[[str], str]
 
 
 def write_pre_annotations(
@@ -77,7 +80,8 @@ def write_pre_annotations(
         tool: "coco", "cvat" or "label-studio".
 
     Raises:
-        OptionError: if the file holds something else, such as predictions of other classes.
+        OptionError: if the file holds something else, such as predictions of other classes or of another split; or if
+            XML cannot hold a name.
         LegendError: if two classes would be background.
         StorageError: if a file cannot be written.
     """
@@ -85,7 +89,9 @@ def write_pre_annotations(
     classes, writer, path = DrawnClasses.of(legend.names), _WRITERS[tool], folder / _NAMES[tool]
     names = _names_of_photos(reader)
     photos = [_Photo(number, names[number], labels.shape) for number, labels in images]
-    texts = _read(path, writer, classes)
+    if tool != "coco":
+        _refuse_unwritable([*classes.names, *(photo.name for photo in photos)])
+    texts = _read(path, writer, classes, names)
 
     def draw(place: int) -> str:
         return writer.draw(photos[place], images[place][1], legend)
@@ -95,24 +101,35 @@ def write_pre_annotations(
     config = _label_config(classes)
     if tool == "label-studio":
         if texts and os.path.exists(folder / _CONFIG) and (folder / _CONFIG).read_text("utf-8") != config:
-            raise _holds_other(folder / _CONFIG)
+            raise _holds_other(folder / _CONFIG, "classes")
         save(folder / _CONFIG, config.encode(), "the labels")
     save(path, writer.join(dict(sorted(texts.items())), classes).encode(), "the predictions")
     return (path,)
 
 
-def _read(path: Path, writer: _Writer, classes: DrawnClasses) -> dict[int, str]:
-    """Part what a file holds into the texts of its photos."""
+def _refuse_unwritable(names: Iterable[str]) -> None:
+    if odd := next((name for name in names if _NOT_IN_XML.search(name)), None):
+        expected = "names without control characters, which XML cannot hold"
+        raise OptionError("kind", found=f"the name {odd!r}", expected=expected, remedy='rename it, or pass kind="coco"')
+
+
+def _read(path: Path, writer: _Writer, classes: DrawnClasses, names: Sequence[str]) -> dict[int, str]:
+    """Part what a file holds into the texts of its photos: those of another split have other names by their numbers."""
     if not os.path.exists(path):
         return {}
     try:
-        return writer.part(path.read_text("utf-8"), classes)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise _holds_other(path) from None
+        texts = writer.part(path.read_text("utf-8"), classes)
+        named = {number: writer.name_in(text) for number, text in texts.items()}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise _holds_other(path, "classes") from None
+    known = {number: writer.write_name(name) for number, name in enumerate(names)}
+    if not named.items() <= known.items():
+        raise _holds_other(path, "photos")
+    return texts
 
 
-def _holds_other(path: Path) -> OptionError:
-    found = "it holds something else than predictions of these classes"
+def _holds_other(path: Path, what: str) -> OptionError:
+    found = f"it holds something else than predictions of these {what}"
     return OptionError(str(path), found=found, remedy="choose another folder")
 
 
@@ -157,6 +174,10 @@ def _part_coco(text: str, classes: DrawnClasses) -> dict[int, str]:
     return {image["id"] - 1: json.dumps([image, notes[image["id"]]]) for image in found["images"]}
 
 
+def _name_in_coco(text: str) -> str:
+    return str(json.loads(text)[0]["file_name"])
+
+
 def _categories(classes: DrawnClasses) -> list[dict[str, object]]:
     return [{"id": number, "name": name} for number, name in enumerate(classes.names, start=1)]
 
@@ -187,12 +208,17 @@ def _join_cvat(texts: Mapping[int, str], classes: DrawnClasses) -> str:
 
 
 def _part_cvat(text: str, classes: DrawnClasses) -> dict[int, str]:
-    lines, head = text.splitlines(), _cvat_head(classes)
+    lines, head = text.split("\n")[:-1], _cvat_head(classes)  # a name may hold what else parts lines
     images = lines[len(head) : -1]
     matches = [_IMAGE.match(line) for line in images]
     if lines[: len(head)] != head or None in matches:
         raise ValueError
     return {int(match[1]): line for match, line in zip(matches, images, strict=True) if match}
+
+
+def _name_in_cvat(text: str) -> str:
+    match = _IMAGE.match(text)
+    return match[2] if match else ""
 
 
 def _cvat_head(classes: DrawnClasses) -> list[str]:
@@ -215,7 +241,11 @@ def _draw_label_studio(photo: _Photo, labels: Labels, legend: Legend) -> str:
         for place, (number, region) in enumerate(classes.regions(labels))
     ]
     predictions = [{"model_version": "segfeed", "result": result}]
-    return json.dumps({"data": {"image": f"/data/local-files/?d={quote(photo.name)}"}, "predictions": predictions})
+    return json.dumps({"data": {"image": _url_of(photo.name)}, "predictions": predictions})
+
+
+def _url_of(name: str) -> str:
+    return f"/data/local-files/?d={quote(name)}"
 
 
 def _region(number: str, name: str, region: Region, size: tuple[int, int]) -> dict[str, Any]:
@@ -241,6 +271,10 @@ def _part_label_studio(text: str, _classes: DrawnClasses) -> dict[int, str]:
     return {int(task["id"]) - 1: json.dumps(task) for task in json.loads(text) if task["predictions"]}
 
 
+def _name_in_label_studio(text: str) -> str:
+    return str(json.loads(text)["data"]["image"])
+
+
 def _label_config(classes: DrawnClasses) -> str:
     labels = "".join(f"<Label value={quoteattr(name)}/>" for name in classes.names)
     tools = "".join(
@@ -255,7 +289,7 @@ def _lines(texts: Iterable[str]) -> str:
 
 
 _WRITERS: dict[Tool, _Writer] = {
-    "coco": _Writer(_draw_coco, _join_coco, _part_coco),
-    "cvat": _Writer(_draw_cvat, _join_cvat, _part_cvat),
-    "label-studio": _Writer(_draw_label_studio, _join_label_studio, _part_label_studio),
+    "coco": _Writer(_draw_coco, _join_coco, _part_coco, _name_in_coco, str),
+    "cvat": _Writer(_draw_cvat, _join_cvat, _part_cvat, _name_in_cvat, quoteattr),
+    "label-studio": _Writer(_draw_label_studio, _join_label_studio, _part_label_studio, _name_in_label_studio, _url_of),
 }

@@ -111,7 +111,7 @@ def write_predictions(
 
     Raises:
         OptionError: if the predictions do not fit, or one is not a class; if the file of annotations holds something
-            else; or if there is no such kind.
+            else, such as photos of another split; if XML cannot hold a name; or if there is no such kind.
         MaskError: if there are more than 254 classes.
         StorageError: if a file cannot be written.
 

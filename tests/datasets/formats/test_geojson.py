@@ -199,3 +199,58 @@ def test_folders_are_splits_and_the_class_is_said_in_segfeed_toml(tmp_path):
 def test_a_property_for_a_format_that_has_none_is_refused(voc_folder):
     with pytest.raises(OptionError, match="has no properties"):
         segfeed.scan(voc_folder, class_property="class")
+
+
+@pytest.mark.parametrize("url", ["http://www.opengis.net/def/crs/EPSG/0/32633", "EPSG:32633", "epsg:32633"])
+def test_a_reference_system_may_be_named_in_any_usual_way(tmp_path, url):
+    put_tiff(tmp_path / "a.tif")
+    assert labels_of(put_json(tmp_path / "a.geojson", *TWO, crs=url)).any()
+
+
+@pytest.mark.parametrize("crs", [{"properties": "EPSG:32633"}, {"properties": [1]}, "EPSG:" + "9" * 5000, 5])
+def test_a_malformed_reference_system_is_an_unknown_one(tmp_path, crs):
+    put_tiff(tmp_path / "a.tif")
+    crs = {"type": "name", "properties": {"name": crs}} if isinstance(crs, str) else crs
+    path = tmp_path / "a.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": TWO, "crs": crs}))
+    with pytest.raises(MaskError, match="an unknown coordinate reference system"):
+        labels_of(path)
+
+
+def test_a_picture_without_features_is_background_whatever_the_reference_system(tmp_path):
+    for name, features in (("a", TWO), ("b", ())):
+        put_tiff(tmp_path / f"{name}.tif")
+        put_json(tmp_path / f"{name}.geojson", *features, crs="urn:ogc:def:crs:EPSG::32633" if features else None)
+    source = segfeed.scan(tmp_path, "all")
+    assert [bool(source.read(index).labels.any()) for index in range(2)] == [True, False]
+
+
+@pytest.mark.parametrize("point", [["500000", "4000000"], [True, False], [X, None]])
+def test_coordinates_that_are_not_numbers_are_refused(tmp_path, point):
+    put_tiff(tmp_path / "a.tif")
+    with pytest.raises(MaskError, match="feature 3: coordinates that are not numbers"):
+        labels_of(put_json(tmp_path / "a.geojson", *TWO, feature([[point] * 4])))
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n"])
+def test_a_file_that_is_not_a_tiff_has_no_place(data):
+    with pytest.raises(PhotoError, match=r"a\.tif: not a TIFF"):
+        read_map_place(data, "a.tif")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e300, 5e-324])
+def test_scales_near_the_ends_of_all_numbers_are_refused_without_warnings(tmp_path, scale):
+    put_tiff(tmp_path / "a.tif", {33550: (scale, scale if scale > 1 else 1.0, 0.0), 33922: TIE})
+    with pytest.raises((MaskError, PhotoError)):
+        labels_of(put_json(tmp_path / "a.geojson", *TWO))
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_keys_that_are_not_whole_numbers_name_no_reference_system(tmp_path, odd):
+    directory = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, values in {**PLACED, 34735: (1.0, 1.0, 0.0, 2.0, odd, 0.0, 1.0, 5.0, 3072.0, 0.0, 1.0, odd)}.items():
+        directory.tagtype[tag] = 12
+        directory[tag] = values
+    Image.new("RGB", (10, 8)).save(tmp_path / "a.tif", tiffinfo=directory)
+    assert read_map_place((tmp_path / "a.tif").read_bytes(), "a.tif").epsg == 0

@@ -146,3 +146,35 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(root):
     with pytest.raises(ListError) as caught:
         segfeed.scan(root)
     assert "no column 'photo'; it has 'image', 'split'" in caught.value.found
+
+
+def table_text(*columns, end="\n", part=","):
+    return end.join(part.join(row) for row in zip(*columns, strict=True)) + end
+
+
+@pytest.mark.parametrize("part", [",", ";"])
+def test_a_table_of_an_old_mac_is_a_table(root, part):
+    text = table_text(("image", *KEYS), ("split", *SPLITS), end="\r", part=part)
+    (root / "samples.csv").write_bytes(text.encode())
+    assert segfeed.scan(root, "val").keys == ("k2", "k5")
+
+
+def test_a_table_in_utf_16_is_not_passed_over(root):
+    (root / "samples.csv").write_bytes(table_text(("image", *KEYS), ("split", *SPLITS)).encode("utf-16"))
+    assert segfeed.scan(root, "val").keys == ("k2", "k5")
+
+
+def test_splits_that_differ_in_case_only_are_refused(root):
+    (root / "samples.csv").write_text(table_text(("image", *KEYS), ("split", *SPLITS[:-1], "VAL")))
+    with pytest.raises(ListError, match="'val' and 'VAL', which differ in case only"):
+        segfeed.scan(root, "val")
+
+
+@pytest.mark.parametrize("names", [("split", "subset"), ("Split", "split")])
+def test_two_columns_that_name_splits_otherwise_are_refused(root, names):
+    other = tuple(reversed(SPLITS))
+    (root / "samples.csv").write_text(table_text(("image", *KEYS), (names[0], *SPLITS), (names[1], *other)))
+    with pytest.raises(SourceError, match="which both name splits, but not the same ones"):
+        segfeed.scan(root, "val")
+    (root / "samples.csv").write_text(table_text(("image", *KEYS), (names[0], *SPLITS), (names[1], *SPLITS)))
+    assert len(segfeed.scan(root, "val")) == 2

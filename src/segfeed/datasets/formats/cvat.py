@@ -87,7 +87,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     """
     file = File.of(str(root))
     index = _read_index(file)
-    labels = index.labels or sorted({shape.get("label", "") for one in index.images for _, shape in one.shapes})
+    labels = index.labels or sorted({shape.get("label", "").strip() for one in index.images for _, shape in one.shapes})
     classes = Classes(tuple(dict.fromkeys(labels)))
     subsets = any(one.attributes.get("subset") for one in index.images)
     images = [one for one in index.images if not subsets or one.attributes.get("subset") == split]
@@ -138,7 +138,7 @@ def _sketch(image: _Image, name: str, classes: Classes) -> Drawing:
     names: dict[int, str] = {}
     for place in sorted(range(len(order)), key=lambda at: order[at]):
         tag, shape = image.shapes[place]
-        label = shape.get("label", "")
+        label = shape.get("label", "").strip()
         if label not in classes or not label:
             found = f"a {tag} of label {label!r}"
             raise MaskError(name, found=found, expected="one of the labels in meta", remedy="correct it in CVAT")

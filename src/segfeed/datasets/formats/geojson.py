@@ -44,7 +44,7 @@ _STYLE = Style("centre")
 _WORDS = (b'"FeatureCollection"', b'"features"')
 _TIFFS = (".tif", ".tiff")
 _LONGITUDES = 4326  # longitude, latitude: what GeoJSON means if it names nothing
-_EPSG = re.compile(r"EPSG:(?:[\d.]*:)?(\d+)$", re.IGNORECASE)
+_EPSG = re.compile(r"EPSG(?::(?:[\d.]*:)?|/[\d.]+/)(\d{1,9})$", re.IGNORECASE)  # as a name, an URN, a URL
 _SHOWN = 12
 _KINDS: dict[str, tuple[Kind, int]] = {"Polygon": ("rings", 0), "LineString": ("line", 1), "Point": ("point", 2)}
 
@@ -133,7 +133,7 @@ def _read(file: File) -> tuple[list[dict[str, Any]], int]:
     said = found.get("crs")
     if said is None:
         return features, _LONGITUDES
-    name = str((said.get("properties") or {}).get("name", "")) if isinstance(said, dict) else ""
+    name = str(_properties(said).get("name", "")) if isinstance(said, dict) else ""
     if name.endswith("CRS84"):
         return features, _LONGITUDES
     match = _EPSG.search(name)
@@ -176,7 +176,8 @@ def _choose_property(files: tuple[File, ...]) -> str:
     ]
     if len(fitting) == 1:
         return fitting[0]
-    which = f"{_shown(fitting)} may each be" if fitting else f"none of {_shown(names) or 'no properties'} seems to be"
+    lacking = f"none of {_shown(names)} seems to be" if names else "there is no property to be"
+    which = f"{_shown(fitting)} may each be" if fitting else lacking
     raise OptionError(
         "class_property",
         found=f"{which} the class of the features of {os.path.basename(files[0].path)}",
@@ -205,7 +206,7 @@ def _place_of(picture: File) -> MapPlace:
 def _sketch(file: File, picture: File, classes: Classes, name: str) -> Drawing:
     where, place = os.path.basename(file.path), _place_of(picture)
     features, epsg = _read(file)
-    if not epsg or epsg != place.epsg:
+    if features and (not epsg or epsg != place.epsg):
         said = "no member crs, so longitude and latitude" if epsg == _LONGITUDES else "its member crs"
         remedy = f"convert it: ogr2ogr -t_srs EPSG:{place.epsg} new.geojson {where}" if place.epsg else ""
         raise MaskError(
@@ -249,5 +250,7 @@ def _shapes(geometry: Any, value: int | None, number: int, place: MapPlace, wher
 
 def _rings(rings: Any, place: MapPlace, where: str) -> tuple[Points, ...]:
     """Turn rings of map coordinates, which may have heights, into pixels."""
-    flat = ([point[:2] for point in ring] for ring in rings)
+    flat = [[point[:2] for point in ring] for ring in rings]
+    if not all(type(number) in (int, float) for ring in flat for point in ring for number in point):
+        raise MaskError(where, found="coordinates that are not numbers", expected="x and y of each point")
     return tuple(as_points(place.to_pixels(as_points(ring, where).reshape(-1, 2)), where) for ring in flat)

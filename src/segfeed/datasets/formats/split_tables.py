@@ -28,8 +28,19 @@ _SPLITS = ("split", "subset", "set", "partition", "phase", "datasplit", "splitna
 
 
 def split_names(root: Path, table: SplitTable) -> list[str]:
-    """List the splits that a table names, in the order of their first lines."""
-    return list(dict.fromkeys(cells[-1] for _, cells in _rows(root, table)))
+    """List the splits that a table names, in the order of their first lines.
+
+    Raises:
+        ListError: if the table cannot be read, or names of splits differ in case only.
+    """
+    names = list(dict.fromkeys(cells[-1] for _, cells in _rows(root, table)))
+    first: dict[str, str] = {}
+    for name in names:
+        if (other := first.setdefault(name.casefold(), name)) != name:
+            found = f"splits {other!r} and {name!r}, which differ in case only"
+            remedy = "write them alike if they are one, else name one of them otherwise"
+            raise ListError(str(root / table.file), found=found, expected="one name for each split", remedy=remedy)
+    return names
 
 
 def entries_of(root: Path, table: SplitTable, split: str) -> list[Entry]:
@@ -65,7 +76,7 @@ def find_table(root: Path, names: Iterable[str]) -> SplitTable | None:
     One of its splits must have a usual name, such as train: columns called "set" may say something else.
 
     Raises:
-        SourceError: if there are several.
+        SourceError: if there are several, or if two columns of one say the split otherwise.
     """
     tables = (table for name in names if (table := read_columns(root / name)) is not None and table.split)
     found = [table for table in tables if any(name.casefold() in SPLIT_WORDS for name in split_names(root, table))]
@@ -77,7 +88,26 @@ def find_table(root: Path, names: Iterable[str]) -> SplitTable | None:
             remedy="move the others elsewhere, or say which counts in a segfeed.toml: "
             f'[splits] table = {{ file = "{found[0].file}", key = "{found[0].key}", split = "{found[0].split}" }}',
         )
+    for table in found:
+        _refuse_rival(root, table)
     return found[0] if found else None
+
+
+def _refuse_rival(root: Path, table: SplitTable) -> None:
+    """Refuse a second column that is called like splits, names a usual one, and does not say the same."""
+    said = [cells[-1] for _, cells in _rows(root, table)]
+    for name in columns_of(root / table.file):
+        if name in (table.split, table.key, table.mask) or _called([name], _SPLITS) is None:
+            continue
+        other = [cells[0] for _, cells in read_rows(root / table.file, [name])]
+        if other != said and any(word.casefold() in SPLIT_WORDS for word in other):
+            raise SourceError(
+                str(root / table.file),
+                found=f"columns {table.split!r} and {name!r}, which both name splits, but not the same ones",
+                expected="one column that says the split of each sample",
+                remedy="remove one, or say which counts in a segfeed.toml: "
+                f'[splits] table = {{ file = "{table.file}", key = "{table.key}", split = "{table.split}" }}',
+            )
 
 
 def read_columns(path: Path) -> SplitTable | None:

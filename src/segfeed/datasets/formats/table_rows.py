@@ -1,8 +1,10 @@
 """Table rows: the cells of some columns of a table that says something of each sample: CSV, TSV, Parquet or Arrow."""
 
+import codecs
 import csv
 import io
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from segfeed.errors import ListError, SourceError, SourceMissingError
 _SHOWN = 8  # columns that a message names
 _MOST_BYTES = 64 << 20  # of a table of text
 _HEAD_BYTES = 64 << 10
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
@@ -51,7 +54,9 @@ def columns_of(path: Path) -> list[str]:
             return []
         with open(path, "rb") as file:
             head = file.readline(_HEAD_BYTES)
-        line = decode_text(head).strip("\r\n")
+        # A line of UTF-16, as spreadsheets write it, was cut in the midst of its last character.
+        text = head.decode("utf-16", "ignore") if head[:2] in _UTF_16 else decode_text(head)
+        line = _header(text)
         mark = max("\t,;|", key=line.count)
         return [cell.strip() for cell in next(csv.reader([line], delimiter=mark, skipinitialspace=True), [])]
     except (SourceError, OSError, UnicodeDecodeError, csv.Error):
@@ -95,6 +100,11 @@ def _read_text(path: Path) -> str:
 
 def _separator(text: str, columns: Sequence[str]) -> str:
     """Find what parts the columns: what the header has between those that are wanted."""
-    header = text.partition("\n")[0]
-    parted = (mark for mark in ",\t;|" if {*columns} <= {cell.strip(' "\r') for cell in header.split(mark)})
+    header = _header(text)
+    parted = (mark for mark in ",\t;|" if {*columns} <= {cell.strip(' "') for cell in header.split(mark)})
     return next(parted, ",")
+
+
+def _header(text: str) -> str:
+    """Return the first line of a text, whatever system wrote its ends."""
+    return re.split("[\r\n]", text, maxsplit=1)[0]
