@@ -77,13 +77,16 @@ def _read_rows(data: bytes, kind: str) -> bool:
 
 @cache
 def _whole_pack(kind: str = "parts") -> Path:
-    logging.getLogger("segfeed").setLevel(logging.ERROR)  # what it is about to write
+    log = logging.getLogger("segfeed")
+    level = log.level
+    log.setLevel(logging.ERROR)  # not what it is about to write
     limits = writer.PART_BYTES, writer.TILED_BYTES, writer.TILE_PX
     writer.PART_BYTES, writer.TILED_BYTES, writer.TILE_PX = _KINDS[kind]
     try:
         return make_pack(tiny_source(), coded=kind == "coded", cache_dir=folder() / kind).folder
     finally:
         writer.PART_BYTES, writer.TILED_BYTES, writer.TILE_PX = limits
+        log.setLevel(level)
 
 
 def _manifests() -> list[bytes]:
