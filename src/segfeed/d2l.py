@@ -104,7 +104,7 @@ def download_extract(name: str, folder: str | None = None, *, file: str | os.Pat
         path: of that folder.
 
     Raises:
-        OptionError: if there is no such dataset, or no such folder in it.
+        OptionError: if the dataset is unknown, or lacks that folder.
         DownloadError: if no server delivers the archive.
         SourceError: if the archive is not what it must be.
         StorageError: if the cache has no room or may not be written.

@@ -116,7 +116,7 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
     doubt that stops no training is logged as a warning.
 
     Raises:
-        SourceMissingError: if there is no such folder, list, photo or mask.
+        SourceMissingError: if the folder, a list, a photo or a mask does not exist.
         SourceError: if no format is recognised, or several are.
         MaskError: if what the masks store contradicts the legend.
 
@@ -251,7 +251,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     Raises:
         OptionError: if an argument is out of range.
         SourceError: if the dataset is damaged.
-        StorageError: if there is no room for a pack.
+        StorageError: if the disk has too little room for a pack.
 
     >>> train, val = load("sample", batch_size=8, crop_size=(64, 96))
     >>> images, labels = next(iter(train))

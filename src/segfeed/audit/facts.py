@@ -147,8 +147,8 @@ class Facts:
     Attributes:
         ids: where it is listed; the first is the one that findings name.
         source: the first split that lists it.
-        photo: None if there is no photo.
-        mask: None if there is no mask.
+        photo: None without a photo.
+        mask: None without a mask.
     """
 
     ids: tuple[SampleId, ...]

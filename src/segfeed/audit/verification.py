@@ -73,7 +73,7 @@ def match_pack(
 
     Returns:
         pack: the one that would be used; None if the next run makes one.
-        findings: an error for each file that is not the one in the pack that would be used; if there is no such pack, a
+        findings: an error for each file that is not the one in the pack that would be used; if it does not exist, a
             warning for each file that changed since this split was packed, or a note that it never was.
     """
     for coding in CODINGS:
@@ -131,7 +131,7 @@ def _stale(source: Source, pack: Pack, hashes: FileHashes) -> list[Finding]:
 
 
 def _changed(source: Source, pack: Pack, hashes: FileHashes) -> list[Finding]:
-    """List the files that are no longer those of the last pack, which will not be used for them."""
+    """List the files that differ from those of the last pack, which will not be used for them."""
     found = f"other bytes than were packed at {pack.manifest['created']}"
     remedy = f"{_RESTORE}, else run `segfeed pack`, which makes a new pack"
     return [

@@ -63,7 +63,7 @@ def stamp_of(path: str) -> Stamp:
     """Read a file's stamp.
 
     Raises:
-        SourceMissingError: if there is no such file; where a link leads is named.
+        SourceMissingError: if the file does not exist; where a link leads is named.
         SourceError: if it is not a regular file, such as a folder or a named pipe, or the system cannot reach it.
     """
     try:
@@ -83,7 +83,7 @@ def read_file(path: str | os.PathLike[str], limit_bytes: int) -> bytes:
         limit_bytes: the largest size that such a file may have.
 
     Raises:
-        SourceMissingError: if there is no such file.
+        SourceMissingError: if the file does not exist.
         SourceError: if it is larger, not a regular file, or cannot be read.
 
     >>> path = getfixture("tmp_path") / "val.txt"

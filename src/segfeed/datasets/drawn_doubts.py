@@ -1,4 +1,4 @@
-"""Doubts about annotations, in a module of its own as drawings say what no stored value does: boxes are no labels."""
+"""Doubts about annotations, in a module of its own as drawings say what no stored value does: a box is not a label."""
 
 from collections.abc import Iterator, Sequence
 

@@ -39,7 +39,7 @@ class StoredValue:
     Attributes:
         index: the number of a gray or palette mask; None in a mask of colours.
         colour: the colour, in a palette mask the one that its palette gives the index; None without any.
-        label: class id or void; None if the legend does not know the value, or if there is no legend.
+        label: class id or void; None if the legend does not know the value, or without a legend.
         pixels: how many hold it.
     """
 

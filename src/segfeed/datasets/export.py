@@ -92,7 +92,7 @@ def export_splits(
         folder: as an absolute path.
 
     Raises:
-        OptionError: if the folder exists, or there is no such kind, or the splits have object ids or unlike classes, or
+        OptionError: if the folder exists, or the kind is unknown, or the splits have object ids or unlike classes, or
             the format cannot hold their names or keys.
         LegendError: if the format cannot hold the names of the classes.
         SourceError: if a sample is damaged, or if what was written does not read back as what the sources hold.
@@ -189,7 +189,7 @@ def plain_legend(sources: Sequence[Source]) -> Legend:
     """Return the legend of labels as they are written: the classes in order, stored as 0, 1, 2, ..., void as 255.
 
     Raises:
-        OptionError: if there is no split, if they have object ids, or if their classes differ.
+        OptionError: if none is passed, if they have object ids, or if their classes differ.
     """
     legends = {source.legend.digest: source.legend for source in sources}
     if len(legends) != 1:

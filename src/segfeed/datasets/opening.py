@@ -102,7 +102,7 @@ class Dataset:
 
         Raises:
             OptionError: if the format has no object masks, or `unknown` is not a class.
-            SourceError: if there is no such split, or it cannot be listed.
+            SourceError: if the split does not exist, or it cannot be listed.
             LegendError: if nothing says what masks mean, or the groups do not fit it.
         """
         try:

@@ -101,7 +101,7 @@ def find_format(path: Path, wanted: str | None = None, description: Description 
         description: of the dataset.
 
     Raises:
-        OptionError: if there is no format `wanted`.
+        OptionError: if `wanted` is not a format.
         DescriptionError: if the dataset's own description is malformed.
         SourceError: if no format recognises it, or several do (the candidates are named), or if nothing lies where the
             description says.
@@ -218,7 +218,7 @@ def import_format(name: str) -> FormatModule:
     """Import a format's module, or read its description.
 
     Raises:
-        OptionError: if there is no such format.
+        OptionError: if the format is unknown.
         PluginError: if a package's module cannot be imported, or lacks a function.
 
     >>> import_format("voc").split_names.__name__

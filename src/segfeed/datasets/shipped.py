@@ -40,7 +40,7 @@ def list_added(point: "EntryPoint", package: str) -> dict[str, Path]:
         package: what it is called in errors.
 
     Raises:
-        PluginError: if there is no such package, or no description in it.
+        PluginError: if that pack does not existage, or no description in it.
     """
     found = {path.stem: path for folder in _folders(point.module) for path in sorted(folder.glob("*.toml"))}
     if not found:

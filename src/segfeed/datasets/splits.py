@@ -105,7 +105,7 @@ def join(
         find_folds: of a dataset whose folds are balanced; it is asked only if a term chooses a fold.
 
     Raises:
-        SourceError: if there is no sample, a sample twice, or samples with and without masks.
+        SourceError: if it holds no sample, a sample twice, or samples with and without masks.
     """
     first = terms[0][1]
     samples = []

@@ -164,7 +164,7 @@ def read_size(option: str, text: str) -> int:
 
 
 def prune_to(limit_bytes: int, *, cache_dir: str | os.PathLike[str] | None = None, dry_run: bool = False) -> list[Path]:
-    """Remove the packs that were used longest ago until those that stay are no larger together than a limit.
+    """Remove the packs that were used longest ago until those that stay are together at most as large as a limit.
 
     A pack that this process has open, or, on Linux, that any process of this user has, is never removed.
 

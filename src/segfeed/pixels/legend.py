@@ -69,7 +69,7 @@ class Legend:
         assumed_void: those of `void_indices` that nobody stated, so that masks may prove them wrong.
 
     Raises:
-        LegendError: if there is no class, names are not texts or alike but for case, a colour occurs twice or is both a
+        LegendError: if it has no class, names are not texts or alike but for case, a colour occurs twice or is both a
             class and void, or a value is out of range, no whole number, or in a set, which has no order.
 
     >>> legend = Legend(("background", "cat"))

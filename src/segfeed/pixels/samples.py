@@ -70,7 +70,7 @@ def narrow_indices(pixels: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
 
 
 def show_indices(indices: npt.NDArray[Any], palette: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.uint8]:
-    """Return the colours of indices, uint8 (H, W) -> (H, W, 3): grays if there is no palette, black beyond it."""
+    """Return the colours of indices, uint8 (H, W) -> (H, W, 3): grays without a palette, black beyond it."""
     if palette is None:
         return np.repeat(indices[..., None], 3, axis=2)
     table = np.zeros((256, 3), np.uint8)

@@ -148,7 +148,7 @@ class Augment:
         return f"Augment({', '.join(f'{name}={value!r}' for name, value in (told | ranges).items())})"
 
     def scale_choices(self) -> tuple[float, ...] | None:
-        """List the factors that `scale_step` leaves; None if there is no step.
+        """List the factors that `scale_step` leaves; None without a step.
 
         >>> Augment(scale=(0.5, 1), scale_step=0.25).scale_choices()
         (0.5, 0.75, 1.0)

@@ -63,7 +63,7 @@ class Draw:
 
     Raises:
         OptionError: if a side is not a whole number of at least 1, `small` or `flip` has another value, `swap` is not
-            made of pairs of labels, each in one, `augment` is no `Augment`, or both `flip` and `augment` are passed.
+            made of pairs of labels, each in one, `augment` is not an `Augment`, or `flip` is passed as well.
 
     >>> Draw((256, 512), flip=True).crop_size
     (256, 512)

@@ -129,7 +129,7 @@ def choose_draw(
     """Choose how crops are drawn, with what a recipe's name leaves open: the crop size, 320 x 480 px without one.
 
     Raises:
-        OptionError: if there is no such recipe, or as `Draw` says.
+        OptionError: if the recipe is unknown, or as `Draw` says.
 
     >>> choose_draw(augment="torchvision").crop_size
     (480, 480)

@@ -111,7 +111,7 @@ def write_predictions(
 
     Raises:
         OptionError: if the predictions do not fit, or one is not a class; if the file of annotations holds something
-            else, such as photos of another split; if XML cannot hold a name; or if there is no such kind.
+            else, such as photos of another split; if XML cannot hold a name; or if the kind is unknown.
         MaskError: if there are more than 254 classes.
         StorageError: if a file cannot be written.
 
@@ -168,7 +168,7 @@ def read_prediction(path: str | os.PathLike[str], legend: Legend) -> Labels:
         ids: uint8 (H, W), class ids (uint16 above 254 classes).
 
     Raises:
-        SourceMissingError: if there is no such file.
+        SourceMissingError: if the file does not exist.
         MaskError: if it cannot be read exactly; if a pixel is void or not of a class; or if it is gray, and the legend
             stores classes in gray masks as other numbers than their ids, so that the numbers may mean either.
 
@@ -241,7 +241,7 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
 
     Raises:
         OptionError: if the split has object ids.
-        SourceMissingError: if there is no such folder, or the split has no masks.
+        SourceMissingError: if the folder does not exist, or the split has no masks.
         SourceError: if predictions are missing, of no sample, of another size or not PNGs; one error names the first
             of each kind.
         MaskError: if a prediction cannot be read, as in `read_prediction`, or palettes number colours differently.

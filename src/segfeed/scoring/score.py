@@ -229,7 +229,7 @@ class Score:
         return (("class", "IoU", "accuracy", "Dice", "pixels labelled", "pixels predicted"), *rows)
 
     def to_json(self) -> dict[str, Any]:
-        """Describe the score in plain JSON values, null if there is no figure; `Score.from_json` reads it back."""
+        """Describe the score in plain JSON values, null for what has no figure; `Score.from_json` reads it back."""
         _, labelled, predicted = (side.tolist() for side in self._sides)
         columns = (_plain(column) for column in (self.iou, self.accuracy, self.dice))
         rows = zip(self.legend.names, *columns, labelled, predicted, strict=True)

@@ -46,7 +46,7 @@ def worker_count(threads: int | None) -> int:
 def memory_bytes() -> int:
     """Return how much memory this process may take: the machine's, or less if its group or its limits say so."""
     most = memory_limits()
-    with suppress(OSError, ValueError):  # Linux only; "max" if there is no limit
+    with suppress(OSError, ValueError):  # Linux only; "max" without a limit
         most.append(int(Path("/sys/fs/cgroup/memory.max").read_bytes()))
     return min(most, default=sys.maxsize)
 

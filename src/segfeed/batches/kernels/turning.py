@@ -76,7 +76,7 @@ def _ask_for_points(source: Any, width: Any, channels: Any, y: Any, x: Any, coun
 
 @njit(**OPTIONS)
 def _blend_run(target: Any, tables: Any, source: Any, size: Any, y: Any, x: Any, count: Any, add: Any) -> None:
-    # Inside, where no pixel is beyond the photo's edge and 8 bytes may be read of each line.
+    # Inside: every pixel lies within the photo's edge, and 8 bytes may be read of each line.
     first, end = reach(y[0] - _HALF_PIXEL, y[1], size[0] - 1, count)
     other, last = reach(x[0] - _HALF_PIXEL, x[1], size[1] - 2, count)
     first = max(first, other)

@@ -154,7 +154,7 @@ def measure(
     Raises:
         OptionError: if an argument is out of range, or a batch has too few pairs.
         SourceError: if the dataset is damaged.
-        StorageError: if there is no room for the pack.
+        StorageError: if the disk has too little room for the pack.
     """
     _check("seconds", seconds, 0.001, _LONGEST_S)
     _check("step_ms", step_ms, 0, _LONGEST_STEP_MS)

@@ -132,7 +132,7 @@ def index_tar(path: str | os.PathLike[str]) -> dict[str, Member]:
     """List the files of an uncompressed tar: name -> offset and size (bytes), for reading them where they lie.
 
     Raises:
-        SourceMissingError: if there is no such file.
+        SourceMissingError: if the file does not exist.
         ArchiveError: if it is not an uncompressed tar, is damaged, or holds what must not be unpacked.
 
     >>> import io, tarfile
@@ -163,7 +163,7 @@ def open_archive(path: Path, *, sha1: str, size_bytes: int | None = None) -> Ite
         size_bytes: that it must have, if that is known.
 
     Raises:
-        SourceMissingError: if there is no such file.
+        SourceMissingError: if the file does not exist.
         ArchiveError: if size or digest differ, or `list_archive` refuses it.
     """
     with _open(path) as file:

@@ -52,7 +52,7 @@ def read_lists(archive: Archive, counts: Mapping[str, int] = VOC2012_COUNTS) -> 
         root: the folder that holds JPEGImages, with a slash at its end. lists: split -> ids.
 
     Raises:
-        ArchiveError: if there is no dataset, or several.
+        ArchiveError: if it holds no dataset, or several.
         SourceError: if its lists are malformed, or those of another year.
     """
     ending = f"{LISTS}/trainval.txt"
@@ -133,7 +133,7 @@ def prepare_devkit(archive: Archive, counts: Mapping[str, int] = VOC2012_COUNTS)
         counts: how many ids each list must have.
 
     Raises:
-        ArchiveError: if there is no dataset, several, or a listed photo or mask is missing.
+        ArchiveError: if it holds no dataset, several, or a listed photo or mask is missing.
         SourceError: if its lists are malformed, or those of another year.
     """
     root, lists = read_lists(archive, counts)

@@ -79,7 +79,7 @@ def open_remote(remote: Remote, folder: Path, patience: Patience = Patience()) -
     Raises:
         OptionError: if a mirror is not an http or https URL.
         DownloadError: if no mirror gave the right bytes.
-        StorageError: if there is no room, or no permission to write.
+        StorageError: if the disk is full, or may not be written.
     """
     for url in remote.mirrors:
         if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:

@@ -85,7 +85,7 @@ def find_dataset(name: str, cache_dir: str | os.PathLike[str] | None = None) -> 
     """Return the folder of a dataset that was fetched into the cache.
 
     Raises:
-        OptionError: if there is no dataset of that name.
+        OptionError: if the name is unknown.
         SourceMissingError: if it was not fetched yet.
     """
     _known(name)
@@ -124,11 +124,11 @@ def fetch_dataset(
         root: the folder that holds JPEGImages and the others.
 
     Raises:
-        OptionError: if there is no such dataset, or options have no meaning together.
+        OptionError: if the dataset is unknown, or options have no meaning together.
         NotInstalledError: if a package is missing: "sbd" needs SciPy.
         DownloadError: if no mirror gave the archive.
         SourceError: if the archive, or what lies there already, is not what it must be.
-        StorageError: if there is no room, or no permission to write.
+        StorageError: if the disk is full, or may not be written.
     """
     dataset = _known(name)
     folder = user_path(to) if to else _folder_of(name, cache_dir)
@@ -178,7 +178,7 @@ def fetch_archive(
         OptionError: if `url` is not an http or https URL, or `sha1` is not a SHA-1.
         DownloadError: if the server did not give the archive.
         ArchiveError: if it is not a tar, tar.gz or zip, is damaged, or holds what must not be unpacked.
-        StorageError: if there is no room, or no permission to write.
+        StorageError: if the disk is full, or may not be written.
     """
     remote = Remote(url.rpartition("/")[2], (url,), _check_sha1(sha1), by_hand="pass it as file=")
     folder = _folder_of(f"{remote.name}-{remote.sha1[:12]}", cache_dir)

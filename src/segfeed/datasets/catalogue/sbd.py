@@ -71,7 +71,7 @@ def read_sbd_lists(archive: Archive, counts: Mapping[str, int]) -> tuple[str, Li
         lists: split -> ids, by the dataset's own division.
 
     Raises:
-        ArchiveError: if there is no dataset, or several.
+        ArchiveError: if it holds no dataset, or several.
         SourceError: if its lists are malformed, or other ones.
     """
     ending = "dataset/train.txt"  # the demo of the benchmark's code has lists of its own
@@ -130,7 +130,7 @@ def prepare_sbd(archive: Archive, voc_root: Path, numbers: Numbers = OFFICIAL) -
         numbers: of ids that the lists must have.
 
     Raises:
-        ArchiveError: if there is no dataset, several, or a listed photo or mask is missing.
+        ArchiveError: if it holds no dataset, several, or a listed photo or mask is missing.
         SourceError: if lists are malformed or other ones, or `voc_root` is not whole.
         MaskError: when it is written, if a mask is damaged or holds other numbers than class ids.
         SizeMismatchError: when it is written, if a photo and its mask differ in size.

@@ -146,7 +146,7 @@ class DescribedFormat:
         asked = root, said.photos, said.masks, said.objects
         if asked not in self._kept:
             photos = dict(self._files(root, said.photos, PHOTO_SUFFIXES))
-            # What no mask can be, such as a JPEG, is listed if there are no others: each is refused for what it is.
+            # What no mask can be, such as a JPEG, is listed if nothing else is there: each is refused for what it is.
             others = {
                 kind: dict(self._files(root, patterns, MASK_SUFFIXES))
                 or dict(self._files(root, patterns, (*PHOTO_SUFFIXES, "")))

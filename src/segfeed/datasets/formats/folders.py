@@ -145,7 +145,7 @@ def pair_split(
 
     Raises:
         SourceMissingError: if a folder is missing.
-        SourceError: if there is no file, or an id has several photos or several masks.
+        SourceError: if the folder is empty, or an id has several photos or several masks.
     """
     ids = ids_of_files((*photos[1], *masks[1]), photos[0]) if ids is None else ids
     to_predict = is_to_predict(split, (key in masks[1] for key in ids))

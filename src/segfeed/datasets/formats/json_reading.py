@@ -42,7 +42,7 @@ def read_json(file: File) -> Any:
     """Read a JSON file that fits in memory.
 
     Raises:
-        SourceMissingError: if there is no such file.
+        SourceMissingError: if the file does not exist.
         SourceError: if it is too large, not UTF-8, not JSON, nested too deep, or holds NaN.
     """
     return parse_json(read_file(file.path, MAX_SMALL_BYTES), file.path)
@@ -132,7 +132,7 @@ class _Text:
                 continue  # a number may go on
             place, text = self.start + self.at, self.text[self.at : end]
             self.at = end
-            if not text.isascii():  # read again: what it escapes is no Latin-1
+            if not text.isascii():  # read again: what it escapes is not Latin-1
                 found = parse_json(text.encode("latin-1"), self.path)
             return found, place, len(text)
 

@@ -126,7 +126,7 @@ def _labels(region: dict[str, Any]) -> list[str]:
     value, kind = region.get("value") or {}, str(region.get("type"))
     found = (
         (value.get(kind) if kind.endswith("labels") else None) or value.get("labels") or []
-    )  # choices are no classes
+    )  # a choice is not a class
     return [str(one) for one in found] if isinstance(found, list) else []
 
 

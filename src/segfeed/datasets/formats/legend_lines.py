@@ -177,7 +177,7 @@ def _rows_of_lines(lines: Sequence[_Line]) -> list[Row]:
 
 
 def _by_blanks(lines: Sequence[_Line]) -> list[_Parts]:
-    """Take lines apart at blanks; numbers at both ends of a name are part of it if it were no name without them."""
+    """Take lines apart at blanks; numbers at both ends of a name are part of it if nothing else would be a name."""
     taken = [_peel(number, line) for number, line in lines]
     _check_alike(lines, taken)
     before, after = _kind(taken[0])

@@ -39,7 +39,7 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     """Read the lines of a list that are not blank: (line number, line without surrounding spaces).
 
     Raises:
-        SourceMissingError: if there is no such file.
+        SourceMissingError: if the file does not exist.
         ListError: if it is not text, or has no line.
     """
     return split_lines(read_bytes(path), path)
@@ -69,7 +69,7 @@ def ids_of_files(stems: Iterable[str], root: Path) -> tuple[str, ...]:
     """Return the stems of files that no list names as ids, in the order of their characters.
 
     Raises:
-        SourceError: if a stem holds characters that no id may have, or if there is no stem.
+        SourceError: if a stem holds characters that no id may have, or if the stem is empty.
     """
     ids = tuple(sorted(set(stems)))
     if not ids:
@@ -133,7 +133,7 @@ def choose_split(split: str, names: Sequence[str], root: Path) -> str:
     several of these are there.
 
     Raises:
-        SourceMissingError: if there is no such split; those that exist are named.
+        SourceMissingError: if the split does not exist; those that exist are named.
 
     >>> choose_split("val", ["Train", "Validation"], Path("export")), choose_split("train", ["train2017"], Path("coco"))
     ('Validation', 'train2017')
@@ -160,7 +160,7 @@ def read_bytes(path: Path) -> bytes:
     """Read the bytes of a list, which `pair_lists.parse_list` takes.
 
     Raises:
-        SourceMissingError: if there is no such file.
+        SourceMissingError: if the file does not exist.
         ListError: if it is larger than any list, not a file, or cannot be read.
     """
     try:

@@ -24,7 +24,7 @@ class Pictures(NamedTuple):
     Attributes:
         paths: below the root, in the order of their names.
         deepest: how many folders below that one was looked.
-        is_all: whether there are no more.
+        is_all: whether these are all.
     """
 
     paths: list[str]

@@ -79,7 +79,7 @@ def read_list(path: Path, photos: Listable = _NOTHING, masks: Listable = _NOTHIN
         masks: the masks that are there.
 
     Raises:
-        SourceMissingError: if there is no such file.
+        SourceMissingError: if the file does not exist.
         ListError: if it is not text, has no line, an id twice, or a line that is not an id; the line is named.
     """
     return parse_list(read_bytes(path), path, photos, masks)
@@ -132,7 +132,7 @@ def read_pairs(
 
     Raises:
         ListError: as `read_list`, and if a mask leads out of the folder.
-        SourceMissingError: if there is no such list.
+        SourceMissingError: if the list does not exist.
     """
     lines = (Entry(number, line.split()[0] if first_word else line) for number, line in read_lines(path))
     return pair_below(lines, path, root, photos, masks)

@@ -57,7 +57,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
 
     Raises:
         ListError: if the list is malformed.
-        SourceError: if there is no VOC layout, or a sample has several photos or several masks.
+        SourceError: if it holds no VOC layout, or a sample has several photos or several masks.
     """
     return _pair(root, split, "SegmentationClass")
 

@@ -148,7 +148,7 @@ def open_table(path: str) -> Table:
     """Read the schema and number of rows of a Parquet or Arrow file.
 
     Raises:
-        SourceMissingError: if there is no such file.
+        SourceMissingError: if the file does not exist.
         SourceError: if it is damaged, or something else.
     """
     with _explained(path):

@@ -110,7 +110,7 @@ def spread(reader: Source | Pack, count: int) -> list[int]:
     """Choose `count` samples, spread evenly over a split.
 
     Raises:
-        OptionError: count is not a whole number of at least 1, or there are no samples.
+        OptionError: count is not a whole number of at least 1, or the split is empty.
     """
     count = whole_number("count", count, 1, 10_000)
     if not len(reader):

@@ -39,7 +39,7 @@ class Contents:
         crop_size: (height, width) in px.
         augment: what is drawn besides the crops' places, or the recipe's name; "" if nothing is.
         splits: a line for each.
-        classes: None if there are no classes, or it is not known which.
+        classes: None without classes, or if it is not known which.
         values: what masks store and what is made of it; None if that is objects, or nothing could be read.
         chart: photo sizes; None if no photo can be read.
         galleries: one for each split that holds samples of its own.

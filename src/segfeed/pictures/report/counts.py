@@ -32,7 +32,7 @@ class SplitCounts:
         split: the split's name.
         sizes: int32 (N, 2), (height, width) of each photo in px; (0, 0) if it cannot be read.
         has_masks: whether its samples have masks at all.
-        classes: what its masks show; None if there are no classes, or it is not known which.
+        classes: what its masks show; None without classes, or if it is not known which.
     """
 
     split: str
