@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import segfeed.datasets
-from segfeed.datasets.description import Description
-from segfeed.datasets.description_reader import read_description
-from segfeed.datasets.description_text import show_value
+from segfeed.datasets.descriptions.description import Description
+from segfeed.datasets.descriptions.reader import read_description
+from segfeed.datasets.descriptions.text import show_value
 
 PAGE = Path(__file__).with_name("formats.md")
-FOLDER = Path(segfeed.datasets.__file__).parent / "descriptions"
+FOLDER = Path(segfeed.datasets.__file__).parent / "descriptions" / "well_known"
 HEAD = "| format | looks like | splits | legend | tested on |\n| --- | --- | --- | --- | --- |\n"
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from segfeed.pixels.shapes import Drawing, Rule, Shape, Style
-from segfeed.pixels.shapes_paint import paint
+from segfeed.pixels.shapes.drawing import Drawing, Rule, Shape, Style
+from segfeed.pixels.shapes.painting import paint
 
 SIZE = (13, 14)  # height, width in px
 ENLARGED, MARGIN, TITLE = 20, 14, 46

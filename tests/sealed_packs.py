@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from segfeed.datasets.formats.pack_manifest import MANIFEST, TABLE, hash_fields
-from segfeed.datasets.formats.pack_table import hash_tile
+from segfeed.datasets.packed.manifest import MANIFEST, TABLE, hash_fields
+from segfeed.datasets.packed.table import hash_tile
 
 
 def read_rows(folder: Path) -> pa.Table:

@@ -118,19 +118,8 @@ def test_an_init_module_is_a_docstring_and_names_that_it_hands_on():
 
 
 def test_formats_do_not_import_each_other():
-    """They share lists, folders, stems, legend files and the like, which know no format."""
-    legends = (f"legend_{part}" for part in ("files", "json", "lines", "making", "tables"))
-    described = ("described_legend", "described", "variants", "fitting")
-    shared_by_all = (
-        *("lists", "folders", "stems", "pair_lists", "table_rows", "split_tables", "partition", "strata"),
-        *("misfits", "rivals"),
-        *("pack_manifest", "pack_table"),
-    )
-    drawn = ("json_reading", "xml_reading", "photo_places", "drawn_files", "yolo_yaml")
-    names = (*shared_by_all, *legends, *described, *drawn)
-    shared = {f"datasets.formats.{name}" for name in names}
-    formats = {name for name in MODULES if name.startswith("datasets.formats.")} - shared
-    for name in sorted(formats | shared):
+    formats = {name for name in MODULES if name.startswith("datasets.formats.")}
+    for name in sorted(formats):
         assert not imports_of(name) & (formats - {name}), name
 
 

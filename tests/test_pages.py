@@ -19,7 +19,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from segfeed.cli import app as cli
-from segfeed.datasets.description_reader import read_description
+from segfeed.datasets.descriptions.reader import read_description
 from torchvision_here import declare_torchvision
 
 # What other packages warn of is theirs; segfeed itself warns of nothing here.

@@ -13,10 +13,10 @@ from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
 from segfeed.batches.mistaken import lack, refuse_array
 from segfeed.batches.transforming import Transform, check_transform
-from segfeed.datasets.doubts import examine
-from segfeed.datasets.drawn import DRAW_WORDS, DrawWords
-from segfeed.datasets.drawn_doubts import doubt_boxes
-from segfeed.datasets.given_legends import LegendLike
+from segfeed.datasets.doubts.annotations import doubt_boxes
+from segfeed.datasets.doubts.examining import examine
+from segfeed.datasets.drawn.masks import DRAW_WORDS, DrawWords
+from segfeed.datasets.legends.given import LegendLike
 from segfeed.datasets.opening import Dataset, DescriptionLike, Opening, Patterns, open_dataset
 from segfeed.datasets.places import find_root
 from segfeed.datasets.source import Orientation, Source, Task

@@ -4,7 +4,7 @@ A module of its own above the families that it joins: a recipe is numbers (`plan
 too (`datasets`).
 """
 
-from segfeed.datasets.mmseg import MmsegConfig, from_mmseg
+from segfeed.datasets.descriptions.mmseg import MmsegConfig, from_mmseg
 from segfeed.plans.recipes import RECIPES, Recipe, named
 
 __all__ = ["RECIPES", "MmsegConfig", "Recipe", "from_mmseg", "named"]

@@ -7,7 +7,7 @@ from PIL import Image
 import segfeed
 from little_voc import COLOURS, SIZE, make_voc, put_mask, some_labels
 from segfeed.audit.facts import read_facts
-from segfeed.datasets.evidence import count_values
+from segfeed.datasets.doubts.evidence import count_values
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from segfeed.cli.options import (
     swap_pairs,
     two_splits,
 )
-from segfeed.datasets.drawn import DRAW_WORDS
+from segfeed.datasets.drawn.masks import DRAW_WORDS
 from segfeed.errors import OptionError
 from segfeed.plans.plan import Shard
 

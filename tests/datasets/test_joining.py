@@ -11,9 +11,9 @@ from PIL import Image
 import segfeed
 from little_voc import a_photo, make_voc, put_photo
 from segfeed.audit.checking import check
-from segfeed.datasets.description_reader import parse_description
-from segfeed.datasets.export import export_splits
-from segfeed.datasets.formats.described import DescribedFormat
+from segfeed.datasets.descriptions.described import DescribedFormat
+from segfeed.datasets.descriptions.reader import parse_description
+from segfeed.datasets.exports.exporting import export_splits
 from segfeed.datasets.joining import JoinedFormat, Part
 from segfeed.datasets.overview import describe
 from segfeed.datasets.splits import SplitTerm

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import segfeed
-from segfeed.datasets.given_legends import legend_of_values
+from segfeed.datasets.legends.given import legend_of_values
 from segfeed.datasets.opening import Dataset, open_dataset
 from segfeed.datasets.recognition import FORMATS, import_format
 from segfeed.datasets.source import Recognised, SplitFiles

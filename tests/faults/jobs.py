@@ -24,7 +24,7 @@ from PIL import Image
 from faults.trees import files_of
 from segfeed import Draw, Loader, Plan, feed, make_pack, scan
 from segfeed.audit.verification import verify_pack
-from segfeed.datasets.export import Kind, export_splits
+from segfeed.datasets.exports.exporting import Kind, export_splits
 from segfeed.datasets.recognition import FORMATS
 from segfeed.datasets.sample import writing as sample
 from segfeed.errors import PackError, SegfeedError
@@ -47,7 +47,7 @@ def prepare() -> None:
     sample.PAIRS, sample.TEST_PHOTOS, sample.SHAPES = 1, 1, (((20, 30), 100),)
     for module in FORMATS.values():
         importlib.import_module(module)
-    for module in ("segfeed.datasets.formats.described", "segfeed.datasets.drafting", "tomllib"):
+    for module in ("segfeed.datasets.descriptions.described", "segfeed.datasets.descriptions.drafting", "tomllib"):
         importlib.import_module(module)
     pa.array([0])  # looks for pandas, which takes longer to import than a job takes
     Image.preinit()

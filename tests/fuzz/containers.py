@@ -23,7 +23,7 @@ from segfeed.datasets.archives.archive import index_tar, list_archive
 from segfeed.datasets.archives.members import Member
 from segfeed.datasets.archives.tar_file import BLOCK_BYTES
 from segfeed.datasets.catalogue.mat_file import read_mat_field
-from segfeed.datasets.formats.pack_manifest import MANIFEST, TABLE, hash_fields
+from segfeed.datasets.packed.manifest import MANIFEST, TABLE, hash_fields
 from segfeed.errors import MaskError, PackError, SegfeedError, SourceError
 from segfeed.packs import writer
 from segfeed.packs.making import make_pack

@@ -13,8 +13,8 @@ from PIL import Image
 from fuzz.probe import Mutate, Probe
 from segfeed.errors import MaskError, SegfeedError
 from segfeed.pixels.codec import StoredMask, decode_mask, decode_photo, read_photo_header
-from segfeed.pixels.jpeg import read_jpeg_header
-from segfeed.pixels.png import PNG_MAGIC, read_png, read_png_header
+from segfeed.pixels.files.jpeg import read_jpeg_header
+from segfeed.pixels.files.png import PNG_MAGIC, read_png, read_png_header
 
 _LABELS = (np.arange(63).reshape(7, 9) * 5 % 21).astype(np.uint8)
 _NOISE = np.random.default_rng(0).integers(0, 256, (7, 9, 3), np.uint8)

@@ -9,9 +9,9 @@ import numpy as np
 
 from fuzz.probe import Probe, file_of, folder, tiny_source
 from segfeed.batches.loader import Loader
-from segfeed.datasets.formats.legend_files import read_legend
-from segfeed.datasets.formats.legend_making import legend_of_names
-from segfeed.datasets.formats.pair_lists import read_list
+from segfeed.datasets.legends.files import read_legend
+from segfeed.datasets.legends.making import legend_of_names
+from segfeed.datasets.matching.pair_lists import read_list
 from segfeed.datasets.splits import parse_split
 from segfeed.errors import LegendError, OptionError, SegfeedError, StateError, UnknownColourError
 from segfeed.pixels.legend import Legend

@@ -10,7 +10,7 @@ import pytest
 
 from segfeed import BatchFormat, Draw, Loader, Pack, Plan, make_pack, scan
 from segfeed.batches.kernels.filling import load_compiled
-from segfeed.datasets.formats.pack_manifest import part_name
+from segfeed.datasets.packed.manifest import part_name
 from segfeed.errors import PackError
 from segfeed.packs import parts, writer
 from segfeed.pixels.legend import Legend

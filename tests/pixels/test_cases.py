@@ -10,8 +10,8 @@ from PIL import Image, ImageCms
 
 from segfeed.errors import MaskError
 from segfeed.pixels.codec import decode_mask, decode_photo, read_labels
+from segfeed.pixels.files.png import PNG_MAGIC
 from segfeed.pixels.palette import voc_colours
-from segfeed.pixels.png import PNG_MAGIC
 from segfeed.pixels.public_legends import VOC
 
 NOISE = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)

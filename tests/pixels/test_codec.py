@@ -19,9 +19,9 @@ from segfeed.pixels.codec import (
     read_palette,
     read_photo_header,
 )
+from segfeed.pixels.files.png import PNG_MAGIC
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import voc_colours
-from segfeed.pixels.png import PNG_MAGIC
 from segfeed.pixels.public_legends import VOC
 
 NOISE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), np.uint8)

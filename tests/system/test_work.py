@@ -121,7 +121,7 @@ import os, sys
 import colorama
 from segfeed.system.work import import_kernels
 colorama.init = lambda: sys.exit("colorama was asked to change sys.stdout")
-import_kernels("segfeed.pixels.shapes_compiled")
+import_kernels("segfeed.pixels.shapes.compiled")
 assert "NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING" not in os.environ
 from numba.core.errors import termcolor
 termcolor().errmsg("numba words an error, which it then catches")

@@ -15,8 +15,8 @@ from segfeed.audit.findings import Box, Finding, SampleId, Severity
 from segfeed.audit.lookalikes import Appearance, measure_appearance
 from segfeed.audit.unknowns import Unknowns, known_values, measure_unknowns
 from segfeed.datasets.blobs import Blob
-from segfeed.datasets.drawn import DrawnMask
-from segfeed.datasets.evidence import StoredValue, count_values, values_of
+from segfeed.datasets.doubts.evidence import StoredValue, count_values, values_of
+from segfeed.datasets.drawn.masks import DrawnMask
 from segfeed.datasets.source import Sample, Source, fits_turned
 from segfeed.errors import MaskError, SegfeedError, UnknownColourError
 from segfeed.pixels.codec import (
@@ -28,13 +28,13 @@ from segfeed.pixels.codec import (
     read_labels,
     read_photo_header,
 )
-from segfeed.pixels.jpeg import JPEG_MAGIC, read_jpeg_header
+from segfeed.pixels.files.jpeg import JPEG_MAGIC, read_jpeg_header
+from segfeed.pixels.files.png import PNG_MAGIC, read_png_header
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.palette import colour_codes
-from segfeed.pixels.png import PNG_MAGIC, read_png_header
-from segfeed.pixels.shapes import SHAPES_MAGIC, decode_drawing
-from segfeed.pixels.shapes_paint import count_outside, paint
+from segfeed.pixels.shapes.drawing import SHAPES_MAGIC, decode_drawing
+from segfeed.pixels.shapes.painting import count_outside, paint
 
 Size = tuple[int, int]
 FileKind = Literal["photo", "mask"]
@@ -70,7 +70,7 @@ class PhotoFacts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnFacts:
-    """What drawing a mask's shapes showed: the counts of `segfeed.pixels.shapes_paint.Painted`, by class names."""
+    """What drawing a mask's shapes showed: the counts of `segfeed.pixels.shapes.painting.Painted`, by class names."""
 
     overlaps: dict[tuple[str, str], int]
     empty: int

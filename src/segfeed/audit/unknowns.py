@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.audit.findings import Box
-from segfeed.datasets.evidence import label_values
+from segfeed.datasets.doubts.evidence import label_values
 from segfeed.pixels.codec import StoredMask
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder

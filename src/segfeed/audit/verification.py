@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from segfeed.audit.findings import Finding
-from segfeed.datasets.formats.pack_manifest import CODINGS, part_name, peek_manifest
+from segfeed.datasets.packed.manifest import CODINGS, part_name, peek_manifest
 from segfeed.datasets.source import Source
 from segfeed.errors import PackError, SourceError
 from segfeed.packs.cache import find_packs, last_used_s

@@ -26,8 +26,8 @@ from segfeed.cli.options import (
     print_table,
     say,
 )
-from segfeed.datasets.description import FILE_NAME
-from segfeed.datasets.evidence import Evidence
+from segfeed.datasets.descriptions.description import FILE_NAME
+from segfeed.datasets.doubts.evidence import Evidence
 from segfeed.datasets.opening import open_dataset
 from segfeed.datasets.overview import MEASURED, Overview, SplitOverview, describe
 from segfeed.errors import LegendError, OptionError, SegfeedError
@@ -82,7 +82,7 @@ def _is_unreadable(problem: SegfeedError | None) -> bool:
 
 def _write_description(source: SourceOptions, file: Path | None, *, force: bool) -> Path:
     """Write the description of a dataset, and return the path of the file."""
-    from segfeed.datasets.drafting import draft_description  # noqa: PLC0415 - needed for this alone
+    from segfeed.datasets.descriptions.drafting import draft_description  # noqa: PLC0415 - needed for this alone
 
     opened = open_dataset(source.data, source.opening)
     path = free_path(file or opened.root / FILE_NAME, overwrite=force)

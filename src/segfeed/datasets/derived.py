@@ -14,8 +14,8 @@ from PIL import Image
 from segfeed.datasets.blobs import Blob, File, Stamp
 from segfeed.errors import MaskError, PhotoError, SizeMismatchError
 from segfeed.pixels.codec import decode_mask, decode_photo, kind_of, read_photo_header
+from segfeed.pixels.files.tiff_pictures import decode_tiff_bands
 from segfeed.pixels.palette import colour_codes
-from segfeed.pixels.tiff_pictures import decode_tiff_bands
 
 _KINDS = {"a TIFF": "TIFF", "a PNG": "PNG"}
 _ORIENTATION = 274

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from segfeed.datasets.formats.folders import subfolders
-from segfeed.datasets.formats.legend_files import find_legend
+from segfeed.datasets.legends.files import find_legend
+from segfeed.datasets.matching.folders import subfolders
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import EmptySplitError, LegendError, OptionError
 from segfeed.pixels.legend import Legend

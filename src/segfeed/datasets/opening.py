@@ -10,21 +10,21 @@ from pathlib import Path
 import numpy as np
 
 from segfeed.datasets.blobs import Blob
-from segfeed.datasets.description import Description
-from segfeed.datasets.description_reader import read_description
-from segfeed.datasets.drawn import DrawnMask, DrawOptions
-from segfeed.datasets.formats.legend_files import (
+from segfeed.datasets.descriptions.description import Description
+from segfeed.datasets.descriptions.patterns import parse_patterns
+from segfeed.datasets.descriptions.reader import read_description
+from segfeed.datasets.descriptions.split_rule import REST
+from segfeed.datasets.drawn.masks import DrawnMask, DrawOptions
+from segfeed.datasets.joining import refuse_legend_above
+from segfeed.datasets.legends.files import (
     explain_unread,
     refuse_ignored_legend,
 )
-from segfeed.datasets.formats.lists import choose_split
-from segfeed.datasets.given_legends import Groups, LegendLike, read_legend_like
-from segfeed.datasets.joining import refuse_legend_above
-from segfeed.datasets.patterns import parse_patterns
+from segfeed.datasets.legends.given import Groups, LegendLike, read_legend_like
+from segfeed.datasets.matching.lists import choose_split
 from segfeed.datasets.places import find_root
 from segfeed.datasets.recognition import DESCRIBED, FormatModule, Found, find_format, import_format
 from segfeed.datasets.source import Orientation, Recognised, Source, SplitFiles, Task
-from segfeed.datasets.split_rule import REST
 from segfeed.errors import LegendError, OptionError, SegfeedError, SourceMissingError
 from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.grouping import regroup

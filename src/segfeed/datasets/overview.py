@@ -8,13 +8,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from segfeed.datasets.doubts import examine
-from segfeed.datasets.drawn_doubts import doubt_boxes
-from segfeed.datasets.evidence import LOOKED_AT, Counted, Evidence, gather, look
+from segfeed.datasets.doubts.annotations import doubt_boxes
+from segfeed.datasets.doubts.evidence import LOOKED_AT, Counted, Evidence, gather, look
+from segfeed.datasets.doubts.examining import examine
+from segfeed.datasets.doubts.ways_out import Doubt
 from segfeed.datasets.opening import Dataset, Opening, open_dataset
 from segfeed.datasets.source import Sample, Source, SplitFiles, read_sizes
 from segfeed.datasets.splits import GROUP_RULE, Grouped, find_shared_groups, reading_order
-from segfeed.datasets.ways_out import Doubt
 from segfeed.errors import EmptySplitError, LegendError, SegfeedError
 from segfeed.pixels.legend import Legend
 

@@ -22,9 +22,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from segfeed.datasets import shipped
-from segfeed.datasets.description import FILE_NAME, Description
-from segfeed.datasets.description_reader import read_description
+from segfeed.datasets.descriptions import shipped
+from segfeed.datasets.descriptions.description import FILE_NAME, Description
+from segfeed.datasets.descriptions.reader import read_description
 from segfeed.datasets.refusals import explain_refusal
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import OptionError, PluginError, SourceError
@@ -189,10 +189,10 @@ def _find_described(path: Path, description: Description | None) -> Found | None
     """Find the dataset that a description tells: the one that is given, else the dataset's own."""
     if description is None and not os.path.isdir(path) and path.suffix != ".toml":
         return None
-    variants = importlib.import_module("segfeed.datasets.formats.variants")
+    variants = importlib.import_module("segfeed.datasets.descriptions.variants")
     root = path
     if description is None:
-        file = importlib.import_module("segfeed.datasets.formats.fitting").find_own(path)
+        file = importlib.import_module("segfeed.datasets.descriptions.fitting").find_own(path)
         if file is None:
             return None
         description, root = read_description(file), file.parent
@@ -268,7 +268,7 @@ class _Formats:
         if name in FORMATS:
             return import_format(name)
         if name in self.descriptions:
-            variants = importlib.import_module("segfeed.datasets.formats.variants")
+            variants = importlib.import_module("segfeed.datasets.descriptions.variants")
             return cast(FormatModule, variants.make_format(self.read(name)))
         if name not in self.plugins:
             raise OptionError("format", found=repr(name), expected=f"one of {', '.join(self.names)}")
@@ -284,7 +284,7 @@ class _Formats:
         modules = {name: self.module(name) for name in names if name not in described}
         answers = {name: (answer, modules[name]) for name in modules if (answer := _ask(modules[name], path))}
         if described:
-            answers |= importlib.import_module("segfeed.datasets.formats.fitting").find_shipped(path, described)
+            answers |= importlib.import_module("segfeed.datasets.descriptions.fitting").find_shipped(path, described)
         return [Found(answers[name][0], name, answers[name][1]) for name in names if name in answers]
 
 

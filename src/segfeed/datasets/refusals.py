@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segfeed.datasets.blobs import refuse_pointer
-from segfeed.datasets.formats.folders import PICTURE_SUFFIXES, Files
-from segfeed.datasets.formats.json_reading import has_words
-from segfeed.datasets.formats.lists import SPLIT_WORDS, compose
-from segfeed.datasets.formats.rivals import looks_like_mask, match_if_fits, patterns_of
+from segfeed.datasets.drawn.json_reading import has_words
+from segfeed.datasets.matching.folders import PICTURE_SUFFIXES, Files
+from segfeed.datasets.matching.lists import SPLIT_WORDS, compose
+from segfeed.datasets.matching.rivals import looks_like_mask, match_if_fits, patterns_of
 from segfeed.datasets.not_read import SHAPES, UNREADABLE, Kind
 from segfeed.errors import SourceError
 

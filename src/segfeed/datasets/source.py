@@ -13,10 +13,10 @@ import numpy.typing as npt
 from segfeed.datasets.blobs import Blob, File
 from segfeed.errors import MaskError, PhotoError, SizeMismatchError, SourceMissingError
 from segfeed.pixels.codec import PhotoHeader, decode_mask, decode_photo, read_labels, read_photo_header
+from segfeed.pixels.files.png import PNG_MAGIC, read_png_header
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.pair import Pair
-from segfeed.pixels.png import PNG_MAGIC, read_png_header
 from segfeed.system.showing import brief, counted, show_html
 
 Task = Literal["semantic", "instance"]

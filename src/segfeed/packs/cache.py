@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segfeed.datasets.formats.pack_manifest import MANIFEST, TABLE, peek_manifest
+from segfeed.datasets.packed.manifest import MANIFEST, TABLE, peek_manifest
 from segfeed.errors import OptionError, StorageError
 from segfeed.packs.pack import opened_here
 from segfeed.system import portable

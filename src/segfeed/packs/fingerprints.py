@@ -9,7 +9,7 @@ import hashlib
 import json
 from typing import Any
 
-from segfeed.datasets.formats.pack_manifest import FORMAT_VERSION
+from segfeed.datasets.packed.manifest import FORMAT_VERSION
 from segfeed.datasets.source import Source
 from segfeed.pixels.codec import decoder_versions
 from segfeed.system.work import in_order, show_progress

@@ -20,8 +20,8 @@ import numpy as np
 
 from segfeed.datasets.blobs import File
 from segfeed.datasets.formats import pack as own_format
-from segfeed.datasets.formats.pack_manifest import MANIFEST, PACK_AGAIN, peek_manifest
-from segfeed.datasets.formats.pack_table import BLOCK_PX, after_photo, hash_tile
+from segfeed.datasets.packed.manifest import MANIFEST, PACK_AGAIN, peek_manifest
+from segfeed.datasets.packed.table import BLOCK_PX, after_photo, hash_tile
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError, PackError, SourceChangedError
 from segfeed.packs import writer

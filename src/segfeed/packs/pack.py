@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.datasets.formats.pack import list_pairs
-from segfeed.datasets.formats.pack_manifest import PACK_AGAIN, read_manifest
-from segfeed.datasets.formats.pack_table import PackTable, read_table
+from segfeed.datasets.packed.manifest import PACK_AGAIN, read_manifest
+from segfeed.datasets.packed.table import PackTable, read_table
 from segfeed.datasets.source import Source, source_digests
 from segfeed.errors import PackError
 from segfeed.packs.parts import MappedParts, map_parts

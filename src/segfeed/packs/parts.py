@@ -2,7 +2,7 @@
 
 Compiled code reads from one array. The parts are mapped wherever the system finds room, so the array of a pack of
 several parts spans the addresses from the first to the last one; what lies between them is never asked for, because
-`pack_table` has compared every place with the parts' lengths.
+`packed.table` has compared every place with the parts' lengths.
 """
 
 import errno
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from segfeed.datasets.formats.pack_manifest import PACK_AGAIN
-from segfeed.datasets.formats.pack_table import PackTable, tile_places
+from segfeed.datasets.packed.manifest import PACK_AGAIN
+from segfeed.datasets.packed.table import PackTable, tile_places
 from segfeed.errors import PackError
 from segfeed.pixels.pair import Pair, StoredPairs
 from segfeed.system.portable import advise, map_file

@@ -18,23 +18,23 @@ import simplejpeg
 from PIL import Image
 
 from segfeed.errors import MaskError, PhotoError
-from segfeed.pixels.bmp import decode_bmp_mask
-from segfeed.pixels.gif import decode_gif, read_gif_size
-from segfeed.pixels.heif import decode_heif, read_heif_header
-from segfeed.pixels.jpeg import JPEG_MAGIC
-from segfeed.pixels.jpeg_photo import check_fits, decode_jpeg, require_jpeg_header
-from segfeed.pixels.kinds import KIND_OF_SUFFIX, is_gone, is_lfs_pointer, kind_of, kind_of_suffix, remedy_for
+from segfeed.pixels.files.bmp import decode_bmp_mask
+from segfeed.pixels.files.gif import decode_gif, read_gif_size
+from segfeed.pixels.files.heif import decode_heif, read_heif_header
+from segfeed.pixels.files.jpeg import JPEG_MAGIC
+from segfeed.pixels.files.jpeg_photo import check_fits, decode_jpeg, require_jpeg_header
+from segfeed.pixels.files.kinds import KIND_OF_SUFFIX, is_gone, is_lfs_pointer, kind_of, kind_of_suffix, remedy_for
+from segfeed.pixels.files.npy import decode_npy_mask
+from segfeed.pixels.files.png import PNG_MAGIC, check_stream, colour_key, inflate_indices, read_png, read_png_header
+from segfeed.pixels.files.samples import drop_alpha, refuse_transparent, show_indices
+from segfeed.pixels.files.through_pillow import check_size, open_picture, read_photo, read_pixels, refuse_truncating
+from segfeed.pixels.files.tiff_pictures import decode_tiff_mask, decode_tiff_photo, read_tiff_header
+from segfeed.pixels.files.webp import read_webp_header
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
-from segfeed.pixels.npy import decode_npy_mask
 from segfeed.pixels.palette import BLACK_AND_WHITE, VOID_COLOUR, colour_codes
-from segfeed.pixels.png import PNG_MAGIC, check_stream, colour_key, inflate_indices, read_png, read_png_header
-from segfeed.pixels.samples import drop_alpha, refuse_transparent, show_indices
-from segfeed.pixels.shapes import decode_drawing
-from segfeed.pixels.shapes_paint import paint
-from segfeed.pixels.through_pillow import check_size, open_picture, read_photo, read_pixels, refuse_truncating
-from segfeed.pixels.tiff_pictures import decode_tiff_mask, decode_tiff_photo, read_tiff_header
-from segfeed.pixels.webp import read_webp_header
+from segfeed.pixels.shapes.drawing import decode_drawing
+from segfeed.pixels.shapes.painting import paint
 
 __all__ = [
     "MASK_SUFFIXES",

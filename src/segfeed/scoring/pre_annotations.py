@@ -23,15 +23,15 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
-from segfeed.datasets.export_drawn import draw_coco
+from segfeed.datasets.drawn.regions import DrawnClasses, cover_of, run_lengths
+from segfeed.datasets.exports.outlines import draw_coco
 from segfeed.datasets.formats.label_studio import pack_brush
-from segfeed.datasets.regions import DrawnClasses, cover_of, run_lengths
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError
 from segfeed.packs.pack import Pack
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Labels
-from segfeed.pixels.shapes_trace import Region
+from segfeed.pixels.shapes.tracing import Region
 from segfeed.system.storage import save
 from segfeed.system.work import in_order
 

@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.evidence import Evidence, MaskValues, gather, values_of
-from segfeed.datasets.palette_doubts import palettes_differ
+from segfeed.datasets.doubts.evidence import Evidence, MaskValues, gather, values_of
+from segfeed.datasets.doubts.palettes import palettes_differ
 from segfeed.datasets.source import Source
 from segfeed.errors import MaskError, OptionError, SourceError, SourceMissingError, sentence
 from segfeed.packs.pack import Pack
 from segfeed.pixels.codec import StoredMask, decode_mask, encode_mask, kind_of, read_labels
+from segfeed.pixels.files.png import PNG_MAGIC, read_png_header
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Labels
-from segfeed.pixels.png import PNG_MAGIC, read_png_header
 from segfeed.plans.rows import Rows, intersect
 from segfeed.scoring.logits import Ids, class_ids, host_array, refuse_strangers
 from segfeed.scoring.pre_annotations import write_pre_annotations

@@ -8,8 +8,8 @@ from PIL import Image
 
 import segfeed
 from segfeed.datasets.blobs import File
-from segfeed.datasets.formats.json_reading import parse_json, walk_json
-from segfeed.datasets.formats.xml_reading import walk_xml
+from segfeed.datasets.drawn.json_reading import parse_json, walk_json
+from segfeed.datasets.drawn.xml_reading import walk_xml
 from segfeed.errors import MaskError, OptionError, PhotoError, SizeMismatchError, SourceError, SourceMissingError
 
 SQUARE = [2, 2, 6, 2, 6, 6, 2, 6]
@@ -183,7 +183,7 @@ def test_broken_json_is_named(tmp_path, text, found):
 
 
 def test_entries_are_found_where_they_lie_across_pieces_and_byte_order_marks(tmp_path, monkeypatch):
-    monkeypatch.setattr("segfeed.datasets.formats.json_reading._CHUNK", 7)
+    monkeypatch.setattr("segfeed.datasets.drawn.json_reading._CHUNK", 7)
     path = tmp_path / "a.json"
     entries = [{"name": "Straße \U0001f6a6", "n": [number, 12345]} for number in range(30)]
     described = json.dumps({"other": 123, "images": entries}, ensure_ascii=False).replace("ra\u00dfe", "ra\\u00dfe", 1)
@@ -200,7 +200,7 @@ def test_entries_are_found_where_they_lie_across_pieces_and_byte_order_marks(tmp
 
 @pytest.mark.parametrize("chunk", [1, 13, 1 << 20])
 def test_annotations_are_told_apart_whatever_their_texts_hold(tmp_path, monkeypatch, chunk):
-    monkeypatch.setattr("segfeed.datasets.formats.json_reading._CHUNK", chunk)
+    monkeypatch.setattr("segfeed.datasets.drawn.json_reading._CHUNK", chunk)
     path = tmp_path / "a.json"
     odd = [
         {"a": '}{][",\\" "image_id": 3'},

@@ -9,7 +9,7 @@ from PIL import Image, TiffImagePlugin
 import segfeed
 from segfeed.errors import MaskError, OptionError, PhotoError, SourceError
 from segfeed.pixels.codec import decode_mask
-from segfeed.pixels.geotiff import read_map_place
+from segfeed.pixels.files.geotiff import read_map_place
 
 X, Y = 500_000.0, 4_000_000.0
 SCALE, TIE = (2.0, 2.0, 0.0), (0.0, 0.0, 0.0, X, Y, 0.0)

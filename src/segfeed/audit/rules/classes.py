@@ -9,8 +9,8 @@ from segfeed.audit.class_counts import ClassCounts
 from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding
 from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule, shown_pixels, some
-from segfeed.datasets.doubts import is_void_doubted, list_doubts, soften, uses_void
-from segfeed.datasets.evidence import Evidence, gather
+from segfeed.datasets.doubts.evidence import Evidence, gather
+from segfeed.datasets.doubts.examining import is_void_doubted, list_doubts, soften, uses_void
 from segfeed.datasets.splits import role_of
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder

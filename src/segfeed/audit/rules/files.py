@@ -9,7 +9,7 @@ from segfeed.audit.findings import Finding, Severity
 from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule
 from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.derived import made_of
-from segfeed.datasets.formats.folders import unused_folders
+from segfeed.datasets.matching.folders import unused_folders
 from segfeed.datasets.source import Missing, Source
 from segfeed.errors import SourceError
 from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
-from segfeed.datasets.formats.folders import find_root, pair_files
-from segfeed.datasets.formats.legend_files import LEGEND_FILES, find_legend
-from segfeed.datasets.formats.lists import FORBIDDEN, read_lines, refuse_repeated
+from segfeed.datasets.legends.files import LEGEND_FILES, find_legend
+from segfeed.datasets.matching.folders import find_root, pair_files
+from segfeed.datasets.matching.lists import FORBIDDEN, read_lines, refuse_repeated
 from segfeed.datasets.source import Recognised, Sample, SplitFiles
 from segfeed.errors import ListError, MaskError
 from segfeed.pixels.codec import decode_mask

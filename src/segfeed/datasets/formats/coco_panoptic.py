@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import (
+from segfeed.datasets.drawn.files import (
     ClassesSeen,
     Drawn,
     by_split,
@@ -29,14 +28,15 @@ from segfeed.datasets.formats.drawn_files import (
     lists_annotations,
     names_of_splits,
 )
-from segfeed.datasets.formats.json_reading import has_words, parse_json
-from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.drawn.json_reading import has_words, parse_json
+from segfeed.datasets.drawn.masks import Classes, DrawnMask
+from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.palette import colour_codes
-from segfeed.pixels.shapes import Drawing, Style
-from segfeed.pixels.shapes_runs import shape_of_cover
+from segfeed.pixels.shapes.drawing import Drawing, Style
+from segfeed.pixels.shapes.runs import shape_of_cover
 
 _STYLE = Style("coco")
 _WORDS = (b'"segments_info"', b'"categories"')

@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import (
+from segfeed.datasets.drawn.files import (
     Drawn,
     files_below,
     keep_split,
@@ -27,13 +26,14 @@ from segfeed.datasets.formats.drawn_files import (
     lists_annotations,
     split_of_file,
 )
-from segfeed.datasets.formats.json_reading import has_words
-from segfeed.datasets.formats.lists import AUTOMATIC
-from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
-from segfeed.datasets.formats.xml_reading import walk_xml
+from segfeed.datasets.drawn.json_reading import has_words
+from segfeed.datasets.drawn.masks import Classes, DrawnMask
+from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.drawn.xml_reading import walk_xml
+from segfeed.datasets.matching.lists import AUTOMATIC
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
-from segfeed.pixels.shapes import Drawing, Points, Shape, Style, as_points
+from segfeed.pixels.shapes.drawing import Drawing, Points, Shape, Style, as_points
 
 _STYLE = Style("coco")
 _WORDS = (b"<annotations", b"<image ")

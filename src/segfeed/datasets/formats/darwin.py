@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import (
+from segfeed.datasets.drawn.files import (
     ClassesSeen,
     Drawn,
     files_of_photos,
@@ -27,13 +26,14 @@ from segfeed.datasets.formats.drawn_files import (
     recognise_by_words,
     splits_of_folders,
 )
-from segfeed.datasets.formats.json_reading import has_words, read_json
-from segfeed.datasets.formats.lists import AUTOMATIC
-from segfeed.datasets.formats.photo_places import PhotoPlaces
+from segfeed.datasets.drawn.json_reading import has_words, read_json
+from segfeed.datasets.drawn.masks import Classes, DrawnMask
+from segfeed.datasets.drawn.photo_places import PhotoPlaces
+from segfeed.datasets.matching.lists import AUTOMATIC
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
-from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
-from segfeed.pixels.shapes_runs import shape_of_cover
+from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
+from segfeed.pixels.shapes.runs import shape_of_cover
 
 _STYLE = Style("upolygon")
 _WORDS = (b'"item"', b'"slots"', b'"annotations"')

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import (
+from segfeed.datasets.drawn.files import (
     ClassesSeen,
     Drawn,
     files_below,
@@ -24,12 +23,13 @@ from segfeed.datasets.formats.drawn_files import (
     lists_annotations,
     size_of_photo,
 )
-from segfeed.datasets.formats.json_reading import has_words, parse_json
-from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.drawn.json_reading import has_words, parse_json
+from segfeed.datasets.drawn.masks import Classes, DrawnMask
+from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
-from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
-from segfeed.pixels.shapes_runs import runs_of
+from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
+from segfeed.pixels.shapes.runs import runs_of
 
 _STYLE = Style("coco")
 _WORDS = (b'"items"', b'"categories"', b'"annotations"')

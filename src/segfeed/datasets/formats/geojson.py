@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import (
+from segfeed.datasets.drawn.files import (
     ClassesSeen,
     Drawn,
     files_below,
@@ -32,13 +31,14 @@ from segfeed.datasets.formats.drawn_files import (
     split_of_file,
     splits_of_folders,
 )
-from segfeed.datasets.formats.json_reading import has_words, read_json
-from segfeed.datasets.formats.lists import AUTOMATIC
-from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.drawn.json_reading import has_words, read_json
+from segfeed.datasets.drawn.masks import Classes, DrawnMask
+from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.matching.lists import AUTOMATIC
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, OptionError, SourceError
-from segfeed.pixels.geotiff import MapPlace, read_map_place
-from segfeed.pixels.shapes import Drawing, Kind, Points, Shape, Style, as_points
+from segfeed.pixels.files.geotiff import MapPlace, read_map_place
+from segfeed.pixels.shapes.drawing import Drawing, Kind, Points, Shape, Style, as_points
 
 _STYLE = Style("centre")
 _WORDS = (b'"FeatureCollection"', b'"features"')

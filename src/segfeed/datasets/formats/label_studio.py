@@ -21,8 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import (
+from segfeed.datasets.drawn.files import (
     ClassesSeen,
     Drawn,
     files_below,
@@ -31,14 +30,15 @@ from segfeed.datasets.formats.drawn_files import (
     lists_annotations,
     size_of_photo,
 )
-from segfeed.datasets.formats.json_reading import has_words, parse_json
-from segfeed.datasets.formats.lists import AUTOMATIC
-from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.drawn.json_reading import has_words, parse_json
+from segfeed.datasets.drawn.masks import Classes, DrawnMask
+from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.matching.lists import AUTOMATIC
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
-from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
-from segfeed.pixels.shapes_runs import shape_of_cover
+from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
+from segfeed.pixels.shapes.runs import shape_of_cover
 
 _STYLE = Style("centre")
 _WORDS = (b'"annotations"', b'"result"', b'"data"')

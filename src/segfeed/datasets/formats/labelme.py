@@ -13,9 +13,9 @@ Source: examples/semantic_segmentation of github.com/wkentaro/labelme.
 import os
 from pathlib import Path
 
-from segfeed.datasets.formats.folders import find_files, find_masks, find_root, pair_split
-from segfeed.datasets.formats.legend_files import read_legend
-from segfeed.datasets.formats.lists import AUTOMATIC, ids_of_files, split_by_hash
+from segfeed.datasets.legends.files import read_legend
+from segfeed.datasets.matching.folders import find_files, find_masks, find_root, pair_split
+from segfeed.datasets.matching.lists import AUTOMATIC, ids_of_files, split_by_hash
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.pixels.codec import PHOTO_SUFFIXES
 

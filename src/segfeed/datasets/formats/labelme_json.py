@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.drawn import Classes, DrawnMask, HeldPhoto
-from segfeed.datasets.formats.drawn_files import (
+from segfeed.datasets.drawn.files import (
     Drawn,
     files_of_photos,
     keep_split,
@@ -30,15 +29,16 @@ from segfeed.datasets.formats.drawn_files import (
     size_of_photo,
     splits_of_folders,
 )
-from segfeed.datasets.formats.json_reading import has_words, read_json
-from segfeed.datasets.formats.lists import AUTOMATIC, read_lines
-from segfeed.datasets.formats.photo_places import PhotoPlaces
+from segfeed.datasets.drawn.json_reading import has_words, read_json
+from segfeed.datasets.drawn.masks import Classes, DrawnMask, HeldPhoto
+from segfeed.datasets.drawn.photo_places import PhotoPlaces
+from segfeed.datasets.matching.lists import AUTOMATIC, read_lines
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, PhotoError, SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
-from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
-from segfeed.pixels.shapes_runs import shape_of_cover
-from segfeed.pixels.through_pillow import open_picture, read_pixels
+from segfeed.pixels.files.through_pillow import open_picture, read_pixels
+from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
+from segfeed.pixels.shapes.runs import shape_of_cover
 
 _STYLE = Style("pillow", boxes="fill")
 _WORDS = (b'"shapes"', b'"imagePath"')

@@ -21,9 +21,9 @@ from PIL import Image
 from zlib_ng import zlib_ng
 
 from segfeed.datasets.blobs import Stamp, stamp_of
-from segfeed.datasets.formats.folders import subfolders
-from segfeed.datasets.formats.pack_manifest import MANIFEST, TABLE, Manifest, peek_manifest, read_manifest
-from segfeed.datasets.formats.pack_table import PackTable, read_table
+from segfeed.datasets.matching.folders import subfolders
+from segfeed.datasets.packed.manifest import MANIFEST, TABLE, Manifest, peek_manifest, read_manifest
+from segfeed.datasets.packed.table import PackTable, read_table
 from segfeed.datasets.source import Recognised, Sample, SplitFiles
 from segfeed.errors import MaskError, OptionError, PackError, PhotoError, SourceError
 from segfeed.pixels.legend import Legend

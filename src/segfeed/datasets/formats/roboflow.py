@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 
 from segfeed.datasets.blobs import read_file
-from segfeed.datasets.formats.folders import find_files, find_masks, find_root, has_pictures, pair_split, subfolders
-from segfeed.datasets.formats.legend_files import MAX_LEGEND_BYTES, read_legend
+from segfeed.datasets.legends.files import MAX_LEGEND_BYTES, read_legend
+from segfeed.datasets.matching.folders import find_files, find_masks, find_root, has_pictures, pair_split, subfolders
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import LegendError, SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from segfeed.datasets.blobs import Span, Stamp, stamp_of
-from segfeed.datasets.formats.folders import is_to_predict, pair_blobs
-from segfeed.datasets.formats.lists import compose
-from segfeed.datasets.formats.pair_lists import Listable, parse_list
+from segfeed.datasets.matching.folders import is_to_predict, pair_blobs
+from segfeed.datasets.matching.lists import compose
+from segfeed.datasets.matching.pair_lists import Listable, parse_list
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import LegendError, SourceError
 from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES

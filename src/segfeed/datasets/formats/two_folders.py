@@ -8,7 +8,7 @@ SPLIT_images/ID.jpg   SPLIT_masks/ID.png      or images_SPLIT
 SPLIT/ID.jpg          SPLIT_labels/ID.png     CamVid in colours, as on Kaggle
 
 The folders may have any of the names below, in any case, and hold folders of their own. Masks may be named ID_mask.png
-or alike (`stems`); lists may hold ids, names, or paths of photos and masks. A legend file (`legend_files`) beside the
+or alike (`stems`); lists may hold ids, names, or paths of photos and masks. A legend file (`legends.files`) beside the
 folders names the classes.
 """
 
@@ -19,7 +19,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from segfeed.datasets.formats.folders import (
+from segfeed.datasets.descriptions.split_rule import SplitTable
+from segfeed.datasets.legends.files import LEGEND_FILES, find_legend
+from segfeed.datasets.matching.folders import (
     Files,
     find_files,
     find_masks,
@@ -29,16 +31,14 @@ from segfeed.datasets.formats.folders import (
     subfolders,
     unused_folders,
 )
-from segfeed.datasets.formats.legend_files import LEGEND_FILES, find_legend
-from segfeed.datasets.formats.lists import AUTOMATIC, SPLIT_WORDS, ids_of_files, split_by_hash
-from segfeed.datasets.formats.pair_lists import Listable, Listed, among, pair_entries, read_list
-from segfeed.datasets.formats.rivals import refuse_rivals
-from segfeed.datasets.formats.split_tables import SUFFIXES as TABLES
-from segfeed.datasets.formats.split_tables import entries_of, find_table, read_columns
-from segfeed.datasets.formats.split_tables import split_names as table_splits
-from segfeed.datasets.formats.stems import match_stems
+from segfeed.datasets.matching.lists import AUTOMATIC, SPLIT_WORDS, ids_of_files, split_by_hash
+from segfeed.datasets.matching.pair_lists import Listable, Listed, among, pair_entries, read_list
+from segfeed.datasets.matching.rivals import refuse_rivals
+from segfeed.datasets.matching.split_tables import SUFFIXES as TABLES
+from segfeed.datasets.matching.split_tables import entries_of, find_table, read_columns
+from segfeed.datasets.matching.split_tables import split_names as table_splits
+from segfeed.datasets.matching.stems import match_stems
 from segfeed.datasets.source import Recognised, SplitFiles
-from segfeed.datasets.split_rule import SplitTable
 from segfeed.errors import SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
 

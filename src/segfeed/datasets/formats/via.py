@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import (
+from segfeed.datasets.drawn.files import (
     ClassesSeen,
     Drawn,
     by_split,
@@ -30,11 +29,12 @@ from segfeed.datasets.formats.drawn_files import (
     names_of_splits,
     size_of_photo,
 )
-from segfeed.datasets.formats.json_reading import has_words, read_json
-from segfeed.datasets.formats.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.drawn.json_reading import has_words, read_json
+from segfeed.datasets.drawn.masks import Classes, DrawnMask
+from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
-from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
+from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
 
 _STYLE = Style("centre")
 _WORDS = (b'"shape_attributes"', b'"region_attributes"')

@@ -12,7 +12,8 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
-from segfeed.datasets.formats.folders import (
+from segfeed.datasets.legends.files import find_legend
+from segfeed.datasets.matching.folders import (
     FolderFiles,
     find_files,
     find_masks,
@@ -21,9 +22,8 @@ from segfeed.datasets.formats.folders import (
     pair_split,
     subfolders,
 )
-from segfeed.datasets.formats.legend_files import find_legend
-from segfeed.datasets.formats.lists import AUTOMATIC, read_bytes, split_by_hash
-from segfeed.datasets.formats.pair_lists import Listable, parse_list
+from segfeed.datasets.matching.lists import AUTOMATIC, read_bytes, split_by_hash
+from segfeed.datasets.matching.pair_lists import Listable, parse_list
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES

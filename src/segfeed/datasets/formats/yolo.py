@@ -19,15 +19,15 @@ from typing import Any
 import numpy as np
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn import Classes, DrawnMask
-from segfeed.datasets.formats.drawn_files import (
+from segfeed.datasets.drawn.files import (
     Drawn,
     list_drawn,
     lists_annotations,
     size_of_photo,
 )
-from segfeed.datasets.formats.photo_places import PhotoPlaces
-from segfeed.datasets.formats.yolo_yaml import (
+from segfeed.datasets.drawn.masks import Classes, DrawnMask
+from segfeed.datasets.drawn.photo_places import PhotoPlaces
+from segfeed.datasets.drawn.yolo_yaml import (
     beside,
     find_yaml,
     name_below,
@@ -38,7 +38,7 @@ from segfeed.datasets.formats.yolo_yaml import (
 )
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceMissingError
-from segfeed.pixels.shapes import Drawing, Shape, Style, as_points
+from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
 
 _STYLE = Style("centre", overlap="smallest")
 _SLACK = 0.01  # how far outside a value may lie, by rounding

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.formats.folders import list_names
-from segfeed.datasets.formats.yolo_yaml import beside, find_yaml, name_below, names_of, photos_of, read_yaml, splits_of
+from segfeed.datasets.drawn.yolo_yaml import beside, find_yaml, name_below, names_of, photos_of, read_yaml, splits_of
+from segfeed.datasets.matching.folders import list_names
 from segfeed.datasets.source import Missing, Recognised, Sample, SplitFiles
 from segfeed.errors import LegendError, SourceError
 from segfeed.pixels.class_names import Value

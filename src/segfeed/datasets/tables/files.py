@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from segfeed.datasets.blobs import read_file
-from segfeed.datasets.formats.folders import subfolders
+from segfeed.datasets.matching.folders import subfolders
 from segfeed.datasets.tables.cells import SUFFIXES
 from segfeed.errors import SourceError, SourceMissingError
 

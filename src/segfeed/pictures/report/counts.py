@@ -10,7 +10,7 @@ import numpy.typing as npt
 from segfeed.audit.class_counts import ClassCounts
 from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Audit, Checked
-from segfeed.datasets.evidence import gather
+from segfeed.datasets.doubts.evidence import gather
 from segfeed.datasets.source import Source
 from segfeed.datasets.splits import reading_order
 from segfeed.pictures.report.charts import SizeChart, plot_sizes

@@ -12,7 +12,7 @@ from segfeed.audit.facts import below, files_of
 from segfeed.audit.findings import SEVERITIES, Box, Finding, SampleId, Severity
 from segfeed.audit.rules.files import find_strays
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.formats.folders import find_files
+from segfeed.datasets.matching.folders import find_files
 from segfeed.datasets.source import Sample, Source
 from segfeed.pictures.report.gallery import Crop, Selection
 from segfeed.pictures.report.thumbnails import Thumbnail, make_thumbnail

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from segfeed.datasets.blobs import Blob
-from segfeed.datasets.evidence import count_values
+from segfeed.datasets.doubts.evidence import count_values
 from segfeed.datasets.source import Source
 from segfeed.errors import SegfeedError
 from segfeed.pictures.paint import Pixels, fit, nearest, paint_labels

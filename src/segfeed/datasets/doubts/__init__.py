@@ -1,0 +1,1 @@
+"""What masks hold against their legend: each doubt with what was found and the ways out."""

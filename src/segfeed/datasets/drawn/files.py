@@ -1,0 +1,240 @@
+"""What formats of drawn shapes share: how their samples get keys and photos, and how their files are told apart."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar, cast
+
+from segfeed.datasets.blobs import Blob
+from segfeed.datasets.drawn.json_reading import has_words
+from segfeed.datasets.drawn.masks import Classes, DrawnMask, named_errors
+from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.matching.lists import AUTOMATIC, FORBIDDEN, SPLIT_WORDS, compose, split_by_hash
+from segfeed.datasets.source import Missing, Recognised, Sample, SplitFiles
+from segfeed.errors import MaskError, PhotoError, SourceError
+from segfeed.pixels.codec import read_photo_header
+from segfeed.pixels.shapes.drawing import Style
+
+_HEAD_BYTES = 1 << 16
+_WORD = re.compile(r"[^\W_]+")
+_YEARS = re.compile(r"(20)?\d\d$")
+_MOST_FILES = 200
+_SHOWN = 12
+_TURNED = range(5, 9)  # the EXIF orientations that make a photo's height its width
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One annotated photo.
+
+    Attributes:
+        named: the photo's path as the annotation gives it.
+        mask: what is drawn on it; None if the annotation says nothing of it.
+        photo: if it is known already, such as one inside the annotation.
+    """
+
+    named: str
+    mask: DrawnMask | None
+    photo: Blob | None = None
+
+
+Lister = TypeVar("Lister", bound=Callable[..., SplitFiles])
+
+
+def lists_annotations(lister: Lister) -> Lister:
+    """Return a `list_split` whose errors about values of an unforeseen type name the dataset."""
+
+    @wraps(lister)
+    def list_split(*words: Any) -> SplitFiles:
+        with named_errors(str(words[-2]), SourceError):
+            return lister(*words)
+
+    return cast(Lister, list_split)
+
+
+def list_drawn(
+    drawn: Sequence[Drawn], places: PhotoPlaces, split: str, classes: Classes, root: Path, why: str = ""
+) -> SplitFiles:
+    """List the samples of a split; the hash of their keys splits them if it is one of `AUTOMATIC`'s by name.
+
+    Raises:
+        SourceError: if two annotations are of one photo, or a photo may be one of several files.
+    """
+    keys = keys_of([one.named for one in drawn], root)
+    samples: list[Sample] = []
+    missing: list[Missing] = []
+    styles: dict[Style, Style] = {}
+    for key, one in zip(keys, drawn, strict=True):
+        photo = one.photo or places.find(one.named, split)
+        if photo is None:
+            missing.append(Missing(key, "photo", str(places.folder)))
+        elif one.mask is None:
+            missing.append(Missing(key, "mask", str(root)))
+        else:
+            style = styles.get(one.mask.style) or styles.setdefault(
+                one.mask.style, replace(one.mask.style, void=classes.style_void)
+            )
+            samples.append(Sample(key, photo, replace(one.mask, style=style)))
+    return SplitFiles(tuple(samples), tuple(missing), lambda: classes.legend(root.stem), why)
+
+
+def keep_split(drawn: Sequence[Drawn], split: str, root: Path) -> list[Drawn]:
+    """Return those of one of `AUTOMATIC`'s splits, by the hash of their keys."""
+    keys = keys_of([one.named for one in drawn], root)
+    chosen = set(split_by_hash(keys, split, root))
+    return [one for key, one in zip(keys, drawn, strict=True) if key in chosen]
+
+
+def keys_of(named: Sequence[str], root: Path) -> list[str]:
+    """Return a key for each photo: its name without folder and suffix, or as much more as tells all apart.
+
+    Raises:
+        SourceError: if two are of one photo, or a name holds what no key may.
+    """
+    if repeated := [name for name, count in Counter(named).items() if count > 1]:
+        raise SourceError(
+            str(root),
+            found=f"{repeated[0]} is annotated {named.count(repeated[0])} times",
+            expected="one annotation of each photo",
+            remedy="join them or remove all but one",
+        )
+    paths = [PurePosixPath(compose(name).replace("\\", "/")) for name in named]
+    if not paths:
+        raise SourceError(str(root), found="no photo in the annotations", remedy="check the path")
+    full = [str(path).lstrip("/") for path in paths]
+    for keys in ([path.stem for path in paths], [one.removesuffix(PurePosixPath(one).suffix) for one in full], full):
+        if len(set(keys)) == len(keys):
+            break
+    for key in keys:
+        if FORBIDDEN.search(key.replace("/", "")) or ".." in key.split("/") or not key:
+            found = f'photo {key!r}, whose name holds what no key may (control characters, .. or one of :*?"<>|)'
+            raise SourceError(str(root), found=found, remedy="rename the photo, and in the annotations, too")
+    return keys
+
+
+@dataclass(frozen=True, slots=True)
+class ClassesSeen:
+    """The classes of the shapes of one sample, while they are read.
+
+    Attributes:
+        classes: of the dataset.
+        where: what the mask is called in an error.
+        names: stored value -> name, of those that occurred.
+    """
+
+    classes: Classes
+    where: str
+    names: dict[int, str]
+
+    def value_of(self, label: object, what: str) -> int | None:
+        """Return the stored value of a shape's class; None for void.
+
+        Raises:
+            MaskError: if the dataset does not declare it.
+        """
+        if not isinstance(label, str) or label not in self.classes:
+            found = f"{what} of class {label!r}"
+            expected = f"one of {', '.join(self.classes.names[:_SHOWN])}"
+            raise MaskError(self.where, found=found, expected=expected, remedy="correct the annotation")
+        value = self.classes.value_of(label)
+        if value is not None:
+            self.names[value] = label
+        return value
+
+
+def size_of_photo(photo: Blob, *, upright: bool = False) -> tuple[int, int]:
+    """Read a photo's (height, width) in px: stored, or as its EXIF orientation turns it.
+
+    Raises:
+        PhotoError: if it cannot be read.
+    """
+    try:
+        # In most kinds of pictures, an orientation may stand behind the pixels.
+        header = read_photo_header(photo.read(-1 if upright else _HEAD_BYTES), photo.name)
+    except PhotoError:
+        header = read_photo_header(photo.read(), photo.name)
+    size = header.height, header.width
+    return size[::-1] if upright and header.orientation in _TURNED else size
+
+
+def split_of_file(path: Path) -> str | None:
+    """Return the split that a file's name means, or else its folder's; None if neither is one.
+
+    >>> split_of_file(Path("annotations/instances_train2017.json")), split_of_file(Path("valid/_annotations.json"))
+    ('train2017', 'valid')
+    """
+    words: list[str] = _WORD.findall(path.stem)
+    for word in reversed(words):
+        if _YEARS.sub("", word.casefold()) in SPLIT_WORDS:
+            return word
+    return path.parent.name if path.parent.name.casefold() in SPLIT_WORDS else None
+
+
+def files_below(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
+    """List the annotation files of a folder, of those in it and in theirs; a file stands for itself."""
+    if not os.path.isdir(path):
+        return [path] if path.suffix.lower() in suffixes else []
+    found: list[Path] = []
+    for depth in ("*", "*/*"):
+        found += sorted(one for suffix in suffixes for one in path.glob(f"{depth}{suffix}") if one.is_file())
+        if len(found) > _MOST_FILES:
+            break
+    return found[:_MOST_FILES]
+
+
+def by_split(files: Iterable[Path], root: Path) -> dict[str, Path]:
+    """Sort annotation files by their splits; a single one without is split by the hash of the keys: "".
+
+    Raises:
+        SourceError: if two files are of one split.
+    """
+    found: dict[str, Path] = {}
+    for file in files:
+        split = split_of_file(file) or ""
+        if split in found:
+            raise SourceError(
+                str(root),
+                found=f"{found[split].name} and {file.name} annotate one split",
+                expected="one file a split",
+                remedy="pass the path of one of them",
+            )
+        found[split] = file
+    return found
+
+
+def names_of_splits(files: dict[str, Path]) -> list[str]:
+    """List the names of splits: those of the files, or `AUTOMATIC` if nothing names one."""
+    return [name for name in files if name] or list(AUTOMATIC)
+
+
+def files_of_photos(path: Path, suffix: str) -> list[Path]:
+    """List the annotation files of single photos at and below a folder, in the order of their names."""
+    if not os.path.isdir(path):
+        return [path] if path.suffix.lower() == suffix else []
+    found = []
+    for inner, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if name[0] != ".")
+        found += [Path(inner, name) for name in sorted(names) if name.lower().endswith(suffix) and name[0] != "."]
+    return found
+
+
+def recognise_by_words(path: Path, words: tuple[bytes, ...], told: str) -> Recognised | None:
+    """Find JSON files of photos at a path or below it by the words that one of them has, which `told` names."""
+    first = next((one for one in files_of_photos(path, ".json") if has_words(one, words)), None)
+    return None if first is None else Recognised(path, f"{first.name} has {told}", folder=dataset_folder(path))
+
+
+def splits_of_folders(files: Iterable[Path], root: Path) -> dict[str, list[Path]]:
+    """Sort annotation files by the folder of a split in which each lies; empty unless each lies in one."""
+    found: dict[str, list[Path]] = {}
+    for file in files:
+        parts = file.relative_to(root).parts[:-1] if file != root else ()
+        split = next((part for part in parts if part.casefold() in SPLIT_WORDS), None)
+        if split is None:
+            return {}
+        found.setdefault(split, []).append(file)
+    return found

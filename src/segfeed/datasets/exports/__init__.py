@@ -1,0 +1,1 @@
+"""A dataset written as others take it, and read back before it appears."""

@@ -1,0 +1,1 @@
+"""Legends as people write them: names, stored values and colours in files of every usual form."""

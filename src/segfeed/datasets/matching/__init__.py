@@ -1,0 +1,1 @@
+"""Which mask belongs to which photo, and which of them to which split."""

@@ -1,0 +1,103 @@
+"""Run-length codes: how COCO and others write the pixels of an object as the lengths of its runs.
+
+Runs alternate, the first not covered. COCO's follow columns; as a text, each is written in groups of 5 bits, from the
+third on as its difference to the one before the last.
+
+Source: github.com/cocodataset/cocoapi, common/maskApi.c (`rleToString`, `rleFrString`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from segfeed.errors import MaskError
+from segfeed.pixels.shapes.drawing import Shape
+
+Cover = npt.NDArray[np.bool_]
+
+
+def read_run_text(text: str, name: str = "mask") -> npt.NDArray[np.float64]:
+    """Read COCO's run lengths from their text: float64 (N,), whole numbers in px.
+
+    Raises:
+        MaskError: if the text ends inside a number, or holds other signs.
+
+    >>> read_run_text("06", "a.json")
+    array([0., 6.])
+    """
+    codes = np.frombuffer(text.encode("utf-8", "replace"), np.uint8).astype(np.int64) - 48
+    if codes.size and (codes.min() < 0 or codes.max() > 63 or codes[-1] & 32):
+        raise MaskError(name, found="a run-length code that is not COCO's text", expected="whole groups of 5 bits")
+    last = np.flatnonzero((codes & 32) == 0)
+    first = np.concatenate([[0], last[:-1] + 1]) if last.size else last
+    if last.size and (last - first).max() > 11:
+        raise MaskError(name, found="a run length of over 60 bits", expected="COCO's text of run lengths")
+    places = np.arange(codes.size) - np.repeat(first, last - first + 1)
+    values = np.add.reduceat((codes & 31) << 5 * places, first) if last.size else last
+    values -= np.where(codes[last] & 16, np.int64(1) << 5 * (last - first + 1), 0)
+    # Even and odd runs are told apart: each from the third on is a difference to the one before the last.
+    values[1::2] = np.cumsum(values[1::2])
+    if values.size > 2:
+        values[2::2] = np.cumsum(values[2::2])
+    return values.astype(np.float64)
+
+
+def write_run_text(counts: Sequence[int]) -> str:
+    """Write run lengths as COCO's text.
+
+    >>> write_run_text([0, 6])
+    '06'
+    """
+    signs = []
+    for place, count in enumerate(counts):
+        rest, more = int(count) - (int(counts[place - 2]) if place > 2 else 0), True
+        while more:
+            low, rest = rest & 31, rest >> 5
+            more = rest != (-1 if low & 16 else 0)
+            signs.append(chr(48 + (low | 32 if more else low)))
+    return "".join(signs)
+
+
+def shape_of_cover(cover: Cover, value: int | None, top: int = 0, left: int = 0, number: int = 0) -> Shape:
+    """Make the shape of covered pixels, bool (H, W), whose upper left one lies at (top, left)."""
+    flat = np.concatenate([[False], cover.ravel()])
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    counts = np.diff(np.concatenate([[0], edges, [cover.size]])).astype(np.float64)
+    return Shape("runs", value, (counts[:, None],), number, frame=(top, left, *cover.shape, 0))
+
+
+def cover_of_runs(shape: Shape, name: str = "mask") -> Cover:
+    """Return the pixels that runs cover, bool (H, W) of their own frame.
+
+    Raises:
+        MaskError: if a run is negative or no whole number, or they do not fill their frame.
+    """
+    counts = shape.arrays[0][:, 0] if shape.arrays else np.empty(0)
+    _, _, height, width, by_columns = shape.frame
+    if not (np.isfinite(counts) & (counts >= 0) & (counts == np.floor(counts))).all() or min(height, width) < 0:
+        raise MaskError(name, found="run lengths below 0 or in parts", expected="whole numbers of pixels")
+    if counts.sum() != height * width:
+        found = f"run lengths of {int(counts.sum()):,} px"
+        raise MaskError(
+            name, found=found, expected=f"{width} x {height} = {height * width:,} px", remedy="export them again"
+        )
+    flat = np.repeat(np.arange(len(counts)) & 1, counts.astype(np.int64)).astype(np.bool_)
+    return flat.reshape(width, height).T if by_columns else flat.reshape(height, width)
+
+
+def runs_of(counts: Any, size: tuple[int, int], name: str) -> npt.NDArray[np.float64]:
+    """Read the run lengths of COCO's `counts`, a text or a list, as float64 (N, 1).
+
+    Raises:
+        MaskError: if they are neither.
+    """
+    if isinstance(counts, str):
+        return read_run_text(counts, name)[:, None]
+    try:
+        found = np.asarray(counts, np.float64).reshape(-1, 1)
+    except (TypeError, ValueError):
+        expected = f"a text or a list of run lengths for {size[1]} x {size[0]} px"
+        raise MaskError(name, found="counts that are neither", expected=expected) from None
+    return found
