@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_0, _1, _2, _4, _6, _8, _HALF = (np.float32(number) for number in (0, 1, 2, 4, 6, 8, 0.5))
+_0, _1, _2, _3, _4, _6, _8, _HALF = (np.float32(number) for number in (0, 1, 2, 3, 4, 6, 8, 0.5))
 _16, _256, _65536 = (np.float32(number) for number in (16, 256, 65536))
 _SIXTH, _FULL, _LEVEL = np.float32(1 / 6), np.float32(255), np.float32(1 / 255)
 _RED, _GREEN, _BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)
@@ -112,18 +112,18 @@ def shift_hue(red: Any, green: Any, blue: Any, factor: Any, shift: Any) -> Any:
     one = _1 / pick(chroma > _0, chroma, _1)
     hue = pick(top == green, (blue - red) * one + _2, (red - green) * one + _4)
     hue = pick(top == red, (green - blue) * one, hue) + shift  # -1..11
+    hue = hue - _6 * round_down(hue * _SIXTH)
     chroma = at_most(chroma * factor, top)
-    # Which sixth of the circle the hue is from where a channel starts to fall; it falls, stays, rises and stays.
+    # How far each channel lies below V, in parts of the chroma, as a tent or its reverse over the circle of hues.
     return (
-        top - chroma * _fall(hue + np.float32(5)),
-        top - chroma * _fall(hue + np.float32(3)),
-        top - chroma * _fall(hue + _1),
+        top - chroma * _cut(_2 - abs(hue - _3)),
+        top - chroma * _cut(abs(hue - _2) - _1),
+        top - chroma * _cut(abs(hue - _4) - _1),
     )
 
 
-def _fall(sixth: Any) -> Any:
-    sixth = sixth - _6 * round_down(sixth * _SIXTH)
-    return at_most(at_least(at_most(sixth, _4 - sixth), _0), _1)
+def _cut(part: Any) -> Any:
+    return at_most(at_least(part, _0), _1)
 
 
 def bend(level: Any, exponent: Any) -> Any:

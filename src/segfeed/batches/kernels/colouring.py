@@ -14,6 +14,7 @@ from numba.core.types.misc import NoneType
 from numba.extending import intrinsic, overload, register_jitable
 
 from segfeed.batches.kernels.streaming import pointer_to
+from segfeed.batches.kernels.vectors import take_whole_vectors
 from segfeed.plans import colour
 from segfeed.plans.colour import (
     at_least,
@@ -42,7 +43,7 @@ _CONTRAST_FIRST = tuple(order.index("contrast") < order.index("saturation") for 
 for _step in (
     *(
         "_double",
-        "_fall",
+        "_cut",
         "_halve",
         "bend",
         "brighten",
@@ -168,12 +169,14 @@ def _round_pixels(colours: Any, line: Any, floats: Any, row: Any, count: Any) ->
 
 @njit(**_OPTIONS)
 def _round(line: Any, values: Any, count: Any) -> None:
+    take_whole_vectors()
     for k in range(3 * count):
         line[k] = np.uint8(np.int32(round_level(values[k])))
 
 
 @njit(**_OPTIONS)
 def _change(values: Any, row: Any, count: Any) -> None:
+    take_whole_vectors()
     size = 3 * count
     amount, factor = share(row.brightness) * _FULL, _ONE + share(row.contrast)
     if row.brightness != 0:
@@ -201,6 +204,7 @@ def _change(values: Any, row: Any, count: Any) -> None:
 
 @njit(**_OPTIONS)
 def _change_hue(values: Any, factor: Any, shift: Any, shifts: Any, count: Any) -> None:
+    take_whole_vectors()
     if shifts:
         for x in range(count):
             pixel = shift_hue(values[3 * x], values[3 * x + 1], values[3 * x + 2], factor, shift)

@@ -24,6 +24,7 @@ from segfeed.batches.kernels.colouring import colour_line, floats_of, lay_floats
 from segfeed.batches.kernels.fetching import scale_line, tabulate_lines, tabulate_pixels
 from segfeed.batches.kernels.streaming import fetch_line, order_stores, pointer_to, store_line, swap_sides
 from segfeed.batches.kernels.turning import turn_line
+from segfeed.batches.kernels.vectors import take_whole_vectors
 from segfeed.plans import sampling
 from segfeed.plans.colour import changes_colour
 from segfeed.plans.sampling import reach, scaled_size, span, sums, turn
@@ -125,6 +126,7 @@ def fill(
         colours: True if rows may change colours, else None, as for labels.
         out: (N, H, W * 3), (N, 3, H, W) or (N, H, W), contiguous.
     """
+    take_whole_vectors()
     memory, starts, sizes = stored
     for n in range(rows.shape[0]):
         row, columns = rows[n], scratch.shape[0]
@@ -196,11 +198,11 @@ def _fill_row(
     out: Any,
     n: Any,
 ) -> None:
+    take_whole_vectors()
     memory, start, height, width = image
     is_scaled, is_turned, is_coloured, grows = ways
     (y0, y1), (x0, x1) = inside
-    scratch, floats = buffers
-    rule, outside, sides = stores
+    (scratch, floats), (rule, outside, sides) = buffers, stores
     lines, columns, padding, planes = out.shape[-2], scratch.shape[0], pointer_to(outside, 0), _planes(out, n)
     channels = scratch.size // columns
     target, values = pointer_to(scratch, 0), floats_of(scratch, floats)

@@ -13,7 +13,7 @@ from numba import njit
 from numba.core.types.misc import NoneType
 from numba.extending import overload, register_jitable
 
-from segfeed.batches.kernels.vectors import OPTIONS, ask_ahead, blend_pair, shift
+from segfeed.batches.kernels.vectors import OPTIONS, ask_ahead, blend_pair, shift, take_whole_vectors
 from segfeed.plans import sampling
 from segfeed.plans.colour import round_level
 from segfeed.plans.sampling import first_touched, share_of, triangle
@@ -125,6 +125,7 @@ def _look_up_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, co
 
 
 def _blend_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, columns: Any, count: Any) -> None:
+    take_whole_vectors()
     target, kept, wide = floats
     first, fresh, weights, taps, grows, rounds = rows
     places, shares, beside = columns
@@ -153,12 +154,14 @@ def _blend_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, colu
 
 @njit(**OPTIONS)
 def _widen(target: Any, source: Any, count: Any) -> None:
+    take_whole_vectors()
     for k in range(count):
         target[k] = np.float32(source[k])
 
 
 @njit(**OPTIONS)
 def _blend_lines(target: Any, source: Any, stride: Any, weights: Any, taps: Any, count: Any) -> None:
+    take_whole_vectors()
     weight = weights[0]
     if taps == 1:
         for k in range(count):
