@@ -14,7 +14,15 @@ from PIL import Image
 
 import segfeed
 from segfeed.datasets.formats import columns
-from segfeed.errors import LegendError, OptionError, SourceError, SourceMissingError, UnknownColourError
+from segfeed.datasets.source import Source
+from segfeed.errors import (
+    LegendError,
+    OptionError,
+    SourceChangedError,
+    SourceError,
+    SourceMissingError,
+    UnknownColourError,
+)
 
 LEGEND = segfeed.Legend(("sky", "road", "car"))
 ID2LABEL = '{"0": "sky", "1": "road", "2": "car"}'
@@ -91,6 +99,20 @@ def test_table_that_changes_is_packed_anew(root, cache):
     after = segfeed.make_pack(segfeed.scan(root, "val"), cache_dir=cache)
     assert after.folder != before.folder
     np.testing.assert_array_equal(after.read(0).labels, mask(1))
+
+
+def test_table_that_changes_while_it_is_packed_is_an_error(root, cache, monkeypatch):
+    """Its reader stays open, and would go on with what it opened."""
+    decode, path = Source.decode, root / "data" / "train-00000-of-00002.parquet"
+
+    def decode_and_change_the_table(source, index, *parts):
+        os.utime(path, ns=(1, 1))
+        return decode(source, index, *parts)
+
+    monkeypatch.setattr(Source, "decode", decode_and_change_the_table)
+    with pytest.raises(SourceChangedError):
+        segfeed.make_pack(segfeed.scan(root), cache_dir=cache, threads=1)
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize("names", [("pixel_values", "label"), ("Image", "annotation"), ("img", "ground_truth")])
