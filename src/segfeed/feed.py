@@ -148,7 +148,8 @@ def _doubts(source: Source, dataset: Dataset) -> list[str]:
             raise error
     # Boxes are an error as soon as one is read; what is only listed is not.
     boxes = [doubt.error(str(source.root)) for doubt in doubt_boxes(source.samples)]
-    return [str(error) for error in (*errors, *boxes)]
+    lists = [doubt.error(str(source.root)) for doubt in dataset.doubt_lists()]
+    return [str(error) for error in (*errors, *boxes, *lists)]
 
 
 def _scan(dataset: Dataset, split: str) -> Source:

@@ -66,7 +66,7 @@ class JoinedFormat:
 
     def split_names(self, _root: Path) -> list[str]:
         """List the splits that any part has."""
-        return sorted({name for names in self._splits().values() for name in names})
+        return list(dict.fromkeys(name for names in self._splits().values() for name in names))
 
     def list_split(self, _root: Path, split: str) -> SplitFiles:
         """List a split's files, part after part.
