@@ -12,6 +12,7 @@ from PIL import Image
 import segfeed
 from segfeed.datasets.formats import two_folders
 from segfeed.datasets.opening import Opening, open_dataset
+from segfeed.datasets.overview import describe
 from segfeed.errors import LegendError, ListError, MaskError, SourceError, SourceMissingError
 from segfeed.pixels.objects import Objects
 from segfeed.pixels.palette import voc_colours
@@ -157,6 +158,32 @@ def test_what_the_only_list_leaves_is_train(root):
     with pytest.raises(SourceError) as caught:
         segfeed.scan(root)
     assert "valid list every sample, so that none is left for 'train'" in caught.value.found
+
+
+def test_what_lists_of_train_and_val_together_leave_is_in_no_split(root):
+    (root / "trainval.txt").write_text("\n".join(KEYS[:8]))
+    (root / "test.txt").write_text("\n".join(KEYS[8:11]))
+    assert [split.name for split in describe(root).splits] == ["test", "trainval"]
+    with pytest.raises(SourceMissingError, match="no split 'train'"):
+        segfeed.scan(root)
+
+
+def test_what_parts_columns_may_end_a_line(root):
+    (root / "train.txt").write_text("0001,\nimages/0002.jpg;\nimages/0003.jpg,masks/0003.png,\n")
+    assert segfeed.scan(root).keys == ("0001", "0002", "0003")
+
+
+def test_a_number_before_a_photo_is_not_taken_for_a_photo_with_its_mask(tmp_path):
+    for number in range(6):
+        for folder, pixels in (("images", np.full((2, 3, 3), number)), ("masks", np.full((2, 3), number % 2))):
+            save(tmp_path / folder / f"{number}.png", pixels)
+    write_classes(tmp_path)
+    (tmp_path / "train.txt").write_text("0 3.png\n1 4.png\n")
+    with pytest.raises(ListError) as caught:
+        segfeed.scan(tmp_path)
+    assert "line 1: '0 3.png' may be photo 0 and its mask 3.png, or a number and photo 3.png" in caught.value.found
+    (tmp_path / "train.txt").write_text("0.png 3.png\n4 4.png\n")  # plain ways to say the pair
+    assert [sample.mask.name for sample in segfeed.scan(tmp_path).samples] == ["3.png", "4.png"]
 
 
 @pytest.mark.parametrize(

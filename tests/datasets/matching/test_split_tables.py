@@ -52,6 +52,8 @@ def write_table(path: Path, columns: dict[str, list[str]]) -> None:
         ("images/{}.png", "masks/{}.png"),
         ("/home/anna/set/images/{}.png", "/home/anna/set/masks/{}.png"),
         ("C:\\set\\images\\{}.png", "C:\\set\\masks\\{}.png"),
+        ("{}", "{}"),
+        ("images/{}", "masks/{}"),
     ],
 )
 @pytest.mark.slow
@@ -144,6 +146,14 @@ def test_a_description_says_what_the_column_calls_splits_and_is_written_as_it_is
     }
     said = parse_description(NAMED, "d")
     assert parse_description(write_description(said), "d").splits == said.splits
+
+
+def test_masks_in_a_column_of_a_description_may_lack_their_suffix(root):
+    columns = {"who": list(KEYS), "truth": [*reversed(KEYS)], "part": ["a"] * 6}
+    (root / "meta").mkdir()
+    write_table(root / "meta" / "all.parquet", columns)
+    (root / "segfeed.toml").write_text(DESCRIPTION)
+    assert [sample.mask.name for sample in segfeed.scan(root, "a").samples] == [f"{key}.png" for key in reversed(KEYS)]
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])

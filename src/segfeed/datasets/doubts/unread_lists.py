@@ -11,7 +11,7 @@ from pathlib import Path
 from segfeed.datasets.blobs import decode_text, read_file
 from segfeed.datasets.doubts.ways_out import Doubt
 from segfeed.datasets.matching.folders import has_pictures, subfolders
-from segfeed.datasets.matching.lists import SPLIT_WORDS, compose
+from segfeed.datasets.matching.lists import SPLIT_IN_NAME, SPLIT_WORDS, compose
 from segfeed.datasets.matching.split_tables import read_columns
 from segfeed.datasets.matching.table_rows import columns_of
 from segfeed.datasets.source import Sample
@@ -19,11 +19,6 @@ from segfeed.errors import SourceError
 
 RULE = "lists-unread"
 
-_SPLIT = re.compile(
-    r"(?<![a-z])(train(?:ing|val)?|val(?:id|idation)?|dev|test(?:ing)?|eval|holdout|splits?|subset|folds?|partitions?)"
-    r"(?:set|list|ids?|files?)?(?![a-z])",
-    re.IGNORECASE,
-)
 _SUFFIXES = (".txt", ".lst", ".list", ".csv", ".tsv", ".json", ".jsonl")
 _TABLES = (".csv", ".tsv")
 _LISTS = (".txt", ".lst", ".list", *_TABLES)
@@ -67,7 +62,9 @@ def _candidates(root: Path, below: str, depth: int = 0) -> Iterator[str]:
         return
     for name in names:
         suffix = os.path.splitext(name)[1].lower()
-        if suffix in _SUFFIXES and (_SPLIT.search(f"{below}{name}") or _SPLIT.search(_heads(folder / name, suffix))):
+        if suffix in _SUFFIXES and (
+            SPLIT_IN_NAME.search(f"{below}{name}") or SPLIT_IN_NAME.search(_heads(folder / name, suffix))
+        ):
             yield f"{below}{name}"
     if depth < _DEEPEST:
         for inner in subfolders(folder):
@@ -101,10 +98,10 @@ def _line_for(path: Path, name: str) -> str:
     """Write the line of a description that reads a file, as far as its name and its columns say."""
     folder, stem = os.path.split(os.path.splitext(name)[0])
     table = read_columns(path) if path.suffix.lower() in _TABLES else None
-    if table and (column := table.split or next(filter(_SPLIT.search, columns_of(path)), "")):
+    if table and (column := table.split or next(filter(SPLIT_IN_NAME.search, columns_of(path)), "")):
         said = f'file = "{name}", key = "{table.key}", split = "{column}", names = {{ train = "...", val = "..." }}'
         return f"table = {{ {said} }} with what the column says"
-    match = _SPLIT.search(stem)
+    match = SPLIT_IN_NAME.search(stem)
     if path.suffix.lower() in _LISTS and match and match[1].casefold() in SPLIT_WORDS:
         spelled = f"{stem[: match.start(1)]}{{split}}{stem[match.end(1) :]}{path.suffix}"
         return f'lists = "{folder}/{spelled}"' if folder else f'lists = "{spelled}"'

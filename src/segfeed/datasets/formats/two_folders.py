@@ -123,11 +123,8 @@ def split_names(root: Path) -> list[str]:
     if "" not in folders:
         return list(folders)
     lists = list(_lists(root))
-    return (
-        ["train", *lists]
-        if lists and "train" not in {SPLIT_WORDS.get(name.casefold()) for name in lists}
-        else (lists or list(AUTOMATIC))
-    )
+    said = {SPLIT_WORDS.get(name.casefold(), name.casefold()) for name in lists}
+    return lists or list(AUTOMATIC) if {"train", "trainval"} & said or not lists else ["train", *lists]
 
 
 def list_split(root: Path, split: str) -> SplitFiles:

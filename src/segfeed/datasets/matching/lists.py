@@ -27,6 +27,13 @@ SPLIT_WORDS = {
 }
 """What folders and lists call the usual splits, in lower case: word -> the split that it means."""
 
+SPLIT_IN_NAME = re.compile(
+    r"(?<![a-z])(train(?:ing|val)?|val(?:id|idation)?|dev|test(?:ing)?|eval|holdout|splits?|subset|folds?|partitions?)"
+    r"(?:set|list|ids?|files?)?(?![a-z])",
+    re.IGNORECASE,
+)
+"""A word within a name, such as "train_files" or "fold 3", that says that it is of a split."""
+
 _YEAR = re.compile(r"20\d\d")
 
 FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\:*?"<>|]')
