@@ -705,7 +705,9 @@ def test_colours_are_not_called_exchanged_if_others_are_right_as_they_are(tmp_pa
         segfeed.scan(root, "train", legend=legend).read(0)
 
 
-def test_masks_that_can_be_decoded_but_not_looked_up_are_said_with_the_reason(tmp_path):
-    root = write(tmp_path, [stripes(0, 300, 600, dtype=np.uint16)] * 5, split="train")
-    with pytest.raises(MaskError, match="16-bit gray mask of values up to 600"):
-        segfeed.scan(root, "train", legend={0: "a", 300: "b", 600: "c"})
+def test_numbers_beyond_8_bits_are_read_by_a_legend_that_names_them_and_told_by_one_that_does_not(tmp_path):
+    root = write(tmp_path, [stripes(0, 300, 65535, dtype=np.uint16)] * 5, split="train")
+    source = segfeed.scan(root, "train", legend={0: "a", 300: "b", 65535: None})
+    assert set(np.unique(source.read(0).labels)) == {0, 1, 255}
+    with pytest.raises(UnknownColourError, match="index 300"):
+        segfeed.scan(root, "train", legend=["a", "b", "c"]).read(0)
