@@ -696,6 +696,29 @@ def test_one_mask_of_many_values_does_not_refuse_the_others(tmp_path):
     assert "train4" in str(found[0])
 
 
+@pytest.mark.parametrize(
+    ("lines", "doubted"),
+    [
+        ("car:0,128,0::\nbackground:0,0,0::\nroad:128,0,0::\n", True),
+        ("background:0,0,0::\ncar:0,128,0::\nroad:128,0,0::\n", False),
+        ("sky:0,128,0::\ncar:0,0,0::\nroad:128,0,0::\n", False),
+    ],
+)
+def test_numbers_that_only_the_order_of_colours_explains_are_named_if_background_is_not_the_first(
+    tmp_path, lines, doubted
+):
+    root = write(tmp_path, [stripes(0, 1, 2)] * 5, split="train")
+    (root / "labelmap.txt").write_text(lines)
+    found = [one for one in check(root) if one.rule == "legend-order-assumed"]
+    assert [one.severity for one in found] == ["warning"] * doubted
+    if doubted:
+        assert "by their order 0 is 'car' and 'background' is 1" in found[0].found
+    colours = np.array([(0, 128, 0), (0, 0, 0), (128, 0, 0)], np.uint8)
+    root = write(tmp_path / "colours", [colours[stripes(0, 1, 2)]] * 5, split="train")
+    (root / "labelmap.txt").write_text(lines)
+    assert "legend-order-assumed" not in {one.rule for one in check(root)}
+
+
 def test_colours_are_not_called_exchanged_if_others_are_right_as_they_are(tmp_path):
     colours = np.array([(0, 0, 0), (0, 0, 255), (255, 0, 0)], np.uint8)
     root = write(tmp_path, [colours[stripes(0, 1, 2)]] * 5, split="train")
