@@ -4,6 +4,7 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from PIL import Image
 
@@ -89,6 +90,11 @@ def test_a_legend_file_is_not_taken_for_json_shapes_nor_a_tar_for_another_file(t
     with tarfile.open(tmp_path / "b.tar", "w") as archive:
         archive.add(tmp_path / "a" / "x.png", "images/x.png")
     assert "a tar without VOC's folders" in refused(tmp_path / "b.tar").found
+
+
+def test_tables_without_pictures_called_so_are_told_with_their_columns(tmp_path):
+    pyarrow.parquet.write_table(pyarrow.table({"left": [b"x"], "depth": [b"y"]}), tmp_path / "train.parquet")
+    assert "train.parquet has columns 'left', 'depth'" in refused(tmp_path).found
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from segfeed.datasets.legends.files import LEGEND_FILES
 from segfeed.datasets.matching.folders import PICTURE_SUFFIXES, Files
 from segfeed.datasets.matching.lists import SPLIT_WORDS, compose
 from segfeed.datasets.matching.rivals import looks_like_mask, match_if_fits, patterns_of
+from segfeed.datasets.matching.table_rows import columns_of
 from segfeed.datasets.not_read import SHAPES, UNREADABLE, Kind
 from segfeed.errors import SourceError
 
@@ -97,6 +98,7 @@ def explain_refusal(path: Path, ask: Ask = lambda _: None, ask_root: Ask = lambd
         lambda: _first_of(UNREADABLE, [*seen.names, *_names_of_pictures(seen)]),
         lambda: _find_pointer(seen),
         lambda: _find_fitting(seen),
+        lambda: _find_columns(seen),
         lambda: _find_tracks(seen),
         lambda: _first_of(SHAPES, [name for name in seen.names if os.path.basename(name) not in LEGEND_FILES]),
         lambda: _find_above(seen, ask_root),
@@ -195,6 +197,19 @@ def _find_pointer(seen: _Seen) -> Answer | None:
         except SourceError as error:
             return f"{name} is {error.found}", error.remedy
     return None
+
+
+def _find_columns(seen: _Seen) -> Answer | None:
+    """Find tables whose columns are not called like pictures and masks."""
+    name = next((name for name in seen.names if name.lower().endswith((".parquet", ".arrow"))), "")
+    path = seen.root / name if os.path.isdir(seen.root) else seen.root
+    if seen.folders or not name or not (columns := columns_of(path)):
+        return None
+    found = f"{name} has columns {', '.join(map(repr, columns[:_SHOWN]))}{', ...' if len(columns) > _SHOWN else ''}"
+    return (
+        f"{found}, and no pictures in columns called like photos and masks",
+        'call them "image" and "mask", as rename_column of Hugging Face\'s datasets does',
+    )
 
 
 def _find_tracks(seen: _Seen) -> Answer | None:

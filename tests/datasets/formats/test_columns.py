@@ -93,7 +93,9 @@ def test_table_that_changes_is_packed_anew(root, cache):
     np.testing.assert_array_equal(after.read(0).labels, mask(1))
 
 
-@pytest.mark.parametrize("names", [("pixel_values", "label"), ("Image", "annotation"), ("img", "ground_truth")])
+@pytest.mark.parametrize(
+    "names", [("pixel_values", "label"), ("Image", "annotation"), ("img", "ground_truth"), ("img", "seg")]
+)
 @pytest.mark.slow
 def test_columns_are_told_by_their_names(tmp_path, names):
     write(tmp_path / "train.parquet", table(names=names))

@@ -232,6 +232,17 @@ def test_two_mask_folders_that_both_hold_pictures_are_refused(root):
         segfeed.scan(root, "all")
     pairs = "photos in images and masks in labels, photos in images and masks in masks"
     assert caught.value.found == f"several pairs of folders ({pairs})"
+    assert 'photos="images/{key}.*", masks="labels/{key}.*"' in caught.value.remedy
+
+
+def test_a_folder_beside_those_of_splits_is_told_with_the_patterns_that_read_all_three(tmp_path):
+    for split in ("train", "val", "extra"):
+        write_pairs(tmp_path / "images" / split, tmp_path / "masks" / split, (f"{split}1", f"{split}2"))
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(write_classes(tmp_path))
+    photos, masks = re.findall('"([^"]*)"', caught.value.remedy)
+    source = segfeed.scan(tmp_path, "extra", photos=photos, masks=masks, legend=["ground", "crack"])
+    assert source.keys == ("extra1", "extra2")
 
 
 def test_folder_of_boxes_in_text_files_is_no_mask_folder(root):

@@ -103,11 +103,13 @@ def recognise(path: Path) -> Recognised | None:
     layouts = seen[root]
     _refuse_masks_of_objects(root, {root: layouts})
     if len(layouts) > 1:
+        said = max(layouts, key=lambda layout: "SPLIT" in layout).replace("SPLIT", "{split}")
+        photos, masks = (f"{folder.split(' in ')[1]}/{{key}}.*" for folder in said.split(" and "))
         raise SourceError(
             str(root),
             found=f"several pairs of folders ({', '.join(layouts)})",
             expected="one",
-            remedy="say which counts by photos= and masks=, or move the others elsewhere",
+            remedy=f'say which counts, such as photos="{photos}", masks="{masks}", or move the others elsewhere',
         )
     description, folders = next(iter(layouts.items()))
     used = {folder for pair in folders.values() for folder in pair}
