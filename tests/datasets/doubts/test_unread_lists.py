@@ -11,6 +11,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.audit.checking import check
+from segfeed.datasets.opening import open_dataset
 from segfeed.datasets.overview import describe
 
 KEYS = tuple(f"p{number}" for number in range(8))
@@ -104,3 +105,9 @@ def test_they_are_named_beside_a_description_without_splits_and_beside_formats_t
 def test_lists_that_are_read_and_files_that_name_no_samples_raise_no_doubt(root, files):
     put(root, files)
     assert "lists-unread" not in {one.rule for one in check(root)}
+
+
+def test_annotations_that_are_read_are_no_lists_whatever_their_names(shared_data):
+    dataset = open_dataset(shared_data / "vector/darwin/test2_polygons")
+    assert dataset.split_names == ["train", "val", "all"]
+    assert dataset.doubt_lists() == ()

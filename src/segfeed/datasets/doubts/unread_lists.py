@@ -10,6 +10,7 @@ from pathlib import Path
 
 from segfeed.datasets.blobs import decode_text, read_file
 from segfeed.datasets.doubts.ways_out import Doubt
+from segfeed.datasets.drawn.masks import DrawnMask
 from segfeed.datasets.matching.folders import has_pictures, subfolders
 from segfeed.datasets.matching.lists import SPLIT_IN_NAME, SPLIT_WORDS, compose
 from segfeed.datasets.matching.split_tables import read_columns
@@ -39,7 +40,8 @@ def doubt_lists(root: Path, samples: Callable[[], Sequence[Sample]]) -> Iterator
     named = list(_candidates(root, ""))
     listed = samples() if named else ()
     stems = {os.path.splitext(os.path.basename(compose(sample.photo.name)))[0] for sample in listed}
-    found = [name for name in named if _names_some(root / name, stems)]
+    drawn = {one.mask.file.path for one in listed if isinstance(one.mask, DrawnMask)}  # annotations, which are read
+    found = [name for name in named if str(root / name) not in drawn and _names_some(root / name, stems)]
     if found:
         shown = ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
         yield Doubt(
