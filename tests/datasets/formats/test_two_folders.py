@@ -235,6 +235,41 @@ def test_two_mask_folders_that_both_hold_pictures_are_refused(root):
     assert 'photos="images/{key}.*", masks="labels/{key}.*"' in caught.value.remedy
 
 
+def test_masks_beside_those_of_splits_may_not_be_the_masks_as_well(tmp_path):
+    for split in ("train", "val"):
+        write_pairs(tmp_path / "images" / split, tmp_path / "labels" / split, (f"{split}1", f"{split}2"))
+        write_pairs(tmp_path / "labels_colour" / split, tmp_path / "labels_ids" / split, (f"{split}1", f"{split}2"))
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(write_classes(tmp_path))
+    assert "in labels/train, such as train1.png, or those in labels_ids/train" in caught.value.found
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("train.txt", "images/train/train1.jpg\n", "train.txt names 1 photos, 0 of them of other splits"),
+        ("train.txt", "train1\ntrain2\nval1\n", "train.txt names 3 photos, 1 of them of other splits"),
+        ("Training.csv", "image,mask\nval1.jpg,val1.png\n", "Training.csv names 1 photos, 1 of them"),
+        ("all.csv", "image,split\ntrain1.jpg,train\ntrain2.jpg,val\n", "all.csv names 1 photos, 0 of them"),
+        ("train.txt", "train2 train2\ntrain1 train1\n", ""),
+        ("train.txt", "notes: 12 epochs\n", ""),
+        ("train.txt", "", ""),
+        ("val.txt", "val1.jpg\nval2.jpg\n", ""),
+        ("test.txt", "val1.jpg\n", ""),
+    ],
+)
+def test_a_list_beside_folders_of_splits_may_not_name_other_photos(tmp_path, name, text, found):
+    for split in ("train", "val"):
+        write_pairs(tmp_path / "images" / split, tmp_path / "masks" / split, (f"{split}1", f"{split}2"))
+    (write_classes(tmp_path) / name).write_text(text)
+    if not found:
+        assert len(segfeed.scan(tmp_path)) == 2
+        return
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(tmp_path)
+    assert found in caught.value.found
+
+
 def test_a_folder_beside_those_of_splits_is_told_with_the_patterns_that_read_all_three(tmp_path):
     for split in ("train", "val", "extra"):
         write_pairs(tmp_path / "images" / split, tmp_path / "masks" / split, (f"{split}1", f"{split}2"))

@@ -12,7 +12,7 @@ from segfeed.datasets.blobs import decode_text, read_file
 from segfeed.datasets.doubts.ways_out import Doubt
 from segfeed.datasets.drawn.masks import DrawnMask
 from segfeed.datasets.matching.folders import has_pictures, subfolders
-from segfeed.datasets.matching.lists import SPLIT_IN_NAME, SPLIT_WORDS, compose
+from segfeed.datasets.matching.lists import SPLIT_IN_NAME, SPLIT_WORDS, compose, named_stems
 from segfeed.datasets.matching.split_tables import read_columns
 from segfeed.datasets.matching.table_rows import columns_of
 from segfeed.datasets.source import Sample
@@ -40,8 +40,13 @@ def doubt_lists(root: Path, samples: Callable[[], Sequence[Sample]]) -> Iterator
     named = list(_candidates(root, ""))
     listed = samples() if named else ()
     stems = {os.path.splitext(os.path.basename(compose(sample.photo.name)))[0] for sample in listed}
+    least = max(min(_FEW, len(stems)), 1)
     drawn = {one.mask.file.path for one in listed if isinstance(one.mask, DrawnMask)}  # annotations, which are read
-    found = [name for name in named if str(root / name) not in drawn and _names_some(root / name, stems)]
+    found = [
+        name
+        for name in named
+        if str(root / name) not in drawn and len(stems & named_stems(_text(root / name))) >= least
+    ]
     if found:
         shown = ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
         yield Doubt(
@@ -86,14 +91,6 @@ def _heads(path: Path, suffix: str) -> str:
     if suffix in _TABLES:
         return _text(path).lstrip().partition("\n")[0]
     return " ".join(re.findall(r'"(\w+)"\s*:', _text(path))) if suffix.startswith(".json") else ""
-
-
-def _names_some(path: Path, stems: set[str]) -> bool:
-    """Check whether a file names some of the photos, by the stems of its words or of whole lines."""
-    text = compose(_text(path))
-    words = {*re.split(r"[\s,;|\"'\[\]{}:]+", text), *map(str.strip, text.splitlines())}
-    named = {os.path.splitext(re.split(r"[\\/]", word)[-1])[0] for word in words}
-    return bool(stems) and len(named & stems) >= min(_FEW, len(stems))
 
 
 def _line_for(path: Path, name: str) -> str:

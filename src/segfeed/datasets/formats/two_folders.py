@@ -33,7 +33,7 @@ from segfeed.datasets.matching.folders import (
 )
 from segfeed.datasets.matching.lists import AUTOMATIC, SPLIT_WORDS, ids_of_files, split_by_hash
 from segfeed.datasets.matching.pair_lists import Listable, Listed, among, pair_entries, read_list
-from segfeed.datasets.matching.rivals import refuse_rivals
+from segfeed.datasets.matching.rivals import refuse_other_list, refuse_rivals
 from segfeed.datasets.matching.split_tables import SUFFIXES as TABLES
 from segfeed.datasets.matching.split_tables import entries_of, find_table, read_columns
 from segfeed.datasets.matching.split_tables import split_names as table_splits
@@ -143,6 +143,10 @@ def list_split(root: Path, split: str) -> SplitFiles:
     photos = find_files(photo_folder, PHOTO_SUFFIXES, deep=deep)
     masks = find_masks(mask_folder, deep=deep)
     lists = {} if split in folders else _lists(root)
+    for name, (path, table) in _lists(root).items() if split in folders else ():
+        if SPLIT_WORDS.get(name.casefold(), name) == SPLIT_WORDS.get(split.casefold(), split):
+            said = entries_of(root, table, name) if table and table.split else None
+            refuse_other_list(root, path, said, photo_folder, [photos for photos, _ in folders.values()])
     listed = _read_lists(lists, (photo_folder, photos), (mask_folder, masks))
     ids: tuple[str, ...]
     if listed and all(one.ids and len(one.masks) == len(one.ids) for one in listed.values()):

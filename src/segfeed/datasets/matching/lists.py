@@ -63,6 +63,17 @@ def split_lines(data: bytes, where: Path | str) -> list[tuple[int, str]]:
     return entries
 
 
+def named_stems(text: str) -> set[str]:
+    """List the stems of what may be names of files in a text of any form: its words, and its whole lines.
+
+    >>> sorted(named_stems('{"train": ["a/x.png", "y 1.jpg"]}'))[-3:]
+    ['x', 'y', '{"train": ["a']
+    """
+    text = compose(text)
+    words = {*re.split(r"[\s,;|\"'\[\]{}:]+", text), *map(str.strip, text.splitlines())}
+    return {os.path.splitext(re.split(r"[\\/]", word)[-1])[0] for word in words}
+
+
 def refuse_repeated(ids: Sequence[str], path: Path | str, lines: Sequence[int] = ()) -> None:
     """Raise ListError if a list names an id twice; the number of each id's line says where."""
     twice, times = Counter(ids).most_common(1)[0]
