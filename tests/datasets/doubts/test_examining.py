@@ -719,6 +719,26 @@ def test_numbers_that_only_the_order_of_colours_explains_are_named_if_background
     assert "legend-order-assumed" not in {one.rule for one in check(root)}
 
 
+@pytest.mark.parametrize(
+    ("values", "legend", "doubted"),
+    [
+        (range(5), {0: None, 1: "a", 2: "b", 3: "c", 4: "d", 5: "e"}, True),
+        ([*range(5), 255], {0: None, 1: "a", 2: "b", 3: "c", 4: "d", 5: "e", 255: None}, True),
+        (range(6), {0: None, 1: "a", 2: "b", 3: "c", 4: "d", 5: "e"}, False),
+        ((0, 1, 2, 4), {0: None, 1: "a", 2: "b", 3: "c", 4: "d", 5: "e"}, False),
+        ((1, 2, 3, 4), {0: None, 1: "a", 2: "b", 3: "c", 4: "d", 5: "e"}, False),
+        ((0, 1), {0: None, 1: "a", 2: "b"}, False),
+    ],
+)
+def test_numbers_from_0_by_a_legend_from_1_are_named(tmp_path, values, legend, doubted):
+    root = write(tmp_path, [stripes(*values)] * 5, split="train")
+    found = [one for one in check(root, legend=legend) if one.rule == "legend-off-by-one"]
+    assert [one.severity for one in found] == ["warning"] * doubted
+    if doubted:
+        assert "indices 0 to 4, and 5, which is 'e', never occurs" in found[0].found
+        assert "{0: 'a', 1: 'b', 2: 'c', 3: 'd', 4: 'e'}" in found[0].remedy
+
+
 def test_colours_are_not_called_exchanged_if_others_are_right_as_they_are(tmp_path):
     colours = np.array([(0, 0, 0), (0, 0, 255), (255, 0, 0)], np.uint8)
     root = write(tmp_path, [colours[stripes(0, 1, 2)]] * 5, split="train")
