@@ -15,8 +15,8 @@ from segfeed.datasets.legends.files import LEGEND_FILES
 from segfeed.datasets.matching.folders import PICTURE_SUFFIXES, Files
 from segfeed.datasets.matching.lists import SPLIT_WORDS, compose
 from segfeed.datasets.matching.rivals import looks_like_mask, match_if_fits, patterns_of
-from segfeed.datasets.matching.table_rows import columns_of
 from segfeed.datasets.not_read import SHAPES, UNREADABLE, Kind
+from segfeed.datasets.tables.rows import columns_of
 from segfeed.errors import SourceError
 
 _MOST_ENTRIES = 100_000  # a path may be a whole disk

@@ -375,7 +375,8 @@ def order_assumed(evidence: Evidence, legend: Legend, split: str) -> Iterator[Do
     """Doubt bare numbers that only the order of a legend's colours explains, if background is not its first class."""
     place = next((n for n, name in enumerate(legend.names) if name.strip("_").casefold() == "background"), None)
     is_bare = all(value.is_bare and value.index is not None for value in evidence.values)
-    if place is None or legend.reading != "colour" or not is_bare or legend.indices[place] == 0:
+    is_of_order = legend.reading == "colour" and 0 in (*legend.indices, *legend.void_indices)
+    if place is None or not is_of_order or not is_bare or legend.indices[place] == 0:
         return
     yield Doubt(
         "warning",

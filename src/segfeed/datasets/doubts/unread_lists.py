@@ -14,8 +14,8 @@ from segfeed.datasets.drawn.masks import DrawnMask
 from segfeed.datasets.matching.folders import has_pictures, subfolders
 from segfeed.datasets.matching.lists import SPLIT_IN_NAME, SPLIT_WORDS, compose, named_stems
 from segfeed.datasets.matching.split_tables import read_columns
-from segfeed.datasets.matching.table_rows import columns_of
 from segfeed.datasets.source import Sample
+from segfeed.datasets.tables.rows import columns_of
 from segfeed.errors import SourceError
 
 RULE = "lists-unread"
