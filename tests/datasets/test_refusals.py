@@ -70,17 +70,26 @@ def test_folders_that_fit_are_named_with_the_line_that_reads_them(tmp_path, phot
         ),
         ("shots/{0}/{1}.jpg", "truth/{1}.png", '--photos "shots/{split}/{key}.jpg" --masks "truth/{key}.png"'),
         ("{0}/{1}.png", "{0}/{1}_m.png", '--photos "{split}/{key}.png" --masks "{split}/{key}_m.png"'),
+        (
+            "uavid_{0}/s{2}/Images/{1}.png",
+            "uavid_{0}/s{2}/Labels/{1}.png",
+            '--photos "uavid_{split}/{folder}/Images/{key}',
+        ),
+        ("{0}/s{2}/a/{1}.png", "{0}/s{2}/b/{1}.png", '--masks "{split}/{folder}/b/{key}.png"'),
     ],
 )
 @pytest.mark.slow
 def test_words_for_splits_in_names_of_folders_become_placeholders_that_work(tmp_path, photos, masks, line):
     for split in ("train", "val"):
-        write(tmp_path, photos.format(split, split + "{}"), masks.format(split, split + "{}"))
+        for number in (1, 2):
+            keys = (split, split + "{}", number)
+            write(tmp_path, photos.format(*keys), masks.format(*keys))
     error = refused(tmp_path)
     assert line in error.remedy
     said = dict(zip(("photos", "masks"), error.remedy.split('"')[1::2], strict=True))
     source = segfeed.scan(tmp_path, "val", legend=["ground", "line"], **said)
-    assert source.keys == ("vala", "valb", "valc", "vald")
+    assert {key.rpartition("/")[2] for key in source.keys} == {"vala", "valb", "valc", "vald"}
+    assert len(source) == (8 if "{2}" in photos else 4)
 
 
 def test_a_legend_file_is_not_taken_for_json_shapes_nor_a_tar_for_another_file(tmp_path):

@@ -258,7 +258,13 @@ def _find_below(seen: _Seen, ask: Ask) -> Answer | None:
     several = "datasets lie deeper" if len(found) > 1 else "a dataset lies deeper"
     shown = ", ".join(f"{folder} ({name})" for folder, name in list(found.items())[:_SHOWN])
     path = shlex.quote(str(seen.root / next(iter(found))))
-    return f"{several}: {shown}", f"pass the path of {'one' if len(found) > 1 else 'it'}: segfeed scan {path}"
+    way = f"pass the path of {'one' if len(found) > 1 else 'it'}: segfeed scan {path}"
+    if len(found) > 1 and (pairs := _find_pairs(seen)):
+        photos, masks = _generalise(pairs, seen.folders)
+        if (photos, masks) != pairs[0][:2]:
+            scan = f"segfeed scan {shlex.quote(str(seen.root))}"
+            way += f', or say how all of them lie: {scan} --photos "{photos}" --masks "{masks}"'
+    return f"{several}: {shown}", way
 
 
 def _find_above(seen: _Seen, ask_root: Ask) -> Answer | None:
@@ -279,14 +285,16 @@ def _find_pairs(seen: _Seen) -> list[_Pair]:
     found: list[_Pair] = []
     for mask_folder, labelled in masks.items():
         best: _Pair | None = None
+        near = 0  # of photos that fit alike, those in the nearest folder count
         for photo_folder, place in folders:
             photos = _photos_beside(place) if photo_folder == mask_folder else place.pictures
             if photo_folder != mask_folder and photo_folder in masks:
                 continue
             matched = match_if_fits(photos, labelled, Path(mask_folder))
             count = len(matched.photos.keys() & matched.masks.keys()) if matched else 0
-            if matched and count and (best is None or count > best.pairs):
-                best = _Pair(*patterns_of(matched, photo_folder, mask_folder), count)
+            common = len(os.path.commonpath([photo_folder, mask_folder]))
+            if matched and count and (best is None or (count, common) > (best.pairs, near)):
+                near, best = common, _Pair(*patterns_of(matched, photo_folder, mask_folder), count)
         if best:
             found.append(best)
     found += [pair for name, place in folders if name not in masks and (pair := _find_beside(seen, name, place))]
@@ -333,19 +341,21 @@ def _first_is_mask(seen: _Seen, folder: str, files: Files) -> bool:
 
 
 def _generalise(pairs: list[_Pair], folders: Iterable[str]) -> tuple[str, str]:
-    """Write one pattern for pairs whose folders differ by the split, or otherwise in one place; else the first's."""
-    photos, masks = map(_with_split, pairs[0][:2])
-    alike = {folder for folder in folders if _with_split(f"{folder}/") == f"{os.path.dirname(photos)}/"}
-    if photos != pairs[0].photos and len(alike) > 1:
-        return photos, masks
-    for other in pairs[1:]:
-        in_photos, in_masks = _differ(pairs[0].photos, other.photos), _differ(pairs[0].masks, other.masks)
+    """Write one pattern for pairs whose folders differ by the split, or in one place, or both; else the first's."""
+    spelled = [(pair.photos, pair.masks) for pair in pairs]
+    first = _with_split(pairs[0].photos)
+    alike = {folder for folder in folders if _with_split(f"{folder}/") == f"{os.path.dirname(first)}/"}
+    if first != pairs[0].photos and len(alike) > 1:
+        spelled = [(_with_split(photos), _with_split(masks)) for photos, masks in spelled]
+    photos, masks = spelled[0]
+    for other_photos, other_masks in spelled[1:]:
+        in_photos, in_masks = _differ(photos, other_photos), _differ(masks, other_masks)
         if in_photos and in_masks and in_photos[1:] == in_masks[1:]:
-            both = [pattern.split("/") for pattern in pairs[0][:2]]
+            both = [pattern.split("/") for pattern in (photos, masks)]
             for parts, (place, *_) in zip(both, (in_photos, in_masks), strict=True):
                 parts[place] = "{folder}"
             return "/".join(both[0]), "/".join(both[1])
-    return pairs[0].photos, pairs[0].masks
+    return photos, masks
 
 
 def _with_split(pattern: str) -> str:
