@@ -248,6 +248,24 @@ def test_rand_crop_of_the_photos_own_size_is_the_photo():
     assert [part.shape for part in d2l.voc_rand_crop(feature, label, 4, 5)] == [(4, 5, 3), (4, 5)]
 
 
+@pytest.mark.parametrize(("size", "where"), [((0, 5), "height"), ((4, -1), "width"), ((2.0, 3), "height")])
+def test_rand_crop_without_a_pixel_is_refused(size, where):
+    with pytest.raises(OptionError) as caught:
+        d2l.voc_rand_crop(np.ones((4, 5, 3)), np.ones((4, 5)), *size)
+    assert caught.value.where == where
+
+
+def test_rand_crop_of_a_picture_that_is_no_array_is_refused_with_the_way_out():
+    picture = Image.new("RGB", (5, 4))
+    with pytest.raises(OptionError, match=r"PIL\.Image\.Image; expected an array or a tensor"):
+        d2l.voc_rand_crop(picture, np.ones((4, 5)), 2, 2)
+
+
+def test_a_crop_that_no_photo_holds_is_refused_rather_than_nothing_read(voc_folder):
+    with pytest.raises(OptionError, match="which none of"):
+        d2l.VOCSegDataset(True, (3200, 4800), voc_folder)
+
+
 def test_rand_crop_larger_than_the_photo_is_refused():
     with pytest.raises(OptionError) as caught:
         d2l.voc_rand_crop(np.ones((4, 5, 3)), np.ones((4, 5)), 5, 5)

@@ -608,6 +608,19 @@ def test_sides_change_places_in_mirrored_crops(tmp_path, swap, first, noted):
         assert any("'left arm' and 'right arm'" in note for note in splits.notes)
 
 
+def test_a_side_without_its_other_side_is_noted_unless_the_person_decided(tmp_path):
+    root = put_folders(tmp_path / "d", {"train": {"a": 1, "b": 2}, "val": {"c": 3}})
+    names = ["background", "left_arm", "right arm"]
+    noted = [
+        any(
+            "'left_arm', 'right arm' may name sides" in note
+            for note in load(root, 2, CROP, legend=names, pack=False, **how).notes
+        )
+        for how in ({"flip": True}, {}, {"flip": True, "swap": {}})
+    ]
+    assert noted == [True, False, False]
+
+
 def test_sides_stay_without_flip_and_in_val(tmp_path):
     root = put_folders(tmp_path / "d", {"train": {"a": 1, "b": 2}, "val": {"c": 3}})
     splits = load(root, 2, (40, 60), pack=False)

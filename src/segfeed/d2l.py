@@ -40,6 +40,7 @@ from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import colour_codes, voc_colours
 from segfeed.pixels.public_legends import VOC
 from segfeed.plans.plan import Draw, Plan
+from segfeed.system.options import whole_number
 from segfeed.system.storage import cache_folder
 
 __all__ = [
@@ -201,7 +202,7 @@ def voc_rand_crop(feature: Any, label: Any, height: int, width: int) -> tuple[An
         crops: two views, of the kinds and layouts that were handed in.
 
     Raises:
-        OptionError: if the crop is larger than the photo, or one of the two is not a picture.
+        OptionError: if the crop is empty or larger than the photo, or one of the two is not an array of pixels.
         SizeMismatchError: if photo and mask differ in size: one window would show two places.
 
     >>> feature, label = voc_rand_crop(np.zeros((400, 500, 3)), np.zeros((400, 500)), 320, 480)
@@ -216,6 +217,7 @@ def voc_rand_crop(feature: Any, label: Any, height: int, width: int) -> tuple[An
             expected="equal sizes",
             remedy="pass the mask of this photo",
         )
+    height, width = (whole_number(*side, 1, 2**31 - 1) for side in (("height", height), ("width", width)))
     slack = size[0] - height, size[1] - width
     if min(slack) < 0:
         raise OptionError(
@@ -251,6 +253,10 @@ class VOCSegDataset:
         self.rgb_mean, self.rgb_std = (np.array(part, np.float32) for part in IMAGENET)
         self._pack = _pack(voc_dir, is_train)
         self._large = np.flatnonzero((self._pack.sizes >= self.crop_size).all(axis=1))
+        if not len(self._large):
+            height, width = self.crop_size
+            found = f"{height} x {width} px, which none of {len(self._pack)} photos holds (height x width)"
+            raise OptionError("crop_size", found=found, expected="a crop that some photos hold")
         print(f"read {len(self)} examples")  # noqa: T201 - the chapter prints it
 
     def normalize_image(self, img: npt.ArrayLike) -> npt.NDArray[np.float32]:

@@ -25,7 +25,7 @@ from segfeed.errors import OptionError
 from segfeed.packs.cache import tell_owner
 from segfeed.packs.making import find_pack, is_packed, make_pack
 from segfeed.packs.pack import Pack
-from segfeed.pixels.sides import find_sides, read_swap
+from segfeed.pixels.sides import find_lone_sides, find_sides, read_swap
 from segfeed.plans.augment import Augment
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
 from segfeed.plans.recipes import choose_draw
@@ -148,7 +148,8 @@ def _doubts(source: Source, dataset: Dataset) -> list[str]:
             raise error
     # Boxes are an error as soon as one is read; what is only listed is not.
     boxes = [doubt.error(str(source.root)) for doubt in doubt_boxes(source.samples)]
-    return [str(error) for error in (*errors, *boxes)]
+    lists = [doubt.error(str(source.root)) for doubt in dataset.doubt_lists()]
+    return [str(error) for error in (*errors, *boxes, *lists)]
 
 
 def _scan(dataset: Dataset, split: str) -> Source:
@@ -303,6 +304,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     for loader in loaders:  # what is packed was held against its legend before
         if loader is not None and isinstance(loader.reader, Source):
             notes += _doubts(loader.reader, dataset)
+    notes += feed.tell_lone_sides(loaders[0])
     if val is not None and not val.has_masks:
         notes.append(f"{val.split}: no masks; all labels are void, for prediction.")
     train_loader, val_loader = (None if loader is None else feed.packed(loader) for loader in loaders)
@@ -337,6 +339,15 @@ class _Feed:
         swap = find_sides(names) if self.swap is None else read_swap(self.swap, names)
         draw = replace(self.draw, swap=swap if self.draw.drawn.flip else ())
         return self._loader(reader, Plan(reader.sizes, self.batch_size, draw, seed=self.seed, shard=self.shard))
+
+    def tell_lone_sides(self, train: Loader | None) -> list[str]:
+        """Say which classes are called like sides and keep their place in mirrored crops, unless `swap` says so."""
+        if train is None or self.swap is not None or not self.draw.drawn.flip or train.plan.draw is None:
+            return []
+        lone = find_lone_sides(train.reader.legend.names, train.plan.draw.swap)
+        named = ", ".join(map(repr, lone))
+        said = f"{train.reader.split}: {named} may name sides, but have no pair: mirrored crops keep them"
+        return [f"{said} (swap={{...}} pairs classes, swap={{}} says that this is meant)."] if lone else []
 
     def make_val(self, source: Source) -> Loader:
         """Make a loader of every image once, whole; lower its batches until one rank's slice is at most 512 MB."""

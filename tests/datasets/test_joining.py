@@ -47,6 +47,35 @@ def test_they_are_one_dataset_with_their_folders_in_front_of_keys(sites):
     assert (len(train.reader), len(val.reader)) == (6, 3)
 
 
+@pytest.mark.parametrize(
+    ("names", "pattern"),
+    [
+        (("training_data", "testing_data"), "{split}_data/"),
+        (("trainset", "valset"), "{split}set/"),
+        (("my train", "validation"), "{split}/"),
+        (("fold1", "fold2"), "{split}/"),
+    ],
+)
+def test_folders_called_like_splits_are_not_mixed_by_a_hash(tmp_path, names, pattern):
+    for number, name in enumerate(names):
+        make_voc(tmp_path / name, {"default": [f"{number}{letter}" for letter in "abcdef"]})
+        (tmp_path / name / "labelmap.txt").rename(tmp_path / "labelmap.txt")
+    for ask in (segfeed.scan, segfeed.load, check):
+        with pytest.raises(SourceError) as caught:
+            ask(tmp_path)
+        assert all(name in caught.value.found for name in names)
+        assert f'photos = "{pattern}' in caught.value.remedy
+
+
+def test_folders_called_like_one_split_and_splits_of_their_own_are_joined(sites, tmp_path):
+    for number in range(3):
+        make_voc(tmp_path / f"part/test site {number}", {"default": [f"{number}{letter}" for letter in "abcdef"]})
+        (tmp_path / f"part/test site {number}/labelmap.txt").rename(tmp_path / "part/labelmap.txt")
+        (sites / f"site{number}").rename(sites / ("train", "val", "test")[number])
+    assert len(segfeed.scan(tmp_path / "part", "all")) == 18
+    assert len(segfeed.scan(sites, "train")) == 6
+
+
 @pytest.mark.slow
 def test_what_is_exported_is_read_back(sites, tmp_path):
     folder = export_splits([segfeed.scan(sites, split) for split in ("train", "val")], tmp_path / "out", "voc")

@@ -1,8 +1,10 @@
 """Refusals: what is said of a path that no format recognises: what was seen there, and the line that would work."""
 
+import tarfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from PIL import Image
 
@@ -44,6 +46,9 @@ def refused(root: Path) -> SourceError:
         ("x/{}.jpg", "x/{}_m.png", '--photos "x/{key}.jpg" --masks "x/{key}_m.png"'),
         ("{}.jpg", "{}-matte.png", '--photos "{key}.jpg" --masks "{key}-matte.png"'),
         ("images/{}.jpg", "annotations/maps/{}.png", '--masks "annotations/maps/{key}.png"'),
+        ("x/{}.jpg", "x/{}.png", '--photos "x/{key}.jpg" --masks "x/{key}.png"'),
+        ("{}.tif", "{}_mask.tif", '--photos "{key}.tif" --masks "{key}_mask.tif"'),
+        ("x/p {}.png", "x/p {}-gt.png", '--photos "x/{key}.png" --masks "x/{key}-gt.png"'),
     ],
 )
 @pytest.mark.slow
@@ -52,6 +57,53 @@ def test_folders_that_fit_are_named_with_the_line_that_reads_them(tmp_path, phot
     assert "4 photos in" in error.found
     assert f"segfeed scan {tmp_path} " in error.remedy
     assert line in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("photos", "masks", "line"),
+    [
+        ("{0}_img/{1}.jpg", "{0}_lab/{1}.png", '--photos "{split}_img/{key}.jpg" --masks "{split}_lab/{key}.png"'),
+        (
+            "{0}/{0}-org-img/{1}.jpg",
+            "{0}/{0}-label-img/{1}_lab.png",
+            '--masks "{split}/{split}-label-img/{key}_lab.png"',
+        ),
+        ("shots/{0}/{1}.jpg", "truth/{1}.png", '--photos "shots/{split}/{key}.jpg" --masks "truth/{key}.png"'),
+        ("{0}/{1}.png", "{0}/{1}_m.png", '--photos "{split}/{key}.png" --masks "{split}/{key}_m.png"'),
+        (
+            "uavid_{0}/s{2}/Images/{1}.png",
+            "uavid_{0}/s{2}/Labels/{1}.png",
+            '--photos "uavid_{split}/{folder}/Images/{key}',
+        ),
+        ("{0}/s{2}/a/{1}.png", "{0}/s{2}/b/{1}.png", '--masks "{split}/{folder}/b/{key}.png"'),
+    ],
+)
+@pytest.mark.slow
+def test_words_for_splits_in_names_of_folders_become_placeholders_that_work(tmp_path, photos, masks, line):
+    for split in ("train", "val"):
+        for number in (1, 2):
+            keys = (split, split + "{}", number)
+            write(tmp_path, photos.format(*keys), masks.format(*keys))
+    error = refused(tmp_path)
+    assert line in error.remedy
+    said = dict(zip(("photos", "masks"), error.remedy.split('"')[1::2], strict=True))
+    source = segfeed.scan(tmp_path, "val", legend=["ground", "line"], **said)
+    assert {key.rpartition("/")[2] for key in source.keys} == {"vala", "valb", "valc", "vald"}
+    assert len(source) == (8 if "{2}" in photos else 4)
+
+
+def test_a_legend_file_is_not_taken_for_json_shapes_nor_a_tar_for_another_file(tmp_path):
+    save_photo(tmp_path / "a" / "x.png")
+    (tmp_path / "a" / "id2label.json").write_text('{"0": "ground"}')
+    assert "pictures in" in refused(tmp_path / "a").found
+    with tarfile.open(tmp_path / "b.tar", "w") as archive:
+        archive.add(tmp_path / "a" / "x.png", "images/x.png")
+    assert "a tar without VOC's folders" in refused(tmp_path / "b.tar").found
+
+
+def test_tables_without_pictures_called_so_are_told_with_their_columns(tmp_path):
+    pyarrow.parquet.write_table(pyarrow.table({"left": [b"x"], "depth": [b"y"]}), tmp_path / "train.parquet")
+    assert "train.parquet has columns 'left', 'depth'" in refused(tmp_path).found
 
 
 @pytest.mark.slow

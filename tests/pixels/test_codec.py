@@ -425,17 +425,21 @@ def test_gray_masks_of_16_bits_give_their_exact_values():
     assert np.uint16 == mask.pixels.dtype
 
 
-def test_a_16_bit_mask_serves_few_classes_only_if_its_values_have_8_bits():
+def test_a_16_bit_mask_serves_few_classes_if_the_legend_knows_its_values():
     many = Legend(tuple(f"c{i}" for i in range(300)))
     small = decode_mask(write_png(np.array([[0, 20, 255]]), 16, 0), "m.png")
     assert read_labels(small, VOC).tolist() == [[0, 20, 255]]
     assert read_labels(small, VOC).dtype == np.uint8
     data = decode_mask(write_png(np.array([[0, 256]]), 16, 0), "m.png")
     assert read_labels(data, many).tolist() == [[0, 256]]
-    with pytest.raises(MaskError) as caught:
+    with pytest.raises(UnknownColourError) as caught:
         read_labels(data, VOC, name="m.png")
     assert caught.value.where == "m.png"
-    assert caught.value.found.startswith("a 16-bit gray mask of values up to 256, but labels of at most 254")
+    assert caught.value.found == "row 0, column 1: index 256; 1 pixels"
+    few = Legend.of_values({0: "ground", 256: "road", 65535: None})
+    stored = decode_mask(write_png(np.array([[0, 256, 65535]]), 16, 0), "m.png")
+    assert read_labels(stored, few).tolist() == [[0, 1, 255]]
+    assert read_labels(stored, few).dtype == np.uint8
 
 
 def test_interlaced_masks_give_their_indices():

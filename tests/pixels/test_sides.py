@@ -3,7 +3,7 @@
 import pytest
 
 from segfeed.errors import OptionError
-from segfeed.pixels.sides import find_sides, read_swap
+from segfeed.pixels.sides import find_lone_sides, find_sides, read_swap
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,14 @@ from segfeed.pixels.sides import find_sides, read_swap
         ("eyeL", "eyeR"),
         ("Größe_l", "Größe_r"),
         ("left hand of right man", "right hand of left man"),
+        ("linker Arm", "rechter Arm"),
+        ("Auge links", "Auge rechts"),
+        ("main gauche", "main droite"),
+        ("bras gauche", "bras droit"),
+        ("brazo izquierdo", "brazo derecho"),
+        ("左手", "右手"),
+        ("左 腕", "右 腕"),
+        ("левая рука", "правая рука"),
     ],
 )
 def test_names_that_differ_in_left_and_right_alone_are_a_pair(left, right):
@@ -60,6 +68,8 @@ def test_names_that_differ_in_left_and_right_alone_are_a_pair(left, right):
         ["left hand of right man", "right hand of right man"],
         ["upper arm", "lower arm"],
         ["ear_r", "l_ear"],
+        ["link", "recht"],
+        ["Linksverkehr", "Rechtsverkehr"],
     ],
 )
 def test_other_names_are_none(names):
@@ -118,3 +128,17 @@ def test_objects_have_no_sides():
     with pytest.raises(OptionError) as caught:
         read_swap({"a": "b"}, ())
     assert "object ids" in caught.value.expected
+
+
+@pytest.mark.parametrize(
+    ("names", "lone"),
+    [
+        (["left arm", "right arm", "left leg"], ("left leg",)),
+        (["left_lung", "right lung"], ("left_lung", "right lung")),
+        (["Arm links", "Bein rechts"], ("Arm links", "Bein rechts")),
+        (["左手"], ("左手",)),
+        (["bright", "copyright", "l", "R", "size L", "arm_l", "road"], ()),
+    ],
+)
+def test_names_of_sides_without_a_pair_are_listed(names, lone):
+    assert find_lone_sides(names, find_sides(names)) == lone

@@ -83,6 +83,11 @@ def list_dataset(
         raise SourceMissingError(str(root), found="no split", expected="at least one list or folder of samples")
     wanted = names if splits is None else list(dict.fromkeys(choose_split(name, names, root) for name in splits))
     listing = replace(_list_splits(dataset, root, wanted, names), note=dataset.note)
+    doubts = [
+        Finding(one.severity, one.rule, "", "", "", one.found, one.expected, one.remedy)
+        for one in dataset.doubt_lists()
+    ]
+    listing = replace(listing, findings=(*listing.findings, *doubts))
     return listing if listing.sources else replace(listing, why=why)
 
 

@@ -6,6 +6,7 @@ read, and nothing else is waited for.
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -44,6 +45,7 @@ class Blob(Protocol):
         """Check whether the file that holds the bytes still has the stamp it was scanned with."""
 
 
+_SEPARATOR = re.compile(r"\Asep=[^\r\n]?(?=[\r\n])", re.IGNORECASE)
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 """How the text begins that Git leaves in place of a file that Git LFS keeps elsewhere."""
 
@@ -117,7 +119,16 @@ def decode_text(data: bytes) -> str:
     >>> decode_text("val".encode("utf-16")), decode_text(b"\xef\xbb\xbfval")
     ('val', 'val')
     """
-    return data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")
+    return without_separator(data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"))
+
+
+def without_separator(text: str) -> str:
+    r"""Empty a first line such as "sep=;", by which spreadsheets say what parts the columns; lines keep their numbers.
+
+    >>> without_separator("sep=;\na;b")
+    '\na;b'
+    """
+    return _SEPARATOR.sub("", text)
 
 
 def is_lfs_pointer(data: bytes) -> bool:

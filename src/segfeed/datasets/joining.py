@@ -12,8 +12,9 @@ from typing import Any, Protocol, cast
 
 from segfeed.datasets.legends.files import find_legend
 from segfeed.datasets.matching.folders import subfolders
+from segfeed.datasets.matching.lists import AUTOMATIC, SPLIT_IN_NAME, SPLIT_WORDS
 from segfeed.datasets.source import Recognised, SplitFiles
-from segfeed.errors import EmptySplitError, LegendError, OptionError
+from segfeed.errors import EmptySplitError, LegendError, OptionError, SourceError
 from segfeed.pixels.legend import Legend
 
 _SHOWN = 6
@@ -66,7 +67,7 @@ class JoinedFormat:
 
     def split_names(self, _root: Path) -> list[str]:
         """List the splits that any part has."""
-        return sorted({name for names in self._splits().values() for name in names})
+        return list(dict.fromkeys(name for names in self._splits().values() for name in names))
 
     def list_split(self, _root: Path, split: str) -> SplitFiles:
         """List a split's files, part after part.
@@ -166,6 +167,7 @@ def find_joined(path: Path, ask: Callable[[Path], Sequence[Any]]) -> JoinedForma
 
     Raises:
         LegendError: if the legend file is malformed.
+        SourceError: if the folders are called like splits, and their samples have none.
     """
     folders = [folder for folder in subfolders(path) if folder.name[0] != "."]
     if len(folders) < 2 or (legend := find_legend(path)) is None:
@@ -173,7 +175,30 @@ def find_joined(path: Path, ask: Callable[[Path], Sequence[Any]]) -> JoinedForma
     answers = [(folder, ask(folder)) for folder in folders]
     parts = [Part(folder, one[0].recognised, one[0].name, one[0].module) for folder, one in answers if len(one) == 1]
     is_one_format = len({part.format for part in parts}) == 1 and all(len(one) < 2 for _, one in answers)
-    return JoinedFormat(path, legend, tuple(parts)) if is_one_format and len(parts) > 1 else None
+    if not is_one_format or len(parts) < 2:
+        return None
+    joined = JoinedFormat(path, legend, tuple(parts))
+    _refuse_splits(joined)
+    return joined
+
+
+def _refuse_splits(joined: JoinedFormat) -> None:
+    """Refuse folders that are called like several splits, if a hash would split what is in them anew."""
+    found = {part.folder.name: SPLIT_IN_NAME.search(part.folder.name) for part in joined.parts}
+    words = {name: match for name, match in found.items() if match}
+    meant = {SPLIT_WORDS.get(match[1].casefold(), name) for name, match in words.items()}
+    if len(meant) < 2 or not {*AUTOMATIC} <= {*joined.split_names(joined.root)}:
+        return
+    around = {(name[: match.start(1)], name[match.end(1) :]) for name, match in words.items()}
+    pattern = "{split}".join(around.pop()) if len(around) == 1 and not meant & words.keys() else "{split}"
+    raise SourceError(
+        str(joined.root),
+        found=f"folders {', '.join([*words][:_SHOWN])}{', ...' if len(words) > _SHOWN else ''} are called like splits, "
+        "and a hash would split their samples anew, if they were read as one",
+        expected="the splits that folders make, or names that say none",
+        remedy=f'say how they lie in a segfeed.toml in {joined.root}: photos = "{pattern}/.../{{key}}.jpg", masks = '
+        f'"{pattern}/.../{{key}}.png", with the folders between in place of the dots; or pass the path of one',
+    )
 
 
 def refuse_legend_above(root: Path, legend: Legend, is_like: Callable[[Path], bool]) -> None:

@@ -13,6 +13,8 @@ from segfeed.datasets.blobs import Blob
 from segfeed.datasets.descriptions.description import Description
 from segfeed.datasets.descriptions.patterns import parse_patterns
 from segfeed.datasets.descriptions.reader import read_description
+from segfeed.datasets.doubts.unread_lists import doubt_lists
+from segfeed.datasets.doubts.ways_out import Doubt
 from segfeed.datasets.drawn.masks import DrawnMask, DrawOptions
 from segfeed.datasets.joining import refuse_legend_above
 from segfeed.datasets.legends.files import (
@@ -20,7 +22,7 @@ from segfeed.datasets.legends.files import (
     refuse_ignored_legend,
 )
 from segfeed.datasets.legends.given import Groups, LegendLike, read_legend_like
-from segfeed.datasets.matching.lists import choose_split
+from segfeed.datasets.matching.lists import AUTOMATIC, choose_split
 from segfeed.datasets.matching.split_rule import REST
 from segfeed.datasets.places import find_root
 from segfeed.datasets.recognition import DESCRIBED, FormatModule, Found, find_format, import_format
@@ -77,6 +79,17 @@ class Dataset:
     def split_names(self) -> list[str]:
         """The names of the splits, in the format's order."""
         return self._module.split_names(self.recognised.root)
+
+    def doubt_lists(self) -> tuple[Doubt, ...]:
+        """Doubt the hash that splits the samples, if files of the dataset name them and no format reads these."""
+        said = getattr(self._module, "description", None)
+        is_chosen = isinstance(said, Description) and bool(said.splits.shares)
+        if tuple(self.split_names[-len(AUTOMATIC) :]) != AUTOMATIC or is_chosen:
+            return ()
+        above = self.asked if self.asked is not None and self.asked in self.root.parents else self.root
+        with suppress(SegfeedError):  # what cannot be listed is said elsewhere
+            return tuple(doubt_lists(above, lambda: self.list_split(AUTOMATIC[-1]).samples))
+        return ()
 
     def _rest(self, split: str) -> str:
         """Say how the samples that no list names become a split, as a remedy; "" if no description has lists."""

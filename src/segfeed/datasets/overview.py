@@ -107,6 +107,7 @@ def describe(path_or_name: str | os.PathLike[str], opening: Opening = Opening())
     listed: list[Grouped] = []
     described = [_describe_split(dataset, name, (counted, seen, listed)) for name in dataset.split_names]
     splits = _doubt_groups([split for split, _ in described], listed)
+    splits[:1] = [replace(split, doubts=(*split.doubts, *dataset.doubt_lists())) for split in splits[:1]]
     # A legend that is missing or malformed is one problem of the dataset, whatever mask of which split shows it.
     problem = next((split.problem for split in splits if isinstance(split.problem, LegendError)), None)
     splits = [replace(split, problem=problem) if isinstance(split.problem, LegendError) else split for split in splits]

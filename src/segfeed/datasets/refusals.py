@@ -4,17 +4,19 @@ import os
 import re
 import shlex
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from segfeed.datasets.blobs import refuse_pointer
 from segfeed.datasets.drawn.json_reading import has_words
+from segfeed.datasets.legends.files import LEGEND_FILES
 from segfeed.datasets.matching.folders import PICTURE_SUFFIXES, Files
 from segfeed.datasets.matching.lists import SPLIT_WORDS, compose
 from segfeed.datasets.matching.rivals import looks_like_mask, match_if_fits, patterns_of
 from segfeed.datasets.not_read import SHAPES, UNREADABLE, Kind
+from segfeed.datasets.tables.rows import columns_of
 from segfeed.errors import SourceError
 
 _MOST_ENTRIES = 100_000  # a path may be a whole disk
@@ -96,8 +98,9 @@ def explain_refusal(path: Path, ask: Ask = lambda _: None, ask_root: Ask = lambd
         lambda: _first_of(UNREADABLE, [*seen.names, *_names_of_pictures(seen)]),
         lambda: _find_pointer(seen),
         lambda: _find_fitting(seen),
+        lambda: _find_columns(seen),
         lambda: _find_tracks(seen),
-        lambda: _first_of(SHAPES, seen.names),
+        lambda: _first_of(SHAPES, [name for name in seen.names if os.path.basename(name) not in LEGEND_FILES]),
         lambda: _find_above(seen, ask_root),
     )
     return next((found for answer in answers if (found := answer())), None) or _describe_all(seen)
@@ -116,7 +119,7 @@ def _describe_all(seen: _Seen) -> Answer:
 def _find_fitting(seen: _Seen) -> Answer | None:
     if not (pairs := _find_pairs(seen)):
         return None
-    photos, masks = _generalise(pairs)
+    photos, masks = _generalise(pairs, seen.folders)
     found = f"{_describe(seen)}, and {pairs[0].pairs:,} photos in {_folder_of(pairs[0].photos)} fit masks"
     scan = f'segfeed scan {shlex.quote(str(seen.root))} --photos "{photos}" --masks'
     rivals = [pair.masks for pair in pairs if pair.photos == pairs[0].photos]
@@ -196,6 +199,19 @@ def _find_pointer(seen: _Seen) -> Answer | None:
     return None
 
 
+def _find_columns(seen: _Seen) -> Answer | None:
+    """Find tables whose columns are not called like pictures and masks."""
+    name = next((name for name in seen.names if name.lower().endswith((".parquet", ".arrow"))), "")
+    path = seen.root / name if os.path.isdir(seen.root) else seen.root
+    if seen.folders or not name or not (columns := columns_of(path)):
+        return None
+    found = f"{name} has columns {', '.join(map(repr, columns[:_SHOWN]))}{', ...' if len(columns) > _SHOWN else ''}"
+    return (
+        f"{found}, and no pictures in columns called like photos and masks",
+        'call them "image" and "mask", as rename_column of Hugging Face\'s datasets does',
+    )
+
+
 def _find_tracks(seen: _Seen) -> Answer | None:
     """Find CVAT's XML of videos, which bears the names of its XML of images."""
     for name in [name for name in seen.names if name.lower().endswith(".xml")][:3]:
@@ -242,7 +258,13 @@ def _find_below(seen: _Seen, ask: Ask) -> Answer | None:
     several = "datasets lie deeper" if len(found) > 1 else "a dataset lies deeper"
     shown = ", ".join(f"{folder} ({name})" for folder, name in list(found.items())[:_SHOWN])
     path = shlex.quote(str(seen.root / next(iter(found))))
-    return f"{several}: {shown}", f"pass the path of {'one' if len(found) > 1 else 'it'}: segfeed scan {path}"
+    way = f"pass the path of {'one' if len(found) > 1 else 'it'}: segfeed scan {path}"
+    if len(found) > 1 and (pairs := _find_pairs(seen)):
+        photos, masks = _generalise(pairs, seen.folders)
+        if (photos, masks) != pairs[0][:2]:
+            scan = f"segfeed scan {shlex.quote(str(seen.root))}"
+            way += f', or say how all of them lie: {scan} --photos "{photos}" --masks "{masks}"'
+    return f"{several}: {shown}", way
 
 
 def _find_above(seen: _Seen, ask_root: Ask) -> Answer | None:
@@ -263,16 +285,19 @@ def _find_pairs(seen: _Seen) -> list[_Pair]:
     found: list[_Pair] = []
     for mask_folder, labelled in masks.items():
         best: _Pair | None = None
+        near = 0  # of photos that fit alike, those in the nearest folder count
         for photo_folder, place in folders:
-            photos = _photos_beside(place, labelled) if photo_folder == mask_folder else place.pictures
+            photos = _photos_beside(place) if photo_folder == mask_folder else place.pictures
             if photo_folder != mask_folder and photo_folder in masks:
                 continue
             matched = match_if_fits(photos, labelled, Path(mask_folder))
             count = len(matched.photos.keys() & matched.masks.keys()) if matched else 0
-            if matched and count and (best is None or count > best.pairs):
-                best = _Pair(*patterns_of(matched, photo_folder, mask_folder), count)
+            common = len(os.path.commonpath([photo_folder, mask_folder]))
+            if matched and count and (best is None or (count, common) > (best.pairs, near)):
+                near, best = common, _Pair(*patterns_of(matched, photo_folder, mask_folder), count)
         if best:
             found.append(best)
+    found += [pair for name, place in folders if name not in masks and (pair := _find_beside(seen, name, place))]
     return sorted(found, key=lambda pair: -pair.pairs)
 
 
@@ -281,10 +306,30 @@ def _lossless(place: _Folder) -> Files:
     return {stem: names for stem, names in kept.items() if names}
 
 
-def _photos_beside(place: _Folder, masks: Files) -> Files:
+def _photos_beside(place: _Folder) -> Files:
     """List the photos of a folder that holds masks, too: its JPEGs."""
     kept = {stem: [name for name in names if _is_jpeg(name)] for stem, names in place.pictures.items()}
-    return {stem: names for stem, names in kept.items() if names and stem not in masks}
+    return {stem: names for stem, names in kept.items() if names}
+
+
+def _find_beside(seen: _Seen, folder: str, place: _Folder) -> _Pair | None:
+    """Find masks among lossless photos of one folder, if they have an ending more: a.tif, a_mask.tif."""
+    endings = Counter(
+        stem[cut.start() :]
+        for stem in place.pictures
+        for cut in re.finditer(r"[\W_]", stem)
+        if stem[: cut.start()] in place.pictures
+    )
+    for ending, count in endings.most_common(1):
+        masks = {stem: names for stem, names in _lossless(place).items() if stem.endswith(ending)}
+        masks = {stem: names for stem, names in masks.items() if stem.removesuffix(ending) in place.pictures}
+        if count > 1 and masks and _first_is_mask(seen, folder, masks):
+            mask = masks[min(masks)][0]
+            photo = place.pictures[min(masks).removesuffix(ending)][0]
+            below = "" if folder == "." else f"{folder}/"
+            suffixes = (os.path.splitext(name)[1] for name in (photo, mask))
+            return _Pair(f"{below}{{key}}{next(suffixes)}", f"{below}{{key}}{ending}{next(suffixes)}", len(masks))
+    return None
 
 
 def _is_jpeg(name: str) -> bool:
@@ -295,18 +340,32 @@ def _first_is_mask(seen: _Seen, folder: str, files: Files) -> bool:
     return looks_like_mask(seen.root / folder / files[min(files)][0])
 
 
-def _generalise(pairs: list[_Pair]) -> tuple[str, str]:
-    """Write one pattern for pairs whose folders differ in one place, by the split or otherwise; else the first's."""
-    for other in pairs[1:]:
-        photos, masks = _differ(pairs[0].photos, other.photos), _differ(pairs[0].masks, other.masks)
-        if not photos or not masks or photos[1:] != masks[1:]:
-            continue
-        for_split = all(word.casefold() in SPLIT_WORDS for word in photos[1:])
-        both = [pattern.split("/") for pattern in pairs[0][:2]]
-        for parts, (place, *_) in zip(both, (photos, masks), strict=True):
-            parts[place] = "{split}" if for_split else "{folder}"
-        return "/".join(both[0]), "/".join(both[1])
-    return pairs[0].photos, pairs[0].masks
+def _generalise(pairs: list[_Pair], folders: Iterable[str]) -> tuple[str, str]:
+    """Write one pattern for pairs whose folders differ by the split, or in one place, or both; else the first's."""
+    spelled = [(pair.photos, pair.masks) for pair in pairs]
+    first = _with_split(pairs[0].photos)
+    alike = {folder for folder in folders if _with_split(f"{folder}/") == f"{os.path.dirname(first)}/"}
+    if first != pairs[0].photos and len(alike) > 1:
+        spelled = [(_with_split(photos), _with_split(masks)) for photos, masks in spelled]
+    photos, masks = spelled[0]
+    for other_photos, other_masks in spelled[1:]:
+        in_photos, in_masks = _differ(photos, other_photos), _differ(masks, other_masks)
+        if in_photos and in_masks and in_photos[1:] == in_masks[1:]:
+            both = [pattern.split("/") for pattern in (photos, masks)]
+            for parts, (place, *_) in zip(both, (in_photos, in_masks), strict=True):
+                parts[place] = "{folder}"
+            return "/".join(both[0]), "/".join(both[1])
+    return photos, masks
+
+
+def _with_split(pattern: str) -> str:
+    """Write {split} in place of the words for splits in the folders of a pattern."""
+    folder, slash, name = pattern.rpartition("/")
+    return (
+        re.sub(r"[^\W\d_]+", lambda word: "{split}" if word[0].casefold() in SPLIT_WORDS else word[0], folder)
+        + slash
+        + name
+    )
 
 
 def _differ(one: str, other: str) -> tuple[int, str, str] | None:
@@ -325,7 +384,9 @@ def _folder_of(pattern: str) -> str:
 def _describe(seen: _Seen) -> str:
     """Describe the folders with pictures, or that there is none, and how deep was looked."""
     if not os.path.isdir(seen.root):
-        return "a file that is neither a tar nor a table"
+        return (
+            "a tar without VOC's folders" if seen.root.suffix == ".tar" else "a file that is neither a tar nor a table"
+        )
     looked = f"{seen.all_folders:,} folder{'s' if seen.all_folders > 1 else ''}, {seen.depth} deep"
     looked += "" if seen.is_whole else ", where the search ended"
     if not seen.folders:

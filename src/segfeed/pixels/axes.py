@@ -55,6 +55,9 @@ def size_px(name: str, picture: Any) -> tuple[int, int]:
     Raises:
         OptionError: if it is of another shape.
     """
+    if not hasattr(picture, "shape"):
+        found, remedy = f"{type(picture).__module__}.{type(picture).__name__}", "convert it by np.asarray"
+        raise OptionError(name, found=found, expected="an array or a tensor", remedy=remedy)
     shape = tuple(map(int, picture.shape))
     if len(shape) not in (2, 3):
         raise OptionError(name, found=f"an array of shape {shape}", expected="(H, W, 3), (3, H, W) or (H, W)")

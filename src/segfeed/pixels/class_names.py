@@ -16,7 +16,10 @@ import numpy as np
 from segfeed.errors import LegendError
 from segfeed.pixels.palette import Colour
 
-VOID_NAMES = ("void", "ignore", "ignored", "ignore region", "don't care")
+VOID_NAMES = (
+    "void", "ignore", "ignored", "ignore region", "ignored region", "ignore label", "ignore class", "void label",
+    "void class", "don't care",
+)  # fmt: skip
 """Names that mean "do not count these pixels". "unlabelled" is not one: some tools mean background."""
 
 MAX_NAME = 200

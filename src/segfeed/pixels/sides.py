@@ -11,10 +11,17 @@ from segfeed.errors import OptionError
 Swap = tuple[tuple[int, int], ...]
 """Pairs of class ids that change places, the lower one first, in order."""
 
-_OPPOSITE = {"left": "right", "right": "left", "l": "r", "r": "l"}
+_ELSEWHERE = (  # what other languages write as words of their own
+    "links rechts", "linke rechte", "linker rechter", "linkes rechtes", "gauche droite", "gauche droit",
+    "izquierda derecha", "izquierdo derecho", "sinistra destra", "sinistro destro", "esquerda direita",
+    "esquerdo direito", "vänster höger", "lewy prawy", "lewa prawa", "левый правый", "левая правая", "левое правое",
+    "왼쪽 오른쪽",
+)  # fmt: skip
+_BESIDE = {one: other for pair in _ELSEWHERE for one, other in (pair.split(), pair.split()[::-1])}
+_OPPOSITE = {"left": "right", "right": "left", "l": "r", "r": "l", "左": "右", "右": "左", **_BESIDE}
 _MIDDLE = ("c", "m")  # beside l and r: centre, middle, median
 # A word: letters of one case, or an initial capital and small ones ("leftArm" has two); digits part words, too.
-_SIDE = re.compile(r"(left|right|[lr](?=$))(.*)", re.IGNORECASE)
+_SIDE = re.compile(rf"((?:left|right|左|右|[lr](?=$))|(?:{'|'.join(_BESIDE)})(?=$))(.*)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])|[A-Z]")
 
 
@@ -31,12 +38,26 @@ def find_sides(names: Sequence[str]) -> Swap:
     """
     places = {name: label for label, name in enumerate(names)}
     letters = {_stem_of_letter(name) for name in names} - {None}
-    found = []
+    found = set()
     for label, name in enumerate(names):
         other = places.get(_mirrored(name, letters), label)
-        if label < other:
-            found.append((label, other))
-    return tuple(found)
+        if label != other:
+            found.add((min(label, other), max(label, other)))
+    return tuple(sorted(found))
+
+
+def find_lone_sides(names: Sequence[str], swap: Swap) -> tuple[str, ...]:
+    """List the names that say a side in a word, but are in no pair: a mirrored crop would keep them.
+
+    >>> find_lone_sides(["left arm", "right  arm", "bright", "size L"], ())
+    ('left arm', 'right  arm')
+    """
+    paired = {label for pair in swap for label in pair}
+    return tuple(name for label, name in enumerate(names) if label not in paired and _says_side(name))
+
+
+def _says_side(name: str) -> bool:
+    return any(not _is_letter(word) and _opposite(word) != word for word in _WORD.findall(name))
 
 
 def _mirrored(name: str, letters: set[tuple[str, str] | None]) -> str:
@@ -46,12 +67,16 @@ def _mirrored(name: str, letters: set[tuple[str, str] | None]) -> str:
     for match in words:
         before, after = name[: match.start()], name[match.end() :]
         # "L" alone is a letter, not a side; so it is among others in its place, and with a number.
-        is_letter = len(match[0]) == 1 and (
+        is_letter = _is_letter(match[0]) and (
             len(words) == 1 or (before, after) in letters or before[-1:].isdigit() or after[:1].isdigit()
         )
         parts += [name[last : match.start()], match[0] if is_letter else _opposite(match[0])]
         last = match.end()
     return "".join(parts) + name[last:]
+
+
+def _is_letter(word: str) -> bool:
+    return len(word) == 1 and word.isascii()  # others may be whole words
 
 
 def _opposite(word: str) -> str:
@@ -66,7 +91,7 @@ def _opposite(word: str) -> str:
 def _stem_of_letter(name: str) -> tuple[str, str] | None:
     """Return what stands before and after a single letter that is not a side, nor a middle; None if there is none."""
     for match in _WORD.finditer(name):
-        if len(match[0]) == 1 and match[0].casefold() not in ("l", "r", *_MIDDLE):
+        if _is_letter(match[0]) and match[0].casefold() not in ("l", "r", *_MIDDLE):
             return name[: match.start()], name[match.end() :]
     return None
 

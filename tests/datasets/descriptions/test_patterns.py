@@ -1,6 +1,7 @@
 """Patterns: what fits, what is not searched, and what is not a pattern."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -107,3 +108,10 @@ def test_what_is_no_pattern_is_refused_by_its_text(text):
 def test_one_pattern_and_a_list_of_alternatives():
     assert [each.text for each in parse_patterns(["a/{key}.jpg", "a/{key}.png"])] == ["a/{key}.jpg", "a/{key}.png"]
     assert [each.text for each in parse_patterns("a/{key}.jpg")] == ["a/{key}.jpg"]
+    assert [each.text for each in parse_patterns(Path("a") / "{key}.jpg")] == ["a/{key}.jpg"]
+
+
+@pytest.mark.parametrize("wanted", [3, ["a/{key}.jpg", 3], {"photos": 3}.values()])
+def test_what_is_no_text_is_refused(wanted):
+    with pytest.raises(SourceError, match="3; expected a text, or a list of texts"):
+        parse_patterns(wanted)

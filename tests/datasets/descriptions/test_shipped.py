@@ -104,6 +104,7 @@ def test_plain_folders_are_asked_after_it(tmp_path):
     root = dataset(tmp_path / "data" / "set")
     dataset(root, ("images", "masks"))
     assert find_format(root).name == "roads"
+    (root / "map").rename(root / "colour map")  # which may not be the masks as well
     assert find_format(root, "folders").name == "folders"
 
 

@@ -696,6 +696,49 @@ def test_one_mask_of_many_values_does_not_refuse_the_others(tmp_path):
     assert "train4" in str(found[0])
 
 
+@pytest.mark.parametrize(
+    ("lines", "doubted"),
+    [
+        ("car:0,128,0::\nbackground:0,0,0::\nroad:128,0,0::\n", True),
+        ("background:0,0,0::\ncar:0,128,0::\nroad:128,0,0::\n", False),
+        ("sky:0,128,0::\ncar:0,0,0::\nroad:128,0,0::\n", False),
+    ],
+)
+def test_numbers_that_only_the_order_of_colours_explains_are_named_if_background_is_not_the_first(
+    tmp_path, lines, doubted
+):
+    root = write(tmp_path, [stripes(0, 1, 2)] * 5, split="train")
+    (root / "labelmap.txt").write_text(lines)
+    found = [one for one in check(root) if one.rule == "legend-order-assumed"]
+    assert [one.severity for one in found] == ["warning"] * doubted
+    if doubted:
+        assert "by their order 0 is 'car' and 'background' is 1" in found[0].found
+    colours = np.array([(0, 128, 0), (0, 0, 0), (128, 0, 0)], np.uint8)
+    root = write(tmp_path / "colours", [colours[stripes(0, 1, 2)]] * 5, split="train")
+    (root / "labelmap.txt").write_text(lines)
+    assert "legend-order-assumed" not in {one.rule for one in check(root)}
+
+
+@pytest.mark.parametrize(
+    ("values", "legend", "doubted"),
+    [
+        (range(5), {0: None, 1: "a", 2: "b", 3: "c", 4: "d", 5: "e"}, True),
+        ([*range(5), 255], {0: None, 1: "a", 2: "b", 3: "c", 4: "d", 5: "e", 255: None}, True),
+        (range(6), {0: None, 1: "a", 2: "b", 3: "c", 4: "d", 5: "e"}, False),
+        ((0, 1, 2, 4), {0: None, 1: "a", 2: "b", 3: "c", 4: "d", 5: "e"}, False),
+        ((1, 2, 3, 4), {0: None, 1: "a", 2: "b", 3: "c", 4: "d", 5: "e"}, False),
+        ((0, 1), {0: None, 1: "a", 2: "b"}, False),
+    ],
+)
+def test_numbers_from_0_by_a_legend_from_1_are_named(tmp_path, values, legend, doubted):
+    root = write(tmp_path, [stripes(*values)] * 5, split="train")
+    found = [one for one in check(root, legend=legend) if one.rule == "legend-off-by-one"]
+    assert [one.severity for one in found] == ["warning"] * doubted
+    if doubted:
+        assert "indices 0 to 4, and 5, which is 'e', never occurs" in found[0].found
+        assert "{0: 'a', 1: 'b', 2: 'c', 3: 'd', 4: 'e'}" in found[0].remedy
+
+
 def test_colours_are_not_called_exchanged_if_others_are_right_as_they_are(tmp_path):
     colours = np.array([(0, 0, 0), (0, 0, 255), (255, 0, 0)], np.uint8)
     root = write(tmp_path, [colours[stripes(0, 1, 2)]] * 5, split="train")
@@ -705,7 +748,9 @@ def test_colours_are_not_called_exchanged_if_others_are_right_as_they_are(tmp_pa
         segfeed.scan(root, "train", legend=legend).read(0)
 
 
-def test_masks_that_can_be_decoded_but_not_looked_up_are_said_with_the_reason(tmp_path):
-    root = write(tmp_path, [stripes(0, 300, 600, dtype=np.uint16)] * 5, split="train")
-    with pytest.raises(MaskError, match="16-bit gray mask of values up to 600"):
-        segfeed.scan(root, "train", legend={0: "a", 300: "b", 600: "c"})
+def test_numbers_beyond_8_bits_are_read_by_a_legend_that_names_them_and_told_by_one_that_does_not(tmp_path):
+    root = write(tmp_path, [stripes(0, 300, 65535, dtype=np.uint16)] * 5, split="train")
+    source = segfeed.scan(root, "train", legend={0: "a", 300: "b", 65535: None})
+    assert set(np.unique(source.read(0).labels)) == {0, 1, 255}
+    with pytest.raises(UnknownColourError, match="index 300"):
+        segfeed.scan(root, "train", legend=["a", "b", "c"]).read(0)

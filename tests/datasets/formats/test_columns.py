@@ -115,7 +115,9 @@ def test_table_that_changes_while_it_is_packed_is_an_error(root, cache, monkeypa
     assert [path for path in cache.rglob("*") if path.is_file()] == []
 
 
-@pytest.mark.parametrize("names", [("pixel_values", "label"), ("Image", "annotation"), ("img", "ground_truth")])
+@pytest.mark.parametrize(
+    "names", [("pixel_values", "label"), ("Image", "annotation"), ("img", "ground_truth"), ("img", "seg")]
+)
 @pytest.mark.slow
 def test_columns_are_told_by_their_names(tmp_path, names):
     write(tmp_path / "train.parquet", table(names=names))

@@ -12,6 +12,7 @@ from PIL import Image
 import segfeed
 from segfeed.datasets.formats import two_folders
 from segfeed.datasets.opening import Opening, open_dataset
+from segfeed.datasets.overview import describe
 from segfeed.errors import LegendError, ListError, MaskError, SourceError, SourceMissingError
 from segfeed.pixels.objects import Objects
 from segfeed.pixels.palette import voc_colours
@@ -159,6 +160,32 @@ def test_what_the_only_list_leaves_is_train(root):
     assert "valid list every sample, so that none is left for 'train'" in caught.value.found
 
 
+def test_what_lists_of_train_and_val_together_leave_is_in_no_split(root):
+    (root / "trainval.txt").write_text("\n".join(KEYS[:8]))
+    (root / "test.txt").write_text("\n".join(KEYS[8:11]))
+    assert [split.name for split in describe(root).splits] == ["test", "trainval"]
+    with pytest.raises(SourceMissingError, match="no split 'train'"):
+        segfeed.scan(root)
+
+
+def test_what_parts_columns_may_end_a_line(root):
+    (root / "train.txt").write_text("0001,\nimages/0002.jpg;\nimages/0003.jpg,masks/0003.png,\n")
+    assert segfeed.scan(root).keys == ("0001", "0002", "0003")
+
+
+def test_a_number_before_a_photo_is_not_taken_for_a_photo_with_its_mask(tmp_path):
+    for number in range(6):
+        for folder, pixels in (("images", np.full((2, 3, 3), number)), ("masks", np.full((2, 3), number % 2))):
+            save(tmp_path / folder / f"{number}.png", pixels)
+    write_classes(tmp_path)
+    (tmp_path / "train.txt").write_text("0 3.png\n1 4.png\n")
+    with pytest.raises(ListError) as caught:
+        segfeed.scan(tmp_path)
+    assert "line 1: '0 3.png' may be photo 0 and its mask 3.png, or a number and photo 3.png" in caught.value.found
+    (tmp_path / "train.txt").write_text("0.png 3.png\n4 4.png\n")  # plain ways to say the pair
+    assert [sample.mask.name for sample in segfeed.scan(tmp_path).samples] == ["3.png", "4.png"]
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -205,6 +232,52 @@ def test_two_mask_folders_that_both_hold_pictures_are_refused(root):
         segfeed.scan(root, "all")
     pairs = "photos in images and masks in labels, photos in images and masks in masks"
     assert caught.value.found == f"several pairs of folders ({pairs})"
+    assert 'photos="images/{key}.*", masks="labels/{key}.*"' in caught.value.remedy
+
+
+def test_masks_beside_those_of_splits_may_not_be_the_masks_as_well(tmp_path):
+    for split in ("train", "val"):
+        write_pairs(tmp_path / "images" / split, tmp_path / "labels" / split, (f"{split}1", f"{split}2"))
+        write_pairs(tmp_path / "labels_colour" / split, tmp_path / "labels_ids" / split, (f"{split}1", f"{split}2"))
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(write_classes(tmp_path))
+    assert "in labels/train, such as train1.png, or those in labels_ids/train" in caught.value.found
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("train.txt", "images/train/train1.jpg\n", "train.txt names 1 photos, 0 of them of other splits"),
+        ("train.txt", "train1\ntrain2\nval1\n", "train.txt names 3 photos, 1 of them of other splits"),
+        ("Training.csv", "image,mask\nval1.jpg,val1.png\n", "Training.csv names 1 photos, 1 of them"),
+        ("all.csv", "image,split\ntrain1.jpg,train\ntrain2.jpg,val\n", "all.csv names 1 photos, 0 of them"),
+        ("train.txt", "train2 train2\ntrain1 train1\n", ""),
+        ("train.txt", "notes: 12 epochs\n", ""),
+        ("train.txt", "", ""),
+        ("val.txt", "val1.jpg\nval2.jpg\n", ""),
+        ("test.txt", "val1.jpg\n", ""),
+    ],
+)
+def test_a_list_beside_folders_of_splits_may_not_name_other_photos(tmp_path, name, text, found):
+    for split in ("train", "val"):
+        write_pairs(tmp_path / "images" / split, tmp_path / "masks" / split, (f"{split}1", f"{split}2"))
+    (write_classes(tmp_path) / name).write_text(text)
+    if not found:
+        assert len(segfeed.scan(tmp_path)) == 2
+        return
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(tmp_path)
+    assert found in caught.value.found
+
+
+def test_a_folder_beside_those_of_splits_is_told_with_the_patterns_that_read_all_three(tmp_path):
+    for split in ("train", "val", "extra"):
+        write_pairs(tmp_path / "images" / split, tmp_path / "masks" / split, (f"{split}1", f"{split}2"))
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(write_classes(tmp_path))
+    photos, masks = re.findall('"([^"]*)"', caught.value.remedy)
+    source = segfeed.scan(tmp_path, "extra", photos=photos, masks=masks, legend=["ground", "crack"])
+    assert source.keys == ("extra1", "extra2")
 
 
 def test_folder_of_boxes_in_text_files_is_no_mask_folder(root):

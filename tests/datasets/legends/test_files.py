@@ -90,7 +90,9 @@ def test_label_colors_of_camvid(read):
     assert legend.void_colours[0] == (0, 0, 0)
 
 
-@pytest.mark.parametrize("header", ["name,r,g,b", "Name, R, G, B", "label_name,red,green,blue", "\ufeffclass,r,g,b"])
+@pytest.mark.parametrize(
+    "header", ["name,r,g,b", "Name, R, G, B", "label_name,red,green,blue", "\ufeffclass,r,g,b", "sep=,\nname,r,g,b"]
+)
 def test_class_dict_of_kaggle(read, header):
     legend = read(f'{header}\nBicyclist,0,128,192\n"wall, brick", 64, 192, 0\nVoid,0,0,0\n', "class_dict.csv")
     assert legend.names == ("Bicyclist", "wall, brick")

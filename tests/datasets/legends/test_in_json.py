@@ -30,6 +30,7 @@ def test_names(described):
     [
         {"0": "sky", "1": "road"},
         {"sky": 0, "road": 1},
+        {"sky": "0", "road": "1"},
         {"id2label": {"0": "sky", "1": "road"}, "label2id": {"road": 1, "sky": 0}},
         [{"id": 0, "name": "sky"}, {"id": 1, "name": "road", "supercategory": "flat", "isthing": 0}],
         {"names": {"0": "sky", "1": "road"}},
@@ -94,7 +95,7 @@ def test_none_and_classes_that_do_not_count_are_void():
         {"0": 0},
         {"sky": True},
         {"sky": 0.5},
-        {"sky": "0"},
+        {"sky": "0", "road": "flat"},
         {"0": "sky", "road": "flat"},
         {"cat": "animal"},
         {"names": ["a", "b"], "palette": [[1, 2, 3]]},

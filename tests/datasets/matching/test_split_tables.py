@@ -52,6 +52,8 @@ def write_table(path: Path, columns: dict[str, list[str]]) -> None:
         ("images/{}.png", "masks/{}.png"),
         ("/home/anna/set/images/{}.png", "/home/anna/set/masks/{}.png"),
         ("C:\\set\\images\\{}.png", "C:\\set\\masks\\{}.png"),
+        ("{}", "{}"),
+        ("images/{}", "masks/{}"),
     ],
 )
 @pytest.mark.slow
@@ -129,9 +131,50 @@ def test_a_description_names_the_columns_and_is_written_as_it_is_read(root):
     assert parse_description(write_description(said), "d").splits == said.splits
 
 
+NAMED = DESCRIPTION.replace('"part" }', '"part", names = { train = ["learn", "more"], val = "keep" } }')
+
+
+def test_a_description_says_what_the_column_calls_splits_and_is_written_as_it_is_read(root):
+    columns = {"who": list(KEYS), "truth": list(KEYS), "part": ["learn", "keep", "more", "keep", "learn", "other"]}
+    (root / "meta").mkdir()
+    write_table(root / "meta" / "all.parquet", columns | {"truth": [f"masks/{key}.png" for key in KEYS]})
+    (root / "segfeed.toml").write_text(NAMED)
+    assert {name: segfeed.scan(root, name).keys for name in ("train", "val", "other")} == {
+        "train": ("k0", "k2", "k4"),
+        "val": ("k1", "k3"),
+        "other": ("k5",),
+    }
+    said = parse_description(NAMED, "d")
+    assert parse_description(write_description(said), "d").splits == said.splits
+
+
+def test_masks_in_a_column_of_a_description_may_lack_their_suffix(root):
+    columns = {"who": list(KEYS), "truth": [*reversed(KEYS)], "part": ["a"] * 6}
+    (root / "meta").mkdir()
+    write_table(root / "meta" / "all.parquet", columns)
+    (root / "segfeed.toml").write_text(DESCRIPTION)
+    assert [sample.mask.name for sample in segfeed.scan(root, "a").samples] == [f"{key}.png" for key in reversed(KEYS)]
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_the_line_by_which_a_spreadsheet_says_what_parts_its_columns_is_no_header(root, ends):
+    lines = ["sep=;", "image;split", *(f"{key}.png;{split}" for key, split in zip(KEYS, SPLITS, strict=True))]
+    (root / "samples.csv").write_bytes(ends.join(lines).encode("utf-8-sig"))
+    assert segfeed.scan(root, "val").keys == ("k2", "k5")
+    lines[3] = ";train"
+    (root / "samples.csv").write_bytes(ends.join(lines).encode())
+    with pytest.raises(ListError, match="line 4: no image"):
+        segfeed.scan(root, "val")
+
+
 @pytest.mark.parametrize(
     "table",
-    ['{ file = "a.csv", key = "k" }', '{ file = "a.csv", key = "k", split = "s", other = "x" }', "{ file = 3 }"],
+    [
+        '{ file = "a.csv", key = "k", split = "s", names = "x" }',
+        '{ file = "a.csv", key = "k" }',
+        '{ file = "a.csv", key = "k", split = "s", other = "x" }',
+        "{ file = 3 }",
+    ],
 )
 def test_a_table_that_is_said_in_part_is_an_error_with_its_line(table):
     text = DESCRIPTION.partition("table")[0] + f"table = {table}\n"

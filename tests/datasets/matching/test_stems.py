@@ -168,3 +168,22 @@ def test_usual_words_decide_between_ways_that_fit_equally_well():
     _, masks, named = match_stems(files("1.jpg", "2.jpg"), files("1_gt.png", "2_gt.png", "1_x.png", "2_x.png"), MASKS)
     assert named == "photo ID with mask ID_gt"
     assert masks == {"1": ["1_gt.png"], "2": ["2_gt.png"]}
+
+
+@pytest.mark.parametrize("second", ["{}_mask_1.png", "{}_mask (2).png", "{}_mask-02.png"])
+def test_one_more_mask_of_a_photo_is_not_left_out(second):
+    keys = ("a", "b (1)", "c_7")
+    photos, masks = files(*map("{}.jpg".format, keys)), files(*map("{}_mask.png".format, keys), second.format("b (1)"))
+    with pytest.raises(SourceError) as caught:
+        match_stems(photos, masks, MASKS)
+    assert (
+        caught.value.found
+        == f"photo b (1).jpg has the mask b (1)_mask.png, and {second.format('b (1)')} may be one more"
+    )
+    assert 'masks = "masks/{name}_mask*.png"' in caught.value.remedy
+
+
+@pytest.mark.parametrize("other", ["a_mask_colour.png", "overview_1.png", "a_1_preview.png", "d_mask_1.png"])
+def test_other_pictures_beside_masks_are_left_out_still(other):
+    photos, masks = files("a.jpg", "b.jpg", "a_1.jpg"), files("a_mask.png", "b_mask.png", "a_1_mask.png", other)
+    assert match_stems(photos, masks, MASKS).masks.keys() >= {"a", "b", "a_1"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from segfeed.errors import MaskError, PhotoError
+from segfeed.errors import MaskError, PhotoError, UnknownColourError
 from segfeed.pixels.codec import decode_mask, decode_photo, read_labels, read_palette, read_photo_header
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import voc_colours
@@ -198,9 +198,8 @@ def test_16_bit_values_serve_few_classes_if_they_fit():
     mask = decode_mask(written(IDS.astype(np.uint16)))
     assert read_labels(mask, VOC).dtype == np.uint8
     large = decode_mask(written(IDS.astype(np.uint16) * 257))
-    with pytest.raises(MaskError) as caught:
+    with pytest.raises(UnknownColourError):
         read_labels(large, VOC, name="a.tif")
-    assert caught.value.found.startswith("a 16-bit gray mask of values up to 5140")
     many = Legend(tuple(f"c{n}" for n in range(6000)))
     np.testing.assert_array_equal(read_labels(large, many), IDS.astype(np.uint16) * 257)
 

@@ -173,16 +173,19 @@ class Pattern:
                     yield from self._walk(root, path, (*above, this), sort=sort)
 
 
-def parse_patterns(wanted: str | Iterable[str]) -> tuple[Pattern, ...]:
+def parse_patterns(wanted: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> tuple[Pattern, ...]:
     """Read one pattern or a list of alternatives.
 
     Raises:
-        SourceError: as `Pattern`.
+        SourceError: as `Pattern`, and if one is not a text.
 
     >>> [pattern.text for pattern in parse_patterns("a/{key}.jpg")]
     ['a/{key}.jpg']
     """
-    return tuple(Pattern(text) for text in ([wanted] if isinstance(wanted, str) else wanted))
+    listed = list(wanted) if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
+    if odd := [text for text in listed if not isinstance(text, str | os.PathLike)]:
+        raise SourceError("pattern", found=f"{odd[0]!r:.60}", expected="a text, or a list of texts")
+    return tuple(Pattern(text if isinstance(text, str) else Path(text).as_posix()) for text in listed)
 
 
 def _regex(text: str) -> str:

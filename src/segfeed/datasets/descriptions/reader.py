@@ -251,12 +251,16 @@ class _Reader:
 
     def _split_table(self, said: Mapping[str, Any]) -> SplitTable:
         needed = {"file", "key", "split"}
-        if not needed <= said.keys() <= {*needed, "mask"} or not all(map(_is_text, said.values())):
+        texts, names = {key: value for key, value in said.items() if key != "names"}, said.get("names", {})
+        is_whole = needed <= texts.keys() <= {*needed, "mask"} and all(map(_is_text, texts.values()))
+        if not is_whole or not isinstance(names, dict) or not all(_fits(value, _TEXTS) for value in names.values()):
             wanted = (
-                '{ file = "samples.csv", key = "image", split = "subset" }, and mask = "..." if masks have a column'
+                '{ file = "samples.csv", key = "image", split = "subset" }, and mask = "..." if masks have a column, '
+                'names = { train = "..." } if it calls splits otherwise'
             )
             raise self._wrong(("splits", "table"), f"table = {said!r:.60}", wanted)
-        return SplitTable(said["file"], said["key"], said.get("mask", ""), said["split"])
+        called = {split: _texts(words) for split, words in names.items()}
+        return SplitTable(texts["file"], texts["key"], texts.get("mask", ""), texts["split"], called)
 
     def _check_shares(self, shares: Mapping[str, int]) -> None:
         if "all" in shares:

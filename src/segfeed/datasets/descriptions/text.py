@@ -74,7 +74,10 @@ def _write_splits(rule: SplitRule) -> list[str]:
             lines.append(f"{name} = {{ {', '.join(pairs)} }}")
     if rule.table is not None:
         said = {"file": rule.table.file, "key": rule.table.key, "mask": rule.table.mask, "split": rule.table.split}
-        lines.append(f"table = {{ {', '.join(f'{name} = {_quote(text)}' for name, text in said.items() if text)} }}")
+        parts = [f"{name} = {_quote(text)}" for name, text in said.items() if text]
+        if called := [f"{_key(split)} = {_texts(words)}" for split, words in rule.table.names.items()]:
+            parts.append(f"names = {{ {', '.join(called)} }}")
+        lines.append(f"table = {{ {', '.join(parts)} }}")
     if rule.group is not None:
         lines.append(f"group = {_write_key_rule(rule.group)}")
     if rule.stratify:

@@ -138,6 +138,8 @@ def list_doubts(evidence: Evidence, legend: Legend, split: str, unknown: str = "
         yield from void_throughout(evidence, legend, split, unknown)
         yield from void_mostly(evidence, legend, split)
         yield from [*void_assumed(evidence, legend, split, unknown)] or void_apart(evidence, legend, split)
+        yield from order_assumed(evidence, legend, split)
+        yield from legend_reduced(evidence, legend, split)
         yield from palettes_differ(evidence, legend, split)
         yield from palette_renumbers(evidence, legend, split)
         yield from [*legend_shifted(evidence, legend, split, unknown)] or values_unknown(
@@ -340,6 +342,51 @@ def legend_shifted(evidence: Evidence, legend: Legend, split: str, unknown: str)
             f"numbers from 0 on, as the legend has {len(legend)} classes",
             f"if the first class is stored as 1, say so: {from_1(legend)}; else do nothing, no photo shows it",
         )
+
+
+def legend_reduced(evidence: Evidence, legend: Legend, split: str) -> Iterator[Doubt]:
+    """Doubt bare numbers from 0 to just before the last, by a legend of 0 for void and classes from 1 on.
+
+    Tools that leave void out count classes from 0: each would become its neighbour, the first one void.
+    """
+    numbers = {value.index for value in evidence.values if value.is_bare} - {255}
+    last = len(legend)
+    if (
+        evidence.masks < FEW
+        or last < FEW
+        or legend.indices != tuple(range(1, last + 1))
+        or 0 not in legend.void_indices
+        or numbers != set(range(last))
+        or not all(value.is_bare for value in evidence.values)
+    ):
+        return
+    yield Doubt(
+        "warning",
+        "legend-off-by-one",
+        f"{masks_hold(evidence, split)} indices 0 to {last - 1}, and {last}, which is {legend.names[-1]!r}, never "
+        "occurs",
+        f"0 for void and 1 to {last} for the legend's classes",
+        f"if the first class is stored as 0, say so: {in_python(dict(enumerate(legend.names)))}; else do nothing, no "
+        "photo shows the last one",
+    )
+
+
+def order_assumed(evidence: Evidence, legend: Legend, split: str) -> Iterator[Doubt]:
+    """Doubt bare numbers that only the order of a legend's colours explains, if background is not its first class."""
+    place = next((n for n, name in enumerate(legend.names) if name.strip("_").casefold() == "background"), None)
+    is_bare = all(value.is_bare and value.index is not None for value in evidence.values)
+    is_of_order = legend.reading == "colour" and 0 in (*legend.indices, *legend.void_indices)
+    if place is None or not is_of_order or not is_bare or legend.indices[place] == 0:
+        return
+    yield Doubt(
+        "warning",
+        "legend-order-assumed",
+        f"{tell(evidence, split)}, and legend {legend.title!r} says colours alone: by their order 0 is "
+        f"{names_by_index(legend).get(0, 'unknown')!r} and {legend.names[place]!r} is {legend.indices[place]}",
+        "a legend that says the numbers which masks hold",
+        f"say them, in the right order: {in_python(dict(zip(legend.indices, legend.names, strict=True)))}; on the "
+        "command line --legend FILE with lines such as '0 background'",
+    )
 
 
 def _is_assumed(index: int | None, legend: Legend) -> bool:

@@ -32,7 +32,8 @@ from segfeed.pixels.legend import Legend
 _PHOTOS = ("image", "photo", "picture", "img", "pixel_values")
 _MASKS = (
     "mask", "label", "labels", "annotation", "annotations", "segmentation", "segmentation_mask", "seg_mask", "semantic",
-    "semantic_mask", "semantic_segmentation", "label_map", "ground_truth", "gt",
+    "semantic_mask", "semantic_segmentation", "label_map", "ground_truth", "gt", "seg", "segmap", "seg_map",
+    "segmentation_map",
 )  # fmt: skip
 _OWN_KEY = "key"  # as `segfeed export` calls it
 _KEYS = (_OWN_KEY, "id", "image_id", "file_name", "filename")

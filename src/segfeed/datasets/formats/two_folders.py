@@ -32,7 +32,7 @@ from segfeed.datasets.matching.folders import (
 )
 from segfeed.datasets.matching.lists import AUTOMATIC, SPLIT_WORDS, ids_of_files, split_by_hash
 from segfeed.datasets.matching.pair_lists import Listable, Listed, among, pair_entries, read_list
-from segfeed.datasets.matching.rivals import refuse_rivals
+from segfeed.datasets.matching.rivals import refuse_other_list, refuse_rivals
 from segfeed.datasets.matching.split_rule import SplitTable
 from segfeed.datasets.matching.split_tables import SUFFIXES as TABLES
 from segfeed.datasets.matching.split_tables import entries_of, find_table, read_columns
@@ -103,11 +103,13 @@ def recognise(path: Path) -> Recognised | None:
     layouts = seen[root]
     _refuse_masks_of_objects(root, {root: layouts})
     if len(layouts) > 1:
+        said = max(layouts, key=lambda layout: "SPLIT" in layout).replace("SPLIT", "{split}")
+        photos, masks = (f"{folder.split(' in ')[1]}/{{key}}.*" for folder in said.split(" and "))
         raise SourceError(
             str(root),
             found=f"several pairs of folders ({', '.join(layouts)})",
             expected="one",
-            remedy="say which counts by photos= and masks=, or move the others elsewhere",
+            remedy=f'say which counts, such as photos="{photos}", masks="{masks}", or move the others elsewhere',
         )
     description, folders = next(iter(layouts.items()))
     used = {folder for pair in folders.values() for folder in pair}
@@ -123,11 +125,8 @@ def split_names(root: Path) -> list[str]:
     if "" not in folders:
         return list(folders)
     lists = list(_lists(root))
-    return (
-        ["train", *lists]
-        if lists and "train" not in {SPLIT_WORDS.get(name.casefold()) for name in lists}
-        else (lists or list(AUTOMATIC))
-    )
+    said = {SPLIT_WORDS.get(name.casefold(), name.casefold()) for name in lists}
+    return lists or list(AUTOMATIC) if {"train", "trainval"} & said or not lists else ["train", *lists]
 
 
 def list_split(root: Path, split: str) -> SplitFiles:
@@ -144,6 +143,10 @@ def list_split(root: Path, split: str) -> SplitFiles:
     photos = find_files(photo_folder, PHOTO_SUFFIXES, deep=deep)
     masks = find_masks(mask_folder, deep=deep)
     lists = {} if split in folders else _lists(root)
+    for name, (path, table) in _lists(root).items() if split in folders else ():
+        if SPLIT_WORDS.get(name.casefold(), name) == SPLIT_WORDS.get(split.casefold(), split):
+            said = entries_of(root, table, name) if table and table.split else None
+            refuse_other_list(root, path, said, photo_folder, [photos for photos, _ in folders.values()])
     listed = _read_lists(lists, (photo_folder, photos), (mask_folder, masks))
     ids: tuple[str, ...]
     if listed and all(one.ids and len(one.masks) == len(one.ids) for one in listed.values()):

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from segfeed.datasets.blobs import read_file
+from segfeed.datasets.blobs import read_file, without_separator
 from segfeed.datasets.legends.in_json import is_grouping, is_legend, load_json, rows_of_json
 from segfeed.datasets.legends.in_lines import rows_of_text
 from segfeed.datasets.legends.in_tables import Row
@@ -291,7 +291,7 @@ def _text(path: Path) -> str:
         expected = ", ".join(filter(None, (_EXPECTED, error.expected)))
         raise LegendError(str(path), found=error.found, expected=expected, remedy=error.remedy) from error
     try:
-        text, at = content.decode("utf-8-sig"), content.find(b"\0")
+        text, at = without_separator(content.decode("utf-8-sig")), content.find(b"\0")
     except UnicodeDecodeError as error:
         text, at = "", error.start
     if at < 0:

@@ -126,8 +126,8 @@ def _rows_by_name(described: Mapping[str, Any]) -> list[Row]:
     values = list(described.values())
     if any(map(_value, described)):
         return []
-    if all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-        return [Row(name.strip(), value, where=f"{name!r}: ") for name, value in described.items()]
+    if all(_value(value) if isinstance(value, str) else type(value) is int for value in values):
+        return [Row(name.strip(), int(value), where=f"{name!r}: ") for name, value in described.items()]
     if all(isinstance(value, list) or (isinstance(value, str) and _is_colour(value)) for value in values):
         return [Row(name.strip(), None, _colour(value), f"{name!r}: ") for name, value in described.items()]
     return []

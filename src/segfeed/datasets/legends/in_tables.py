@@ -165,6 +165,7 @@ def rows_of_table(
             "",
             found=f"header {told!r:.80} is not understood",
             expected="'name,r,g,b', 'id,name', 'Pixel Value, Class' or the like",
+            remedy="call the columns so in English",
         )
     return without_total([_row_of_cells(place, row, header, names[0], values, colours) for place, row in rows])
 

@@ -98,7 +98,8 @@ def _check_rows(rows: Sequence[Row]) -> None:
             first = seen.setdefault(code, row)
             if code is not None and first.name != row.name and not (means_void(first.name) and means_void(row.name)):
                 found = f"{row.where}{code} stands for {first.name!r} and for {row.name!r}"
-                remedy = "remove the colours if masks hold the stored values" if None not in row[1:3] else ""
+                other = ("stored values", "colours") if code == row.stored else ("colours", "stored values")
+                remedy = f"remove the {other[0]} if masks hold the {other[1]}" if None not in row[1:3] else ""
                 raise LegendError("", found=found, expected="one class", remedy=remedy)
     _check_names(rows)
 

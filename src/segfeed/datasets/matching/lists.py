@@ -27,6 +27,13 @@ SPLIT_WORDS = {
 }
 """What folders and lists call the usual splits, in lower case: word -> the split that it means."""
 
+SPLIT_IN_NAME = re.compile(
+    r"(?<![a-z])(train(?:ing|val)?|val(?:id|idation)?|dev|test(?:ing)?|eval|holdout|splits?|subset|folds?|partitions?)"
+    r"(?:set|list|ids?|files?)?(?![a-z])",
+    re.IGNORECASE,
+)
+"""A word within a name, such as "train_files" or "fold 3", that says that it is of a split."""
+
 _YEAR = re.compile(r"20\d\d")
 
 FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\:*?"<>|]')
@@ -54,6 +61,17 @@ def split_lines(data: bytes, where: Path | str) -> list[tuple[int, str]]:
     if not entries:
         raise ListError(str(where), found="the list is empty", expected="one id a line")
     return entries
+
+
+def named_stems(text: str) -> set[str]:
+    """List the stems of what may be names of files in a text of any form: its words, and its whole lines.
+
+    >>> sorted(named_stems('{"train": ["a/x.png", "y 1.jpg"]}'))[-3:]
+    ['x', 'y', '{"train": ["a']
+    """
+    text = compose(text)
+    words = {*re.split(r"[\s,;|\"'\[\]{}:]+", text), *map(str.strip, text.splitlines())}
+    return {os.path.splitext(re.split(r"[\\/]", word)[-1])[0] for word in words}
 
 
 def refuse_repeated(ids: Sequence[str], path: Path | str, lines: Sequence[int] = ()) -> None:

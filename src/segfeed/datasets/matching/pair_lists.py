@@ -5,6 +5,7 @@ Lists are written by many tools, on many machines: what a line names is found am
 
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -148,7 +149,8 @@ def pair_below(
         _check_id(plain, entry, path)
         if found := next((tail for tail in _tails(plain) if os.path.isfile(root / tail)), None):
             return [found]
-        known = [name for names in masks.values() for name in names if name.endswith(f"/{plain}")]
+        spelled = ((name, os.path.splitext(name)[0]) for names in masks.values() for name in names)
+        known = [ways[0] for ways in spelled if any(f"/{way}".endswith(f"/{plain}") for way in ways)]
         return known if len(known) == 1 else []
 
     listed = pair_entries(entries, path, Listable("", photos), find_mask)
@@ -179,6 +181,14 @@ def pair_entries(entries: Iterable[Entry], where: Path | str, photos: Listable, 
         if key not in photos.files and not (is_flat and _PLAIN.fullmatch(key)):
             key_of = _ends(photos) if key_of is None else key_of
             photo, mask = _columns(key, key_of) if mask is None else (key, mask)
+            if entry.mask is None and mask and photo.isdigit() and _resolve(mask, key_of) not in (None, photo):
+                raise ListError(
+                    str(where),
+                    found=f"line {entry.number}: {entry.text!r} may be photo {photo} and its mask {mask}, or a number "
+                    f"and photo {mask}",
+                    expected="a sample in each line",
+                    remedy="write photos with their suffix, or take the numbers out",
+                )
             key = _resolve(photo, key_of) or _strip(photo, photos.folder)
             if key not in photos.files:
                 _check_id(key, entry, where)
@@ -199,7 +209,16 @@ def among(masks: Listable, where: Path | str) -> FindMask:
             return [text]
         if not called:
             names = [name for each in masks.files.values() for name in each]
-            called.update({end: name for name in names for end in (compose(name), compose(f"{masks.folder}/{name}"))})
+            stems = Counter(os.path.splitext(name)[0] for name in names)
+            alone = {stem: name for name in names if stems[stem := os.path.splitext(name)[0]] == 1}
+            for spelled in (alone, {name: name for name in names}):  # cells of a table may lack the suffix
+                called.update(
+                    {
+                        end: name
+                        for way, name in spelled.items()
+                        for end in (compose(way), compose(f"{masks.folder}/{way}"))
+                    }
+                )
         if found := _resolve(text, called):
             return [found]
         parts = text.replace("\\", "/")
@@ -248,6 +267,7 @@ def _columns(line: str, key_of: Mapping[str, str]) -> tuple[str, str]:
     """Cut a line into photo and mask, "" for none. Names may hold blanks: the photos that are there decide."""
     if _plain(line) in key_of:
         return line, ""
+    line = line.rstrip(",; \t")
     cuts = [(line[: cut.start()], line[cut.end() :].strip()) for cut in _COLUMNS.finditer(line)]
     pairs = [cut for cut in cuts if all(map(_is_picture, cut))]
     if there := next((cut for cut in pairs if _resolve(cut[0], key_of)), None):

@@ -1,16 +1,17 @@
-"""Rivals: folders that no layout names, but whose pictures might be the masks of the photos. The pictures decide."""
+"""Rivals: folders whose pictures might be the masks as well, and lists that contradict folders."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from segfeed.datasets.blobs import File
+from segfeed.datasets.blobs import File, decode_text, read_file
 from segfeed.datasets.matching.folders import Files, find_files, find_masks, has_pictures, subfolders
-from segfeed.datasets.matching.lists import SPLIT_WORDS
+from segfeed.datasets.matching.lists import MAX_LIST_BYTES, SPLIT_WORDS, named_stems
+from segfeed.datasets.matching.pair_lists import Entry
 from segfeed.datasets.matching.stems import Matched, match_stems
 from segfeed.errors import MaskError, SourceError
-from segfeed.pixels.codec import decode_mask
+from segfeed.pixels.codec import PHOTO_SUFFIXES, decode_mask
 from segfeed.pixels.palette import colour_codes
 
 _NO_LABELS = (  # words in the names of folders that hold something else of every photo
@@ -31,6 +32,9 @@ def refuse_rivals(root: Path, photos: Path, masks: Path, used: Iterable[Path], s
         suffixes: of photos.
     """
     beside = [folder for folder in subfolders(masks.parent) if folder not in used and _may_hold_labels(folder)]
+    if masks.parent != root:  # labels_ids/train beside labels/train
+        above = (folder for folder in subfolders(masks.parent.parent) if _may_hold_labels(folder))
+        beside += [folder for each in above if (folder := each / masks.name) not in used]
     beside = [folder for folder in beside if folder not in (photos.parent, masks.parent) and has_pictures(folder)]
     if not beside:
         return
@@ -50,6 +54,39 @@ def refuse_rivals(root: Path, photos: Path, masks: Path, used: Iterable[Path], s
             expected="one folder of masks",
             remedy=f'say which counts, such as photos="{photo}", masks="{mask}", or move the others elsewhere',
         )
+
+
+def refuse_other_list(
+    root: Path, path: Path, said: Sequence[Entry] | None, folder: Path, folders: Iterable[Path]
+) -> None:
+    """Raise SourceError if a list names other photos of a split than its folder holds; one that names none may be.
+
+    Args:
+        root: of the dataset.
+        path: of the list.
+        said: what it says of the split; None if all of it does.
+        folder: the photos of the split.
+        folders: those of all splits.
+    """
+    try:
+        text = "\n".join(entry.text for entry in said or ()) or decode_text(read_file(path, MAX_LIST_BYTES))
+    except (SourceError, UnicodeDecodeError):
+        return
+    known, own = ({stem for each in some for stem in _stems(each)} for some in (folders, [folder]))
+    named = known & named_stems(text)
+    if named and named != own:
+        raise SourceError(
+            str(root),
+            found=f"{path.name} names {len(named):,} photos, {len(named - own):,} of them of other splits, but "
+            f"{folder.relative_to(root).as_posix()} holds {len(own):,}",
+            expected="the same photos in the list and in the folder",
+            remedy=f"move {path.name} elsewhere if the folders count, else say in a segfeed.toml that lists do",
+        )
+
+
+def _stems(folder: Path) -> Iterator[str]:
+    for stem in find_files(folder, PHOTO_SUFFIXES, deep=not has_pictures(folder)):
+        yield stem.rpartition("/")[2]
 
 
 def _may_hold_labels(folder: Path) -> bool:

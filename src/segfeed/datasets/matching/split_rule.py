@@ -55,12 +55,14 @@ class SplitTable:
         key: the column of keys, or of photos' names or paths.
         mask: the column of masks' paths; "" if masks go by keys.
         split: the column of splits' names.
+        names: split -> what the column calls it; names that are not in it stand for themselves.
     """
 
     file: str
     key: str
     mask: str
     split: str
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

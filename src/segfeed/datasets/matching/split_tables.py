@@ -55,7 +55,12 @@ def entries_of(root: Path, table: SplitTable, split: str) -> list[Entry]:
 
 def _rows(root: Path, table: SplitTable) -> list[tuple[int, list[str]]]:
     columns = [table.key, *filter(None, (table.mask, table.split))]
-    found = [row for row in read_rows(root / table.file, columns) if any(row[1])]
+    called = {word: split for split, words in table.names.items() for word in words}
+    found = [
+        (line, [*cells[:-1], called.get(cells[-1], cells[-1])] if table.split else cells)
+        for line, cells in read_rows(root / table.file, columns)
+        if any(cells)
+    ]
     if lacking := next(
         ((line, cells) for line, cells in found if not cells[0] or (table.split and not cells[-1])), None
     ):

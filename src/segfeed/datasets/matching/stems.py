@@ -6,6 +6,7 @@ fit equally well, the one with the usual words does; if both have them, that is 
 """
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -48,6 +49,7 @@ class Matched(NamedTuple):
     named: str = ""
 
 
+_NUMBERED = re.compile(r"(.*?)[\W_]+\d+\W*")
 _MERGE = "merge the masks of each photo into one PNG, in which each object has its number or each class its own"
 
 
@@ -97,7 +99,25 @@ def match_stems(photos: Files, masks: Files, folder: Path) -> Matched:
             expected="one way",
             remedy="move the masks that are not meant elsewhere",
         )
+    _refuse_second_masks(best, masks, folder)
     return best
+
+
+def _refuse_second_masks(matched: Matched, masks: Files, folder: Path) -> None:
+    """Raise SourceError if a mask is numbered as one more of a photo that has one: ID_mask_1 beside ID_mask."""
+    used = {names[0]: key for key, names in matched.masks.items()}
+    stems = {os.path.splitext(name)[0]: name for name, key in used.items() if key in matched.photos}
+    for names in masks.values():
+        numbered = _NUMBERED.fullmatch(os.path.splitext(names[0])[0]) if names[0] not in used else None
+        if numbered and (first := stems.get(numbered[1])):
+            pattern = first.replace(used[first], "{name}", 1).replace(".", "*.")
+            raise SourceError(
+                str(folder),
+                found=f"photo {matched.photos[used[first]][0]} has the mask {first}, and {names[0]} may be one more",
+                expected="one mask a photo",
+                remedy=f'{_MERGE}; or, if they show objects of one class, write merge = true and masks = "'
+                f'{folder.name}/{pattern}" in a segfeed.toml (docs/formats.md); or move it elsewhere',
+            )
 
 
 def refuse_masks_of_objects(photos: Files, masks: Files, folder: Path) -> None:

@@ -35,12 +35,14 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, list[st
         yield from _read_arrow(path, columns)
         return
     wanted = f"a header with the columns {' and '.join(map(repr, columns))}"
-    text = _read_text(path)
+    whole = _read_text(path)
+    text = whole.lstrip("\r\n")
+    before = whole.count("\n", 0, len(whole) - len(text))  # blank lines
     rows = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, delimiter=_separator(text, columns))
     try:
         rows.fieldnames = [name.strip() for name in rows.fieldnames or ()]
         _check_columns(path, list(rows.fieldnames), columns, wanted)
-        yield from ((rows.line_num, [(row.get(column) or "").strip() for column in columns]) for row in rows)
+        yield from ((before + rows.line_num, [(row.get(column) or "").strip() for column in columns]) for row in rows)
     except csv.Error as error:
         raise ListError(str(path), found=f"it is not a table ({error})", expected=wanted) from error
 
@@ -53,7 +55,7 @@ def columns_of(path: Path) -> list[str]:
         if not os.path.isfile(path):
             return []
         with open(path, "rb") as file:
-            head = file.readline(_HEAD_BYTES)
+            head = file.readline(_HEAD_BYTES) + file.readline(_HEAD_BYTES)  # the first may say what parts the columns
         # A line of UTF-16, as spreadsheets write it, was cut in the midst of its last character.
         text = head.decode("utf-16", "ignore") if head[:2] in _UTF_16 else decode_text(head)
         line = _header(text)
@@ -106,5 +108,5 @@ def _separator(text: str, columns: Sequence[str]) -> str:
 
 
 def _header(text: str) -> str:
-    """Return the first line of a text, whatever system wrote its ends."""
-    return re.split("[\r\n]", text, maxsplit=1)[0]
+    """Return the first line of a text that is not empty, whatever system wrote its ends."""
+    return re.split("[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]

@@ -1,0 +1,107 @@
+"""Unread lists: files that name the samples of splits, while a hash splits the samples since no format reads them.
+
+Someone's split would be mixed: photos to test on would be trained on. What such files mean is not guessed.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from segfeed.datasets.blobs import decode_text, read_file
+from segfeed.datasets.doubts.ways_out import Doubt
+from segfeed.datasets.drawn.masks import DrawnMask
+from segfeed.datasets.matching.folders import has_pictures, subfolders
+from segfeed.datasets.matching.lists import SPLIT_IN_NAME, SPLIT_WORDS, compose, named_stems
+from segfeed.datasets.matching.split_tables import read_columns
+from segfeed.datasets.source import Sample
+from segfeed.datasets.tables.rows import columns_of
+from segfeed.errors import SourceError
+
+RULE = "lists-unread"
+
+_SUFFIXES = (".txt", ".lst", ".list", ".csv", ".tsv", ".json", ".jsonl")
+_TABLES = (".csv", ".tsv")
+_LISTS = (".txt", ".lst", ".list", *_TABLES)
+_MOST_BYTES = 8 << 20  # of a list; what is larger holds annotations
+_DEEPEST = 3
+_FEW = 2  # photos that a list names at least: one may be named by chance
+_SHOWN = 3
+_HASH = "hash = { train = 80, val = 20 }, if the hash is meant"
+
+
+def doubt_lists(root: Path, samples: Callable[[], Sequence[Sample]]) -> Iterator[Doubt]:
+    """Doubt the hash that splits samples if files beside or below them are called like splits, and name their photos.
+
+    Args:
+        root: the dataset's folder.
+        samples: lists all samples; it is called only if there are such files.
+    """
+    named = list(_candidates(root, ""))
+    listed = samples() if named else ()
+    stems = {os.path.splitext(os.path.basename(compose(sample.photo.name)))[0] for sample in listed}
+    least = max(min(_FEW, len(stems)), 1)
+    drawn = {one.mask.file.path for one in listed if isinstance(one.mask, DrawnMask)}  # annotations, which are read
+    found = [
+        name
+        for name in named
+        if str(root / name) not in drawn and len(stems & named_stems(_text(root / name))) >= least
+    ]
+    if found:
+        shown = ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+        yield Doubt(
+            "warning",
+            RULE,
+            f"a hash splits the samples, while {shown} name{'s' if len(found) == 1 else ''} photos as splits do",
+            "the splits that the dataset comes with",
+            f"say in a segfeed.toml, under [splits], {_line_for(root / found[0], found[0])}, or {_HASH}",
+        )
+
+
+def _candidates(root: Path, below: str, depth: int = 0) -> Iterator[str]:
+    """List the files that are called like splits, or whose header is; folders of pictures hold none but the root."""
+    folder = root / below
+    if depth and has_pictures(folder):
+        return
+    try:
+        names = sorted(name for name in os.listdir(folder) if name[0] != ".")
+    except OSError:
+        return
+    for name in names:
+        suffix = os.path.splitext(name)[1].lower()
+        if suffix in _SUFFIXES and (
+            SPLIT_IN_NAME.search(f"{below}{name}") or SPLIT_IN_NAME.search(_heads(folder / name, suffix))
+        ):
+            yield f"{below}{name}"
+    if depth < _DEEPEST:
+        for inner in subfolders(folder):
+            if inner.name[0] != "." and not inner.is_symlink():
+                yield from _candidates(root, f"{below}{inner.name}/", depth + 1)
+
+
+def _text(path: Path) -> str:
+    try:
+        return decode_text(read_file(path, _MOST_BYTES))
+    except (SourceError, UnicodeDecodeError):
+        return ""
+
+
+def _heads(path: Path, suffix: str) -> str:
+    """Return what a file calls its columns, or its keys in JSON; "" of any other text."""
+    if suffix in _TABLES:
+        return _text(path).lstrip().partition("\n")[0]
+    return " ".join(re.findall(r'"(\w+)"\s*:', _text(path))) if suffix.startswith(".json") else ""
+
+
+def _line_for(path: Path, name: str) -> str:
+    """Write the line of a description that reads a file, as far as its name and its columns say."""
+    folder, stem = os.path.split(os.path.splitext(name)[0])
+    table = read_columns(path) if path.suffix.lower() in _TABLES else None
+    if table and (column := table.split or next(filter(SPLIT_IN_NAME.search, columns_of(path)), "")):
+        said = f'file = "{name}", key = "{table.key}", split = "{column}", names = {{ train = "...", val = "..." }}'
+        return f"table = {{ {said} }} with what the column says"
+    match = SPLIT_IN_NAME.search(stem)
+    if path.suffix.lower() in _LISTS and match and match[1].casefold() in SPLIT_WORDS:
+        spelled = f"{stem[: match.start(1)]}{{split}}{stem[match.end(1) :]}{path.suffix}"
+        return f'lists = "{folder}/{spelled}"' if folder else f'lists = "{spelled}"'
+    return 'lists = "{split}.txt" and write such lists, a key on each line, as this file cannot be read'
