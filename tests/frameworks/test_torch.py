@@ -875,6 +875,32 @@ def test_a_lightning_checkpoint_goes_on_in_mid_epoch(source, tmp_path, stop):
     assert resumed.train_seen == whole[stop:]
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*isinstance.treespec:FutureWarning", "ignore:Checkpoint directory:UserWarning")
+@pytest.mark.parametrize("options", [{}, {"limit_train_batches": 2}], ids=repr)
+def test_a_lightning_checkpoint_of_an_epoch_s_end_goes_on_with_the_next_epoch(source, tmp_path, options):
+    """Lightning restores no loader's state there; it tells the epoch instead."""
+    callbacks = pytest.importorskip("lightning.pytorch.callbacks")
+    val = to_torch(Loader(source, Plan.exact(source.sizes, 4), threads=1))
+    keeping = {"callbacks": [callbacks.ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1)]}
+    model, trainer = lightning_parts(max_epochs=2, **keeping, **options)
+    trainer.fit(model, to_torch(loader_of(source)), val)
+    resumed, trainer = lightning_parts(max_epochs=4, **keeping, **options)
+    trainer.fit(resumed, to_torch(loader_of(source)), val, ckpt_path=tmp_path / "epoch=1.ckpt")
+    reference = to_torch(loader_of(source))
+    whole = [[digest(batch) for batch in reference] for _ in range(4)]
+    assert resumed.train_seen == [one for epoch in whole[2:] for one in epoch[: options.get("limit_train_batches")]]
+
+
+def test_a_trainer_that_tells_an_earlier_epoch_goes_on_and_one_within_an_epoch_is_kept(source):
+    feed = to_torch(loader_of(source))
+    feed.load_state_dict(feed.state_dict(3, 1))
+    for told, found in ((0, (3, 8)), (3, (3, 8)), (5, (5, 0))):
+        feed.batch_sampler.sampler.set_epoch(told)
+        state = feed.state_dict()
+        assert (state["epoch"], state["position"]) == (found[0], found[1] and feed.batch_size)
+
+
 @pytest.mark.filterwarnings("ignore:.*isinstance.treespec:FutureWarning", "ignore:You defined a `validation_step`")
 def test_a_second_fit_goes_on_with_the_next_epoch_and_set_epoch_begins_anew(source):
     feed, reference = to_torch(loader_of(source)), to_torch(loader_of(source))

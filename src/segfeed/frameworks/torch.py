@@ -154,10 +154,12 @@ def _shared_number() -> torch.Tensor:
 def _device(device: torch.device | str | int | None) -> torch.device:
     try:
         target = torch.device("cpu" if device is None else device)
-    except (RuntimeError, TypeError) as error:
+        if target.type not in ("cpu", "cuda"):  # such as "mps": its name alone does not say whether there is one
+            torch.empty(0, device=target)
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise OptionError(
-            "device", found=f"{device!r}, of which PyTorch says: {reason}", expected="a device that it knows"
+            "device", found=f"{device!r}, of which PyTorch says: {reason}", expected="a device that it finds here"
         ) from error
     if target.type == "cuda" and not torch.cuda.is_available():
         raise OptionError(
