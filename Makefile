@@ -47,6 +47,7 @@ mutants: .venv/dev  ## break the code on purpose, one promise at a time: a test 
 trainers: .venv/dev  ## the pages about trainers, trackers and augmentation, with what is too heavy for [dev]
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[trainers]'
 	$(BIN)/python -m pytest tests/test_pages.py tests/scoring/test_trackers.py tests/batches/test_transforming.py \
+		tests/frameworks/test_trainers.py \
 		-k "trainers or trackers or augmenting or transforming"
 
 docs: .venv/docs  ## build the documentation into site/: open site/index.html; it needs no server and no network

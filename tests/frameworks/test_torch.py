@@ -517,12 +517,24 @@ def test_crops_come_from_workers_that_live_on_into_the_next_epoch(readers, start
         assert rows_of(loader, epoch) == given_by(dataloader, loader, epoch)
 
 
-def test_crops_of_an_exact_plan_and_of_a_rank_are_its_rows(source):
-    for plan in (Plan.exact(source.sizes, 4), Plan(source.sizes, 4, DRAW, shard=Shard(1, 2))):
-        loader = Loader(source, plan, threads=0)
-        crops = TorchCrops(loader)
-        assert len(crops) == len(loader) * plan.rows_per_step
-        assert rows_of(loader, 0) == given_by(torch.utils.data.DataLoader(crops, plan.rows_per_step), loader, 0)
+@pytest.mark.parametrize("exact", [True, False])
+def test_crops_of_a_rank_are_its_rows(source, exact):
+    plan = Plan.exact(source.sizes, 4) if exact else Plan(source.sizes, 4, DRAW)
+    loader = Loader(source, plan.with_shard(Shard(1, 2)), threads=0)
+    crops = TorchCrops(loader)
+    assert len(crops) == len(loader) * 2
+    assert rows_of(loader, 0) == given_by(torch.utils.data.DataLoader(crops, 2), loader, 0)
+
+
+def test_whole_images_one_by_one_are_each_there_once(source):
+    """A trainer that makes other batches would have some of void alone, whose loss is NaN."""
+    loader = Loader(source, Plan.exact(source.sizes, len(source) + 3), threads=0)
+    crops = TorchCrops(loader)
+    assert (len(crops), crops.keys) == (len(source), tuple(source.keys))
+    (batch,) = to_torch(loader)
+    for index, (image, labels) in enumerate(torch.utils.data.DataLoader(crops, None)):
+        assert torch.equal(image, batch.images[index])
+        assert torch.equal(labels, batch.labels[index])
 
 
 def test_crops_are_indexed_as_a_list_is(source):

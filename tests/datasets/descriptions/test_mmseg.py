@@ -236,16 +236,14 @@ def test_a_step_that_segfeed_does_not_draw_is_named(read, step, word):
 
 
 @pytest.mark.parametrize(
-    ("step", "named"),
-    [
-        ("dict(type='RandomFlip', prob=0.5, swap_seg_labels=[(1, 2)])", "RandomFlip: swap_seg_labels=[[1, 2]]"),
-        ("dict(type='RandomFlip', prob=0.5, swap_seg_labels=[])", ""),
-    ],
+    ("pairs", "flip", "swap"),
+    [("[(0, 1)]", 0.5, {"ground": "road"}), ("[]", 0.5, None), ("[(1, 2)]", 0, None), ("[1, 2]", 0, None)],
 )
-def test_crops_are_not_mirrored_if_their_labels_would_have_to_change(read, step, named):
+def test_classes_that_change_places_in_mirrored_crops_are_named_or_nothing_is_mirrored(read, pairs, flip, swap):
+    step = f"dict(type='RandomFlip', prob=0.5, swap_seg_labels={pairs})"
     config = read(own=OWN.replace("dict(type='PackSegInputs')", step))
-    assert config.augment.flip == (0 if named else 0.5)
-    assert any(line.startswith(named) for line in config.left_out) if named else "swap" not in str(config.left_out)
+    assert (config.augment.flip, config.swap) == (flip, swap)
+    assert any("not mirrored" in line for line in config.left_out) == (not flip)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ class MmsegConfig:
         splits: the names of the train and the val split, for `load`.
         crop_size: (height, width) in px; None if nothing is cut.
         augment: what the train pipeline draws.
+        swap: classes that change places in mirrored crops, for `load`; None if nothing says so.
         normalize: (mean, std) of pixels scaled to 0..1, red first; None if nothing says it.
         batch_size: pairs of a batch on **one** device, as mmsegmentation counts; None if nothing says it.
         left_out: what was not taken over, a clause each.
@@ -57,6 +58,7 @@ class MmsegConfig:
     splits: tuple[str, str]
     crop_size: tuple[int, int] | None
     augment: Augment
+    swap: dict[str, str] | None
     normalize: Normalize | None
     batch_size: int | None
     left_out: tuple[str, ...]
@@ -95,6 +97,7 @@ def from_mmseg(config_file: str | os.PathLike[str]) -> MmsegConfig:
     drawn.read(_steps(values, train))
     left_out = [*unread, *train.left_out, *drawn.left_out]
     format_, description, splits = _layout(train, val or train, path, left_out)
+    swap = _swap(drawn, _class_names(train), left_out)
     return MmsegConfig(
         root=train.text("data_root") or ".",
         format=format_,
@@ -102,6 +105,7 @@ def from_mmseg(config_file: str | os.PathLike[str]) -> MmsegConfig:
         splits=splits,
         crop_size=drawn.crop_size,
         augment=Augment(**drawn.fields),
+        swap=swap,
         normalize=_normalize(values, _steps(values, train)),
         batch_size=_batch_size(values),
         left_out=tuple(dict.fromkeys(left_out)),
@@ -255,6 +259,18 @@ def _classes(train: _Dataset, left_out: list[str]) -> list[str]:
         left_out.append("reduce_zero_label: 0 is void, and class ids begin at 0 without it")
     lines = [f"{first + number} = {_quote(name)}" for number, name in enumerate(names)]
     return ["[classes]", *lines, f"void = {[0, 255] if first else [255]}"]
+
+
+def _swap(drawn: Pipeline, names: Any, left_out: list[str]) -> dict[str, str] | None:
+    """Name the classes that change places; mirror nothing if they have no names here, for labels would be wrong."""
+    if not drawn.swap:
+        return None
+    try:
+        return {dict(enumerate(names))[one]: dict(enumerate(names))[other] for one, other in drawn.swap}
+    except (TypeError, ValueError, KeyError):
+        left_out.append(f"RandomFlip: swap_seg_labels={drawn.swap} of classes that have no names here: not mirrored")
+        drawn.fields.pop("flip")
+        return None
 
 
 def _class_names(train: _Dataset) -> Any:

@@ -22,12 +22,14 @@ class Pipeline:
     Attributes:
         fields: those of `Augment`.
         crop_size: (height, width) in px; None if nothing is cut.
+        swap: pairs of class ids that change places in mirrored crops.
         left_out: what was not taken over, a clause each.
         seen: what has read a step.
     """
 
     fields: dict[str, Any] = field(default_factory=lambda: {"antialias": False, "pad_side": "bottom-right"})
     crop_size: tuple[int, int] | None = None
+    swap: list[Any] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     seen: list[Any] = field(default_factory=list)
 
@@ -77,11 +79,7 @@ class Pipeline:
             self.left_out.append(f"RandomCrop: cat_max_ratio={step['cat_max_ratio']}, which draws windows again")
 
     def flip(self, step: Values) -> None:
-        """Mirror left to right, unless labels would have to change with it."""
-        if step.get("swap_seg_labels"):
-            swap = f"swap_seg_labels={step['swap_seg_labels']}"
-            self.left_out.append(f"RandomFlip: {swap}; nothing is mirrored, since labels would stay as they are")
-            return
+        """Mirror left to right."""
         direction = step.get("direction", "horizontal")
         chance = step.get("prob", step.get("flip_ratio"))
         if direction != "horizontal" or not isinstance(chance, int | float):
@@ -89,7 +87,7 @@ class Pipeline:
                 f"RandomFlip: direction={direction!r}, prob={chance}; crops are mirrored left to right"
             )
             return
-        self.fields["flip"] = chance
+        self.fields["flip"], self.swap = chance, step.get("swap_seg_labels") or []
 
     def colours(self, step: Values) -> None:
         """Draw each step with probability 1/2. Hue moves by whole steps of 2 degrees, the highest excluded."""
