@@ -173,6 +173,15 @@ def _scan(dataset: Dataset, split: str) -> Source:
     shuffle="leave it out: train is shuffled by its plan, val is not",
     drop_last="leave it out: train batches are full, and val has every image",
     root="data",
+    **dict.fromkeys(("classes", "class_names", "num_classes"), "legend"),
+    **dict.fromkeys(("ignore_index", "ignore_label"), "void"),
+    **dict.fromkeys(("mean", "std"), "normalize"),
+    **dict.fromkeys(
+        ("collate_fn", "persistent_workers", "pin_memory", "prefetch_factor", "worker_init_fn"),
+        "leave it out: threads fill whole batches in this process, some ahead",
+    ),
+    sampler="leave it out: a plan orders the pairs",
+    device="leave it out: to_torch(loader, device) takes it",
     per_rank="leave it out: to_torch(loader, per_rank=True) makes batch_size count each rank's pairs",
 )
 def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone
