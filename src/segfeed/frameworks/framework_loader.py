@@ -168,7 +168,7 @@ class FrameworkLoader(Generic[Translated]):
 
     @property
     def batch_sampler(self) -> "Epochs":
-        """What Lightning tells the epoch, as it tells it the sampler of a `DataLoader`."""
+        """What Lightning tells which epoch begins, as it tells the sampler of a `DataLoader`."""
         return Epochs(self)
 
     @property
@@ -228,7 +228,7 @@ class FrameworkLoader(Generic[Translated]):
 
 
 class Epochs:
-    """What a trainer tells which epoch begins; it may be ahead of a loader that was made anew.
+    """What a trainer tells which epoch begins: a loader that was made anew may be behind it.
 
     Lightning restores a loader's state within an epoch only. From a checkpoint of an epoch's end it would train on the
     first epochs' crops again, but it tells samplers the epoch. Only a later one counts: a trainer that begins anew, or
