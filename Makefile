@@ -44,9 +44,11 @@ fuzz: .venv/dev  ## fuzz every parser for SECONDS each, and whole commands for t
 mutants: .venv/dev  ## break the code on purpose, one promise at a time: a test must fail
 	$(BIN)/python tests/mutants.py
 
-trainers: .venv/dev  ## the pages about trainers and trackers, with what is too heavy for [dev]
+trainers: .venv/dev  ## the pages about trainers, trackers and augmentation, with what is too heavy for [dev]
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[trainers]'
-	$(BIN)/python -m pytest tests/test_pages.py tests/scoring/test_trackers.py -k "trainers or trackers"
+	$(BIN)/python -m pytest tests/test_pages.py tests/scoring/test_trackers.py tests/batches/test_transforming.py \
+		tests/frameworks/test_trainers.py \
+		-k "trainers or trackers or augmenting or transforming"
 
 docs: .venv/docs  ## build the documentation into site/: open site/index.html; it needs no server and no network
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet

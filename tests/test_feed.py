@@ -271,6 +271,12 @@ def test_small_images_are_padded_by_default_and_counted(voc_folder):
     assert (batch.labels[row] == 255).sum() >= 12 * 48
 
 
+@pytest.mark.parametrize(("small", "what"), [("pad", "padded with void then"), ("drop", "left out")])
+def test_images_that_are_scaled_below_the_crop_are_told_from_small_ones(voc_folder, small, what):
+    splits = load(voc_folder, 1, (33, 32), small=small, augment=Augment(scale=(0.9, 2)))
+    assert splits.notes[0].endswith(f" of 5 images can be scaled to less than the crop of 33 x 32 and are {what}.")
+
+
 def test_small_images_are_dropped_on_request_and_counted(voc_folder):
     splits = load(voc_folder, 2, CROP, small="drop")
     assert splits.notes[0] == "train: 1 of 5 images are smaller than the crop of 32 x 48 and are left out."

@@ -244,6 +244,13 @@ def test_blocks_that_do_not_run_are_few_and_say_why():
                 assert block.needs, f"{page.name}, line {block.line}: say it in the words that are counted"
 
 
+def test_every_extra_that_a_page_or_a_remedy_names_can_be_installed():
+    offered = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    texts = [*PAGES, *(ROOT / "src").rglob("*.py"), *(ROOT / "examples").iterdir()]
+    named = {extra for path in texts for extra in re.findall(r"segfeed\[([\w-]+)\]", path.read_text())}
+    assert {"torch", "sbd"} <= named <= offered
+
+
 @pytest.mark.usefixtures("_one_thread")
 def test_the_diff_for_torchvisions_script_applies_has_at_most_15_lines_and_trains(tmp_path, monkeypatch, write_voc):
     page = ROOT / "docs/how-to/from-other-tools.md"

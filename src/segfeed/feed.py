@@ -28,7 +28,7 @@ from segfeed.packs.pack import Pack
 from segfeed.pixels.sides import find_lone_sides, find_sides, read_swap
 from segfeed.plans.augment import Augment
 from segfeed.plans.plan import Draw, Plan, Shard, Small, check_shard
-from segfeed.plans.recipes import choose_draw
+from segfeed.plans.recipes import Recipe, choose_draw
 from segfeed.plans.wording import tell_plan
 from segfeed.system.options import suggest_options, whole_number
 from segfeed.system.showing import show_html
@@ -174,6 +174,15 @@ def _scan(dataset: Dataset, split: str) -> Source:
     shuffle="leave it out: train is shuffled by its plan, val is not",
     drop_last="leave it out: train batches are full, and val has every image",
     root="data",
+    **dict.fromkeys(("classes", "class_names", "num_classes"), "legend"),
+    **dict.fromkeys(("ignore_index", "ignore_label"), "void"),
+    **dict.fromkeys(("mean", "std"), "normalize"),
+    **dict.fromkeys(
+        ("collate_fn", "persistent_workers", "pin_memory", "prefetch_factor", "worker_init_fn"),
+        "leave it out: threads fill whole batches in this process, some ahead",
+    ),
+    sampler="leave it out: a plan orders the pairs",
+    device="leave it out: to_torch(loader, device) takes it",
     per_rank="leave it out: to_torch(loader, per_rank=True) makes batch_size count each rank's pairs",
 )
 def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone
@@ -190,7 +199,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     description: DescriptionLike | None = None,
     photos: Patterns | None = None,
     masks: Patterns | None = None,
-    augment: Augment | str | None = None,
+    augment: Augment | Recipe | str | None = None,
     flip: bool = False,
     swap: Mapping[str, str] | None = None,
     transform: Transform | None = None,
@@ -214,7 +223,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         data: a dataset's folder, tar or table (docs/formats.md), a pack's own folder, or a name: "sample", "voc2012",
             "sbd".
         batch_size: train pairs in a batch, over all ranks.
-        crop_size: (height, width) of a train crop in px; if None, that of the recipe named by `augment`, or (320, 480).
+        crop_size: (height, width) of a train crop in px; if None, that of the recipe in `augment`, or (320, 480).
         splits: names of the train and the val list; None leaves one out.
         task: "semantic" for class ids, "instance" for object ids.
         legend: as in `scan`.
@@ -224,7 +233,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         description: as in `scan`.
         photos: as in `scan`.
         masks: as in `scan`.
-        augment: what else is drawn for train crops: an `Augment`, or the name of one of `segfeed.recipes`, such as
+        augment: what else is drawn for train crops: an `Augment`, or one of `segfeed.recipes` or its name, such as
             "mmseg-ade20k"; None for nothing. Val batches are never augmented.
         flip: mirror half of the train crops: short for `augment=Augment(flip=0.5)`.
         swap: classes that change places in mirrored crops, such as {"left arm": "right arm"}; None for those whose

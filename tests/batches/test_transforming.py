@@ -111,6 +111,7 @@ WRONG = {
     "grey": (lambda image, labels, _: (image[..., 0], labels), "image uint8 (12, 10)"),
     "wider labels": (lambda image, labels, _: (image, labels.astype(np.int64)), "labels int64 (12, 10)"),
     "one-hot labels": (lambda image, labels, _: (image, labels[..., None]), "labels uint8 (12, 10, 1)"),
+    "a pipeline of another library": (lambda *all_that_came: all_that_came, "tuple of 3"),
     "unknown classes": (lambda image, labels, _: (image, labels * 0 + 21), "label 21"),
 }
 
@@ -128,6 +129,22 @@ def test_what_is_not_a_crop_is_refused_with_sample_and_row(reader, wrong, thread
         f"{reader.keys[row['sample']]} (sample {row['sample']}, key of its row {row['key']:#018x})" for row in rows
     ]
     assert caught.value.where in named
+
+
+@pytest.mark.parametrize(
+    ("wrong", "remedy"),
+    [
+        ("another size", "crop_size="),
+        ("channels first", "image.transpose(1, 2, 0)"),
+        ("pixels of 0..1", "uint8"),
+        ("a pipeline of another library", "f(image, labels, rng)"),
+        ("a dictionary", "f(image, labels, rng)"),
+    ],
+)
+def test_what_to_write_instead_is_named(reader, wrong, remedy):
+    with pytest.raises(TransformError) as caught:
+        next(iter(loader_of(reader, WRONG[wrong][0], threads=0)))
+    assert remedy in caught.value.remedy
 
 
 def test_an_exception_is_chained_and_threads_end(reader):

@@ -18,6 +18,7 @@ OPTIONS = {
     "data": "", "unknown": "--unknown", "legend": "--legend", "orientation": "--orientation", "task": "--task",
     "cache_dir": "--cache-dir", "splits": "--splits", "no_pack": "--no-pack", "crop": "--crop", "format": "--format",
     "force": "--force", "small": "--small", "photos": "--photos", "masks": "--masks", "batch_size": "--batch-size",
+    "flip": "--flip",
 }  # fmt: skip
 
 TYPED = {

@@ -75,6 +75,12 @@ def test_a_name_that_batches_do_not_have_is_an_attribute_error(train):
         ("shuffle", "train is shuffled by its plan"),
         ("drop_last", "train batches are full"),
         ("layuot", "pass layout="),
+        ("ignore_index", "pass void="),
+        ("num_classes", "pass legend="),
+        ("std", "pass normalize="),
+        ("pin_memory", "leave it out: threads fill"),
+        ("sampler", "a plan orders"),
+        ("device", r"to_torch\(loader, device\)"),
         ("per_rank", r"to_torch\(loader, per_rank=True\)"),
         ("xyz", r"help\(load\) lists them"),
     ],
@@ -101,11 +107,29 @@ def test_batch_size_can_count_each_rank(train, voc_folder, tmp_path, monkeypatch
         for rank in range(2):
             pretend_ranks(monkeypatch, rank, 2)
             ranked = segfeed.to_torch(train, per_rank=True)
-            assert (len(ranked), ranked.batch_size) == (len(whole), 4)
+            assert (len(ranked), ranked.batch_size) == (len(whole), 2)
             keys.append([batch.keys for batch in ranked])
     assert [one + other for one, other in zip(*keys, strict=True)] == [batch.keys for batch in whole]
-    assert (len(before), before.batch_size) == (len(whole), 4)
+    assert (len(before), before.loader.batch_size) == (len(whole), 4)
     assert caplog.messages == []  # nothing is left to be told
+
+
+def test_trainers_are_told_how_many_pairs_a_rank_gets(train, monkeypatch):
+    """DeepSpeed multiplies `batch_size` by the ranks, and Lightning asks the batch sampler for it."""
+    pretend_ranks(monkeypatch, 0, 2)
+    batches = segfeed.to_torch(train)
+    assert batches.batch_size == batches.batch_sampler.batch_size == len(next(iter(batches)).images) == 1
+
+
+def test_batches_of_numpy_arrays_that_a_trainer_would_move_are_named(train):
+    accelerate = pytest.importorskip("accelerate")
+    with pytest.raises(OptionError, match=r"NumPy arrays.*to_torch\(loader\)"):
+        accelerate.utils.send_to_device(next(iter(train)), torch.device("cpu"))
+
+
+def test_a_device_that_is_not_here_is_named_before_the_first_batch(train):
+    with pytest.raises(OptionError, match=r"device: 'xpu', of which PyTorch says: "):
+        segfeed.to_torch(train, "xpu")
 
 
 def test_a_run_that_counts_each_rank_is_resumed(train, monkeypatch):

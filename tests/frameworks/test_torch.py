@@ -517,12 +517,24 @@ def test_crops_come_from_workers_that_live_on_into_the_next_epoch(readers, start
         assert rows_of(loader, epoch) == given_by(dataloader, loader, epoch)
 
 
-def test_crops_of_an_exact_plan_and_of_a_rank_are_its_rows(source):
-    for plan in (Plan.exact(source.sizes, 4), Plan(source.sizes, 4, DRAW, shard=Shard(1, 2))):
-        loader = Loader(source, plan, threads=0)
-        crops = TorchCrops(loader)
-        assert len(crops) == len(loader) * plan.rows_per_step
-        assert rows_of(loader, 0) == given_by(torch.utils.data.DataLoader(crops, plan.rows_per_step), loader, 0)
+@pytest.mark.parametrize("exact", [True, False])
+def test_crops_of_a_rank_are_its_rows(source, exact):
+    plan = Plan.exact(source.sizes, 4) if exact else Plan(source.sizes, 4, DRAW)
+    loader = Loader(source, plan.with_shard(Shard(1, 2)), threads=0)
+    crops = TorchCrops(loader)
+    assert len(crops) == len(loader) * 2
+    assert rows_of(loader, 0) == given_by(torch.utils.data.DataLoader(crops, 2), loader, 0)
+
+
+def test_whole_images_one_by_one_are_each_there_once(source):
+    """A trainer that makes other batches would have some of void alone, whose loss is NaN."""
+    loader = Loader(source, Plan.exact(source.sizes, len(source) + 3), threads=0)
+    crops = TorchCrops(loader)
+    assert (len(crops), crops.keys) == (len(source), tuple(source.keys))
+    (batch,) = to_torch(loader)
+    for index, (image, labels) in enumerate(torch.utils.data.DataLoader(crops, None)):
+        assert torch.equal(image, batch.images[index])
+        assert torch.equal(labels, batch.labels[index])
 
 
 def test_crops_are_indexed_as_a_list_is(source):
@@ -873,6 +885,32 @@ def test_a_lightning_checkpoint_goes_on_in_mid_epoch(source, tmp_path, stop):
     whole = [digest(batch) for _ in range(3) for batch in reference]
     assert model.train_seen == whole[:stop]
     assert resumed.train_seen == whole[stop:]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*isinstance.treespec:FutureWarning", "ignore:Checkpoint directory:UserWarning")
+@pytest.mark.parametrize("options", [{}, {"limit_train_batches": 2}], ids=repr)
+def test_a_lightning_checkpoint_of_an_epoch_s_end_goes_on_with_the_next_epoch(source, tmp_path, options):
+    """Lightning restores no loader's state there; it tells the epoch instead."""
+    callbacks = pytest.importorskip("lightning.pytorch.callbacks")
+    val = to_torch(Loader(source, Plan.exact(source.sizes, 4), threads=1))
+    keeping = {"callbacks": [callbacks.ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1)]}
+    model, trainer = lightning_parts(max_epochs=2, **keeping, **options)
+    trainer.fit(model, to_torch(loader_of(source)), val)
+    resumed, trainer = lightning_parts(max_epochs=4, **keeping, **options)
+    trainer.fit(resumed, to_torch(loader_of(source)), val, ckpt_path=tmp_path / "epoch=1.ckpt")
+    reference = to_torch(loader_of(source))
+    whole = [[digest(batch) for batch in reference] for _ in range(4)]
+    assert resumed.train_seen == [one for epoch in whole[2:] for one in epoch[: options.get("limit_train_batches")]]
+
+
+def test_a_trainer_that_tells_an_earlier_epoch_goes_on_and_one_within_an_epoch_is_kept(source):
+    feed = to_torch(loader_of(source))
+    feed.load_state_dict(feed.state_dict(3, 1))
+    for told, found in ((0, (3, 8)), (3, (3, 8)), (5, (5, 0))):
+        feed.batch_sampler.sampler.set_epoch(told)
+        state = feed.state_dict()
+        assert (state["epoch"], state["position"]) == (found[0], found[1] and feed.batch_size)
 
 
 @pytest.mark.filterwarnings("ignore:.*isinstance.treespec:FutureWarning", "ignore:You defined a `validation_step`")

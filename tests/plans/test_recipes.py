@@ -14,7 +14,7 @@ from segfeed.errors import OptionError
 from segfeed.plans.augment import Augment
 from segfeed.plans.fields import UNIT
 from segfeed.plans.plan import Draw, Plan
-from segfeed.plans.recipes import RECIPES, named
+from segfeed.plans.recipes import RECIPES, choose_draw, named
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipes.md"
 SIZES = [(375, 500), (500, 375), (683, 512), (1024, 2048), (256, 256), (17, 3000), (1, 1)]
@@ -159,6 +159,11 @@ def test_another_name_is_refused_with_the_names_that_there_are(wrong):
         named(wrong)
     assert (caught.value.where, caught.value.found) == ("augment", repr(wrong))
     assert all(name in caught.value.expected for name in RECIPES)
+
+
+def test_a_recipe_draws_what_its_name_does():
+    assert choose_draw(augment=named("torchvision")) == choose_draw(augment="torchvision")
+    assert choose_draw((8, 9), augment=named("torchvision")).crop_size == (8, 9)
 
 
 def test_recipes_are_public_data_that_nobody_can_change():

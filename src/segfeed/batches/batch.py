@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.batches.batch_format import BatchFormat
+from segfeed.batches.mistaken import refuse_device
 from segfeed.pixels.lookup import Encoder
 from segfeed.plans.rows import Rows
 from segfeed.system.showing import show_html
@@ -38,7 +39,7 @@ class Batch:
     legend: Encoder
     format: BatchFormat
 
-    _repr_html_ = show_html
+    _repr_html_, to = show_html, refuse_device
 
     def __repr__(self) -> str:
         images, labels = (f"{array.dtype} {array.shape}" for array in (self.images, self.labels))

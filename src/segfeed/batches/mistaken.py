@@ -36,6 +36,20 @@ def refuse_array(_loader: object, *_: object, **__: object) -> NoReturn:
     )
 
 
+def refuse_device(_batch: object, *_: object, **__: object) -> NoReturn:
+    """Say what was meant by moving a batch of NumPy arrays to a device, as Lightning and Accelerate do.
+
+    Raises:
+        OptionError: always.
+    """
+    raise OptionError(
+        "batch",
+        found="NumPy arrays, which cannot be moved to a device",
+        expected="a framework's batches",
+        remedy="iterate over to_torch(loader) in place of the loader",
+    )
+
+
 def lack(owner: object, name: str) -> NoReturn:
     """Say that an attribute is not there and, of those that frameworks ask for, what was meant.
 

@@ -66,9 +66,13 @@ def apply(transform: Transform, pair: Pair, row: Any, key: str, void: int, class
         returned = transform(pair.image, pair.labels, np.random.default_rng(int(row["key"])))
     except Exception as error:
         found = f"it raised {type(error).__name__}: {error}"
-        raise TransformError(where, found=found, remedy="mend the function passed as transform=") from error
+        remedy = "mend the function passed as transform=: it is called as f(image, labels, rng)"
+        raise TransformError(where, found=found, remedy=remedy) from error
     if not isinstance(returned, tuple | list) or len(returned) != 2:
-        raise TransformError(where, found=f"{type(returned).__name__}", expected="a pair (image, labels)")
+        count = f" of {len(returned)}" if isinstance(returned, tuple | list) else ""
+        remedy = "write a function f(image, labels, rng) around a pipeline of another library"
+        found = f"{type(returned).__name__}{count}"
+        raise TransformError(where, found=found, expected="a pair (image, labels)", remedy=remedy)
     image, labels = (np.asarray(part) for part in returned)
     _check(where, "image", image, (*shape, 3), np.dtype(np.uint8))
     _check(where, "labels", labels, shape, pair.labels.dtype)
@@ -86,5 +90,7 @@ def _check(where: str, what: str, array: npt.NDArray[Any], shape: tuple[int, ...
         remedy = "return pixels 0..255 as uint8; the loader normalises them afterwards"
     elif array.shape == (3, *shape[:2]):
         remedy = "move its channels behind: image.transpose(1, 2, 0)"
+    elif array.shape[:2] != shape[:2]:
+        remedy = "keep the crop's size: crop_size= and augment= decide it"
     found, expected = f"{what} {array.dtype} {array.shape}", f"{dtype} {shape}"
     raise TransformError(where, found=found, expected=expected, remedy=remedy)

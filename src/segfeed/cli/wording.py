@@ -20,7 +20,7 @@ _OTHERWISE = {
     ("flip", "True"): "--flip",
 }
 _VALUE = r"\"[^\"]*\"|'[^']*'|\{[^{}]*\}|\([^()]*\)|\[[^\[\]]*\]|[A-Za-z0-9_./<>-]+(?:\([^()]*\))?"
-_OPTION = re.compile(rf"(?<![\w./?&-])([a-z]+(?:_[a-z]+)*)=({_VALUE})?(?!\w|=)")
+_OPTION = re.compile(rf"(?<![\w./?&-])(?<!Augment\()([a-z]+(?:_[a-z]+)*)=({_VALUE})?(?!\w|=)")
 _KEY = re.compile(r"([{,]\s*)(\d+|\([\d, ]*\)):")  # JSON has texts for keys only
 _ALTERNATIVES = re.compile(r"""(?<![\w./?&-])([a-z]+(?:_[a-z]+)*)(="[\w-]+")((?:, "[\w-]+")* or "[\w-]+")""")
 _SNAKE = re.compile(r"(?<![\w./=-])[a-z]+(?:_[a-z]+)+(?![\w=.(])")

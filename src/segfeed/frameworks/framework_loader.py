@@ -122,6 +122,7 @@ class FrameworkLoader(Generic[Translated]):
         loader: in the format that the translation takes.
         translate: turns the batches of an epoch into the framework's, one for one, in order; it may read ahead.
         prepare: returns the loader to use, asked anew: a framework may learn of ranks after the loader was made.
+        ranks: how many ranks' slices one of the framework's arrays spans.
 
     >>> import segfeed
     >>> _, val = segfeed.load("sample", splits=(None, "val"), val_batch_size=8)
@@ -135,9 +136,10 @@ class FrameworkLoader(Generic[Translated]):
         loader: Loader,
         translate: Callable[[Iterator[Batch]], Iterator[Translated]],
         prepare: Callable[[Loader], Loader] = lambda loader: loader,
+        ranks: int = 1,
     ) -> None:
         self.loader = loader
-        self._translate, self._prepare = translate, prepare
+        self._translate, self._prepare, self._ranks = translate, prepare, ranks
         self._last: Position | None = None
 
     def __len__(self) -> int:
@@ -161,8 +163,13 @@ class FrameworkLoader(Generic[Translated]):
 
     @property
     def batch_size(self) -> int:
-        """Pairs of a batch over all ranks."""
-        return self._follow().batch_size
+        """How many pairs `images` of one batch has, as `DataLoader.batch_size` counts: those of this rank."""
+        return self._follow().plan.rows_per_step * self._ranks
+
+    @property
+    def batch_sampler(self) -> "Epochs":
+        """What Lightning tells which epoch begins, as it tells the sampler of a `DataLoader`."""
+        return Epochs(self)
 
     @property
     def reader(self) -> Reader:
@@ -194,7 +201,7 @@ class FrameworkLoader(Generic[Translated]):
         batches = iter(self._follow())
         start = self.loader.state_dict()
         # Counted here: a translation that reads ahead takes batches that nobody has seen yet.
-        position = self._last = Position(start["epoch"], start["position"] // self.batch_size)
+        position = self._last = Position(start["epoch"], start["position"] // self.loader.batch_size)
         for translated in self._translate(batches):
             position.step += 1
             yield translated
@@ -218,3 +225,25 @@ class FrameworkLoader(Generic[Translated]):
         """
         self._follow().load_state_dict(state)
         self._last = None
+
+
+class Epochs:
+    """What a trainer tells which epoch begins: a loader that was made anew may be behind it.
+
+    Lightning restores a loader's state within an epoch only. From a checkpoint of an epoch's end it would train on the
+    first epochs' crops again, but it tells samplers the epoch. Only a later one counts: a trainer that begins anew, or
+    that iterates more often than it counts, goes on with the epoch that is next.
+    """
+
+    def __init__(self, batches: FrameworkLoader[Any]) -> None:
+        self._batches, self.batch_size = batches, batches.batch_size
+
+    @property
+    def sampler(self) -> Self:
+        """Itself: trainers look for the sampler of a batch sampler."""
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        """Go on to `epoch`, if it is later than the one that the loader stands in."""
+        if epoch > self._batches.state_dict()["epoch"]:
+            self._batches.set_epoch(epoch)

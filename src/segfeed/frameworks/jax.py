@@ -67,7 +67,8 @@ def to_jax(loader: Loader, sharding: Sharding | None = None) -> FrameworkLoader[
         )
         return JaxBatch(pair, batch.crops, batch.all_keys, batch.sizes)
 
-    return FrameworkLoader(loader.derive(plan=plan), partial(_one_ahead, put))
+    ranks = 1 if sharding is None else plan.shard.world
+    return FrameworkLoader(loader.derive(plan=plan), partial(_one_ahead, put), ranks=ranks)
 
 
 def _whole_shapes(loader: Loader) -> Shapes:

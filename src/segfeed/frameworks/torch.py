@@ -85,6 +85,9 @@ class TorchCrops(Dataset[Tensors]):
     `crops[i]` is row i of the epoch, the same image and labels as in the loader's batches, on any number of worker
     processes and however they are started. Batches of `loader.plan.rows_per_step` in order are the loader's own.
 
+    Of whole images, every one is there once: the rows of void that fill a loader's last batch are left out, unless a
+    shard is given, since all ranks need equally many.
+
     A sampler chooses among rows, not among samples: row i is the i-th crop of a shuffled epoch. Weights of samples
     become those of rows by `weights[crops.samples]`, anew in each epoch:
     `WeightedRandomSampler(weights[crops.samples], len(crops))`.
@@ -108,7 +111,8 @@ class TorchCrops(Dataset[Tensors]):
 
     def __len__(self) -> int:
         """Count the rows of an epoch on this rank."""
-        return self.plan.steps * self.plan.rows_per_step
+        rows = self.plan.steps * self.plan.rows_per_step
+        return len(self.plan.sizes) if self.plan.is_exact and self.plan.shard == Shard(0, 1) else rows
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose crops are read, in all workers; call this before the DataLoader's `iter()`."""
@@ -118,7 +122,7 @@ class TorchCrops(Dataset[Tensors]):
     def samples(self) -> npt.NDArray[np.int64]:
         """int64 (len(self),), the number of the sample that each crop of this epoch is cut from."""
         rows = [self.plan.rows(int(self._epoch), step)["sample"] for step in range(self.plan.steps)]
-        return np.concatenate(rows)
+        return np.concatenate(rows)[: len(self)]
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -154,10 +158,12 @@ def _shared_number() -> torch.Tensor:
 def _device(device: torch.device | str | int | None) -> torch.device:
     try:
         target = torch.device("cpu" if device is None else device)
-    except (RuntimeError, TypeError) as error:
+        if target.type not in ("cpu", "cuda"):  # such as "mps": its name alone does not say whether there is one
+            torch.empty(0, device=target)
+    except (RuntimeError, TypeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise OptionError(
-            "device", found=f"{device!r}, of which PyTorch says: {reason}", expected="a device that it knows"
+            "device", found=f"{device!r}, of which PyTorch says: {reason}", expected="a device that it finds here"
         ) from error
     if target.type == "cuda" and not torch.cuda.is_available():
         raise OptionError(

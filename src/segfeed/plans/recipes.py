@@ -124,9 +124,9 @@ def choose_draw(
     small: Small = "pad",
     *,
     flip: bool = False,
-    augment: Augment | str | None = None,
+    augment: Augment | Recipe | str | None = None,
 ) -> Draw:
-    """Choose how crops are drawn, with what a recipe's name leaves open: the crop size, 320 x 480 px without one.
+    """Choose how crops are drawn, with what a recipe or its name leaves open: the crop size, 320 x 480 px without one.
 
     Raises:
         OptionError: if the recipe is unknown, or as `Draw` says.
@@ -134,7 +134,7 @@ def choose_draw(
     >>> choose_draw(augment="torchvision").crop_size
     (480, 480)
     """
-    if isinstance(augment, str):
-        recipe = named(augment)
+    if isinstance(augment, str | Recipe):
+        recipe = named(augment) if isinstance(augment, str) else augment
         augment, crop_size = recipe.augment, recipe.crop_size if crop_size is None else crop_size
     return Draw((320, 480) if crop_size is None else crop_size, small, flip, augment=augment)

@@ -114,11 +114,10 @@ def tell_plan(plan: Plan, split: str, names: tuple[str, ...], wished: int) -> It
     """
     height, width = plan.canvas
     if plan.draw is not None and plan.small:
-        what = "left out" if plan.draw.small == "drop" else "padded with void"
-        yield (
-            f"{split}: {plan.small} of {len(plan.sizes)} images are smaller than the crop of {height} x {width} "
-            f"and are {what}."
-        )
+        scales = plan.draw.drawn.stages.scales
+        are = "can be scaled to less than" if scales else "are smaller than"
+        what = "left out" if plan.draw.small == "drop" else "padded with void then" if scales else "padded with void"
+        yield f"{split}: {plan.small} of {len(plan.sizes)} images {are} the crop of {height} x {width} and are {what}."
     if plan.draw is not None and plan.draw.swap:
         pairs = "; ".join(f"{names[low]!r} and {names[high]!r}" for low, high in plan.draw.swap)
         yield f"{split}: these classes change places in mirrored crops: {pairs} (swap={{}} keeps them)."

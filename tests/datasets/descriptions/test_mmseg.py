@@ -223,12 +223,101 @@ def test_names_of_a_base_and_deletion(read):
         ("dict(type='RandomResize', scale=[(512, 512), (1024, 1024)])", "RandomResize"),
         ("dict(type='RandomCrop', crop_size=get_size())", "RandomCrop"),
         ("dict(type='Albu', transforms=[])", "Albu"),
+        ("dict(type='RandomFlip')", "RandomFlip"),
+        ("dict(type='RandomResize', scale=(64, 48), resize_type='ResizeShortestEdge')", "RandomResize"),
+        ("dict(type='RandomCrop', crop_size=16)", "RandomCrop: segfeed scales and then cuts, each once"),
+        ("dict(type='PhotoMetricDistortion', **more)", "PhotoMetricDistortion: not written out"),
         ("make_step()", "make_step()"),
     ],
 )
 def test_a_step_that_segfeed_does_not_draw_is_named(read, step, word):
     config = read(own=OWN.replace("dict(type='PackSegInputs')", step))
     assert any(line.startswith(word) for line in config.left_out), config.left_out
+
+
+@pytest.mark.parametrize(
+    ("pairs", "flip", "swap"),
+    [("[(0, 1)]", 0.5, {"ground": "road"}), ("[]", 0.5, None), ("[(1, 2)]", 0, None), ("[1, 2]", 0, None)],
+)
+def test_classes_that_change_places_in_mirrored_crops_are_named_or_nothing_is_mirrored(read, pairs, flip, swap):
+    step = f"dict(type='RandomFlip', prob=0.5, swap_seg_labels={pairs})"
+    config = read(own=OWN.replace("dict(type='PackSegInputs')", step))
+    assert (config.augment.flip, config.swap) == (flip, swap)
+    assert any("not mirrored" in line for line in config.left_out) == (not flip)
+
+
+@pytest.mark.parametrize(
+    ("field", "named"),
+    [
+        ("indices=100,", ["dataset: indices=100"]),
+        ("ignore_index=0,", ["dataset: ignore_index=0"]),
+        ("ignore_index=255, test_mode=False,", []),
+        ("**more,", ["dataset: **=more"]),
+    ],
+)
+def test_a_field_of_a_dataset_that_nothing_reads_is_named(read, field, named):
+    config = read(own=OWN.replace("type=dataset_type,", f"type=dataset_type, {field}"))
+    plain = read(own=OWN)
+    assert [line.partition(" (")[0] for line in config.left_out if line not in plain.left_out] == named
+
+
+def test_what_a_format_says_otherwise_than_the_configuration_is_named(read):
+    changed = ADE.replace("annotations/training", "annotations/mine").replace(
+        "data_root=data_root,", "data_root=data_root, metainfo=dict(classes=('wall', 'sky')),"
+    )
+    known = read(own=ADE).left_out
+    assert [line for line in read(own=changed).left_out if line not in known] == [
+        "masks: annotations/mine; the format ade20k says them",
+        "classes: ['wall', 'sky']; the format ade20k says them",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("train", "named"),
+    [
+        (
+            """dict(**voc, img_dir='JPEGImages', ann_dir=['SegmentationClass', 'SegmentationClassAug'],
+                    split=['ImageSets/Segmentation/train.txt', 'ImageSets/Segmentation/aug.txt'])""",
+            ["ann_dir", "split"],
+        ),
+        ("[dict(**voc, split='ImageSets/Segmentation/train.txt'), voc]", ["a list"]),
+        (
+            "dict(type='RepeatDataset', dataset=[dict(**voc, split='ImageSets/Segmentation/train.txt'), voc])",
+            ["RepeatDataset", "a list"],
+        ),
+    ],
+    ids=["lists of folders", "a list of datasets", "a list that is repeated"],
+)
+def test_of_datasets_that_are_joined_by_a_list_the_first_is_read_and_the_others_are_named(read, train, named):
+    config = read(
+        own=f"""
+        voc = dict(type='PascalVOCDataset', data_root='VOC2012')
+        data = dict(train={train}, val=dict(**voc, split='ImageSets/Segmentation/val.txt'))
+    """
+    )
+    assert (config.root, config.splits) == ("VOC2012", ("train", "val"))
+    assert [line.partition(":")[0] for line in config.left_out] == named
+
+
+def test_a_ratio_alone_is_one_of_the_photo_s_own_size(read):
+    own = OWN.replace("type='Resize', scale=(64, 48)", "type='Resize', img_scale=None, ratio_range=(0.5, 2.0)")
+    assert (read(own=own).augment.resize, read(own=own).augment.scale[:2]) == (None, (0.5, 2.0))
+
+
+@pytest.mark.parametrize(
+    "line", ["train_dataloader['batch_size'] = 16", "data_root, extra = ('a', 'b')", "if True: pass"]
+)
+def test_a_statement_that_is_not_read_is_named_with_its_line(read, line):
+    config = read(own=dedent(OWN) + line + "\n")
+    assert any(f": {line.replace(': pass', ':')}" in one and "line" in one for one in config.left_out), config.left_out
+    assert (config.batch_size, config.root) == (2, "data/roads")
+
+
+def test_assignments_with_a_type_and_classes_in_a_file_are_read_as_what_they_are(read):
+    own = OWN.replace("data_root = ", "data_root: str = ").replace("classes=('ground', 'road')", "classes='names.txt'")
+    config = read(own=own)
+    assert config.root == "data/roads"
+    assert any("names.txt" in line and "legend=" in line for line in config.left_out)
 
 
 def test_nothing_is_executed_and_no_file_elsewhere_is_read(read, tmp_path):

@@ -3,27 +3,33 @@
 What cannot be taken over is listed, never dropped in silence. Both forms are read: that of 1.x (`train_dataloader`,
 `data_prefix`, `RandomResize`) and that of 0.x (`data`, `img_dir`, `Resize` with `ratio_range`).
 
-Source: open-mmlab/mmsegmentation, docs/en/advanced_guides (datasets.md, transforms.md), and in mmseg/datasets
-basesegdataset.py and transforms/transforms.py; mmcv/transforms/processing.py.
+Source: open-mmlab/mmsegmentation, docs/en/advanced_guides (datasets.md), and mmseg/datasets/basesegdataset.py.
 """
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from segfeed.datasets.descriptions.description import Description
 from segfeed.datasets.descriptions.mmseg_config import Unread, Values, read_config
+from segfeed.datasets.descriptions.mmseg_pipeline import Pipeline, are_numbers, other_fields
 from segfeed.datasets.descriptions.reader import parse_description
 from segfeed.errors import DescriptionError
 from segfeed.plans.augment import Augment
 
-_FORMATS = {"ADE20KDataset": "ade20k", "CityscapesDataset": "cityscapes", "PascalVOCDataset": "voc"}
+# A dataset's class, the format that knows it, and where that format reads photos and masks of the train split.
+_FORMATS = {
+    "ADE20KDataset": ("ade20k", "images/training", "annotations/training"),
+    "CityscapesDataset": ("cityscapes", "leftImg8bit/train", "gtFine/train"),
+    "PascalVOCDataset": ("voc", "JPEGImages", "SegmentationClass"),
+}
 _OWN = ("BaseSegDataset", "CustomDataset")
-_NOTHING_DRAWN = {
-    *("LoadImageFromFile", "LoadAnnotations", "PackSegInputs", "Normalize", "DefaultFormatBundle", "Collect"),
-    *("ImageToTensor", "ToTensor", "Pad"),
+# Fields that are taken over, or change nothing in what is read; any other is named as left out.
+_DATASET_FIELDS = {
+    *("type", "data_root", "data_prefix", "img_dir", "ann_dir", "ann_file", "split", "img_suffix", "seg_map_suffix"),
+    *("metainfo", "classes", "palette", "reduce_zero_label", "pipeline"),
+    *("test_mode", "lazy_init", "serialize_data", "backend_args", "file_client_args", "max_refetch"),
 }
 
 Normalize = tuple[tuple[float, ...], tuple[float, ...]]
@@ -40,6 +46,7 @@ class MmsegConfig:
         splits: the names of the train and the val split, for `load`.
         crop_size: (height, width) in px; None if nothing is cut.
         augment: what the train pipeline draws.
+        swap: classes that change places in mirrored crops, for `load`; None if nothing says so.
         normalize: (mean, std) of pixels scaled to 0..1, red first; None if nothing says it.
         batch_size: pairs of a batch on **one** device, as mmsegmentation counts; None if nothing says it.
         left_out: what was not taken over, a clause each.
@@ -51,6 +58,7 @@ class MmsegConfig:
     splits: tuple[str, str]
     crop_size: tuple[int, int] | None
     augment: Augment
+    swap: dict[str, str] | None
     normalize: Normalize | None
     batch_size: int | None
     left_out: tuple[str, ...]
@@ -85,10 +93,11 @@ def from_mmseg(config_file: str | os.PathLike[str]) -> MmsegConfig:
         raise DescriptionError(
             str(path), found="no train dataset", expected="train_dataloader.dataset or data.train with a type"
         )
-    drawn = _Pipeline()
+    drawn = Pipeline()
     drawn.read(_steps(values, train))
     left_out = [*unread, *train.left_out, *drawn.left_out]
     format_, description, splits = _layout(train, val or train, path, left_out)
+    swap = _swap(drawn, _class_names(train), left_out)
     return MmsegConfig(
         root=train.text("data_root") or ".",
         format=format_,
@@ -96,6 +105,7 @@ def from_mmseg(config_file: str | os.PathLike[str]) -> MmsegConfig:
         splits=splits,
         crop_size=drawn.crop_size,
         augment=Augment(**drawn.fields),
+        swap=swap,
         normalize=_normalize(values, _steps(values, train)),
         batch_size=_batch_size(values),
         left_out=tuple(dict.fromkeys(left_out)),
@@ -141,7 +151,8 @@ def _dataset_of(values: Values, split: str, path: Path) -> _Dataset | None:
     loader, data = values.get(f"{split}_dataloader"), values.get("data")
     said = loader.get("dataset") if isinstance(loader, dict) else data.get(split) if isinstance(data, dict) else None
     left_out: list[str] = []
-    while isinstance(said, dict) and ("dataset" in said or "datasets" in said):
+    while isinstance(said, list) or (isinstance(said, dict) and ("dataset" in said or "datasets" in said)):
+        said = {"type": "a list", "datasets": said} if isinstance(said, list) else said
         kind, inner = said.get("type", "a wrapper"), said.get("dataset")
         if inner is None:
             parts = said["datasets"] if isinstance(said["datasets"], list) else [None]
@@ -154,93 +165,15 @@ def _dataset_of(values: Values, split: str, path: Path) -> _Dataset | None:
         said = inner
     if not isinstance(said, dict) or "type" not in said:
         return None
-    return _Dataset(said, f"{path.name}, {split}", tuple(left_out))
+    for name, value in said.items():
+        if isinstance(value, list) and name in ("img_dir", "ann_dir", "ann_file", "split"):  # 0.x joins them
+            left_out.append(f"{name}: {len(value)} datasets are joined, and only the first is read")
+            said = said | {name: value[0] if value else ""}
+    return _Dataset(said, f"{path.name}, {split}", (*left_out, *other_fields("dataset", said, _DATASET_FIELDS)))
 
 
 def _steps(values: Values, train: _Dataset) -> Any:
     return train.said.get("pipeline", values.get("train_pipeline", []))
-
-
-@dataclass
-class _Pipeline:
-    """What the steps of a pipeline draw."""
-
-    fields: dict[str, Any] = field(default_factory=lambda: {"antialias": False, "pad_side": "bottom-right"})
-    crop_size: tuple[int, int] | None = None
-    left_out: list[str] = field(default_factory=list)
-
-    def read(self, steps: Any) -> None:
-        if not isinstance(steps, list):
-            self.left_out.append(f"the train pipeline, {steps}: not written out")
-            return
-        for step in steps:
-            kind = str(step.get("type", "")).rpartition(".")[2] if isinstance(step, dict) else ""
-            reader = _READERS.get(kind)
-            if reader is not None and isinstance(step, dict) and not _holds_unread(step):
-                reader(self, step)
-            elif kind not in _NOTHING_DRAWN:
-                self.left_out.append(f"{kind or step}: {'not written out' if reader else 'segfeed draws no such step'}")
-
-    def resize(self, step: Values) -> None:
-        """Scale into a box (or to an exact size, if the ratio of sides is not kept), times a factor."""
-        size = step.get("scale", step.get("img_scale"))
-        sides: Any = [size, size] if isinstance(size, int) else size
-        is_new = "scale" in step
-        if not _are_numbers(sides, 2):
-            self.left_out.append(f"{step['type']}: a scale of {size}, where (width, height) is expected")
-            return
-        keeps = step.get("keep_ratio", not is_new)
-        width, height = sides
-        self.fields["resize"] = ("box", width, height) if keeps else ("exact", height, width)
-        if _are_numbers(step.get("ratio_range"), 2):
-            self.fields["scale"] = tuple(step["ratio_range"])
-
-    def crop(self, step: Values) -> None:
-        size = step.get("crop_size")
-        sides: Any = [size, size] if isinstance(size, int) else size
-        if not _are_numbers(sides, 2):
-            self.left_out.append(f"RandomCrop: a crop_size of {size}")
-            return
-        self.crop_size = (sides[0], sides[1])
-        if step.get("cat_max_ratio", 1) < 1:
-            self.left_out.append(f"RandomCrop: cat_max_ratio={step['cat_max_ratio']}, which draws windows again")
-
-    def flip(self, step: Values) -> None:
-        direction = step.get("direction", "horizontal")
-        chance = step.get("prob", step.get("flip_ratio", 0.5))
-        if direction != "horizontal" or not isinstance(chance, int | float):
-            self.left_out.append(
-                f"RandomFlip: direction={direction!r}, prob={chance}; crops are mirrored left to right"
-            )
-            return
-        self.fields["flip"] = chance
-
-    def colours(self, step: Values) -> None:
-        """Draw each step with probability 1/2. Hue moves by whole steps of 2 degrees, the highest excluded."""
-        levels, hue = step.get("brightness_delta", 32), step.get("hue_delta", 18)
-        self.fields |= {
-            "brightness": (-levels / 255, levels / 255, 0.5),
-            "contrast": (*step.get("contrast_range", (0.5, 1.5)), 0.5),
-            "saturation": (*step.get("saturation_range", (0.5, 1.5)), 0.5),
-            "hue": (-2 * hue, max(2 * (hue - 1), -2 * hue), 0.5),
-            "order": "drawn",
-        }
-
-    def rotate(self, step: Values) -> None:
-        """Turn; positive angles are clockwise there, and counter-clockwise here."""
-        degree = step.get("degree", 0)
-        low, high = (-degree, degree) if isinstance(degree, int | float) else degree
-        self.fields["rotate"] = (-high, -low, step.get("prob", step.get("rotate_ratio", 1)))
-
-
-_READERS: Mapping[str, Callable[[_Pipeline, Values], None]] = {
-    "RandomResize": _Pipeline.resize,
-    "Resize": _Pipeline.resize,
-    "RandomCrop": _Pipeline.crop,
-    "RandomFlip": _Pipeline.flip,
-    "PhotoMetricDistortion": _Pipeline.colours,
-    "RandomRotate": _Pipeline.rotate,
-}
 
 
 def _layout(
@@ -249,10 +182,17 @@ def _layout(
     """Return the format or the description, and the names of the splits."""
     lists = [Path(one.list).stem for one in (train, val)]
     if train.type in _FORMATS:
+        name, photos, masks = _FORMATS[train.type]
+        said = {"photos": train.photos or photos, "masks": train.masks or masks, "classes": _class_names(train) or ""}
+        usual = {"photos": photos, "masks": masks, "classes": ""}
+        left_out += [
+            f"{what}: {value}; the format {name} says them" for what, value in said.items() if value != usual[what]
+        ]
         splits = (lists[0] or "train", lists[1] or "val")
-        return _FORMATS[train.type], None, splits if train.type == "PascalVOCDataset" else ("train", "val")
+        return name, None, splits if train.type == "PascalVOCDataset" else ("train", "val")
     if train.type not in _OWN:
-        left_out.append(f"{train.type}: its code says suffixes and classes; what the configuration says is taken")
+        code = "its code says suffixes, classes and whether 0 is void"
+        left_out.append(f"{train.type}: {code}; what the configuration says is taken")
     text, splits = _describe(train, val, left_out)
     return None, parse_description(text, f"{path}, as a description"), splits
 
@@ -310,16 +250,32 @@ def _with_split(train: str, val: str, where: str) -> tuple[str, tuple[str, str]]
 
 
 def _classes(train: _Dataset, left_out: list[str]) -> list[str]:
-    meta = train.said.get("metainfo")
-    names = meta.get("classes") if isinstance(meta, dict) else train.said.get("classes")
+    names = _class_names(train)
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        left_out.append("classes: the configuration lists none; pass legend=")
+        left_out.append(f"classes: the configuration lists none{f', but {names}' if names else ''}; pass legend=")
         return []
     first = 1 if _reduces_zero(train) else 0
     if first:
         left_out.append("reduce_zero_label: 0 is void, and class ids begin at 0 without it")
     lines = [f"{first + number} = {_quote(name)}" for number, name in enumerate(names)]
     return ["[classes]", *lines, f"void = {[0, 255] if first else [255]}"]
+
+
+def _swap(drawn: Pipeline, names: Any, left_out: list[str]) -> dict[str, str] | None:
+    """Name the classes that change places; mirror nothing if they have no names here, for labels would be wrong."""
+    if not drawn.swap:
+        return None
+    try:
+        return {dict(enumerate(names))[one]: dict(enumerate(names))[other] for one, other in drawn.swap}
+    except (TypeError, ValueError, KeyError):
+        left_out.append(f"RandomFlip: swap_seg_labels={drawn.swap} of classes that have no names here: not mirrored")
+        drawn.fields.pop("flip")
+        return None
+
+
+def _class_names(train: _Dataset) -> Any:
+    meta = train.said.get("metainfo")
+    return meta.get("classes") if isinstance(meta, dict) else train.said.get("classes")
 
 
 def _reduces_zero(train: _Dataset) -> bool:
@@ -334,7 +290,7 @@ def _normalize(values: Values, steps: Any) -> Normalize | None:
     told = [values.get("data_preprocessor"), inner, values.get("img_norm_cfg")]
     told += [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
     for one in told:
-        if isinstance(one, dict) and _are_numbers(one.get("mean"), 3) and _are_numbers(one.get("std"), 3):
+        if isinstance(one, dict) and are_numbers(one.get("mean"), 3) and are_numbers(one.get("std"), 3):
             # In 1.x a picture is blue first until bgr_to_rgb; the numbers are those of red, green, blue.
             return tuple(part / 255 for part in one["mean"]), tuple(part / 255 for part in one["std"])
     return None
@@ -345,16 +301,6 @@ def _batch_size(values: Values) -> int | None:
     said = loader.get("batch_size") if isinstance(loader, dict) else None
     said = said or (data.get("samples_per_gpu") if isinstance(data, dict) else None)
     return said if isinstance(said, int) else None
-
-
-def _are_numbers(value: Any, count: int) -> bool:
-    return isinstance(value, list) and len(value) == count and all(isinstance(part, int | float) for part in value)
-
-
-def _holds_unread(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_holds_unread, value.values()))
-    return isinstance(value, Unread) or (isinstance(value, list) and any(map(_holds_unread, value)))
 
 
 def _quote(text: str) -> str:

@@ -18,7 +18,7 @@ from segfeed.errors import DescriptionError, SourceError
 
 Values = dict[str, Any]
 
-_QUIET = (ast.Assign, ast.Import, ast.ImportFrom, ast.With)
+_QUIET = (ast.Import, ast.ImportFrom, ast.With)
 _MAX_BYTES = 1 << 20
 _MAX_FILES = 64
 _ARITHMETIC: Mapping[type, Callable[[Any, Any], Any]] = {
@@ -80,10 +80,11 @@ class _Reading:
             raise DescriptionError(where, found=f"more than {_MAX_FILES} files", expected="fewer that it is based on")
         tree = _parse(path)
         self.unread += [
-            f"{where}, line {node.lineno}: {ast.unparse(node).splitlines()[0][:60]}; only assignments are read"
+            f"{where}, line {node.lineno}: {ast.unparse(node).splitlines()[0][:60]}; only assignments to names are read"
             for node in tree.body
             if not isinstance(node, _QUIET)
             and not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+            and not (_targets(node) and all(isinstance(target, ast.Name) for target in _targets(node)))
         ]
         base: Any = {}
         for name in self._bases(tree, path):
@@ -161,7 +162,7 @@ class _Evaluation:
         for key, value in pairs:
             evaluated = self.of(value)
             if key is None:  # **other
-                made |= evaluated if isinstance(evaluated, dict) else {}
+                made |= evaluated if isinstance(evaluated, dict) else {"**": evaluated}
             else:
                 name = key if isinstance(key, str) else self.of(key)
                 made[name if isinstance(name, str) else repr(name)] = evaluated
@@ -194,11 +195,17 @@ def _parse(path: Path) -> ast.Module:
         ) from None
 
 
+def _targets(node: ast.stmt) -> list[ast.expr]:
+    if isinstance(node, ast.AnnAssign):  # name: type = value
+        return [node.target] if node.value else []
+    return node.targets if isinstance(node, ast.Assign) else []
+
+
 def _assignments(tree: ast.Module) -> list[tuple[str, ast.expr]]:
     return [
         (target.id, node.value)
         for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value
+        for target in _targets(node)
         if isinstance(target, ast.Name)
     ]
