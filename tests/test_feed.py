@@ -12,7 +12,7 @@ from PIL import Image
 from segfeed import IMAGENET, Augment, BatchFormat, Pack, Shard, Source, feed, load, recipes, scan
 from segfeed.datasets import splits as split_strings
 from segfeed.datasets.catalogue.fetching import DATASETS
-from segfeed.datasets.exports.exporting import export_splits
+from segfeed.datasets.export import export_splits
 from segfeed.datasets.places import FETCHED
 from segfeed.errors import (
     OptionError,

@@ -19,7 +19,7 @@ from installed import SEGFEED, interruptible
 from segfeed import Legend, Source
 from segfeed.datasets.blobs import File
 from segfeed.datasets.catalogue.fetching import DATASETS, fetch_dataset
-from segfeed.datasets.exports.exporting import export_splits
+from segfeed.datasets.export import export_splits
 from segfeed.datasets.source import Sample
 from segfeed.errors import SourceMissingError
 from segfeed.feed import load, scan

@@ -10,7 +10,7 @@ from PIL import Image
 import segfeed
 from segfeed.datasets.blobs import File
 from segfeed.datasets.derived import ChosenBands, MergedMask
-from segfeed.datasets.exports.exporting import export_splits
+from segfeed.datasets.export import export_splits
 from segfeed.errors import DescriptionError, MaskError, OptionError, PhotoError, SegfeedError, SizeMismatchError
 from segfeed.pixels.codec import decode_mask, read_photo_header
 

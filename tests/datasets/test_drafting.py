@@ -11,7 +11,7 @@ import segfeed
 from segfeed.datasets.descriptions.description import FILE_NAME
 from segfeed.datasets.descriptions.reader import parse_description
 from segfeed.datasets.drafting import draft_description
-from segfeed.datasets.exports.exporting import export_splits
+from segfeed.datasets.export import export_splits
 from segfeed.datasets.opening import Opening, open_dataset
 from segfeed.errors import SourceError
 from segfeed.pixels.palette import voc_colours

@@ -13,7 +13,7 @@ from little_voc import a_photo, make_voc, put_photo
 from segfeed.audit.checking import check
 from segfeed.datasets.descriptions.described import DescribedFormat
 from segfeed.datasets.descriptions.reader import parse_description
-from segfeed.datasets.exports.exporting import export_splits
+from segfeed.datasets.export import export_splits
 from segfeed.datasets.joining import JoinedFormat, Part
 from segfeed.datasets.overview import describe
 from segfeed.datasets.splits import SplitTerm

@@ -8,7 +8,7 @@ import pytest
 
 import segfeed
 from segfeed.datasets.descriptions import shipped
-from segfeed.datasets.exports.exporting import export_splits
+from segfeed.datasets.export import export_splits
 from segfeed.datasets.recognition import FORMATS, GROUP, explain_refusal, find_format, format_names, import_format
 from segfeed.errors import OptionError, PluginError, SegfeedError, SourceError
 

@@ -24,7 +24,7 @@ from PIL import Image
 from faults.trees import files_of
 from segfeed import Draw, Loader, Plan, feed, make_pack, scan
 from segfeed.audit.verification import verify_pack
-from segfeed.datasets.exports.exporting import Kind, export_splits
+from segfeed.datasets.export.exporting import Kind, export_splits
 from segfeed.datasets.recognition import FORMATS
 from segfeed.datasets.sample import writing as sample
 from segfeed.errors import PackError, SegfeedError

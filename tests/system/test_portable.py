@@ -257,7 +257,7 @@ for images, labels in train:
 del images, labels
 from segfeed.audit.verification import verify_pack
 assert verify_pack(val.reader) == []
-from segfeed.datasets.exports.exporting import export_splits
+from segfeed.datasets.export import export_splits
 source = segfeed.scan("sample", "val")
 for kind in ("voc", "parquet", "webdataset"):
     export_splits([source], to / kind, kind)

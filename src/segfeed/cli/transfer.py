@@ -8,9 +8,9 @@ import typer
 
 from segfeed.cli.options import AsJson, CacheDir, SourceOptions, Splits, Threads, print_json, say
 from segfeed.datasets.catalogue.fetching import count_ids, fetch_dataset
-from segfeed.datasets.exports.exporting import KINDS, export_splits
-from segfeed.datasets.exports.names import RENAMED, name_splits, read_renamed
-from segfeed.datasets.exports.outlines import LOST, read_lost
+from segfeed.datasets.export.exporting import KINDS, export_splits
+from segfeed.datasets.export.names import RENAMED, name_splits, read_renamed
+from segfeed.datasets.export.outlines import LOST, read_lost
 from segfeed.system.showing import counted
 
 

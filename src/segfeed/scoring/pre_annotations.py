@@ -24,7 +24,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from segfeed.datasets.drawn.regions import DrawnClasses, cover_of, run_lengths
-from segfeed.datasets.exports.outlines import draw_coco
+from segfeed.datasets.export.outlines import draw_coco
 from segfeed.datasets.formats.label_studio import pack_brush
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError

@@ -266,7 +266,7 @@ def test_keys_span_folders_and_become_files_in_folders(tmp_path):
     say(root, 'photos = "img/{key}.jpg"\nmasks = "gt/{key}.png"\n' + BINARY)
     source = segfeed.scan(root, "all")
     assert source.keys == ("v1/f1", "v1/f2", "v2/f1")
-    from segfeed.datasets.exports.exporting import export_splits  # noqa: PLC0415
+    from segfeed.datasets.export.exporting import export_splits  # noqa: PLC0415
     from segfeed.scoring.predictions import score_folder, write_predictions  # noqa: PLC0415
 
     crops = segfeed.Plan.exact(source.sizes, 3).rows(0, 0)

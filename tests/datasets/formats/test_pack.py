@@ -16,7 +16,7 @@ from segfeed import Draw, Loader, Pack, Plan, load, make_pack, scan
 from segfeed.audit.checking import check
 from segfeed.audit.stats import count_split
 from segfeed.audit.verification import match_pack, verify_pack
-from segfeed.datasets.exports.exporting import export_splits
+from segfeed.datasets.export import export_splits
 from segfeed.errors import MaskError, OptionError, PackError, PhotoError, SourceError, UnknownColourError
 from segfeed.packs import making, writer
 from segfeed.packs.cache import prune_packs, prune_to

@@ -8,9 +8,9 @@ import pytest
 import segfeed
 from segfeed import Legend, Source
 from segfeed.datasets.blobs import File
-from segfeed.datasets.exports.exporting import KINDS
-from segfeed.datasets.exports.names import RENAMED, check_names, describe_renamed, name_keys, name_splits, read_renamed
-from segfeed.datasets.exports.outlines import DRAWN_KINDS
+from segfeed.datasets.export.exporting import KINDS
+from segfeed.datasets.export.names import RENAMED, check_names, describe_renamed, name_keys, name_splits, read_renamed
+from segfeed.datasets.export.outlines import DRAWN_KINDS
 from segfeed.datasets.source import Sample
 from segfeed.errors import OptionError
 

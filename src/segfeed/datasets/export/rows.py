@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from segfeed.datasets.exports.readback import Written
+from segfeed.datasets.export.readback import Written
 from segfeed.datasets.source import Source
 from segfeed.pixels.files.jpeg import JPEG_MAGIC
 from segfeed.pixels.files.png import PNG_MAGIC

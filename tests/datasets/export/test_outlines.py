@@ -10,9 +10,9 @@ from PIL import Image
 import segfeed
 from segfeed import Legend, Source, scan
 from segfeed.datasets.blobs import File
-from segfeed.datasets.exports import exporting as export
-from segfeed.datasets.exports.exporting import export_splits
-from segfeed.datasets.exports.outlines import LOST, read_lost
+from segfeed.datasets.export import exporting as export
+from segfeed.datasets.export import export_splits
+from segfeed.datasets.export.outlines import LOST, read_lost
 from segfeed.datasets.source import Sample
 from segfeed.errors import LegendError, OptionError, SourceError
 

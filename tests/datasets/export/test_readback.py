@@ -6,8 +6,8 @@ import tarfile
 import pytest
 
 from segfeed import scan
-from segfeed.datasets.exports.exporting import export_splits, plain_legend
-from segfeed.datasets.exports.readback import Written, check_texts, compare_dataset, compare_shards
+from segfeed.datasets.export.exporting import export_splits, plain_legend
+from segfeed.datasets.export.readback import Written, check_texts, compare_dataset, compare_shards
 from segfeed.errors import LegendError, OptionError, SourceError
 
 

@@ -18,9 +18,9 @@ from PIL import Image
 from little_voc import a_photo, make_voc, put_photo
 from segfeed import Legend, Source, scan
 from segfeed.datasets.blobs import File
-from segfeed.datasets.exports import exporting as export
-from segfeed.datasets.exports.exporting import KINDS, export_splits
-from segfeed.datasets.exports.names import read_renamed
+from segfeed.datasets.export import exporting as export
+from segfeed.datasets.export.exporting import KINDS, export_splits
+from segfeed.datasets.export.names import read_renamed
 from segfeed.datasets.source import Sample
 from segfeed.errors import LegendError, OptionError, PhotoError, SourceError
 

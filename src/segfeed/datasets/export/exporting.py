@@ -22,7 +22,7 @@ from typing import Literal, cast, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from segfeed.datasets.exports.names import (
+from segfeed.datasets.export.names import (
     RENAMED,
     Keys,
     check_names,
@@ -31,7 +31,7 @@ from segfeed.datasets.exports.names import (
     name_splits,
     read_renamed,
 )
-from segfeed.datasets.exports.outlines import (
+from segfeed.datasets.export.outlines import (
     DRAWN_KINDS,
     LOST,
     describe_lost,
@@ -43,7 +43,7 @@ from segfeed.datasets.exports.outlines import (
     write_described,
     write_yolo,
 )
-from segfeed.datasets.exports.readback import (
+from segfeed.datasets.export.readback import (
     Written,
     check_texts,
     compare_dataset,
@@ -51,7 +51,7 @@ from segfeed.datasets.exports.readback import (
     compare_shards,
     labelmap,
 )
-from segfeed.datasets.exports.rows import Row, make_rows, noted
+from segfeed.datasets.export.rows import Row, make_rows, noted
 from segfeed.datasets.source import Source
 from segfeed.errors import LegendError, OptionError
 from segfeed.pixels.codec import encode_mask

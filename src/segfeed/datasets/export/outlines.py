@@ -23,7 +23,7 @@ import numpy as np
 from segfeed.datasets.descriptions.description import FILE_NAME, Description
 from segfeed.datasets.descriptions.text import write_description
 from segfeed.datasets.drawn.regions import DrawnClasses, coco_runs, cover_of, plain_numbers
-from segfeed.datasets.exports.rows import Row
+from segfeed.datasets.export.rows import Row
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError
 from segfeed.pixels.legend import Legend

@@ -1,1 +1,0 @@
-"""A dataset written as others take it, and read back before it appears."""
