@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from segfeed.errors import SegfeedError, StorageError
+from segfeed.errors import OptionError, SegfeedError, StorageError
 from segfeed.system import portable
 from segfeed.system.paths import kind_at, user_path
 from segfeed.system.portable import sync
@@ -37,10 +37,18 @@ def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
 
 
 def user_cache() -> Path:
-    """Return the user's own cache folder, whatever folder was chosen for packs."""
+    """Return the user's own cache folder, whatever folder was chosen for packs.
+
+    Raises:
+        OptionError: if the user has no home folder.
+    """
     import platformdirs  # noqa: PLC0415 - only needed if nobody chose a folder
 
-    return platformdirs.user_cache_path("segfeed")
+    try:
+        return platformdirs.user_cache_path("segfeed")
+    except RuntimeError:  # a container's user of a number without a name
+        found, remedy = "no home folder is known", "set SEGFEED_CACHE to a folder, or pass another cache_dir"
+        raise OptionError("cache_dir", found=found, remedy=remedy) from None
 
 
 def private_folder(name: str) -> Path | None:
@@ -51,13 +59,11 @@ def private_folder(name: str) -> Path | None:
     Returns:
         folder: None if it cannot be made, or somebody else owns it or may write there.
     """
-    import platformdirs  # noqa: PLC0415 - as above
-
-    folder = platformdirs.user_cache_path("segfeed") / name
     try:
+        folder = user_cache() / name
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         status = folder.lstat()
-    except OSError:
+    except (OSError, OptionError):
         return None
     own = portable.user_id()
     is_ours = own is None or (status.st_uid == own and not status.st_mode & 0o022)
@@ -206,17 +212,31 @@ def discard(path: Path) -> None:
     Raises:
         StorageError: if it cannot be removed.
     """
+    hidden = path if path.name.endswith(_UNFINISHED) else path.with_name(unfinished_name(path.name))
     try:
-        if not path.name.endswith(_UNFINISHED):
-            portable.rename(path, path := path.with_name(unfinished_name(path.name)))
+        if hidden != path:
+            portable.rename(path, hidden)
     except FileNotFoundError:
         return  # another process removed it first
     except OSError as error:
+        if error.errno == errno.EXDEV:
+            _remove_in_place(path)
+            return
         found = f"this cannot be removed ({error.strerror})"
         is_open = portable.is_in_use(error)
         remedy = "end the programs that have it open" if is_open else "remove it as the user who made it"
         raise StorageError(str(path), found=found, remedy=remedy) from error
-    _remove(path)
+    _remove(hidden)
+
+
+def _remove_in_place(folder: Path) -> None:
+    """Remove a folder that came with a container's image (overlayfs): its files may go, but it cannot be renamed.
+
+    They go in the order of their names: `manifest.json` is the first, and without it a folder is not a pack.
+    """
+    for name in sorted(os.listdir(folder)):
+        _remove(folder / name)
+    _remove(folder)
 
 
 def sweep(final: Path) -> None:
@@ -303,7 +323,9 @@ def explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
         raise
     except OSError as error:
         expected = ""
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno == errno.ENOSPC and portable.has_few_files_left(folder):
+            found, expected = "the disk takes no more files, though it may have room (df -i)", "room for a few files"
+        elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             found, expected = (
                 f"the disk is full ({error.strerror})",
                 f"room for {describe_bytes(needed)}" if needed else "",
@@ -311,7 +333,8 @@ def explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             found = f"the folder cannot be written ({error.strerror})"
         elif error.errno in (errno.ENOTDIR, errno.EEXIST) and not os.path.isdir(folder):
-            found = "this is not a folder"
+            there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+            found = f"{there} is {kind_at(there)}, not a folder"
         elif error.errno == errno.EIO:
             found = f"the disk failed ({error.strerror})"
         elif error.errno is None:
