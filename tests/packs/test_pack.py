@@ -531,3 +531,35 @@ def test_raw_and_coded_packs_of_one_source_are_two(root, cache, settled):
         assert raw.folder != coded.folder
     np.testing.assert_array_equal(raw.read(2).labels, coded.read(2).labels)
     np.testing.assert_array_equal(raw.pixels, coded.pixels)
+
+
+@pytest.mark.slow
+def test_files_dated_in_the_future_are_not_hashed_at_every_start(root, cache, monkeypatch):
+    far = time.time() + 5 * 365 * 86_400
+    for path in root.rglob("*.png"):
+        os.utime(path, (far, far))
+    now = time.time_ns()
+    monkeypatch.setattr(packs, "time", SimpleNamespace(time_ns=lambda: now + 3 * 10**9))  # the files have settled
+    first = make_pack(scan(root)).folder
+    monkeypatch.setattr(packs, "hash_files", None)
+    assert make_pack(scan(root)).folder == first
+
+
+@pytest.mark.slow
+def test_a_coded_pack_that_has_gone_says_so_when_it_is_read_first(root, cache, tmp_path):
+    pack = make_pack(scan(root), coded=True)
+    shutil.rmtree(pack.folder)
+    with pytest.raises(PackError) as caught:
+        pack.read(0)
+    assert caught.value.where == str(pack.folder / "pairs-00000.bin")
+
+
+def test_reading_asks_for_no_home_folder(root, monkeypatch):
+    def no_home(_):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("SEGFEED_CACHE")
+    monkeypatch.setattr("platformdirs.user_cache_path", no_home)
+    assert len(scan(root)) == 4
+    train, _ = segfeed.load(root, 2, (4, 4), pack=False)
+    assert next(iter(train)).images.shape == (2, 4, 4, 3)

@@ -21,8 +21,8 @@ LIMIT = "SEGFEED_CACHE_LIMIT"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
-# What a pack of another format version may leave unsaid.
-_UNKNOWN = {
+# What a pack of another format version may leave unsaid, or say in other words.
+_UNKNOWN: dict[str, Any] = {
     "legend": {},
     "unknown": "error",
     "name": "?",
@@ -31,7 +31,7 @@ _UNKNOWN = {
     "task": "?",
     "count": 0,
     "coding": {},
-    "created": None,
+    "created": "",
 }
 
 
@@ -41,7 +41,7 @@ class CachedPack:
 
     Attributes:
         folder: where it lies.
-        manifest: what it says of itself.
+        manifest: what it says of itself, as far as the list shows it.
         created: when it was made.
         used: when it was last opened.
         size_bytes: of all files in it.
@@ -78,7 +78,7 @@ class CachedPack:
         if self.is_damaged:
             return "damaged: prune it"
         described, unknown = self.manifest["legend"], self.manifest["unknown"]
-        if "names" not in described:
+        if not isinstance(described.get("names"), list):
             return "object ids"
         became = "" if unknown == "error" else f", unknown: {unknown}"
         became += ", coded" if self.manifest["coding"].get("photo") == "stored" else ""
@@ -265,11 +265,8 @@ def prune_packs(
 def _describe(folder: Path) -> CachedPack | None:
     """Describe a pack; None if another process has removed it meanwhile."""
     peeked = peek_manifest(folder)
-    manifest = {**_UNKNOWN, **(peeked or {})}
-    if not isinstance(manifest["coding"], dict) or not isinstance(manifest["legend"], dict):
-        manifest |= {"coding": {}, "legend": {}}
-    if not isinstance(manifest["count"], int):
-        manifest["count"] = 0
+    said = {word: value for word, value in (peeked or {}).items() if type(value) is type(_UNKNOWN.get(word))}
+    manifest = _UNKNOWN | said
     try:
         when = dt.datetime.fromtimestamp(last_used_s(folder), dt.UTC)
         size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
@@ -277,7 +274,8 @@ def _describe(folder: Path) -> CachedPack | None:
         return None
     try:
         created = dt.datetime.fromisoformat(manifest["created"])
-    except (TypeError, ValueError):
+        created = created if created.tzinfo else created.replace(tzinfo=dt.UTC)
+    except ValueError:
         created = when
     return CachedPack(folder, manifest, created, when, size, peeked is None)
 
