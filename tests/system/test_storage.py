@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
@@ -339,6 +340,20 @@ def test_leftovers_of_live_processes_and_of_other_machines_are_kept(tmp_path, de
     publish(tmp_path / "pack", fill)
     assert all((folder / "rows").is_file() for folder in kept)
     assert foreign.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("folder_h", "rows_h", "swept"), [(25, 25, True), (25, 1, False), (1, 25, False), (-90, 25, False)]
+)
+def test_leftovers_of_ended_containers_and_other_machines_go_after_a_day_without_a_write(
+    tmp_path, dead_pid, folder_h, rows_h, swept
+):
+    left = leave(tmp_path, "pack", dead_pid, host="elsewhere")
+    for path, hours in ((left / "rows", rows_h), (left, folder_h)):
+        when = time.time() - hours * 3600
+        os.utime(path, (when, when))
+    publish(tmp_path / "pack", fill)
+    assert left.exists() != swept
 
 
 def test_unfinished_folders_are_only_those_of_dead_processes_of_this_machine(tmp_path, dead_pid):

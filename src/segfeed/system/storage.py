@@ -13,6 +13,7 @@ import shutil
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,7 @@ from segfeed.system.portable import sync
 _UNFINISHED = ".unfinished"
 _SPARE_BYTES = 64 << 20  # room that is left to others on the same disk
 _LONG_NAME_BYTES = 100
+_QUIET_S = 86_400  # whoever makes a folder writes to it all the time
 _UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 _SYNCS_AT_ONCE = 8  # a disk takes many small files together several times faster than one by one
 
@@ -253,7 +255,7 @@ def sweep_all(parent: Path) -> None:
 
 
 def unfinished_folders(parent: Path) -> list[Path]:
-    """List what killed processes of this machine left half-made in a folder: folders, and files."""
+    """List what killed processes left half-made in a folder: folders, and files; of other machines after a day."""
     if not os.path.isdir(parent):  # `Path.is_dir` raises if a folder on the way may not be entered
         return []
     return [path for path in sorted(parent.glob(f".*{_UNFINISHED}")) if _is_orphan(path)]
@@ -276,18 +278,32 @@ def _host() -> str:
     """Return the name of what process ids belong to: this machine as it was started, and in it this container."""
     host = socket.gethostname().replace(".", "-")[:32] or "localhost"
     with contextlib.suppress(OSError):  # Linux only
-        # Two machines of one name may share a folder; what was left before a restart stays for the person to remove.
+        # Two machines of one name may share a folder.
         boot = Path("/proc/sys/kernel/random/boot_id").read_bytes().decode()[:8]
         host += f"-{os.stat('/proc/self/ns/pid').st_ino}-{boot}"
     return host
 
 
 def _is_orphan(path: Path) -> bool:
-    """Check whether the process that was making `path` is gone; what other machines are making is not an orphan."""
+    """Check whether the process that was making `path` is gone.
+
+    One of another machine, or of a container that has ended, cannot be asked for: there a day without a write tells.
+    """
     parts = path.name.removesuffix(_UNFINISHED).split(".")
-    if len(parts) < 4 or parts[-3] != _host() or not parts[-2].isdigit():
+    if len(parts) < 4 or not parts[-2].isdigit():
         return False
+    if parts[-3] != _host():
+        return time.time() - _last_written_s(path) > _QUIET_S
     return not portable.is_alive(int(parts[-2]))
+
+
+def _last_written_s(path: Path) -> float:
+    """Return when a file, or anything in a folder, was written last, in seconds since the epoch."""
+    latest = 0.0
+    for place in (path, *path.rglob("*")):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            latest = max(latest, place.lstat().st_mtime)
+    return latest
 
 
 def _remove(path: Path) -> None:
