@@ -270,12 +270,16 @@ def test_pack_that_was_removed_is_made_again(root, cache, settled):
     assert len(Pack(first.folder)) == 4
 
 
-@pytest.mark.parametrize("stamp", [b"", b"../../data", b"no-such-pack", b"\xff\xfe"])
+@pytest.mark.parametrize("stamp", [b"", b"../../data", b"no-such-pack", b"\xff\xfe", b"x" * 2**20, "a pipe"])
 @pytest.mark.slow
 def test_damaged_stamp_is_ignored(root, cache, settled, stamp):
     first = make_pack(scan(root))
     (path,) = (cache / "stamps").iterdir()
-    path.write_bytes(stamp)
+    path.unlink()
+    if stamp == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes(stamp)
     assert make_pack(scan(root)).folder == first.folder
 
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from segfeed.datasets.blobs import read_file
 from segfeed.datasets.packed.manifest import MANIFEST, TABLE, peek_manifest
 from segfeed.errors import OptionError, StorageError
 from segfeed.packs.pack import opened_here
 from segfeed.system import portable
 from segfeed.system.options import whole_number
 from segfeed.system.storage import cache_folder, describe_bytes, discard, unfinished_folders
+
+_STAMP_BYTES = 64  # the name of a pack
 
 LIMIT = "SEGFEED_CACHE_LIMIT"
 """The variable that says how large the packs in the cache may be together."""
@@ -141,7 +144,7 @@ def recorded_pack(stamp: Path) -> Path | None:
     """Return the folder of the whole pack that a stamp names; None if there is none."""
     packs = stamp.parents[1] / "packs"
     try:
-        folder = packs / stamp.read_text()
+        folder = packs / read_file(stamp, _STAMP_BYTES).decode()
         return folder if folder.parent == packs and (folder / MANIFEST).is_file() else None
     except (OSError, ValueError):
         return None
