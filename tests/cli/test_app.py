@@ -806,6 +806,14 @@ def test_a_library_that_the_package_cannot_load_is_one_line_also_for_python_m(tm
     assert line.startswith("segfeed: it cannot be loaded (xxhash.so: failed to map segment")
 
 
+def test_ctrl_c_while_python_m_loads_the_package_is_one_line(tmp_path):
+    (tmp_path / "xxhash.py").write_text("raise KeyboardInterrupt")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(segfeed.__file__).parents[1])])}
+    command = [sys.executable, "-m", "segfeed", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (130, "segfeed: interrupted; nothing half-made is taken for whole\n")
+
+
 def test_a_library_that_a_command_cannot_load_is_one_line(monkeypatch, capsys):
     def run(**_how):
         raise ImportError("pydantic_core.so: failed to map segment from shared object")

@@ -565,5 +565,7 @@ def test_reading_asks_for_no_home_folder(root, monkeypatch):
     monkeypatch.delenv("SEGFEED_CACHE")
     monkeypatch.setattr("platformdirs.user_cache_path", no_home)
     assert len(scan(root)) == 4
+    with pytest.raises(segfeed.errors.OptionError):
+        scan(root, cache_dir="~nobody-of-this-name/cache")
     train, _ = segfeed.load(root, 2, (4, 4), pack=False)
     assert next(iter(train)).images.shape == (2, 4, 4, 3)

@@ -222,7 +222,7 @@ def test_file_in_the_place_of_the_cache_is_named(tmp_path, deeper):
     (tmp_path / "cache").write_bytes(b"")
     with pytest.raises(StorageError) as caught:
         publish(tmp_path / "cache" / deeper / "pack", fill, remedy=REMEDY)
-    assert caught.value.found == f"{tmp_path / 'cache'} is a file, not a folder"
+    assert caught.value.found == f"{tmp_path / 'cache' if deeper else 'this'} is a file, not a folder"
     assert REMEDY in caught.value.remedy
 
 
@@ -286,6 +286,11 @@ def test_a_folder_that_cannot_be_renamed_loses_its_manifest_first(tmp_path, monk
     real = Path.unlink
     monkeypatch.setattr(os, "rename", rename)
     monkeypatch.setattr(Path, "unlink", lambda path, **how: gone.append(path.name) or real(path, **how))
+    with monkeypatch.context() as refused:
+        refused.setattr(shutil, "rmtree", lambda *_, **__: None)
+        refused.setattr(Path, "unlink", lambda *_, **__: rename())
+        with pytest.raises(StorageError):
+            storage.discard(folder)
     storage.discard(folder)
     assert gone == ["manifest.json", "pairs-00000.bin", "rows.arrow"]
     assert contents(tmp_path) == []

@@ -132,8 +132,10 @@ def is_packed(source: Source, *, cache_dir: str | os.PathLike[str] | None = None
         return True
     try:
         stamps = cache_folder(cache_dir) / "stamps"
-    except OptionError:  # no home folder is known, and none is needed to read
-        return False
+    except OptionError:
+        if cache_dir:
+            raise
+        return False  # no home folder is known, and none is needed to read
     return any(recorded_pack(stamps / stamp_of_source(source, coding)) is not None for coding in ("raw", "stored"))
 
 

@@ -27,7 +27,7 @@ from segfeed.system.portable import sync
 _UNFINISHED = ".unfinished"
 _SPARE_BYTES = 64 << 20  # room that is left to others on the same disk
 _LONG_NAME_BYTES = 100
-_QUIET_S = 86_400  # whoever makes a folder writes to it all the time
+_QUIET_S = 86_400  # a process that makes a folder writes to it all the time
 _UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 _SYNCS_AT_ONCE = 8  # a disk takes many small files together several times faster than one by one
 
@@ -223,7 +223,8 @@ def discard(path: Path) -> None:
     except OSError as error:
         if error.errno == errno.EXDEV:
             _remove_in_place(path)
-            return
+            if not os.path.lexists(path):
+                return
         found = f"this cannot be removed ({error.strerror})"
         is_open = portable.is_in_use(error)
         remedy = "end the programs that have it open" if is_open else "remove it as the user who made it"
@@ -350,7 +351,7 @@ def explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
             found = f"the folder cannot be written ({error.strerror})"
         elif error.errno in (errno.ENOTDIR, errno.EEXIST) and not os.path.isdir(folder):
             there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
-            found = f"{there} is {kind_at(there)}, not a folder"
+            found = f"{'this' if there == folder else there} is {kind_at(there)}, not a folder"
         elif error.errno == errno.EIO:
             found = f"the disk failed ({error.strerror})"
         elif error.errno is None:
