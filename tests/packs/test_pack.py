@@ -558,6 +558,13 @@ def test_a_coded_pack_that_has_gone_says_so_when_it_is_read_first(root, cache, t
     assert caught.value.where == str(pack.folder / "pairs-00000.bin")
 
 
+def test_a_folder_of_ones_own_that_cannot_be_written_is_told_without_a_word_of_the_cache(root, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageError) as caught:
+        make_pack(scan(root), to=tmp_path / "file")
+    assert (caught.value.found, caught.value.remedy) == ("this is a file, not a folder", "choose another folder")
+
+
 def test_reading_asks_for_no_home_folder(root, monkeypatch):
     def no_home(_):
         raise RuntimeError("could not determine the home directory")

@@ -201,7 +201,7 @@ def _pack_to(packing: "_Packing", to: Path) -> Pack:
         packing.write_to(folder)
 
     packing.announce(to)
-    return Pack(publish(final, fill, needed_bytes=packing.needed_bytes, remedy="or pass coded=True (--coded)"))
+    return Pack(publish(final, fill, needed_bytes=packing.needed_bytes))
 
 
 def _open_used(folder: Path) -> Pack:
