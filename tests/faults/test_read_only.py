@@ -65,15 +65,16 @@ def test_packs_that_came_with_an_image_are_pruned(forks, root, room):
         (room / folder).mkdir()
     layers = f"lowerdir={room}/image,upperdir={room}/changes,workdir={room}/work"
     prefix = [*MOUNTING, "sh", "-c", f'mount -t overlay overlay -o "{layers}" "{room}/seen" && exec "$@"', "sh"]
-    if (
-        shutil.which("unshare") is None
-        or subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode
-    ):
-        pytest.skip("the system refuses to lay folders over each other")
+    if shutil.which("unshare") is None:
+        pytest.skip("the system has no unshare")
     code = "import sys; from segfeed.packs.cache import *; print(len(prune_packs(0, cache_dir=sys.argv[1])), "
     code += "describe_packs(sys.argv[1]))"
     command = [*prefix, sys.executable, "-c", code, str(room / "seen" / "cache")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    for left in (room / "work").iterdir():
+        left.chmod(0o755)  # overlayfs made it, and nobody may enter it
+    if "mount: " in done.stderr or "unshare: " in done.stderr:
+        pytest.skip("the system refuses to lay folders over each other")
     assert done.stdout == "1 []\n", done.stderr
 
 
