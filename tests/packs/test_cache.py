@@ -337,13 +337,13 @@ def test_a_pack_that_is_larger_than_the_limit_is_refused_before_it_is_written(
     load(root, 1, (8, 8), splits=("train", None), pack=False)
 
 
-@pytest.mark.parametrize("text", ["20XB", "many", "-1", "1e400", "GB"])
+@pytest.mark.parametrize("text", ["20XB", "many", "-1", "1e400", "GB", "9" * 400])
 @pytest.mark.slow
 def test_a_limit_that_is_none_is_named(closed, tmp_path, write_voc, monkeypatch, text):
     monkeypatch.setenv("SEGFEED_CACHE_LIMIT", text)
     with pytest.raises(OptionError) as caught:
         make_pack(scan(write_voc(tmp_path / "other", {"train": [(6, 8)]})))
-    assert (caught.value.where, caught.value.found) == ("SEGFEED_CACHE_LIMIT", repr(text))
+    assert (caught.value.where, caught.value.found) == ("SEGFEED_CACHE_LIMIT", repr(text)[:60])
 
 
 @pytest.mark.parametrize(

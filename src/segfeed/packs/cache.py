@@ -21,7 +21,7 @@ _STAMP_BYTES = 64  # the name of a pack
 LIMIT = "SEGFEED_CACHE_LIMIT"
 """The variable that says how large the packs in the cache may be together."""
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,18})?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 # What a pack of another format version may leave unsaid, or say in other words.
@@ -161,7 +161,7 @@ def read_size(option: str, text: str) -> int:
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:
-        raise OptionError(option, found=repr(text), expected='a size such as "20GB", "500 MiB" or "0"')
+        raise OptionError(option, found=f"{text!r:.60}", expected='a size such as "20GB", "500 MiB" or "0"')
     number, prefix, binary = found.groups()
     return int(float(number) * (1024 if binary else 1000) ** " kmgt".index(prefix.lower() or " "))
 
