@@ -3,17 +3,22 @@
 import os
 import signal
 import sys
+from types import TracebackType
 from typing import NoReturn
+
+_REFUSALS = (ImportError, MemoryError, OSError, SystemError)
 
 
 def main() -> None:
     """Run `segfeed`."""
+    if sys.excepthook is refuse_uncaught:
+        sys.excepthook = sys.__excepthook__
     handler = signal.getsignal(signal.SIGINT)
     if handler is signal.default_int_handler:  # otherwise the signal is ignored, as in a shell's background job
         signal.signal(signal.SIGINT, _end)
     try:
         from segfeed.cli.app import main as run  # noqa: PLC0415 - loading takes a third of a second
-    except (ImportError, MemoryError, OSError, SystemError) as error:
+    except _REFUSALS as error:
         _refuse(error)
 
     try:
@@ -21,6 +26,15 @@ def main() -> None:
         run()
     except KeyboardInterrupt:  # before `run` could catch it
         _end()
+
+
+def refuse_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Stand for `sys.excepthook` while `python -m segfeed` imports segfeed, as Python does before `main` runs."""
+    if isinstance(error, KeyboardInterrupt):
+        _end()
+    if isinstance(error, _REFUSALS):
+        _refuse(error)
+    sys.__excepthook__(kind, error, trace)
 
 
 def _refuse(error: Exception) -> NoReturn:

@@ -25,7 +25,7 @@ def numbers(rows: list[str]) -> list[int]:
 
 
 def test_cases_are_numbered_without_a_gap():
-    assert numbers(CASES) == list(range(1, 129))
+    assert numbers(CASES) == list(range(1, 139))
     assert numbers(CORRUPTIONS) == list(range(1, 11))
 
 

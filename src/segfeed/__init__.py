@@ -7,7 +7,13 @@ for images, labels in train:      # (64, 320, 480, 3) float32, (64, 320, 480) in
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
+
+if sys.argv[:1] == ["-m"] and "segfeed" in sys.orig_argv:  # `python -m segfeed`: nothing else catches what fails below
+    import segfeed_start
+
+    sys.excepthook = segfeed_start.refuse_uncaught
 
 from segfeed import errors, recipes
 from segfeed.audit.findings import Finding

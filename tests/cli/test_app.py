@@ -182,6 +182,17 @@ def test_what_is_open_or_used_lately_stays_when_the_cache_is_pruned_to_a_size(ru
     assert run("cache", "prune", "--to", "30KB")[1].startswith(f"removed {folder}")
 
 
+def test_a_pack_that_cannot_be_opened_keeps_none_of_the_others_from_being_verified(run, voc_folder, cache):
+    run("pack", voc_folder)
+    (folder, _) = (Path(pack["folder"]) for pack in only_json(run("cache", "--json")[1])["packs"])
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"version": 3}))
+    code, out, err = run("verify")
+    assert (code, err) == (1, "")
+    assert "pack format 3" in out
+    assert "VOC2012 val: 3 pairs are sound" in out
+
+
 @pytest.mark.slow
 def test_stats_are_printed(run, voc_folder):
     code, out, err = run("stats", voc_folder, "--crop", "32x48")
@@ -779,6 +790,28 @@ main()
     (line,) = done.stderr.splitlines()
     assert line.startswith("segfeed: it cannot be loaded (")
     assert "ulimit -v" in line
+
+
+@pytest.mark.parametrize("words", [["-m", "segfeed"], ["-X", "utf8", "-m", "segfeed"], ["-m", "segfeed.cli"]])
+def test_a_library_that_the_package_cannot_load_is_one_line_also_for_python_m(tmp_path, words):
+    (tmp_path / "xxhash.py").write_text("raise ImportError('xxhash.so: failed to map segment from shared object')")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(segfeed.__file__).parents[1])])}
+    command = [sys.executable, *words, "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    if words[-1] != "segfeed":  # of another program
+        assert "Traceback" in done.stderr
+        return
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("segfeed: it cannot be loaded (xxhash.so: failed to map segment")
+
+
+def test_ctrl_c_while_python_m_loads_the_package_is_one_line(tmp_path):
+    (tmp_path / "xxhash.py").write_text("raise KeyboardInterrupt")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(segfeed.__file__).parents[1])])}
+    command = [sys.executable, "-m", "segfeed", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (130, "segfeed: interrupted; nothing half-made is taken for whole\n")
 
 
 def test_a_library_that_a_command_cannot_load_is_one_line(monkeypatch, capsys):

@@ -47,7 +47,8 @@ def run(commands, cache):
         text=True,
         timeout=300,
         check=False,
-        env=os.environ | {"SEGFEED_CACHE": str(cache)},
+        env=os.environ
+        | {"SEGFEED_CACHE": str(cache), "MPLCONFIGDIR": str(cache.parent)},  # Matplotlib warns of no home
     )
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stderr.splitlines() if ": packing writes about " not in line]

@@ -18,7 +18,7 @@ OPTIONS = {
     "data": "", "unknown": "--unknown", "legend": "--legend", "orientation": "--orientation", "task": "--task",
     "cache_dir": "--cache-dir", "splits": "--splits", "no_pack": "--no-pack", "crop": "--crop", "format": "--format",
     "force": "--force", "small": "--small", "photos": "--photos", "masks": "--masks", "batch_size": "--batch-size",
-    "flip": "--flip",
+    "flip": "--flip", "coded": "--coded",
 }  # fmt: skip
 
 TYPED = {
@@ -27,6 +27,7 @@ TYPED = {
     'pass orientation="apply" to load, scan, check': "pass --orientation apply to load, scan, check",
     "choose another cache_dir, or pass pack=False": "choose another --cache-dir, or pass --no-pack",
     "to predict it, pass splits=(None, 'test')": "to predict it, pass --splits -,test",
+    "or pass coded=True for a smaller pack": "or pass --coded for a smaller pack",
     "pass overwrite=True to replace it": "pass --force to replace it",
     'pass a smaller crop_size, small="pad" or small="drop"': "pass a smaller --crop, --small pad or --small drop",
     'such as photos="img/{key}.jpg", masks="gt/{key}.png"': "such as --photos 'img/{key}.jpg', --masks 'gt/{key}.png'",

@@ -188,6 +188,7 @@ def test_cvat_whose_only_list_holds_all(tmp_path):
 def test_labelme_export_of_real_pairs(shared_data, tmp_path):
     root = shutil.copytree(shared_data / "exports" / "labelme", tmp_path / "labelme", copy_function=shutil.copyfile)
     inner = open_dataset(root).root
+    inner.chmod(0o755)  # the original may be read-only
     text = draft_description(open_dataset(root))
     wanted = segfeed.scan(root, "all")
     (inner / FILE_NAME).write_text(text)

@@ -209,6 +209,7 @@ def test_nothing_is_said_of_what_is_not_known(tmp_path):
     (tmp_path / "bare").mkdir()
     assert explain_refusal(tmp_path / "bare")[0] == "no picture in 1 folder, 0 deep"
     assert "neither a tar nor a table" in explain_refusal(put(tmp_path, "single.bin") / "single.bin")[0]
+    assert explain_refusal(put(tmp_path, "packs.tar") / "packs.tar")[0].startswith("a tar without ImageSets/")
 
 
 def test_search_ends_in_a_huge_folder_and_in_a_loop_of_links(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -11,6 +12,8 @@ from faults.trees import files_of
 
 NOBODY = 65534 if os.geteuid() == 0 else -1
 """Somebody else where these tests run as root, who may write everywhere."""
+
+MOUNTING = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
 
 
 @pytest.fixture(name="root")
@@ -36,12 +39,11 @@ def _locked(room, root):
 @pytest.fixture(scope="module", name="contained")
 def _contained():
     """Return a function that starts forks that see a folder on a file system mounted read-only."""
-    prefix = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
     started = []
 
     def start(folder):
         script = f'mount --bind "{folder}" "{folder}" && mount -o remount,bind,ro "{folder}" && exec "$@"'
-        command = [*prefix, "sh", "-c", script, "sh"]
+        command = [*MOUNTING, "sh", "-c", script, "sh"]
         if (
             shutil.which("unshare") is None
             or subprocess.run([*command, "true"], capture_output=True, check=False).returncode
@@ -53,6 +55,27 @@ def _contained():
     yield start
     for forks in started:
         forks.close()
+
+
+@pytest.mark.slow
+def test_packs_that_came_with_an_image_are_pruned(forks, root, room):
+    """Overlayfs, which containers stand on, renames no folder of a layer below."""
+    forks.succeed(task("pack", root, room / "image" / "cache"))
+    for folder in ("changes", "work", "seen"):
+        (room / folder).mkdir()
+    layers = f"lowerdir={room}/image,upperdir={room}/changes,workdir={room}/work"
+    prefix = [*MOUNTING, "sh", "-c", f'mount -t overlay overlay -o "{layers}" "{room}/seen" && exec "$@"', "sh"]
+    if shutil.which("unshare") is None:
+        pytest.skip("the system has no unshare")
+    code = "import sys; from segfeed.packs.cache import *; print(len(prune_packs(0, cache_dir=sys.argv[1])), "
+    code += "describe_packs(sys.argv[1]))"
+    command = [*prefix, sys.executable, "-c", code, str(room / "seen" / "cache")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    for left in (room / "work").iterdir():
+        left.chmod(0o755)  # overlayfs made it, and nobody may enter it
+    if "mount: " in done.stderr or "unshare: " in done.stderr:
+        pytest.skip("the system refuses to lay folders over each other")
+    assert done.stdout == "1 []\n", done.stderr
 
 
 def test_reading_without_a_pack_makes_no_call_that_writes(forks, root, room):

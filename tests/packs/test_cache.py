@@ -252,12 +252,16 @@ def test_a_bad_manifest_is_listed_as_damaged_can_be_pruned_and_stops_nobody(clos
     assert describe_packs() == []
 
 
-@pytest.mark.parametrize("fields", [{"coding": 3}, {"legend": []}, {"count": "x"}, {"created": 5}, {"created": "soon"}])
+@pytest.mark.parametrize("fields", [
+    {"coding": 3}, {"legend": []}, {"count": "x"}, {"created": 5}, {"created": "soon"}, {"created": "2026-01-01T00:00"},
+    {"name": 5, "split": None}, {"legend": {"names": 7}}, {"unknown": []}, {"root": {}, "task": 1},
+])  # fmt: skip
 @pytest.mark.slow
 def test_a_manifest_of_odd_values_stops_no_list(folders, fields):
     manifest = folders[0] / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | fields))
-    assert len([pack.cells() for pack in describe_packs()]) == 2
+    cells = [cell for pack in describe_packs() for cell in pack.cells()]
+    assert (len(cells), {type(cell) for cell in cells}) == (14, {str})
     assert all(json.dumps(pack.to_json()) for pack in describe_packs())
 
 
@@ -290,9 +294,14 @@ def test_what_is_open_is_never_removed_to_keep_the_cache_small(closed):
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="what others have mapped is shown on Linux")
+@pytest.mark.parametrize("coded", [False, True])
 @pytest.mark.slow
-def test_what_another_process_has_open_is_never_removed_either(closed):
+def test_what_another_process_has_open_is_never_removed_either(closed, tmp_path, coded):
     train, val = closed
+    if coded:
+        prune_packs(0)
+        packs_of = (make_pack(scan(tmp_path / "VOC2012", split), coded=True) for split in ("train", "val"))
+        train, val = [pack.close() or pack.folder for pack in packs_of]
     code = "import sys, segfeed; pack = segfeed.Pack(sys.argv[1]); print(len(pack), flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code, train]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as reader:
@@ -328,13 +337,13 @@ def test_a_pack_that_is_larger_than_the_limit_is_refused_before_it_is_written(
     load(root, 1, (8, 8), splits=("train", None), pack=False)
 
 
-@pytest.mark.parametrize("text", ["20XB", "many", "-1", "1e400", "GB"])
+@pytest.mark.parametrize("text", ["20XB", "many", "-1", "1e400", "GB", "9" * 400])
 @pytest.mark.slow
 def test_a_limit_that_is_none_is_named(closed, tmp_path, write_voc, monkeypatch, text):
     monkeypatch.setenv("SEGFEED_CACHE_LIMIT", text)
     with pytest.raises(OptionError) as caught:
         make_pack(scan(write_voc(tmp_path / "other", {"train": [(6, 8)]})))
-    assert (caught.value.where, caught.value.found) == ("SEGFEED_CACHE_LIMIT", repr(text))
+    assert (caught.value.where, caught.value.found) == ("SEGFEED_CACHE_LIMIT", repr(text)[:60])
 
 
 @pytest.mark.parametrize(

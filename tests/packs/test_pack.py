@@ -270,12 +270,16 @@ def test_pack_that_was_removed_is_made_again(root, cache, settled):
     assert len(Pack(first.folder)) == 4
 
 
-@pytest.mark.parametrize("stamp", [b"", b"../../data", b"no-such-pack", b"\xff\xfe"])
+@pytest.mark.parametrize("stamp", [b"", b"../../data", b"no-such-pack", b"\xff\xfe", b"x" * 2**20, "a pipe"])
 @pytest.mark.slow
 def test_damaged_stamp_is_ignored(root, cache, settled, stamp):
     first = make_pack(scan(root))
     (path,) = (cache / "stamps").iterdir()
-    path.write_bytes(stamp)
+    path.unlink()
+    if stamp == "a pipe":
+        os.mkfifo(path)
+    else:
+        path.write_bytes(stamp)
     assert make_pack(scan(root)).folder == first.folder
 
 
@@ -531,3 +535,44 @@ def test_raw_and_coded_packs_of_one_source_are_two(root, cache, settled):
         assert raw.folder != coded.folder
     np.testing.assert_array_equal(raw.read(2).labels, coded.read(2).labels)
     np.testing.assert_array_equal(raw.pixels, coded.pixels)
+
+
+@pytest.mark.slow
+def test_files_dated_in_the_future_are_not_hashed_at_every_start(root, cache, monkeypatch):
+    far = time.time() + 5 * 365 * 86_400
+    for path in root.rglob("*.png"):
+        os.utime(path, (far, far))
+    now = time.time_ns()
+    monkeypatch.setattr(packs, "time", SimpleNamespace(time_ns=lambda: now + 3 * 10**9))  # the files have settled
+    first = make_pack(scan(root)).folder
+    monkeypatch.setattr(packs, "hash_files", None)
+    assert make_pack(scan(root)).folder == first
+
+
+@pytest.mark.slow
+def test_a_coded_pack_that_has_gone_says_so_when_it_is_read_first(root, cache, tmp_path):
+    pack = make_pack(scan(root), coded=True)
+    shutil.rmtree(pack.folder)
+    with pytest.raises(PackError) as caught:
+        pack.read(0)
+    assert caught.value.where == str(pack.folder / "pairs-00000.bin")
+
+
+def test_a_folder_of_ones_own_that_cannot_be_written_is_told_without_a_word_of_the_cache(root, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StorageError) as caught:
+        make_pack(scan(root), to=tmp_path / "file")
+    assert (caught.value.found, caught.value.remedy) == ("this is a file, not a folder", "choose another folder")
+
+
+def test_reading_asks_for_no_home_folder(root, monkeypatch):
+    def no_home(_):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("SEGFEED_CACHE")
+    monkeypatch.setattr("platformdirs.user_cache_path", no_home)
+    assert len(scan(root)) == 4
+    with pytest.raises(segfeed.errors.OptionError):
+        scan(root, cache_dir="~nobody-of-this-name/cache")
+    train, _ = segfeed.load(root, 2, (4, 4), pack=False)
+    assert next(iter(train)).images.shape == (2, 4, 4, 3)

@@ -3,18 +3,21 @@
 import errno
 import os
 import shutil
+import stat
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections import namedtuple
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from segfeed.errors import PhotoError, StorageError
+from segfeed.errors import OptionError, PhotoError, StorageError
 from segfeed.system import storage
 from segfeed.system.storage import (
     WholeFile,
@@ -219,8 +222,89 @@ def test_file_in_the_place_of_the_cache_is_named(tmp_path, deeper):
     (tmp_path / "cache").write_bytes(b"")
     with pytest.raises(StorageError) as caught:
         publish(tmp_path / "cache" / deeper / "pack", fill, remedy=REMEDY)
-    assert "not a folder" in caught.value.found
+    assert caught.value.found == f"{tmp_path / 'cache' if deeper else 'this'} is a file, not a folder"
     assert REMEDY in caught.value.remedy
+
+
+def test_a_cache_that_is_a_link_to_a_disk_that_is_not_there_is_called_so(tmp_path):
+    (tmp_path / "cache").symlink_to(tmp_path / "unmounted" / "disk")
+    with pytest.raises(StorageError) as caught:
+        publish(tmp_path / "cache" / "packs" / "pack", fill, remedy=REMEDY)
+    assert caught.value.found == f"{tmp_path / 'cache'} is a link to nothing, not a folder"
+    assert not (tmp_path / "unmounted").exists()
+
+
+@pytest.mark.parametrize(("files", "free", "found"), [(1000, 3, "no more files"), (1000, 900, "full"), (0, 0, "full")])
+def test_a_disk_of_room_but_no_more_files_is_not_called_full(tmp_path, monkeypatch, files, free, found):
+    def refuse(folder: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_files=files, f_favail=free), raising=False)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(2**40, 0, 2**40))
+    with pytest.raises(StorageError) as caught:
+        publish(tmp_path / "pack", refuse, needed_bytes=1 << 20)
+    assert found in caught.value.found
+
+
+def test_a_file_system_that_flushes_no_folders_takes_a_folder_all_the_same(tmp_path, monkeypatch):
+    real, flushed = os.fsync, []
+
+    def flush(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        flushed.append(handle)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    publish(tmp_path / "pack", fill)
+    assert contents(tmp_path / "pack") == ["manifest", "rows"]
+    assert len(flushed) == 2
+
+
+@pytest.mark.parametrize(("code", "what"), [(errno.EIO, stat.S_ISDIR), (errno.EINVAL, stat.S_ISREG)])
+def test_a_flush_that_fails_otherwise_is_told(tmp_path, monkeypatch, code, what):
+    def flush(handle: int) -> None:
+        if what(os.fstat(handle).st_mode):
+            raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", flush)
+    with pytest.raises(StorageError):
+        publish(tmp_path / "pack", fill)
+    assert contents(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_renamed_loses_its_manifest_first(tmp_path, monkeypatch):
+    """Overlayfs, under a container, renames no folder of the image: EXDEV."""
+    folder, gone = tmp_path / "pack", []
+    folder.mkdir()
+    for name in ("rows.arrow", "pairs-00000.bin", "manifest.json"):
+        (folder / name).write_bytes(b"x")
+
+    def rename(*_: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    real = Path.unlink
+    monkeypatch.setattr(os, "rename", rename)
+    monkeypatch.setattr(Path, "unlink", lambda path, **how: gone.append(path.name) or real(path, **how))
+    with monkeypatch.context() as refused:
+        refused.setattr(shutil, "rmtree", lambda *_, **__: None)
+        refused.setattr(Path, "unlink", lambda *_, **__: rename())
+        with pytest.raises(StorageError):
+            storage.discard(folder)
+    storage.discard(folder)
+    assert gone == ["manifest.json", "pairs-00000.bin", "rows.arrow"]
+    assert contents(tmp_path) == []
+
+
+def test_what_cannot_be_removed_is_named_by_its_own_name(tmp_path, monkeypatch):
+    def rename(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    (tmp_path / "pack").mkdir()
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(StorageError) as caught:
+        storage.discard(tmp_path / "pack")
+    assert caught.value.where == str(tmp_path / "pack")
 
 
 @pytest.mark.slow
@@ -261,6 +345,20 @@ def test_leftovers_of_live_processes_and_of_other_machines_are_kept(tmp_path, de
     publish(tmp_path / "pack", fill)
     assert all((folder / "rows").is_file() for folder in kept)
     assert foreign.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("folder_h", "rows_h", "swept"), [(25, 25, True), (25, 1, False), (1, 25, False), (-90, 25, False)]
+)
+def test_leftovers_of_ended_containers_and_other_machines_go_after_a_day_without_a_write(
+    tmp_path, dead_pid, folder_h, rows_h, swept
+):
+    left = leave(tmp_path, "pack", dead_pid, host="elsewhere")
+    for path, hours in ((left / "rows", rows_h), (left, folder_h)):
+        when = time.time() - hours * 3600
+        os.utime(path, (when, when))
+    publish(tmp_path / "pack", fill)
+    assert left.exists() != swept
 
 
 def test_unfinished_folders_are_only_those_of_dead_processes_of_this_machine(tmp_path, dead_pid):
@@ -419,3 +517,16 @@ def test_the_users_own_cache_is_no_chosen_one(tmp_path, monkeypatch):
     monkeypatch.setenv("SEGFEED_CACHE", str(tmp_path))
     assert cache_folder() == tmp_path
     assert user_cache() != tmp_path
+
+
+def test_a_user_without_a_home_folder_is_told_what_to_set(tmp_path, monkeypatch):
+    def no_home(_: str) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("SEGFEED_CACHE")
+    monkeypatch.setattr("platformdirs.user_cache_path", no_home)
+    with pytest.raises(OptionError) as caught:
+        cache_folder()
+    assert (caught.value.where, caught.value.found) == ("cache_dir", "no home folder is known")
+    assert "SEGFEED_CACHE" in caught.value.remedy
+    assert storage.private_folder("kernels") is None

@@ -18,7 +18,7 @@ from segfeed.cli.options import (
     print_table,
     say,
 )
-from segfeed.errors import OptionError
+from segfeed.errors import OptionError, PackError
 from segfeed.packs.cache import LIMIT, CachedPack, describe_packs, prune_packs, prune_to, read_size
 from segfeed.packs.pack import Pack
 from segfeed.system.showing import counted
@@ -43,8 +43,13 @@ def verify(
         for found in describe_packs(source.cache_dir):
             if found.is_damaged:
                 findings.append(_damaged(found))
-            else:
+                continue
+            try:
                 packs.append(Pack(found.folder))
+            except PackError as error:  # also of another version of segfeed: the others are verified all the same
+                findings.append(
+                    Finding("error", "pack-damaged", "", "", error.where, error.found, error.expected, error.remedy)
+                )
     for pack in packs:
         findings += verify_pack(pack, threads=threads)
     if as_json:

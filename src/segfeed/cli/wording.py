@@ -75,8 +75,8 @@ def _option(match: re.Match[str], options: Mapping[str, str]) -> str:
     if flag:
         return flag if flag in options.values() else match[0]
     word = _word(name, options)
-    if not word:
-        return match[0]
+    if not word or value == "True":  # a flag
+        return word or match[0]
     if value.startswith("{"):
         quoted = _KEY.sub(r'\1"\2":', value.replace("'", '"').replace("None", "null"))
         return f"{word} FILE, a JSON file such as {quoted}"

@@ -384,9 +384,9 @@ def _folder_of(pattern: str) -> str:
 def _describe(seen: _Seen) -> str:
     """Describe the folders with pictures, or that there is none, and how deep was looked."""
     if not os.path.isdir(seen.root):
-        return (
-            "a tar without VOC's folders" if seen.root.suffix == ".tar" else "a file that is neither a tar nor a table"
-        )
+        if seen.root.suffix.lower() == ".tar":
+            return "a tar without ImageSets/Segmentation, the one layout that is read inside a tar"
+        return "a file that is neither a tar nor a table"
     looked = f"{seen.all_folders:,} folder{'s' if seen.all_folders > 1 else ''}, {seen.depth} deep"
     looked += "" if seen.is_whole else ", where the search ended"
     if not seen.folders:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from segfeed.datasets.blobs import read_file
 from segfeed.datasets.packed.manifest import MANIFEST, TABLE, peek_manifest
 from segfeed.errors import OptionError, StorageError
 from segfeed.packs.pack import opened_here
@@ -15,14 +16,16 @@ from segfeed.system import portable
 from segfeed.system.options import whole_number
 from segfeed.system.storage import cache_folder, describe_bytes, discard, unfinished_folders
 
+_STAMP_BYTES = 64  # the name of a pack
+
 LIMIT = "SEGFEED_CACHE_LIMIT"
 """The variable that says how large the packs in the cache may be together."""
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,18})?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
-# What a pack of another format version may leave unsaid.
-_UNKNOWN = {
+# What a pack of another format version may leave unsaid, or say in other words.
+_UNKNOWN: dict[str, Any] = {
     "legend": {},
     "unknown": "error",
     "name": "?",
@@ -31,7 +34,7 @@ _UNKNOWN = {
     "task": "?",
     "count": 0,
     "coding": {},
-    "created": None,
+    "created": "",
 }
 
 
@@ -41,7 +44,7 @@ class CachedPack:
 
     Attributes:
         folder: where it lies.
-        manifest: what it says of itself.
+        manifest: what it says of itself, as far as the list shows it.
         created: when it was made.
         used: when it was last opened.
         size_bytes: of all files in it.
@@ -78,7 +81,7 @@ class CachedPack:
         if self.is_damaged:
             return "damaged: prune it"
         described, unknown = self.manifest["legend"], self.manifest["unknown"]
-        if "names" not in described:
+        if not isinstance(described.get("names"), list):
             return "object ids"
         became = "" if unknown == "error" else f", unknown: {unknown}"
         became += ", coded" if self.manifest["coding"].get("photo") == "stored" else ""
@@ -141,7 +144,7 @@ def recorded_pack(stamp: Path) -> Path | None:
     """Return the folder of the whole pack that a stamp names; None if there is none."""
     packs = stamp.parents[1] / "packs"
     try:
-        folder = packs / stamp.read_text()
+        folder = packs / read_file(stamp, _STAMP_BYTES).decode()
         return folder if folder.parent == packs and (folder / MANIFEST).is_file() else None
     except (OSError, ValueError):
         return None
@@ -158,7 +161,7 @@ def read_size(option: str, text: str) -> int:
     """
     found = _SIZE.fullmatch(text.strip())
     if found is None:
-        raise OptionError(option, found=repr(text), expected='a size such as "20GB", "500 MiB" or "0"')
+        raise OptionError(option, found=f"{text!r:.60}", expected='a size such as "20GB", "500 MiB" or "0"')
     number, prefix, binary = found.groups()
     return int(float(number) * (1024 if binary else 1000) ** " kmgt".index(prefix.lower() or " "))
 
@@ -265,11 +268,8 @@ def prune_packs(
 def _describe(folder: Path) -> CachedPack | None:
     """Describe a pack; None if another process has removed it meanwhile."""
     peeked = peek_manifest(folder)
-    manifest = {**_UNKNOWN, **(peeked or {})}
-    if not isinstance(manifest["coding"], dict) or not isinstance(manifest["legend"], dict):
-        manifest |= {"coding": {}, "legend": {}}
-    if not isinstance(manifest["count"], int):
-        manifest["count"] = 0
+    said = {word: value for word, value in (peeked or {}).items() if type(value) is type(_UNKNOWN.get(word))}
+    manifest = _UNKNOWN | said
     try:
         when = dt.datetime.fromtimestamp(last_used_s(folder), dt.UTC)
         size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
@@ -277,7 +277,8 @@ def _describe(folder: Path) -> CachedPack | None:
         return None
     try:
         created = dt.datetime.fromisoformat(manifest["created"])
-    except (TypeError, ValueError):
+        created = created if created.tzinfo else created.replace(tzinfo=dt.UTC)
+    except ValueError:
         created = when
     return CachedPack(folder, manifest, created, when, size, peeked is None)
 

@@ -7,12 +7,15 @@ fingerprint, never the truth itself.
 
 import hashlib
 import json
+import time
 from typing import Any
 
 from segfeed.datasets.packed.manifest import FORMAT_VERSION
 from segfeed.datasets.source import Source
 from segfeed.pixels.codec import decoder_versions
 from segfeed.system.work import in_order, show_progress
+
+_DAY_NS = 86_400 * 10**9
 
 FileHashes = list[tuple[bytes, bytes | None]]
 
@@ -75,7 +78,11 @@ def stamp_of_source(source: Source, coding: str = "raw") -> str:
 
 
 def newest_ns(source: Source) -> int:
-    """Return when a file of a source last changed, in nanoseconds since the epoch."""
-    return max(
-        max(blob.stamp[1:3]) for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None
-    )
+    """Return when a file of a source last changed, in nanoseconds since the epoch.
+
+    A time more than a day ahead is no clock that is a little fast: somebody set it, and it says nothing. If it counted,
+    the files would be hashed at every start until that day.
+    """
+    tomorrow = time.time_ns() + _DAY_NS
+    blobs = (blob for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None)
+    return max((when for blob in blobs for when in blob.stamp[1:3] if when < tomorrow), default=0)

@@ -39,6 +39,7 @@ from segfeed.packs.writer import Layout, PartFiles, Record
 from segfeed.pixels.codec import decoder_versions
 from segfeed.pixels.lookup import count_blocks
 from segfeed.pixels.pair import Pair
+from segfeed.system.paths import user_path
 from segfeed.system.slots import Pool
 from segfeed.system.storage import cache_folder, describe_bytes, discard, publish, sweep, sweep_all, write_over
 from segfeed.system.work import in_order, show_progress, worker_count
@@ -83,7 +84,7 @@ def make_pack(
     """
     packing = _Packing(source, coded, threads)
     if to is not None:
-        return _pack_to(packing, Path(to).expanduser())
+        return _pack_to(packing, user_path(to))
     cache = cache_folder(cache_dir)
     for attempt in range(1, _ATTEMPTS + 1):
         if (known := find_pack(source, coded=coded, cache_dir=cache_dir)) is not None:
@@ -129,7 +130,12 @@ def is_packed(source: Source, *, cache_dir: str | os.PathLike[str] | None = None
     """Check whether a pack of a source as its files are now is recorded, without opening it."""
     if source.format == "pack":
         return True
-    stamps = cache_folder(cache_dir) / "stamps"
+    try:
+        stamps = cache_folder(cache_dir) / "stamps"
+    except OptionError:
+        if cache_dir:
+            raise
+        return False  # no home folder is known, and none is needed to read
     return any(recorded_pack(stamps / stamp_of_source(source, coding)) is not None for coding in ("raw", "stored"))
 
 
@@ -195,7 +201,7 @@ def _pack_to(packing: "_Packing", to: Path) -> Pack:
         packing.write_to(folder)
 
     packing.announce(to)
-    return Pack(publish(final, fill, needed_bytes=packing.needed_bytes, remedy="or pass coded=True (--coded)"))
+    return Pack(publish(final, fill, needed_bytes=packing.needed_bytes))
 
 
 def _open_used(folder: Path) -> Pack:

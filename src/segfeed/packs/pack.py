@@ -17,7 +17,7 @@ from segfeed.datasets.packed.manifest import PACK_AGAIN, read_manifest
 from segfeed.datasets.packed.table import PackTable, read_table
 from segfeed.datasets.source import Source, source_digests
 from segfeed.errors import PackError
-from segfeed.packs.parts import MappedParts, map_parts
+from segfeed.packs.parts import MappedParts, map_parts, mark_in_use
 from segfeed.pixels.lookup import Encoder, count_labels
 from segfeed.pixels.pair import Pair, StoredPairs
 
@@ -42,6 +42,7 @@ class Pack:
         self.table: PackTable = read_table(self._manifest)
         self.is_coded = not self.table.is_raw
         self._parts: MappedParts | None = None if self.is_coded else map_parts(self.table)
+        self._in_use = mark_in_use(self.table) if self.is_coded else None
         self._is_closed = False
         self._verified = np.zeros(len(self.table.parts), bool)
         _opened.add(self)
@@ -64,7 +65,7 @@ class Pack:
 
     def close(self) -> None:
         """Release the mapped parts; views that were handed out keep them until they are gone."""
-        self._parts, self._is_closed = None, True
+        self._parts, self._in_use, self._is_closed = None, None, True
         _opened.discard(self)
 
     @property
@@ -152,7 +153,8 @@ class Pack:
         if self.is_coded:
             if self._is_closed:
                 raise PackError(str(self.folder), found="a pack that was closed", remedy="open it again")
-            return self._source.decode(index, *self.table.read_files(index), out)
+            photo, mask = self.table.read_files(index)  # first, since it says best what became of a pack that is gone
+            return self._source.decode(index, photo, mask, out)
         self._verify(np.array([index]))
         tiles = [self.parts.tile(number) for number, _ in self.parts.tiles_of(index)]
         pair = self.table.assemble(index, tiles)

@@ -152,6 +152,18 @@ def map_parts(table: PackTable) -> MappedParts:
     )
 
 
+def mark_in_use(table: PackTable) -> mmap.mmap | None:
+    """Map a part of a coded pack, whose files are read otherwise, only so that other processes see that it is open.
+
+    Returns:
+        mapping: None if the file system maps no files.
+    """
+    try:
+        return _map(table.manifest.part(0))
+    except PackError:
+        return None
+
+
 def _map(path: Path) -> mmap.mmap:
     try:
         with open(path, "rb") as file:

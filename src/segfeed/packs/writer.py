@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
+from segfeed.datasets.packed.columns import SCHEMA
 from segfeed.datasets.packed.manifest import (
     FORMAT,
     FORMAT_VERSION,
@@ -27,7 +28,7 @@ from segfeed.datasets.packed.manifest import (
     hash_fields,
     part_name,
 )
-from segfeed.datasets.packed.table import ALIGNMENT_BYTES, SCHEMA, after_photo, tile_places
+from segfeed.datasets.packed.table import ALIGNMENT_BYTES, after_photo, tile_places
 from segfeed.system.storage import WholeFile, write_whole
 
 PART_BYTES, TILED_BYTES, TILE_PX = 256 << 20, 64 << 20, 512

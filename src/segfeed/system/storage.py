@@ -13,12 +13,13 @@ import shutil
 import socket
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from segfeed.errors import SegfeedError, StorageError
+from segfeed.errors import OptionError, SegfeedError, StorageError
 from segfeed.system import portable
 from segfeed.system.paths import kind_at, user_path
 from segfeed.system.portable import sync
@@ -26,6 +27,7 @@ from segfeed.system.portable import sync
 _UNFINISHED = ".unfinished"
 _SPARE_BYTES = 64 << 20  # room that is left to others on the same disk
 _LONG_NAME_BYTES = 100
+_QUIET_S = 86_400  # a process that makes a folder writes to it all the time
 _UNITS = (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 _SYNCS_AT_ONCE = 8  # a disk takes many small files together several times faster than one by one
 
@@ -37,10 +39,18 @@ def cache_folder(cache_dir: str | os.PathLike[str] | None = None) -> Path:
 
 
 def user_cache() -> Path:
-    """Return the user's own cache folder, whatever folder was chosen for packs."""
+    """Return the user's own cache folder, whatever folder was chosen for packs.
+
+    Raises:
+        OptionError: if the user has no home folder.
+    """
     import platformdirs  # noqa: PLC0415 - only needed if nobody chose a folder
 
-    return platformdirs.user_cache_path("segfeed")
+    try:
+        return platformdirs.user_cache_path("segfeed")
+    except RuntimeError:  # a container's user of a number without a name
+        found, remedy = "no home folder is known", "set SEGFEED_CACHE to a folder, or pass another cache_dir"
+        raise OptionError("cache_dir", found=found, remedy=remedy) from None
 
 
 def private_folder(name: str) -> Path | None:
@@ -51,13 +61,11 @@ def private_folder(name: str) -> Path | None:
     Returns:
         folder: None if it cannot be made, or somebody else owns it or may write there.
     """
-    import platformdirs  # noqa: PLC0415 - as above
-
-    folder = platformdirs.user_cache_path("segfeed") / name
     try:
+        folder = user_cache() / name
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         status = folder.lstat()
-    except OSError:
+    except (OSError, OptionError):
         return None
     own = portable.user_id()
     is_ours = own is None or (status.st_uid == own and not status.st_mode & 0o022)
@@ -206,17 +214,32 @@ def discard(path: Path) -> None:
     Raises:
         StorageError: if it cannot be removed.
     """
+    hidden = path if path.name.endswith(_UNFINISHED) else path.with_name(unfinished_name(path.name))
     try:
-        if not path.name.endswith(_UNFINISHED):
-            portable.rename(path, path := path.with_name(unfinished_name(path.name)))
+        if hidden != path:
+            portable.rename(path, hidden)
     except FileNotFoundError:
         return  # another process removed it first
     except OSError as error:
+        if error.errno == errno.EXDEV:
+            _remove_in_place(path)
+            if not os.path.lexists(path):
+                return
         found = f"this cannot be removed ({error.strerror})"
         is_open = portable.is_in_use(error)
         remedy = "end the programs that have it open" if is_open else "remove it as the user who made it"
         raise StorageError(str(path), found=found, remedy=remedy) from error
-    _remove(path)
+    _remove(hidden)
+
+
+def _remove_in_place(folder: Path) -> None:
+    """Remove a folder that came with a container's image (overlayfs): its files may go, but it cannot be renamed.
+
+    They go in the order of their names: `manifest.json` is the first, and without it a folder is not a pack.
+    """
+    for name in sorted(os.listdir(folder)):
+        _remove(folder / name)
+    _remove(folder)
 
 
 def sweep(final: Path) -> None:
@@ -233,7 +256,7 @@ def sweep_all(parent: Path) -> None:
 
 
 def unfinished_folders(parent: Path) -> list[Path]:
-    """List what killed processes of this machine left half-made in a folder: folders, and files."""
+    """List what killed processes left half-made in a folder: folders, and files; of other machines after a day."""
     if not os.path.isdir(parent):  # `Path.is_dir` raises if a folder on the way may not be entered
         return []
     return [path for path in sorted(parent.glob(f".*{_UNFINISHED}")) if _is_orphan(path)]
@@ -256,18 +279,32 @@ def _host() -> str:
     """Return the name of what process ids belong to: this machine as it was started, and in it this container."""
     host = socket.gethostname().replace(".", "-")[:32] or "localhost"
     with contextlib.suppress(OSError):  # Linux only
-        # Two machines of one name may share a folder; what was left before a restart stays for the person to remove.
+        # Two machines of one name may share a folder.
         boot = Path("/proc/sys/kernel/random/boot_id").read_bytes().decode()[:8]
         host += f"-{os.stat('/proc/self/ns/pid').st_ino}-{boot}"
     return host
 
 
 def _is_orphan(path: Path) -> bool:
-    """Check whether the process that was making `path` is gone; what other machines are making is not an orphan."""
+    """Check whether the process that was making `path` is gone.
+
+    One of another machine, or of a container that has ended, cannot be asked for: there a day without a write tells.
+    """
     parts = path.name.removesuffix(_UNFINISHED).split(".")
-    if len(parts) < 4 or parts[-3] != _host() or not parts[-2].isdigit():
+    if len(parts) < 4 or not parts[-2].isdigit():
         return False
+    if parts[-3] != _host():
+        return time.time() - _last_written_s(path) > _QUIET_S
     return not portable.is_alive(int(parts[-2]))
+
+
+def _last_written_s(path: Path) -> float:
+    """Return when a file, or anything in a folder, was written last, in seconds since the epoch."""
+    latest = 0.0
+    for place in (path, *path.rglob("*")):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            latest = max(latest, place.lstat().st_mtime)
+    return latest
 
 
 def _remove(path: Path) -> None:
@@ -303,7 +340,9 @@ def explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
         raise
     except OSError as error:
         expected = ""
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno == errno.ENOSPC and portable.has_few_files_left(folder):
+            found, expected = "the disk takes no more files, though it may have room (df -i)", "room for a few files"
+        elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             found, expected = (
                 f"the disk is full ({error.strerror})",
                 f"room for {describe_bytes(needed)}" if needed else "",
@@ -311,7 +350,8 @@ def explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             found = f"the folder cannot be written ({error.strerror})"
         elif error.errno in (errno.ENOTDIR, errno.EEXIST) and not os.path.isdir(folder):
-            found = "this is not a folder"
+            there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+            found = f"{'this' if there == folder else there} is {kind_at(there)}, not a folder"
         elif error.errno == errno.EIO:
             found = f"the disk failed ({error.strerror})"
         elif error.errno is None:

@@ -153,6 +153,9 @@ def test_what_is_shared_out_evenly_is_said_like_groups_and_written_back(said, me
         ('photos = "a/{key}.jpg"\n[classes]\n0 = "a"\n00 = "b"', "line 4: 00 stands for 'a' and for 'b'"),
         ('photos = "a/{key}.jpg"\n[classes]\n0 = "a"\nvoid = [0]', "line 4: 0 is void and 'a'"),
         ('photos = "a/{key}.jpg"\n[classes]\nvoid = 0', "line 3: void = 0"),
+        ('photos = "a/{key}.jpg"\n[classes]\n0.a = "b"', "line 3: 0 = {'a': 'b'}"),
+        ('photos.a = "a/{key}.jpg"', "line 1: photos = {'a': 'a/{key}.jpg'}"),
+        ('photos = "a/{key}.jpg"\n[splits]\n"hash" . "train" = 200', "line 3: "),
         ('photos = "a/{key}.jpg"\n[clases]\n0 = "a"', "line 2: the key 'clases'"),
     ],
 )

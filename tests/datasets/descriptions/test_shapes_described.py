@@ -56,6 +56,9 @@ def test_what_the_file_says_counts_by_folder_by_json_and_by_itself_unless_an_opt
         ("[shapes]", 1, "says nothing", "crowd"),
         ('photos = "{key}.jpg"\n[shapes]\ncrowd = "void"', 1, "photos beside [shapes]", "or [shapes]"),
         ('[shapes]\ncrowd = "void"\n[classes]\n0 = "a"', 3, "classes beside [shapes]", "or [shapes]"),
+        ('[shapes]\n\ncrowd.x = "void"', 3, "crowd = {'x': 'void'}", "text"),
+        ('\nshapes.crowd.x = "void"', 2, "crowd = {'x': 'void'}", "text"),
+        ('[shapes]\nrule = "centre"\n["shapes" . crowd]\nx = 1', 3, "crowd = {'x': 1}", "text"),
         ('shapes = "void"', 1, "shapes = 'void'", "a table"),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import segfeed
-from sealed_packs import seal
+from sealed_packs import read_rows, seal
 from segfeed import Draw, Loader, Pack, Plan, load, make_pack, scan
 from segfeed.audit.checking import check
 from segfeed.audit.stats import count_split
@@ -278,7 +278,7 @@ def test_a_pack_of_another_version_says_so(moved):
 @pytest.mark.slow
 def test_keys_with_slashes_and_accents_come_back(root, tmp_path, kind):
     folder = make_pack(scan(root), to=tmp_path / "to", coded=kind == "coded").folder
-    rows = Pack(folder).table.table
+    rows = read_rows(folder)
     column = rows.schema.get_field_index("key")
     keys = ["städte/köln_000", "a.b.png", "日本/1", "train 3"]
     import pyarrow as pa  # noqa: PLC0415

@@ -1,12 +1,15 @@
 """The manifest: sealed by a checksum, and taken for one only if it fits the files beside it."""
 
 import json
+import os
+import signal
 
 import pytest
 
+import segfeed
 from segfeed import make_pack, scan
 from segfeed.datasets.packed.manifest import MANIFEST, TABLE, hash_fields, peek_manifest, read_manifest
-from segfeed.errors import PackError
+from segfeed.errors import PackError, SourceError
 from segfeed.packs.writer import write_manifest
 
 
@@ -87,6 +90,37 @@ def test_a_sealed_manifest_that_says_what_no_pack_can_is_refused(folder, fields)
     change(folder, seal=True, **fields)
     error = refusal(folder)
     assert (error.where, error.found.split(" (")[0]) == (str(folder), "a manifest that cannot be understood")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+@pytest.mark.parametrize(("kind", "found"), [("pipe", "a named pipe"), ("hole", "at most"), ("link", "a link to")])
+def test_a_manifest_that_is_no_file_is_neither_waited_for_nor_read(folder, kind, found):
+    path = folder / MANIFEST
+    path.unlink()
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "hole":
+            path.touch()
+            os.truncate(path, 1 << 40)
+        case _:
+            path.symlink_to("nowhere")
+    kept = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it was waited for"))
+    signal.alarm(5)
+    try:
+        assert peek_manifest(folder) is None
+        assert found in str(refusal(folder))
+        with pytest.raises(SourceError):
+            segfeed.scan(folder.parent)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, kept)
+
+
+def test_a_pack_that_is_not_there_is_no_folder_to_remove(folder):
+    with pytest.raises(PackError) as caught:
+        read_manifest(folder / "elsewhere")
+    assert (caught.value.found, caught.value.remedy) == ("no such folder", "check the path, or pack again")
 
 
 @pytest.mark.parametrize(

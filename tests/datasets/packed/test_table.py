@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+import tracemalloc
 
 import numpy as np
 import pyarrow as pa
@@ -211,7 +213,12 @@ def test_nothing_where_a_value_must_be_is_refused(folder, column):
     table = pa.Table.from_pylist(rows, schema)
     batch = pa.RecordBatch.from_arrays([col.chunk(0) for col in table.columns], schema=read_rows(folder).schema)
     seal(folder, pa.Table.from_batches([batch]))
-    assert refusal(folder)
+    if column != "grid":
+        assert refusal(folder)
+        return
+    with pytest.raises(PackError) as caught:
+        read_table(read_manifest(folder)).grid(0)  # of a row that is whole
+    assert "column grid: nothing where a value must be" in caught.value.found
 
 
 @pytest.mark.slow
@@ -229,6 +236,35 @@ def test_a_table_that_was_compressed_or_written_in_pieces_is_read_all_the_same(f
     with Pack(folder) as pack:
         assert all((pack.read(index).labels == labels).all() for index, labels in enumerate(before))
         assert pack.table.grid(3).count.sum() == 40 * 60 - 60
+
+
+def test_an_open_pack_keeps_no_class_grids_until_one_is_asked_for(tmp_path, write_voc):
+    root = write_voc(tmp_path / "large", {"train": [(320, 480)] * 6})
+    manifest = read_manifest(make_pack(scan(root), cache_dir=tmp_path / "cache").folder)
+    read_table(manifest)  # what is made once for all tables
+    for thread in threading.enumerate():
+        if thread.name == "segfeed-kernels":  # it takes memory of its own
+            thread.join()
+    tracemalloc.start()
+    try:
+        table = read_table(manifest)
+        before = tracemalloc.get_traced_memory()[0]
+        grid = table.grid(5)
+    finally:
+        tracemalloc.stop()
+    assert grid.count.sum() == 319 * 480
+    assert before < manifest.fields["table_bytes"] / 4
+
+
+def test_class_grids_that_changed_since_the_pack_was_opened_are_refused(folder):
+    table = read_table(manifest := read_manifest(folder))
+    change_rows(folder, lambda rows: rows[0]["grid"].pop())
+    with pytest.raises(PackError) as caught:
+        table.grid(0)
+    assert "do not fit the checksum" in caught.value.found
+    (folder / "rows.arrow").unlink()
+    with pytest.raises(PackError):
+        read_table(manifest)
 
 
 def test_a_table_that_another_process_changed_is_refused(folder):

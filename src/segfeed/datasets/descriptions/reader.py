@@ -17,6 +17,10 @@ from segfeed.errors import DescriptionError, OptionError, SegfeedError, SourceEr
 
 MAX_BYTES = 1 << 20
 _MOST_PARTS = 100
+_KEY = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
+_KEYS = rf"({_KEY}(?:\s*\.\s*{_KEY})*)"
+_HEADER, _NAMED = re.compile(rf"\s*\[(\[?)\s*{_KEYS}\s*\]"), re.compile(rf"\s*{_KEYS}\s*=")
+_PART = re.compile(r"""\"([^"]*)\"|'([^']*)'|([\w-]+)""")
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
 
 _COLOUR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
@@ -330,21 +334,24 @@ class _Reader:
 
 
 def _find_line(text: str, keys: tuple[str, ...]) -> int:
-    table, variants = "", 0
+    wanted, table, variants = ".".join(keys) + ".", "", 0
     for number, line in enumerate(text.split("\n"), 1):
-        if header := re.match(r"\s*\[(\[?)\s*([\w.]+)\s*\]", line):
+        if header := _HEADER.match(line):
             variants += bool(header[1])
-            table = re.sub("^variants", f"variants.{variants - 1}", header[2])
-            if ".".join(keys) == table:
+            table = re.sub(r"^variants\.", f"variants.{variants - 1}.", _dotted(header[2]))
+            if table.startswith(wanted):
                 return number
             continue
-        named = re.match(r"""\s*(?:"([^"]*)"|'([^']*)'|([\w.-]+))\s*=""", line)
-        name = next(filter(None, named.groups()), "") if named else ""
-        if named and ".".join(filter(None, (table, name))) == ".".join(keys):
+        name = _dotted(named[1]) if (named := _NAMED.match(line)) else ""
+        # What stands in a key, `crowd.x = 1`, is said by that line too; an inline table says what is in it.
+        if name and ((table + name).startswith(wanted) or (len(keys) > 1 and not table and name == f"{keys[0]}.")):
             return number
-        if named and len(keys) > 1 and not table and name == keys[0]:
-            return number  # an inline table
     return 0
+
+
+def _dotted(key: str) -> str:
+    """Return a key of TOML, such as `"a".b`, with a dot behind each of its parts."""
+    return "".join(f"{next(filter(None, part), '')}." for part in _PART.findall(key))
 
 
 def _fits(value: Any, wanted: str) -> bool:

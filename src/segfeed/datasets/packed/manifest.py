@@ -4,6 +4,7 @@ It stands alone because packs of any version are listed by it, without their tab
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 
 import xxhash
 
-from segfeed.errors import PackError, SegfeedError
+from segfeed.datasets.blobs import read_file
+from segfeed.errors import PackError, SegfeedError, SourceError
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.objects import encoder_from_json
 
@@ -22,6 +24,8 @@ MANIFEST, TABLE = "manifest.json", "rows.arrow"
 PACK_AGAIN = "remove the folder and pack again"
 CODINGS = ("raw", "stored")
 """How a column of pictures is kept: as decoded pixels, or as the file's own bytes."""
+
+_MOST_BYTES = 64 << 20  # of a manifest: the names of 65,535 classes take 5
 
 PIXEL_TYPE = {"channels": 3, "dtype": "uint8"}
 
@@ -71,8 +75,8 @@ def hash_fields(manifest: Mapping[str, Any]) -> str:
 def peek_manifest(folder: Path) -> dict[str, Any] | None:
     """Read the manifest of a pack of any format version; None if the folder is not a pack of segfeed."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-    except (OSError, ValueError, RecursionError):
+        manifest = json.loads(read_file(folder / MANIFEST, _MOST_BYTES))
+    except (ValueError, RecursionError):  # a SourceError, too
         return None
     return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT else None
 
@@ -84,9 +88,17 @@ def read_manifest(folder: Path) -> Manifest:
         PackError: if the folder does not hold one.
     """
     try:
-        fields = json.loads((folder / MANIFEST).read_bytes())
+        fields = json.loads(read_file(folder / MANIFEST, _MOST_BYTES))
         version = fields["version"] if fields["format"] == FORMAT else None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except SourceError as error:
+        is_there = os.path.lexists(folder)
+        raise PackError(
+            str(folder),
+            found=f"no whole pack ({MANIFEST}: {error.found})" if is_there else "no such folder",
+            expected=error.expected,
+            remedy=PACK_AGAIN if is_there else "check the path, or pack again",
+        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         found = f"no whole pack ({type(error).__name__}: {error})"
         raise PackError(str(folder), found=found, remedy=PACK_AGAIN) from error
     if version != FORMAT_VERSION:

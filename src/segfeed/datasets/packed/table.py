@@ -3,6 +3,8 @@
 Its values say where pixels lie in memory that compiled code reads, so none is trusted: the table's bytes are compared
 with the manifest's checksum, Arrow validates them in full, and every place is compared with the parts' lengths, also of
 tables whose checksums fit because another program wrote them.
+
+Six of seven bytes are class grids. An open pack keeps none of them: they are read if somebody asks for the first one.
 """
 
 from dataclasses import dataclass
@@ -16,7 +18,8 @@ import pyarrow as pa
 import xxhash
 
 from segfeed.datasets.blobs import Span, stamp_of
-from segfeed.datasets.packed.manifest import FORMAT_VERSION, PACK_AGAIN, TABLE, Manifest
+from segfeed.datasets.packed.columns import bytes_of, column_of, listed_in, numbers_of, read_columns, refused
+from segfeed.datasets.packed.manifest import PACK_AGAIN, TABLE, Manifest
 from segfeed.errors import PackError, SourceError
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.pair import Pair
@@ -26,38 +29,6 @@ ALIGNMENT_BYTES = 64
 """Every pair, and every tile, starts at a multiple of it, so that 16-bit labels start at an even byte."""
 
 Numbers = npt.NDArray[np.int64]
-
-_GRID = pa.struct(
-    [
-        pa.field("block", pa.int32(), nullable=False),
-        pa.field("label", pa.uint16(), nullable=False),
-        pa.field("count", pa.uint16(), nullable=False),
-    ]
-)
-
-
-def _list_of(kind: pa.DataType) -> pa.DataType:
-    return pa.list_(pa.field("item", kind, nullable=False))
-
-
-SCHEMA = pa.schema(
-    [
-        pa.field("key", pa.string(), nullable=False),
-        pa.field("height", pa.int32(), nullable=False),
-        pa.field("width", pa.int32(), nullable=False),
-        pa.field("part", _list_of(pa.int32()), nullable=False),
-        pa.field("offset", _list_of(pa.int64()), nullable=False),
-        pa.field("tile_xxh3", _list_of(pa.binary(16)), nullable=False),
-        pa.field("photo_bytes", pa.int64(), nullable=False),
-        pa.field("mask_bytes", pa.int64(), nullable=False),
-        pa.field("photo_name", pa.string(), nullable=False),
-        pa.field("mask_name", pa.string()),
-        pa.field("photo_sha256", pa.binary(32), nullable=False),
-        pa.field("mask_sha256", pa.binary(32)),
-        pa.field("pixels", _list_of(pa.int64()), nullable=False),
-        pa.field("grid", _list_of(_GRID), nullable=False),
-    ]
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +52,7 @@ class PackTable:
 
     Attributes:
         manifest: of the pack.
-        table: the Arrow table.
+        table: the Arrow table, but for the class grids.
         keys: the samples' keys, in order.
         sizes: int32 (N, 2), (height, width) of each pair in px, read-only.
         firsts: int64 (N + 1,), the first tile of each pair, and the number of tiles.
@@ -124,7 +95,7 @@ class PackTable:
     @cached_property
     def pixels(self) -> Numbers:
         """Pixels of each class, then of void, in each pair: int64 (N, classes + 1); (N, 0) for object ids."""
-        counts = _values(_listed(self.table, "pixels"), np.int64).reshape(len(self.keys), -1)
+        counts = numbers_of(listed_in(self.table, "pixels"), np.int64).reshape(len(self.keys), -1)
         counts.flags.writeable = False
         return counts
 
@@ -135,23 +106,27 @@ class PackTable:
 
     def strings(self, column: str) -> list[str | None]:
         """Return a column of texts."""
-        return list(_column(self.table, column).to_pylist())
+        return list(column_of(self.table, column).to_pylist())
 
     def digests(self, column: str) -> list[bytes | None]:
         """Return a column of SHA-256 digests."""
-        return list(_column(self.table, column).to_pylist())
+        return list(column_of(self.table, column).to_pylist())
+
+    @cached_property
+    def _grids(self) -> Any:
+        return column_of(read_columns(self.manifest, grids=True), "grid")
 
     def grid(self, index: int) -> ClassGrid:
-        """Return a pair's class grid.
+        """Return a pair's class grid; the first one takes as much memory as the table has bytes.
 
         Raises:
-            PackError: if it does not fit the pair's size, classes and counts.
+            PackError: if the table was changed, or the grid does not fit the pair's size, classes and counts.
         """
-        column = _column(self.table, "grid")
-        first, last = (_values(column.offsets, np.int32)[index : index + 2]).tolist()
+        column = self._grids
+        first, last = (numbers_of(column.offsets, np.int32)[index : index + 2]).tolist()
         rows = column.values.slice(first, last - first)
         fields = ((rows.field(n), kind) for n, kind in enumerate((np.int32, np.uint16, np.uint16)))
-        grid = ClassGrid(*(_values(values, kind).astype(np.int64) for values, kind in fields))
+        grid = ClassGrid(*(numbers_of(values, kind).astype(np.int64) for values, kind in fields))
         across = -(-self.sizes[index].astype(np.int64) // BLOCK_PX)
         classes = self.pixels.shape[1] - 1
         fits = (
@@ -256,68 +231,45 @@ def read_table(manifest: Manifest) -> PackTable:
     Raises:
         PackError: if it is not the one that was written, or if its rows do not fit each other or the parts.
     """
-    path = manifest.folder / TABLE
-    try:
-        data = path.read_bytes()
-        if xxhash.xxh3_128_hexdigest(data) != manifest.fields["table_xxh3"]:
-            raise _refused(path, "keys, sizes, counts or hashes that do not fit the checksum in the manifest")
-        table = pa.ipc.open_file(pa.py_buffer(data)).read_all()
-        table.validate(full=True)  # Arrow trusts the offsets that it reads: unchecked, a damaged one ends the process
-        if not table.schema.equals(SCHEMA):
-            raise _refused(path, "other columns", f"those of pack format {FORMAT_VERSION}")
-        if table.num_rows != manifest.count:
-            raise _refused(path, f"{table.num_rows} rows", f"{manifest.count}")
-        return _check(path, manifest, table.combine_chunks())
-    except PackError:
-        raise
-    except (OSError, ValueError, pa.ArrowException) as error:
-        raise _refused(path, f"no readable table ({' '.join(str(error).split())})") from error
+    return _check(manifest.folder / TABLE, manifest, read_columns(manifest, grids=False))
 
 
 def _check(path: Path, manifest: Manifest, table: pa.Table) -> PackTable:
-    _check_nulls(path, table)
-    keys = tuple(_column(table, "key").to_pylist())
+    keys = tuple(column_of(table, "key").to_pylist())
     if len(set(keys)) < len(keys):
-        raise _refused(path, f"{len(keys) - len(set(keys))} keys that stand twice", "each key once")
-    sizes = np.column_stack([_values(_column(table, word), np.int32) for word in ("height", "width")])
+        raise refused(path, f"{len(keys) - len(set(keys))} keys that stand twice", "each key once")
+    sizes = np.column_stack([numbers_of(column_of(table, word), np.int32) for word in ("height", "width")])
     sizes.flags.writeable = False
     if (sizes < 1).any():  # two negative ones would make a length that fits
         row = int(np.argmax((sizes < 1).any(axis=1)))
         found = f"row {row}: {sizes[row, 1]} x {sizes[row, 0]} px (width x height)"
-        raise _refused(path, found, "at least 1 x 1 px")
-    ends = {word: _values(_column(table, word).offsets, np.int32) for word in ("part", "offset", "tile_xxh3", "pixels")}
+        raise refused(path, found, "at least 1 x 1 px")
+    ends = {
+        word: numbers_of(column_of(table, word).offsets, np.int32) for word in ("part", "offset", "tile_xxh3", "pixels")
+    }
     firsts = ends["offset"].astype(np.int64)
     _check_lists(path, manifest, sizes, ends)
-    photo_bytes, mask_bytes = (_values(_column(table, word), np.int64) for word in ("photo_bytes", "mask_bytes"))
+    photo_bytes, mask_bytes = (numbers_of(column_of(table, word), np.int64) for word in ("photo_bytes", "mask_bytes"))
     lengths, tile_sizes = np.column_stack([photo_bytes, mask_bytes]), sizes.astype(np.int64)
     if manifest.coding == "raw":
         pixels = tile_sizes.prod(axis=1)
         expected = np.column_stack([pixels * 3, pixels * manifest.legend.dtype.itemsize])
         if not np.array_equal(lengths, expected):
             row = int(np.argmax((lengths != expected).any(axis=1)))
-            raise _refused(path, f"row {row}: {lengths[row].sum()} bytes", f"{expected[row].sum()} bytes")
+            raise refused(path, f"row {row}: {lengths[row].sum()} bytes", f"{expected[row].sum()} bytes")
         if len(firsts) - 1 != firsts[-1]:
             tile_sizes = _sizes_of_tiles(manifest, sizes, np.diff(firsts))
             pixels = tile_sizes.prod(axis=1)
             lengths = np.column_stack([pixels * 3, pixels * manifest.legend.dtype.itemsize])
-    tiles = {word: _listed(table, word) for word in ("part", "offset", "tile_xxh3")}
-    parts, offsets = _values(tiles["part"], np.int32).astype(np.int64), _values(tiles["offset"], np.int64)
-    checksums = _bytes(tiles["tile_xxh3"], 16)
+    tiles = {word: listed_in(table, word) for word in ("part", "offset", "tile_xxh3")}
+    parts, offsets = numbers_of(tiles["part"], np.int32).astype(np.int64), numbers_of(tiles["offset"], np.int64)
+    checksums = bytes_of(tiles["tile_xxh3"], 16)
     made = PackTable(manifest, table, keys, sizes, firsts, parts, offsets, tile_sizes, lengths, checksums)
     _check_places(path, made)
     counted, pixels = made.pixels, sizes.prod(axis=1, dtype=np.int64)
     if (counted < 0).any() or (counted.shape[1] and (counted.sum(axis=1) != pixels).any()):
-        raise _refused(path, "counts of classes whose sum is not the number of pixels")
+        raise refused(path, "counts of classes whose sum is not the number of pixels")
     return made
-
-
-def _check_nulls(path: Path, table: pa.Table) -> None:
-    for field in SCHEMA:
-        column = _column(table, field.name)
-        inner = [column.values, *map(column.values.field, range(3))] if field.name == "grid" else []
-        inner += [column.values] if pa.types.is_list(field.type) and not inner else []
-        if any(array.null_count for array in (inner if field.nullable else [column, *inner])):
-            raise _refused(path, f"column {field.name}: nothing where a value must be")
 
 
 def _check_lists(
@@ -329,10 +281,10 @@ def _check_lists(
     equal = [np.array_equal(ends["offset"], ends[word]) for word in ("part", "tile_xxh3")]
     # A list that starts in mid-column leaves values before it that belong to no row.
     if not allowed.all() or not all(equal) or any(offsets[0] for offsets in ends.values()):
-        raise _refused(path, "tiles whose numbers differ", "one for each pair, or as many as its size asks for")
+        raise refused(path, "tiles whose numbers differ", "one for each pair, or as many as its size asks for")
     names = manifest.legend.names
     if (counts["pixels"] != (len(names) + 1 if names else 0)).any():
-        raise _refused(path, "lists of class counts of other lengths", "a count for each class, and for void")
+        raise refused(path, "lists of class counts of other lengths", "a count for each class, and for void")
 
 
 def _check_places(path: Path, table: PackTable) -> None:
@@ -345,15 +297,15 @@ def _check_places(path: Path, table: PackTable) -> None:
         outside = table.label_starts + lengths[:, 1] > part_bytes[parts]
     if outside.any():
         tile = int(np.argmax(outside))
-        raise _refused(path, f"tile {tile}: bytes {starts[tile]} of part {parts[tile]}, outside of it")
+        raise refused(path, f"tile {tile}: bytes {starts[tile]} of part {parts[tile]}, outside of it")
     if (starts % ALIGNMENT_BYTES).any():
         found = f"tile {int(np.argmax(starts % ALIGNMENT_BYTES > 0))}: it starts at byte {starts[starts % 64 > 0][0]}"
-        raise _refused(path, found, f"multiples of {ALIGNMENT_BYTES}")
+        raise refused(path, found, f"multiples of {ALIGNMENT_BYTES}")
     order = np.lexsort((starts, parts))
     ends = (table.label_starts + lengths[:, 1])[order]
     overlap = (parts[order][1:] == parts[order][:-1]) & (starts[order][1:] < ends[:-1])
     if overlap.any():
-        raise _refused(path, f"tile {int(order[1:][overlap][0])} lies over another one")
+        raise refused(path, f"tile {int(order[1:][overlap][0])} lies over another one")
 
 
 def _sizes_of_tiles(manifest: Manifest, sizes: npt.NDArray[np.int32], counts: Numbers) -> Numbers:
@@ -363,33 +315,3 @@ def _sizes_of_tiles(manifest: Manifest, sizes: npt.NDArray[np.int32], counts: Nu
         places = tile_places(int(sizes[index, 0]), int(sizes[index, 1]), manifest.tile_px)
         found[firsts[index] : firsts[index + 1]] = [[side.stop - side.start for side in place] for place in places]
     return found
-
-
-def _refused(path: Path, found: str, expected: str = "") -> PackError:
-    return PackError(str(path), found=found, expected=expected, remedy=PACK_AGAIN)
-
-
-# Columns are read from their buffers: `to_numpy` would load pandas if it is installed, which takes a third of a second.
-
-
-def _column(table: pa.Table, name: str) -> Any:
-    return table.column(name).chunk(0)
-
-
-def _listed(table: pa.Table, name: str) -> Any:
-    """Return all values of a column of lists, the first of which starts at 0; `flatten` would load pyarrow.compute."""
-    column = _column(table, name)
-    return column.values.slice(0, int(_values(column.offsets, np.int32)[-1]))
-
-
-def _values(array: Any, dtype: Any) -> npt.NDArray[Any]:
-    values: npt.NDArray[Any] = _bytes(array, np.dtype(dtype).itemsize).view(dtype).ravel()
-    return values
-
-
-def _bytes(array: Any, width: int) -> npt.NDArray[np.uint8]:
-    """Return an array's values as a copy, uint8 (N, width); a buffer may be longer than its values."""
-    if not len(array):
-        return np.zeros((0, width), np.uint8)
-    first = array.offset * width
-    return np.frombuffer(array.buffers()[-1], np.uint8)[first : first + len(array) * width].reshape(-1, width).copy()
