@@ -24,7 +24,7 @@ from segfeed.datasets.legends.given import Groups, LegendLike, read_legend_like
 from segfeed.datasets.matching.lists import choose_split
 from segfeed.datasets.places import find_root
 from segfeed.datasets.recognition import DESCRIBED, FormatModule, Found, find_format, import_format
-from segfeed.datasets.source import Orientation, Recognised, Source, SplitFiles, Task
+from segfeed.datasets.source import Orientation, Recognised, Sample, Source, SplitFiles, Task
 from segfeed.errors import LegendError, OptionError, SegfeedError, SourceMissingError
 from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.grouping import regroup
@@ -169,11 +169,12 @@ class Dataset:
         if not drawn:
             return files
         how = {"objects": self.task == "instance", "upright": self.orientation == "apply"}
-        samples = tuple(
-            replace(one, mask=one.mask.styled(self.drawing, **how)) if isinstance(one.mask, DrawnMask) else one
-            for one in files.samples
-        )
-        return replace(files, samples=samples)
+
+        def style(one: Sample) -> Sample:
+            mask = one.mask.styled(self.drawing, **how) if isinstance(one.mask, DrawnMask) else one.mask
+            return one if mask is one.mask else replace(one, mask=mask)
+
+        return replace(files, samples=tuple(map(style, files.samples)))
 
     def read_legend(self, files: SplitFiles) -> Encoder:
         """Return what the masks of a split mean: the legend that was given, else the dataset's own, grouped.

@@ -392,3 +392,16 @@ def supervisely(folder, **entry):
 def test_objects_of_a_kind_that_is_not_drawn_are_no_points(tmp_path, entry, found):
     with pytest.raises(MaskError, match=found):
         labels_of(supervisely(tmp_path, **entry), boxes="leave")
+
+
+# ---- What may be there a hundred thousand times
+
+
+@pytest.mark.parametrize("options", [{}, {"rule": "centre", "unpainted": "void"}])
+def test_all_masks_of_a_split_share_one_style(tmp_path, options):
+    names = ["a.jpg", "b.jpg", "c.jpg"]
+    images = [{"id": n, "file_name": name, "width": 10, "height": 8} for n, name in enumerate(names, 1)]
+    path = coco(tmp_path, images=images)
+    for name in names:
+        photo(tmp_path / "images" / name)
+    assert len({id(sample.mask.style) for sample in segfeed.scan(path, "all", **options).samples}) == 1

@@ -68,6 +68,7 @@ def list_drawn(
     samples: list[Sample] = []
     missing: list[Missing] = []
     styles: dict[Style, Style] = {}
+    void = classes.style_void
     for key, one in zip(keys, drawn, strict=True):
         photo = one.photo or places.find(one.named, split)
         if photo is None:
@@ -75,10 +76,9 @@ def list_drawn(
         elif one.mask is None:
             missing.append(Missing(key, "mask", str(root)))
         else:
-            style = styles.get(one.mask.style) or styles.setdefault(
-                one.mask.style, replace(one.mask.style, void=classes.style_void)
-            )
-            samples.append(Sample(key, photo, replace(one.mask, style=style)))
+            style = one.mask.style
+            style = styles.get(style) or styles.setdefault(style, replace(style, void=void))
+            samples.append(Sample(key, photo, one.mask.in_style(style)))
     return SplitFiles(tuple(samples), tuple(missing), lambda: classes.legend(root.stem), why)
 
 
@@ -105,8 +105,13 @@ def keys_of(named: Sequence[str], root: Path) -> list[str]:
     paths = [PurePosixPath(compose(name).replace("\\", "/")) for name in named]
     if not paths:
         raise SourceError(str(root), found="no photo in the annotations", remedy="check the path")
-    full = [str(path).lstrip("/") for path in paths]
-    for keys in ([path.stem for path in paths], [one.removesuffix(PurePosixPath(one).suffix) for one in full], full):
+    ways: tuple[Callable[[PurePosixPath], str], ...] = (
+        lambda path: path.stem,
+        lambda path: str(path).lstrip("/").removesuffix(path.suffix),
+        lambda path: str(path).lstrip("/"),
+    )
+    for way in ways:
+        keys = [way(path) for path in paths]
         if len(set(keys)) == len(keys):
             break
     for key in keys:

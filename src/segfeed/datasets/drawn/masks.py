@@ -7,6 +7,7 @@ pack's fingerprint, the comparison of files) needs to know nothing of annotation
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, TypedDict
 
 from segfeed.datasets.blobs import Blob, File, Stamp
@@ -119,7 +120,7 @@ class DrawnMask:
     @property
     def address(self) -> str:
         """The file's path, what of it is drawn, and how."""
-        return f"{self.file.path}#{self.part}#{self.style}"
+        return f"{self.file.path}#{self.part}#{_as_text(self.style)}"
 
     @property
     def stamp(self) -> Stamp:
@@ -142,11 +143,25 @@ class DrawnMask:
 
     def styled(self, options: DrawOptions, *, objects: bool, upright: bool) -> "DrawnMask":
         """Return the same mask, drawn as asked for: of classes or objects, on the stored or the upright photo."""
-        words = {name: word for name, word in options.given.items() if name != "class_property"}
-        if "rule" in words:
-            words["rule"] = self.tool if words["rule"] == "tool" else "centre"
+        style = _style_of(self.style, self.tool, options, objects)
         sketch = self.sketch_upright if upright and self.sketch_upright else self.sketch
-        return replace(self, style=replace(self.style, **words, objects=objects), sketch=sketch)
+        return self.in_style(style) if sketch is self.sketch else replace(self, style=style, sketch=sketch)
+
+    def in_style(self, style: Style) -> "DrawnMask":
+        """Return the same mask in another style: itself, if it is the same, since there may be 100,000 of them."""
+        return self if style == self.style else replace(self, style=style)
+
+
+_as_text = lru_cache(maxsize=64)(repr)
+
+
+@lru_cache(maxsize=64)
+def _style_of(style: Style, tool: Rule, options: DrawOptions, objects: bool) -> Style:  # noqa: FBT001 - hashed
+    """Return a style as asked for: one object for all the samples that share it."""
+    words = {name: word for name, word in options.given.items() if name != "class_property"}
+    if "rule" in words:
+        words["rule"] = tool if words["rule"] == "tool" else "centre"
+    return replace(style, **words, objects=objects)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,13 @@ class PhotoPlaces:
         Raises:
             SourceError: if several fit alike.
         """
-        path = PurePosixPath(compose(named).replace("\\\\", "/").replace("\\", "/"))
-        paths = self.by_name.get(path.name) or self._otherwise_spelled(path.name)
-        fitting = [(_common(PurePosixPath(one), path), one) for one in paths]
-        best = max((count for count, _ in fitting), default=0)
-        paths = [one for count, one in fitting if count == best]
+        path = compose(named).replace("\\", "/")
+        name = path.rpartition("/")[2]
+        paths = self.by_name.get(name) or self._otherwise_spelled(name)
+        if len(paths) > 1:
+            fitting = [(_common(PurePosixPath(one), PurePosixPath(path)), one) for one in paths]
+            best = max(count for count, _ in fitting)
+            paths = [one for count, one in fitting if count == best]
         if len(paths) > 1:
             for words in ((hint.casefold(),), _FOLDERS):  # masks beside photos often bear their names
                 paths = [one for one in paths if set(one.casefold().split("/")[:-1]) & set(words)] or paths
@@ -67,7 +69,7 @@ class PhotoPlaces:
                 expected="one photo of this name",
                 remedy="move the others out of the dataset's folder",
             )
-        return File.of(str(self.folder / paths[0])) if paths else None
+        return File.of(os.path.join(self.folder, paths[0])) if paths else None
 
     def _otherwise_spelled(self, name: str) -> list[str]:
         """List the photos of a name that is escaped as in a URL, or written in another case, as Windows allows."""
