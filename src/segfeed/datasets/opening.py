@@ -14,7 +14,7 @@ from segfeed.datasets.descriptions.description import Description
 from segfeed.datasets.descriptions.patterns import parse_patterns
 from segfeed.datasets.descriptions.reader import read_description
 from segfeed.datasets.descriptions.split_rule import REST
-from segfeed.datasets.drawn.masks import DrawnMask, DrawOptions
+from segfeed.datasets.drawn.masks import DrawnMask, DrawOptions, LegendOf
 from segfeed.datasets.joining import refuse_legend_above
 from segfeed.datasets.legends.files import (
     explain_unread,
@@ -174,7 +174,10 @@ class Dataset:
             mask = one.mask.styled(self.drawing, **how) if isinstance(one.mask, DrawnMask) else one.mask
             return one if mask is one.mask else replace(one, mask=mask)
 
-        return replace(files, samples=tuple(map(style, files.samples)))
+        files = replace(files, samples=tuple(map(style, files.samples)))
+        if isinstance(files.legend, LegendOf) and self.drawing.unpainted:
+            files = replace(files, legend=replace(files.legend, unpainted=self.drawing.unpainted))
+        return files
 
     def read_legend(self, files: SplitFiles) -> Encoder:
         """Return what the masks of a split mean: the legend that was given, else the dataset's own, grouped.

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.drawn.json_reading import has_words
-from segfeed.datasets.drawn.masks import Classes, DrawnMask, named_errors
+from segfeed.datasets.drawn.masks import Classes, DrawnMask, LegendOf, named_errors
 from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.matching.lists import AUTOMATIC, FORBIDDEN, SPLIT_WORDS, compose, split_by_hash
 from segfeed.datasets.source import Missing, Recognised, Sample, SplitFiles
@@ -79,7 +79,7 @@ def list_drawn(
             style = one.mask.style
             style = styles.get(style) or styles.setdefault(style, replace(style, void=void))
             samples.append(Sample(key, photo, one.mask.in_style(style)))
-    return SplitFiles(tuple(samples), tuple(missing), lambda: classes.legend(root.stem), why)
+    return SplitFiles(tuple(samples), tuple(missing), LegendOf(classes, root.stem), why)
 
 
 def keep_split(drawn: Sequence[Drawn], split: str, root: Path) -> list[Drawn]:

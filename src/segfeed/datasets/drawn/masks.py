@@ -248,14 +248,21 @@ class Classes:
         """The stored value of void."""
         return 255 if len(self.shown) <= 254 else 65535
 
-    def legend(self, title: str) -> Legend:
+    def legend(self, title: str, *, unpainted: str = "background") -> Legend:
         """Return what stored values mean.
+
+        Args:
+            title: of the legend.
+            unpainted: as in `Style`. If it is "void", no pixel is background, so it is a class only if it has a name.
 
         Raises:
             LegendError: if two classes have one name.
         """
         shown = self.shown
         note = "" if any(map(is_background, self.names)) else "pixels that no shape covers are 'background'"
+        if note and unpainted == "void" and len(shown) > 1:
+            del shown[0]
+            note = "pixels that no shape covers are void"
         return Legend(
             tuple(shown.values()),
             indices=tuple(shown),
@@ -264,6 +271,25 @@ class Classes:
             reading="index",
             note=note,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LegendOf:
+    """Makes the legend of a drawn split when it is called, as `SplitFiles.legend`.
+
+    Attributes:
+        classes: of the dataset.
+        title: of the legend.
+        unpainted: as in `Style`.
+    """
+
+    classes: Classes
+    title: str
+    unpainted: str = "background"
+
+    def __call__(self) -> Legend:
+        """Make it."""
+        return self.classes.legend(self.title, unpainted=self.unpainted)
 
 
 def is_background(name: str) -> bool:
