@@ -136,13 +136,14 @@ def test_pycocotools_draws_the_same(tmp_path):
         np.testing.assert_array_equal(labels, source.read(index).labels)
 
 
-def test_yolo_is_what_its_users_read(tmp_path):
+@pytest.mark.parametrize("name", ["Straße: 1", "a\x85b"])
+def test_yolo_is_what_its_users_read(tmp_path, name):
     import yaml  # noqa: PLC0415
 
-    source = put_split(tmp_path / "in", "train", names=("background", "yes", "Straße: 1"))
+    source = put_split(tmp_path / "in", "train", names=("background", "yes", name))
     folder = export_splits([source], tmp_path / "out", "yolo")
     described = yaml.safe_load((folder / "data.yaml").read_bytes())
-    assert described == {"train": "train.txt", "names": {0: "yes", 1: "Straße: 1"}}
+    assert described == {"train": "train.txt", "names": {0: "yes", 1: name}}
     for line in (folder / "labels/train/a.txt").read_text().splitlines():
         number, *shares = line.split()
         assert number in ("0", "1")
