@@ -13,7 +13,7 @@ from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
 from segfeed.batches.mistaken import lack, refuse_array
 from segfeed.batches.transforming import Transform, check_transform
-from segfeed.datasets.doubts.annotations import doubt_boxes
+from segfeed.datasets.doubts.annotations import doubt_boxes, doubt_outlines, look_at_shapes
 from segfeed.datasets.doubts.examining import examine
 from segfeed.datasets.drawn.masks import DRAW_WORDS, DrawWords
 from segfeed.datasets.legends.given import LegendLike
@@ -141,13 +141,14 @@ def _doubts(source: Source, dataset: Dataset) -> list[str]:
     Raises:
         MaskError: if what the masks store contradicts the legend.
     """
-    _, found = examine(source, others=lambda: dataset.other_splits(source.split))
+    looked = look_at_shapes(source.samples)
+    found = (*examine(source, others=lambda: dataset.other_splits(source.split))[1], *doubt_outlines(looked))
     errors = [doubt.error(str(source.root)) for doubt in found]
     for doubt, error in zip(found, errors, strict=True):
         if doubt.severity == "error":
             raise error
     # Boxes are an error as soon as one is read; what is only listed is not.
-    boxes = [doubt.error(str(source.root)) for doubt in doubt_boxes(source.samples)]
+    boxes = [doubt.error(str(source.root)) for doubt in doubt_boxes(looked)]
     return [str(error) for error in (*errors, *boxes)]
 
 

@@ -1,6 +1,9 @@
 """Doubts about annotations, in a module of its own as drawings say what no stored value does: a box is not a label."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from segfeed.datasets.doubts.evidence import LOOKED_AT_IN_DOUBT, spread
 from segfeed.datasets.doubts.ways_out import Doubt
@@ -12,18 +15,38 @@ from segfeed.pixels.shapes.painting import outlines_nothing, tell_kinds
 from segfeed.system.showing import counted
 
 
-def doubt_boxes(samples: Sequence[Sample]) -> Iterator[Doubt]:
-    """Look at the shapes of some samples, and say if they are boxes only, or boxes besides outlines.
+class Looked(NamedTuple):
+    """The shapes of some samples.
+
+    Attributes:
+        shapes: of all of them.
+        annotations: how many were looked at.
+        boxes: what becomes of boxes, as in `Style`.
+    """
+
+    shapes: list[Shape]
+    annotations: int
+    boxes: str
+
+
+def look_at_shapes(samples: Sequence[Sample]) -> Looked:
+    """Read the shapes of some samples, from all over the split."""
+    masks = [one.mask for one in samples if isinstance(one.mask, DrawnMask)]
+    chosen = [masks[number] for number in spread(len(masks), LOOKED_AT_IN_DOUBT)]
+    shapes = [shape for mask in chosen for shape in _shapes_of(mask)]
+    return Looked(shapes, len(chosen), masks[0].style.boxes if masks else "error")
+
+
+def doubt_boxes(looked: Looked) -> Iterator[Doubt]:
+    """Say if shapes are boxes only, or boxes besides outlines.
 
     Nothing is said of boxes that are left out or filled because a person asked for it.
     """
-    masks = [one.mask for one in samples if isinstance(one.mask, DrawnMask) and one.mask.style.boxes == "error"]
-    chosen = [masks[number] for number in spread(len(masks), LOOKED_AT_IN_DOUBT)]
-    shapes = [shape for mask in chosen for shape in _shapes_of(mask)]
+    shapes = looked.shapes
     bare = [shape for shape in shapes if outlines_nothing(shape)]
-    if not bare:
+    if not bare or looked.boxes != "error":
         return
-    of = f"in {counted(len(chosen), 'annotation')} looked at"
+    of = f"in {counted(looked.annotations, 'annotation')} looked at"
     if len(bare) == len(shapes):
         found = f"boxes only: {tell_kinds(bare)} {of}, and no outline"
         remedy = 'draw outlines, or pass boxes="fill" if a box is all that a label shall be'
@@ -31,6 +54,20 @@ def doubt_boxes(samples: Sequence[Sample]) -> Iterator[Doubt]:
         found = f"{tell_kinds(bare)} besides {counted(len(shapes) - len(bare), 'outline')} {of}"
         remedy = 'pass boxes="leave" to leave them out, or boxes="fill" to fill them as they are'
     yield Doubt("error", "shapes-boxes", found, "polygons or masks", remedy)
+
+
+def doubt_outlines(looked: Looked) -> Iterator[Doubt]:
+    """Say if no shape has an outline, or all lie in the first pixel, as shares of width and height do."""
+    of = f"of {counted(len(looked.shapes), 'shape')} in {counted(looked.annotations, 'annotation')} looked at"
+    arrays = [array for shape in looked.shapes for array in shape.arrays if len(array)]
+    if looked.shapes and not arrays:
+        remedy = "export polygons or masks, too: without them all pixels are background"
+        yield Doubt("warning", "shapes-none", f"no outline in any {of}", "polygons or masks", remedy)
+    placed = all(shape.kind not in ("runs", "ellipse") for shape in looked.shapes)
+    if arrays and placed and all(0 <= array.min() and array.max() <= 1 for array in arrays):
+        found = f"points from {min(map(np.min, arrays)):g} to {max(map(np.max, arrays)):g} {of}"
+        remedy = "multiply x by the width and y by the height, as these seem to be shares of them"
+        yield Doubt("error", "shapes-shares", found, "points in px", remedy)
 
 
 def _shapes_of(mask: DrawnMask) -> tuple[Shape, ...]:
