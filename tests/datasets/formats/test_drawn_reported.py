@@ -67,9 +67,32 @@ def test_ids_of_images_are_numbers_or_texts(tmp_path, image_id):
     assert is_square(labels_of(coco(tmp_path, image_id=image_id)))
 
 
-def test_an_annotation_whose_image_id_is_a_text_where_images_have_numbers_is_named(tmp_path):
-    with pytest.raises(SourceError, match="image_id '1'"):
-        labels_of(coco(tmp_path, {"image_id": "1"}))
+@pytest.mark.parametrize(("image_id", "of_annotation"), [(1, "1"), ("1", 1), (0, "0"), ("0", "0")])
+def test_ids_that_are_texts_in_one_list_and_numbers_in_another_are_the_same(tmp_path, image_id, of_annotation):
+    assert is_square(labels_of(coco(tmp_path, {"image_id": of_annotation}, image_id=image_id)))
+
+
+def test_ids_with_zeros_before_them_are_texts(tmp_path):
+    with pytest.raises(SourceError, match="image_id '01'"):
+        labels_of(coco(tmp_path, {"image_id": "01"}))
+
+
+def test_annotations_by_their_ids_in_place_of_a_list(tmp_path):  # as LIVECell has them
+    path = coco(tmp_path)
+    described = json.loads(path.read_text())
+    described["annotations"] = {str(note["id"]): note for note in described["annotations"]}
+    path.write_text(json.dumps(described))
+    assert is_square(labels_of(path))
+    path.write_text(path.read_text().replace('"1": {', '"1" {'))
+    with pytest.raises(SourceError, match="expected one of :"):
+        labels_of(path)
+
+
+def test_photos_that_are_named_by_their_address_alone(tmp_path):  # as LVIS has them
+    path = coco(tmp_path)
+    address = '"coco_url": "http://images.cocodataset.org/val2017/a.jpg"'
+    path.write_text(path.read_text().replace('"file_name": "a.jpg"', address))
+    assert is_square(labels_of(path))
 
 
 def test_annotations_of_one_id_are_all_drawn(tmp_path):

@@ -64,7 +64,7 @@ def doubt_outlines(looked: Looked) -> Iterator[Doubt]:
         remedy = "export polygons or masks, too: without them all pixels are background"
         yield Doubt("warning", "shapes-none", f"no outline in any {of}", "polygons or masks", remedy)
     placed = all(shape.kind not in ("runs", "ellipse") for shape in looked.shapes)
-    if arrays and placed and all(0 <= array.min() and array.max() <= 1 for array in arrays):
+    if arrays and placed and all(array.min() >= 0 and array.max() <= 1 for array in arrays):
         found = f"points from {min(map(np.min, arrays)):g} to {max(map(np.max, arrays)):g} {of}"
         remedy = "multiply x by the width and y by the height, as these seem to be shares of them"
         yield Doubt("error", "shapes-shares", found, "points in px", remedy)

@@ -166,15 +166,24 @@ class _Text:
             if len(self.text) - self.at > _LONGEST or not self.more():
                 raise self.refuse("an entry without an end", "JSON")
 
-    def texts(self) -> Iterator[Piece]:
-        """Step over the objects of a list, to its end: the text of each, and its place."""
-        while self.sign() != "]":
-            if end := _end_of(self.text, self.at):
-                text, place, self.at = self.text[self.at : end], self.start + self.at, end
+    def entries(self, *, as_texts: bool) -> Iterator[Piece]:
+        """Step over the entries of a list, or of an object that stands for one: each as its value or as its text."""
+        end = "]" if self.expect("[{") == "[" else "}"
+        while self.sign() != end:
+            if end == "}":
+                self.value()
+                self.expect(":")
+                self.sign()
+            if not as_texts:
+                value, place, length = self.value()
+            elif after := _end_of(self.text, self.at):
+                value, place, length = self.text[self.at : after], self.start + self.at, after - self.at
+                self.at = after
             else:
-                text, place, _ = self.skipped()
-            yield Piece(text, (place, len(text)))
-            self.comma_or("]")
+                value, place, length = self.skipped()
+            yield Piece(value, (place, length))
+            self.comma_or(end)
+        self.expect(end)
 
     def refuse(self, found: str, expected: str) -> SourceError:
         """Make the error of this place."""
@@ -187,7 +196,7 @@ def walk_json(file: File, lists: tuple[str, ...], texts: tuple[str, ...] = ()) -
 
     Args:
         file: of any size: one entry at a time is in memory.
-        lists: keys of the lists whose entries are yielded one by one.
+        lists: keys of the lists whose entries are yielded one by one. LIVECell has objects for them, by ids.
         texts: those of them whose entries are yielded as text, taken for Latin-1, since reading numbers takes long.
 
     Raises:
@@ -201,15 +210,9 @@ def walk_json(file: File, lists: tuple[str, ...], texts: tuple[str, ...] = ()) -
         while text.sign() != "}":
             key, _, _ = text.value()
             text.expect(":")
-            if key in lists and text.sign() == "[":
-                text.expect("[")
-                for piece in text.texts() if key in texts else ():
+            if key in lists and text.sign() in ("[", "{"):
+                for piece in text.entries(as_texts=key in texts):
                     yield key, piece
-                while text.sign() != "]":
-                    value, place, length = text.value()
-                    yield key, Piece(value, (place, length))
-                    text.comma_or("]")
-                text.expect("]")
             else:
                 value, place, length = text.value()
                 yield str(key), Piece(value, (place, length))
