@@ -58,14 +58,15 @@ def doubt_boxes(looked: Looked) -> Iterator[Doubt]:
 
 def doubt_outlines(looked: Looked) -> Iterator[Doubt]:
     """Say if no shape has an outline, or all lie in the first pixel, as shares of width and height do."""
-    of = f"of {counted(len(looked.shapes), 'shape')} in {counted(looked.annotations, 'annotation')} looked at"
-    arrays = [array for shape in looked.shapes for array in shape.arrays if len(array)]
-    if looked.shapes and not arrays:
+    shapes = looked.shapes
+    of = f"of {counted(len(shapes), 'shape')} in {counted(looked.annotations, 'annotation')} looked at"
+    if shapes and not any(len(array) for shape in shapes for array in shape.arrays):
         remedy = "export polygons or masks, too: without them all pixels are background"
         yield Doubt("warning", "shapes-none", f"no outline in any {of}", "polygons or masks", remedy)
-    placed = all(shape.kind not in ("runs", "ellipse") for shape in looked.shapes)
-    if arrays and placed and all(array.min() >= 0 and array.max() <= 1 for array in arrays):
-        found = f"points from {min(map(np.min, arrays)):g} to {max(map(np.max, arrays)):g} {of}"
+    rings = [ring for shape in shapes if shape.kind in ("rings", "parts") for ring in shape.arrays if len(ring)]
+    placed = any(shape.kind in ("runs", "ellipse") for shape in shapes)  # they say what a pixel is
+    if rings and not placed and all(ring.min() >= 0 and ring.max() <= 1 for ring in rings):
+        found = f"points from {min(map(np.min, rings)):g} to {max(map(np.max, rings)):g} {of}"
         remedy = "multiply x by the width and y by the height, as these seem to be shares of them"
         yield Doubt("error", "shapes-shares", found, "points in px", remedy)
 

@@ -3,9 +3,11 @@
 annotations/instances_train2017.json     images, annotations, categories
 train2017/000000000009.jpg               or wherever the photos lie below the folder
 
-LVIS names photos by coco_url alone, LIVECell lists annotations in an object, by their ids, and some tools write the
-same id as a number here and as a text there. Classes are the categories in the order of their ids. Integer coordinates are pixel edges, objects lie in the file's
+Classes are the categories in the order of their ids. Integer coordinates are pixel edges, objects lie in the file's
 order, and pycocotools decides which pixels a polygon covers: its parts are joined, so it has no holes.
+
+LVIS names photos by coco_url alone, LIVECell lists annotations in an object, by their ids, and some tools write one id
+as a number here and as a text there.
 
 Source: cocodataset.org, "Data format"; pycocotools.
 """
