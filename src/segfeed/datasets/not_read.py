@@ -60,16 +60,69 @@ UNREADABLE = (
 SHAPES = (
     Kind(
         r"\.geojson$",
-        "its annotations are GeoJSON, shapes in the coordinates of a map, not masks",
-        "draw them as masks, such as by rasterio.features.rasterize with the photo's transform",
+        "its annotations are GeoJSON, but no FeatureCollection beside a GeoTIFF",
+        "put the GeoTIFF beside a FeatureCollection in its coordinates (ogr2ogr writes one), or draw masks by "
+        "rasterio.features.rasterize",
     ),
     Kind(
         r"(coco|createml)\.json$|(^|/)instances_[^/]+\.json$", "its annotations are JSON shapes, not masks", _MAKE_MASKS
     ),
     Kind(
-        r"(^|/)data\.ya?ml$", "this is a YOLO dataset, whose annotations are boxes or polygons, not masks", _MAKE_MASKS
+        r"(^|/)data\.ya?ml$",
+        "this is a YOLO dataset, whose YAML file lacks names, or train and val",
+        "add them: names: [cat, dog], train: images/train, val: images/val",
+    ),
+    Kind(
+        r"(^|/)labels/(.*/)?[^/]+\.txt$|(^|/)obj\.(names|data)$",
+        "these seem to be YOLO's texts without its YAML file",
+        "write data.yaml beside images and labels: names: [cat, dog], train: images/train, val: images/val",
     ),
     Kind(r"\.xml$", "its annotations are XML boxes or polygons, not masks", _MAKE_MASKS),
-    Kind(r"\.json$", "it has JSON files, but no masks that segfeed could find", _MAKE_MASKS),
+    Kind(r"\.json$", "it has JSON files, but no masks, and no annotations that segfeed knows", _MAKE_MASKS),
 )
 """Kinds that have no masks, if none was seen."""
+
+
+class Inside(NamedTuple):
+    """A kind of file that is told by what is in it: its suffix, words that it holds all of, what it is, what to do."""
+
+    suffix: str
+    words: tuple[bytes, ...]
+    reason: str
+    remedy: str
+
+
+_EXPORT_JSON = 'export "JSON" from Label Studio'
+INSIDE = (
+    Inside(
+        ".xml",
+        (b"<annotations", b"<track "),
+        "is CVAT for video, whose tracks stand for frames in between that are not in it",
+        'export "CVAT for images 1.1", which has each frame',
+    ),
+    Inside(".csv", (b"region_shape_attributes",), "is the CSV of VIA", "export JSON from VIA"),
+    Inside(".json", (b'"vid"', b'"xy"', b'"metadata"'), "is a project of VIA 3", "export it for COCO"),
+    Inside(".json", (b'"completions"', b'"result"'), "is of a Label Studio before 1.0", _EXPORT_JSON),
+    Inside(".json", (b'"task"', b'"result"'), "is one annotation in Label Studio's target storage", _EXPORT_JSON),
+    Inside(".json", (b'"annotator"', b'"original_width"'), "is Label Studio's JSON-MIN", _EXPORT_JSON),
+    Inside(
+        ".json",
+        (b'"predicted_iou"', b'"segmentation"'),
+        "has masks without classes, as Segment Anything writes them",
+        "write COCO's images, annotations and categories with them",
+    ),
+    Inside(
+        ".json",
+        (b'"score"', b'"category_id"', b'"image_id"'),
+        "has results in COCO's form, which name neither photos nor classes",
+        "join them with the images and categories of the annotations that they are of",
+    ),
+    Inside(
+        ".json",
+        (b'"images"', b'"annotations"', b'"segmentation"'),
+        "has COCO's images and annotations, but no categories",
+        'add "categories": [{"id": 1, "name": "cat"}]',
+    ),
+    Inside(".json", (b'"image"', b'"polygon"', b'"path"'), "is V7's Darwin JSON 1.0", "export Darwin JSON 2.0"),
+)
+"""Kinds that are told by words inside a file; the first that fits counts."""

@@ -14,7 +14,7 @@ from segfeed.datasets.drawn.json_reading import has_words
 from segfeed.datasets.matching.folders import PICTURE_SUFFIXES, Files
 from segfeed.datasets.matching.lists import SPLIT_WORDS, compose
 from segfeed.datasets.matching.rivals import looks_like_mask, match_if_fits, patterns_of
-from segfeed.datasets.not_read import SHAPES, UNREADABLE, Kind
+from segfeed.datasets.not_read import INSIDE, SHAPES, UNREADABLE, Kind
 from segfeed.errors import SourceError
 
 _MOST_ENTRIES = 100_000  # a path may be a whole disk
@@ -22,6 +22,7 @@ _MOST_FOLDERS = 2_000
 _MOST_COMPARED = 12  # folders of pictures, each with each
 _DEEPEST = 8
 _MOST_ABOVE = 3  # folders above a path that may be the dataset it is a part of
+_MOST_OPENED = 3
 _SHOWN = 6
 
 
@@ -85,7 +86,7 @@ def explain_refusal(path: Path, ask: Ask = lambda _: None, ask_root: Ask = lambd
     >>> folder = getfixture("tmp_path")
     >>> _ = (folder / "data.yaml").write_text("names: [cat]")
     >>> explain_refusal(folder)[0]
-    'this is a YOLO dataset, whose annotations are boxes or polygons, not masks'
+    'this is a YOLO dataset, whose YAML file lacks names, or train and val'
     """
     seen = _survey(path)
     if seen.unreadable and not seen.folders:
@@ -96,7 +97,7 @@ def explain_refusal(path: Path, ask: Ask = lambda _: None, ask_root: Ask = lambd
         lambda: _first_of(UNREADABLE, [*seen.names, *_names_of_pictures(seen)]),
         lambda: _find_pointer(seen),
         lambda: _find_fitting(seen),
-        lambda: _find_tracks(seen),
+        lambda: _find_inside(seen),
         lambda: _first_of(SHAPES, seen.names),
         lambda: _find_above(seen, ask_root),
     )
@@ -196,13 +197,12 @@ def _find_pointer(seen: _Seen) -> Answer | None:
     return None
 
 
-def _find_tracks(seen: _Seen) -> Answer | None:
-    """Find CVAT's XML of videos, which bears the names of its XML of images."""
-    for name in [name for name in seen.names if name.lower().endswith(".xml")][:3]:
-        path = seen.root / name if os.path.isdir(seen.root) else seen.root
-        if has_words(path, (b"<annotations", b"<track ")):
-            found = f"{name} is CVAT for video, whose tracks stand for frames in between that are not in it"
-            return found, 'export "CVAT for images 1.1", which has each frame'
+def _find_inside(seen: _Seen) -> Answer | None:
+    """Find a kind that some file tells by what is in it."""
+    for kind in INSIDE:
+        for name in [name for name in seen.names if name.lower().endswith(kind.suffix)][:_MOST_OPENED]:
+            if has_words(seen.root / name if os.path.isdir(seen.root) else seen.root, kind.words):
+                return f"{name} {kind.reason}", kind.remedy
     return None
 
 
