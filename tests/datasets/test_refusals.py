@@ -150,6 +150,8 @@ def test_path_with_blanks_is_quoted(tmp_path):
         ("predictions.json", '[{"image_id": 1, "category_id": 1, "score": 0.5}]', "results in COCO's form"),
         ("coco.json", '{"images": [], "annotations": [{"segmentation": []}]}', "but no categories"),
         ("a.json", '{"image": {}, "annotations": [{"polygon": {"path": []}}]}', "Darwin JSON 1.0"),
+        ("a.json", '{"images": [], "annotations": [{"segmentation": [[1, 2', "a.json ends too early"),
+        ("b.json", "\ufeff{'images': []}".replace("'", '"'), "a text of UTF-16"),
         ("labels/a.txt", "0 .1 .1 .2 .1 .2 .2", "YOLO's texts without its YAML file"),
         ("obj.names", "cat", "YOLO's texts without its YAML file"),
     ],
@@ -158,6 +160,6 @@ def test_path_with_blanks_is_quoted(tmp_path):
 def test_annotations_that_are_not_read_are_told_by_what_is_in_them(tmp_path, name, text, found, is_passed):
     save_photo(tmp_path / "images/a.jpg")
     (tmp_path / name).parent.mkdir(exist_ok=True)
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, "utf-16" if text[0] == "\ufeff" else "utf-8")
     is_passed = is_passed and name.endswith(("json", "csv"))
     assert found in explain_refusal(tmp_path / name if is_passed else tmp_path)[0]

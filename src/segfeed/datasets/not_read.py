@@ -92,8 +92,11 @@ class Inside(NamedTuple):
     remedy: str
 
 
+_TWO_BYTES = b'"\0'  # how texts of UTF-16 go on after a quotation mark
 _EXPORT_JSON = 'export "JSON" from Label Studio'
 INSIDE = (
+    Inside(".json", (_TWO_BYTES,), "is a text of UTF-16", "save it as UTF-8"),
+    Inside(".xml", (_TWO_BYTES,), "is a text of UTF-16", "save it as UTF-8"),
     Inside(
         ".xml",
         (b"<annotations", b"<track "),

@@ -23,6 +23,7 @@ _MOST_COMPARED = 12  # folders of pictures, each with each
 _DEEPEST = 8
 _MOST_ABOVE = 3  # folders above a path that may be the dataset it is a part of
 _MOST_OPENED = 3
+_LAST_BYTES = 1 << 12
 _SHOWN = 6
 
 
@@ -198,12 +199,27 @@ def _find_pointer(seen: _Seen) -> Answer | None:
 
 
 def _find_inside(seen: _Seen) -> Answer | None:
-    """Find a kind that some file tells by what is in it."""
-    for kind in INSIDE:
-        for name in [name for name in seen.names if name.lower().endswith(kind.suffix)][:_MOST_OPENED]:
-            if has_words(seen.root / name if os.path.isdir(seen.root) else seen.root, kind.words):
-                return f"{name} {kind.reason}", kind.remedy
+    """Find a kind that some file tells by what is in it, or a JSON file that lacks its end."""
+    paths = {name: seen.root / name if os.path.isdir(seen.root) else seen.root for name in seen.names}
+    for suffix in dict.fromkeys(kind.suffix for kind in INSIDE):
+        for name in [name for name in paths if name.lower().endswith(suffix)][:_MOST_OPENED]:
+            if suffix == ".json" and _is_cut(paths[name]):
+                return f"{name} ends too early", "copy or export it again"
+            for kind in INSIDE:
+                if kind.suffix == suffix and has_words(paths[name], kind.words):
+                    return f"{name} {kind.reason}", kind.remedy
     return None
+
+
+def _is_cut(path: Path) -> bool:
+    """Check whether the last sign of a JSON file is one that none ends with."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LAST_BYTES))
+            end = file.read().rstrip()[-1:]
+    except OSError:
+        return False
+    return end not in (b"", b"}", b"]", b"\0")  # the last is of UTF-16
 
 
 def _find_apart(seen: _Seen) -> Answer | None:
