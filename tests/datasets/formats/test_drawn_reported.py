@@ -62,7 +62,7 @@ def test_a_stray_point_beside_an_outline_is_counted(tmp_path):
     assert "shapes-empty" in {finding.rule for finding in segfeed.check(path, ["all"])}
 
 
-@pytest.mark.parametrize("image_id", [1.0, "1541715161404", "a-b"])
+@pytest.mark.parametrize("image_id", [1.0, "1541715161404", "a-b", "", 'a"}, ', "a\\", "\u00fc"])
 def test_ids_of_images_are_numbers_or_texts(tmp_path, image_id):
     assert is_square(labels_of(coco(tmp_path, image_id=image_id)))
 

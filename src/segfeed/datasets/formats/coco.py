@@ -44,7 +44,7 @@ from segfeed.pixels.shapes.runs import runs_of
 
 _STYLE = Style("coco")
 _OWNER_KEY = '"image_id"'
-_OWNER = re.compile(rf"{_OWNER_KEY}\s*:\s*(-?\d{{1,18}})\s*[,}}]")
+_OWNER = re.compile(rf'{_OWNER_KEY}\s*:\s*(?:"([ !#-\[\]-~]*)"|(-?\d{{1,18}}))\s*[,}}]')
 _NUMBER = re.compile(r"0|-?[1-9]\d{0,17}")
 _LISTS = ("images", "annotations", "categories")
 _WORDS = (b'"images"', b'"categories"')
@@ -206,7 +206,7 @@ def _read_owner(text: Any, place: tuple[int, int], file: File) -> Hashable:
     at = text.find(_OWNER_KEY)
     found = _OWNER.match(text, at) if at >= 0 else None
     if found and text.find(_OWNER_KEY, found.end()) < 0:
-        return int(found[1])
+        return int(found[2]) if found[2] else _as_id(found[1])
     entry = parse_json(text.encode("latin-1"), file.path)
     owner: Hashable = entry.get("image_id") if isinstance(entry, dict) else None
     if not isinstance(owner, int | float | str):
