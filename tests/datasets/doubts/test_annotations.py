@@ -51,6 +51,7 @@ def test_points_that_are_shares_of_width_and_height_are_refused(tmp_path):
     for load in (segfeed.scan, lambda path, split: segfeed.load(path, batch_size=1, splits=(None, split))):
         with pytest.raises(MaskError, match="seem to be shares"):
             load(path, "val")
+    assert ("error", "shapes-shares") in {(one.severity, one.rule) for one in segfeed.check(path, ["val"])}
 
 
 @pytest.mark.parametrize("note", [POLYGON, {"segmentation": {"size": [8, 10], "counts": [0, 1, 79]}}])
@@ -65,6 +66,7 @@ def test_annotations_without_an_outline_are_said(tmp_path, caplog):
     assert (doubt.severity, doubt.found) == ("warning", "no outline in any of 2 shapes in 1 annotation looked at")
     assert segfeed.scan(path, "val").read(0).labels.any() == 0
     assert "no outline" in caplog.text
+    assert ("warning", "shapes-none") in {(one.severity, one.rule) for one in segfeed.check(path, ["val"])}
 
 
 @pytest.mark.parametrize("boxes", ["leave", "fill"])
