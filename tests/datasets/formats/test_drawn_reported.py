@@ -77,6 +77,28 @@ def test_ids_with_zeros_before_them_are_texts(tmp_path):
         labels_of(coco(tmp_path, {"image_id": "01"}))
 
 
+def two_photos(folder, names):
+    images = [{"id": n, "file_name": name, "width": 10, "height": 8} for n, name in enumerate(names, 1)]
+    return coco(folder, images=images)
+
+
+@pytest.mark.parametrize("other", ["./a.jpg", "/a.jpg", ".\\a.jpg"])
+def test_one_photo_by_two_paths_is_annotated_twice(tmp_path, other):
+    with pytest.raises(SourceError, match=r"a\.jpg is annotated 2 times"):
+        segfeed.scan(two_photos(tmp_path, ["a.jpg", other]), "all")
+
+
+@pytest.mark.parametrize("folder", ["https://host/", "gs://bucket/", "C:\\data\\", "/data/"])
+def test_photos_of_one_name_in_folders_of_another_place(tmp_path, folder):
+    photo(tmp_path / "images/x/a.jpg")
+    photo(tmp_path / "images/y/a.jpg")
+    query = "?v=1.2" if "//" in folder else ""
+    path = two_photos(tmp_path, [f"{folder}x/a.jpg{query}", f"{folder}y/a.jpg{query}"])
+    (tmp_path / "images/a.jpg").unlink()
+    keys = segfeed.scan(path, "all").keys
+    assert [key.split("/")[-2:] for key in keys] == [["x", "a"], ["y", "a"]]
+
+
 def test_annotations_by_their_ids_in_place_of_a_list(tmp_path):  # as LIVECell has them
     path = coco(tmp_path)
     described = json.loads(path.read_text())

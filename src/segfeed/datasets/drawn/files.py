@@ -12,8 +12,8 @@ from typing import Any, TypeVar, cast
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.drawn.json_reading import has_words
 from segfeed.datasets.drawn.masks import Classes, DrawnMask, LegendOf, named_errors
-from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
-from segfeed.datasets.matching.lists import AUTOMATIC, FORBIDDEN, SPLIT_WORDS, compose, split_by_hash
+from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder, plain_path
+from segfeed.datasets.matching.lists import AUTOMATIC, FORBIDDEN, SPLIT_WORDS, split_by_hash
 from segfeed.datasets.source import Missing, Recognised, Sample, SplitFiles
 from segfeed.errors import MaskError, PhotoError, SourceError
 from segfeed.pixels.codec import read_photo_header
@@ -95,16 +95,17 @@ def keys_of(named: Sequence[str], root: Path) -> list[str]:
     Raises:
         SourceError: if two are of one photo, or a name holds what no key may.
     """
-    if repeated := [name for name, count in Counter(named).items() if count > 1]:
+    paths = [PurePosixPath(plain_path(name)) for name in named]
+    if not paths:
+        raise SourceError(str(root), found="no photo in the annotations", remedy="check the path")
+    full = [str(path).lstrip("/") for path in paths]
+    if repeated := [name for name, count in Counter(full).items() if count > 1]:
         raise SourceError(
             str(root),
-            found=f"{repeated[0]} is annotated {named.count(repeated[0])} times",
+            found=f"{repeated[0]} is annotated {full.count(repeated[0])} times",
             expected="one annotation of each photo",
             remedy="join them or remove all but one",
         )
-    paths = [PurePosixPath(compose(name).replace("\\", "/")) for name in named]
-    if not paths:
-        raise SourceError(str(root), found="no photo in the annotations", remedy="check the path")
     ways: tuple[Callable[[PurePosixPath], str], ...] = (
         lambda path: path.stem,
         lambda path: str(path).lstrip("/").removesuffix(path.suffix),

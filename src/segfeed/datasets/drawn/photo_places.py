@@ -1,6 +1,7 @@
 """Where the photos of an annotation lie: it names them, by a path of its own time, and they may have moved since."""
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,7 @@ from segfeed.pixels.codec import PHOTO_SUFFIXES
 _NOTES = ("annotations", "annotation", "labels", "label", "ann", "json", "jsons", "xml", "lists")
 _FOLDERS = ("images", "image", "img", "imgs", "jpegimages", "photos", "input_images", "data")
 _MOST = 2_000_000
+_ANCHORED = re.compile(r"[A-Za-z][\w+.-]*:/+([^?]*)")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class PhotoPlaces:
         Raises:
             SourceError: if several fit alike.
         """
-        path = compose(named).replace("\\", "/")
+        path = plain_path(named)
         name = path.rpartition("/")[2]
         paths = self.by_name.get(name) or self._otherwise_spelled(name)
         if len(paths) > 1:
@@ -82,6 +84,17 @@ class PhotoPlaces:
         for name, paths in self.by_name.items():
             found.setdefault(name.casefold(), []).extend(paths)
         return found
+
+
+def plain_path(named: str) -> str:
+    r"""Write the path that an annotation gives a photo with slashes, without a drive, scheme or query.
+
+    >>> plain_path("C:\\x\\a.jpg"), plain_path("https://host/x/a.jpg?v=1")
+    ('x/a.jpg', 'host/x/a.jpg')
+    """
+    plain = compose(named).replace("\\", "/")
+    anchored = _ANCHORED.match(plain)
+    return anchored[1] if anchored else plain
 
 
 def dataset_folder(annotation: Path) -> Path:
