@@ -60,6 +60,16 @@ def test_a_shape_in_the_first_pixel_is_one_among_others(tmp_path, note):
     assert describe(path).splits[0].doubts == ()
 
 
+def test_shapes_that_all_lie_outside_the_photos_are_said(tmp_path, caplog):
+    away = {"segmentation": [[50, 2, 60, 2, 60, 6]]}
+    path = put_coco(tmp_path, away, away)
+    (doubt,) = describe(path).splits[0].doubts
+    assert (doubt.rule, doubt.found) == ("shapes-away", "no point inside a photo of 2 shapes in 1 annotation looked at")
+    segfeed.scan(path, "val")
+    assert "no point inside a photo" in caplog.text
+    assert describe(put_coco(tmp_path, away, POLYGON)).splits[0].doubts == ()
+
+
 def test_annotations_without_an_outline_are_said(tmp_path, caplog):
     path = put_coco(tmp_path, {"keypoints": [1, 2, 2]}, {"segmentation": []})
     (doubt,) = describe(path).splits[0].doubts

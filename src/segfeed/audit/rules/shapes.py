@@ -70,7 +70,7 @@ def shapes_left_out(split: AuditedSplit) -> Iterator[Finding]:
 
 
 def shapes_doubted(split: AuditedSplit) -> Iterator[Finding]:
-    """Report annotations without an outline, and points that are shares of width and height."""
+    """Report annotations without an outline, all of them outside the photos, or of shares of width and height."""
     for doubt in doubt_outlines(look_at_shapes(split.source.samples)):
         yield split.about(doubt.severity, doubt.rule, doubt.found, doubt.expected, doubt.remedy)
 

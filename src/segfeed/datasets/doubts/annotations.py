@@ -10,7 +10,7 @@ from segfeed.datasets.doubts.ways_out import Doubt
 from segfeed.datasets.drawn.masks import DrawnMask
 from segfeed.datasets.source import Sample
 from segfeed.errors import SegfeedError
-from segfeed.pixels.shapes.drawing import Shape, decode_drawing
+from segfeed.pixels.shapes.drawing import Drawing, Shape, decode_drawing
 from segfeed.pixels.shapes.painting import outlines_nothing, tell_kinds
 from segfeed.system.showing import counted
 
@@ -21,11 +21,13 @@ class Looked(NamedTuple):
     Attributes:
         shapes: of all of them.
         annotations: how many were looked at.
+        away: how many shapes lie wholly outside their photo.
         boxes: what becomes of boxes, as in `Style`.
     """
 
     shapes: list[Shape]
     annotations: int
+    away: int
     boxes: str
 
 
@@ -33,8 +35,9 @@ def look_at_shapes(samples: Sequence[Sample]) -> Looked:
     """Read the shapes of some samples, from all over the split."""
     masks = [one.mask for one in samples if isinstance(one.mask, DrawnMask)]
     chosen = [masks[number] for number in spread(len(masks), LOOKED_AT_IN_DOUBT)]
-    shapes = [shape for mask in chosen for shape in _shapes_of(mask)]
-    return Looked(shapes, len(chosen), masks[0].style.boxes if masks else "error")
+    placed = [(shape, drawing.size) for mask in chosen for drawing in _drawing_of(mask) for shape in drawing.shapes]
+    away = sum(_lies_outside(shape, size) for shape, size in placed)
+    return Looked([shape for shape, _ in placed], len(chosen), away, masks[0].style.boxes if masks else "error")
 
 
 def doubt_boxes(looked: Looked) -> Iterator[Doubt]:
@@ -57,12 +60,15 @@ def doubt_boxes(looked: Looked) -> Iterator[Doubt]:
 
 
 def doubt_outlines(looked: Looked) -> Iterator[Doubt]:
-    """Say if no shape has an outline, or all lie in the first pixel, as shares of width and height do."""
+    """Say if no shape has an outline, or all lie outside the photos, or all in the first pixel, as shares would."""
     shapes = looked.shapes
     of = f"of {counted(len(shapes), 'shape')} in {counted(looked.annotations, 'annotation')} looked at"
     if shapes and not any(len(array) for shape in shapes for array in shape.arrays):
         remedy = "export polygons or masks, too: without them all pixels are background"
         yield Doubt("warning", "shapes-none", f"no outline in any {of}", "polygons or masks", remedy)
+    if shapes and looked.away == len(shapes):
+        remedy = "check that x comes before y, and that these are the photos that they were drawn on"
+        yield Doubt("warning", "shapes-away", f"no point inside a photo {of}", "points inside", remedy)
     rings = [ring for shape in shapes if shape.kind in ("rings", "parts") for ring in shape.arrays if len(ring)]
     placed = any(shape.kind in ("runs", "ellipse") for shape in shapes)  # they say what a pixel is
     if rings and not placed and all(ring.min() >= 0 and ring.max() <= 1 for ring in rings):
@@ -71,9 +77,17 @@ def doubt_outlines(looked: Looked) -> Iterator[Doubt]:
         yield Doubt("error", "shapes-shares", found, "points in px", remedy)
 
 
-def _shapes_of(mask: DrawnMask) -> tuple[Shape, ...]:
-    """Return the shapes of a sample; none if it cannot be read, which is said when it is needed."""
+def _drawing_of(mask: DrawnMask) -> tuple[Drawing, ...]:
+    """Return the drawing of a sample; none if it cannot be read, which is said when it is needed."""
     try:
-        return decode_drawing(mask.read(), mask.name).shapes
+        return (decode_drawing(mask.read(), mask.name),)
     except SegfeedError:
         return ()
+
+
+def _lies_outside(shape: Shape, size: tuple[int, int]) -> bool:
+    points = [array for array in shape.arrays if len(array)]
+    if not points or shape.kind in ("runs", "ellipse"):
+        return False
+    every = np.concatenate(points)
+    return bool((every.max(axis=0) < 0).any() or (every.min(axis=0) > size[::-1]).any())
