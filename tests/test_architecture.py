@@ -104,6 +104,22 @@ def test_no_cycle_inside_a_family(family):
     assert set(sorter.static_order()) == inside  # a cycle raises, with the modules on it
 
 
+@pytest.mark.parametrize("family", RANKS)
+@pytest.mark.slow
+def test_no_cycle_between_the_folders_of_a_family(family):
+    """A folder and the modules beside it are the rooms of a family; a reader goes through them in one direction."""
+
+    def room_of(name):
+        return ".".join(name.split(".")[:2])
+
+    doors = {room_of(name): set() for name in MODULES if family_of(name) == family}
+    for name in MODULES:
+        if family_of(name) == family:
+            rooms = {room_of(module) for module in imports_of(name) if family_of(module) == family}
+            doors[room_of(name)] |= rooms - {room_of(name)}
+    assert set(graphlib.TopologicalSorter(doors).static_order()) == set(doors)
+
+
 def test_a_short_module_says_why_it_stands_alone():
     for name, path in MODULES.items():
         if path.name != "__init__.py" and len(path.read_text().splitlines()) < 60:

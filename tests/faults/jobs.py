@@ -47,7 +47,7 @@ def prepare() -> None:
     sample.PAIRS, sample.TEST_PHOTOS, sample.SHAPES = 1, 1, (((20, 30), 100),)
     for module in FORMATS.values():
         importlib.import_module(module)
-    for module in ("segfeed.datasets.descriptions.described", "segfeed.datasets.descriptions.drafting", "tomllib"):
+    for module in ("segfeed.datasets.descriptions.described", "segfeed.datasets.drafting", "tomllib"):
         importlib.import_module(module)
     pa.array([0])  # looks for pandas, which takes longer to import than a job takes
     Image.preinit()

@@ -29,11 +29,12 @@ from segfeed.pixels.codec import (
     read_photo_header,
 )
 from segfeed.pixels.files.jpeg import JPEG_MAGIC, read_jpeg_header
+from segfeed.pixels.files.kinds import SHAPES_MAGIC
 from segfeed.pixels.files.png import PNG_MAGIC, read_png_header
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
 from segfeed.pixels.palette import colour_codes
-from segfeed.pixels.shapes.drawing import SHAPES_MAGIC, decode_drawing
+from segfeed.pixels.shapes.drawing import decode_drawing
 from segfeed.pixels.shapes.painting import count_outside, paint
 
 Size = tuple[int, int]

@@ -82,7 +82,7 @@ def _is_unreadable(problem: SegfeedError | None) -> bool:
 
 def _write_description(source: SourceOptions, file: Path | None, *, force: bool) -> Path:
     """Write the description of a dataset, and return the path of the file."""
-    from segfeed.datasets.descriptions.drafting import draft_description  # noqa: PLC0415 - needed for this alone
+    from segfeed.datasets.drafting import draft_description  # noqa: PLC0415 - needed for this alone
 
     opened = open_dataset(source.data, source.opening)
     path = free_path(file or opened.root / FILE_NAME, overwrite=force)

@@ -13,7 +13,6 @@ from segfeed.datasets.blobs import Blob
 from segfeed.datasets.descriptions.description import Description
 from segfeed.datasets.descriptions.patterns import parse_patterns
 from segfeed.datasets.descriptions.reader import read_description
-from segfeed.datasets.descriptions.split_rule import REST
 from segfeed.datasets.drawn.masks import DrawnMask, DrawOptions, LegendOf
 from segfeed.datasets.joining import refuse_legend_above
 from segfeed.datasets.legends.files import (
@@ -22,6 +21,7 @@ from segfeed.datasets.legends.files import (
 )
 from segfeed.datasets.legends.given import Groups, LegendLike, read_legend_like
 from segfeed.datasets.matching.lists import choose_split
+from segfeed.datasets.matching.split_rule import REST
 from segfeed.datasets.places import find_root
 from segfeed.datasets.recognition import DESCRIBED, FormatModule, Found, find_format, import_format
 from segfeed.datasets.source import Orientation, Recognised, Sample, Source, SplitFiles, Task

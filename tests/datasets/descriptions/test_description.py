@@ -11,8 +11,8 @@ from segfeed.datasets.descriptions import reader as description_reader
 from segfeed.datasets.descriptions.description import Description
 from segfeed.datasets.descriptions.patterns import parse_patterns
 from segfeed.datasets.descriptions.reader import parse_description, read_description
-from segfeed.datasets.descriptions.split_rule import KeyRule, SplitRule
 from segfeed.datasets.descriptions.text import write_description
+from segfeed.datasets.matching.split_rule import KeyRule, SplitRule
 from segfeed.errors import DescriptionError
 
 WHOLE = """title = "Roads"

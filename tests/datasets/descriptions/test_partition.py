@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segfeed.datasets.descriptions.partition import balance, find_words, share_out
-from segfeed.datasets.descriptions.split_rule import KeyRule
 from segfeed.datasets.matching.lists import split_by_hash
+from segfeed.datasets.matching.split_rule import KeyRule
 from segfeed.errors import ListError
 
 NAMES = [f"video{n}" for n in range(1000)]

@@ -7,9 +7,9 @@ import pytest
 from PIL import Image
 
 import segfeed
-from segfeed.datasets.descriptions.drafting import draft_description
 from segfeed.datasets.descriptions.reader import parse_description
 from segfeed.datasets.descriptions.text import write_description
+from segfeed.datasets.drafting import draft_description
 from segfeed.datasets.opening import Opening, open_dataset
 from segfeed.errors import DescriptionError, OptionError, SourceError
 

@@ -6,7 +6,8 @@ from PIL import Image, ImageDraw
 
 from segfeed.errors import MaskError
 from segfeed.pixels.codec import decode_mask, kind_of
-from segfeed.pixels.shapes.drawing import SHAPES_MAGIC, Drawing, Shape, Style, as_points, decode_drawing, encode_drawing
+from segfeed.pixels.files.kinds import SHAPES_MAGIC
+from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points, decode_drawing, encode_drawing
 from segfeed.pixels.shapes.filling import fill_centre, fill_coco
 from segfeed.pixels.shapes.painting import count_outside, paint
 from segfeed.pixels.shapes.runs import read_run_text, shape_of_cover, write_run_text

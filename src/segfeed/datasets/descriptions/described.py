@@ -13,18 +13,18 @@ from typing import Any
 from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.derived import ChosenBands, MergedMask
 from segfeed.datasets.descriptions.description import FILE_NAME, Description
+from segfeed.datasets.descriptions.legend import legend_of
 from segfeed.datasets.descriptions.misfits import explain_misfit, explain_unpaired
 from segfeed.datasets.descriptions.partition import share_out
 from segfeed.datasets.descriptions.patterns import Match, Pattern
 from segfeed.datasets.descriptions.shipped import has_signs
-from segfeed.datasets.descriptions.split_rule import REST
 from segfeed.datasets.descriptions.strata import Strata, find_groups
-from segfeed.datasets.legends.described import legend_of
 from segfeed.datasets.legends.files import LEGEND_FILES
 from segfeed.datasets.matching import split_tables
 from segfeed.datasets.matching.folders import Files, find_root, is_to_predict, pair_files, subfolders
 from segfeed.datasets.matching.lists import AUTOMATIC, FORBIDDEN
 from segfeed.datasets.matching.pair_lists import list_files, pair_below, read_pairs
+from segfeed.datasets.matching.split_rule import REST
 from segfeed.datasets.source import Recognised, Sample, SplitFiles
 from segfeed.errors import DescriptionError, EmptySplitError, OptionError, SourceError
 from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from segfeed.datasets.descriptions.patterns import Pattern
-from segfeed.datasets.descriptions.split_rule import SplitRule
+from segfeed.datasets.matching.split_rule import SplitRule
 
 FILE_NAME = "segfeed.toml"
 

@@ -12,8 +12,8 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 
-from segfeed.datasets.descriptions.split_rule import KeyRule
-from segfeed.datasets.matching.table_rows import read_rows
+from segfeed.datasets.matching.split_rule import KeyRule
+from segfeed.datasets.tables.rows import read_rows
 from segfeed.errors import ListError
 
 

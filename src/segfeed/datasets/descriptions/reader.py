@@ -11,8 +11,8 @@ from typing import Any
 from segfeed.datasets.blobs import read_file
 from segfeed.datasets.descriptions.description import Description, Value, show_value
 from segfeed.datasets.descriptions.patterns import Pattern, parse_patterns
-from segfeed.datasets.descriptions.split_rule import REST, KeyRule, SplitRule, SplitTable
 from segfeed.datasets.drawn.masks import DRAW_WORDS, DrawOptions
+from segfeed.datasets.matching.split_rule import REST, KeyRule, SplitRule, SplitTable
 from segfeed.errors import DescriptionError, OptionError, SegfeedError, SourceError
 
 MAX_BYTES = 1 << 20

@@ -12,7 +12,7 @@ import numpy as np
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.descriptions.description import Description
 from segfeed.datasets.descriptions.partition import balance, find_words
-from segfeed.datasets.descriptions.split_rule import KeyRule
+from segfeed.datasets.matching.split_rule import KeyRule
 from segfeed.errors import ListError, MaskError
 from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.palette import colour_codes

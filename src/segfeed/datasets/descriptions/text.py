@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from segfeed.datasets.descriptions.description import FILE_NAME, Description, show_value
-from segfeed.datasets.descriptions.split_rule import KeyRule, SplitRule
+from segfeed.datasets.matching.split_rule import KeyRule, SplitRule
 
 
 def write_description(description: Description, remarks: Iterable[str] = ()) -> str:

@@ -13,9 +13,9 @@ from segfeed.datasets.drawn.files import split_of_file
 from segfeed.datasets.formats.columns import is_key
 from segfeed.datasets.matching.lists import FORBIDDEN
 from segfeed.datasets.matching.pair_lists import parse_list
+from segfeed.datasets.matching.table_files import split_of
 from segfeed.datasets.source import Source, hold_same
 from segfeed.datasets.splits import role_of
-from segfeed.datasets.tables.files import split_of
 from segfeed.errors import ListError, OptionError
 from segfeed.system.paths import is_reserved
 

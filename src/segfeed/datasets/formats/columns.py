@@ -23,9 +23,9 @@ import pyarrow as pa
 from segfeed.datasets.blobs import read_file
 from segfeed.datasets.legends.files import MAX_LEGEND_BYTES, legend_of_json, list_named
 from segfeed.datasets.matching.folders import is_to_predict, pair_blobs
+from segfeed.datasets.matching.table_files import find_tables
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.datasets.tables.cells import Table, open_table
-from segfeed.datasets.tables.files import find_tables
 from segfeed.errors import SourceError
 from segfeed.pixels.legend import Legend
 

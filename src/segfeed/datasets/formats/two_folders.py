@@ -19,7 +19,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from segfeed.datasets.descriptions.split_rule import SplitTable
 from segfeed.datasets.legends.files import LEGEND_FILES, find_legend
 from segfeed.datasets.matching.folders import (
     Files,
@@ -34,6 +33,7 @@ from segfeed.datasets.matching.folders import (
 from segfeed.datasets.matching.lists import AUTOMATIC, SPLIT_WORDS, ids_of_files, split_by_hash
 from segfeed.datasets.matching.pair_lists import Listable, Listed, among, pair_entries, read_list
 from segfeed.datasets.matching.rivals import refuse_rivals
+from segfeed.datasets.matching.split_rule import SplitTable
 from segfeed.datasets.matching.split_tables import SUFFIXES as TABLES
 from segfeed.datasets.matching.split_tables import entries_of, find_table, read_columns
 from segfeed.datasets.matching.split_tables import split_names as table_splits

@@ -9,10 +9,10 @@ A description names the columns. Beside plain folders such a table is found by t
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from segfeed.datasets.descriptions.split_rule import SplitTable
 from segfeed.datasets.matching.lists import SPLIT_WORDS
 from segfeed.datasets.matching.pair_lists import Entry
-from segfeed.datasets.matching.table_rows import columns_of, read_rows
+from segfeed.datasets.matching.split_rule import SplitTable
+from segfeed.datasets.tables.rows import columns_of, read_rows
 from segfeed.errors import ListError, SourceError
 
 SUFFIXES = (".csv", ".tsv", ".parquet")

@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from segfeed.errors import PhotoError
 from segfeed.pixels.files.tiff import read_tiff_tags
-from segfeed.pixels.shapes.drawing import Points
 
 _SCALE, _TIEPOINTS, _MATRIX, _KEYS = 33550, 33922, 34264, 34735
 _MODEL, _RASTER, _GEOGRAPHIC, _PROJECTED = 1024, 1025, 2048, 3072
@@ -31,10 +30,10 @@ class MapPlace:
     epsg: int
     matrix: npt.NDArray[np.float64]
 
-    def to_pixels(self, points: Points) -> Points:
+    def to_pixels(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Turn map coordinates (N, 2) into x and y in px."""
         with np.errstate(all="ignore"):  # what is beyond all numbers is refused as a point
-            pixels: Points = (points - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T
+            pixels: npt.NDArray[np.float64] = (points - self.matrix[:, 2]) @ np.linalg.inv(self.matrix[:, :2]).T
         return pixels
 
 

@@ -4,9 +4,11 @@ import os
 
 from segfeed.pixels.files.jpeg import JPEG_MAGIC
 from segfeed.pixels.files.png import PNG_MAGIC, RESTORE
-from segfeed.pixels.shapes.drawing import SHAPES_MAGIC
 
 LFS_POINTER = "a Git LFS pointer, not the picture itself"
+
+SHAPES_MAGIC = b"\x93segfeed shapes 1\n"
+"""How the bytes of a drawing begin, see `shapes.drawing`."""
 
 _LFS_MAGIC = b"version https://git-lfs.github.com/spec/"
 KIND_OF_SUFFIX = {

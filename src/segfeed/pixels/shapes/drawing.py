@@ -14,9 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.errors import MaskError
-
-SHAPES_MAGIC = b"\x93segfeed shapes 1\n"
-"""How the bytes of a drawing begin."""
+from segfeed.pixels.files.kinds import SHAPES_MAGIC
 
 Rule = Literal["coco", "pillow", "upolygon", "centre"]
 """Which pixels a polygon covers: those that pycocotools, Pillow or upolygon fill, or those whose centre lies in it."""

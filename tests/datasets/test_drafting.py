@@ -9,8 +9,8 @@ from PIL import Image
 
 import segfeed
 from segfeed.datasets.descriptions.description import FILE_NAME
-from segfeed.datasets.descriptions.drafting import draft_description
 from segfeed.datasets.descriptions.reader import parse_description
+from segfeed.datasets.drafting import draft_description
 from segfeed.datasets.exports.exporting import export_splits
 from segfeed.datasets.opening import Opening, open_dataset
 from segfeed.errors import SourceError

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from segfeed.datasets.tables.files import find_tables
+from segfeed.datasets.matching.table_files import find_tables
 from segfeed.errors import SourceError, SourceMissingError
 
 
@@ -120,7 +120,7 @@ def test_chosen_rows_are_refused(tmp_path):
 
 def test_huge_description_is_refused(tmp_path, monkeypatch):
     save(tmp_path)
-    monkeypatch.setattr("segfeed.datasets.tables.files._MAX_JSON_BYTES", 10)
+    monkeypatch.setattr("segfeed.datasets.matching.table_files._MAX_JSON_BYTES", 10)
     with pytest.raises(SourceError) as caught:
         find_tables(tmp_path)
     assert caught.value.found.endswith(" bytes")

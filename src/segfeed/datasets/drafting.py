@@ -20,10 +20,10 @@ from segfeed.datasets.descriptions.described import DescribedFormat
 from segfeed.datasets.descriptions.description import Description, Value, show_value
 from segfeed.datasets.descriptions.patterns import Pattern
 from segfeed.datasets.descriptions.reader import parse_description
-from segfeed.datasets.descriptions.split_rule import SplitRule
 from segfeed.datasets.descriptions.text import write_description
 from segfeed.datasets.drawn.masks import is_drawn
 from segfeed.datasets.matching.lists import AUTOMATIC
+from segfeed.datasets.matching.split_rule import SplitRule
 from segfeed.datasets.opening import Dataset
 from segfeed.datasets.source import Sample, SplitFiles
 from segfeed.errors import LegendError, MaskError, SegfeedError, SourceError

@@ -2,8 +2,8 @@
 
 import pytest
 
+from segfeed.datasets.descriptions.legend import legend_of
 from segfeed.datasets.descriptions.reader import parse_description
-from segfeed.datasets.legends.described import legend_of
 from segfeed.errors import DescriptionError, LegendError
 from segfeed.pixels.public_legends import CITYSCAPES
 
