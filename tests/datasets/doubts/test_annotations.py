@@ -70,10 +70,12 @@ def test_shapes_that_all_lie_outside_the_photos_are_said(tmp_path, caplog):
     assert describe(put_coco(tmp_path, away, POLYGON)).splits[0].doubts == ()
 
 
-def test_annotations_without_an_outline_are_said(tmp_path, caplog):
-    path = put_coco(tmp_path, {"keypoints": [1, 2, 2]}, {"segmentation": []})
+@pytest.mark.parametrize("notes", [({"keypoints": [1, 2, 2]}, {"segmentation": []}), ()])
+def test_annotations_without_an_outline_are_said(tmp_path, caplog, notes):
+    path = put_coco(tmp_path, *notes)
     (doubt,) = describe(path).splits[0].doubts
-    assert (doubt.severity, doubt.found) == ("warning", "no outline in any of 2 shapes in 1 annotation looked at")
+    found = "no outline in 1 annotation looked at, so all pixels are background"
+    assert (doubt.severity, doubt.found) == ("warning", found)
     assert segfeed.scan(path, "val").read(0).labels.any() == 0
     assert "no outline" in caplog.text
     assert ("warning", "shapes-none") in {(one.severity, one.rule) for one in segfeed.check(path, ["val"])}

@@ -21,12 +21,14 @@ class Looked(NamedTuple):
     Attributes:
         shapes: of all of them.
         annotations: how many were looked at.
+        read: how many of these could be read.
         away: how many shapes lie wholly outside their photo.
         boxes: what becomes of boxes, as in `Style`.
     """
 
     shapes: list[Shape]
     annotations: int
+    read: int
     away: int
     boxes: str
 
@@ -35,9 +37,11 @@ def look_at_shapes(samples: Sequence[Sample]) -> Looked:
     """Read the shapes of some samples, from all over the split."""
     masks = [one.mask for one in samples if isinstance(one.mask, DrawnMask)]
     chosen = [masks[number] for number in spread(len(masks), LOOKED_AT_IN_DOUBT)]
-    placed = [(shape, drawing.size) for mask in chosen for drawing in _drawing_of(mask) for shape in drawing.shapes]
+    drawings = [drawing for mask in chosen for drawing in _drawing_of(mask)]
+    placed = [(shape, drawing.size) for drawing in drawings for shape in drawing.shapes]
     away = sum(_lies_outside(shape, size) for shape, size in placed)
-    return Looked([shape for shape, _ in placed], len(chosen), away, masks[0].style.boxes if masks else "error")
+    boxes = masks[0].style.boxes if masks else "error"
+    return Looked([shape for shape, _ in placed], len(chosen), len(drawings), away, boxes)
 
 
 def doubt_boxes(looked: Looked) -> Iterator[Doubt]:
@@ -62,10 +66,11 @@ def doubt_boxes(looked: Looked) -> Iterator[Doubt]:
 def doubt_outlines(looked: Looked) -> Iterator[Doubt]:
     """Say if no shape has an outline, or all lie outside the photos, or all in the first pixel, as shares would."""
     shapes = looked.shapes
+    if 0 < looked.read == looked.annotations and not any(len(array) for shape in shapes for array in shape.arrays):
+        found = f"no outline in {counted(looked.annotations, 'annotation')} looked at, so all pixels are background"
+        remedy = "check whether the tool exported its polygons or masks"
+        yield Doubt("warning", "shapes-none", found, "polygons or masks", remedy)
     of = f"of {counted(len(shapes), 'shape')} in {counted(looked.annotations, 'annotation')} looked at"
-    if shapes and not any(len(array) for shape in shapes for array in shape.arrays):
-        remedy = "export polygons or masks, too: without them all pixels are background"
-        yield Doubt("warning", "shapes-none", f"no outline in any {of}", "polygons or masks", remedy)
     if shapes and looked.away == len(shapes):
         remedy = "check that x comes before y, and that these are the photos that they were drawn on"
         yield Doubt("warning", "shapes-away", f"no point inside a photo {of}", "points inside", remedy)
