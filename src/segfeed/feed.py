@@ -11,9 +11,9 @@ import numpy as np
 
 from segfeed.batches.batch_format import BatchFormat
 from segfeed.batches.loader import Loader
-from segfeed.batches.mistaken import lack, refuse_array
+from segfeed.batches.mistaken import OPTIONS_OF_OTHERS, lack, refuse_array
 from segfeed.batches.transforming import Transform, check_transform
-from segfeed.datasets.doubts.annotations import doubt_boxes
+from segfeed.datasets.doubts.annotations import doubt_boxes, doubt_outlines, look_at_shapes
 from segfeed.datasets.doubts.examining import examine
 from segfeed.datasets.drawn.masks import DRAW_WORDS, DrawWords
 from segfeed.datasets.legends.given import LegendLike
@@ -141,13 +141,14 @@ def _doubts(source: Source, dataset: Dataset) -> list[str]:
     Raises:
         MaskError: if what the masks store contradicts the legend.
     """
-    _, found = examine(source, others=lambda: dataset.other_splits(source.split))
+    looked = look_at_shapes(source.samples)
+    found = (*examine(source, others=lambda: dataset.other_splits(source.split))[1], *doubt_outlines(looked))
     errors = [doubt.error(str(source.root)) for doubt in found]
     for doubt, error in zip(found, errors, strict=True):
         if doubt.severity == "error":
             raise error
     # Boxes are an error as soon as one is read; what is only listed is not.
-    boxes = [doubt.error(str(source.root)) for doubt in doubt_boxes(source.samples)]
+    boxes = [doubt.error(str(source.root)) for doubt in doubt_boxes(looked)]
     lists = [doubt.error(str(source.root)) for doubt in dataset.doubt_lists()]
     return [str(error) for error in (*errors, *boxes, *lists)]
 
@@ -165,25 +166,7 @@ def _scan(dataset: Dataset, split: str) -> Source:
 @suggest_options(
     *BatchFormat.__dataclass_fields__,
     *DRAW_WORDS,
-    crop="crop_size",
-    size="crop_size",
-    image_size="crop_size",
-    batch="batch_size",
-    num_workers="threads",
-    workers="threads",
-    shuffle="leave it out: train is shuffled by its plan, val is not",
-    drop_last="leave it out: train batches are full, and val has every image",
-    root="data",
-    **dict.fromkeys(("classes", "class_names", "num_classes"), "legend"),
-    **dict.fromkeys(("ignore_index", "ignore_label"), "void"),
-    **dict.fromkeys(("mean", "std"), "normalize"),
-    **dict.fromkeys(
-        ("collate_fn", "persistent_workers", "pin_memory", "prefetch_factor", "worker_init_fn"),
-        "leave it out: threads fill whole batches in this process, some ahead",
-    ),
-    sampler="leave it out: a plan orders the pairs",
-    device="leave it out: to_torch(loader, device) takes it",
-    per_rank="leave it out: to_torch(loader, per_rank=True) makes batch_size count each rank's pairs",
+    **OPTIONS_OF_OTHERS,
 )
 def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone
     data: str | os.PathLike[str],

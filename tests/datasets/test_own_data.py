@@ -364,7 +364,7 @@ def test_shapes_on_a_map_are_said_to_be_such(tmp_path):
     (tmp_path / "d" / "a.geojson").write_text('{"type": "FeatureCollection", "features": []}')
     with pytest.raises(SourceError) as caught:
         segfeed.scan(tmp_path / "d")
-    assert "GeoJSON, shapes in the coordinates of a map" in caught.value.found
+    assert "GeoJSON, but no FeatureCollection" in caught.value.found
     assert "rasterize" in caught.value.remedy
 
 

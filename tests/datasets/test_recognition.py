@@ -213,11 +213,11 @@ def test_nothing_is_said_of_what_is_not_known(tmp_path):
 
 
 def test_search_ends_in_a_huge_folder_and_in_a_loop_of_links(tmp_path, monkeypatch):
-    monkeypatch.setattr("segfeed.datasets.refusals._MOST_ENTRIES", 50)
+    monkeypatch.setattr("segfeed.datasets.refusals.survey._MOST_ENTRIES", 50)
     put(tmp_path, *(f"a/{number:03d}/{number}.jpg" for number in range(100)), "z/data.yaml")
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     assert "where the search ended" in explain_refusal(tmp_path)[0]
-    monkeypatch.setattr("segfeed.datasets.refusals._MOST_ENTRIES", 5_000)
+    monkeypatch.setattr("segfeed.datasets.refusals.survey._MOST_ENTRIES", 5_000)
     assert "YOLO" in explain_refusal(tmp_path)[0]
 
 

@@ -101,6 +101,20 @@ def test_a_second_pass_replaces_what_it_predicts_anew_and_keeps_the_rest(source,
     read_back(path, source, [first[0], second[1], first[2]])
 
 
+@pytest.mark.parametrize("kind", ["coco", "label-studio"])
+@pytest.mark.slow
+def test_shapes_that_a_file_holds_are_not_parsed_again_for_each_batch(source, kind, monkeypatch):
+    path, parsed = write(source.root, source, predicted(source), kind, batch_size=1), []
+    loads = json.loads
+    monkeypatch.setattr("json.loads", lambda text, **words: parsed.append(text) or loads(text, **words))
+    write(source.root, source, predicted(source), kind, batch_size=1, samples={2})  # of which nothing is predicted
+    assert path.stat().st_size > 2000
+    assert sum(map(len, parsed)) < 500
+    if kind == "coco":
+        numbers = [note["id"] for note in loads(path.read_text())["annotations"]]
+        assert len(set(numbers)) == len(numbers) > 10
+
+
 @pytest.mark.parametrize("kind", TOOLS)
 @pytest.mark.slow
 def test_a_pack_knows_the_names_of_photos(source, kind, cache):

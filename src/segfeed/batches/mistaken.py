@@ -1,11 +1,28 @@
-"""What frameworks ask of a loader that is taken for a dataset or an array: errors that name what was meant.
-
-A module of its own: the loader, a framework's batches and what `load` returns all refuse the same.
-"""
+"""What people and frameworks ask of a loader that they take for another tool's: errors that name what was meant."""
 
 from typing import NoReturn
 
 from segfeed.errors import OptionError
+
+OPTIONS_OF_OTHERS = {
+    **dict.fromkeys(("crop", "size", "image_size"), "crop_size"),
+    **dict.fromkeys(("classes", "class_names", "num_classes"), "legend"),
+    **dict.fromkeys(("ignore_index", "ignore_label"), "void"),
+    **dict.fromkeys(("mean", "std"), "normalize"),
+    **dict.fromkeys(("num_workers", "workers"), "threads"),
+    **dict.fromkeys(
+        ("collate_fn", "persistent_workers", "pin_memory", "prefetch_factor", "worker_init_fn"),
+        "leave it out: threads fill whole batches in this process, some ahead",
+    ),
+    "batch": "batch_size",
+    "root": "data",
+    "shuffle": "leave it out: train is shuffled by its plan, val is not",
+    "drop_last": "leave it out: train batches are full, and val has every image",
+    "sampler": "leave it out: a plan orders the pairs",
+    "device": "leave it out: to_torch(loader, device) takes it",
+    "per_rank": "leave it out: to_torch(loader, per_rank=True) makes batch_size count each rank's pairs",
+}
+"""What other tools call an option of `load` -> its name here, or what to do instead."""
 
 
 def refuse_index(index: object) -> NoReturn:

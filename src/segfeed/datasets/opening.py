@@ -15,7 +15,7 @@ from segfeed.datasets.descriptions.patterns import parse_patterns
 from segfeed.datasets.descriptions.reader import read_description
 from segfeed.datasets.doubts.unread_lists import doubt_lists
 from segfeed.datasets.doubts.ways_out import Doubt
-from segfeed.datasets.drawn.masks import DrawnMask, DrawOptions
+from segfeed.datasets.drawn.masks import DrawnMask, DrawOptions, LegendOf
 from segfeed.datasets.joining import refuse_legend_above
 from segfeed.datasets.legends.files import (
     explain_unread,
@@ -26,7 +26,7 @@ from segfeed.datasets.matching.lists import AUTOMATIC, choose_split
 from segfeed.datasets.matching.split_rule import REST
 from segfeed.datasets.places import find_root
 from segfeed.datasets.recognition import DESCRIBED, FormatModule, Found, find_format, import_format
-from segfeed.datasets.source import Orientation, Recognised, Source, SplitFiles, Task
+from segfeed.datasets.source import Orientation, Recognised, Sample, Source, SplitFiles, Task
 from segfeed.errors import LegendError, OptionError, SegfeedError, SourceMissingError
 from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.grouping import regroup
@@ -182,11 +182,15 @@ class Dataset:
         if not drawn:
             return files
         how = {"objects": self.task == "instance", "upright": self.orientation == "apply"}
-        samples = tuple(
-            replace(one, mask=one.mask.styled(self.drawing, **how)) if isinstance(one.mask, DrawnMask) else one
-            for one in files.samples
-        )
-        return replace(files, samples=samples)
+
+        def style(one: Sample) -> Sample:
+            mask = one.mask.styled(self.drawing, **how) if isinstance(one.mask, DrawnMask) else one.mask
+            return one if mask is one.mask else replace(one, mask=mask)
+
+        files = replace(files, samples=tuple(map(style, files.samples)))
+        if isinstance(files.legend, LegendOf) and self.drawing.unpainted:
+            files = replace(files, legend=replace(files.legend, unpainted=self.drawing.unpainted))
+        return files
 
     def read_legend(self, files: SplitFiles) -> Encoder:
         """Return what the masks of a split mean: the legend that was given, else the dataset's own, grouped.

@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from segfeed.datasets.doubts.annotations import doubt_boxes
+from segfeed.datasets.doubts.annotations import doubt_boxes, doubt_outlines, look_at_shapes
 from segfeed.datasets.doubts.evidence import LOOKED_AT, Counted, Evidence, gather, look
 from segfeed.datasets.doubts.examining import examine
 from segfeed.datasets.doubts.ways_out import Doubt
@@ -171,7 +171,9 @@ def _doubt(
         look(files.samples, None, LOOKED_AT, counted)
         return ()
     source = Source(dataset.root, dataset.format, name, dataset.task, files.samples, legend, dataset.unknown)
-    return (*examine(source, counted, lambda: dataset.other_splits(name))[1], *doubt_boxes(files.samples))
+    looked = look_at_shapes(files.samples)
+    drawn = (*doubt_outlines(looked), *doubt_boxes(looked))
+    return (*examine(source, counted, lambda: dataset.other_splits(name))[1], *drawn)
 
 
 def _range_of(samples: tuple[Sample, ...]) -> tuple[int, int, int, int] | None:

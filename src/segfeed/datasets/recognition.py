@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from segfeed.datasets.descriptions import shipped
 from segfeed.datasets.descriptions.description import FILE_NAME, Description
 from segfeed.datasets.descriptions.reader import read_description
-from segfeed.datasets.refusals import explain_refusal
+from segfeed.datasets.refusals.explaining import explain_refusal
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import OptionError, PluginError, SourceError
 

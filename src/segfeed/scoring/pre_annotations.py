@@ -6,7 +6,8 @@
     label_config.xml                the labels that Label Studio needs for them
 
 A file grows with each call: photos that it holds already get their new shapes, others stay as they are. What is in a
-file is therefore read each time; two processes must not write one file.
+file is therefore read each time, but only parted into lines, of which each photo has its own: to parse all shapes for
+each batch would take hours for a few thousand photos. Two processes must not write one file.
 
 Source: cocodataset.org, "Data format"; docs.cvat.ai, "CVAT for image"; labelstud.io, "Import pre-annotated data".
 """
@@ -43,6 +44,10 @@ _NAMES: dict[Tool, str] = {
     "label-studio": "predictions_label_studio.json",
 }
 _CONFIG = "label_config.xml"
+_BETWEEN, _COCO_END = '\n],\n"annotations": [\n', "\n]}\n"
+_PHOTO, _OF_PHOTO = re.compile(r'{"id": (\d+), "file_name": '), re.compile(r'{"id": \d+, "image_id": (\d+), ')
+_ANNOTATIONS = 10**8  # numbers of annotations that a photo may use: more than the pixels that it may have
+_TASK = re.compile(r'{"id": (\d+), "data": {"image": ("[^"]*")}, "predictions": ')
 _IMAGE = re.compile(r"""  <image id="(\d+)" name=("[^"]*"|'[^']*') """)
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, production 2
 
@@ -143,39 +148,48 @@ def _names_of_photos(reader: Source | Pack) -> list[str]:
     return [key + PurePosixPath(name).suffix for key, name in zip(reader.keys, names, strict=True)]
 
 
-# ---- COCO: images and annotations of a photo
+# ---- COCO: a line for a photo, and one for its annotations if it has any
 
 
 def _draw_coco(photo: _Photo, labels: Labels, legend: Legend) -> str:
-    height, width = photo.size
-    image = {"id": photo.number + 1, "file_name": photo.name, "width": width, "height": height}
-    notes = [json.loads(f"{{{line}") for line in draw_coco(labels, legend).decode().splitlines()]
-    return json.dumps([image, notes])
+    (height, width), number = photo.size, photo.number + 1
+    image = json.dumps({"id": number, "file_name": photo.name, "width": width, "height": height})
+    lines = draw_coco(labels, legend).decode().splitlines()
+    first = number * _ANNOTATIONS
+    notes = [f'{{"id": {first + place}, "image_id": {number}, {line}' for place, line in enumerate(lines)]
+    return "\n".join([image, ", ".join(notes)])
 
 
 def _join_coco(texts: Mapping[int, str], classes: DrawnClasses) -> str:
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for text in texts.values():
-        image, notes = json.loads(text)
-        images.append(image)
-        for note in notes:
-            annotations.append({**note, "id": len(annotations) + 1, "image_id": image["id"]})
-    return json.dumps({"images": images, "annotations": annotations, "categories": _categories(classes)})
+    parts = [text.partition("\n") for text in texts.values()]
+    images, notes = _lines(image for image, _, _ in parts), _lines(line for _, _, line in parts if line)
+    return f"{_coco_head(classes)}{images}{_BETWEEN}{notes}{_COCO_END}"
 
 
 def _part_coco(text: str, classes: DrawnClasses) -> dict[int, str]:
-    found = json.loads(text)
-    if found["categories"] != _categories(classes):
+    head = _coco_head(classes)
+    if not text.startswith(head) or not text.endswith(_COCO_END):
         raise ValueError
-    notes: dict[int, list[Any]] = {image["id"]: [] for image in found["images"]}
-    for note in found["annotations"]:
-        notes[note["image_id"]].append(note)
-    return {image["id"] - 1: json.dumps([image, notes[image["id"]]]) for image in found["images"]}
+    images, _, notes = text[len(head) : -len(_COCO_END)].partition(_BETWEEN)
+    shapes = {_number_in(_OF_PHOTO, line): line for line in notes.split(",\n") if line}
+    photos = {_number_in(_PHOTO, line): line for line in images.split(",\n") if line}
+    return {number: "\n".join([line, shapes.get(number, "")]) for number, line in photos.items()}
 
 
 def _name_in_coco(text: str) -> str:
-    return str(json.loads(text)[0]["file_name"])
+    return str(json.loads(text.partition("\n")[0])["file_name"])
+
+
+def _coco_head(classes: DrawnClasses) -> str:
+    return f'{{"categories": {json.dumps(_categories(classes))},\n"images": [\n'
+
+
+def _number_in(pattern: "re.Pattern[str]", line: str) -> int:
+    """Read the number of the photo that a line is of."""
+    match = pattern.match(line)
+    if match is None:
+        raise ValueError
+    return int(match[1]) - 1
 
 
 def _categories(classes: DrawnClasses) -> list[dict[str, object]]:
@@ -241,7 +255,8 @@ def _draw_label_studio(photo: _Photo, labels: Labels, legend: Legend) -> str:
         for place, (number, region) in enumerate(classes.regions(labels))
     ]
     predictions = [{"model_version": "segfeed", "result": result}]
-    return json.dumps({"data": {"image": _url_of(photo.name)}, "predictions": predictions})
+    task = {"id": photo.number + 1, "data": {"image": _url_of(photo.name)}, "predictions": predictions}
+    return json.dumps(task)
 
 
 def _url_of(name: str) -> str:
@@ -263,16 +278,18 @@ def _region(number: str, name: str, region: Region, size: tuple[int, int]) -> di
 
 
 def _join_label_studio(texts: Mapping[int, str], _classes: DrawnClasses) -> str:
-    tasks = (json.dumps({"id": number + 1, **json.loads(text)}) for number, text in texts.items())
-    return f"[{_lines(tasks)}]\n"
+    return f"[{_lines(texts.values())}]\n"
 
 
 def _part_label_studio(text: str, _classes: DrawnClasses) -> dict[int, str]:
-    return {int(task["id"]) - 1: json.dumps(task) for task in json.loads(text) if task["predictions"]}
+    if (text[:1], text[-2:]) != ("[", "]\n"):
+        raise ValueError
+    return {_number_in(_TASK, line): line for line in text[1:-2].split(",\n") if line}
 
 
 def _name_in_label_studio(text: str) -> str:
-    return str(json.loads(text)["data"]["image"])
+    match = _TASK.match(text)
+    return str(json.loads(match[2])) if match else ""
 
 
 def _label_config(classes: DrawnClasses) -> str:

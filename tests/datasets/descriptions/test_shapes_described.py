@@ -41,7 +41,7 @@ def test_what_the_file_says_counts_by_folder_by_json_and_by_itself_unless_an_opt
         assert classes_in(path) == [0, 255]
         assert classes_in(path, format="coco") == [0, 255]
     assert classes_in(crowded, crowd="leave") == [0]
-    assert classes_in(crowded, crowd="class", unpainted="void") == [1, 255]
+    assert classes_in(crowded, crowd="class", unpainted="void") == [0, 255]  # without background, cat is the first
     other = crowded.parent / "other.toml"
     other.write_text('[shapes]\ncrowd = "leave"\n')
     assert classes_in(crowded, description=other) == [0]
@@ -86,4 +86,4 @@ def test_the_options_of_a_look_are_written_down_and_give_the_same_labels(crowded
     text = draft_description(open_dataset(crowded, Opening(crowd="class", unpainted="void")))
     assert write_description(parse_description(text, "a")) == text
     (crowded / "segfeed.toml").write_text(text)
-    assert classes_in(crowded) == [1, 255]
+    assert classes_in(crowded) == [0, 255]

@@ -62,14 +62,59 @@ def test_a_stray_point_beside_an_outline_is_counted(tmp_path):
     assert "shapes-empty" in {finding.rule for finding in segfeed.check(path, ["all"])}
 
 
-@pytest.mark.parametrize("image_id", [1.0, "1541715161404", "a-b"])
+@pytest.mark.parametrize("image_id", [1.0, "1541715161404", "a-b", "", 'a"}, ', "a\\", "\u00fc"])
 def test_ids_of_images_are_numbers_or_texts(tmp_path, image_id):
     assert is_square(labels_of(coco(tmp_path, image_id=image_id)))
 
 
-def test_an_annotation_whose_image_id_is_a_text_where_images_have_numbers_is_named(tmp_path):
-    with pytest.raises(SourceError, match="image_id '1'"):
-        labels_of(coco(tmp_path, {"image_id": "1"}))
+@pytest.mark.parametrize(("image_id", "of_annotation"), [(1, "1"), ("1", 1), (0, "0"), ("0", "0")])
+def test_ids_that_are_texts_in_one_list_and_numbers_in_another_are_the_same(tmp_path, image_id, of_annotation):
+    assert is_square(labels_of(coco(tmp_path, {"image_id": of_annotation}, image_id=image_id)))
+
+
+def test_ids_with_zeros_before_them_are_texts(tmp_path):
+    with pytest.raises(SourceError, match="image_id '01'"):
+        labels_of(coco(tmp_path, {"image_id": "01"}))
+
+
+def two_photos(folder, names):
+    images = [{"id": n, "file_name": name, "width": 10, "height": 8} for n, name in enumerate(names, 1)]
+    return coco(folder, images=images)
+
+
+@pytest.mark.parametrize("other", ["./a.jpg", "/a.jpg", ".\\a.jpg"])
+def test_one_photo_by_two_paths_is_annotated_twice(tmp_path, other):
+    with pytest.raises(SourceError, match=r"a\.jpg is annotated 2 times"):
+        segfeed.scan(two_photos(tmp_path, ["a.jpg", other]), "all")
+
+
+@pytest.mark.parametrize("folder", ["https://host/", "gs://bucket/", "C:\\data\\", "/data/"])
+def test_photos_of_one_name_in_folders_of_another_place(tmp_path, folder):
+    photo(tmp_path / "images/x/a.jpg")
+    photo(tmp_path / "images/y/a.jpg")
+    query = "?v=1.2" if "//" in folder else ""
+    path = two_photos(tmp_path, [f"{folder}x/a.jpg{query}", f"{folder}y/a.jpg{query}"])
+    (tmp_path / "images/a.jpg").unlink()
+    keys = segfeed.scan(path, "all").keys
+    assert [key.split("/")[-2:] for key in keys] == [["x", "a"], ["y", "a"]]
+
+
+def test_annotations_by_their_ids_in_place_of_a_list(tmp_path):  # as LIVECell has them
+    path = coco(tmp_path)
+    described = json.loads(path.read_text())
+    described["annotations"] = {str(note["id"]): note for note in described["annotations"]}
+    path.write_text(json.dumps(described))
+    assert is_square(labels_of(path))
+    path.write_text(path.read_text().replace('"1": {', '"1" {'))
+    with pytest.raises(SourceError, match="expected one of :"):
+        labels_of(path)
+
+
+def test_photos_that_are_named_by_their_address_alone(tmp_path):  # as LVIS has them
+    path = coco(tmp_path)
+    address = '"coco_url": "http://images.cocodataset.org/val2017/a.jpg"'
+    path.write_text(path.read_text().replace('"file_name": "a.jpg"', address))
+    assert is_square(labels_of(path))
 
 
 def test_annotations_of_one_id_are_all_drawn(tmp_path):
@@ -392,3 +437,117 @@ def supervisely(folder, **entry):
 def test_objects_of_a_kind_that_is_not_drawn_are_no_points(tmp_path, entry, found):
     with pytest.raises(MaskError, match=found):
         labels_of(supervisely(tmp_path, **entry), boxes="leave")
+
+
+# ---- Several
+
+
+def label_studio_task(folder, *regions):
+    photo(folder / "images/a.jpg")
+    shown = {"type": "polygonlabels", "to_name": "image", "original_width": 10, "original_height": 8}
+    corners = {"points": [[20, 25], [60, 25], [60, 75], [20, 75]], "polygonlabels": ["cat"]}
+    result = [{"id": f"r{n}", **shown, "value": corners, **one} for n, one in enumerate(regions or [{}])]
+    task = {"id": 1, "data": {"image": "/x/a.jpg"}, "annotations": [{"result": result}]}
+    (folder / "export.json").write_text(json.dumps([task]))
+    return folder / "export.json"
+
+
+@pytest.mark.parametrize(
+    ("region", "found"),
+    [
+        ({"value": {"points": [[2, 2], [260, 2], [260, 9]], "polygonlabels": ["cat"]}}, "points from 2 to 260"),
+        ({"to_name": "other"}, "regions of several pictures"),
+    ],
+)
+def test_pixels_in_place_of_percents_and_regions_of_two_pictures_are_named(tmp_path, region, found):
+    with pytest.raises(MaskError, match=found):
+        labels_of(label_studio_task(tmp_path, {}, region))
+    assert is_square(labels_of(label_studio_task(tmp_path)))
+
+
+def test_parts_of_a_skeleton_are_no_classes(tmp_path):
+    path = cvat(tmp_path, '<polygon label="cat" points="2,2;6,2;6,6;2,6"/>')
+    person, nose = "<label><name>person</name></label>", "<label><name>nose</name><parent>person</parent></label>"
+    path.write_text(path.read_text().replace("</labels>", f"{person}{nose}<label><name>dog</name></label></labels>"))
+    assert segfeed.scan(path, "all").legend.names == ("background", "cat", "person", "dog")
+
+
+def test_a_turned_rectangle_of_x_anylabeling_is_its_outline(tmp_path):
+    photo(tmp_path / "a.jpg")
+    shapes = [{"label": "cat", "points": CORNERS, "shape_type": kind} for kind in ("polygon", "rotation")]
+    note = {"imagePath": "a.jpg", "imageData": None, "imageHeight": 8, "imageWidth": 10}
+    found = []
+    for shape in shapes:
+        (tmp_path / "a.json").write_text(json.dumps({**note, "shapes": [shape]}))
+        found.append(labels_of(tmp_path))
+    np.testing.assert_array_equal(*found)
+    assert found[0].sum() == 25
+
+
+def test_as_many_x_as_y(tmp_path):
+    path = via(tmp_path, {"class": "cat"})
+    path.write_text(path.read_text().replace("[2, 2, 6, 6]", "[2, 2, 6]"))
+    with pytest.raises(MaskError, match="polygon 1 of 4 all_points_x and 3 all_points_y"):
+        labels_of(path)
+
+
+def darwin(folder, name="a.json", entry=None, path="/", **slot):
+    where = path.strip("/")
+    photo(folder / "images" / where / "a.jpg")
+    corners = [{"x": x, "y": y} for x, y in CORNERS]
+    item = {"name": "a.jpg", "path": path, "slots": [{"width": 10, "height": 8, **slot}]}
+    notes = [{"id": "1", "name": "cat", **(entry or {"polygon": {"paths": [corners]}})}]
+    (folder / name).write_text(json.dumps({"version": "2.0", "item": item, "annotations": notes}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ({"entry": {"frames": {"0": {}}}, "type": "video"}, "a video, whose annotations lie in frames"),
+        ({"entry": {"text": {"text": "x"}}}, "annotation 1 of id, name, text"),
+    ],
+)
+def test_what_darwin_does_not_draw_is_named(tmp_path, words, found):
+    with pytest.raises(MaskError, match=found):
+        labels_of(darwin(tmp_path, **words))
+
+
+def test_photos_of_one_name_in_several_folders_of_v7(tmp_path):
+    for number, path in enumerate(("/x", "/y")):
+        darwin(tmp_path, f"{number}.json", path=path)
+    assert segfeed.scan(tmp_path, "all").keys == ("x/a", "y/a")
+
+
+@pytest.mark.parametrize(("kind", "found"), [("rotated_bbox", "1 point, which"), ("star", "of type 'star'")])
+def test_annotations_of_datumaro_that_are_no_outline_are_not_passed_over(tmp_path, kind, found):
+    photo(tmp_path / "images/all/a.jpg")
+    annotations = [{"type": kind, "label_id": 0, "rbbox": [4, 4, 2, 2, 30]}, {"type": "caption", "caption": "x"}]
+    items = [{"id": "a", "annotations": annotations, "image": {"path": "a.jpg", "size": [8, 10]}}]
+    described = {"categories": {"label": {"labels": [{"name": "cat"}]}}, "items": items}
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations/all.json").write_text(json.dumps(described))
+    with pytest.raises(MaskError, match=found):
+        labels_of(tmp_path)
+
+
+def test_keypoints_of_yolo_are_no_outlines(tmp_path):
+    photo(tmp_path / "images/a.jpg")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/a.txt").write_text("0 .5 .5 .4 .4 .3 .4 .3 .5\n")
+    (tmp_path / "data.yaml").write_text("names: [cat]\nkpt_shape: [2, 2]\ntrain: images\nval: images\n")
+    with pytest.raises(SourceError, match=r"kpt_shape: \[2, 2\]"):
+        labels_of(tmp_path, "train")
+
+
+# ---- What may be there a hundred thousand times
+
+
+@pytest.mark.parametrize("options", [{}, {"rule": "centre", "unpainted": "void"}])
+def test_all_masks_of_a_split_share_one_style(tmp_path, options):
+    names = ["a.jpg", "b.jpg", "c.jpg"]
+    images = [{"id": n, "file_name": name, "width": 10, "height": 8} for n, name in enumerate(names, 1)]
+    path = coco(tmp_path, images=images)
+    for name in names:
+        photo(tmp_path / "images" / name)
+    assert len({id(sample.mask.style) for sample in segfeed.scan(path, "all", **options).samples}) == 1

@@ -75,6 +75,17 @@ def test_properties_that_may_be_the_class_are_named(shared_data):
         segfeed.scan(folder / "solaris_buildings", "all", class_property="name")
 
 
+def test_whole_numbers_with_a_point_are_classes_if_they_are_named(tmp_path):
+    put_tiff(tmp_path / "a.tif")
+    path = put_json(tmp_path / "a.geojson", *(feature([square(0, 0, 3, 3)], label) for label in (1.0, 1, 2.0)))
+    with pytest.raises(OptionError, match="none of class seems"):
+        segfeed.scan(path, "all")
+    assert segfeed.scan(path, "all", class_property="class").legend.names == ("background", "1", "2")
+    put_json(path, feature([square(0, 0, 3, 3)], 1.5))
+    with pytest.raises(OptionError, match=r"class = 1\.5"):
+        segfeed.scan(path, "all", class_property="class")
+
+
 def test_coordinates_of_another_system_are_refused_by_name(shared_data):
     path = shared_data / "vector/geojson/rastervision_scores/cc-label-full.json"
     with pytest.raises(MaskError) as caught:

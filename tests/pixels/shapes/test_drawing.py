@@ -180,6 +180,12 @@ def test_empty_and_outside_shapes_are_counted():
     assert (count_outside(across), int(paint(across).pixels[2].sum())) == (1, 8)
 
 
+@pytest.mark.parametrize(("top", "left", "is_outside"), [(0, 0, False), (6, 0, False), (7, 0, True), (0, -2, True)])
+def test_masks_that_reach_outside_their_picture_are_counted(top, left, is_outside):
+    mask = Shape("runs", 1, (np.array([[0.0], [9.0]]),), frame=(top, left, 3, 3, 0))
+    assert count_outside(Drawing((8, 8), (mask,))) == is_outside
+
+
 def test_the_bytes_of_a_drawing_are_canonical_and_read_as_a_mask():
     drawing = Drawing(
         (8, 8), (Shape("rings", 1, (SQUARE, HOLE), 3), shape_of_cover(np.eye(3) > 0, None, 1, 2)), {1: "é"}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from segfeed.audit.facts import DrawnFacts, Facts
 from segfeed.audit.findings import Finding, Severity
 from segfeed.audit.rules.subjects import AuditedSplit, SplitRule
+from segfeed.datasets.doubts.annotations import doubt_outlines, look_at_shapes
 
 _SHOWN = 5
 
@@ -68,6 +69,12 @@ def shapes_left_out(split: AuditedSplit) -> Iterator[Finding]:
     yield from _counted(split, lambda drawn: drawn.left_out, "note", "shapes-left-out", words)
 
 
+def shapes_doubted(split: AuditedSplit) -> Iterator[Finding]:
+    """Report annotations without an outline, all of them outside the photos, or of shares of width and height."""
+    for doubt in doubt_outlines(look_at_shapes(split.source.samples)):
+        yield split.about(doubt.severity, doubt.rule, doubt.found, doubt.expected, doubt.remedy)
+
+
 def _of(facts: Facts) -> DrawnFacts | None:
     return facts.mask.drawn if facts.mask is not None else None
 
@@ -76,4 +83,6 @@ def _drawn(split: AuditedSplit) -> Iterator[DrawnFacts]:
     return (drawn for facts in split.facts if (drawn := _of(facts)) is not None)
 
 
-RULES: tuple[SplitRule, ...] = (shapes_overlap, shapes_empty, shapes_outside, shapes_crowd, shapes_left_out)
+RULES: tuple[SplitRule, ...] = (
+    shapes_overlap, shapes_empty, shapes_outside, shapes_crowd, shapes_left_out, shapes_doubted,
+)  # fmt: skip

@@ -11,9 +11,9 @@ from typing import Any, TypeVar, cast
 
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.drawn.json_reading import has_words
-from segfeed.datasets.drawn.masks import Classes, DrawnMask, named_errors
-from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
-from segfeed.datasets.matching.lists import AUTOMATIC, FORBIDDEN, SPLIT_WORDS, compose, split_by_hash
+from segfeed.datasets.drawn.masks import Classes, DrawnMask, LegendOf, named_errors
+from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder, plain_path
+from segfeed.datasets.matching.lists import AUTOMATIC, FORBIDDEN, SPLIT_WORDS, split_by_hash
 from segfeed.datasets.source import Missing, Recognised, Sample, SplitFiles
 from segfeed.errors import MaskError, PhotoError, SourceError
 from segfeed.pixels.codec import read_photo_header
@@ -68,6 +68,7 @@ def list_drawn(
     samples: list[Sample] = []
     missing: list[Missing] = []
     styles: dict[Style, Style] = {}
+    void = classes.style_void
     for key, one in zip(keys, drawn, strict=True):
         photo = one.photo or places.find(one.named, split)
         if photo is None:
@@ -75,11 +76,10 @@ def list_drawn(
         elif one.mask is None:
             missing.append(Missing(key, "mask", str(root)))
         else:
-            style = styles.get(one.mask.style) or styles.setdefault(
-                one.mask.style, replace(one.mask.style, void=classes.style_void)
-            )
-            samples.append(Sample(key, photo, replace(one.mask, style=style)))
-    return SplitFiles(tuple(samples), tuple(missing), lambda: classes.legend(root.stem), why)
+            style = one.mask.style
+            style = styles.get(style) or styles.setdefault(style, replace(style, void=void))
+            samples.append(Sample(key, photo, one.mask.in_style(style)))
+    return SplitFiles(tuple(samples), tuple(missing), LegendOf(classes, root.stem), why)
 
 
 def keep_split(drawn: Sequence[Drawn], split: str, root: Path) -> list[Drawn]:
@@ -95,18 +95,24 @@ def keys_of(named: Sequence[str], root: Path) -> list[str]:
     Raises:
         SourceError: if two are of one photo, or a name holds what no key may.
     """
-    if repeated := [name for name, count in Counter(named).items() if count > 1]:
-        raise SourceError(
-            str(root),
-            found=f"{repeated[0]} is annotated {named.count(repeated[0])} times",
-            expected="one annotation of each photo",
-            remedy="join them or remove all but one",
-        )
-    paths = [PurePosixPath(compose(name).replace("\\", "/")) for name in named]
+    paths = [PurePosixPath(plain_path(name)) for name in named]
     if not paths:
         raise SourceError(str(root), found="no photo in the annotations", remedy="check the path")
     full = [str(path).lstrip("/") for path in paths]
-    for keys in ([path.stem for path in paths], [one.removesuffix(PurePosixPath(one).suffix) for one in full], full):
+    if repeated := [name for name, count in Counter(full).items() if count > 1]:
+        raise SourceError(
+            str(root),
+            found=f"{repeated[0]} is annotated {full.count(repeated[0])} times",
+            expected="one annotation of each photo",
+            remedy="join them or remove all but one",
+        )
+    ways: tuple[Callable[[PurePosixPath], str], ...] = (
+        lambda path: path.stem,
+        lambda path: str(path).lstrip("/").removesuffix(path.suffix),
+        lambda path: str(path).lstrip("/"),
+    )
+    for way in ways:
+        keys = [way(path) for path in paths]
         if len(set(keys)) == len(keys):
             break
     for key in keys:

@@ -7,6 +7,7 @@ pack's fingerprint, the comparison of files) needs to know nothing of annotation
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, TypedDict
 
 from segfeed.datasets.blobs import Blob, File, Stamp
@@ -119,7 +120,7 @@ class DrawnMask:
     @property
     def address(self) -> str:
         """The file's path, what of it is drawn, and how."""
-        return f"{self.file.path}#{self.part}#{self.style}"
+        return f"{self.file.path}#{self.part}#{_as_text(self.style)}"
 
     @property
     def stamp(self) -> Stamp:
@@ -142,11 +143,25 @@ class DrawnMask:
 
     def styled(self, options: DrawOptions, *, objects: bool, upright: bool) -> "DrawnMask":
         """Return the same mask, drawn as asked for: of classes or objects, on the stored or the upright photo."""
-        words = {name: word for name, word in options.given.items() if name != "class_property"}
-        if "rule" in words:
-            words["rule"] = self.tool if words["rule"] == "tool" else "centre"
+        style = _style_of(self.style, self.tool, options, objects)
         sketch = self.sketch_upright if upright and self.sketch_upright else self.sketch
-        return replace(self, style=replace(self.style, **words, objects=objects), sketch=sketch)
+        return self.in_style(style) if sketch is self.sketch else replace(self, style=style, sketch=sketch)
+
+    def in_style(self, style: Style) -> "DrawnMask":
+        """Return the same mask in another style: itself, if it is the same, since there may be 100,000 of them."""
+        return self if style == self.style else replace(self, style=style)
+
+
+_as_text = lru_cache(maxsize=64)(repr)
+
+
+@lru_cache(maxsize=64)
+def _style_of(style: Style, tool: Rule, options: DrawOptions, objects: bool) -> Style:  # noqa: FBT001 - hashed
+    """Return a style as asked for: one object for all the samples that share it."""
+    words = {name: word for name, word in options.given.items() if name != "class_property"}
+    if "rule" in words:
+        words["rule"] = tool if words["rule"] == "tool" else "centre"
+    return replace(style, **words, objects=objects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,14 +248,21 @@ class Classes:
         """The stored value of void."""
         return 255 if len(self.shown) <= 254 else 65535
 
-    def legend(self, title: str) -> Legend:
+    def legend(self, title: str, *, unpainted: str = "background") -> Legend:
         """Return what stored values mean.
+
+        Args:
+            title: of the legend.
+            unpainted: as in `Style`. If it is "void", no pixel is background, so it is a class only if it has a name.
 
         Raises:
             LegendError: if two classes have one name.
         """
         shown = self.shown
         note = "" if any(map(is_background, self.names)) else "pixels that no shape covers are 'background'"
+        if note and unpainted == "void" and len(shown) > 1:
+            del shown[0]
+            note = "pixels that no shape covers are void"
         return Legend(
             tuple(shown.values()),
             indices=tuple(shown),
@@ -249,6 +271,25 @@ class Classes:
             reading="index",
             note=note,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LegendOf:
+    """Makes the legend of a drawn split when it is called, as `SplitFiles.legend`.
+
+    Attributes:
+        classes: of the dataset.
+        title: of the legend.
+        unpainted: as in `Style`.
+    """
+
+    classes: Classes
+    title: str
+    unpainted: str = "background"
+
+    def __call__(self) -> Legend:
+        """Make it."""
+        return self.classes.legend(self.title, unpainted=self.unpainted)
 
 
 def is_background(name: str) -> bool:

@@ -1,6 +1,7 @@
 """Where the photos of an annotation lie: it names them, by a path of its own time, and they may have moved since."""
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -14,6 +15,7 @@ from segfeed.pixels.codec import PHOTO_SUFFIXES
 _NOTES = ("annotations", "annotation", "labels", "label", "ann", "json", "jsons", "xml", "lists")
 _FOLDERS = ("images", "image", "img", "imgs", "jpegimages", "photos", "input_images", "data")
 _MOST = 2_000_000
+_ANCHORED = re.compile(r"[A-Za-z][\w+.-]*:/+([^?]*)")
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,13 @@ class PhotoPlaces:
         Raises:
             SourceError: if several fit alike.
         """
-        path = PurePosixPath(compose(named).replace("\\\\", "/").replace("\\", "/"))
-        paths = self.by_name.get(path.name) or self._otherwise_spelled(path.name)
-        fitting = [(_common(PurePosixPath(one), path), one) for one in paths]
-        best = max((count for count, _ in fitting), default=0)
-        paths = [one for count, one in fitting if count == best]
+        path = plain_path(named)
+        name = path.rpartition("/")[2]
+        paths = self.by_name.get(name) or self._otherwise_spelled(name)
+        if len(paths) > 1:
+            fitting = [(_common(PurePosixPath(one), PurePosixPath(path)), one) for one in paths]
+            best = max(count for count, _ in fitting)
+            paths = [one for count, one in fitting if count == best]
         if len(paths) > 1:
             for words in ((hint.casefold(),), _FOLDERS):  # masks beside photos often bear their names
                 paths = [one for one in paths if set(one.casefold().split("/")[:-1]) & set(words)] or paths
@@ -67,7 +71,7 @@ class PhotoPlaces:
                 expected="one photo of this name",
                 remedy="move the others out of the dataset's folder",
             )
-        return File.of(str(self.folder / paths[0])) if paths else None
+        return File.of(os.path.join(self.folder, paths[0])) if paths else None
 
     def _otherwise_spelled(self, name: str) -> list[str]:
         """List the photos of a name that is escaped as in a URL, or written in another case, as Windows allows."""
@@ -80,6 +84,17 @@ class PhotoPlaces:
         for name, paths in self.by_name.items():
             found.setdefault(name.casefold(), []).extend(paths)
         return found
+
+
+def plain_path(named: str) -> str:
+    r"""Write the path that an annotation gives a photo with slashes, without a drive, scheme or query.
+
+    >>> plain_path("C:\\x\\a.jpg"), plain_path("https://host/x/a.jpg?v=1")
+    ('x/a.jpg', 'host/x/a.jpg')
+    """
+    plain = compose(named).replace("\\", "/")
+    anchored = _ANCHORED.match(plain)
+    return anchored[1] if anchored else plain
 
 
 def dataset_folder(annotation: Path) -> Path:

@@ -144,7 +144,9 @@ def write_described(folder: Path, kind: str, splits: Sequence[str], legend: Lege
         import yaml  # noqa: PLC0415 - needed for this kind alone
 
         described = {split: f"{split}.txt" for split in splits} | {"names": dict(enumerate(drawn.names))}
-        write_whole(folder / "data.yaml", yaml.safe_dump(described, sort_keys=False, allow_unicode=True).encode())
+        as_they_are = not any("\x85" in name for name in drawn.names)  # PyYAML reads an unescaped one as a line's end
+        text = yaml.safe_dump(described, sort_keys=False, allow_unicode=as_they_are)
+        write_whole(folder / "data.yaml", text.encode())
     shapes = {} if drawn.has_background else {"unpainted": "void"}
     if kind == "coco" and drawn.has_background:
         shapes = {"crowd": "void"}

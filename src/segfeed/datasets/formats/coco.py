@@ -6,6 +6,9 @@ train2017/000000000009.jpg               or wherever the photos lie below the fo
 Classes are the categories in the order of their ids. Integer coordinates are pixel edges, objects lie in the file's
 order, and pycocotools decides which pixels a polygon covers: its parts are joined, so it has no holes.
 
+LVIS names photos by coco_url alone, LIVECell lists annotations in an object, by their ids, and some tools write one id
+as a number here and as a text there.
+
 Source: cocodataset.org, "Data format"; pycocotools.
 """
 
@@ -41,9 +44,11 @@ from segfeed.pixels.shapes.runs import runs_of
 
 _STYLE = Style("coco")
 _OWNER_KEY = '"image_id"'
-_OWNER = re.compile(rf"{_OWNER_KEY}\s*:\s*(-?\d{{1,18}})\s*[,}}]")
+_OWNER = re.compile(rf'{_OWNER_KEY}\s*:\s*(?:"([ !#-\[\]-~]*)"|(-?\d{{1,18}}))\s*[,}}]')
+_NUMBER = re.compile(r"0|-?[1-9]\d{0,17}")
 _LISTS = ("images", "annotations", "categories")
-_WORDS = (b'"images"', b'"categories"', b'"file_name"')
+_WORDS = (b'"images"', b'"categories"')
+_NAMES = ("file_name", "coco_url")  # LVIS has the second alone
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,7 @@ def _files(path: Path) -> list[Path]:
         one
         for one in files_below(path, (".json",))
         if has_words(one, _WORDS)
+        and any(has_words(one, (f'"{name}"'.encode(),)) for name in _NAMES)
         and (has_words(one, (b'"annotations"',)) or has_words(one, (b'"image_id"',)))
         and not has_words(one, (b'"segments_info"',))
     ]
@@ -170,13 +176,19 @@ def _add_category(index: _Index, _seen: set[Hashable], value: Any) -> None:
 
 
 def _add_image(index: _Index, seen: set[Hashable], value: Any) -> None:
-    number, name = value["id"], value["file_name"]
+    number = _as_id(value["id"])
+    name = value[next((word for word in _NAMES if word in value), _NAMES[0])]
     if number in seen:
         raise ValueError(f"id {number} occurs twice")
     if not isinstance(name, str):
         raise ValueError(f"file_name {name!r:.40}")  # noqa: TRY004 - what a file says is wrong, not a call
     seen.add(number)
     index.images.append((number, name, _size(value)))
+
+
+def _as_id(value: Any) -> Hashable:
+    """Return an id; a number that is written as a text is that number, since tools write both in one file."""
+    return int(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
 
 
 def _whole(value: Any) -> int:
@@ -194,12 +206,12 @@ def _read_owner(text: Any, place: tuple[int, int], file: File) -> Hashable:
     at = text.find(_OWNER_KEY)
     found = _OWNER.match(text, at) if at >= 0 else None
     if found and text.find(_OWNER_KEY, found.end()) < 0:
-        return int(found[1])
+        return int(found[2]) if found[2] else _as_id(found[1])
     entry = parse_json(text.encode("latin-1"), file.path)
     owner: Hashable = entry.get("image_id") if isinstance(entry, dict) else None
     if not isinstance(owner, int | float | str):
         raise _malformed(file, place, "annotations", f"image_id {owner!r:.40}")
-    return owner
+    return _as_id(owner)
 
 
 def _size(entry: dict[str, Any]) -> tuple[int, int] | None:

@@ -116,6 +116,8 @@ def _read_index(file: File) -> _Index:
                 shapes.clear()
         elif path[-3:] == ("labels", "label", "name"):
             index.labels.append(element.text.strip())
+        elif path[-3:] == ("labels", "label", "parent") and element.text.strip():
+            index.labels.pop()  # a part of a skeleton, whose name comes first
     return index
 
 

@@ -66,7 +66,8 @@ def list_split(root: Path, split: str) -> SplitFiles:
     drawn = []
     for path in folders.get(split, files):
         file = File.of(str(path))
-        named = str(_read(file)["item"].get("name"))
+        item = _read(file)["item"]
+        named = f"{item.get('path') or '/'}/{item.get('name')}".lstrip("/")
         drawn.append(Drawn(named, DrawnMask(file, "", file.name, partial(_sketch, file, classes), _STYLE, "upolygon")))
     if not folders:
         drawn = keep_split(drawn, split, root)
@@ -93,6 +94,9 @@ def _sketch(file: File, classes: Classes) -> Drawing:
     found, where = _read(file), file.name
     seen = ClassesSeen(classes, where, {})
     slots = found["item"]["slots"]
+    if slots[0].get("type") == "video":
+        remedy = "export its frames as images in V7"
+        raise MaskError(where, found="a video, whose annotations lie in frames", expected="one picture", remedy=remedy)
     if len(slots) != 1 or not slots[0].get("height"):
         raise MaskError(where, found=f"{len(slots)} slots", expected="one picture with width and height")
     size = int(slots[0]["height"]), int(slots[0]["width"])
@@ -120,6 +124,9 @@ def _shape(entry: dict[str, Any], value: int | None, number: int, where: str) ->
             return Shape("ellipse", value, (as_points(numbers, where, what),), number)
         if set(entry) & {"line", "keypoint", "skeleton", "cuboid"}:
             return Shape("point", value, (as_points([0, 0], where, what),), number)
+        if "bounding_box" not in entry:
+            found, expected = f"{what} of {', '.join(entry)}", f"polygon, raster_layer or one of {', '.join(_OTHERS)}"
+            raise MaskError(where, found=found, expected=expected)
         box = entry["bounding_box"]
         corners = [box["x"], box["y"], box["x"] + box["w"], box["y"] + box["h"]]
         return Shape("box", value, (as_points(corners, where, what),), number)

@@ -33,7 +33,13 @@ from segfeed.pixels.shapes.runs import runs_of
 
 _STYLE = Style("coco")
 _WORDS = (b'"items"', b'"categories"', b'"annotations"')
-_SHAPES = ("polygon", "mask", "bbox", "polyline", "points", "cuboid", "cuboid_3d", "skeleton", "ellipse")
+_SHAPES = (
+    "polygon", "mask", "ellipse", "bbox", "rotated_bbox", "polyline", "points", "cuboid", "cuboid_2d", "cuboid_3d",
+    "skeleton",
+)  # fmt: skip
+_OTHERS = (
+    "label", "caption", "super_resolution_annotation", "depth_annotation", "hash_key", "feature_vector", "tabular",
+)  # fmt: skip
 
 
 def recognise(path: Path) -> Recognised | None:
@@ -101,7 +107,9 @@ def _sketch(file: File, place: int, size: tuple[int, int] | Blob | None, where: 
         if size is None:
             raise MaskError(where, found="neither a size nor a photo", expected="one of them")
         size = size_of_photo(size)
-    entries = [one for one in _read(file)["items"][place].get("annotations") or [] if one.get("type") in _SHAPES]
+    entries = [one for one in _read(file)["items"][place].get("annotations") or [] if one.get("type") not in _OTHERS]
+    if odd := [one.get("type") for one in entries if one.get("type") not in _SHAPES]:
+        raise MaskError(where, found=f"an annotation of type {odd[0]!r:.40}", expected=f"one of {', '.join(_SHAPES)}")
     entries.sort(key=lambda one: one.get("z_order") or 0)
     framed = {one.get("group") for one in entries if one["type"] in ("polygon", "mask") and one.get("group")}
     seen = ClassesSeen(classes, where, {})

@@ -149,16 +149,20 @@ def _labels(file: File, name: str) -> Iterator[str]:
     """List the class of each feature."""
     for number, feature in enumerate(_read(file)[0], start=1):
         properties = _properties(feature)
-        value = properties.get(name)
-        if not _may_be_class(value):
-            found = f"feature {number} of {os.path.basename(file.path)} has {name} = {value!r:.40}"
+        label = _as_class(properties.get(name))
+        if label is None:
+            found = f"feature {number} of {os.path.basename(file.path)} has {name} = {properties.get(name)!r:.40}"
             expected = f"a text or a whole number, or another property, such as {_shown(properties)}"
             raise OptionError("class_property", found=found, expected=expected)
-        yield str(value)
+        yield label
 
 
-def _may_be_class(value: object) -> bool:
-    return isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip() != ""
+def _as_class(value: object) -> str | None:
+    """Return the class that a property says; None if it says none. pandas writes 1.0 for 1 if a column has gaps."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    may_be = isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip() != ""
+    return str(value) if may_be else None
 
 
 def _choose_property(files: tuple[File, ...]) -> str:
@@ -172,7 +176,9 @@ def _choose_property(files: tuple[File, ...]) -> str:
     fitting = [
         name
         for name in names
-        if all(_may_be_class(one.get(name)) for one in every) and len({str(one[name]) for one in every}) < len(every)
+        if None not in (found := {_as_class(one.get(name)) for one in every})
+        and len(found) < len(every)
+        and not any(isinstance(one.get(name), float) for one in every)  # areas are often whole, too
     ]
     if len(fitting) == 1:
         return fitting[0]

@@ -44,6 +44,7 @@ _STYLE = Style("centre")
 _WORDS = (b'"annotations"', b'"result"', b'"data"')
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 _MOST_VALUES = 4 * 89_478_485
+_LEAST_PERCENT, _MOST_PERCENT = -100, 200  # nobody draws farther outside: such numbers are px
 _RUN_BITS = (3, 4, 8, 16)  # of the lengths of runs that are packed here, as Label Studio packs them
 
 
@@ -155,6 +156,9 @@ def _sketch(file: File, place: int, photo: Blob | None, where: str, classes: Cla
         remedy = "turn it back in Label Studio, which turns its regions, too"
         raise MaskError(where, found=found, expected="the photo as it is", remedy=remedy)
     _refuse_unlabelled(result, {one.get("id") for one in regions}, where)
+    if len(pictures := sorted({str(one.get("to_name")) for one in regions})) > 1:
+        found = f"regions of several pictures ({', '.join(pictures)})"
+        raise MaskError(where, found=found, expected="one picture a task", remedy="make a task of each picture")
     sizes = {(one["original_height"], one["original_width"]) for one in regions if one.get("original_width")}
     if len(sizes) > 1:
         raise MaskError(where, found=f"regions of {len(sizes)} sizes", expected="one photo", remedy="export it again")
@@ -177,7 +181,12 @@ def _shape(value: dict[str, Any], label: int | None, number: int, size: tuple[in
         if "rle" in value:
             return shape_of_cover(_alpha(value["rle"], size, where), label, number=number)
         if "points" in value:
-            return Shape("rings", label, (as_points(value["points"], where) * share,), number)
+            points = as_points(value["points"], where)
+            if points.size and not _LEAST_PERCENT <= points.min() <= points.max() <= _MOST_PERCENT:
+                found = f"points from {points.min():g} to {points.max():g}"
+                expected = "0 to 100, percents of width and height"
+                raise MaskError(where, found=found, expected=expected, remedy="divide px by original_width and _height")
+            return Shape("rings", label, (points * share,), number)
         if "radiusX" in value:
             centre, radii = np.array([[value["x"], value["y"]], [value["radiusX"], value["radiusY"]]], float) * share
             turn = float(value.get("rotation") or 0)

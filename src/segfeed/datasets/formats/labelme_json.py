@@ -44,7 +44,7 @@ _STYLE = Style("pillow", boxes="fill")
 _WORDS = (b'"shapes"', b'"imagePath"')
 _VOID = ("__ignore__",)
 _LINE_PX, _POINT_PX = 10.0, 5.0
-_LEAST = {"polygon": 3, "oriented_rectangle": 3, "rectangle": 2, "circle": 2, "line": 2, "mask": 2}
+_LEAST = {"polygon": 3, "oriented_rectangle": 3, "rotation": 3, "rectangle": 2, "circle": 2, "line": 2, "mask": 2}
 _MOST = {"rectangle": 4, "circle": 2, "line": 2, "point": 1}
 
 
@@ -189,7 +189,7 @@ def _shape(entry: dict[str, Any], value: int | None, number: int, name: str) -> 
         found, expected = f"{what} of {len(points)} points", "2, or 4 corners" if kind == "rectangle" else "fewer"
         raise MaskError(name, found=found, expected=expected, remedy="remove or mend it")
     match kind:
-        case "polygon" | "oriented_rectangle":
+        case "polygon" | "oriented_rectangle" | "rotation":  # the last is X-AnyLabeling's turned rectangle
             return Shape("rings", value, (points,), number)
         case "rectangle":  # X-AnyLabeling writes all four corners
             return Shape("box" if len(points) == 2 else "rings", value, (points,), number)

@@ -153,7 +153,11 @@ def _shape(region: dict[str, Any], value: int | None, number: int, where: str) -
     try:
         match kind:
             case "polygon" | "polyline":
-                points = as_points(np.array([region["all_points_x"], region["all_points_y"]]).T, where, what)
+                x, y = region["all_points_x"], region["all_points_y"]
+                if len(x) != len(y):
+                    found = f"{what} of {len(x)} all_points_x and {len(y)} all_points_y"
+                    raise MaskError(where, found=found, expected="as many of both")
+                points = as_points(np.array([x, y]).T, where, what)
                 return Shape("rings" if kind == "polygon" else "line", value, (points,), number)
             case "circle" | "ellipse":
                 radii = [region["r"]] * 2 if kind == "circle" else [region["rx"], region["ry"]]
@@ -161,8 +165,9 @@ def _shape(region: dict[str, Any], value: int | None, number: int, where: str) -
                 numbers = as_points([region["cx"], region["cy"], *radii, turn, 0], where, what)
                 return Shape("ellipse", value, (numbers,), number)
             case "rect":
-                x, y, width, height = (float(region[word]) for word in ("x", "y", "width", "height"))
-                return Shape("box", value, (as_points([x, y, x + width, y + height], where, what),), number)
+                left, top, width, height = (float(region[word]) for word in ("x", "y", "width", "height"))
+                corners = as_points([left, top, left + width, top + height], where, what)
+                return Shape("box", value, (corners,), number)
             case "point":
                 return Shape("point", value, (as_points([region["cx"], region["cy"]], where, what),), number)
     except (KeyError, TypeError, ValueError) as error:

@@ -37,7 +37,7 @@ from segfeed.datasets.drawn.yolo_yaml import (
     splits_of,
 )
 from segfeed.datasets.source import Recognised, SplitFiles
-from segfeed.errors import MaskError, SourceMissingError
+from segfeed.errors import MaskError, SourceError, SourceMissingError
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
 
 _STYLE = Style("centre", overlap="smallest")
@@ -70,6 +70,9 @@ def list_split(root: Path, split: str) -> SplitFiles:
     """
     described = read_yaml(root)
     classes = Classes(names_of(described, root))
+    if described.get("kpt_shape"):
+        found = f"kpt_shape: {described['kpt_shape']}, so lines that hold a box and keypoints"
+        raise SourceError(str(root), found=found, expected="outlines", remedy="export it for segmentation")
     photos = photos_of(described, split, root)
     drawn, bare = [], 0
     for photo in dict.fromkeys(photos):

@@ -278,9 +278,11 @@ def _pillow_points(shape: Shape) -> Iterator[Points]:
 
 
 def _is_outside(shape: Shape, size: tuple[int, int]) -> bool:
-    if shape.kind in ("runs", "ellipse"):
+    if shape.kind == "ellipse":
         return False
+    top, left, height, width, _ = shape.frame
+    frame = [np.array([[left, top], [left + width, top + height]])]
     return any(
         len(points) > 0 and bool((points < -1).any() or (points > np.array(size[::-1]) + 1).any())
-        for points in shape.arrays
+        for points in (frame if shape.kind == "runs" else shape.arrays)
     )

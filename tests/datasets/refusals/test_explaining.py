@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import segfeed
-from segfeed.datasets.refusals import explain_refusal
+from segfeed.datasets.refusals.explaining import explain_refusal
 from segfeed.errors import SourceError
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 99\n"
@@ -188,3 +188,30 @@ def test_path_with_blanks_is_quoted(tmp_path):
     (tmp_path / "my set").mkdir()
     error = refused(write(tmp_path / "my set", "x/{}.jpg", "y/{}.png"))
     assert f"segfeed scan '{tmp_path}/my set' " in error.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "found"),
+    [
+        ("via.json", '{"metadata": {"1": {"vid": "1", "xy": [7, 2, 2]}}}', "via.json is a project of VIA 3"),
+        ("via.csv", "filename,region_shape_attributes\n", "the CSV of VIA"),
+        ("export.json", '[{"completions": [{"result": []}]}]', "before 1.0"),
+        ("1.json", '{"id": 1, "result": [], "task": {"id": 5}}', "target storage"),
+        ("min.json", '[{"label": [{"original_width": 10}], "annotator": 1}]', "JSON-MIN"),
+        ("sa_1.json", '{"image": {}, "annotations": [{"segmentation": {}, "predicted_iou": 1}]}', "Segment Anything"),
+        ("predictions.json", '[{"image_id": 1, "category_id": 1, "score": 0.5}]', "results in COCO's form"),
+        ("coco.json", '{"images": [], "annotations": [{"segmentation": []}]}', "but no categories"),
+        ("a.json", '{"image": {}, "annotations": [{"polygon": {"path": []}}]}', "Darwin JSON 1.0"),
+        ("a.json", '{"images": [], "annotations": [{"segmentation": [[1, 2', "a.json ends too early"),
+        ("b.json", "\ufeff{'images': []}".replace("'", '"'), "a text of UTF-16"),
+        ("labels/a.txt", "0 .1 .1 .2 .1 .2 .2", "YOLO's texts without its YAML file"),
+        ("obj.names", "cat", "YOLO's texts without its YAML file"),
+    ],
+)
+@pytest.mark.parametrize("is_passed", [True, False])
+def test_annotations_that_are_not_read_are_told_by_what_is_in_them(tmp_path, name, text, found, is_passed):
+    save_photo(tmp_path / "images/a.jpg")
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(text, "utf-16" if text[0] == "\ufeff" else "utf-8")
+    is_passed = is_passed and name.endswith(("json", "csv"))
+    assert found in explain_refusal(tmp_path / name if is_passed else tmp_path)[0]

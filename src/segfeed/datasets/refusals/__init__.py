@@ -1,0 +1,1 @@
+"""Refusals: why a path cannot be read as a dataset, and the line that would work."""

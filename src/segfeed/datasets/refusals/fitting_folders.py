@@ -1,0 +1,126 @@
+"""Fitting folders: in which folders that no format knows photos and masks have names that fit, and their patterns."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from segfeed.datasets.matching.folders import Files
+from segfeed.datasets.matching.lists import SPLIT_WORDS
+from segfeed.datasets.matching.rivals import looks_like_mask, match_if_fits, patterns_of
+from segfeed.datasets.refusals.survey import Folder, Seen
+
+MOST_COMPARED = 12  # folders of pictures, each with each
+
+
+class FittingFolders(NamedTuple):
+    """Two folders, or one, in which photos and masks fit: the patterns of both, and how many fit."""
+
+    photos: str
+    masks: str
+    pairs: int
+
+
+def find_pairs(seen: Seen) -> list[FittingFolders]:
+    """Find folders of photos and of masks whose names fit, those that fit best first; each folder counts once."""
+    folders = list(seen.folders.items())[:MOST_COMPARED]
+    masks = {
+        name: files for name, place in folders if (files := _lossless(place)) and _first_is_mask(seen, name, files)
+    }
+    found: list[FittingFolders] = []
+    for mask_folder, labelled in masks.items():
+        best: FittingFolders | None = None
+        near = 0  # of photos that fit alike, those in the nearest folder count
+        for photo_folder, place in folders:
+            photos = _photos_beside(place) if photo_folder == mask_folder else place.pictures
+            if photo_folder != mask_folder and photo_folder in masks:
+                continue
+            matched = match_if_fits(photos, labelled, Path(mask_folder))
+            count = len(matched.photos.keys() & matched.masks.keys()) if matched else 0
+            common = len(os.path.commonpath([photo_folder, mask_folder]))
+            if matched and count and (best is None or (count, common) > (best.pairs, near)):
+                near, best = common, FittingFolders(*patterns_of(matched, photo_folder, mask_folder), count)
+        if best:
+            found.append(best)
+    found += [pair for name, place in folders if name not in masks and (pair := _find_beside(seen, name, place))]
+    return sorted(found, key=lambda pair: -pair.pairs)
+
+
+def _lossless(place: Folder) -> Files:
+    kept = {stem: [name for name in names if not _is_jpeg(name)] for stem, names in place.pictures.items()}
+    return {stem: names for stem, names in kept.items() if names}
+
+
+def _photos_beside(place: Folder) -> Files:
+    """List the photos of a folder that holds masks, too: its JPEGs."""
+    kept = {stem: [name for name in names if _is_jpeg(name)] for stem, names in place.pictures.items()}
+    return {stem: names for stem, names in kept.items() if names}
+
+
+def _find_beside(seen: Seen, folder: str, place: Folder) -> FittingFolders | None:
+    """Find masks among lossless photos of one folder, if they have an ending more: a.tif, a_mask.tif."""
+    endings = Counter(
+        stem[cut.start() :]
+        for stem in place.pictures
+        for cut in re.finditer(r"[\W_]", stem)
+        if stem[: cut.start()] in place.pictures
+    )
+    for ending, count in endings.most_common(1):
+        masks = {stem: names for stem, names in _lossless(place).items() if stem.endswith(ending)}
+        masks = {stem: names for stem, names in masks.items() if stem.removesuffix(ending) in place.pictures}
+        if count > 1 and masks and _first_is_mask(seen, folder, masks):
+            mask = masks[min(masks)][0]
+            photo = place.pictures[min(masks).removesuffix(ending)][0]
+            below = "" if folder == "." else f"{folder}/"
+            suffixes = (os.path.splitext(name)[1] for name in (photo, mask))
+            return FittingFolders(
+                f"{below}{{key}}{next(suffixes)}", f"{below}{{key}}{ending}{next(suffixes)}", len(masks)
+            )
+    return None
+
+
+def _is_jpeg(name: str) -> bool:
+    return name.lower().endswith((".jpg", ".jpeg"))
+
+
+def _first_is_mask(seen: Seen, folder: str, files: Files) -> bool:
+    return looks_like_mask(seen.root / folder / files[min(files)][0])
+
+
+def generalise(pairs: list[FittingFolders], folders: Iterable[str]) -> tuple[str, str]:
+    """Write one pattern for pairs whose folders differ by the split, or in one place, or both; else the first's."""
+    spelled = [(pair.photos, pair.masks) for pair in pairs]
+    first = _with_split(pairs[0].photos)
+    alike = {folder for folder in folders if _with_split(f"{folder}/") == f"{os.path.dirname(first)}/"}
+    if first != pairs[0].photos and len(alike) > 1:
+        spelled = [(_with_split(photos), _with_split(masks)) for photos, masks in spelled]
+    photos, masks = spelled[0]
+    for other_photos, other_masks in spelled[1:]:
+        in_photos, in_masks = _differ(photos, other_photos), _differ(masks, other_masks)
+        if in_photos and in_masks and in_photos[1:] == in_masks[1:]:
+            both = [pattern.split("/") for pattern in (photos, masks)]
+            for parts, (place, *_) in zip(both, (in_photos, in_masks), strict=True):
+                parts[place] = "{folder}"
+            return "/".join(both[0]), "/".join(both[1])
+    return photos, masks
+
+
+def _with_split(pattern: str) -> str:
+    """Write {split} in place of the words for splits in the folders of a pattern."""
+    folder, slash, name = pattern.rpartition("/")
+    return (
+        re.sub(r"[^\W\d_]+", lambda word: "{split}" if word[0].casefold() in SPLIT_WORDS else word[0], folder)
+        + slash
+        + name
+    )
+
+
+def _differ(one: str, other: str) -> tuple[int, str, str] | None:
+    """Find the one folder in which two patterns differ: its position, and both names."""
+    parts, others = one.split("/"), other.split("/")
+    places = [n for n, (here, there) in enumerate(zip(parts, others, strict=False)) if here != there]
+    if len(parts) != len(others) or len(places) != 1 or places[0] == len(parts) - 1:
+        return None
+    return places[0], parts[places[0]], others[places[0]]
