@@ -98,7 +98,7 @@ def test_a_legend_file_is_not_taken_for_json_shapes_nor_a_tar_for_another_file(t
     assert "pictures in" in refused(tmp_path / "a").found
     with tarfile.open(tmp_path / "b.tar", "w") as archive:
         archive.add(tmp_path / "a" / "x.png", "images/x.png")
-    assert "a tar without VOC's folders" in refused(tmp_path / "b.tar").found
+    assert "a tar without ImageSets/Segmentation" in refused(tmp_path / "b.tar").found
 
 
 def test_tables_without_pictures_called_so_are_told_with_their_columns(tmp_path):
