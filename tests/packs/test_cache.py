@@ -372,6 +372,10 @@ def test_how_much_goes_where_is_said_before_it_is_written(tmp_path, write_voc, c
     make_pack(scan(root), to=tmp_path / "to")
     assert "coded" not in caplog.messages[0]
     assert f"to {tmp_path / 'to'};" in caplog.messages[1]
+    caplog.clear()
+    make_pack(scan(write_voc(tmp_path / "tiny", {"train": [(2, 2)]})))  # the files are longer than their pixels
+    assert "writes nothing" in caplog.messages[-1]
+    assert "coded" not in caplog.messages[-1]
 
 
 def test_a_load_beside_a_prune_makes_the_pack_anew_once(tmp_path, write_voc, cache, monkeypatch):

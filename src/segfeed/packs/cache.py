@@ -196,7 +196,7 @@ def prune_to(limit_bytes: int, *, cache_dir: str | os.PathLike[str] | None = Non
     return removed
 
 
-def make_room(cache: Path, needed_bytes: int) -> None:
+def make_room(cache: Path, needed_bytes: int, remedy: str) -> None:
     """Remove what was used longest ago if a pack of some size would bring the cache above $SEGFEED_CACHE_LIMIT.
 
     Raises:
@@ -215,7 +215,7 @@ def make_room(cache: Path, needed_bytes: int) -> None:
             str(cache),
             found=f"a pack of {describe_bytes(needed_bytes)} beside {describe_bytes(held)} of packs in use",
             expected=f"at most {describe_bytes(limit)}, as {LIMIT} says",
-            remedy="raise the limit, or pass coded=True for a smaller pack, or pack=False for none",
+            remedy=remedy,
         )
 
 

@@ -177,7 +177,8 @@ def _publish_pack(packing: "_Packing", cache: Path) -> Path:
         return fingerprint
 
     needed = packing.needed_bytes
-    make_room(cache, needed)
+    smaller = "or pass coded=True for a smaller pack, " if packing.is_smaller_coded else ""
+    make_room(cache, needed, f"raise the limit, {smaller}or pack=False for none")
     packing.announce(cache / "packs")
     return publish(cache / "packs" / packing.settings, fill, needed_bytes=needed, remedy=_REMEDY)
 
@@ -251,9 +252,14 @@ class _Packing:
     def needed_bytes(self) -> int:
         return self._stored_bytes if self.coded else self._decoded_bytes
 
+    @property
+    def is_smaller_coded(self) -> bool:
+        return not self.coded and self._stored_bytes < self._decoded_bytes
+
     def announce(self, folder: Path) -> None:
         """Say how much will be written where, and how to avoid it."""
-        smaller = "" if self.coded else f", coded=True (--coded) about {describe_bytes(self._stored_bytes)}"
+        stored = describe_bytes(self._stored_bytes)
+        smaller = f", coded=True (--coded) about {stored}" if self.is_smaller_coded else ""
         _log.warning(
             f"{self.source.name} {self.source.split}: packing writes about {describe_bytes(self.needed_bytes)} to "
             f"{folder}; pack=False (--no-pack) writes nothing{smaller}"
