@@ -1,4 +1,4 @@
-"""Whole commands on damaged datasets: `python -m fuzz.commands --seconds 60 [--seed N] [--processes 2]`.
+"""Whole commands on damaged datasets: `python -m fuzz.commands --seconds 60 [--seed N] [--inputs N]`.
 
 Each input is a process of its own, with limits of time and memory. What comes of it must be named (one line, exit code
 1 or 2) or right: every pixel as Pillow reads it, every label as a few lines here read it. A traceback, a signal, too
