@@ -117,7 +117,9 @@ def _place(path: Path, draws: random.Random) -> None:  # noqa: C901 - a line for
                 path.read_bytes()
             )
         case _:
-            path.with_suffix(draws.choice((".jpg", ".png", ".txt", ".json", ""))).write_bytes(b"")
+            beside = path.with_suffix(draws.choice((".jpg", ".png", ".txt", ".json", "")))
+            if not beside.is_dir():  # train_masks.csv lies beside train_masks
+                beside.write_bytes(b"")
 
 
 def _lines(path: Path, draws: random.Random) -> None:
