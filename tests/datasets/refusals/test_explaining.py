@@ -41,6 +41,7 @@ def refused(root: Path) -> SourceError:
 @pytest.mark.parametrize(
     ("photos", "masks", "line"),
     [
+        ("x/{}.webp", "y/{}.png", '--photos "x/{key}.webp" --masks "y/{key}.png"'),
         ("x/{}.jpg", "y/{}.png", '--photos "x/{key}.jpg" --masks "y/{key}.png"'),
         ("x/{}.png", "y/{}_manual.png", '--photos "x/{key}.png" --masks "y/{key}_manual.png"'),
         ("x/{}.jpg", "x/{}_m.png", '--photos "x/{key}.jpg" --masks "x/{key}_m.png"'),

@@ -11,8 +11,8 @@ from segfeed.datasets.matching.folders import Files, find_files, find_masks, has
 from segfeed.datasets.matching.lists import MAX_LIST_BYTES, SPLIT_WORDS, named_stems
 from segfeed.datasets.matching.pair_lists import Entry
 from segfeed.datasets.matching.stems import Matched, match_stems
-from segfeed.errors import MaskError, SourceError
-from segfeed.pixels.codec import PHOTO_SUFFIXES, decode_mask
+from segfeed.errors import SourceError
+from segfeed.pixels.codec import PHOTO_SUFFIXES, decode_mask, decode_photo
 from segfeed.pixels.palette import colour_codes
 
 _NO_LABELS = (  # words in the names of folders that hold something else of every photo
@@ -132,13 +132,18 @@ def _pattern(names: dict[str, str]) -> str:
 
 
 def looks_like_mask(path: Path) -> bool:
-    """Check whether a picture holds few values, and was not blurred by JPEG."""
+    """Check whether a picture holds few values and was not blurred by JPEG, or cannot be decoded: it might be one."""
     if path.suffix.lower() in (".jpg", ".jpeg"):
         return False
     try:
-        pixels = decode_mask(File.of(str(path)).read(), path.name).pixels
-    except MaskError:
-        return True  # of a kind that cannot be read here: it might be
+        data = File.of(str(path)).read()
     except SourceError:
         return False
+    try:
+        pixels = decode_mask(data, path.name).pixels
+    except SourceError:
+        try:
+            pixels = decode_photo(data, path.name)  # such as a lossy WebP
+        except SourceError:
+            return True
     return np.unique(pixels if pixels.ndim == 2 else colour_codes(pixels)).size <= _FEW_VALUES
