@@ -1,4 +1,4 @@
-"""Fields of rows: what an `Augment` says, drawn for each row in integers.
+"""Fields of rows: a crop's place, and what an `Augment` says, drawn for each row in integers.
 
 A field is drawn by a key of its own from (seed, epoch, purpose) and the row's position, so that it depends on no other
 field, no other row and no other option. Whole numbers are drawn as remainders of 64 random bits, which favours none by

@@ -71,6 +71,14 @@ def test_empty_list_is_refused(write, data):
     assert "one id a line" in caught.value.expected
 
 
+@pytest.mark.parametrize("data", ['{"train": ["a", "b"]}', '[\n  "a",\n  "b"\n]', "{\n}"])
+def test_json_is_no_list_and_is_named(write, data):
+    with pytest.raises(ListError) as caught:
+        read_list(write(data))
+    assert caught.value.found == "JSON"
+    assert caught.value.remedy == "write the ids of each split into a text file of its own"
+
+
 def test_duplicate_id_is_refused_with_its_count(write):
     with pytest.raises(ListError) as caught:
         read_list(write("a\nb\nb\nc\nb\n"))

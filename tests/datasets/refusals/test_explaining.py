@@ -41,6 +41,7 @@ def refused(root: Path) -> SourceError:
 @pytest.mark.parametrize(
     ("photos", "masks", "line"),
     [
+        ("x/{}.webp", "y/{}.png", '--photos "x/{key}.webp" --masks "y/{key}.png"'),
         ("x/{}.jpg", "y/{}.png", '--photos "x/{key}.jpg" --masks "y/{key}.png"'),
         ("x/{}.png", "y/{}_manual.png", '--photos "x/{key}.png" --masks "y/{key}_manual.png"'),
         ("x/{}.jpg", "x/{}_m.png", '--photos "x/{key}.jpg" --masks "x/{key}_m.png"'),
@@ -114,6 +115,38 @@ def test_splits_and_folders_of_keys_become_placeholders(tmp_path):
     for scene in ("s1", "s2"):
         write(tmp_path / "b", f"shots/{scene}/{{}}{scene}.jpg", f"truth/{scene}/{{}}{scene}.png")
     assert '--photos "shots/{folder}/{key}.jpg" --masks "truth/{folder}/{key}.png"' in refused(tmp_path / "b").remedy
+
+
+def test_folders_of_scenes_that_number_their_photos_alike_become_a_placeholder(tmp_path):
+    for scene in ("s1", "s2"):
+        write(tmp_path, f"shots/{scene}/RGB-{{}}.jpg", f"truth/{scene}/class_{{}}_v2.png")
+    line = '--photos "shots/{folder}/RGB-{key}.jpg" --masks "truth/{folder}/class_{key}_v2.png"'
+    assert line in refused(tmp_path).remedy
+
+
+@pytest.mark.parametrize(
+    ("folders", "line"),
+    [
+        (("p1/s1", "p1/s2", "p2/s1"), '--photos "{key}/he.png" --masks "{key}/he.drawn.tif"'),
+        (("all/p1", "all/p2"), '--photos "all/{key}/he.png" --masks "all/{key}/he.drawn.tif"'),
+        (("train/p1", "train/p2", "val/p3"), '--photos "{split}/{key}/he.png" --masks "{split}/{key}/he.drawn.tif"'),
+    ],
+)
+def test_a_folder_a_sample_becomes_a_placeholder_that_works(tmp_path, folders, line):
+    for folder in folders:
+        write(tmp_path, f"{folder}/he.png", f"{folder}/he.drawn.tif", "a")
+    error = refused(tmp_path)
+    assert line in error.remedy
+    assert f"{len(folders)} folders hold he.png and he.drawn.tif" in error.found
+    said = dict(zip(("photos", "masks"), error.remedy.split('"')[1::2], strict=True))
+    split = "all" if "split" not in line else "train"
+    source = segfeed.scan(tmp_path, split, legend=["ground", "line"], **said)
+    assert len(source) == sum(folder.startswith("train") or split == "all" for folder in folders)
+
+
+def test_two_folders_that_hold_the_same_names_are_no_folders_of_a_sample(tmp_path):
+    write(tmp_path, "a/{}.png", "b/{}.png", "x")
+    assert '--photos "a/{key}.png" --masks "b/{key}.png"' in refused(tmp_path).remedy
 
 
 def test_masks_beside_xml_or_json_are_not_said_to_be_missing(tmp_path):

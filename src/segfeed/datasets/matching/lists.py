@@ -39,6 +39,7 @@ _YEAR = re.compile(r"20\d\d")
 FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff/\\:*?"<>|]')
 """What no id may hold. An id becomes part of a path: nothing in it may leave the folder, on any system. Lone surrogates
 are bytes of a file name that are not UTF-8."""
+_JSON = re.compile(r"\s*(\{\s*[\"}]|\[\s*[\"\[{\]])")
 _UNSEEN = " \t\u00a0\u200b\ufeff"
 
 
@@ -199,4 +200,7 @@ def _text(data: bytes, where: Path | str) -> str:
         raise ListError(str(where), found=found, expected=_TEXT, remedy="save it as UTF-8") from None
     if "\0" in text:
         raise ListError(str(where), found="a binary file", expected=_TEXT)
+    if _JSON.match(text):
+        remedy = "write the ids of each split into a text file of its own"
+        raise ListError(str(where), found="JSON", expected=_TEXT, remedy=remedy)
     return text

@@ -1,5 +1,6 @@
 """Rivals: folders whose pictures might be the masks as well, and lists that contradict folders."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from segfeed.datasets.matching.folders import Files, find_files, find_masks, has
 from segfeed.datasets.matching.lists import MAX_LIST_BYTES, SPLIT_WORDS, named_stems
 from segfeed.datasets.matching.pair_lists import Entry
 from segfeed.datasets.matching.stems import Matched, match_stems
-from segfeed.errors import MaskError, SourceError
-from segfeed.pixels.codec import PHOTO_SUFFIXES, decode_mask
+from segfeed.errors import SourceError
+from segfeed.pixels.codec import PHOTO_SUFFIXES, decode_mask, decode_photo
 from segfeed.pixels.palette import colour_codes
 
 _NO_LABELS = (  # words in the names of folders that hold something else of every photo
@@ -108,20 +109,41 @@ def patterns_of(matched: Matched, photos: str, masks: str) -> tuple[str, str]:
     >>> patterns_of(Matched({"1": ["1.jpg"]}, {"1": ["1_L.png"]}), "images", "gt")
     ('images/{key}.jpg', 'gt/{key}_L.png')
     """
-    key = min(matched.photos.keys() & matched.masks.keys(), key=lambda key: (-len(key), key))
-    names = (photos, matched.photos[key][0]), (masks, matched.masks[key][0])
-    first, second = (f"{folder}/{name.replace(key, '{key}', 1)}".removeprefix("./") for folder, name in names)
+    keys = sorted(matched.photos.keys() & matched.masks.keys(), key=lambda key: (-len(key), key))
+    first, second = (
+        f"{folder}/{_pattern({key: files[key][0] for key in keys})}".removeprefix("./")
+        for folder, files in ((photos, matched.photos), (masks, matched.masks))
+    )
     return first, second
 
 
+def _pattern(names: dict[str, str]) -> str:
+    """Write the first of some names with {key} at the place where most names have their key.
+
+    >>> _pattern({"a": "class_a.png", "b": "class_b.png"})
+    'class_{key}.png'
+    """
+    key, name = next(iter(names.items()))
+    places = [place.start() for place in re.finditer(f"(?={re.escape(key)})", name)]
+    if not places:
+        return name
+    start = max(places, key=lambda start: sum(names[other].startswith(name[:start] + other) for other in names))
+    return f"{name[:start]}{{key}}{name[start + len(key) :]}"
+
+
 def looks_like_mask(path: Path) -> bool:
-    """Check whether a picture holds few values, and was not blurred by JPEG."""
+    """Check whether a picture holds few values and was not blurred by JPEG, or cannot be decoded: it might be one."""
     if path.suffix.lower() in (".jpg", ".jpeg"):
         return False
     try:
-        pixels = decode_mask(File.of(str(path)).read(), path.name).pixels
-    except MaskError:
-        return True  # of a kind that cannot be read here: it might be
+        data = File.of(str(path)).read()
     except SourceError:
         return False
+    try:
+        pixels = decode_mask(data, path.name).pixels
+    except SourceError:
+        try:
+            pixels = decode_photo(data, path.name)  # such as a lossy WebP
+        except SourceError:
+            return True
     return np.unique(pixels if pixels.ndim == 2 else colour_codes(pixels)).size <= _FEW_VALUES

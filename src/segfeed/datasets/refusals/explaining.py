@@ -9,7 +9,7 @@ from pathlib import Path
 from segfeed.datasets.blobs import refuse_pointer
 from segfeed.datasets.drawn.json_reading import has_words
 from segfeed.datasets.legends.files import LEGEND_FILES
-from segfeed.datasets.refusals.fitting_folders import MOST_COMPARED, find_pairs, generalise
+from segfeed.datasets.refusals.fitting_folders import MOST_COMPARED, find_pairs, find_sample_folders, generalise
 from segfeed.datasets.refusals.not_read import INSIDE, SHAPES, UNREADABLE, Kind
 from segfeed.datasets.refusals.survey import MOST_SHOWN, Seen, describe, look_below, names_of_pictures
 from segfeed.datasets.tables.rows import columns_of
@@ -48,6 +48,7 @@ def explain_refusal(path: Path, ask: Ask = lambda _: None, ask_root: Ask = lambd
         lambda: _first_of(UNREADABLE, [*seen.names, *names_of_pictures(seen)]),
         lambda: _find_pointer(seen),
         lambda: _find_fitting(seen),
+        lambda: _find_sample_folders(seen),
         lambda: _find_columns(seen),
         lambda: _find_inside(seen),
         lambda: _first_of(SHAPES, [name for name in seen.names if os.path.basename(name) not in LEGEND_FILES]),
@@ -84,6 +85,15 @@ def _find_fitting(seen: Seen) -> Answer | None:
             "mask a photo first"
         ),
     )
+
+
+def _find_sample_folders(seen: Seen) -> Answer | None:
+    if not (alike := find_sample_folders(seen)):
+        return None
+    photo, mask = map(os.path.basename, (alike.photos, alike.masks))
+    scan = f'segfeed scan {shlex.quote(str(seen.root))} --photos "{alike.photos}" --masks "{alike.masks}"'
+    found = f"{describe(seen)}, and {alike.pairs:,} folders hold {photo} and {mask}"
+    return found, f"say how they lie: {scan}"
 
 
 def _first_of(kinds: tuple[Kind, ...], names: list[str]) -> Answer | None:

@@ -32,20 +32,37 @@ def find_pairs(seen: Seen) -> list[FittingFolders]:
     found: list[FittingFolders] = []
     for mask_folder, labelled in masks.items():
         best: FittingFolders | None = None
-        near = 0  # of photos that fit alike, those in the nearest folder count
+        near = 0  # of photos that fit alike, those whose path shares most folder names count: x/s1 for y/s1
         for photo_folder, place in folders:
             photos = _photos_beside(place) if photo_folder == mask_folder else place.pictures
             if photo_folder != mask_folder and photo_folder in masks:
                 continue
             matched = match_if_fits(photos, labelled, Path(mask_folder))
             count = len(matched.photos.keys() & matched.masks.keys()) if matched else 0
-            common = len(os.path.commonpath([photo_folder, mask_folder]))
+            common = len(set(photo_folder.split("/")) & set(mask_folder.split("/")))
             if matched and count and (best is None or (count, common) > (best.pairs, near)):
                 near, best = common, FittingFolders(*patterns_of(matched, photo_folder, mask_folder), count)
         if best:
             found.append(best)
     found += [pair for name, place in folders if name not in masks and (pair := _find_beside(seen, name, place))]
     return sorted(found, key=lambda pair: -pair.pairs)
+
+
+def find_sample_folders(seen: Seen) -> FittingFolders | None:
+    """Find folders of one sample each, if its photo and its mask are called alike in all of them."""
+    if len(seen.folders) < 2 or "." in seen.folders:
+        return None
+    folders = sorted(seen.folders)
+    alike = set.intersection(
+        *({name for names in seen.folders[one].pictures.values() for name in names} for one in folders)
+    )
+    masks = {name for name in alike if looks_like_mask(seen.root / folders[0] / name)} if len(alike) == 2 else set()
+    if len(masks) != 1:
+        return None
+    photo, mask = *(alike - masks), *masks
+    tops = {_with_split(f"{folder}/").partition("/")[0] for folder in folders}
+    below = "/".join(filter(None, ("{split}" if tops == {"{split}"} else os.path.commonpath(folders), "{key}")))
+    return FittingFolders(f"{below}/{photo}", f"{below}/{mask}", len(seen.folders))
 
 
 def _lossless(place: Folder) -> Files:
