@@ -27,11 +27,12 @@ from segfeed.datasets.drawn.files import (
     keep_split,
     list_drawn,
     lists_annotations,
+    recognise_first,
     size_of_photo,
     split_of_file,
     splits_of_folders,
 )
-from segfeed.datasets.drawn.json_reading import has_words, read_json
+from segfeed.datasets.drawn.json_reading import read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.matching.lists import AUTOMATIC
@@ -62,9 +63,8 @@ class GeoJson:
     def recognise(self, path: Path) -> Recognised | None:
         """Find GeoJSON at a path, in a folder or in the folders in it, beside a TIFF."""
         files = _files(path)
-        if not files or not any(_tiffs_in(one.parent) for one in files):
-            return None
-        return Recognised(path, f"{files[0].name} has GeoJSON's features", folder=dataset_folder(path))
+        beside_tiffs = any(_tiffs_in(one.parent) for one in files)
+        return recognise_first(path, files, "GeoJSON's features") if beside_tiffs else None
 
     def split_names(self, root: Path) -> list[str]:
         """List the splits: folders of a split's name, what one file's name means, or those of a hash."""
@@ -101,7 +101,7 @@ list_objects, by_property = _FORMAT.list_objects, _FORMAT.by_property
 
 
 def _files(path: Path) -> list[Path]:
-    return [one for one in files_below(path, (".geojson", ".json")) if has_words(one, _WORDS)]
+    return files_below(path, (".geojson", ".json"), _WORDS)
 
 
 def _tiffs_in(folder: Path) -> list[Path]:
