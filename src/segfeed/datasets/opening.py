@@ -33,7 +33,7 @@ from segfeed.pixels.grouping import regroup
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.objects import Objects
-from segfeed.pixels.palette import as_colours, colour_codes
+from segfeed.pixels.palette import as_colours, colour_of
 from segfeed.system.paths import user_path
 
 DescriptionLike = Description | str | os.PathLike[str]
@@ -248,10 +248,9 @@ class Dataset:
 def _contents(mask: Blob) -> str:
     """Describe the colours or indices that a mask holds."""
     stored = decode_mask(mask.read(), mask.name)
+    indices = np.unique(stored.codes).tolist()
     if stored.pixels.ndim == 3:
-        codes = np.unique(colour_codes(stored.pixels)).tolist()
-        return f"colours {_some([(code >> 16, code >> 8 & 255, code & 255) for code in codes])}"
-    indices = np.unique(stored.pixels).tolist()
+        return f"colours {_some([*map(colour_of, indices)])}"
     if stored.palette is not None:
         colours = as_colours(stored.palette)
         return f"palette colours {_some([colours[index] for index in indices if index < len(colours)])}"

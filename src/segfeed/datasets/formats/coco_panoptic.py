@@ -121,8 +121,7 @@ def _sketch(
         raise MaskError(
             where, found=found, expected=f"{size[1]} x {size[0]}, as the JSON says", remedy="export it again"
         )
-    codes = colour_codes(pixels)  # red is the highest byte there, but the lowest of an id
-    ids = (codes >> 16) | (codes & 0xFF00) | ((codes & 0xFF) << 16)
+    ids = colour_codes(pixels[..., ::-1])  # red is the lowest byte of an id
     seen = ClassesSeen(classes, where, {})
     shapes = []
     for number, segment in enumerate(segments, start=1):

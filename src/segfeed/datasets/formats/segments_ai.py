@@ -142,5 +142,4 @@ def _read_ids(file: File) -> npt.NDArray[np.int64]:
     pixels = decode_mask(file.read(), file.name).pixels
     if pixels.ndim == 2:
         return pixels.astype(np.int64)
-    codes = colour_codes(pixels).astype(np.int64)  # red is the highest byte there, but the lowest of an id
-    return (codes >> 16) | (codes & 0xFF00) | ((codes & 0xFF) << 16)
+    return colour_codes(pixels[..., ::-1]).astype(np.int64)  # red is the lowest byte of an id

@@ -12,7 +12,6 @@ from segfeed.datasets.matching.pair_lists import Entry
 from segfeed.datasets.matching.stems import Matched, match_stems
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES, decode_mask
-from segfeed.pixels.palette import colour_codes
 
 _NO_LABELS = (  # words in the names of folders that hold something else of every photo
     "colo", "vis", "overlay", "preview", "blend", "depth", "inst", "object", "edge", "contour", "boundar", "rgb",
@@ -119,9 +118,9 @@ def looks_like_mask(path: Path) -> bool:
     if path.suffix.lower() in (".jpg", ".jpeg"):
         return False
     try:
-        pixels = decode_mask(File.of(str(path)).read(), path.name).pixels
+        codes = decode_mask(File.of(str(path)).read(), path.name).codes
     except MaskError:
         return True  # of a kind that cannot be read here: it might be
     except SourceError:
         return False
-    return np.unique(pixels if pixels.ndim == 2 else colour_codes(pixels)).size <= _FEW_VALUES
+    return np.unique(codes).size <= _FEW_VALUES
