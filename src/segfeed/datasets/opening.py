@@ -35,6 +35,7 @@ from segfeed.pixels.lookup import Encoder
 from segfeed.pixels.objects import Objects
 from segfeed.pixels.palette import as_colours, colour_of
 from segfeed.system.paths import user_path
+from segfeed.system.showing import some
 
 DescriptionLike = Description | str | os.PathLike[str]
 Patterns = str | Sequence[str]
@@ -250,17 +251,13 @@ def _contents(mask: Blob) -> str:
     stored = decode_mask(mask.read(), mask.name)
     indices = np.unique(stored.codes).tolist()
     if stored.pixels.ndim == 3:
-        return f"colours {_some([*map(colour_of, indices)])}"
+        return f"colours {some(map(colour_of, indices), _SHOWN)}"
     if stored.palette is not None:
         colours = as_colours(stored.palette)
-        return f"palette colours {_some([colours[index] for index in indices if index < len(colours)])}"
+        return f"palette colours {some((colours[index] for index in indices if index < len(colours)), _SHOWN)}"
     # In a list of names, 255 is void: half of such a dataset would not count.
     hint = ' (if both are classes: legend={0: "background", 255: "..."})' if indices == [0, 255] else ""
-    return f"indices {_some(indices)}{hint}"
-
-
-def _some(values: Sequence[object]) -> str:
-    return ", ".join(map(str, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")
+    return f"indices {some(indices, _SHOWN)}{hint}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from segfeed.audit.facts import DrawnFacts, Facts
 from segfeed.audit.findings import Finding, Severity
 from segfeed.audit.rules.subjects import AuditedSplit, SplitRule
 from segfeed.datasets.doubts.annotations import doubt_outlines, look_at_shapes
+from segfeed.system.showing import some
 
 _SHOWN = 5
 
@@ -18,9 +19,8 @@ def shapes_overlap(split: AuditedSplit) -> Iterator[Finding]:
         pairs.update(drawn.overlaps)
     if not pairs:
         return
-    shown = [f"{pixels:,} of {above!r} over {below!r}" for (below, above), pixels in pairs.most_common(_SHOWN)]
-    more = f" and {len(pairs) - _SHOWN:,} more pairs" if len(pairs) > _SHOWN else ""
-    found = f"{pairs.total():,} px are covered by two classes: {', '.join(shown)}{more}"
+    shown = (f"{pixels:,} of {above!r} over {below!r}" for (below, above), pixels in pairs.most_common())
+    found = f"{pairs.total():,} px are covered by two classes: {some(shown, _SHOWN)}"
     expected = "one class for each pixel"
     remedy = 'check that the upper one is meant, or pass overlap="smallest", "largest", "void" or "error"'
     keys = split.keys_where(lambda facts: bool(_of(facts) and _of(facts).overlaps))  # type: ignore[union-attr]

@@ -8,9 +8,10 @@ import numpy as np
 
 from segfeed.audit.facts import Facts, below
 from segfeed.audit.findings import Finding
-from segfeed.audit.rules.subjects import AuditedSplit, SplitRule, some
+from segfeed.audit.rules.subjects import AuditedSplit, SplitRule
 from segfeed.datasets.splits import role_of
 from segfeed.pixels.palette import colour_of
+from segfeed.system.showing import some
 
 _FAR = 16  # how many times the median area, or its fraction
 _FEW = 5

@@ -41,6 +41,7 @@ from segfeed.datasets.matching.stems import match_stems
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
+from segfeed.system.showing import some
 
 _PHOTOS = (
     "images", "image", "imgs", "img", "img_dir", "photos", "rgb", "rgbleft", "701_stillsraw_full", "jpegimages",
@@ -115,7 +116,7 @@ def recognise(path: Path) -> Recognised | None:
     used = {folder for pair in folders.values() for folder in pair}
     refuse_rivals(root, *next(iter(folders.values())), used, PHOTO_SUFFIXES)
     unused = [folder.relative_to(root).as_posix() for folder in unused_folders(root, set(map(str, used)))]
-    beside = f"; not used: pictures in {', '.join(unused[:_SHOWN])}{', ...' if len(unused) > _SHOWN else ''}"
+    beside = f"; not used: pictures in {some(unused, _SHOWN)}"
     return Recognised(root, f"{description} of {root}{beside if unused else ''}")
 
 

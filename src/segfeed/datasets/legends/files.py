@@ -32,6 +32,7 @@ from segfeed.errors import LegendError, SourceError
 from segfeed.pixels.class_names import means_void
 from segfeed.pixels.files.kinds import KIND_OF_SUFFIX, kind_of
 from segfeed.pixels.legend import Legend
+from segfeed.system.showing import some
 
 _COUNTED = (
     "labelmap.txt",
@@ -172,8 +173,8 @@ def refuse_ignored_legend(root: Path, legend: Legend, called: str) -> None:
         if not names <= set(map(_plain, other.names)):
             raise LegendError(
                 str(path),
-                found=f"the file has {_some(other.names)}, but format {called!r} reads masks by legend "
-                f"{legend.title!r}, of {_some(legend.names)}",
+                found=f"the file has {some(other.names, 4)}, but format {called!r} reads masks by legend "
+                f"{legend.title!r}, of {some(legend.names, 4)}",
                 expected="one that says what the masks mean",
                 remedy=f"pass legend={str(path)!r} (on the command line --legend {path}) if the file is "
                 "right, or move it elsewhere if the format is",
@@ -183,10 +184,6 @@ def refuse_ignored_legend(root: Path, legend: Legend, called: str) -> None:
 def _plain(name: str) -> str:
     """Reduce a name to its letters and digits: pottedplant and "potted plant" are one class."""
     return re.sub(r"[\W_]+", "", name.casefold())
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 @contextmanager
