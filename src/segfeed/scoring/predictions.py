@@ -329,9 +329,7 @@ def _check_folder(folder: Path, paths: list[Path], reader: Source | Pack) -> Non
     if missing or extra or odd:
         raise SourceError(
             str(folder),
-            found="; ".join(
-                f"{len(names):,} {what} ({some(names, _SHOWN)})" for what, names in wrong.items() if names
-            ),
+            found="; ".join(f"{len(names):,} {what} ({some(names, _SHOWN)})" for what, names in wrong.items() if names),
             expected=f"KEY.png for each of the {len(paths):,} samples of split {reader.split!r}, at its own size "
             "(width x height), and nothing else",
             remedy="mend the folder: labels are never resized or left out, so nothing was scored",
