@@ -131,10 +131,7 @@ class MaskFacts:
         rows = zip(self.values.tolist(), codes, self.labels.tolist(), self.counts.tolist(), strict=True)
         known = (
             StoredValue(
-                value if is_indexed else None,
-                colour_of(code) if has_palette or not is_indexed else None,
-                label,
-                pixels,
+                value if is_indexed else None, colour_of(code) if has_palette or not is_indexed else None, label, pixels
             )
             for value, code, label, pixels in rows
         )
@@ -195,11 +192,7 @@ class Facts:
 
 
 def read_facts(
-    source: Source,
-    sample: Sample,
-    ids: tuple[SampleId, ...],
-    *,
-    read: Callable[[Blob], bytes] | None = None,
+    source: Source, sample: Sample, ids: tuple[SampleId, ...], *, read: Callable[[Blob], bytes] | None = None
 ) -> Facts:
     """Read one sample, each of its files once; what goes wrong becomes a fact.
 

@@ -17,10 +17,7 @@ from segfeed.datasets.doubts.unread_lists import doubt_lists
 from segfeed.datasets.doubts.ways_out import Doubt
 from segfeed.datasets.drawn.masks import DrawnMask, DrawOptions, LegendOf
 from segfeed.datasets.joining import refuse_legend_above
-from segfeed.datasets.legends.files import (
-    explain_unread,
-    refuse_ignored_legend,
-)
+from segfeed.datasets.legends.files import explain_unread, refuse_ignored_legend
 from segfeed.datasets.legends.given import Groups, LegendLike, read_legend_like
 from segfeed.datasets.matching.lists import AUTOMATIC, choose_split
 from segfeed.datasets.matching.split_rule import REST

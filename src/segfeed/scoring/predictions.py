@@ -260,9 +260,7 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
     score = Score(reader.legend)
     if not reader.has_masks:
         raise SourceMissingError(
-            reader.name,
-            found=f"split {reader.split!r} has no masks",
-            expected="masks to score against",
+            reader.name, found=f"split {reader.split!r} has no masks", expected="masks to score against"
         )
     paths = [prediction_path(Path(folder), key) for key in reader.keys]
     _check_folder(Path(folder), paths, reader)

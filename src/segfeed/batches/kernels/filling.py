@@ -119,9 +119,7 @@ def make_conversion(
         )
     if 0 <= wanted.void <= highest:
         raise OptionError(
-            "void",
-            found=f"{wanted.void}, which is also the id of a class",
-            expected=f"a value outside 0..{highest}",
+            "void", found=f"{wanted.void}, which is also the id of a class", expected=f"a value outside 0..{highest}"
         )
     stored_dtype = np.dtype(np.uint8 if stored_void == 255 else np.uint16)
     mean, std = (np.array(part) for part in wanted.normalize or ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)))

@@ -239,13 +239,7 @@ def _join_categories(files: dict[str, Path]) -> dict[int, str]:
 
 
 def _mask(
-    file: File,
-    index: _Index,
-    place: int,
-    classes: Classes,
-    categories: dict[int, str],
-    places: PhotoPlaces,
-    split: str,
+    file: File, index: _Index, place: int, classes: Classes, categories: dict[int, str], places: PhotoPlaces, split: str
 ) -> DrawnMask:
     number, name, size = index.images[place]
     label = f"{os.path.basename(file.path)}: {name}"
