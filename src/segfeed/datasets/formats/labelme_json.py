@@ -94,12 +94,9 @@ def _read_classes(root: Path, files: tuple[Path, ...]) -> Classes:
         if os.path.isfile(place / "labels.txt"):
             names = tuple(line for _, line in read_lines(place / "labels.txt"))
             return Classes(tuple(name for name in names if name not in _VOID), _VOID)
-    labels = {label for path in files for label in _labels(File.of(str(path)))}
+    every = (File.of(str(path)) for path in files)
+    labels = {_label_of(shape, file.path) for file in every for shape in _shapes(_read(file), file.path)}
     return Classes(tuple(sorted(labels - set(_VOID))), _VOID)
-
-
-def _labels(file: File) -> set[str]:
-    return {_label_of(shape, file.path) for shape in _shapes(_read(file), file.path)}
 
 
 def _label_of(shape: dict[str, Any], where: str) -> str:

@@ -16,7 +16,6 @@ counted from 0. A class whose name says so (`means_void`) is void.
 
 import csv
 import os
-import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,7 +28,7 @@ from segfeed.datasets.legends.in_lines import rows_of_text
 from segfeed.datasets.legends.in_tables import Row
 from segfeed.datasets.legends.making import agreed_rows, legend_of_rows
 from segfeed.errors import LegendError, SourceError
-from segfeed.pixels.class_names import means_void
+from segfeed.pixels.class_names import letters_of, means_void
 from segfeed.pixels.files.kinds import KIND_OF_SUFFIX, kind_of
 from segfeed.pixels.legend import Legend
 from segfeed.system.showing import some
@@ -164,13 +163,13 @@ def refuse_ignored_legend(root: Path, legend: Legend, called: str) -> None:
     Raises:
         LegendError: if there is one.
     """
-    names = set(map(_plain, legend.names)) - {"background"}  # which some lists leave out
+    names = set(map(letters_of, legend.names)) - {"background"}  # which some lists leave out
     for path in list_named(root, LEGEND_FILES):
         try:
             other = read_legend(path)
         except LegendError:
             continue  # whatever it is: it is said if the file is asked for
-        if not names <= set(map(_plain, other.names)):
+        if not names <= set(map(letters_of, other.names)):
             raise LegendError(
                 str(path),
                 found=f"the file has {some(other.names, 4)}, but format {called!r} reads masks by legend "
@@ -179,11 +178,6 @@ def refuse_ignored_legend(root: Path, legend: Legend, called: str) -> None:
                 remedy=f"pass legend={str(path)!r} (on the command line --legend {path}) if the file is "
                 "right, or move it elsewhere if the format is",
             )
-
-
-def _plain(name: str) -> str:
-    """Reduce a name to its letters and digits: pottedplant and "potted plant" are one class."""
-    return re.sub(r"[\W_]+", "", name.casefold())
 
 
 @contextmanager
