@@ -31,8 +31,8 @@ from segfeed.pixels.codec import (
 from segfeed.pixels.files.jpeg import JPEG_MAGIC, read_jpeg_header
 from segfeed.pixels.files.kinds import SHAPES_MAGIC
 from segfeed.pixels.files.png import PNG_MAGIC, read_png_header
-from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
+from segfeed.pixels.objects import as_legend
 from segfeed.pixels.palette import colour_codes, colour_of
 from segfeed.pixels.shapes.drawing import decode_drawing
 from segfeed.pixels.shapes.painting import count_outside, paint
@@ -292,8 +292,7 @@ def _read_values(stored: StoredMask, encoder: Encoder, name: str) -> dict[str, A
         labels = read_labels(stored.line_of(values), encoder, name=name)[0]
     except UnknownColourError:
         unknowns = measure_unknowns(stored, encoder)
-        if isinstance(encoder, Legend):
-            strange = tuple(value for value in values_of(stored, encoder, name) if value.label is None)
+        strange = tuple(value for value in values_of(stored, as_legend(encoder), name) if value.label is None)
         known = known_values(values, stored, encoder)
         values, counts = values[known], counts[known]
         labels = read_labels(stored.line_of(values), encoder, name=name)[0]

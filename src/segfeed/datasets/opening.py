@@ -29,7 +29,7 @@ from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.grouping import regroup
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
-from segfeed.pixels.objects import Objects
+from segfeed.pixels.objects import Objects, as_legend
 from segfeed.pixels.palette import as_colours, colour_of
 from segfeed.system.paths import user_path
 from segfeed.system.showing import some
@@ -125,8 +125,8 @@ class Dataset:
         files = self.list_split(name)
         legend = self.read_legend(files)
         renamed = "" if name == split else f"split {split!r} is {name!r}"
-        note = legend.note if isinstance(legend, Legend) else ""
-        why = "; ".join(clause for clause in (self.recognised.why, renamed, files.why, note) if clause)
+        clauses = self.recognised.why, renamed, files.why, as_legend(legend).note
+        why = "; ".join(filter(None, clauses))
         source = Source(
             self.root, self.format, name, self.task, files.samples, legend, self.unknown, why, files.missing,
             self.orientation, files.groups,
