@@ -127,14 +127,10 @@ class MaskFacts:
     def stored_values(self) -> tuple[StoredValue, ...]:
         """The values that it stores, known or not."""
         is_indexed, has_palette = self.values.dtype != np.uint32, len(self.colours) > 0
-        codes = (self.values if not is_indexed else self.colours if has_palette else self.values).tolist()
-        rows = zip(self.values.tolist(), codes, self.labels.tolist(), self.counts.tolist(), strict=True)
-        known = (
-            StoredValue(
-                value if is_indexed else None, colour_of(code) if has_palette or not is_indexed else None, label, pixels
-            )
-            for value, code, label, pixels in rows
-        )
+        indices = self.values.tolist() if is_indexed else [None] * len(self.values)
+        codes = (self.colours if has_palette else self.values).tolist()
+        colours = map(colour_of, codes) if has_palette or not is_indexed else [None] * len(codes)
+        known = map(StoredValue, indices, colours, self.labels.tolist(), self.counts.tolist())
         return (*known, *self.strange)
 
 

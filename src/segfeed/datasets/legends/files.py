@@ -114,10 +114,10 @@ def find_legend(root: Path, names: Sequence[str] = LEGEND_FILES) -> Legend | Non
         return _as_legend(agreed, root.name)
 
 
-def explain_unread(root: Path, names: Sequence[str] = LEGEND_FILES) -> str:
+def explain_unread(root: Path) -> str:
     """Return why files that may name a folder's classes are not read as its legend, as a clause; "" for none."""
-    told = [(path.name, _read_certain(path)[1]) for path in list_named(root, names) if path.name.lower() in _UNCERTAIN]
-    return "; ".join(f"{name} {why}" for name, why in told if why)
+    unsure = (path for path in list_named(root, LEGEND_FILES) if path.name.lower() in _UNCERTAIN)
+    return "; ".join(f"{path.name} {why}" for path in unsure if (why := _read_certain(path)[1]))
 
 
 def read_legend(path: Path) -> Legend:
