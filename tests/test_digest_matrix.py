@@ -192,7 +192,7 @@ def test_augmented_runs_are_the_same_wherever_they_go_on(readers, augmented, mon
     else:
         monkeypatch.setattr(filling, "load_compiled", lambda _: False)
         monkeypatch.setattr(loader_module, "load_compiled", lambda _: False)
-        monkeypatch.setattr(filling._Compiled, "ready", set())
+        monkeypatch.setattr(filling, "_READY", set())
     # Plain NumPy takes ten times as long, and is what all were compared with: fewer of them.
     places = itertools.islice(itertools.product(THREADS, WORLDS), 0, None, 1 if compiled else 4)
     elsewhere = itertools.cycle(itertools.product(readers.values(), (2, 0), (3, 1)))

@@ -68,7 +68,7 @@ DATA_URL = "http://d2l-data.s3-accelerate.amazonaws.com/"
 """The folder of the book's datasets on the web."""
 
 DATA_HUB: dict[str, tuple[str, str]] = {
-    "voc2012": (DATA_URL + DATASETS["voc2012"].remote.name, DATASETS["voc2012"].remote.sha1),
+    "voc2012": (DATA_URL + DATASETS["voc2012"].remote.name, DATASETS["voc2012"].remote.sha1)
 }
 """The datasets that `download_extract` knows: name -> URL and SHA-1 of an archive."""
 

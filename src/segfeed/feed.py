@@ -163,11 +163,7 @@ def _scan(dataset: Dataset, split: str) -> Source:
     return join(list(zip(parts, sources, strict=True)), split, dataset.find_folds)
 
 
-@suggest_options(
-    *BatchFormat.__dataclass_fields__,
-    *DRAW_WORDS,
-    **OPTIONS_OF_OTHERS,
-)
+@suggest_options(*BatchFormat.__dataclass_fields__, *DRAW_WORDS, **OPTIONS_OF_OTHERS)
 def load(  # noqa: PLR0913 - the one call that a user makes; every option stands alone
     data: str | os.PathLike[str],
     batch_size: int = 64,
@@ -283,10 +279,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     dataset = open_dataset(find_root(data, cache_dir=cache_dir, download=download), opening)
     train, val = _read_splits(dataset, splits)
     # Both loaders are made before anything is packed: a wrong option is refused first.
-    loaders = (
-        None if train is None else feed.make_train(train),
-        None if val is None else feed.make_val(val),
-    )
+    loaders = (None if train is None else feed.make_train(train), None if val is None else feed.make_val(val))
     notes = [
         note
         for loader in loaders

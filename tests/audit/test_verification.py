@@ -14,7 +14,7 @@ import segfeed
 from installed import SEGFEED
 from segfeed import Pack, make_pack, scan
 from segfeed.audit import verification
-from segfeed.audit.verification import match_pack, verify_pack, verify_source
+from segfeed.audit.verification import match_pack, verify_pack
 from segfeed.errors import PackError
 from segfeed.packs.fingerprints import stamp_of_source
 from segfeed.system.storage import write_over
@@ -111,12 +111,12 @@ def recorded(source, cache):
 
 
 def test_a_source_without_a_pack_is_a_note(source):
-    (finding,) = verify_source(source)
+    (finding,) = match_pack(source)[1]
     assert (finding.severity, finding.rule) == ("note", "pack-absent")
 
 
 def test_an_unchanged_source_has_no_findings(source, recorded):
-    assert verify_source(source) == []
+    assert match_pack(source)[1] == []
 
 
 @pytest.mark.parametrize("kind", ["photo", "mask"])
@@ -128,7 +128,7 @@ def test_a_stamp_that_lies_is_found_out_and_the_file_named(source, recorded, cac
     shutil.copy(other.path, changed.path)
     again = scan(source.root)
     write_over(cache / "stamps" / stamp_of_source(again), recorded.folder.name.encode())
-    (finding,) = verify_source(again)
+    (finding,) = match_pack(again)[1]
     assert (finding.severity, finding.rule, finding.key, finding.file) == (
         "error",
         "pack-stale",
@@ -143,7 +143,7 @@ def test_a_stamp_that_lies_is_found_out_and_the_file_named(source, recorded, cac
 def test_a_stamp_that_names_another_pack_is_found_out(source, recorded, cache, tmp_path, write_voc):
     other = make_pack(scan(write_voc(tmp_path / "other", {"train": [(6, 8), (5, 9), (7, 4)]}, seed=1)))
     write_over(cache / "stamps" / stamp_of_source(source), other.folder.name.encode())
-    assert {finding.rule for finding in verify_source(source)} == {"pack-stale"}
+    assert {finding.rule for finding in match_pack(source)[1]} == {"pack-stale"}
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def only_rule(findings):
 
 def test_nothing_is_hashed_where_nothing_was_packed(source, monkeypatch):
     monkeypatch.setattr(verification, "hash_files", None)
-    assert only_rule(verify_source(source)) == {("note", "pack-absent")}
+    assert only_rule(match_pack(source)[1]) == {("note", "pack-absent")}
 
 
 @pytest.mark.slow
@@ -202,9 +202,9 @@ def test_files_are_compared_with_the_pack_that_was_made_last(source, packed):
     change(source)
     again = make_pack(scan(source.root))
     assert again.folder != packed.folder
-    assert verify_source(scan(source.root)) == []
+    assert match_pack(scan(source.root))[1] == []
     changed = change(source, index=0)
-    (finding,) = verify_source(scan(source.root))
+    (finding,) = match_pack(scan(source.root))[1]
     assert (finding.rule, finding.file) == ("file-changed", changed.name)
 
 
@@ -212,9 +212,9 @@ def test_files_are_compared_with_the_pack_that_was_made_last(source, packed):
 def test_a_longer_list_is_another_pack_but_its_files_are_compared_all_the_same(source, packed):
     path = source.root / "ImageSets" / "Segmentation" / "train.txt"
     path.write_text("".join(f"train_{number}\n" for number in (2, 1)))
-    assert only_rule(verify_source(scan(source.root))) == {("note", "pack-absent")}
+    assert only_rule(match_pack(scan(source.root))[1]) == {("note", "pack-absent")}
     change(source)
-    (finding,) = verify_source(scan(source.root))
+    (finding,) = match_pack(scan(source.root))[1]
     assert (finding.rule, finding.key) == ("file-changed", "train_1")
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from faults.forks import task
 from faults.rotting import as_it_is_now
 from segfeed import Draw, Loader, Plan, make_pack, scan
-from segfeed.audit.verification import verify_source
+from segfeed.audit.verification import match_pack
 from segfeed.errors import StateError
 from segfeed.packs.fingerprints import stamp_of_source
 from segfeed.pixels.palette import voc_colours
@@ -103,7 +103,7 @@ def test_rot_of_a_packed_jpeg_changes_no_batch_and_is_named_by_verify(root, room
     again = make_pack(source, cache_dir=cache)
     assert again.folder == pack.folder
     np.testing.assert_array_equal(again.read(0).image, expected)
-    (finding,) = verify_source(source, cache_dir=cache)
+    (finding,) = match_pack(source, cache_dir=cache)[1]
     assert (finding.severity, finding.rule, finding.key, finding.file) == ("error", "pack-stale", "a0", "a0.jpg")
 
 
@@ -118,7 +118,7 @@ def test_two_files_swapped_lead_to_another_pack_and_are_named_by_verify(root, ro
         path.write_bytes(content)
     assert make_pack(scan(root, "train", format="voc"), cache_dir=cache).folder != pack.folder
     rot_in_place(root, cache, pack.folder, swapped)
-    findings = verify_source(scan(root, "train", format="voc"), cache_dir=cache)
+    findings = match_pack(scan(root, "train", format="voc"), cache_dir=cache)[1]
     assert {(finding.rule, finding.file) for finding in findings} == {
         ("pack-stale", one.name),
         ("pack-stale", other.name),

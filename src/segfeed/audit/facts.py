@@ -31,9 +31,9 @@ from segfeed.pixels.codec import (
 from segfeed.pixels.files.jpeg import JPEG_MAGIC, read_jpeg_header
 from segfeed.pixels.files.kinds import SHAPES_MAGIC
 from segfeed.pixels.files.png import PNG_MAGIC, read_png_header
-from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
-from segfeed.pixels.palette import colour_codes
+from segfeed.pixels.objects import as_legend
+from segfeed.pixels.palette import colour_codes, colour_of
 from segfeed.pixels.shapes.drawing import decode_drawing
 from segfeed.pixels.shapes.painting import count_outside, paint
 
@@ -127,17 +127,10 @@ class MaskFacts:
     def stored_values(self) -> tuple[StoredValue, ...]:
         """The values that it stores, known or not."""
         is_indexed, has_palette = self.values.dtype != np.uint32, len(self.colours) > 0
-        codes = (self.values if not is_indexed else self.colours if has_palette else self.values).tolist()
-        rows = zip(self.values.tolist(), codes, self.labels.tolist(), self.counts.tolist(), strict=True)
-        known = (
-            StoredValue(
-                value if is_indexed else None,
-                (code >> 16, code >> 8 & 255, code & 255) if has_palette or not is_indexed else None,
-                label,
-                pixels,
-            )
-            for value, code, label, pixels in rows
-        )
+        indices = self.values.tolist() if is_indexed else [None] * len(self.values)
+        codes = (self.colours if has_palette else self.values).tolist()
+        colours = map(colour_of, codes) if has_palette or not is_indexed else [None] * len(codes)
+        known = map(StoredValue, indices, colours, self.labels.tolist(), self.counts.tolist())
         return (*known, *self.strange)
 
 
@@ -195,11 +188,7 @@ class Facts:
 
 
 def read_facts(
-    source: Source,
-    sample: Sample,
-    ids: tuple[SampleId, ...],
-    *,
-    read: Callable[[Blob], bytes] | None = None,
+    source: Source, sample: Sample, ids: tuple[SampleId, ...], *, read: Callable[[Blob], bytes] | None = None
 ) -> Facts:
     """Read one sample, each of its files once; what goes wrong becomes a fact.
 
@@ -292,29 +281,21 @@ def _describe_mask(data: bytes, name: str) -> dict[str, Any]:
 
 def _read_values(stored: StoredMask, encoder: Encoder, name: str) -> dict[str, Any]:
     """Look up each value that occurs, once, as `Source.read` looks up each pixel; return fields of facts."""
-    values, counts = count_values(stored.pixels if stored.pixels.ndim == 2 else colour_codes(stored.pixels))
+    values, counts = count_values(stored.codes)
     unknowns: Unknowns | None = None
     strange: tuple[StoredValue, ...] = ()
     try:
-        labels = _labels_of(values, stored, encoder, name)
+        labels = read_labels(stored.line_of(values), encoder, name=name)[0]
     except UnknownColourError:
         unknowns = measure_unknowns(stored, encoder)
-        if isinstance(encoder, Legend):
-            strange = tuple(value for value in values_of(stored, encoder, name) if value.label is None)
+        strange = tuple(value for value in values_of(stored, as_legend(encoder), name) if value.label is None)
         known = known_values(values, stored, encoder)
         values, counts = values[known], counts[known]
-        labels = _labels_of(values, stored, encoder, name)
+        labels = read_labels(stored.line_of(values), encoder, name=name)[0]
     facts = {"values": values, "labels": labels, "counts": counts, "unknowns": unknowns, "strange": strange}
     if stored.palette is None or values.max(initial=0) >= len(stored.palette):  # an index beyond it has no colour
         return facts
     return facts | {"colours": colour_codes(stored.palette)[values]}
-
-
-def _labels_of(values: npt.NDArray[Any], stored: StoredMask, encoder: Encoder, name: str) -> Labels:
-    row = values if stored.pixels.ndim == 2 else np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1)
-    table = StoredMask(row.astype(stored.pixels.dtype)[None], stored.palette)
-    labels: Labels = read_labels(table, encoder, name=name)[0]
-    return labels
 
 
 def _measure_jpeg(data: bytes, encoder: Encoder) -> Unknowns | None:

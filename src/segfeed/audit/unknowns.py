@@ -11,7 +11,8 @@ from segfeed.datasets.doubts.evidence import label_values
 from segfeed.pixels.codec import StoredMask
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
-from segfeed.pixels.palette import colour_codes
+from segfeed.pixels.objects import as_legend
+from segfeed.pixels.palette import colours_of
 
 Likely = Literal["plain", "blended", "lossy", "photo"]
 Points = npt.NDArray[np.int64]
@@ -20,9 +21,6 @@ _ANCHORS = 16  # known values between which blends are looked for, the most freq
 _EXAMINED = 4096  # unknown values that are examined, the most frequent ones
 _VOID = "void"
 _NOWHERE = -1000  # coordinate of a palette index without a colour: far from every colour
-
-# What objects know: VOC's colours, and the indices beside them.
-_OBJECTS = Legend(tuple(f"object {n}" for n in range(254)))
 
 # Measured on 15 VOC masks, as colours, as indices and with two values, each saved as JPEG of quality 60 to 95 and
 # resized to 0.3 to 4 times its size by bilinear, bicubic, box and Lanczos filters, and on 47 photos:
@@ -74,7 +72,7 @@ class Unknowns:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Known:
-    """What an encoder knows: points (K, 3) of colours or (K, 1) of indices, classes before void, and their names."""
+    """What a legend knows: points (K, 3) of colours or (K, 1) of indices, classes before void, and their names."""
 
     points: Points
     names: tuple[str, ...]
@@ -89,10 +87,10 @@ def measure_unknowns(stored: StoredMask, encoder: Encoder) -> Unknowns | None:
     >>> found.example, found.pixels, found.nearest, found.box
     ('index 7', 2, 'cat (1)', (0, 2, 2, 1))
     """
-    codes = stored.pixels if stored.pixels.ndim == 2 else colour_codes(stored.pixels)
+    codes, legend = stored.codes, as_legend(encoder)
     values, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
-    points, known = _points(values, stored, encoder), _known(stored, encoder)
-    strange = ~known_values(values, stored, encoder)
+    points, known = _points(values, stored, legend), _known(stored, legend)
+    strange = ~known_values(values, stored, legend)
     if not strange.any():
         return None
     where = strange[inverse].reshape(codes.shape)
@@ -111,7 +109,7 @@ def measure_unknowns(stored: StoredMask, encoder: Encoder) -> Unknowns | None:
         example_pixels=int(counts[example]),
         nearest=known.names[int(np.argmin(((known.points - points[example]) ** 2).sum(axis=1)))],
         box=(int(rows[0]), int(columns[0]), int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1),
-        indices=tuple(values[strange].tolist()) if _counts(stored, encoder) else (),
+        indices=tuple(values[strange].tolist()) if _counts(stored, legend) else (),
     )
 
 
@@ -122,9 +120,8 @@ def known_values(values: npt.NDArray[Any], stored: StoredMask, encoder: Encoder)
     >>> known_values(mask.pixels[0], mask, Legend(("background", "cat")))
     array([ True, False,  True])
     """
-    if isinstance(encoder, Legend):
-        return np.array([label is not None for label in label_values(values, stored, encoder, "mask")], np.bool_)
-    return np.isin(_number(_points(values, stored, encoder)), _number(_known(stored, encoder).points))
+    labels = label_values(values, stored, as_legend(encoder), "mask")
+    return np.array([label is not None for label in labels], np.bool_)
 
 
 def _likely(
@@ -167,11 +164,11 @@ def _between(points: Points, counts: npt.NDArray[np.int64], strange: npt.NDArray
     return float(counts[asked][middle].sum() / counts[asked].sum())
 
 
-def _points(values: npt.NDArray[Any], stored: StoredMask, encoder: Encoder) -> Points:
+def _points(values: npt.NDArray[Any], stored: StoredMask, legend: Legend) -> Points:
     """Return stored values as points: indices on a line (N, 1), colours in space (N, 3)."""
     if stored.pixels.ndim != 2:
-        return np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1).astype(np.int64)
-    if stored.palette is None or _counts(stored, encoder):
+        return colours_of(values).astype(np.int64)
+    if stored.palette is None or _counts(stored, legend):
         return values.astype(np.int64)[:, None]
     points = np.full((len(values), 3), _NOWHERE, np.int64)
     inside = values < len(stored.palette)
@@ -179,22 +176,14 @@ def _points(values: npt.NDArray[Any], stored: StoredMask, encoder: Encoder) -> P
     return points
 
 
-def _number(points: Points) -> Points:
-    """Return a number of its own for every point."""
-    numbers: Points = points @ (1 << 8 * np.arange(points.shape[1]))
-    return numbers
-
-
-def _counts(stored: StoredMask, encoder: Encoder) -> bool:
+def _counts(stored: StoredMask, legend: Legend) -> bool:
     """Check whether a mask's numbers count, and not the colours of its palette."""
-    is_numbered = isinstance(encoder, Legend) and encoder.is_numbered
-    return stored.pixels.ndim == 2 and (stored.palette is None or is_numbered)
+    return stored.pixels.ndim == 2 and (stored.palette is None or legend.is_numbered)
 
 
-def _known(stored: StoredMask, encoder: Encoder) -> _Known:
-    """List what an encoder knows of a mask's kind: its colours, or its bare indices."""
-    legend = encoder if isinstance(encoder, Legend) else _OBJECTS  # needs its indices, which encoders need not have
-    if _counts(stored, encoder):
+def _known(stored: StoredMask, legend: Legend) -> _Known:
+    """List what a legend knows of a mask's kind: its colours, or its bare indices."""
+    if _counts(stored, legend):
         points = np.array(legend.indices + legend.void_indices, np.int64)[:, None]
         spelled = [f"({index})" for index in legend.indices + legend.void_indices]
     else:

@@ -54,13 +54,6 @@ def verify_pack(pack: Pack, *, threads: int | None = None) -> list[Finding]:
     return findings
 
 
-def verify_source(
-    source: Source, *, cache_dir: str | os.PathLike[str] | None = None, threads: int | None = None
-) -> list[Finding]:
-    """Hash every file of a source again and compare with what was packed; return the findings of `match_pack`."""
-    return match_pack(source, cache_dir=cache_dir, threads=threads)[1]
-
-
 def match_pack(
     source: Source, *, cache_dir: str | os.PathLike[str] | None = None, threads: int | None = None
 ) -> tuple[Pack | None, list[Finding]]:

@@ -24,6 +24,7 @@ from segfeed.cli.options import (
     print_table,
     say,
 )
+from segfeed.system.showing import counted
 
 _SHOWN = 3  # of findings of one rule in one split
 
@@ -65,15 +66,11 @@ def _print_audit(found: Audit, fixed: Sequence[FixedList]) -> None:
             say(f"{checked.split}: not checked, since it could not be listed")
         else:
             broken = f", {len(checked.broken):,} broken or missing" if checked.broken else ""
-            say(f"{checked.split}: {_count(len(checked.keys), 'pair')} checked{broken}")
+            say(f"{checked.split}: {counted(len(checked.keys), 'pair')} checked{broken}")
     for one in fixed:
         say(str(one))
-    counts = ", ".join(_count(number, severity) for severity, number in found.count().items())
-    say(f"{found.name} ({found.format}): {_count(found.pairs, 'pair')} read; {counts}")
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+    counts = ", ".join(counted(number, severity) for severity, number in found.count().items())
+    say(f"{found.name} ({found.format}): {counted(found.pairs, 'pair')} read; {counts}")
 
 
 def _print_findings(findings: Sequence[Finding]) -> None:

@@ -135,4 +135,4 @@ def prune(
         return
     for path in removed:
         say(f"{'would remove' if dry_run else 'removed'} {path}")
-    say(f"{len(removed)} {'folder' if len(removed) == 1 else 'folders'} {'to remove' if dry_run else 'removed'}")
+    say(f"{counted(len(removed), 'folder')} {'to remove' if dry_run else 'removed'}")

@@ -34,7 +34,7 @@ from segfeed.errors import LegendError, OptionError, SegfeedError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import VOID_COLOUR, Colour
 from segfeed.system.paths import free_path
-from segfeed.system.showing import counted
+from segfeed.system.showing import counted, some
 from segfeed.system.storage import save
 from segfeed.system.work import is_terminal
 
@@ -134,8 +134,7 @@ def _print_evidence(evidence: Evidence, legend: Legend | None) -> None:
     seen = {value.label for value in evidence.values}
     absent = [name for label, name in enumerate(legend.names) if label not in seen] if legend else []
     if absent:
-        more = f" and {len(absent) - _NAMES_SHOWN:,} more" if len(absent) > _NAMES_SHOWN else ""
-        say(f"in none of these masks: {', '.join(absent[:_NAMES_SHOWN])}{more}")
+        say(f"in none of these masks: {some(absent, _NAMES_SHOWN)}")
 
 
 def _cells(split: SplitOverview) -> tuple[str, ...]:

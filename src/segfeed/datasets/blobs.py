@@ -15,6 +15,7 @@ from operator import attrgetter
 from typing import Protocol
 
 from segfeed.errors import PhotoError, SourceChangedError, SourceError, SourceMissingError
+from segfeed.pixels.files.kinds import is_lfs_pointer
 from segfeed.system.portable import BINARY
 
 Stamp = tuple[int, int, int, int]
@@ -46,9 +47,6 @@ class Blob(Protocol):
 
 
 _SEPARATOR = re.compile(r"\Asep=[^\r\n]?(?=[\r\n])", re.IGNORECASE)
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
-"""How the text begins that Git leaves in place of a file that Git LFS keeps elsewhere."""
-
 _LONGEST_POINTER_BYTES = 1024
 _MOST_BYTES = (2 << 30) - 1  # of a picture: a file with a hole in it would fill the memory with zeros
 _KINDS = (
@@ -129,11 +127,6 @@ def without_separator(text: str) -> str:
     '\na;b'
     """
     return _SEPARATOR.sub("", text)
-
-
-def is_lfs_pointer(data: bytes) -> bool:
-    """Check whether the bytes of a file are the text that Git leaves in place of one that Git LFS keeps."""
-    return len(data) <= _LONGEST_POINTER_BYTES and data.startswith(_LFS_POINTER)
 
 
 def refuse_pointer(path: str) -> None:

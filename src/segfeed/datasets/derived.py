@@ -15,7 +15,6 @@ from segfeed.datasets.blobs import Blob, File, Stamp
 from segfeed.errors import MaskError, PhotoError, SizeMismatchError
 from segfeed.pixels.codec import decode_mask, decode_photo, kind_of, read_photo_header
 from segfeed.pixels.files.tiff_pictures import decode_tiff_bands
-from segfeed.pixels.palette import colour_codes
 
 _KINDS = {"a TIFF": "TIFF", "a PNG": "PNG"}
 _ORIENTATION = 274
@@ -170,8 +169,7 @@ def _choose_bands(data: bytes, name: str, bands: Sequence[int]) -> bytes:
 
 def _shown_in(file: File) -> npt.NDArray[np.bool_]:
     """Return where a mask shows its object: where it holds the one value that is neither 0 nor black."""
-    stored = decode_mask(file.read(), file.name).pixels
-    values = colour_codes(stored) if stored.ndim == 3 else stored
+    values = decode_mask(file.read(), file.name).codes
     shown: npt.NDArray[np.bool_] = values != 0
     held = values[shown]
     if held.size and held.min() != held.max():

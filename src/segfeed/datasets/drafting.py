@@ -29,7 +29,7 @@ from segfeed.datasets.source import Sample, SplitFiles
 from segfeed.errors import LegendError, MaskError, SegfeedError, SourceError
 from segfeed.pixels.codec import StoredMask, decode_mask, read_labels
 from segfeed.pixels.legend import Legend
-from segfeed.pixels.palette import colour_codes
+from segfeed.pixels.palette import colour_of
 
 _SPREAD = 24  # masks of a split that are read to compare labels
 _ENTRIES = 2_000  # files among which lists are looked for
@@ -368,9 +368,8 @@ def _blank_classes(stored: Sequence[StoredMask]) -> Iterator[str]:
     """Write the values that masks store as lines to be filled in."""
     found: set[Hashable] = set()
     for mask in stored:
-        codes = colour_codes(mask.pixels) if mask.pixels.ndim == 3 else mask.pixels
-        for code in np.unique(codes).tolist():
-            found.add((code >> 16, code >> 8 & 255, code & 255) if mask.pixels.ndim == 3 else code)
+        codes = np.unique(mask.codes).tolist()
+        found.update(map(colour_of, codes) if mask.pixels.ndim == 3 else codes)
     values = sorted(cast(set[Value], found), key=lambda value: (isinstance(value, tuple), value))
     yield "The masks hold these; say what they mean, and take the # away:"
     yield ""

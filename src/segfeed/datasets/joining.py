@@ -16,6 +16,7 @@ from segfeed.datasets.matching.lists import AUTOMATIC, SPLIT_IN_NAME, SPLIT_WORD
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import EmptySplitError, LegendError, OptionError, SourceError
 from segfeed.pixels.legend import Legend
+from segfeed.system.showing import some
 
 _SHOWN = 6
 
@@ -60,9 +61,8 @@ class JoinedFormat:
 
     def recognise(self, path: Path) -> Recognised | None:
         """Return what is recognised, if this is the folder."""
-        names = [part.folder.name for part in self.parts]
-        shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-        why = f"{len(names)} datasets in it ({shown}) are read as one, since a legend file lies beside them"
+        names = some((part.folder.name for part in self.parts), _SHOWN)
+        why = f"{len(self.parts)} datasets in it ({names}) are read as one, since a legend file lies beside them"
         return Recognised(self.root, why) if path == self.root else None
 
     def split_names(self, _root: Path) -> list[str]:
@@ -193,7 +193,7 @@ def _refuse_splits(joined: JoinedFormat) -> None:
     pattern = "{split}".join(around.pop()) if len(around) == 1 and not meant & words.keys() else "{split}"
     raise SourceError(
         str(joined.root),
-        found=f"folders {', '.join([*words][:_SHOWN])}{', ...' if len(words) > _SHOWN else ''} are called like splits, "
+        found=f"folders {some(words, _SHOWN)} are called like splits, "
         "and a hash would split their samples anew, if they were read as one",
         expected="the splits that folders make, or names that say none",
         remedy=f'say how they lie in a segfeed.toml in {joined.root}: photos = "{pattern}/.../{{key}}.jpg", masks = '

@@ -17,10 +17,7 @@ from segfeed.datasets.doubts.unread_lists import doubt_lists
 from segfeed.datasets.doubts.ways_out import Doubt
 from segfeed.datasets.drawn.masks import DrawnMask, DrawOptions, LegendOf
 from segfeed.datasets.joining import refuse_legend_above
-from segfeed.datasets.legends.files import (
-    explain_unread,
-    refuse_ignored_legend,
-)
+from segfeed.datasets.legends.files import explain_unread, refuse_ignored_legend
 from segfeed.datasets.legends.given import Groups, LegendLike, read_legend_like
 from segfeed.datasets.matching.lists import AUTOMATIC, choose_split
 from segfeed.datasets.matching.split_rule import REST
@@ -32,9 +29,10 @@ from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.grouping import regroup
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
-from segfeed.pixels.objects import Objects
-from segfeed.pixels.palette import as_colours, colour_codes
+from segfeed.pixels.objects import Objects, as_legend
+from segfeed.pixels.palette import as_colours, colour_of
 from segfeed.system.paths import user_path
+from segfeed.system.showing import some
 
 DescriptionLike = Description | str | os.PathLike[str]
 Patterns = str | Sequence[str]
@@ -127,8 +125,8 @@ class Dataset:
         files = self.list_split(name)
         legend = self.read_legend(files)
         renamed = "" if name == split else f"split {split!r} is {name!r}"
-        note = legend.note if isinstance(legend, Legend) else ""
-        why = "; ".join(clause for clause in (self.recognised.why, renamed, files.why, note) if clause)
+        clauses = self.recognised.why, renamed, files.why, as_legend(legend).note
+        why = "; ".join(filter(None, clauses))
         source = Source(
             self.root, self.format, name, self.task, files.samples, legend, self.unknown, why, files.missing,
             self.orientation, files.groups,
@@ -248,20 +246,15 @@ class Dataset:
 def _contents(mask: Blob) -> str:
     """Describe the colours or indices that a mask holds."""
     stored = decode_mask(mask.read(), mask.name)
+    indices = np.unique(stored.codes).tolist()
     if stored.pixels.ndim == 3:
-        codes = np.unique(colour_codes(stored.pixels)).tolist()
-        return f"colours {_some([(code >> 16, code >> 8 & 255, code & 255) for code in codes])}"
-    indices = np.unique(stored.pixels).tolist()
+        return f"colours {some(map(colour_of, indices), _SHOWN)}"
     if stored.palette is not None:
         colours = as_colours(stored.palette)
-        return f"palette colours {_some([colours[index] for index in indices if index < len(colours)])}"
+        return f"palette colours {some((colours[index] for index in indices if index < len(colours)), _SHOWN)}"
     # In a list of names, 255 is void: half of such a dataset would not count.
     hint = ' (if both are classes: legend={0: "background", 255: "..."})' if indices == [0, 255] else ""
-    return f"indices {_some(indices)}{hint}"
-
-
-def _some(values: Sequence[object]) -> str:
-    return ", ".join(map(str, values[:_SHOWN])) + (", ..." if len(values) > _SHOWN else "")
+    return f"indices {some(indices, _SHOWN)}{hint}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -217,12 +217,7 @@ def _say_what_batch_size_counts(batch_size: int, world: int) -> None:
 
 
 def _share(
-    loader: Loader,
-    follow: Follow,
-    wanted: BatchFormat,
-    device: torch.device,
-    memory: torch.memory_format,
-    wrap: Wrap,
+    loader: Loader, follow: Follow, wanted: BatchFormat, device: torch.device, memory: torch.memory_format, wrap: Wrap
 ) -> FrameworkLoader[TorchBatch]:
     """Wrap the slots' own memory; copy it only if the device has a memory of its own."""
     channels_last = memory == torch.channels_last
@@ -239,12 +234,7 @@ def _shared(batch: Batch, device: torch.device, wrap: Wrap, *, channels_last: bo
 
 
 def _cross(
-    loader: Loader,
-    follow: Follow,
-    wanted: BatchFormat,
-    device: torch.device,
-    memory: torch.memory_format,
-    wrap: Wrap,
+    loader: Loader, follow: Follow, wanted: BatchFormat, device: torch.device, memory: torch.memory_format, wrap: Wrap
 ) -> FrameworkLoader[TorchBatch]:
     """Send bytes ahead, and finish them on the device."""
     conversion = conversion_for(wanted, loader.reader.legend, loader.plan)

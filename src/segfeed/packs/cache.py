@@ -14,6 +14,7 @@ from segfeed.errors import OptionError, StorageError
 from segfeed.packs.pack import opened_here
 from segfeed.system import portable
 from segfeed.system.options import whole_number
+from segfeed.system.showing import counted
 from segfeed.system.storage import cache_folder, describe_bytes, discard, unfinished_folders
 
 _STAMP_BYTES = 64  # the name of a pack
@@ -85,7 +86,7 @@ class CachedPack:
             return "object ids"
         became = "" if unknown == "error" else f", unknown: {unknown}"
         became += ", coded" if self.manifest["coding"].get("photo") == "stored" else ""
-        return f"{described.get('title', '?')}, {_count(len(described['names']))}{became}"
+        return f"{described.get('title', '?')}, {counted(len(described['names']), 'class', 'classes')}{became}"
 
     def cells(self) -> tuple[str, ...]:
         """Return the pack as a row of a table: dataset, split, legend, pairs, size, age, last use."""
@@ -290,7 +291,3 @@ def _ago(when: dt.datetime) -> str:
             number = int(seconds // length)
             return f"{number} {name}{'s' if number > 1 else ''} ago"
     return "just now"
-
-
-def _count(classes: int) -> str:
-    return f"{classes} class{'' if classes == 1 else 'es'}"

@@ -19,15 +19,7 @@ import pyarrow as pa
 import xxhash
 
 from segfeed.datasets.packed.columns import SCHEMA
-from segfeed.datasets.packed.manifest import (
-    FORMAT,
-    FORMAT_VERSION,
-    MANIFEST,
-    PIXEL_TYPE,
-    TABLE,
-    hash_fields,
-    part_name,
-)
+from segfeed.datasets.packed.manifest import FORMAT, FORMAT_VERSION, MANIFEST, PIXEL_TYPE, TABLE, hash_fields, part_name
 from segfeed.datasets.packed.table import ALIGNMENT_BYTES, after_photo, tile_places
 from segfeed.system.storage import WholeFile, write_whole
 

@@ -34,11 +34,12 @@ ClassCode = tuple[int, Colour | None, int | None]
 """A class id, and the colour and the index that masks store for it; None if masks never store it so."""
 
 
-def _letters(name: str) -> str:
+def letters_of(name: str) -> str:
+    """Reduce a name to its letters and digits: pottedplant and "potted plant" are one class."""
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
-_VOID = frozenset(map(_letters, VOID_NAMES))
+_VOID = frozenset(map(letters_of, VOID_NAMES))
 
 
 def means_void(name: str) -> bool:
@@ -47,7 +48,7 @@ def means_void(name: str) -> bool:
     >>> means_void("Ignore_Region"), means_void("avoid")
     (True, False)
     """
-    return _letters(name) in _VOID
+    return letters_of(name) in _VOID
 
 
 def describe_void(names: Iterable[str]) -> str:

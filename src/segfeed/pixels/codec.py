@@ -32,7 +32,7 @@ from segfeed.pixels.files.tiff_pictures import decode_tiff_mask, decode_tiff_pho
 from segfeed.pixels.files.webp import read_webp_header
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
-from segfeed.pixels.palette import BLACK_AND_WHITE, VOID_COLOUR, colour_codes
+from segfeed.pixels.palette import BLACK_AND_WHITE, VOID_COLOUR, colour_codes, colours_of
 from segfeed.pixels.shapes.drawing import decode_drawing
 from segfeed.pixels.shapes.painting import paint
 
@@ -77,6 +77,16 @@ class StoredMask:
 
     pixels: npt.NDArray[Any]
     palette: npt.NDArray[np.uint8] | None
+
+    @property
+    def codes(self) -> npt.NDArray[Any]:
+        """What each pixel stores as one number (H, W): its index, or the code of its colour."""
+        return self.pixels if self.pixels.ndim == 2 else colour_codes(self.pixels)
+
+    def line_of(self, codes: npt.NDArray[Any]) -> "StoredMask":
+        """Return a mask of one line that stores some of these numbers, by the same palette."""
+        line = codes if self.pixels.ndim == 2 else colours_of(codes)
+        return StoredMask(line.astype(self.pixels.dtype)[None], self.palette)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from segfeed.errors import OptionError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Indices, Labels, Palette
 
+_IDS = Legend(tuple(f"object {n}" for n in range(254)), title="VOC objects", reading="colour")
+
 
 @dataclass(frozen=True)
 class Objects:
@@ -24,32 +26,27 @@ class Objects:
     array([[  0,   1,   2, 255]], dtype=uint8)
     """
 
-    _ids: Legend = field(
-        default=Legend(tuple(f"object {n}" for n in range(254)), title="VOC objects", reading="colour"),
-        repr=False,
-        init=False,
-    )
     names: tuple[str, ...] = field(default=(), init=False, repr=False)
     dtype: np.dtype[Any] = field(default=np.dtype(np.uint8), init=False, repr=False)
     void: int = field(default=255, init=False, repr=False)
 
     def encode(self, stored: npt.NDArray[Any], *, unknown: str = "error", name: str = "mask") -> Labels:
         """Turn a stored mask, uint8 (H, W, 3) colours or (H, W) indices, into object ids uint8 (H, W), 255 = void."""
-        return self._ids.encode(stored, unknown=_only_void(unknown), name=name)
+        return _IDS.encode(stored, unknown=_only_void(unknown), name=name)
 
     def encode_palette(
         self, indices: Indices, palette: Palette, *, unknown: str = "error", name: str = "mask"
     ) -> Labels:
         """Turn a palette mask into object ids uint8 (H, W), 255 = void."""
-        return self._ids.encode_palette(indices, palette, unknown=_only_void(unknown), name=name)
+        return _IDS.encode_palette(indices, palette, unknown=_only_void(unknown), name=name)
 
     def paint(self, labels: Labels) -> npt.NDArray[np.uint8]:
         """Turn object ids (H, W) into colours uint8 (H, W, 3)."""
-        return self._ids.paint(labels)
+        return _IDS.paint(labels)
 
     def unknown_label(self, unknown: str) -> int | None:
         """Return the label that an unknown colour becomes by the option `unknown`: None for "error", 255 for "void"."""
-        return self._ids.unknown_label(_only_void(unknown))
+        return _IDS.unknown_label(_only_void(unknown))
 
     def to_json(self) -> dict[str, Any]:
         """Describe objects in plain JSON values."""
@@ -66,6 +63,11 @@ def _only_void(unknown: str) -> str:
         found = f'{unknown!r} with task="instance", which has no classes'
         raise OptionError("unknown", found=found, expected='"error" or "void"')
     return unknown
+
+
+def as_legend(encoder: Encoder) -> Legend:
+    """Return the legend by which an encoder reads stored values: for objects, VOC's colours and their indices."""
+    return encoder if isinstance(encoder, Legend) else _IDS
 
 
 def encoder_from_json(described: dict[str, Any]) -> Encoder:

@@ -56,6 +56,20 @@ def colour_codes(colours: npt.NDArray[Any]) -> Codes:
     return codes
 
 
+def colour_of(code: int) -> Colour:
+    """Unpack a code into its colour.
+
+    >>> colour_of(0x800040)
+    (128, 0, 64)
+    """
+    return code >> 16, code >> 8 & 255, code & 255
+
+
+def colours_of(codes: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Unpack codes (...) into colours uint8 (..., 3)."""
+    return np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.uint8)
+
+
 def free_colours(count: int, void: tuple[Colour, ...]) -> tuple[Colour, ...]:
     """Take VOC's palette without the colours that mean void (its 256th is VOC's own void).
 

@@ -56,11 +56,7 @@ _ADE20K_COLOURS = """
 """
 
 ADE20K = Legend(
-    _names(_ADE20K_NAMES),
-    _colours(_ADE20K_COLOURS),
-    indices=tuple(range(1, 151)),
-    void_indices=(0,),
-    title="ade20k",
+    _names(_ADE20K_NAMES), _colours(_ADE20K_COLOURS), indices=tuple(range(1, 151)), void_indices=(0,), title="ade20k"
 )
 """The 150 classes of MIT's scene parsing benchmark; masks store 1 to 150, and 0 if nothing of these was labelled.
 

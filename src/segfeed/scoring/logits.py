@@ -73,7 +73,8 @@ def class_ids(predictions: Any, shape: tuple[int, ...], classes: int, axis: int 
     found, name = tuple(predictions.shape), str(getattr(predictions.dtype, "name", predictions.dtype))
     if "float" in name:
         axis = _class_axis(found, shape, classes, axis)
-        return _accelerated(predictions, axis) if _is_torch_elsewhere(predictions) else _streamed(predictions, axis)
+        is_elsewhere = _is_torch(predictions) and predictions.device.type != "cpu"
+        return _accelerated(predictions, axis) if is_elsewhere else _streamed(predictions, axis)
     ids = host_array(predictions)
     if ids.dtype.kind not in "iu":
         raise OptionError(
@@ -108,10 +109,6 @@ def refuse_strangers(ids: Ids, classes: int, what: str) -> None:
 
 def _is_torch(array: Any) -> bool:
     return hasattr(array, "detach")
-
-
-def _is_torch_elsewhere(array: Any) -> bool:
-    return _is_torch(array) and array.device.type != "cpu"
 
 
 def _class_axis(found: tuple[int, ...], shape: tuple[int, ...], classes: int, axis: int | None) -> int:

@@ -181,7 +181,8 @@ def _name_in_coco(text: str) -> str:
 
 
 def _coco_head(classes: DrawnClasses) -> str:
-    return f'{{"categories": {json.dumps(_categories(classes))},\n"images": [\n'
+    categories = [{"id": number, "name": name} for number, name in enumerate(classes.names, start=1)]
+    return f'{{"categories": {json.dumps(categories)},\n"images": [\n'
 
 
 def _number_in(pattern: "re.Pattern[str]", line: str) -> int:
@@ -190,10 +191,6 @@ def _number_in(pattern: "re.Pattern[str]", line: str) -> int:
     if match is None:
         raise ValueError
     return int(match[1]) - 1
-
-
-def _categories(classes: DrawnClasses) -> list[dict[str, object]]:
-    return [{"id": number, "name": name} for number, name in enumerate(classes.names, start=1)]
 
 
 # ---- CVAT: an image element a line

@@ -23,6 +23,7 @@ from segfeed.plans.rows import Rows, intersect
 from segfeed.scoring.logits import Ids, class_ids, host_array, refuse_strangers
 from segfeed.scoring.pre_annotations import write_pre_annotations
 from segfeed.scoring.score import Score
+from segfeed.system.showing import some
 from segfeed.system.storage import save
 from segfeed.system.work import in_order, show_progress
 
@@ -30,7 +31,7 @@ Kind = Literal["png", "coco", "cvat", "label-studio"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _log = logging.getLogger("segfeed")
-_NAMES_SHOWN = 5
+_SHOWN = 5
 _NOT_OURS = {"Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r", "__MACOSX"}  # of Windows and macOS
 _HEADER_BYTES = 33  # signature and first chunk of a PNG
 
@@ -259,9 +260,7 @@ def score_folder(folder: str | os.PathLike[str], reader: Source | Pack, *, threa
     score = Score(reader.legend)
     if not reader.has_masks:
         raise SourceMissingError(
-            reader.name,
-            found=f"split {reader.split!r} has no masks",
-            expected="masks to score against",
+            reader.name, found=f"split {reader.split!r} has no masks", expected="masks to score against"
         )
     paths = [prediction_path(Path(folder), key) for key in reader.keys]
     _check_folder(Path(folder), paths, reader)
@@ -328,17 +327,11 @@ def _check_folder(folder: Path, paths: list[Path], reader: Source | Pack) -> Non
     if missing or extra or odd:
         raise SourceError(
             str(folder),
-            found="; ".join(f"{len(names):,} {what} ({_first(names)})" for what, names in wrong.items() if names),
+            found="; ".join(f"{len(names):,} {what} ({some(names, _SHOWN)})" for what, names in wrong.items() if names),
             expected=f"KEY.png for each of the {len(paths):,} samples of split {reader.split!r}, at its own size "
             "(width x height), and nothing else",
             remedy="mend the folder: labels are never resized or left out, so nothing was scored",
         )
-
-
-def _first(names: list[str]) -> str:
-    """Write the first few of many names."""
-    more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
-    return ", ".join(names[:_NAMES_SHOWN]) + more
 
 
 def _names_in(folder: Path, below: str = "", *, are_nested: bool) -> Iterator[str]:

@@ -6,6 +6,7 @@ is imported when it is first asked.
 """
 
 import importlib
+from collections.abc import Iterable
 from typing import Any
 
 ANSWERS: dict[str, str] = {}
@@ -45,6 +46,16 @@ def brief(text: str, most: int = 60) -> str:
     if len(text) > most:
         text = f"{text[: most // 2]}…{text[len(text) - (most - most // 2 - 1) :]}"
     return visible(text)
+
+
+def some(values: Iterable[object], most: int = 10) -> str:
+    """Write the first few values, and how many more there are.
+
+    >>> some(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    texts = [*map(str, values)]
+    return ", ".join(texts[:most]) + (f" and {len(texts) - most:,} more" if len(texts) > most else "")
 
 
 def counted(count: int, one: str, more: str = "") -> str:

@@ -4,9 +4,11 @@ Decoders, hashes and kernels release the interpreter's lock, so threads are enou
 """
 
 import importlib
+import logging
 import math
 import os
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ from segfeed.system.showing import visible
 
 Result = TypeVar("Result")
 
+_log = logging.getLogger("segfeed")
 _NO_COLOURS = "NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING"
 _REDRAW_S = 0.2
 _BAR_CHARACTERS = 24
@@ -172,6 +175,51 @@ class _Line:
         self._width = len(text)
 
 
+class Kernels:
+    """A module that numba compiles, once it is loaded and trusted; until then, or if it never is, plain NumPy serves.
+
+    Attributes:
+        module: None as long as plain NumPy serves.
+        broken: whether it was tried in vain, so that it is not tried again.
+    """
+
+    def __init__(self, name: str, instead: str) -> None:
+        self.module: ModuleType | None = None
+        self.broken = False
+        self._name, self._instead, self._loading = name, instead, threading.Lock()
+        if hasattr(os, "register_at_fork"):  # Windows does not fork
+            os.register_at_fork(after_in_child=self._give_up_in_child)
+
+    def _give_up_in_child(self) -> None:
+        """Leave a forked process to plain NumPy if they were being loaded: the thread that does it isn't there."""
+        if self._loading.locked():
+            self._loading, self.broken = threading.Lock(), True
+
+    def load(self, compare: Callable[[ModuleType], None]) -> bool:
+        """Load the module, and trust it if it gives the same bits as plain NumPy here and now.
+
+        What numba kept on disk from an earlier run may be damaged, or another process may be writing it.
+
+        Args:
+            compare: raises an error if the bits differ.
+
+        Returns:
+            loaded: False if numba is not installed, or its code cannot be trusted.
+        """
+        with self._loading:
+            if not self.broken:
+                try:
+                    module = import_kernels(self._name)
+                    compare(module)
+                    self.module = module
+                except Exception as error:  # noqa: BLE001 - whatever a broken numba or LLVM raises
+                    self.broken = True
+                    if not isinstance(error, ModuleNotFoundError) or error.name != "numba":
+                        reason = " ".join(str(error).split()) or type(error).__name__
+                        _log.warning("numba cannot be used (%s): plain NumPy %s.", reason[:200], self._instead)
+            return not self.broken
+
+
 def import_kernels(name: str) -> ModuleType:
     """Import a module that numba compiles, without numba's colours for errors.
 
@@ -179,13 +227,19 @@ def import_kernels(name: str) -> ModuleType:
     whatever thread compiles: what a program redirects meanwhile, as tests and notebooks do, would be lost.
 
     Source: Numba's documentation, "Environment variables"; the variable counts when numba is first imported.
+
+    Raises:
+        ImportError: if numba is not installed, or compiles nothing.
     """
     before = os.environ.get(_NO_COLOURS)
     os.environ[_NO_COLOURS] = "1"
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
     finally:
         if before is None:
             del os.environ[_NO_COLOURS]
         else:
             os.environ[_NO_COLOURS] = before
+    if not hasattr(module.fill, "py_func"):
+        raise ImportError("NUMBA_DISABLE_JIT is set")
+    return module

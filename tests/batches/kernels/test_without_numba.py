@@ -123,7 +123,7 @@ entered = threading.Event()
 def slow(*_):
     entered.set()
     time.sleep(3600)
-filling._load_and_compare = slow
+filling._make_ready = slow
 train, _ = segfeed.load(sys.argv[1], 3, (17, 23), threads=0)
 next(iter(train))
 threading.Thread(target=train.warm_up, daemon=True).start()

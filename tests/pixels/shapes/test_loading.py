@@ -18,13 +18,13 @@ def _both(monkeypatch):
     """Return a function that paints by plain NumPy, then by the kernels."""
     pytest.importorskip("numba")
     assert load_compiled()
-    compiled = shapes_kernels._Compiled.module
+    compiled = shapes_kernels._KERNELS.module
 
     def paint_twice(drawing):
-        monkeypatch.setattr(shapes_kernels._Compiled, "module", None)
-        monkeypatch.setattr(shapes_kernels._Compiled, "broken", True)
+        monkeypatch.setattr(shapes_kernels._KERNELS, "module", None)
+        monkeypatch.setattr(shapes_kernels._KERNELS, "broken", True)
         plain = paint(drawing)
-        monkeypatch.setattr(shapes_kernels._Compiled, "module", compiled)
+        monkeypatch.setattr(shapes_kernels._KERNELS, "module", compiled)
         return plain, paint(drawing)
 
     return paint_twice

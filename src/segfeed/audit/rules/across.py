@@ -7,8 +7,9 @@ from itertools import combinations, islice
 from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding, SampleId, Severity
 from segfeed.audit.lookalikes import group_lookalikes
-from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit, DatasetRule, some
+from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit, DatasetRule
 from segfeed.datasets.splits import GROUP_RULE, Grouped, find_shared_groups, must_part, reading_order
+from segfeed.system.showing import some
 
 _SHOWN = 10
 

@@ -8,12 +8,13 @@ import numpy.typing as npt
 from segfeed.audit.class_counts import ClassCounts
 from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding
-from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule, shown_pixels, some
+from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule, shown_pixels
 from segfeed.datasets.doubts.evidence import Evidence, gather
 from segfeed.datasets.doubts.examining import is_void_doubted, list_doubts, soften, uses_void
 from segfeed.datasets.splits import role_of
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
+from segfeed.system.showing import some
 
 _FEW = 5
 _OF_SPLITS = ("split-all-void", "split-mostly-void")  # what is meant of each split by itself

@@ -8,8 +8,10 @@ import numpy as np
 
 from segfeed.audit.facts import Facts, below
 from segfeed.audit.findings import Finding
-from segfeed.audit.rules.subjects import AuditedSplit, SplitRule, some
+from segfeed.audit.rules.subjects import AuditedSplit, SplitRule
 from segfeed.datasets.splits import role_of
+from segfeed.pixels.palette import colour_of
+from segfeed.system.showing import some
 
 _FAR = 16  # how many times the median area, or its fraction
 _FEW = 5
@@ -78,14 +80,10 @@ def palettes_differ(split: AuditedSplit) -> Iterator[Finding]:
         other = [(index, colour) for index, colour in pairs if usual[index] != colour]
         if other:
             index, colour = other[0]
-            found = f"palette index {index} is colour {_rgb(colour)} here"
-            expected = f"{_rgb(usual[index])}, as in {meanings[index][usual[index]]} other masks"
+            found = f"palette index {index} is colour {colour_of(colour)} here"
+            expected = f"{colour_of(usual[index])}, as in {meanings[index][usual[index]]} other masks"
             remedy = "give all masks one palette: segfeed reads each by its own, but other tools may mix up classes"
             yield facts.about("mask", "warning", "palette-differs", found, expected, remedy)
-
-
-def _rgb(code: int) -> str:
-    return f"({code >> 16}, {code >> 8 & 255}, {code & 255})"
 
 
 def encodings_mixed(split: AuditedSplit) -> Iterator[Finding]:

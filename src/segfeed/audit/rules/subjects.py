@@ -85,13 +85,3 @@ def shown_pixels(facts: Facts) -> int | None:
     # Label 0 of objects is background; of classes it is if its name says so.
     shows_0 = bool(legend.names) and legend.names[0].strip().casefold() not in _BACKGROUND
     return int(mask.counts[(mask.labels != legend.void) & ((mask.labels != 0) | shows_0)].sum())
-
-
-def some(names: tuple[str, ...] | list[str], most: int = 10) -> str:
-    """Write the first few names, and how many more there are.
-
-    >>> some(["a", "b", "c"], 2)
-    'a, b and 1 more'
-    """
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")

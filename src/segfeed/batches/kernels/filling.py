@@ -5,12 +5,9 @@ std) and bias = -mean / std, in float32, without fused multiply-add. Two paths g
 which needs nothing and is there at once, and the compiled kernel, which takes over when it is loaded.
 """
 
-import logging
-import os
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import ModuleType
 from typing import Any
 
@@ -22,9 +19,8 @@ from segfeed.errors import OptionError
 from segfeed.pixels.pair import Pair, StoredPairs
 from segfeed.plans.augment import Augment, Stages
 from segfeed.plans.rows import ROW, Rows, cut, stages_of
-from segfeed.system.work import import_kernels
+from segfeed.system.work import Kernels
 
-_log = logging.getLogger("segfeed")
 _NO_STAGES = Stages()
 
 
@@ -123,9 +119,7 @@ def make_conversion(
         )
     if 0 <= wanted.void <= highest:
         raise OptionError(
-            "void",
-            found=f"{wanted.void}, which is also the id of a class",
-            expected=f"a value outside 0..{highest}",
+            "void", found=f"{wanted.void}, which is also the id of a class", expected=f"a value outside 0..{highest}"
         )
     stored_dtype = np.dtype(np.uint8 if stored_void == 255 else np.uint16)
     mean, std = (np.array(part) for part in wanted.normalize or ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)))
@@ -176,8 +170,8 @@ def fill(
         images: written; contiguous (N, H, W, 3) or (N, 3, H, W) of `conversion.dtype`.
         labels: written; contiguous (N, H, W) of `conversion.label_dtype`.
     """
-    compiled = _Compiled.module
-    if compiled is None or conversion.types not in _Compiled.ready or not _serves(conversion, stored, rows):
+    compiled = _KERNELS.module
+    if compiled is None or conversion.types not in _READY or not _serves(conversion, stored, rows):
         fill_plain(conversion, stored, rows, images, labels)
     else:
         _fill_compiled(compiled, conversion, stored, rows, images, labels)
@@ -228,66 +222,27 @@ def _convert(conversion: Conversion, pixels: npt.NDArray[np.uint8], out: npt.NDA
             out[..., channel] = conversion.values[:, channel][pixels[..., channel]]
 
 
-class _Compiled:
-    """The compiled kernel once it is there, and the types for which it was warmed up."""
-
-    module: ModuleType | None = None
-    ready: set[tuple[Any, ...]] = set()  # noqa: RUF012 - the one place where this process's kernel is kept
-    loading = threading.Lock()
-    broken = False
-
-
-def _give_up_in_child() -> None:
-    """Leave a forked process to plain NumPy if the kernel was being loaded: the thread that does it isn't there."""
-    if _Compiled.loading.locked():
-        _Compiled.loading, _Compiled.broken = threading.Lock(), True
-
-
-if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=_give_up_in_child)
+_KERNELS = Kernels("segfeed.batches.kernels.compiled", "fills the batches, which gives the same bytes")
+_READY: set[tuple[Any, ...]] = set()  # the types for which the kernel was warmed up
 
 
 def load_compiled(conversion: Conversion) -> bool:
     """Load and warm up the compiled kernel for a conversion, so that `fill` uses it from then on.
 
-    It is used only if it gives the same bits as plain NumPy here and now: what numba kept on disk from an earlier run
-    may be damaged, or another process may have been writing it at the same time.
-
     Returns:
         loaded: False if numba is not installed, or its code cannot be trusted.
     """
-    with _Compiled.loading:
-        if _Compiled.broken:
-            return False
-        try:
-            _load_and_compare(conversion)
-        except ModuleNotFoundError as error:
-            _Compiled.broken = True
-            if error.name != "numba":
-                _warn(error)
-        except Exception as error:  # noqa: BLE001 - whatever a broken numba or LLVM raises: plain NumPy serves as well
-            _Compiled.broken = True
-            _warn(error)
-        return not _Compiled.broken
+    return _KERNELS.load(partial(_make_ready, conversion))
 
 
-def _load_and_compare(conversion: Conversion) -> None:
+def _make_ready(conversion: Conversion, module: ModuleType) -> None:
     """Make the kernel ready for a conversion, compiled anew if what numba kept gives other bits."""
-    module = import_kernels("segfeed.batches.kernels.compiled")
-    if not hasattr(module.fill, "py_func"):
-        raise ImportError("NUMBA_DISABLE_JIT is set")
-    if conversion.types not in _Compiled.ready:
+    if conversion.types not in _READY:
         if not _agrees(module, conversion):
             module.keep_nothing()
             if not _agrees(module, conversion):
                 raise ArithmeticError("its code gives other bits")
-        _Compiled.ready.add(conversion.types)
-        _Compiled.module = module
-
-
-def _warn(error: Exception) -> None:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    _log.warning("numba cannot be used (%s): plain NumPy fills the batches, which gives the same bytes.", reason[:200])
+        _READY.add(conversion.types)
 
 
 def _agrees(module: ModuleType, conversion: Conversion) -> bool:

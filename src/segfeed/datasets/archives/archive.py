@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -102,10 +102,7 @@ def list_archive(file: BinaryIO, name: str) -> Archive:
     ...     archive.kind, dict(archive.read(["photos/1.jpg"]))
     ('zip', {'photos/1.jpg': b'five!'})
     """
-    return _list(file, name, _stamp(file))
-
-
-def _list(file: BinaryIO, name: str, stamp: Stamp) -> Archive:
+    stamp = _stamp(file)
     packed_bytes = file.seek(0, os.SEEK_END)
     file.seek(0)
     block = file.read(BLOCK_BYTES)
@@ -169,7 +166,7 @@ def open_archive(path: Path, *, sha1: str, size_bytes: int | None = None) -> Ite
     with _open(path) as file:
         stamp = _stamp(file)
         _check_digest(file, str(path), sha1, size_bytes)
-        yield _list(file, str(path), stamp)
+        yield replace(list_archive(file, str(path)), _stamp=stamp)
 
 
 def write_files(files: Iterable[tuple[str, Contents]], folder: Path, advance: Callable[[int], None]) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from segfeed.datasets.descriptions.description import Description
 from segfeed.datasets.descriptions.patterns import Pattern
 from segfeed.errors import SourceError
+from segfeed.system.showing import counted, some
 
 _MOST = 5_000  # files that are looked at
 _COMPARED = 50  # names that are compared with all keys
@@ -81,7 +82,7 @@ def _explain(
     folder = pattern.folder
     if not os.path.isdir(root / folder):
         names = _subfolders(root)
-        lies = f"{root} has no folder {folder}" + (f"; it has {_some(names)}" if names else ", nor any other")
+        lies = f"{root} has no folder {folder}" + (f"; it has {some(names, _NAMES)}" if names else ", nor any other")
         found = _pictures(root, "", suffixes)
         near = _nearest_folder(folder, found.paths)
     else:
@@ -169,7 +170,7 @@ def _pictures(root: Path, folder: str, suffixes: Sequence[str]) -> Pictures:
 def _count(found: Pictures) -> str:
     kinds = Counter(PurePosixPath(path).suffix.lower() for path in found.paths)
     shown = ", ".join(f"{count:,} {suffix}" for suffix, count in kinds.most_common(4))
-    below = f"looked {found.deepest} folder{'' if found.deepest == 1 else 's'} deep" if found.deepest else "no folders"
+    below = f"looked {counted(found.deepest, 'folder')} deep" if found.deepest else "no folders"
     rest = "" if found.is_all else f", at the first {_MOST:,} files"
     return f"{len(found.paths):,} pictures ({f'{shown}; ' if shown else ''}{below}{rest})"
 
@@ -180,7 +181,3 @@ def _subfolders(root: Path) -> list[str]:
             return sorted(entry.name for entry in entries if entry.is_dir() and entry.name[0] != ".")
     except OSError:
         return []
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMES]) + (", ..." if len(names) > _NAMES else "")

@@ -113,31 +113,27 @@ class Pattern:
         """
         return Pattern(re.sub(r"\{split(:[^{}]*)?\}", lambda _: split, self.text)).folder if split else self.folder
 
-    def find(self, root: Path, *, most: int | None = None) -> Iterator[Match]:
+    def find(self, root: Path) -> Iterator[Match]:
         """List the files that fit, sorted by name, folder by folder.
-
-        Args:
-            root: the dataset's folder.
-            most: files that are compared; all if None.
 
         Raises:
             SourceError: if a folder cannot be read.
         """
-        yield from self._matches(self._walk(root, self.folder, (), sort=sorted), most)
+        return self._matches(self._walk(root, self.folder, (), sort=sorted))
 
-    def _matches(self, paths: Iterable[str], most: int | None) -> Iterator[Match]:
-        for path in islice(paths, most):
+    def _matches(self, paths: Iterable[str]) -> Iterator[Match]:
+        for path in paths:
             if match := self.regex.fullmatch(path):
                 named = match.groupdict()
                 shared = f"{named['folder']}/" if "folder" in named else ""
                 yield Match(named.get("split") or "", shared + named["key"], path)
 
     def is_there(self, root: Path, *, most: int | None = None) -> bool:
-        """Check whether any file fits; `most` as in `find`."""
+        """Check whether any file fits, of all or of the first `most`."""
         # In whatever order the system lists them: sorting a large folder takes longer than finding its first file.
         paths = self._walk(root, self.folder, (), sort=lambda entries, **_: entries)
         try:
-            return os.path.isdir(root / self.folder) and any(True for _ in self._matches(paths, most))
+            return os.path.isdir(root / self.folder) and any(True for _ in self._matches(islice(paths, most)))
         except SourceError:  # a folder that cannot be read: nothing is known to lie there
             return False
 

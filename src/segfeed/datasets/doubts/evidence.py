@@ -18,7 +18,7 @@ from segfeed.errors import MaskError, SegfeedError
 from segfeed.pixels.class_names import Value
 from segfeed.pixels.codec import StoredMask, decode_mask, read_labels
 from segfeed.pixels.legend import Legend
-from segfeed.pixels.palette import Colour, colour_codes
+from segfeed.pixels.palette import Colour, colour_of
 from segfeed.system.work import in_order, show_progress
 
 LOOKED_AT = 8
@@ -196,7 +196,7 @@ def values_of(stored: StoredMask, legend: Legend | None, name: str = "mask") -> 
     >>> [(value.index, value.label) for value in values_of(mask, Legend(("background", "cat")))]
     [(0, 0), (7, None), (255, 255)]
     """
-    values, counts = count_values(stored.pixels if stored.pixels.ndim == 2 else colour_codes(stored.pixels))
+    values, counts = count_values(stored.codes)
     if len(values) > _MOST_VALUES:
         kept = np.sort(np.argsort(-counts)[:_MOST_VALUES])
         values, counts = values[kept], counts[kept]
@@ -213,17 +213,15 @@ def label_values(values: npt.NDArray[Any], stored: StoredMask, legend: Legend, n
     Raises:
         MaskError: if its palette has two readings.
     """
-    # What becomes whatever is wished is not known.
-    row = values if stored.pixels.ndim == 2 else np.stack([values >> 16, values >> 8 & 255, values & 255], axis=-1)
-    table = StoredMask(row.astype(stored.pixels.dtype)[None], stored.palette)
-    wishes = ("void", legend.names[0])
-    first, second = (read_labels(table, legend, unknown=wish, name=name)[0].tolist() for wish in wishes)
+    line = stored.line_of(values)
+    wishes = ("void", legend.names[0])  # what becomes whatever is wished is not known
+    first, second = (read_labels(line, legend, unknown=wish, name=name)[0].tolist() for wish in wishes)
     return [label if label == other else None for label, other in zip(first, second, strict=True)]
 
 
 def _spell(value: int, stored: StoredMask) -> tuple[int | None, Colour | None]:
     if stored.pixels.ndim != 2:
-        return None, (value >> 16, value >> 8 & 255, value & 255)
+        return None, colour_of(value)
     if stored.palette is None or value >= len(stored.palette):
         return value, None
     red, green, blue = stored.palette[value].tolist()

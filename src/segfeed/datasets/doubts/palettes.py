@@ -72,7 +72,7 @@ def palette_renumbers(evidence: Evidence, legend: Legend, split: str) -> Iterato
     other numbers may be an optimiser's (then colours count) or a person's own (then numbers do). If colours move from
     file to file, or numbers are beyond the classes, only colours can count.
     """
-    if legend.reading != "colour" or legend.title not in PUBLIC_LEGENDS or not _counts_from_0(legend):
+    if legend.reading != "colour" or legend.title not in PUBLIC_LEGENDS or legend.indices != tuple(range(len(legend))):
         return
     masks = _palettes(evidence)
     labels = {(value.index, value.colour): value.label for value in evidence.values}
@@ -156,10 +156,6 @@ def _is_by_index(
 ) -> bool:
     """Check whether an index is read alike whatever its colour."""
     return len({labels[index, colour] for colour in colours}) == 1 and labels[index, next(iter(colours))] is not None
-
-
-def _counts_from_0(legend: Legend) -> bool:
-    return legend.indices == tuple(range(len(legend)))
 
 
 def _call(legend: Legend, label: int | None) -> str:

@@ -17,6 +17,7 @@ from segfeed.datasets.matching.split_tables import read_columns
 from segfeed.datasets.source import Sample
 from segfeed.datasets.tables.rows import columns_of
 from segfeed.errors import SourceError
+from segfeed.system.showing import some
 
 RULE = "lists-unread"
 
@@ -48,11 +49,11 @@ def doubt_lists(root: Path, samples: Callable[[], Sequence[Sample]]) -> Iterator
         if str(root / name) not in drawn and len(stems & named_stems(_text(root / name))) >= least
     ]
     if found:
-        shown = ", ".join(found[:_SHOWN]) + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
+        shown = f"{some(found, _SHOWN)} {'name' if found[1:] else 'names'}"
         yield Doubt(
             "warning",
             RULE,
-            f"a hash splits the samples, while {shown} name{'s' if len(found) == 1 else ''} photos as splits do",
+            f"a hash splits the samples, while {shown} photos as splits do",
             "the splits that the dataset comes with",
             f"say in a segfeed.toml, under [splits], {_line_for(root / found[0], found[0])}, or {_HASH}",
         )

@@ -9,6 +9,7 @@ from segfeed.datasets.doubts.evidence import Evidence
 from segfeed.errors import MaskError, sentence
 from segfeed.pixels.class_names import Value
 from segfeed.pixels.legend import Legend
+from segfeed.system.showing import some
 
 _SHOWN = 6
 
@@ -74,15 +75,13 @@ def masks_hold(evidence: Evidence, split: str) -> str:
 def tell(evidence: Evidence, split: str) -> str:
     """Write what masks hold, each value with its share, the most frequent first."""
     largest = sorted(evidence.values, key=lambda value: -value.pixels)
-    shown = ", ".join(f"{value.spelled} ({evidence.share([value]):.1%})" for value in largest[:_SHOWN])
-    rest = f" and {len(largest) - _SHOWN} more" if len(largest) > _SHOWN else ""
-    return f"{masks_hold(evidence, split)} {shown}{rest}"
+    shares = (f"{value.spelled} ({evidence.share([value]):.1%})" for value in largest)
+    return f"{masks_hold(evidence, split)} {some(shares, _SHOWN)}"
 
 
 def quote(names: Sequence[str]) -> str:
     """List names in quotes, the first few."""
-    shown = ", ".join(repr(name) for name in names[:_SHOWN])
-    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    return some(map(repr, names), _SHOWN)
 
 
 def range_of(numbers: Iterable[int | None]) -> str:

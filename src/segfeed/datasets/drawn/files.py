@@ -180,16 +180,16 @@ def split_of_file(path: Path) -> str | None:
     return path.parent.name if path.parent.name.casefold() in SPLIT_WORDS else None
 
 
-def files_below(path: Path, suffixes: tuple[str, ...]) -> list[Path]:
-    """List the annotation files of a folder, of those in it and in theirs; a file stands for itself."""
+def files_below(path: Path, suffixes: tuple[str, ...], words: tuple[bytes, ...]) -> list[Path]:
+    """List the files with some words in a folder, of those in it and in theirs; a file stands for itself."""
     if not os.path.isdir(path):
-        return [path] if path.suffix.lower() in suffixes else []
+        return [path] if path.suffix.lower() in suffixes and has_words(path, words) else []
     found: list[Path] = []
     for depth in ("*", "*/*"):
         found += sorted(one for suffix in suffixes for one in path.glob(f"{depth}{suffix}") if one.is_file())
         if len(found) > _MOST_FILES:
             break
-    return found[:_MOST_FILES]
+    return [one for one in found[:_MOST_FILES] if has_words(one, words)]
 
 
 def by_split(files: Iterable[Path], root: Path) -> dict[str, Path]:
@@ -212,26 +212,38 @@ def by_split(files: Iterable[Path], root: Path) -> dict[str, Path]:
     return found
 
 
-def names_of_splits(files: dict[str, Path]) -> list[str]:
+def names_of_splits(files: Iterable[str]) -> list[str]:
     """List the names of splits: those of the files, or `AUTOMATIC` if nothing names one."""
     return [name for name in files if name] or list(AUTOMATIC)
 
 
-def files_of_photos(path: Path, suffix: str) -> list[Path]:
-    """List the annotation files of single photos at and below a folder, in the order of their names."""
+def files_of_photos(path: Path) -> list[Path]:
+    """List the JSON files of single photos at and below a folder, in the order of their names."""
     if not os.path.isdir(path):
-        return [path] if path.suffix.lower() == suffix else []
+        return [path] if path.suffix.lower() == ".json" else []
     found = []
     for inner, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if name[0] != ".")
-        found += [Path(inner, name) for name in sorted(names) if name.lower().endswith(suffix) and name[0] != "."]
+        found += [Path(inner, name) for name in sorted(names) if name.lower().endswith(".json") and name[0] != "."]
     return found
 
 
-def recognise_by_words(path: Path, words: tuple[bytes, ...], told: str) -> Recognised | None:
-    """Find JSON files of photos at a path or below it by the words that one of them has, which `told` names."""
-    first = next((one for one in files_of_photos(path, ".json") if has_words(one, words)), None)
+def recognise_first(path: Path, files: Iterable[Path], told: str) -> Recognised | None:
+    """Recognise a dataset at a path by the first of its annotation files, which has what `told` names."""
+    first = next(iter(files), None)
     return None if first is None else Recognised(path, f"{first.name} has {told}", folder=dataset_folder(path))
+
+
+def recognise_only(path: Path, files: Sequence[Path], told: str, kind: str) -> Recognised | None:
+    """Recognise a dataset by its only annotation file, which becomes the root; `kind` names such files.
+
+    Raises:
+        SourceError: if there are several.
+    """
+    if len(files) > 1:
+        names = ", ".join(str(one.relative_to(path)) for one in files)
+        raise SourceError(str(path), found=f"several {kind} ({names})", remedy="pass the path of one")
+    return recognise_first(files[0], files, told) if files else None
 
 
 def splits_of_folders(files: Iterable[Path], root: Path) -> dict[str, list[Path]]:

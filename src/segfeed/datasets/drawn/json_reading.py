@@ -219,16 +219,16 @@ def walk_json(file: File, lists: tuple[str, ...], texts: tuple[str, ...] = ()) -
             text.comma_or("}")
 
 
-def has_words(path: Path, words: tuple[bytes, ...], limit_bytes: int = 1 << 22) -> bool:
+def has_words(path: Path, words: tuple[bytes, ...]) -> bool:
     """Check whether all of some words occur in the first and last bytes of a file."""
     if not os.path.isfile(path):  # a pipe would be waited for
         return False
     try:
         with open(path, "rb") as file:
-            head = file.read(limit_bytes)
+            head = file.read(_CHUNK)
             size = os.fstat(file.fileno()).st_size
-            file.seek(max(len(head), size - limit_bytes))
-            seen = head + file.read(limit_bytes)
+            file.seek(max(len(head), size - _CHUNK))
+            seen = head + file.read(_CHUNK)
     except OSError:
         return False
     return all(word in seen for word in words)

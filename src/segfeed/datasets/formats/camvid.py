@@ -97,10 +97,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     samples, missing = pair_files([key for key, _, _ in pairs], (root, photos), (root, masks))
     legend_wanted = f"one of {', '.join(LEGEND_FILES)} beside the lists, as the photos are not named like CamVid's"
     return SplitFiles(
-        samples,
-        missing,
-        lambda: find_legend(root) or _own_legend(samples),
-        expected_legend=legend_wanted,
+        samples, missing, lambda: find_legend(root) or _own_legend(samples), expected_legend=legend_wanted
     )
 
 

@@ -31,12 +31,13 @@ from segfeed.datasets.drawn.files import (
     list_drawn,
     lists_annotations,
     names_of_splits,
+    recognise_first,
     size_of_photo,
     split_of_file,
 )
 from segfeed.datasets.drawn.json_reading import has_words, parse_json, walk_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
-from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
@@ -68,12 +69,7 @@ class _Index:
 
 def recognise(path: Path) -> Recognised | None:
     """Find COCO's JSON files at a path or in a folder."""
-    files = _files(path)
-    if not files:
-        return None
-    return Recognised(
-        path, f"{files[0].name} has COCO's images, annotations and categories", folder=dataset_folder(path)
-    )
+    return recognise_first(path, _files(path), "COCO's images, annotations and categories")
 
 
 def split_names(root: Path) -> list[str]:
@@ -117,9 +113,8 @@ list_objects = list_split
 def _files(path: Path) -> list[Path]:
     files = [
         one
-        for one in files_below(path, (".json",))
-        if has_words(one, _WORDS)
-        and any(has_words(one, (f'"{name}"'.encode(),)) for name in _NAMES)
+        for one in files_below(path, (".json",), _WORDS)
+        if any(has_words(one, (f'"{name}"'.encode(),)) for name in _NAMES)
         and (has_words(one, (b'"annotations"',)) or has_words(one, (b'"image_id"',)))
         and not has_words(one, (b'"segments_info"',))
     ]
@@ -244,13 +239,7 @@ def _join_categories(files: dict[str, Path]) -> dict[int, str]:
 
 
 def _mask(
-    file: File,
-    index: _Index,
-    place: int,
-    classes: Classes,
-    categories: dict[int, str],
-    places: PhotoPlaces,
-    split: str,
+    file: File, index: _Index, place: int, classes: Classes, categories: dict[int, str], places: PhotoPlaces, split: str
 ) -> DrawnMask:
     number, name, size = index.images[place]
     label = f"{os.path.basename(file.path)}: {name}"

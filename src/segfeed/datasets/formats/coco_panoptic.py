@@ -27,10 +27,11 @@ from segfeed.datasets.drawn.files import (
     list_drawn,
     lists_annotations,
     names_of_splits,
+    recognise_first,
 )
-from segfeed.datasets.drawn.json_reading import has_words, parse_json
+from segfeed.datasets.drawn.json_reading import parse_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
-from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.codec import decode_mask
@@ -44,12 +45,7 @@ _WORDS = (b'"segments_info"', b'"categories"')
 
 def recognise(path: Path) -> Recognised | None:
     """Find panoptic JSON files at a path or in a folder."""
-    first = next(iter(_files(path)), None)
-    return (
-        None
-        if first is None
-        else Recognised(path, f"{first.name} has COCO's segments_info", folder=dataset_folder(path))
-    )
+    return recognise_first(path, _files(path), "COCO's segments_info")
 
 
 def split_names(root: Path) -> list[str]:
@@ -94,7 +90,7 @@ list_objects = list_split
 
 
 def _files(path: Path) -> list[Path]:
-    return [one for one in files_below(path, (".json",)) if has_words(one, _WORDS)]
+    return files_below(path, (".json",), _WORDS)
 
 
 @lru_cache(maxsize=4)
@@ -125,8 +121,7 @@ def _sketch(
         raise MaskError(
             where, found=found, expected=f"{size[1]} x {size[0]}, as the JSON says", remedy="export it again"
         )
-    codes = colour_codes(pixels)  # red is the highest byte there, but the lowest of an id
-    ids = (codes >> 16) | (codes & 0xFF00) | ((codes & 0xFF) << 16)
+    ids = colour_codes(pixels[..., ::-1])  # red is the lowest byte of an id
     seen = ClassesSeen(classes, where, {})
     shapes = []
     for number, segment in enumerate(segments, start=1):

@@ -24,11 +24,11 @@ from segfeed.datasets.drawn.files import (
     keep_split,
     list_drawn,
     lists_annotations,
+    recognise_only,
     split_of_file,
 )
-from segfeed.datasets.drawn.json_reading import has_words
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
-from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.drawn.xml_reading import walk_xml
 from segfeed.datasets.matching.lists import AUTOMATIC
 from segfeed.datasets.source import Recognised, SplitFiles
@@ -61,13 +61,7 @@ def recognise(path: Path) -> Recognised | None:
     Raises:
         SourceError: if there are several.
     """
-    files = [one for one in files_below(path, (".xml",)) if has_words(one, _WORDS)]
-    if len(files) > 1:
-        names = ", ".join(str(one.relative_to(path)) for one in files)
-        raise SourceError(str(path), found=f"several XML files of CVAT ({names})", remedy="pass the path of one")
-    if not files:
-        return None
-    return Recognised(files[0], f"{files[0].name} has CVAT's images", folder=dataset_folder(files[0]))
+    return recognise_only(path, files_below(path, (".xml",), _WORDS), "CVAT's images", "XML files of CVAT")
 
 
 def split_names(root: Path) -> list[str]:

@@ -9,6 +9,7 @@ pixels a polygon covers, its outline included; several paths cut holes into each
 Source: docs.v7labs.com, "Darwin JSON 2.0"; darwin/exporter/formats/mask.py of github.com/v7labs/darwin-py.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -23,13 +24,13 @@ from segfeed.datasets.drawn.files import (
     keep_split,
     list_drawn,
     lists_annotations,
-    recognise_by_words,
+    names_of_splits,
+    recognise_first,
     splits_of_folders,
 )
 from segfeed.datasets.drawn.json_reading import has_words, read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
-from segfeed.datasets.matching.lists import AUTOMATIC
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
@@ -43,12 +44,12 @@ _OTHERS = ("bounding_box", "line", "keypoint", "skeleton", "cuboid")
 
 def recognise(path: Path) -> Recognised | None:
     """Find Darwin's JSON files at a path or below it."""
-    return recognise_by_words(path, _WORDS, "Darwin's item and slots")
+    return recognise_first(path, _files(path), "Darwin's item and slots")
 
 
 def split_names(root: Path) -> list[str]:
     """List the splits: folders of a split's name, else those of a hash."""
-    return list(splits_of_folders(_files(root), root)) or list(AUTOMATIC)
+    return names_of_splits(splits_of_folders(_files(root), root))
 
 
 @lists_annotations
@@ -58,7 +59,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     Raises:
         SourceError: if a JSON is malformed.
     """
-    files = _files(root)
+    files = list(_files(root))
     folders = splits_of_folders(files, root)
     names = {str(one.get("name")) for path in files for one in _read(File.of(str(path)))["annotations"]}
     classes = Classes(tuple(sorted(names - {_LAYER})))
@@ -77,8 +78,8 @@ def list_split(root: Path, split: str) -> SplitFiles:
 list_objects = list_split
 
 
-def _files(root: Path) -> list[Path]:
-    return [one for one in files_of_photos(root, ".json") if has_words(one, _WORDS)]
+def _files(root: Path) -> Iterator[Path]:
+    return (one for one in files_of_photos(root) if has_words(one, _WORDS))
 
 
 @lru_cache(maxsize=64)

@@ -21,11 +21,12 @@ from segfeed.datasets.drawn.files import (
     files_below,
     list_drawn,
     lists_annotations,
+    recognise_first,
     size_of_photo,
 )
 from segfeed.datasets.drawn.json_reading import has_words, parse_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
-from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
@@ -44,12 +45,7 @@ _OTHERS = (
 
 def recognise(path: Path) -> Recognised | None:
     """Find Datumaro's JSON files at a path or in a folder."""
-    first = next(iter(_files(path)), None)
-    return (
-        None
-        if first is None
-        else Recognised(path, f"{first.name} has Datumaro's items and categories", folder=dataset_folder(path))
-    )
+    return recognise_first(path, _files(path), "Datumaro's items and categories")
 
 
 def split_names(root: Path) -> list[str]:
@@ -90,8 +86,7 @@ list_objects = list_split
 
 
 def _files(path: Path) -> list[Path]:
-    files = [one for one in files_below(path, (".json",)) if has_words(one, _WORDS)]
-    return [one for one in files if not has_words(one, (b'"image_id"',))]
+    return [one for one in files_below(path, (".json",), _WORDS) if not has_words(one, (b'"image_id"',))]
 
 
 @lru_cache(maxsize=4)

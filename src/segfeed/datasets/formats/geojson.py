@@ -27,11 +27,12 @@ from segfeed.datasets.drawn.files import (
     keep_split,
     list_drawn,
     lists_annotations,
+    recognise_first,
     size_of_photo,
     split_of_file,
     splits_of_folders,
 )
-from segfeed.datasets.drawn.json_reading import has_words, read_json
+from segfeed.datasets.drawn.json_reading import read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
 from segfeed.datasets.matching.lists import AUTOMATIC
@@ -39,6 +40,7 @@ from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, OptionError, SourceError
 from segfeed.pixels.files.geotiff import MapPlace, read_map_place
 from segfeed.pixels.shapes.drawing import Drawing, Kind, Points, Shape, Style, as_points
+from segfeed.system.showing import some
 
 _STYLE = Style("centre")
 _WORDS = (b'"FeatureCollection"', b'"features"')
@@ -62,9 +64,8 @@ class GeoJson:
     def recognise(self, path: Path) -> Recognised | None:
         """Find GeoJSON at a path, in a folder or in the folders in it, beside a TIFF."""
         files = _files(path)
-        if not files or not any(_tiffs_in(one.parent) for one in files):
-            return None
-        return Recognised(path, f"{files[0].name} has GeoJSON's features", folder=dataset_folder(path))
+        beside_tiffs = any(_tiffs_in(one.parent) for one in files)
+        return recognise_first(path, files, "GeoJSON's features") if beside_tiffs else None
 
     def split_names(self, root: Path) -> list[str]:
         """List the splits: folders of a split's name, what one file's name means, or those of a hash."""
@@ -101,7 +102,7 @@ list_objects, by_property = _FORMAT.list_objects, _FORMAT.by_property
 
 
 def _files(path: Path) -> list[Path]:
-    return [one for one in files_below(path, (".geojson", ".json")) if has_words(one, _WORDS)]
+    return files_below(path, (".geojson", ".json"), _WORDS)
 
 
 def _tiffs_in(folder: Path) -> list[Path]:
@@ -152,7 +153,7 @@ def _labels(file: File, name: str) -> Iterator[str]:
         label = _as_class(properties.get(name))
         if label is None:
             found = f"feature {number} of {os.path.basename(file.path)} has {name} = {properties.get(name)!r:.40}"
-            expected = f"a text or a whole number, or another property, such as {_shown(properties)}"
+            expected = f"a text or a whole number, or another property, such as {some(properties, _SHOWN)}"
             raise OptionError("class_property", found=found, expected=expected)
         yield label
 
@@ -182,19 +183,14 @@ def _choose_property(files: tuple[File, ...]) -> str:
     ]
     if len(fitting) == 1:
         return fitting[0]
-    lacking = f"none of {_shown(names)} seems to be" if names else "there is no property to be"
-    which = f"{_shown(fitting)} may each be" if fitting else lacking
+    lacking = f"none of {some(names, _SHOWN)} seems to be" if names else "there is no property to be"
+    which = f"{some(fitting, _SHOWN)} may each be" if fitting else lacking
     raise OptionError(
         "class_property",
         found=f"{which} the class of the features of {os.path.basename(files[0].path)}",
         expected="the name of one",
         remedy="pass it" if names else "add a property that says what each feature is",
     )
-
-
-def _shown(names: Any) -> str:
-    listed = list(names)
-    return ", ".join(map(str, listed[:_SHOWN])) + (f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else "")
 
 
 def _drawn(file: File, classes: Classes, name: str, files: int) -> Drawn:

@@ -28,11 +28,12 @@ from segfeed.datasets.drawn.files import (
     keep_split,
     list_drawn,
     lists_annotations,
+    recognise_only,
     size_of_photo,
 )
-from segfeed.datasets.drawn.json_reading import has_words, parse_json
+from segfeed.datasets.drawn.json_reading import parse_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
-from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.matching.lists import AUTOMATIC
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
@@ -54,13 +55,9 @@ def recognise(path: Path) -> Recognised | None:
     Raises:
         SourceError: if there are several.
     """
-    files = [one for one in files_below(path, (".json",)) if has_words(one, _WORDS)]
-    if len(files) > 1:
-        names = ", ".join(str(one.relative_to(path)) for one in files)
-        raise SourceError(str(path), found=f"several exports of Label Studio ({names})", remedy="pass the path of one")
-    if not files:
-        return None
-    return Recognised(files[0], f"{files[0].name} has Label Studio's tasks", folder=dataset_folder(files[0]))
+    return recognise_only(
+        path, files_below(path, (".json",), _WORDS), "Label Studio's tasks", "exports of Label Studio"
+    )
 
 
 def split_names(_root: Path) -> list[str]:

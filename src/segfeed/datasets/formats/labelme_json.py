@@ -14,6 +14,7 @@ Source: labelme/utils/shape.py and labelme/_label_file.py of github.com/wkentaro
 import base64
 import binascii
 import os
+from collections.abc import Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -25,14 +26,15 @@ from segfeed.datasets.drawn.files import (
     keep_split,
     list_drawn,
     lists_annotations,
-    recognise_by_words,
+    names_of_splits,
+    recognise_first,
     size_of_photo,
     splits_of_folders,
 )
 from segfeed.datasets.drawn.json_reading import has_words, read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask, HeldPhoto
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
-from segfeed.datasets.matching.lists import AUTOMATIC, read_lines
+from segfeed.datasets.matching.lists import read_lines
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, PhotoError, SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
@@ -50,12 +52,12 @@ _MOST = {"rectangle": 4, "circle": 2, "line": 2, "point": 1}
 
 def recognise(path: Path) -> Recognised | None:
     """Find labelme's JSON at a path or below it."""
-    return recognise_by_words(path, _WORDS, "labelme's shapes and imagePath")
+    return recognise_first(path, _files(path), "labelme's shapes and imagePath")
 
 
 def split_names(root: Path) -> list[str]:
     """List the splits: folders of a split's name, else those of a hash."""
-    return list(splits_of_folders(_files(root), root)) or list(AUTOMATIC)
+    return names_of_splits(splits_of_folders(_files(root), root))
 
 
 @lists_annotations
@@ -65,7 +67,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     Raises:
         SourceError: if a JSON is malformed.
     """
-    files = _files(root)
+    files = list(_files(root))
     folders = splits_of_folders(files, root)
     classes = _read_classes(root, tuple(files))
     places = PhotoPlaces.near(root, root)
@@ -81,9 +83,8 @@ def list_split(root: Path, split: str) -> SplitFiles:
 list_objects = list_split
 
 
-def _files(root: Path) -> list[Path]:
-    files = files_of_photos(root, ".json")
-    return [one for one in files if has_words(one, _WORDS)]
+def _files(root: Path) -> Iterator[Path]:
+    return (one for one in files_of_photos(root) if has_words(one, _WORDS))
 
 
 @lru_cache(maxsize=4)
@@ -93,12 +94,9 @@ def _read_classes(root: Path, files: tuple[Path, ...]) -> Classes:
         if os.path.isfile(place / "labels.txt"):
             names = tuple(line for _, line in read_lines(place / "labels.txt"))
             return Classes(tuple(name for name in names if name not in _VOID), _VOID)
-    labels = {label for path in files for label in _labels(File.of(str(path)))}
+    every = (File.of(str(path)) for path in files)
+    labels = {_label_of(shape, file.path) for file in every for shape in _shapes(_read(file), file.path)}
     return Classes(tuple(sorted(labels - set(_VOID))), _VOID)
-
-
-def _labels(file: File) -> set[str]:
-    return {_label_of(shape, file.path) for shape in _shapes(_read(file), file.path)}
 
 
 def _label_of(shape: dict[str, Any], where: str) -> str:

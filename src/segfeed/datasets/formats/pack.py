@@ -156,8 +156,10 @@ def _list(root: Path, split: str, task: str) -> SplitFiles:
 def _legend(manifest: Manifest) -> Legend | None:
     """Return what the offered masks mean: what it meant to the packed files, or the class ids themselves."""
     legend = manifest.legend
-    if manifest.coding == "stored" or not isinstance(legend, Legend):
-        return legend if isinstance(legend, Legend) else None
+    if not isinstance(legend, Legend):
+        return None
+    if manifest.coding == "stored":
+        return legend
     ids, void = tuple(range(len(legend))), (legend.void,)
     return replace(legend, indices=ids, void_indices=void, merged=(), reading="index")
 

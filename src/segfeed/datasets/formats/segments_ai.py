@@ -27,10 +27,11 @@ from segfeed.datasets.drawn.files import (
     keep_split,
     list_drawn,
     lists_annotations,
+    recognise_only,
 )
-from segfeed.datasets.drawn.json_reading import has_words, parse_json
+from segfeed.datasets.drawn.json_reading import parse_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
-from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.matching.lists import AUTOMATIC
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
@@ -49,13 +50,7 @@ def recognise(path: Path) -> Recognised | None:
     Raises:
         SourceError: if there are several.
     """
-    files = [one for one in files_below(path, (".json",)) if has_words(one, _WORDS)]
-    if len(files) > 1:
-        names = ", ".join(one.name for one in files)
-        raise SourceError(str(path), found=f"several releases ({names})", remedy="pass the path of one")
-    if not files:
-        return None
-    return Recognised(files[0], f"{files[0].name} is a release of Segments.ai", folder=dataset_folder(files[0]))
+    return recognise_only(path, files_below(path, (".json",), _WORDS), "Segments.ai's samples", "releases")
 
 
 def split_names(_root: Path) -> list[str]:
@@ -147,5 +142,4 @@ def _read_ids(file: File) -> npt.NDArray[np.int64]:
     pixels = decode_mask(file.read(), file.name).pixels
     if pixels.ndim == 2:
         return pixels.astype(np.int64)
-    codes = colour_codes(pixels).astype(np.int64)  # red is the highest byte there, but the lowest of an id
-    return (codes >> 16) | (codes & 0xFF00) | ((codes & 0xFF) << 16)
+    return colour_codes(pixels[..., ::-1]).astype(np.int64)  # red is the lowest byte of an id

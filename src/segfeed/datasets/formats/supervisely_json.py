@@ -28,12 +28,12 @@ from segfeed.datasets.drawn.files import (
     keep_split,
     list_drawn,
     lists_annotations,
+    names_of_splits,
     splits_of_folders,
 )
 from segfeed.datasets.drawn.json_reading import has_words, read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
-from segfeed.datasets.matching.lists import AUTOMATIC
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.files.through_pillow import open_picture, read_pixels
@@ -56,7 +56,7 @@ def recognise(path: Path) -> Recognised | None:
 
 def split_names(root: Path) -> list[str]:
     """List the splits: datasets of a split's name, else those of a hash."""
-    return list(splits_of_folders(_files(root), root)) or list(AUTOMATIC)
+    return names_of_splits(splits_of_folders(_files(root), root))
 
 
 @lists_annotations
@@ -87,7 +87,7 @@ list_objects = list_split
 
 
 def _files(root: Path) -> list[Path]:
-    return [one for one in files_of_photos(root, ".json") if one.parent.name == "ann"]
+    return [one for one in files_of_photos(root) if one.parent.name == "ann"]
 
 
 @lru_cache(maxsize=4)

@@ -41,6 +41,7 @@ from segfeed.datasets.matching.stems import match_stems
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
+from segfeed.system.showing import some
 
 _PHOTOS = (
     "images", "image", "imgs", "img", "img_dir", "photos", "rgb", "rgbleft", "701_stillsraw_full", "jpegimages",
@@ -115,7 +116,7 @@ def recognise(path: Path) -> Recognised | None:
     used = {folder for pair in folders.values() for folder in pair}
     refuse_rivals(root, *next(iter(folders.values())), used, PHOTO_SUFFIXES)
     unused = [folder.relative_to(root).as_posix() for folder in unused_folders(root, set(map(str, used)))]
-    beside = f"; not used: pictures in {', '.join(unused[:_SHOWN])}{', ...' if len(unused) > _SHOWN else ''}"
+    beside = f"; not used: pictures in {some(unused, _SHOWN)}"
     return Recognised(root, f"{description} of {root}{beside if unused else ''}")
 
 
@@ -228,31 +229,23 @@ def _possible_folders(root: Path) -> Iterator[tuple[str, str, _Folders]]:
         for photos, masks in _known(insides[split])
     }
     for photos, masks in both.values():
-        yield (
-            f"SPLIT/{photos}",
-            f"SPLIT/{masks}",
-            {
-                split: (root / split / _spelled(photos, insides[split]), root / split / _spelled(masks, insides[split]))
-                for split in splits
-            },
-        )
+        pairs = {
+            split: (root / split / _spelled(photos, insides[split]), root / split / _spelled(masks, insides[split]))
+            for split in splits
+        }
+        yield f"SPLIT/{photos}", f"SPLIT/{masks}", pairs
     templates = {(name.role, name.rest, name.template): None for name in names if name.split}
     for role, rest, photos in templates:
         for other_role, other_rest, masks in templates:
             if (role == "photos" or photos == "SPLIT") and (other_role, other_rest) == ("masks", rest):
                 own = [name.split for name in names if name.split and name.template == photos]
                 others = {name.split: "" for name in names if name.template == masks}
-                yield (
-                    photos,
-                    masks,
-                    {
-                        word: (
-                            root / photos.replace("SPLIT", word),
-                            root / masks.replace("SPLIT", _same_split(word, others)),
-                        )
-                        for word in own
-                    },
-                )
+                words = {word: _same_split(word, others) for word in own}
+                pairs = {
+                    word: (root / photos.replace("SPLIT", word), root / masks.replace("SPLIT", other))
+                    for word, other in words.items()
+                }
+                yield photos, masks, pairs
 
 
 def _read_name(name: str) -> _Name:

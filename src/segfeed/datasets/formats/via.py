@@ -27,11 +27,12 @@ from segfeed.datasets.drawn.files import (
     list_drawn,
     lists_annotations,
     names_of_splits,
+    recognise_first,
     size_of_photo,
 )
-from segfeed.datasets.drawn.json_reading import has_words, read_json
+from segfeed.datasets.drawn.json_reading import read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
-from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
+from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
@@ -44,8 +45,7 @@ _UNNAMED = "object"
 
 def recognise(path: Path) -> Recognised | None:
     """Find VIA's JSON files at a path or in a folder."""
-    first = next(iter(_files(path)), None)
-    return None if first is None else Recognised(path, f"{first.name} has VIA's regions", folder=dataset_folder(path))
+    return recognise_first(path, _files(path), "VIA's regions")
 
 
 def split_names(root: Path) -> list[str]:
@@ -86,7 +86,7 @@ list_objects = list_split
 
 
 def _files(path: Path) -> list[Path]:
-    return [one for one in files_below(path, (".json",)) if has_words(one, _WORDS)]
+    return files_below(path, (".json",), _WORDS)
 
 
 @lru_cache(maxsize=8)

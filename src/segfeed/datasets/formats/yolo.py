@@ -19,23 +19,10 @@ from typing import Any
 import numpy as np
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn.files import (
-    Drawn,
-    list_drawn,
-    lists_annotations,
-    size_of_photo,
-)
+from segfeed.datasets.drawn.files import Drawn, list_drawn, lists_annotations, size_of_photo
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
-from segfeed.datasets.drawn.yolo_yaml import (
-    beside,
-    find_yaml,
-    name_below,
-    names_of,
-    photos_of,
-    read_yaml,
-    splits_of,
-)
+from segfeed.datasets.drawn.yolo_yaml import beside, find_yaml, name_below, names_of, photos_of, read_yaml, splits_of
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError, SourceMissingError
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points

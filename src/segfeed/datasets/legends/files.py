@@ -16,7 +16,6 @@ counted from 0. A class whose name says so (`means_void`) is void.
 
 import csv
 import os
-import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,9 +28,10 @@ from segfeed.datasets.legends.in_lines import rows_of_text
 from segfeed.datasets.legends.in_tables import Row
 from segfeed.datasets.legends.making import agreed_rows, legend_of_rows
 from segfeed.errors import LegendError, SourceError
-from segfeed.pixels.class_names import means_void
+from segfeed.pixels.class_names import letters_of, means_void
 from segfeed.pixels.files.kinds import KIND_OF_SUFFIX, kind_of
 from segfeed.pixels.legend import Legend
+from segfeed.system.showing import some
 
 _COUNTED = (
     "labelmap.txt",
@@ -114,10 +114,10 @@ def find_legend(root: Path, names: Sequence[str] = LEGEND_FILES) -> Legend | Non
         return _as_legend(agreed, root.name)
 
 
-def explain_unread(root: Path, names: Sequence[str] = LEGEND_FILES) -> str:
+def explain_unread(root: Path) -> str:
     """Return why files that may name a folder's classes are not read as its legend, as a clause; "" for none."""
-    told = [(path.name, _read_certain(path)[1]) for path in list_named(root, names) if path.name.lower() in _UNCERTAIN]
-    return "; ".join(f"{name} {why}" for name, why in told if why)
+    unsure = (path for path in list_named(root, LEGEND_FILES) if path.name.lower() in _UNCERTAIN)
+    return "; ".join(f"{path.name} {why}" for path in unsure if (why := _read_certain(path)[1]))
 
 
 def read_legend(path: Path) -> Legend:
@@ -163,30 +163,21 @@ def refuse_ignored_legend(root: Path, legend: Legend, called: str) -> None:
     Raises:
         LegendError: if there is one.
     """
-    names = set(map(_plain, legend.names)) - {"background"}  # which some lists leave out
+    names = set(map(letters_of, legend.names)) - {"background"}  # which some lists leave out
     for path in list_named(root, LEGEND_FILES):
         try:
             other = read_legend(path)
         except LegendError:
             continue  # whatever it is: it is said if the file is asked for
-        if not names <= set(map(_plain, other.names)):
+        if not names <= set(map(letters_of, other.names)):
             raise LegendError(
                 str(path),
-                found=f"the file has {_some(other.names)}, but format {called!r} reads masks by legend "
-                f"{legend.title!r}, of {_some(legend.names)}",
+                found=f"the file has {some(other.names, 4)}, but format {called!r} reads masks by legend "
+                f"{legend.title!r}, of {some(legend.names, 4)}",
                 expected="one that says what the masks mean",
                 remedy=f"pass legend={str(path)!r} (on the command line --legend {path}) if the file is "
                 "right, or move it elsewhere if the format is",
             )
-
-
-def _plain(name: str) -> str:
-    """Reduce a name to its letters and digits: pottedplant and "potted plant" are one class."""
-    return re.sub(r"[\W_]+", "", name.casefold())
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 @contextmanager

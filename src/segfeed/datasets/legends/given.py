@@ -9,10 +9,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from segfeed.datasets.blobs import File, stamp_of
-from segfeed.datasets.legends.files import (
-    legend_errors,
-    read_legend_or_groups,
-)
+from segfeed.datasets.legends.files import legend_errors, read_legend_or_groups
 from segfeed.datasets.legends.making import legend_of_names
 from segfeed.errors import LegendError, SourceError
 from segfeed.pixels.class_names import Value

@@ -143,7 +143,7 @@ def rows_of_table(
     numbers = {n for n, word in enumerate(words) if word in (*_VALUES, *_COLOURS, *(w for c in _CHANNELS for w in c))}
     rows = [(place, [_whole(cell) if n in numbers else cell for n, cell in enumerate(row)]) for place, row in rows]
     columns = [[row[n] if n < len(row) else "" for _, row in rows] for n in range(len(words))]
-    is_number = [any(column) and all(_single(cell) for cell in column if cell) for column in columns]
+    is_number = [any(column) and all(len(numbers_of(cell) or ()) == 1 for cell in column if cell) for column in columns]
     names = [n for n, word in enumerate(words) if word in _NAMES or (word in _EITHER and not is_number[n])]
     names = names or [n for n, word in enumerate(words) if word in _LESSER_NAMES]
     values = [n for n, word in enumerate(words) if word in _VALUES or (word in (*_EITHER, *_COLOURS) and is_number[n])]
@@ -202,10 +202,6 @@ def _row_of_cells(
 def _whole(cell: str) -> str:
     """Write 128.0 as 128: tables that a program has written again may have become floats."""
     return re.sub(r"^(\d+)\.0+$", r"\1", cell)
-
-
-def _single(cell: str) -> bool:
-    return len(numbers_of(cell) or ()) == 1
 
 
 def numbers_of(cell: str) -> tuple[str, ...] | None:

@@ -45,11 +45,7 @@ def legend_of_rows(rows: Sequence[Row], title: str) -> Legend:
         return replace(legend, note=note, assumed_void=() if spare in values else (spare,))
     palette = [colour for colour in voc_colours(len(rows) + 1) if colour != VOID_COLOUR]  # of bare names
     coded = [
-        (
-            row.name,
-            row.colour if has_colours else palette[position],
-            row.stored if has_values else position,
-        )
+        (row.name, row.colour if has_colours else palette[position], row.stored if has_values else position)
         for position, row in enumerate(rows)
     ]
     classes = [code for code in coded if not means_void(code[0])]

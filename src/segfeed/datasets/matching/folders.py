@@ -108,7 +108,7 @@ def find_files(folder: Path, suffixes: Sequence[str], *, ending: str = "", deep:
     found: Files = {}
     for name in sorted(_walk(folder) if deep else list_names(folder)):
         stem, dot, suffix = name.rpartition(".")
-        if (dot + suffix.lower()) in suffixes and stem.endswith(ending) and not _is_hidden(name):
+        if (dot + suffix.lower()) in suffixes and stem.endswith(ending) and "/." not in f"/{name}":
             found.setdefault(compose(stem.removesuffix(ending)), []).append(name)
     return found
 
@@ -275,10 +275,6 @@ def _walk(folder: Path, inner: str = "", above: tuple[tuple[int, int], ...] = ()
             yield from _walk(folder, f"{inner}{name}/", (*above, this))
         else:
             yield f"{inner}{name}"
-
-
-def _is_hidden(name: str) -> bool:
-    return name[0] == "." or "/." in name
 
 
 def _suffix(name: str) -> str:

@@ -140,10 +140,10 @@ def looks_like_mask(path: Path) -> bool:
     except SourceError:
         return False
     try:
-        pixels = decode_mask(data, path.name).pixels
+        codes = decode_mask(data, path.name).codes
     except SourceError:
         try:
-            pixels = decode_photo(data, path.name)  # such as a lossy WebP
+            codes = colour_codes(decode_photo(data, path.name))  # such as a lossy WebP
         except SourceError:
-            return True
-    return np.unique(pixels if pixels.ndim == 2 else colour_codes(pixels)).size <= _FEW_VALUES
+            return True  # of a kind that cannot be read here: it might be
+    return np.unique(codes).size <= _FEW_VALUES

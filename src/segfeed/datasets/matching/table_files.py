@@ -105,9 +105,7 @@ def _saved(folder: Path) -> list[str]:
         raise SourceError(str(folder / "state.json"), found=found, remedy=remedy) from None
     if lacking := [name for name in names if not os.path.isfile(folder / name)]:
         raise SourceMissingError(
-            str(folder),
-            found=f"no {lacking[0]}, which state.json lists",
-            remedy="add it, or save the dataset again",
+            str(folder), found=f"no {lacking[0]}, which state.json lists", remedy="add it, or save the dataset again"
         )
     return [str(folder / name) for name in names]
 

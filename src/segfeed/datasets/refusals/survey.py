@@ -8,6 +8,7 @@ from pathlib import Path
 
 from segfeed.datasets.matching.folders import PICTURE_SUFFIXES, Files
 from segfeed.datasets.matching.lists import compose
+from segfeed.system.showing import counted, some
 
 MOST_SHOWN = 6
 _MOST_ENTRIES = 100_000  # a path may be a whole disk
@@ -104,12 +105,11 @@ def describe(seen: Seen) -> str:
         if seen.root.suffix.lower() == ".tar":
             return "a tar without ImageSets/Segmentation, the one layout that is read inside a tar"
         return "a file that is neither a tar nor a table"
-    looked = f"{seen.all_folders:,} folder{'s' if seen.all_folders > 1 else ''}, {seen.depth} deep"
+    looked = f"{counted(seen.all_folders, 'folder')}, {seen.depth} deep"
     looked += "" if seen.is_whole else ", where the search ended"
     if not seen.folders:
         suffixes = Counter(os.path.splitext(name)[1].lower() or "no suffix" for name in seen.names)
         others = ", ".join(f"{count:,} {suffix}" for suffix, count in suffixes.most_common(MOST_SHOWN))
         return f"no picture in {looked}" + (f", but files of other kinds: {others}" if others else "")
-    shown = [f"{folder} ({place})" for folder, place in list(seen.folders.items())[:MOST_SHOWN]]
-    more = f" and {len(seen.folders) - MOST_SHOWN:,} more" if len(seen.folders) > MOST_SHOWN else ""
-    return f"pictures in {', '.join(shown)}{more}, of {looked}"
+    shown = (f"{folder} ({place})" for folder, place in seen.folders.items())
+    return f"pictures in {some(shown, MOST_SHOWN)}, of {looked}"

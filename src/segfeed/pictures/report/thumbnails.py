@@ -17,7 +17,7 @@ from segfeed.errors import SegfeedError
 from segfeed.pictures.paint import Pixels, fit, nearest, paint_labels
 from segfeed.pixels.codec import StoredMask, decode_mask, decode_photo, read_labels
 from segfeed.pixels.lookup import Encoder, Labels, count_labels, look_up_codes
-from segfeed.pixels.palette import colour_codes
+from segfeed.pixels.palette import colour_codes, colours_of
 from segfeed.pixels.public_legends import VOC
 
 JPEG_QUALITY = 82
@@ -176,7 +176,7 @@ def _flat_uri(colours: Pixels) -> str:
         return _jpeg_uri(Image.fromarray(np.ascontiguousarray(colours)))
     indices, _ = look_up_codes(codes, known, np.arange(len(known), dtype=np.uint8))
     picture = Image.fromarray(indices)
-    picture.putpalette(np.stack([known >> 16, known >> 8 & 255, known & 255], axis=-1).astype(np.uint8).tobytes())
+    picture.putpalette(colours_of(known).tobytes())
     stream = io.BytesIO()
     alpha = bytes(255 if code else _BLACK_ALPHA for code in known)
     picture.save(stream, "PNG", transparency=alpha)

@@ -215,13 +215,7 @@ def _read_start(data: bytes) -> tuple[str, int, bool]:
 
 
 def _read_directory(
-    data: bytes,
-    at: int,
-    order: str,
-    *,
-    is_big: bool,
-    wanted: set[int] = _WANTED,
-    types: dict[int, str] = _TYPES,
+    data: bytes, at: int, order: str, *, is_big: bool, wanted: set[int] = _WANTED, types: dict[int, str] = _TYPES
 ) -> tuple[dict[int, Values], int]:
     """Read the wanted tags of the directory at a byte, and where the next one starts; 0 if there is none."""
     head, entry, word, inline = (8, 20, "Q", 8) if is_big else (2, 12, "I", 4)

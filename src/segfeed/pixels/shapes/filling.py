@@ -56,10 +56,7 @@ def fill_coco(ring: Points, size: tuple[int, int]) -> Patch | None:
 
 
 def _coco_rows(
-    start: npt.NDArray[np.int64],
-    end: npt.NDArray[np.int64],
-    flat: npt.NDArray[np.bool_],
-    beyond: npt.NDArray[np.int64],
+    start: npt.NDArray[np.int64], end: npt.NDArray[np.int64], flat: npt.NDArray[np.bool_], beyond: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """Return the upper of the two fine rows between which edges enter the fine column `beyond` or leave it."""
     (x, y), (over, down) = start.T, (end - start).T

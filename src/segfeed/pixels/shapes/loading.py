@@ -5,8 +5,6 @@ Loading takes about a second, so a few drawings never wait for it.
 """
 
 import itertools
-import logging
-import os
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -17,40 +15,22 @@ import numpy as np
 from segfeed.pixels.shapes.canvas import Canvas
 from segfeed.pixels.shapes.drawing import Drawing, Points, Style
 from segfeed.pixels.shapes.filling import Patch, fill_rings
-from segfeed.system.work import import_kernels
+from segfeed.system.work import Kernels
 
-_log = logging.getLogger("segfeed")
 _ENOUGH = 64  # drawings before the kernels are loaded
 
 
-class _Compiled:
-    """The compiled kernels once they are there."""
-
-    module: ModuleType | None = None
-    drawings = 0
-    loading = threading.Lock()
-    broken = False
-
-
-def _give_up_in_child() -> None:
-    """Leave a forked process to plain NumPy if the kernels were being loaded: the thread that does it isn't there."""
-    if _Compiled.loading.locked():
-        _Compiled.loading, _Compiled.broken = threading.Lock(), True
-
-
-if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=_give_up_in_child)
+_KERNELS = Kernels("segfeed.pixels.shapes.compiled", "fills shapes, as exactly")
+_drawings = itertools.count(1)
 
 
 def kernels(drawing: Drawing) -> ModuleType | None:
     """Return the compiled kernels for a drawing; None if plain NumPy serves. Enough drawings load them, beside."""
     if drawing.style.void != 255:  # over 254 classes are rare, and would be compiled anew
         return None
-    if _Compiled.module is None and not _Compiled.broken:
-        _Compiled.drawings += 1
-        if _Compiled.drawings == _ENOUGH:
-            threading.Thread(target=load_compiled, name="segfeed-shapes").start()
-    return _Compiled.module
+    if _KERNELS.module is None and not _KERNELS.broken and next(_drawings) == _ENOUGH:
+        threading.Thread(target=load_compiled, name="segfeed-shapes").start()
+    return _KERNELS.module
 
 
 def load_compiled() -> bool:
@@ -59,25 +39,12 @@ def load_compiled() -> bool:
     Returns:
         loaded: False if numba is not installed, or its code cannot be trusted.
     """
-    with _Compiled.loading:
-        if _Compiled.module is None and not _Compiled.broken:
-            try:
-                _Compiled.module = _load_and_compare()
-            except Exception as error:  # noqa: BLE001 - whatever a broken numba raises: plain NumPy serves as well
-                _Compiled.broken = True
-                if not isinstance(error, ModuleNotFoundError) or error.name != "numba":
-                    reason = " ".join(str(error).split()) or type(error).__name__
-                    _log.warning("numba cannot be used (%s): plain NumPy fills shapes, as exactly.", reason[:200])
-        return _Compiled.module is not None
+    return _KERNELS.load(_compare)
 
 
-def _load_and_compare() -> ModuleType:
-    module = import_kernels("segfeed.pixels.shapes.compiled")
-    if not hasattr(module.fill, "py_func"):
-        raise ImportError("NUMBA_DISABLE_JIT is set")
+def _compare(module: ModuleType) -> None:
     if not _agrees(module):
         raise ArithmeticError("its code gives other bits")
-    return module
 
 
 def fill_compiled(
