@@ -135,3 +135,11 @@ def test_malformed_description_is_refused(tmp_path, text):
         find_tables(tmp_path)
     assert caught.value.where == str(tmp_path / "state.json")
     assert caught.value.found.startswith("malformed (")
+
+
+def test_a_saved_split_without_tables_is_refused(tmp_path):
+    (tmp_path / "dataset_info.json").write_text("{}")
+    (tmp_path / "state.json").write_text('{"_data_files": [], "_split": ["train"]}')
+    with pytest.raises(SourceError) as caught:
+        find_tables(tmp_path)
+    assert (caught.value.where, caught.value.found) == (str(tmp_path / "state.json"), "it lists no table")

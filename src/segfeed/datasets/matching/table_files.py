@@ -44,7 +44,7 @@ def find_tables(root: Path) -> dict[str, list[str]]:
         return {str(split): _saved(root / Path(str(split)).name) for split in splits}
     # Others write a state.json, too.
     if os.path.isfile(root / "state.json") and os.path.isfile(root / "dataset_info.json"):
-        return {_read_json(root / "state.json", "_split") or "train": _saved(root)}
+        return {str(_read_json(root / "state.json", "_split") or "train"): _saved(root)}
     found: dict[str, list[Path]] = {}
     for path in _list_tables(root):
         folder = "train" if path.parent in (root, root / "data") else path.parent.name
@@ -103,6 +103,8 @@ def _saved(folder: Path) -> list[str]:
     except (TypeError, KeyError) as error:
         found, remedy = f"malformed ({error!r})", "save the dataset again"
         raise SourceError(str(folder / "state.json"), found=found, remedy=remedy) from None
+    if not names:
+        raise SourceError(str(folder / "state.json"), found="it lists no table", remedy="save the dataset again")
     if lacking := [name for name in names if not os.path.isfile(folder / name)]:
         raise SourceMissingError(
             str(folder), found=f"no {lacking[0]}, which state.json lists", remedy="add it, or save the dataset again"
