@@ -130,7 +130,7 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
     dataset = open_dataset(path_or_name, opening)
     source = _scan(dataset, split)
     if not is_packed(source, cache_dir=cache_dir):  # what is packed was held against its legend before
-        for note in _doubts(source, dataset):
+        for note in (*_doubts(source, dataset), *_unread_lists(dataset)):
             _log.warning(note)
     return source
 
@@ -149,8 +149,11 @@ def _doubts(source: Source, dataset: Dataset) -> list[str]:
             raise error
     # Boxes are an error as soon as one is read; what is only listed is not.
     boxes = [doubt.error(str(source.root)) for doubt in doubt_boxes(looked)]
-    lists = [doubt.error(str(source.root)) for doubt in dataset.doubt_lists()]
-    return [str(error) for error in (*errors, *boxes, *lists)]
+    return [str(error) for error in (*errors, *boxes)]
+
+
+def _unread_lists(dataset: Dataset) -> list[str]:
+    return [str(doubt.error(str(dataset.root))) for doubt in dataset.doubt_lists()]
 
 
 def _scan(dataset: Dataset, split: str) -> Source:
@@ -289,6 +292,8 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     for loader in loaders:  # what is packed was held against its legend before
         if loader is not None and isinstance(loader.reader, Source):
             notes += _doubts(loader.reader, dataset)
+    if any(loader is not None and isinstance(loader.reader, Source) for loader in loaders):
+        notes += _unread_lists(dataset)  # once, as it is of all splits
     notes += feed.tell_lone_sides(loaders[0])
     if val is not None and not val.has_masks:
         notes.append(f"{val.split}: no masks; all labels are void, for prediction.")

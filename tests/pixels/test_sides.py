@@ -137,7 +137,7 @@ def test_objects_have_no_sides():
         (["left_lung", "right lung"], ("left_lung", "right lung")),
         (["Arm links", "Bein rechts"], ("Arm links", "Bein rechts")),
         (["左手"], ("左手",)),
-        (["bright", "copyright", "l", "R", "size L", "arm_l", "road"], ()),
+        (["bright", "copyright", "l", "R", "size L", "arm_l", "road", "leftover food", "rights"], ()),
     ],
 )
 def test_names_of_sides_without_a_pair_are_listed(names, lone):

@@ -49,7 +49,7 @@ def find_sides(names: Sequence[str]) -> Swap:
 def find_lone_sides(names: Sequence[str], swap: Swap) -> tuple[str, ...]:
     """List the names that say a side in a word, but are in no pair: a mirrored crop would keep them.
 
-    >>> find_lone_sides(["left arm", "right  arm", "bright", "size L"], ())
+    >>> find_lone_sides(["left arm", "right  arm", "leftover", "size L"], ())
     ('left arm', 'right  arm')
     """
     paired = {label for pair in swap for label in pair}
@@ -57,7 +57,9 @@ def find_lone_sides(names: Sequence[str], swap: Swap) -> tuple[str, ...]:
 
 
 def _says_side(name: str) -> bool:
-    return any(not _is_letter(word) and _opposite(word) != word for word in _WORD.findall(name))
+    """Check whether a word of a name is a side; one that only begins so, as leftover does, is another word."""
+    sides = filter(None, map(_SIDE.fullmatch, _WORD.findall(name)))
+    return any(not _is_letter(side[0]) and (not side[2] or side[1] in "左右") for side in sides)
 
 
 def _mirrored(name: str, letters: set[tuple[str, str] | None]) -> str:

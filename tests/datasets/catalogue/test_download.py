@@ -534,7 +534,7 @@ def test_too_little_space_is_told_before_anything_is_asked(server, folder):
 def test_file_in_the_place_of_the_folder_is_named(server, tmp_path):
     (tmp_path / "room").write_bytes(b"")
     with (
-        pytest.raises(StorageError, match="this is not a folder"),
+        pytest.raises(StorageError, match="this is a file, not a folder"),
         open_remote(remote_of(server.serve("a.tar", CONTENT)), tmp_path / "room", HASTY),
     ):
         pytest.fail("it came through")

@@ -89,3 +89,15 @@ def test_nothing_is_said_if_a_person_asked_for_it_or_there_is_none(tmp_path, box
     assert describe(put_coco(tmp_path, POLYGON)).splits[0].doubts == ()
     segfeed.scan(path, "val", boxes=boxes)
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize(("annotated", "rules"), [((170,), []), ((), ["shapes-none"])])
+def test_photos_that_rarely_show_a_class_are_no_failed_export(tmp_path, annotated, rules):
+    Image.new("RGB", (10, 8)).save(tmp_path / "0.png")
+    images = [{"id": number, "file_name": f"{number}.png", "width": 10, "height": 8} for number in range(200)]
+    for number in range(1, 200):
+        (tmp_path / f"{number}.png").hardlink_to(tmp_path / "0.png")
+    notes = [{"id": number, "image_id": number, "category_id": 1, **POLYGON} for number in annotated]
+    described = {"images": images, "annotations": notes, "categories": [{"id": 1, "name": "cat"}]}
+    (tmp_path / "instances_val.json").write_text(json.dumps(described))
+    assert [doubt.rule for doubt in describe(tmp_path).splits[0].doubts] == rules

@@ -53,7 +53,8 @@ CASES = {
     "JSON of splits": ({"splits.json": json.dumps({"train": KEYS[:5], "val": KEYS[5:]})}, "file cannot be read"),
     "JSON of pairs": ({"dataset.json": json.dumps(PAIRED)}, "file cannot be read"),
     "a column of folds": ({"a.csv": "image,fold\n" + rows("{key}.png,{number}\n")}, 'key = "image", split = "fold"'),
-    "a column of truth": ({"a.csv": "image,is_valid\n" + rows("{key}.png,no\n")}, 'key = "image", split = "is_valid"'),
+    "a column of truth": ({"a.csv": "image,is_val\n" + rows("{key}.png,{word}\n")}, 'key = "image", split = "is_val"'),
+    "among annotations": ({"train.lst": TRAIN} | {f"{n}.json": "{}" for n in range(250)}, 'lists = "{split}.lst"'),
     "foreign words": ({"a.csv": "image,split\n" + rows("{key}.png,{word}\n")}, 'key = "image", split = "split"'),
 }  # fmt: skip
 
@@ -100,11 +101,35 @@ def test_they_are_named_beside_a_description_without_splits_and_beside_formats_t
         {"measured.csv": "image,width\n" + rows("{key}.png,6\n")},
         {"test_notes.txt": "p1 is dark\n"},
         {".cache/train.txt": TRAIN},
+        {"test_results.csv": "image,iou\n" + rows("{key}.png,0.5\n")},
+        {"train_log.txt": rows("{key}\n")},
+        {"runs/1/train.txt": rows("{key}\n")},
+        {"dev.txt": "look again at p1 and p2\nand then\nat those that\nare dark\n"},
+        {"history.csv": "id,train_loss,val_loss\n" + rows("{key},{number},1\n")},
+        {"quality.csv": "image,test\n" + rows("{key}.png,1\n")},
+        {"setup.json": json.dumps({"train": 1, "shown": KEYS})},
+        {"coco.json": json.dumps({"info": {"split": "train"}, "images": [f"{key}.png" for key in KEYS]})},
+        {f"records/{number}.json": json.dumps({"fold": [1, 2], "of": KEYS}) for number in range(250)},
     ],
+    ids=lambda files: next(iter(files)),
 )
 def test_lists_that_are_read_and_files_that_name_no_samples_raise_no_doubt(root, files):
     put(root, files)
     assert "lists-unread" not in {one.rule for one in check(root)}
+
+
+def test_numbers_are_not_taken_for_photos_that_are_called_by_numbers(root):
+    for folder in ("images", "masks"):
+        for number, key in enumerate(KEYS):
+            (root / folder / f"{key}.png").rename(root / folder / f"{number}.png")
+    put(root, {"eval.json": json.dumps({"mean": [0.5, 1.25, 2.125, 3.5]})})
+    assert "lists-unread" not in {one.rule for one in check(root)}
+
+
+def test_load_says_once_that_lists_are_not_read(root, tmp_path):
+    put(root, {"splits/train.txt": TRAIN, "splits/val.txt": VAL})
+    splits = segfeed.load(root, batch_size=1, crop_size=(2, 2), cache_dir=tmp_path / "cache")
+    assert len([note for note in splits.notes if "splits/train.txt" in note]) == 1
 
 
 def test_annotations_that_are_read_are_no_lists_whatever_their_names(shared_data):

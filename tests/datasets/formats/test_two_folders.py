@@ -244,13 +244,20 @@ def test_masks_beside_those_of_splits_may_not_be_the_masks_as_well(tmp_path):
     assert "in labels/train, such as train1.png, or those in labels_ids/train" in caught.value.found
 
 
+@pytest.mark.parametrize("beside", ["predictions", "pred_masks", "results", "output", "checkpoints"])
+def test_what_a_model_wrote_beside_the_masks_is_not_taken_for_them(root, beside):
+    write_pairs(root / "spare", root / beside)
+    why = segfeed.scan(root, "all").why
+    assert beside in why.partition("not used: pictures in ")[2]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "found"),
     [
-        ("train.txt", "images/train/train1.jpg\n", "train.txt names 1 photos, 0 of them of other splits"),
+        ("train.txt", "images/train/train1.jpg\n", "train.txt names 1 photos only, but images/train holds 2"),
         ("train.txt", "train1\ntrain2\nval1\n", "train.txt names 3 photos, 1 of them of other splits"),
         ("Training.csv", "image,mask\nval1.jpg,val1.png\n", "Training.csv names 1 photos, 1 of them"),
-        ("all.csv", "image,split\ntrain1.jpg,train\ntrain2.jpg,val\n", "all.csv names 1 photos, 0 of them"),
+        ("all.csv", "image,split\ntrain1.jpg,train\ntrain2.jpg,val\n", "all.csv names 1 photos only"),
         ("train.txt", "train2 train2\ntrain1 train1\n", ""),
         ("train.txt", "notes: 12 epochs\n", ""),
         ("train.txt", "", ""),

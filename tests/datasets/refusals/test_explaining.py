@@ -1,5 +1,6 @@
 """Refusals: what is said of a path that no format recognises: what was seen there, and the line that would work."""
 
+import os
 import tarfile
 from pathlib import Path
 
@@ -165,6 +166,22 @@ def test_dataset_that_lies_deeper_is_named_with_its_path(tmp_path, write_voc):
     assert error.remedy == f"pass the path of it: segfeed scan {root.parent}"
     write_voc(tmp_path / "a" / "d" / "e" / "VOC2007", {"train": [(2, 3)]})
     assert "datasets lie deeper: a/b/c (voc), a/d/e (voc)" in refused(tmp_path).found
+
+
+def test_patterns_that_leave_out_a_dataset_are_not_proposed_for_all(tmp_path, shared_data):
+    for city in ("berlin", "rome"):
+        write(tmp_path, f"a/{city}/x/images/{{}}.png", f"a/{city}/x/masks/{{}}.png")
+    assert "how all of them lie" in refused(tmp_path).remedy
+    write(tmp_path, "c/d/e/images/{}.png", "c/d/e/masks/{}.png")
+    for root in (tmp_path, shared_data / "exports/datumaro-assets"):  # which has several formats
+        error = refused(root)
+        assert "datasets lie deeper" in error.found
+        assert "all of them" not in error.remedy
+
+
+def test_a_pipe_that_is_called_like_annotations_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.json")
+    assert "it has JSON files" in explain_refusal(tmp_path)[0]
 
 
 def test_cityscapes_in_two_places_is_told_to_be_joined(tmp_path):

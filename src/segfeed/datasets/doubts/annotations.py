@@ -34,10 +34,16 @@ class Looked(NamedTuple):
 
 
 def look_at_shapes(samples: Sequence[Sample]) -> Looked:
-    """Read the shapes of some samples, from all over the split."""
+    """Read the shapes of some samples, from all over the split; if they have none, of all up to one that has any."""
     masks = [one.mask for one in samples if isinstance(one.mask, DrawnMask)]
     chosen = [masks[number] for number in spread(len(masks), LOOKED_AT_IN_DOUBT)]
     drawings = [drawing for mask in chosen for drawing in _drawing_of(mask)]
+    if len(drawings) == len(chosen) < len(masks) and not any(drawing.shapes for drawing in drawings):
+        chosen, drawings = masks, []
+        for mask in masks:
+            drawings += _drawing_of(mask)
+            if drawings and drawings[-1].shapes:
+                break
     placed = [(shape, drawing.size) for drawing in drawings for shape in drawing.shapes]
     away = sum(_lies_outside(shape, size) for shape, size in placed)
     boxes = masks[0].style.boxes if masks else "error"

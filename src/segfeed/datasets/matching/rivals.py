@@ -17,7 +17,7 @@ from segfeed.pixels.palette import colour_codes
 
 _NO_LABELS = (  # words in the names of folders that hold something else of every photo
     "colo", "vis", "overlay", "preview", "blend", "depth", "inst", "object", "edge", "contour", "boundar", "rgb",
-    "panoptic", "thumb", "weight", "image", "img", "photo",
+    "panoptic", "thumb", "weight", "image", "img", "photo", "pred", "result", "output", "checkpoint",
 )  # fmt: skip
 _FEW_VALUES = 64  # what a mask holds at most; a photo or a depth map holds more
 
@@ -76,10 +76,11 @@ def refuse_other_list(
     known, own = ({stem for each in some for stem in _stems(each)} for some in (folders, [folder]))
     named = known & named_stems(text)
     if named and named != own:
+        others = f", {len(named - own):,} of them of other splits" if named - own else " only"
         raise SourceError(
             str(root),
-            found=f"{path.name} names {len(named):,} photos, {len(named - own):,} of them of other splits, but "
-            f"{folder.relative_to(root).as_posix()} holds {len(own):,}",
+            found=f"{path.name} names {len(named):,} photos{others}, but {folder.relative_to(root).as_posix()} holds "
+            f"{len(own):,}",
             expected="the same photos in the list and in the folder",
             remedy=f"move {path.name} elsewhere if the folders count, else say in a segfeed.toml that lists do",
         )

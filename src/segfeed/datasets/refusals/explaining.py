@@ -138,6 +138,8 @@ def _find_inside(seen: Seen) -> Answer | None:
 
 def _is_cut(path: Path) -> bool:
     """Check whether the last sign of a JSON file is one that none ends with."""
+    if not os.path.isfile(path):  # a pipe would be waited for
+        return False
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _LAST_BYTES))
@@ -184,12 +186,18 @@ def _find_below(seen: Seen, ask: Ask) -> Answer | None:
     shown = ", ".join(f"{folder} ({name})" for folder, name in list(found.items())[:MOST_SHOWN])
     path = shlex.quote(str(seen.root / next(iter(found))))
     way = f"pass the path of {'one' if len(found) > 1 else 'it'}: segfeed scan {path}"
-    if len(found) > 1 and (pairs := find_pairs(seen)):
+    if len(found) > 1 and len({*found.values()}) == 1 and (pairs := find_pairs(seen)):
         photos, masks = generalise(pairs, seen.folders)
-        if (photos, masks) != pairs[0][:2]:
+        if (photos, masks) != pairs[0][:2] and all(_covers(photos, folder) for folder in found):
             scan = f"segfeed scan {shlex.quote(str(seen.root))}"
             way += f', or say how all of them lie: {scan} --photos "{photos}" --masks "{masks}"'
     return f"{several}: {shown}", way
+
+
+def _covers(pattern: str, folder: str) -> bool:
+    """Check whether a pattern may be of photos below a folder."""
+    parts = zip(pattern.split("/"), folder.split("/"), strict=False)
+    return all("{" in said or said == part for said, part in parts)
 
 
 def _find_above(seen: Seen, ask_root: Ask) -> Answer | None:
