@@ -26,6 +26,8 @@ OUTSIDE = {
     "CHANGELOG.md": "changelog.md",
     "benchmarks/results/results.md": "benchmark.md",
     "benchmarks/results/results.png": "pictures/results.png",
+    "benchmarks/results/augmented/results.md": "benchmark-augmented.md",
+    "benchmarks/results/augmented/augmented.png": "pictures/augmented-rates.png",
     "LICENSE": "LICENSE.txt",
 }
 ORIGINS = {uri: path for path, uri in OUTSIDE.items()}
