@@ -77,7 +77,16 @@ def make_row(**fields: Any) -> Any:
     return row
 
 
-_COLOURS = ("brightness", "contrast", "saturation", "hue", "gamma", "gray")
+# What `stages_of` looks at, once a call: fields that lie side by side as one, since each look takes microseconds.
+_PLACES: Any = ROW.fields
+_LOOKED_AT = np.dtype(
+    {
+        "names": ["sample", "scaled", "angle", "colours"],
+        "formats": ["<i8", "(2,)<i4", "<i4", "(6,)<i4"],
+        "offsets": [_PLACES[name][1] for name in ("sample", "scaled_height", "angle", "brightness")],
+        "itemsize": ROW.itemsize,
+    }
+)
 
 
 def stages_of(rows: Rows, sizes: npt.NDArray[np.integer[Any]]) -> Stages:
@@ -90,12 +99,12 @@ def stages_of(rows: Rows, sizes: npt.NDArray[np.integer[Any]]) -> Stages:
     >>> stages_of(np.array([make_row(scaled_height=3, scaled_width=2)]), np.array([[3, 3]]))
     Stages(scales=True, turns=False, colours=False)
     """
-    scales = False
-    for side, field in enumerate(("scaled_height", "scaled_width")):
-        taken = rows[field]
-        scales |= bool(((taken != sizes[:, side]) & (taken > 0) & (rows["sample"] >= 0)).any())
-    turns = bool((rows["angle"] % (1 << 16)).any())
-    return Stages(scales, turns, any(bool(rows[field].any()) for field in _COLOURS))
+    looked = rows.view(_LOOKED_AT)
+    differ = (looked["scaled"] != sizes) & (looked["scaled"] > 0)
+    scales = bool(differ.any()) and bool((differ.any(axis=1) & (looked["sample"] >= 0)).any())
+    angles = looked["angle"]
+    turns = bool(angles.any()) and bool((angles % (1 << 16)).any())
+    return Stages(scales, turns, bool(looked["colours"].any()))
 
 
 class Window(NamedTuple):
