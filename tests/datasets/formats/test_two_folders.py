@@ -318,7 +318,7 @@ def test_object_masks_need_no_legend(root):
         (np.array([[0, 255, 0]] * 2),
          r'indices 0, 255 \(if both are classes: legend=\{0: "background", 255: "..."\}\)'),
         (np.array([[(1, 2, 3), (0, 0, 0), (0, 0, 0)]] * 2), r"colours \(0, 0, 0\), \(1, 2, 3\)$"),
-        (np.arange(40).reshape(2, 20), r"indices 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, \.\.\.$"),
+        (np.arange(40).reshape(2, 20), r"indices 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 28 more$"),
     ],
 )  # fmt: skip
 @pytest.mark.slow
