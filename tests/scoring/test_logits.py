@@ -55,8 +55,15 @@ def as_jax_bfloat16(array):
     return as_jax(array).astype("bfloat16")
 
 
-FRAMEWORKS = (as_numpy, as_list, as_torch, as_tensorflow, as_jax)
-FLOATS = (*FRAMEWORKS, as_learning_torch, as_torch_bfloat16, as_tensorflow_bfloat16, as_jax_bfloat16)
+SLOW = pytest.mark.slow  # to import TensorFlow takes seconds
+FRAMEWORKS = (as_numpy, as_list, as_torch, pytest.param(as_tensorflow, marks=SLOW), as_jax)
+FLOATS = (
+    *FRAMEWORKS,
+    as_learning_torch,
+    as_torch_bfloat16,
+    pytest.param(as_tensorflow_bfloat16, marks=SLOW),
+    as_jax_bfloat16,
+)
 
 
 @pytest.mark.parametrize("make", FLOATS)

@@ -57,7 +57,7 @@ def test_whole_images_are_the_labels_that_the_source_holds(source):
     assert seen == [0, 1, 2]
 
 
-@pytest.mark.parametrize("framework", ["torch", "tensorflow", "jax"])
+@pytest.mark.parametrize("framework", ["torch", pytest.param("tensorflow", marks=pytest.mark.slow), "jax"])
 def test_whole_images_are_cut_from_every_frameworks_arrays(source, framework):
     module = pytest.importorskip(framework)
     make = {"torch": "tensor", "tensorflow": "constant", "jax": "numpy.asarray"}[framework]
