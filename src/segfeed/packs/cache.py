@@ -155,7 +155,7 @@ def read_size(option: str, text: str) -> int:
     """Read a number of bytes, such as "20GB", "1.5 GiB" or "4096".
 
     Raises:
-        OptionError: if it is none.
+        OptionError: if it is not a size.
 
     >>> read_size("to", "20GB"), read_size("to", "1.5 GiB")
     (20000000000, 1610612736)

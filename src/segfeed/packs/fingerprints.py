@@ -80,7 +80,7 @@ def stamp_of_source(source: Source, coding: str = "raw") -> str:
 def newest_ns(source: Source) -> int:
     """Return when a file of a source last changed, in nanoseconds since the epoch.
 
-    A time more than a day ahead is no clock that is a little fast: somebody set it, and it says nothing. If it counted,
+    A clock may be a little fast. A time more than a day ahead was set by somebody, and says nothing. If it counted,
     the files would be hashed at every start until that day.
     """
     tomorrow = time.time_ns() + _DAY_NS

@@ -121,7 +121,7 @@ _EXPECTED["merged"] = "(class id, colour or None, stored value or None), in whol
 
 
 def as_index(stored: Any) -> int:
-    """Return a whole number as a plain integer; True and 1.0 are none.
+    """Return a whole number as a plain integer; True and 1.0 do not count as one.
 
     Raises:
         TypeError: if it is not a whole number.
@@ -181,7 +181,7 @@ def as_class_code(code: Any) -> ClassCode:
     """Return a class code of plain integers.
 
     Raises:
-        TypeError, ValueError: if it is none.
+        TypeError, ValueError: if it is not a whole number.
     """
     label, colour, stored = code
     return as_index(label), None if colour is None else as_colour(colour), None if stored is None else as_index(stored)

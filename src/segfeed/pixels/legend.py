@@ -70,7 +70,7 @@ class Legend:
 
     Raises:
         LegendError: if it has no class, names are not texts or alike but for case, a colour occurs twice or is both a
-            class and void, or a value is out of range, no whole number, or in a set, which has no order.
+            class and void, or a value is out of range, not a whole number, or in a set, which has no order.
 
     >>> legend = Legend(("background", "cat"))
     >>> legend.encode(np.array([[0, 1, 255]], np.uint8))
@@ -295,7 +295,7 @@ class Legend:
             legend: that knows these values and no others. If they are all indices, of palettes grays alone count.
 
         Raises:
-            LegendError: if a value or a name is none, or no class is left.
+            LegendError: if a value or a name is not valid, or no class is left.
 
         >>> Legend.of_values({0: "background", 255: "road", 7: None}).encode(np.array([[0, 255, 7]], np.uint8))
         array([[  0,   1, 255]], dtype=uint8)

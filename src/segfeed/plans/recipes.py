@@ -103,7 +103,7 @@ def named(name: str) -> Recipe:
         name: one of `RECIPES`, or the start of one, up to a hyphen, if no other starts so: "segformer".
 
     Raises:
-        OptionError: if there is none, or several; the names that there are are listed.
+        OptionError: if no recipe is called so, or several are; the error lists the names.
 
     >>> named("mmseg-ade20k").augment.resize
     ('box', 2048, 512)

@@ -37,7 +37,7 @@ def host_array(array: Any) -> npt.NDArray[Any]:
 
 
 def _inside(predictions: Any) -> str:
-    """Return how the logits are reached in what torchvision's and Hugging Face's models return; "" if it is none."""
+    """Return how the logits are reached in what torchvision's and Hugging Face's models return; "" for other types."""
     if isinstance(predictions, Mapping):
         names = [name for name in ("out", "logits") if name in predictions] or list(predictions)
         return f"[{names[0]!r}]" if names else ""

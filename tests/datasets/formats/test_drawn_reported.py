@@ -379,13 +379,13 @@ def cvat(folder, shape):
 
 @pytest.mark.parametrize("word", ['group_id="abc"', 'z_order="1.5"'])
 def test_numbers_that_are_none_are_named(tmp_path, word):
-    with pytest.raises(MaskError, match="no whole number"):
+    with pytest.raises(MaskError, match="not a whole number"):
         labels_of(cvat(tmp_path, f'<polygon label="cat" points="2,2;6,2;6,6;2,6" {word}/>'))
 
 
 @pytest.mark.parametrize("rle", ["", "a, b"])
 def test_runs_that_are_none_are_named(tmp_path, rle):
-    with pytest.raises(MaskError, match="a mask of what are no numbers"):
+    with pytest.raises(MaskError, match="a mask with values that are not numbers"):
         labels_of(cvat(tmp_path, f'<mask label="cat" rle="{rle}" left="1" top="1" width="3" height="3"/>'))
 
 

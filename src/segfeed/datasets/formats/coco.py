@@ -187,10 +187,10 @@ def _as_id(value: Any) -> Hashable:
 
 
 def _whole(value: Any) -> int:
-    """Read a whole number, which may be written as a text or with a point; raise ValueError if it is none."""
+    """Read a whole number, which may be written as a text or with a point; raise ValueError if it is not."""
     number = int(value)
     if isinstance(value, float) and number != value:
-        raise ValueError(f"{value} is no whole number")
+        raise ValueError(f"{value} is not a whole number")
     return number
 
 

@@ -128,7 +128,7 @@ def _sketch(image: _Image, name: str, classes: Classes) -> Drawing:
         order = [int(shape.get("z_order") or 0) for _, shape in image.shapes]
         groups = [int(shape.get("group_id") or 0) for _, shape in image.shapes]
     except (KeyError, ValueError):
-        found = "width, height, a z_order or a group_id that is missing or no whole number"
+        found = "width, height, a z_order or a group_id that is missing, or not a whole number"
         raise MaskError(name, found=found, expected="whole numbers") from None
     shapes: list[Shape] = []
     names: dict[int, str] = {}
@@ -167,7 +167,11 @@ def _shape(tag: str, shape: dict[str, str], value: int | None, number: int, name
     except (KeyError, ValueError) as error:
         if isinstance(error, MaskError):
             raise
-        found = f"a {tag} that lacks {error}" if isinstance(error, KeyError) else f"a {tag} of what are no numbers"
+        found = (
+            f"a {tag} that lacks {error}"
+            if isinstance(error, KeyError)
+            else f"a {tag} with values that are not numbers"
+        )
         raise MaskError(name, found=found, expected="CVAT's attributes") from None
     points = _points(shape.get("points", ""), name, tag)  # points, skeletons, cuboids: they outline nothing
     return Shape("point", value, (points[:1],), number)

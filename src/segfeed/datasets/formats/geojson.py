@@ -170,7 +170,7 @@ def _choose_property(files: tuple[File, ...]) -> str:
     """Choose the only property that may be a class: one that all features have and several share.
 
     Raises:
-        OptionError: if there is none, or more than one; those that there are are named.
+        OptionError: if no property is one, or several are; the error names them.
     """
     every = [_properties(feature) for file in files for feature in _read(file)[0]]
     names = list(dict.fromkeys(name for one in every for name in one))
@@ -183,7 +183,7 @@ def _choose_property(files: tuple[File, ...]) -> str:
     ]
     if len(fitting) == 1:
         return fitting[0]
-    lacking = f"none of {some(names, _SHOWN)} seems to be" if names else "there is no property to be"
+    lacking = f"none of {some(names, _SHOWN)} seems to be" if names else "they have no property that may be"
     which = f"{some(fitting, _SHOWN)} may each be" if fitting else lacking
     raise OptionError(
         "class_property",

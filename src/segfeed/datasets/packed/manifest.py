@@ -138,12 +138,12 @@ def _find_fault(fields: dict[str, Any], coding: str, numbers: list[Any]) -> str:
     if fields["pixel_type"] != PIXEL_TYPE:
         return f"pixels of {fields['pixel_type']}, where this segfeed reads {PIXEL_TYPE}"
     if not all(type(number) is int and 0 < number < 2**62 for number in numbers):
-        return "lengths or numbers that are none"
+        return "lengths or counts that are not whole numbers above 0"
     if coding not in CODINGS or fields["coding"] != {"photo": coding, "mask": coding}:
         return f"the coding {fields['coding']}"
     words = ("fingerprint", "settings", "name", "split", "task", "unknown", "orientation", "table_xxh3")
     if not all(isinstance(fields[word], str) for word in words) or not isinstance(fields["has_masks"], bool):
-        return "words that are none"
+        return "words that are not texts"
     return ""
 
 

@@ -72,7 +72,7 @@ def cover_of_runs(shape: Shape, name: str = "mask") -> Cover:
     """Return the pixels that runs cover, bool (H, W) of their own frame.
 
     Raises:
-        MaskError: if a run is negative or no whole number, or they do not fill their frame.
+        MaskError: if a run is negative or not a whole number, or they do not fill their frame.
     """
     counts = shape.arrays[0][:, 0] if shape.arrays else np.empty(0)
     _, _, height, width, by_columns = shape.frame
