@@ -1,5 +1,6 @@
 """What tests and doctests share: a cache of their own, tiny datasets, and paths of real data."""
 
+import contextlib
 import gc
 import importlib.util
 import threading
@@ -21,6 +22,10 @@ WriteVoc = Callable[..., Path]
 # No deadline: the first example may compile kernels, and the machine may be busy.
 hypothesis.settings.register_profile("segfeed", deadline=None)
 hypothesis.settings.load_profile("segfeed")
+
+# PyTorch built for CUDA imports triton late; after TensorFlow that ends the process (triton 3.7, TensorFlow 2.21).
+with contextlib.suppress(ImportError):
+    import triton  # noqa: F401  # its compiled part is what must come first
 
 # The doctests of an adapter need its framework.
 FRAMEWORKS = ("torch", "tensorflow", "jax")
