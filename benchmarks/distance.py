@@ -61,7 +61,7 @@ def can_measure() -> bool:
 
 
 def summarise(turns: Sequence[ShortTurn]) -> list[dict[str, Any]]:
-    """Give, for near and far cores: the range of distances, and each row's number of turns and median."""
+    """Return, for near and far cores: the range of distances, and each row's number of turns and median."""
     found = []
     for where in ("near", "far"):
         these = [turn for turn in turns if turn.where == where]

@@ -42,7 +42,7 @@ def is_one_line(err: str) -> bool:
 
 def only_json(out: str) -> dict:
     assert out.count("\n") == 1
-    return json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    return json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
 
 
 # ---- what it does
@@ -535,7 +535,7 @@ def test_legend_file_that_is_none_is_one_line(run, voc_folder, tmp_path):
 
 
 def put_odd(path: Path, kind: str) -> None:
-    """Put what is no file where one is expected."""
+    """Put something other than a file in the place of one."""
     if kind == "pipe":
         os.mkfifo(path)
     elif kind == "folder":

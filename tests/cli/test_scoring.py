@@ -49,7 +49,7 @@ def test_each_class_has_a_row_and_the_whole_its_figures(score, folder, voc_folde
 
 def test_json_holds_the_whole_score(score, folder, voc_folder):
     code, out, err = score(folder, voc_folder, "--json", "--threads", "1")
-    described = json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    described = json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
     assert (code, err, out.count("\n")) == (0, "", 1)
     assert (described["name"], described["split"], described["images"]) == ("VOC2012", "val", 3)
     score = Score.from_json(described)

@@ -36,7 +36,7 @@ TYPED = {
     "pass legend={0: 'a'}, on the command line --legend legend.json with {\"0\": \"a\"}":
         'pass --legend legend.json with {"0": "a"}',
     "pass legend='/a/b.txt' (on the command line --legend /a/b.txt) if so": "pass --legend /a/b.txt if so",
-    # What is no option of a call stays.
+    # Words that name no option of a call stay.
     'add a line such as objects = "objects/{key}.png"': 'add a line such as objects = "objects/{key}.png"',
     "pass Augment(flip=0.5, ...)": "pass Augment(flip=0.5, ...)",
     "the format of its masks": "the format of its masks",

@@ -64,7 +64,7 @@ def exact_of(reader, batch_size):
 
 
 def digest(batch):
-    """Condense what a training step sees and where it came from, whoever made it."""
+    """Condense what a training step sees and where it came from, no matter what made it."""
     seen = hashlib.sha256(repr(batch.keys).encode())
     for array in (*map(np.asarray, batch), batch.crops):
         seen.update(repr((array.shape, array.dtype)).encode())

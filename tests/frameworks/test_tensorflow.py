@@ -84,7 +84,7 @@ def at(loader, epoch):
 
 
 def digest(pair):
-    """Condense images and labels, whoever made them."""
+    """Condense images and labels, no matter what made them."""
     seen = hashlib.sha256()
     for array in map(np.asarray, pair):
         seen.update(repr((array.shape, array.dtype)).encode())

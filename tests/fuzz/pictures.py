@@ -105,7 +105,7 @@ def _mutate_png(data: bytes, seed: int, mutate: Mutate) -> bytes:
 
 
 def _pillow(data: bytes) -> Image.Image | None:
-    """Read a picture with Pillow alone; None where it refuses."""
+    """Read a picture with Pillow alone; None if it refuses."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

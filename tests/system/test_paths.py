@@ -16,7 +16,7 @@ KINDS = ["a folder", "a named pipe", "a socket", "a device", "a link to nothing"
 
 
 def place(path, kind):
-    """Put something that is no regular file under a path; on systems that forbid it the test is left out."""
+    """Put something other than a regular file under a path; on systems that forbid it the test is left out."""
     if kind == "a folder":
         path.mkdir()
     elif kind == "a named pipe":

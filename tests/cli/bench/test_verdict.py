@@ -331,7 +331,7 @@ def test_table_pack_and_verdict_are_printed(run):
 def test_json_is_one_object(run):
     code, out, err = run("--json")
     assert (code, err, out.count("\n")) == (0, "", 1)
-    found = json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    found = json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
     assert (found["name"], found["split"], found["batch_size"], found["crop_size"]) == ("VOC2012", "train", 2, [32, 48])
     assert set(found["machine"]) == {"threads", "write_pairs_per_s", "copy_pairs_per_s"}
     assert set(found["cold"]) == set(found["warm"]) == set(Feed.__dataclass_fields__)

@@ -1,4 +1,4 @@
-"""MAT-files: read as SciPy reads them, whoever wrote them; damage is an error and never other labels."""
+"""MAT-files: read as SciPy reads them, no matter what wrote them; damage is an error and never other labels."""
 
 import io
 import struct

@@ -342,7 +342,7 @@ def test_without_a_sample_one_larger_than_the_crop_with_most_classes_is_cropped(
         Image.fromarray(labels).save(root / f"SegmentationClass/{key}.png")
     source = segfeed.scan(root, "train", legend=LEGEND)
     assert "crops of s3" in texts(show_crops(source, crop_size=(40, 50)))
-    assert "crops of s2" in texts(show_crops(source, crop_size=(200, 200))), "the nearest, where none is larger"
+    assert "crops of s2" in texts(show_crops(source, crop_size=(200, 200))), "the nearest, if none is larger"
 
 
 def test_crops_depend_on_the_seed_alone(source):
