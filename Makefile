@@ -2,8 +2,8 @@
 PYTHON ?= python3
 SECONDS ?= 60
 BIN := .venv/bin
-# The tests of a file share what their fixtures made, so each file stays with one process.
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+# The tests of a file share what their fixtures made, so each file stays with one process, in the order of conftest.py.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # What Python and pytest compile is kept: nearly every test that starts a process would compile the package again.
 unexport PYTHONDONTWRITEBYTECODE
 # No framework, no injected faults, no test that is marked slow.

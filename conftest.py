@@ -35,6 +35,13 @@ if ABSENT:
     collect_ignore_glob.append("src/segfeed/frameworks/adapters.py")
 
 
+@pytest.hookimpl(trylast=True)  # after pytest-randomly has shuffled them
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files that have slow tests first: no process waits at the end while another runs the longest file."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def _light_garbage_collection() -> None:
     """Exempt what other modules left (pytest's reports, numba, matplotlib): many tests call gc.collect()."""
