@@ -136,7 +136,8 @@ def _read_mask(data: bytes) -> bool:
     np.testing.assert_array_equal(mask.pixels, seen)
     if mask.palette is not None:
         used = min(int(seen.max()) + 1, len(mask.palette))  # Pillow drops colours behind those that a depth can name
-        np.testing.assert_array_equal(mask.palette[:used].ravel(), picture.getpalette("RGB")[: 3 * used])
+        colours = [0] * 3 + [255] * 3 if picture.mode == "1" else picture.getpalette("RGB")
+        np.testing.assert_array_equal(mask.palette[:used].ravel(), colours[: 3 * used])
     return True
 
 
