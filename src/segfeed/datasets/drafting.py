@@ -79,8 +79,8 @@ def draft_description(dataset: Dataset) -> str:
         )
     if any(is_drawn(sample.mask) for _, sample in _all(listed)):
         return _draft_shapes(dataset)
-    own = getattr(dataset.module, "description", None)
-    if isinstance(own, Description) and not own.variants:  # of several kinds of masks, those that count are drafted
+    own = dataset.description
+    if own is not None and not own.variants:  # of several kinds of masks, those that count are drafted
         # Passed masks serve as object masks, too; as class masks nobody said that they are.
         is_assumed = task == "semantic" and own.objects == own.masks and not own.is_merged
         description: Description = replace(own, needs=(), objects=() if is_assumed else own.objects)

@@ -13,13 +13,11 @@ from segfeed.datasets.blobs import Blob
 from segfeed.datasets.descriptions.description import Description
 from segfeed.datasets.descriptions.patterns import parse_patterns
 from segfeed.datasets.descriptions.reader import read_description
-from segfeed.datasets.doubts.unread_lists import doubt_lists
-from segfeed.datasets.doubts.ways_out import Doubt
 from segfeed.datasets.drawn.masks import DrawnMask, DrawOptions, LegendOf
 from segfeed.datasets.joining import refuse_legend_above
 from segfeed.datasets.legends.files import explain_unread, refuse_ignored_legend
 from segfeed.datasets.legends.given import Groups, LegendLike, read_legend_like
-from segfeed.datasets.matching.lists import AUTOMATIC, choose_split
+from segfeed.datasets.matching.lists import choose_split
 from segfeed.datasets.matching.split_rule import REST
 from segfeed.datasets.places import find_root
 from segfeed.datasets.recognition import DESCRIBED, FormatModule, Found, find_format, import_format
@@ -78,21 +76,15 @@ class Dataset:
         """The names of the splits, in the format's order."""
         return self._module.split_names(self.recognised.root)
 
-    def doubt_lists(self) -> tuple[Doubt, ...]:
-        """Doubt the hash that splits the samples, if files of the dataset name them and no format reads these."""
+    @property
+    def description(self) -> Description | None:
+        """What describes it; None if a format does that has none."""
         said = getattr(self._module, "description", None)
-        is_chosen = isinstance(said, Description) and bool(said.splits.shares)
-        if tuple(self.split_names[-len(AUTOMATIC) :]) != AUTOMATIC or is_chosen:
-            return ()
-        above = self.asked if self.asked is not None and self.asked in self.root.parents else self.root
-        with suppress(SegfeedError):  # what cannot be listed is said elsewhere
-            return tuple(doubt_lists(above, lambda: self.list_split(AUTOMATIC[-1]).samples))
-        return ()
+        return said if isinstance(said, Description) else None
 
     def _rest(self, split: str) -> str:
         """Say how the samples that no list names become a split, as a remedy; "" if no description has lists."""
-        said = getattr(self._module, "description", None)
-        lists = said.splits.lists if isinstance(said, Description) else {}
+        lists = self.description.splits.lists if self.description else {}
         if not lists or "" in lists or REST in lists.values():
             return ""
         named = ", ".join(f'{name} = "{file}"' for name, file in lists.items())
@@ -101,8 +93,7 @@ class Dataset:
     @property
     def note(self) -> str:
         """What its description says is odd about it; "" if nothing is, or it has none."""
-        said = getattr(self._module, "description", None)
-        return said.note if isinstance(said, Description) else ""
+        return self.description.note if self.description else ""
 
     @cached_property
     def _module(self) -> FormatModule:

@@ -11,6 +11,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.audit.checking import check
+from segfeed.datasets.doubts.made_splits import doubt_splits
 from segfeed.datasets.opening import open_dataset
 from segfeed.datasets.overview import describe
 
@@ -135,4 +136,4 @@ def test_load_says_once_that_lists_are_not_read(root, tmp_path):
 def test_annotations_that_are_read_are_no_lists_whatever_their_names(shared_data):
     dataset = open_dataset(shared_data / "vector/darwin/test2_polygons")
     assert dataset.split_names == ["train", "val", "all"]
-    assert dataset.doubt_lists() == ()
+    assert doubt_splits(dataset, dataset.split_names) == []

@@ -24,13 +24,12 @@ from segfeed.datasets.matching import split_tables
 from segfeed.datasets.matching.folders import Files, find_root, is_to_predict, pair_files, subfolders
 from segfeed.datasets.matching.lists import AUTOMATIC, FORBIDDEN
 from segfeed.datasets.matching.pair_lists import list_files, pair_below, read_pairs
-from segfeed.datasets.matching.split_rule import REST
+from segfeed.datasets.matching.split_rule import AUTOMATIC_SHARES, REST
 from segfeed.datasets.source import Recognised, Sample, SplitFiles
 from segfeed.errors import DescriptionError, EmptySplitError, OptionError, SourceError
 from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES
 
 _SUFFIXES = tuple(dict.fromkeys((*PHOTO_SUFFIXES, *MASK_SUFFIXES)))
-_AUTOMATIC_SHARES = {"train": 80, "val": 20}  # what `split_by_hash` makes
 _Found = dict[str, tuple[int, Match]]  # path -> the fixed characters of the pattern that means it
 _LOOKED_AT = 5_000  # files that are compared before a shipped description is taken not to fit
 
@@ -281,19 +280,22 @@ class DescribedFormat:
             return list(every)
         groups = find_groups(root, self.description, every)
         if rule.stratify:
-            splits = self._strata(root).share_out(self._class_masks(root, every), rule.shares or _AUTOMATIC_SHARES)
+            splits = self._strata(root).share_out(self._class_masks(root, every), rule.shares or AUTOMATIC_SHARES)
         else:
-            of_group = share_out(set(groups.values()), rule.shares or _AUTOMATIC_SHARES)
+            of_group = share_out(set(groups.values()), rule.shares or AUTOMATIC_SHARES)
             splits = {key: of_group[group] for key, group in groups.items()}
         if chosen := [key for key in every if splits[key] == split]:
             return chosen
         count = len(set(groups.values()))
         what = f"{len(every)} samples" if rule.group is None else f"{count} groups of {len(every)} samples"
-        share = (rule.shares or _AUTOMATIC_SHARES)[split]
+        share = (rule.shares or AUTOMATIC_SHARES)[split]
         raise EmptySplitError(
             str(root),
             found=f"split {split!r} gets {share} percent, which is none of the {what}",
-            remedy='pass the split "all", change [splits] hash, or write lists of your own',
+            remedy='pass the split "all", change [splits] hash, or write lists of your own'
+            if rule.stratify
+            else "add stratify = true under [splits], which shares out samples by number and class as far as groups "
+            'allow, pass the split "all", or write lists of your own',
         )
 
     def find_folds(self, root: Path, split: str, keys: Sequence[str], folds: int) -> dict[str, int] | None:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 REST = "*"
 """In place of a list file: all samples that no other list names."""
 
+AUTOMATIC_SHARES: Mapping[str, int] = {"train": 80, "val": 20}
+"""Percent of the splits that a hash makes if nobody says other ones; `lists.split_by_hash` makes the same."""
+
 
 @dataclass(frozen=True)
 class KeyRule:
