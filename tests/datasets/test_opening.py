@@ -91,7 +91,14 @@ def test_a_stored_value_may_be_void(binary):
 def test_a_stored_value_may_be_a_colour(binary):
     Image.fromarray(np.array([[(0, 0, 0), (128, 64, 128)]] * 3, np.uint8)).save(binary / "masks" / "a.png")
     Image.new("RGB", (2, 3)).save(binary / "images" / "a.png")
-    for road in ("#804080", "#804080".upper(), (128, 64, 128), (np.uint8(128), np.uint8(64), np.uint8(128))):
+    for road in (
+        "#804080",
+        "#804080".upper(),
+        "128,64,128",
+        "(128, 64, 128)",
+        (128, 64, 128),
+        (np.uint8(128), np.uint8(64), np.uint8(128)),
+    ):
         source = segfeed.scan(binary, "all", legend={"#000000": "background", road: "road"})
         assert source.read(0).labels.tolist() == [[0, 1]] * 3
 
