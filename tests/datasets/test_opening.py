@@ -195,3 +195,11 @@ def folders_of_gray(tmp_path):
         Image.fromarray(np.full((8, 8, 3), 40 * number, np.uint8)).save(tmp_path / "images" / f"{number}.png")
         Image.fromarray(np.eye(8, dtype=np.uint8)).save(tmp_path / "masks" / f"{number}.png")
     return tmp_path
+
+
+def test_notes_beside_masks_without_a_legend_are_named(binary):
+    (binary / "Klassen.txt").write_text("0 = Boden\n255 = Weg\n")
+    with pytest.raises(LegendError) as caught:
+        segfeed.scan(binary, "all")
+    assert "Klassen.txt may say so, but no text of such a name is read by itself" in caught.value.found
+    assert segfeed.scan(binary, "all", legend=binary / "Klassen.txt").legend.names == ("Boden", "Weg")

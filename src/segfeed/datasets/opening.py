@@ -17,11 +17,13 @@ from segfeed.datasets.drawn.masks import DrawnMask, DrawOptions, LegendOf
 from segfeed.datasets.joining import refuse_legend_above
 from segfeed.datasets.legends.files import explain_unread, refuse_ignored_legend
 from segfeed.datasets.legends.given import Groups, LegendLike, read_legend_like
-from segfeed.datasets.matching.lists import choose_split
+from segfeed.datasets.legends.hints import find_legend_texts
+from segfeed.datasets.matching.lists import AUTOMATIC, choose_split
 from segfeed.datasets.matching.split_rule import REST
 from segfeed.datasets.places import find_root
 from segfeed.datasets.recognition import DESCRIBED, FormatModule, Found, find_format, import_format
 from segfeed.datasets.source import Orientation, Recognised, Sample, Source, SplitFiles, Task
+from segfeed.datasets.splits import role_of
 from segfeed.errors import LegendError, OptionError, SegfeedError, SourceMissingError
 from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.grouping import regroup
@@ -83,8 +85,14 @@ class Dataset:
         return said if isinstance(said, Description) else None
 
     def _rest(self, split: str) -> str:
-        """Say how the samples that no list names become a split, as a remedy; "" if no description has lists."""
-        lists = self.description.splits.lists if self.description else {}
+        """Say how folders, or the samples that no list names, become a split; "" if no description has such."""
+        said = self.description
+        if said is None:
+            return ""
+        if len(self.split_names) > 1 and said.photos[0].has_split and not any(map(role_of, self.split_names)):
+            named = ", ".join(f'{word} = "{name}"' for word, name in zip(AUTOMATIC, self.split_names[:2], strict=False))
+            return f"pass these names, or say under [splits] in a segfeed.toml which is which: folders = {{ {named} }}"
+        lists = said.splits.lists
         if not lists or "" in lists or REST in lists.values():
             return ""
         named = ", ".join(f'{name} = "{file}"' for name, file in lists.items())
@@ -216,7 +224,7 @@ class Dataset:
     def _refuse_without_legend(self, files: SplitFiles) -> Legend:
         """Raise LegendError that tells what the first mask holds, so that a person can name the classes."""
         mask = next((sample.mask for sample in files.samples if sample.mask), None)
-        unread = explain_unread(self.root)
+        unread = explain_unread(self.root) or self._texts_clause()
         raise LegendError(
             str(self.root),
             found=f"nothing says what the masks mean{f', and {mask.name} holds {_contents(mask)}' if mask else ''}"
@@ -225,6 +233,13 @@ class Dataset:
             expected=files.expected_legend,
             remedy="add it, or pass legend= with a Legend, class names, or the path of a legend file",
         )
+
+    def _texts_clause(self) -> str:
+        """Name the texts in the dataset's folder that may say it, for a person to read; "" if there are none."""
+        if not os.path.isdir(self.root):
+            return ""
+        texts = find_legend_texts(self.root, sorted(entry.name for entry in os.scandir(self.root)))
+        return f"{some(texts, 3)} may say so, but no text of such a name is read by itself" if texts else ""
 
     def _groups_clause(self) -> str:
         """Say that the legend which was passed only says what classes become; "" if none was."""

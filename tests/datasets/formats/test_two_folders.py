@@ -329,7 +329,7 @@ def test_without_a_legend_the_error_says_what_the_masks_hold(root, pixels, found
         segfeed.scan(root, "all")
     assert caught.value.where == str(root)
     assert re.search(found, caught.value.found)
-    assert caught.value.expected.startswith("one of labelmap.txt")
+    assert caught.value.expected.startswith("a legend file, such as labelmap.txt")
     assert "pass legend=" in caught.value.remedy
 
 

@@ -19,7 +19,7 @@ from segfeed.datasets.descriptions.partition import share_out
 from segfeed.datasets.descriptions.patterns import Match, Pattern
 from segfeed.datasets.descriptions.shipped import has_signs
 from segfeed.datasets.descriptions.strata import Strata, find_groups
-from segfeed.datasets.legends.files import LEGEND_FILES
+from segfeed.datasets.legends.files import ONE_OF_THEM
 from segfeed.datasets.matching import split_tables
 from segfeed.datasets.matching.folders import Files, find_root, is_to_predict, pair_files, subfolders
 from segfeed.datasets.matching.lists import AUTOMATIC, FORBIDDEN
@@ -211,7 +211,7 @@ class DescribedFormat:
         if said.is_merged or said.bands:
             samples = tuple(self._derive(root, sample, masks.get(sample.key, ()), kind) for sample in samples)
         groups = find_groups(root, said, ids) if rule.group else {}
-        expected = f'[classes] in a {FILE_NAME}, such as 0 = "background", or one of {", ".join(LEGEND_FILES)}'
+        expected = f'[classes] in a {FILE_NAME}, such as 0 = "background", or {ONE_OF_THEM}'
         return SplitFiles(samples, missing, lambda: legend_of(said, root, is_own=self.is_own), why, expected, groups)
 
     def _derive(self, root: Path, sample: Sample, masks: Sequence[str], kind: str) -> Sample:

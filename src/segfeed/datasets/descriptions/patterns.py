@@ -119,9 +119,10 @@ class Pattern:
         Raises:
             SourceError: if a folder cannot be read.
         """
-        return self._matches(self._walk(root, self.folder, (), sort=sorted))
+        return self.matches(self._walk(root, self.folder, (), sort=sorted))
 
-    def _matches(self, paths: Iterable[str]) -> Iterator[Match]:
+    def matches(self, paths: Iterable[str]) -> Iterator[Match]:
+        """List those of some paths below a root that fit."""
         for path in paths:
             if match := self.regex.fullmatch(path):
                 named = match.groupdict()
@@ -133,7 +134,7 @@ class Pattern:
         # In whatever order the system lists them: sorting a large folder takes longer than finding its first file.
         paths = self._walk(root, self.folder, (), sort=lambda entries, **_: entries)
         try:
-            return os.path.isdir(root / self.folder) and any(True for _ in self._matches(islice(paths, most)))
+            return os.path.isdir(root / self.folder) and any(True for _ in self.matches(islice(paths, most)))
         except SourceError:  # a folder that cannot be read: nothing is known to lie there
             return False
 

@@ -53,7 +53,7 @@ def doubt_lists(root: Path, samples: Callable[[], Sequence[Sample]]) -> Iterator
     stems = {os.path.splitext(os.path.basename(compose(sample.photo.name)))[0] for sample in listed}
     least = max(min(_FEW, len(stems)), 1)
     drawn = {one.mask.file.path for one in listed if isinstance(one.mask, DrawnMask)}  # annotations, which are read
-    found = [name for name in named if str(root / name) not in drawn and _lists(root / name, stems, least)]
+    found = [name for name in named if str(root / name) not in drawn and names_photos(root / name, stems, least)]
     if found:
         shown = f"{some(found, _SHOWN)} {'name' if found[1:] else 'names'}"
         yield Doubt(
@@ -93,7 +93,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _lists(path: Path, stems: set[str], least: int) -> bool:
+def names_photos(path: Path, stems: set[str], least: int = _FEW) -> bool:
     """Check whether a file names photos: at least some, and in most of its lines unless it is JSON."""
     text = _text(path)
     if len(stems & named_stems(text)) < least:

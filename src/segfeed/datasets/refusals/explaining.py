@@ -7,17 +7,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 from segfeed.datasets.blobs import refuse_pointer
+from segfeed.datasets.descriptions.description import FILE_NAME
 from segfeed.datasets.drawn.json_reading import has_words
 from segfeed.datasets.legends.files import LEGEND_FILES
-from segfeed.datasets.refusals.fitting_folders import MOST_COMPARED, find_pairs, find_sample_folders, generalise
+from segfeed.datasets.refusals.fitting_folders import (
+    MOST_COMPARED,
+    count_covered,
+    find_pairs,
+    find_sample_folders,
+    generalise,
+)
 from segfeed.datasets.refusals.not_read import INSIDE, SHAPES, UNREADABLE, Kind
 from segfeed.datasets.refusals.survey import MOST_SHOWN, Seen, describe, look_below, names_of_pictures
+from segfeed.datasets.refusals.texts_beside import tell_texts
 from segfeed.datasets.tables.rows import columns_of
 from segfeed.errors import SourceError
+from segfeed.system.showing import counted
 
 _MOST_ABOVE = 3  # folders above a path that may be the dataset it is a part of
 _MOST_OPENED = 3
 _LAST_BYTES = 1 << 12
+_FOLDERS_SHOWN = 3
+_SPLITS = "{split} in place of {folder} makes a split of each folder; "
+_WRITE = f"with --write it starts a {FILE_NAME}"
 
 Answer = tuple[str, str]
 """What was found, and what to do."""
@@ -71,15 +83,18 @@ def _find_fitting(seen: Seen) -> Answer | None:
     if not (pairs := find_pairs(seen)):
         return None
     photos, masks = generalise(pairs, seen.folders)
-    found = f"{describe(seen)}, and {pairs[0].pairs:,} photos in {_folder_of(pairs[0].photos)} fit masks"
+    count, folders = count_covered(seen, photos, masks)
+    more = f" and {counted(len(folders) - 1, 'more folder')}" if folders[1:] else ""
+    fit = f"{count or pairs[0].pairs:,} photos in {folders[0] if folders else _folder_of(photos)}{more} fit masks"
     scan = f'segfeed scan {shlex.quote(str(seen.root))} --photos "{photos}" --masks'
     rivals = [pair.masks for pair in pairs if pair.photos == pairs[0].photos]
     if len(rivals) == 1 or masks != pairs[0].masks:
-        return found, f'say how they lie: {scan} "{masks}"'
-    folders = " and ".join(map(_folder_of, rivals[:MOST_SHOWN])) + (" and more" if len(rivals) > MOST_SHOWN else "")
+        splits = _SPLITS if "{folder}" in photos and "{split}" not in photos else ""
+        return _tell(seen, fit), f'say how they lie: {scan} "{masks}"; {splits}{_WRITE}'
+    named = " and ".join(map(_folder_of, rivals[:MOST_SHOWN])) + (" and more" if len(rivals) > MOST_SHOWN else "")
     others = ", or ".join(f'--masks "{other}"' for other in rivals[1:MOST_SHOWN])
     return (
-        f"{found} in each of {folders}",
+        _tell(seen, f"{fit} in each of {named}"),
         (
             f'say which of them counts: {scan} "{masks}", or {others}; if each shows one class, write them into one '
             "mask a photo first"
@@ -92,8 +107,13 @@ def _find_sample_folders(seen: Seen) -> Answer | None:
         return None
     photo, mask = map(os.path.basename, (alike.photos, alike.masks))
     scan = f'segfeed scan {shlex.quote(str(seen.root))} --photos "{alike.photos}" --masks "{alike.masks}"'
-    found = f"{describe(seen)}, and {alike.pairs:,} folders hold {photo} and {mask}"
-    return found, f"say how they lie: {scan}"
+    found = _tell(seen, f"{alike.pairs:,} folders hold {photo} and {mask}")
+    return found, f"say how they lie: {scan}; {_WRITE}"
+
+
+def _tell(seen: Seen, fit: str) -> str:
+    """Say what was seen, what fits, and which texts lie beside it."""
+    return "; ".join((f"{describe(seen, _FOLDERS_SHOWN)}, and {fit}", *tell_texts(seen)))
 
 
 def _first_of(kinds: tuple[Kind, ...], names: list[str]) -> Answer | None:

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from segfeed.datasets.descriptions.patterns import Pattern
 from segfeed.datasets.matching.folders import Files
 from segfeed.datasets.matching.lists import SPLIT_WORDS
 from segfeed.datasets.matching.rivals import looks_like_mask, match_if_fits, patterns_of
-from segfeed.datasets.refusals.survey import Folder, Seen
+from segfeed.datasets.refusals.survey import Folder, Seen, paths_of_pictures
+from segfeed.errors import SourceError
 
 MOST_COMPARED = 12  # folders of pictures, each with each
 
@@ -122,6 +124,19 @@ def generalise(pairs: list[FittingFolders], folders: Iterable[str]) -> tuple[str
                 parts[place] = "{folder}"
             return "/".join(both[0]), "/".join(both[1])
     return photos, masks
+
+
+def count_covered(seen: Seen, photos: str, masks: str) -> tuple[int, list[str]]:
+    """Count the photos that have masks by two patterns, and list their folders; 0 if no such pattern can be used."""
+    try:
+        of_photos, of_masks = Pattern(photos), Pattern(masks)
+    except SourceError:  # such as of a name that holds {
+        return 0, []
+    paths = list(paths_of_pictures(seen))
+    by_split = of_photos.has_split and of_masks.has_split
+    labelled = {(by_split and match.split, match.key) for match in of_masks.matches(paths)}
+    covered = [match.path for match in of_photos.matches(paths) if (by_split and match.split, match.key) in labelled]
+    return len(covered), list(dict.fromkeys(os.path.dirname(path) or "this folder" for path in covered))
 
 
 def _with_split(pattern: str) -> str:
