@@ -15,9 +15,9 @@ from segfeed.batches.mistaken import OPTIONS_OF_OTHERS, lack, refuse_array
 from segfeed.batches.transforming import Transform, check_transform
 from segfeed.datasets.doubts.annotations import doubt_boxes, doubt_outlines, look_at_shapes
 from segfeed.datasets.doubts.examining import examine
-from segfeed.datasets.doubts.made_splits import doubt_splits
 from segfeed.datasets.drawn.masks import DRAW_WORDS, DrawWords
 from segfeed.datasets.legends.given import LegendLike
+from segfeed.datasets.made_splits import doubt_splits
 from segfeed.datasets.opening import Dataset, DescriptionLike, Opening, Patterns, open_dataset
 from segfeed.datasets.places import find_root
 from segfeed.datasets.source import Orientation, Source, Task

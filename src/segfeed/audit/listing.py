@@ -7,7 +7,7 @@ from pathlib import Path
 
 from segfeed.audit.facts import below, files_of
 from segfeed.audit.findings import Finding, Severity
-from segfeed.datasets.doubts.made_splits import doubt_splits
+from segfeed.datasets.made_splits import doubt_splits
 from segfeed.datasets.matching.lists import AUTOMATIC, choose_split
 from segfeed.datasets.opening import Dataset, Opening, open_dataset
 from segfeed.datasets.source import Source

@@ -11,8 +11,8 @@ from typing import Any
 from segfeed.datasets.doubts.annotations import doubt_boxes, doubt_outlines, look_at_shapes
 from segfeed.datasets.doubts.evidence import LOOKED_AT, Counted, Evidence, gather, look
 from segfeed.datasets.doubts.examining import examine
-from segfeed.datasets.doubts.made_splits import doubt_splits
 from segfeed.datasets.doubts.ways_out import Doubt
+from segfeed.datasets.made_splits import doubt_splits
 from segfeed.datasets.opening import Dataset, Opening, open_dataset
 from segfeed.datasets.source import Sample, Source, SplitFiles, read_sizes
 from segfeed.datasets.splits import GROUP_RULE, Grouped, find_shared_groups, reading_order

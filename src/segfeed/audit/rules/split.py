@@ -11,6 +11,7 @@ from segfeed.audit.findings import Finding
 from segfeed.audit.rules.subjects import AuditedSplit, SplitRule
 from segfeed.datasets.splits import role_of
 from segfeed.pixels.palette import colour_of
+from segfeed.plans.plan import Draw
 from segfeed.system.showing import some
 
 _FAR = 16  # how many times the median area, or its fraction
@@ -42,9 +43,13 @@ def photos_small(split: AuditedSplit) -> Iterator[Finding]:
     height, width = split.crop_size
     small = split.keys_where(lambda facts: _is_smaller(facts, split.crop_size))
     if small and role_of(split.name) not in ("val", "test"):
-        crop = f"a crop of {height} x {width} px (height x width)"
+        called = "the default crop" if split.crop_size == Draw().crop_size else "a crop"
+        crop = f"{called} of {height} x {width} px (height x width)"
         found = f"{len(small):,} of {len(split.facts):,} photos are smaller than {crop}"
-        remedy = 'choose small="pad" (the default), "drop" or "error", or a smaller crop'
+        remedy = (
+            'do nothing if load may pad crops, as small="pad" does by default; else pass the crop_size that you train '
+            'with here, too, or small="drop" to load'
+        )
         yield split.about("note", "photo-smaller-than-crop", found, "photos that hold a crop", remedy, keys=small)
 
 

@@ -22,7 +22,9 @@ from segfeed.system.showing import some
 
 RULE = "lists-unread"
 
-_SUFFIXES = (".txt", ".lst", ".list", ".csv", ".tsv", ".json", ".jsonl")
+LIST_SUFFIXES = (".txt", ".lst", ".list", ".csv", ".tsv", ".json", ".jsonl")
+"""Of files that may list photos."""
+
 _TABLES = (".csv", ".tsv")
 _LISTS = (".txt", ".lst", ".list", *_TABLES)
 _MOST_BYTES = 8 << 20  # of a list; what is larger holds annotations
@@ -74,7 +76,7 @@ def _candidates(root: Path, below: str, depth: int = 0) -> Iterator[str]:
         names = [name for name in os.listdir(folder) if name[0] != "." and not _RUNS.search(name)]
     except OSError:
         return
-    by_suffix: dict[str, list[str]] = {suffix: [] for suffix in _SUFFIXES}
+    by_suffix: dict[str, list[str]] = {suffix: [] for suffix in LIST_SUFFIXES}
     for name in names:
         by_suffix.get(os.path.splitext(name)[1].lower(), []).append(name)
     for name in sorted(name for alike in by_suffix.values() if len(alike) <= _MOST_ALIKE for name in alike):

@@ -1,4 +1,7 @@
-"""Hints: texts that may say what stored values mean, though nothing reads them by itself: notes for people."""
+"""Hints: texts that may say what stored values mean, though nothing reads them by itself: notes for people.
+
+A module of its own: the others here read legends; these texts are only named, for a person to read.
+"""
 
 import os
 import re

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from segfeed.datasets.blobs import refuse_pointer
 from segfeed.datasets.descriptions.description import FILE_NAME
+from segfeed.datasets.doubts.unread_lists import LIST_SUFFIXES, names_photos
 from segfeed.datasets.drawn.json_reading import has_words
 from segfeed.datasets.legends.files import LEGEND_FILES
+from segfeed.datasets.legends.hints import find_legend_texts
 from segfeed.datasets.refusals.fitting_folders import (
     MOST_COMPARED,
     count_covered,
@@ -19,15 +21,15 @@ from segfeed.datasets.refusals.fitting_folders import (
 )
 from segfeed.datasets.refusals.not_read import INSIDE, SHAPES, UNREADABLE, Kind
 from segfeed.datasets.refusals.survey import MOST_SHOWN, Seen, describe, look_below, names_of_pictures
-from segfeed.datasets.refusals.texts_beside import tell_texts
 from segfeed.datasets.tables.rows import columns_of
 from segfeed.errors import SourceError
-from segfeed.system.showing import counted
+from segfeed.system.showing import counted, some
 
 _MOST_ABOVE = 3  # folders above a path that may be the dataset it is a part of
 _MOST_OPENED = 3
 _LAST_BYTES = 1 << 12
-_FOLDERS_SHOWN = 3
+_FOLDERS_SHOWN = _TEXTS_SHOWN = 3
+_MOST_TEXTS = 40
 _SPLITS = "{split} in place of {folder} makes a split of each folder; "
 _WRITE = f"with --write it starts a {FILE_NAME}"
 
@@ -113,7 +115,18 @@ def _find_sample_folders(seen: Seen) -> Answer | None:
 
 def _tell(seen: Seen, fit: str) -> str:
     """Say what was seen, what fits, and which texts lie beside it."""
-    return "; ".join((f"{describe(seen, _FOLDERS_SHOWN)}, and {fit}", *tell_texts(seen)))
+    return "; ".join((f"{describe(seen, _FOLDERS_SHOWN)}, and {fit}", *_tell_texts(seen)))
+
+
+def _tell_texts(seen: Seen) -> list[str]:
+    """Say which files list photos, and which may say what stored values mean, a clause each."""
+    stems = {stem for place in seen.folders.values() for stem in place.pictures}
+    stems |= {os.path.basename(folder) for folder in seen.folders}  # a folder may be a sample
+    asked = [name for name in seen.names if name.lower().endswith(LIST_SUFFIXES)][:_MOST_TEXTS]
+    lists = [name for name in asked if names_photos(seen.root / name, stems)]
+    said = find_legend_texts(seen.root, (name for name in seen.names if name not in lists))
+    kinds = (("lists", lists), ("text that may say what values mean", said))
+    return [f"{what}: {some(names, _TEXTS_SHOWN)}" for what, names in kinds if names]
 
 
 def _first_of(kinds: tuple[Kind, ...], names: list[str]) -> Answer | None:

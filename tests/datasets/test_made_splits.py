@@ -10,8 +10,8 @@ from PIL import Image
 
 import segfeed
 from segfeed.audit.checking import check
-from segfeed.datasets.doubts.made_splits import doubt_splits
 from segfeed.datasets.doubts.split_shares import RULE
+from segfeed.datasets.made_splits import doubt_splits
 from segfeed.datasets.opening import open_dataset
 from segfeed.datasets.overview import describe
 from segfeed.datasets.splits import SplitTerm
