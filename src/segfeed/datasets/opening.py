@@ -89,10 +89,14 @@ class Dataset:
         said = self.description
         if said is None:
             return ""
-        if len(self.split_names) > 1 and said.photos[0].has_split and not any(map(role_of, self.split_names)):
-            named = ", ".join(f'{word} = "{name}"' for word, name in zip(AUTOMATIC, self.split_names[:2], strict=False))
+        if foreign := [name for name in self.split_names if said.photos[0].has_split and not role_of(name)]:
+            words = AUTOMATIC if len(foreign) > 1 else (split,)
+            named = ", ".join(f'{word} = "{name}"' for word, name in zip(words, foreign[:2], strict=False))
             return f"pass these names, or say under [splits] in a segfeed.toml which is which: folders = {{ {named} }}"
         lists = said.splits.lists
+        if AUTOMATIC[-1] in lists:
+            parts = (f"{AUTOMATIC[-1]}[fold!=0/5]", f"{AUTOMATIC[-1]}[fold=0/5]")
+            return f"pass parts of it, such as splits={parts}".replace("'", '"')
         if not lists or "" in lists or REST in lists.values():
             return ""
         named = ", ".join(f'{name} = "{file}"' for name, file in lists.items())
@@ -128,7 +132,7 @@ class Dataset:
         why = "; ".join(filter(None, clauses))
         source = Source(
             self.root, self.format, name, self.task, files.samples, legend, self.unknown, why, files.missing,
-            self.orientation, files.groups,
+            self.orientation, files.groups, files.is_listed,
         )  # fmt: skip
         said = {word: value for word, value in files.settings.items() if getattr(self, word) == "error"}
         return replace(source, **said) if said else source

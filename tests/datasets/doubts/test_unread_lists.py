@@ -56,6 +56,11 @@ CASES = {
     "a column of folds": ({"a.csv": "image,fold\n" + rows("{key}.png,{number}\n")}, 'key = "image", split = "fold"'),
     "a column of truth": ({"a.csv": "image,is_val\n" + rows("{key}.png,{word}\n")}, 'key = "image", split = "is_val"'),
     "among annotations": ({"train.lst": TRAIN} | {f"{n}.json": "{}" for n in range(250)}, 'lists = "{split}.lst"'),
+    "German names": ({"Lernliste.txt": TRAIN, "Prüfliste.txt": VAL}, 'train = "Lernliste.txt", val = "Prüfliste.txt"'),
+    "Chinese names": ({"训练集.txt": TRAIN, "验证集.txt": VAL}, 'train = "训练集.txt", val = "验证集.txt"'),
+    "one list alone": ({"训练集.txt": TRAIN}, 'lists = { train = "训练集.txt", val = "*" }'),
+    "names of no kind": ({"Feld A.txt": TRAIN, "Feld B.txt": VAL}, 'train = "Feld A.txt", val = "Feld B.txt"'),
+    "folds": ({f"fold{n}.txt": "\n".join(KEYS[n::3]) for n in range(3)}, 'lists = "fold{split}.txt"'),
     "foreign words": ({"a.csv": "image,split\n" + rows("{key}.png,{word}\n")}, 'key = "image", split = "split"'),
 }  # fmt: skip
 
@@ -75,14 +80,18 @@ def test_files_that_name_splits_and_are_not_read_are_named_with_the_line_that_re
     assert first in caplog.text
 
 
-def test_what_the_remedy_says_ends_the_doubt(root):
-    put(root, {"splits/train.txt": TRAIN, "splits/val.txt": VAL})
+@pytest.mark.parametrize(
+    "named", [("splits/train.txt", "splits/val.txt"), ("训练集.txt", "验证集.txt"), ("f0.txt", "f1.txt")]
+)
+def test_what_the_remedy_says_ends_the_doubt(root, named):
+    put(root, dict(zip(named, (TRAIN, VAL), strict=True)))
     (finding,) = (one for one in check(root) if one.rule == "lists-unread")
-    for line in re.findall(r"lists = \"[^\"]*\"|hash = \{[^}]*\}", finding.remedy):
+    for line in re.findall(r"lists = \"[^\"]*\"|(?:lists|hash) = \{[^}]*\}", finding.remedy):
         (root / "segfeed.toml").write_text(f"{DESCRIBED}[splits]\n{line}\n")
         assert "lists-unread" not in {one.rule for one in check(root)}
-    (root / "segfeed.toml").write_text(f'{DESCRIBED}[splits]\nlists = "splits/{{split}}.txt"\n')
-    assert segfeed.scan(root, "val").keys == KEYS[5:]
+    lists, _ = re.findall(r"lists = (?:\"[^\"]*\"|\{[^}]*\})|hash", finding.remedy)[:2]
+    (root / "segfeed.toml").write_text(f"{DESCRIBED}[splits]\n{lists}\n")
+    assert segfeed.scan(root, "1" if "f0.txt" in named else "val").keys == KEYS[5:]
 
 
 @pytest.mark.parametrize("beside", [DESCRIBED, ""])
@@ -101,6 +110,9 @@ def test_they_are_named_beside_a_description_without_splits_and_beside_formats_t
         {"splits/train.txt": "q1\nq2\nq3\n"},
         {"measured.csv": "image,width\n" + rows("{key}.png,6\n")},
         {"test_notes.txt": "p1 is dark\n"},
+        {"dark.txt": "p1\np2\n", "bright.txt": "p3\np4\n"},
+        {"day.txt": "\n".join(KEYS[:5]), "all.txt": "\n".join(KEYS)},
+        {"训练.txt": "two epochs\n"},
         {".cache/train.txt": TRAIN},
         {"test_results.csv": "image,iou\n" + rows("{key}.png,0.5\n")},
         {"train_log.txt": rows("{key}\n")},

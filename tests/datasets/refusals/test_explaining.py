@@ -137,6 +137,56 @@ def test_what_is_counted_is_what_the_patterns_cover(tmp_path):
     assert "(5 JPEG), Aufnahme/Feld B (4 JPEG), Aufnahme/Feld C (4 JPEG) and 3 more" in error.found
 
 
+def test_folders_two_deep_that_both_differ_become_one_placeholder(tmp_path):
+    for day in ("2024-05-01", "2024-05-02"):
+        for camera in ("cam1", "cam2"):
+            write(tmp_path / "a", f"{day}/{camera}/{{}}.png", f"{day}/{camera}/{{}}_mask.png")
+            write(tmp_path / "b", f"x/{day}/{camera}/p/{{}}.jpg", f"y/{day}/{camera}/{{}}.png")
+    error = refused(tmp_path / "a")
+    assert "16 photos in 2024-05-01/cam1 and 3 more folders fit masks" in error.found
+    assert '--photos "{folder}/{key}.png" --masks "{folder}/{key}_mask.png"' in error.remedy
+    error = refused(tmp_path / "b")
+    assert "16 photos in x/2024-05-01/cam1/p and 3 more folders fit masks" in error.found
+    assert '--photos "x/{folder}/p/{key}.jpg" --masks "y/{folder}/{key}.png"' in error.remedy
+
+
+def test_photos_that_cannot_be_decoded_are_photos_beside_masks_that_can(tmp_path):
+    for number, key in enumerate("abcd"):
+        save_mask(tmp_path / f"Referenz/{key}.TIF")
+        (tmp_path / "Bilder").mkdir(exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 255, (20, 20, 4)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"Bilder/{key}.TIF")
+    assert '--photos "Bilder/{key}.TIF" --masks "Referenz/{key}.TIF"' in refused(tmp_path).remedy
+
+
+def test_archives_beside_photos_are_named(tmp_path):
+    save_photo(tmp_path / "photos/a.jpg")
+    (tmp_path / "masks.zip").touch()
+    error = refused(tmp_path)
+    assert "masks.zip, which may hold the others" in error.found
+    assert error.remedy.startswith("unpack each archive")
+
+
+def test_a_table_beside_pictures_of_other_names_is_named(tmp_path):
+    table = "Bild,Maske\n"
+    for number, key in enumerate("abcd"):
+        save_photo(tmp_path / f"raw/{key}.jpg", number)
+        save_mask(tmp_path / f"ann/task_{number}.png")
+        table += f"raw/{key}.jpg,ann/task_{number}.png\n"
+    (tmp_path / "pairs.csv").write_text(table)
+    error = refused(tmp_path)
+    assert error.found.endswith("; lists: pairs.csv")
+    assert "table = {" in error.remedy
+
+
+def test_a_legend_in_json_is_no_list_though_photos_are_called_by_numbers(tmp_path):
+    write(tmp_path, "x/{}.jpg", "y/{}.png", "0123")
+    (tmp_path / "info.json").write_text('[{"label": "ground", "color": "0,1,2"}, {"label": "car", "color": "1,2,3"}]')
+    found = refused(tmp_path).found
+    assert "lists" not in found
+    assert "text that may say what values mean: info.json" in found
+
+
 def test_folders_that_may_be_splits_can_be_made_splits_by_what_is_said(tmp_path):
     for field in ("Feld A", "Feld B"):
         write(tmp_path, f"Aufnahme/{field}/{{}}_rgb.jpeg", f"Handarbeit/{field}/fertig/{{}}_labels.png")

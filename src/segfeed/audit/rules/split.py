@@ -25,7 +25,7 @@ def partner_missing(split: AuditedSplit) -> Iterator[Finding]:
         stray, folder = split.strays.get(gap), below(split.source.root, gap.folder)
         found = f"no {gap.what}" + (f", but {stray} lies there" if stray else f": {gap.found}" if gap.found else "")
         expected = f"{_usual_kind(split, gap.what)} of this name"
-        remedy = "save it in that form" if stray else "add the file, or take the sample off the list"
+        remedy = "save it in that form" if stray else split.source.if_missing(gap.what)
         yield Finding("error", f"{gap.what}-missing", split.name, gap.key, folder, found, expected, remedy)
 
 

@@ -222,14 +222,17 @@ class _Reader:
         except SegfeedError as error:
             raise self._wrong(keys, f"{error.where}: {error.found}", error.expected, error.remedy) from error
 
-    def _split_rule(self, splits: Mapping[str, Any]) -> SplitRule:
+    def _check_ways(self, splits: Mapping[str, Any]) -> None:
         ways = [way for way in ("folders", "lists", "table", "hash") if way in splits]
-        if len(ways) > 1:
+        if len(ways) > 1 and (ways != ["table", "hash"] or "split" in splits["table"]):
             raise self._wrong(("splits", ways[1]), f"splits by {' and by '.join(ways)}", "one of them")
         if empty := [way for way in ways if not splits[way]]:
             raise self._wrong(("splits", empty[0]), f"{empty[0]} names no split", "a split, or no such line")
         if "folders" in splits and not any(pattern.has_split for pattern in self._patterns("photos")):
             raise self._wrong(("splits", "folders"), "folders, but no {split} in photos", "{split} where they differ")
+
+    def _split_rule(self, splits: Mapping[str, Any]) -> SplitRule:
+        self._check_ways(splits)
         lists = splits.get("lists", {})
         if isinstance(lists, str):
             if "{split}" not in lists:
@@ -256,17 +259,18 @@ class _Reader:
         )
 
     def _split_table(self, said: Mapping[str, Any]) -> SplitTable:
-        needed = {"file", "key", "split"}
+        needed = {"file", "key"}
         texts, names = {key: value for key, value in said.items() if key != "names"}, said.get("names", {})
-        is_whole = needed <= texts.keys() <= {*needed, "mask"} and all(map(_is_text, texts.values()))
+        is_whole = needed <= texts.keys() <= {*needed, "mask", "split"} and all(map(_is_text, texts.values()))
+        is_whole = is_whole and ("split" in texts or not names)
         if not is_whole or not isinstance(names, dict) or not all(_fits(value, _TEXTS) for value in names.values()):
             wanted = (
-                '{ file = "samples.csv", key = "image", split = "subset" }, and mask = "..." if masks have a column, '
-                'names = { train = "..." } if it calls splits otherwise'
+                '{ file = "samples.csv", key = "image" }, and mask = "...", split = "..." if masks and splits have a '
+                'column, names = { train = "..." } if it calls splits otherwise'
             )
             raise self._wrong(("splits", "table"), f"table = {said!r:.60}", wanted)
         called = {split: _texts(words) for split, words in names.items()}
-        return SplitTable(texts["file"], texts["key"], texts.get("mask", ""), texts["split"], called)
+        return SplitTable(texts["file"], texts["key"], texts.get("mask", ""), texts.get("split", ""), called)
 
     def _check_shares(self, shares: Mapping[str, int]) -> None:
         if "all" in shares:

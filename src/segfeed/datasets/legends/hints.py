@@ -47,7 +47,10 @@ def _may_say(path: Path) -> bool:
     if _CALLED.search(path.name):
         return path.is_file()
     try:
-        lines = decode_text(read_file(path, _MOST_BYTES)).splitlines()
+        text = decode_text(read_file(path, _MOST_BYTES))
     except (SourceError, UnicodeDecodeError):
         return False
+    if path.suffix.lower() == ".json":
+        return bool(_CALLED.search(text))
+    lines = text.splitlines()
     return sum(len(line) <= _LONGEST_LINE and bool(_SAYS.fullmatch(line)) for line in lines) >= _LEAST_LINES

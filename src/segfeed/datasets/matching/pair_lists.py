@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segfeed.datasets.matching.folders import Files
-from segfeed.datasets.matching.lists import FORBIDDEN, compose, read_bytes, read_lines, refuse_repeated, split_lines
+from segfeed.datasets.matching.lists import (
+    FORBIDDEN,
+    compose,
+    read_bytes,
+    read_lines,
+    refuse_repeated,
+    spell_as_on_disk,
+    split_lines,
+)
 from segfeed.errors import ListError
 
 _PLAIN = re.compile(r"\w+")  # most ids are, and need no closer look
@@ -24,6 +32,7 @@ _HEADER = re.compile(
 """What heads the columns of a CSV."""
 _COLUMNS = re.compile(r"[ \t]*[\t,;]\s*|\s+")
 _FIGURE = re.compile(r"-?[01]")
+_FIRST = 20  # lines by which a header is told from those below it
 
 
 class Listed(NamedTuple):
@@ -108,7 +117,7 @@ def parse_list(data: bytes, where: Path | str, photos: Listable = _NOTHING, mask
 def list_files(root: Path, lists: Mapping[str, str]) -> dict[str, Path]:
     """Find the list file of each split."""
     if "" not in lists:
-        return {split: root / name for split, name in lists.items()}
+        return {split: root / spell_as_on_disk(root, name) for split, name in lists.items()}
     before, after = lists[""].split("{split}", 1)
     spelled = re.compile(re.escape(before) + r"([^/]+)" + re.escape(after))
     paths = sorted(root.glob(f"{before}*{after}"))
@@ -150,7 +159,7 @@ def pair_below(
         if found := next((tail for tail in _tails(plain) if os.path.isfile(root / tail)), None):
             return [found]
         spelled = ((name, os.path.splitext(name)[0]) for names in masks.values() for name in names)
-        known = [ways[0] for ways in spelled if any(f"/{way}".endswith(f"/{plain}") for way in ways)]
+        known = [ways[0] for ways in spelled if any(f"/{compose(way)}".endswith(f"/{plain}") for way in ways)]
         return known if len(known) == 1 else []
 
     listed = pair_entries(entries, path, Listable("", photos), find_mask)
@@ -171,6 +180,7 @@ def pair_entries(entries: Iterable[Entry], where: Path | str, photos: Listable, 
     """
     ids: list[str] = []
     numbers: list[int] = []
+    texts: list[str] = []
     named: dict[str, list[str]] = {}
     key_of: dict[str, str] | None = None
     is_flat = not any("/" in key for key in photos.files)
@@ -191,12 +201,15 @@ def pair_entries(entries: Iterable[Entry], where: Path | str, photos: Listable, 
                 )
             key = _resolve(photo, key_of) or _strip(photo, photos.folder)
             if key not in photos.files:
+                _refuse_more_columns(entry, where, key_of)
                 _check_id(key, entry, where)
         if mask:
             named[key] = find_mask(mask, entry)
         ids.append(key)
         numbers.append(entry.number)
+        texts += [entry.text] if entry.mask is None and len(texts) < _FIRST else []
     refuse_repeated(ids, where, numbers)
+    _refuse_odd_first(texts, ids, where, photos)
     return Listed(tuple(ids), named)
 
 
@@ -244,6 +257,32 @@ def _refuse_header(entry: Entry, where: Path | str, photos: Listable) -> None:
             "called so",
             expected="a sample in each line",
             remedy="remove the line",
+        )
+
+
+def _refuse_odd_first(texts: Sequence[str], ids: Sequence[str], where: Path | str, photos: Listable) -> None:
+    """Refuse a first line that names no file, and no photo, if the lines below it do both: a header in any language."""
+    of_files = [any(suffix in text.lower() for suffix in _SUFFIXES) for text in texts]
+    are_there = [key in photos.files for key in ids[: len(texts)]]
+    if len(texts) > 1 and not of_files[0] and all(of_files[1:]) and not are_there[0] and all(are_there[1:]):
+        raise ListError(
+            str(where),
+            found=f"the first line, {texts[0]!r}, names no photo, and all below it do: it may be their header",
+            expected="a sample in each line",
+            remedy="remove the line",
+        )
+
+
+def _refuse_more_columns(entry: Entry, where: Path | str, key_of: Mapping[str, str]) -> None:
+    """Refuse a line of three columns or more, of which the first names a photo: a table is told by its header."""
+    cells = re.split(r"[,;\t]", entry.text) if entry.mask is None else []
+    if len(cells) > 2 and _resolve(cells[0], key_of):
+        raise ListError(
+            str(where),
+            found=f"line {entry.number}: {entry.text!r} has {len(cells)} columns",
+            expected="a photo, or a photo and its mask, in each line",
+            remedy="remove the other columns and the header, or say what the columns are called, under [splits]: "
+            'table = { file = "...", key = "...", mask = "..." }, and split = "..." if one says the split',
         )
 
 

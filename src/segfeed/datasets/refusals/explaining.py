@@ -72,19 +72,24 @@ def explain_refusal(path: Path, ask: Ask = lambda _: None, ask_root: Ask = lambd
 
 
 def _describe_all(seen: Seen) -> Answer:
+    archives = [name for name in seen.names if re.search(r"\.(zip|tgz|7z|rar|tar(\.\w+)?)$", name)]
+    unpack = "unpack each archive into a folder of its own here, and pass this folder again"
     if not seen.folders:
-        archives = [name for name in seen.names if re.search(r"\.(zip|tgz|7z|rar|tar(\.\w+)?)$", name)]
-        unpack = "unpack each archive into a folder of its own here, and pass this folder again"
         return describe(seen), unpack if archives else "check the path; docs/formats.md shows all layouts"
     found = f"{describe(seen)}, but no two folders in which photos and masks have the same names"
+    if archives:
+        return f"{found}, and {some(archives, _TEXTS_SHOWN)}, which may hold the others", unpack
     patterns = '--photos "images/{key}.jpg" --masks "..."'
-    return found, f"see docs/formats.md, or say how they lie: segfeed scan {shlex.quote(str(seen.root))} {patterns}"
+    way = f"see docs/formats.md, or say how they lie: segfeed scan {shlex.quote(str(seen.root))} {patterns}"
+    texts = _tell_texts(seen)
+    by_lists = f"; a {FILE_NAME} may pair them, too: [splits] table = {{ file = ..., key = ..., mask = ... }}, or lists"
+    return "; ".join((found, *texts)), way + by_lists * any(text.startswith("lists") for text in texts)
 
 
 def _find_fitting(seen: Seen) -> Answer | None:
     if not (pairs := find_pairs(seen)):
         return None
-    photos, masks = generalise(pairs, seen.folders)
+    photos, masks = generalise(seen, pairs)
     count, folders = count_covered(seen, photos, masks)
     more = f" and {counted(len(folders) - 1, 'more folder')}" if folders[1:] else ""
     fit = f"{count or pairs[0].pairs:,} photos in {folders[0] if folders else _folder_of(photos)}{more} fit masks"
@@ -123,7 +128,7 @@ def _tell_texts(seen: Seen) -> list[str]:
     stems = {stem for place in seen.folders.values() for stem in place.pictures}
     stems |= {os.path.basename(folder) for folder in seen.folders}  # a folder may be a sample
     asked = [name for name in seen.names if name.lower().endswith(LIST_SUFFIXES)][:_MOST_TEXTS]
-    lists = [name for name in asked if names_photos(seen.root / name, stems)]
+    lists = [name for name in asked if not name.endswith(".json") and names_photos(seen.root / name, stems)]
     said = find_legend_texts(seen.root, (name for name in seen.names if name not in lists))
     kinds = (("lists", lists), ("text that may say what values mean", said))
     return [f"{what}: {some(names, _TEXTS_SHOWN)}" for what, names in kinds if names]
@@ -220,7 +225,7 @@ def _find_below(seen: Seen, ask: Ask) -> Answer | None:
     path = shlex.quote(str(seen.root / next(iter(found))))
     way = f"pass the path of {'one' if len(found) > 1 else 'it'}: segfeed scan {path}"
     if len(found) > 1 and len({*found.values()}) == 1 and (pairs := find_pairs(seen)):
-        photos, masks = generalise(pairs, seen.folders)
+        photos, masks = generalise(seen, pairs)
         if (photos, masks) != pairs[0][:2] and all(_covers(photos, folder) for folder in found):
             scan = f"segfeed scan {shlex.quote(str(seen.root))}"
             way += f', or say how all of them lie: {scan} --photos "{photos}" --masks "{masks}"'
