@@ -60,6 +60,10 @@ CASES = {
     "Chinese names": ({"训练集.txt": TRAIN, "验证集.txt": VAL}, 'train = "训练集.txt", val = "验证集.txt"'),
     "one list alone": ({"训练集.txt": TRAIN}, 'lists = { train = "训练集.txt", val = "*" }'),
     "names of no kind": ({"Feld A.txt": TRAIN, "Feld B.txt": VAL}, 'train = "Feld A.txt", val = "Feld B.txt"'),
+    "values of splits": (
+        {"a.csv": "Datei;Teil\n" + rows("{key}.png;{word}\n").replace("learn", "lernen").replace("keep", "prüfen")},
+        'table = { file = "a.csv", key = "Datei", split = "Teil"',
+    ),
     "folds": ({f"fold{n}.txt": "\n".join(KEYS[n::3]) for n in range(3)}, 'lists = "fold{split}.txt"'),
     "foreign words": ({"a.csv": "image,split\n" + rows("{key}.png,{word}\n")}, 'key = "image", split = "split"'),
 }  # fmt: skip
@@ -149,3 +153,20 @@ def test_annotations_that_are_read_are_no_lists_whatever_their_names(shared_data
     dataset = open_dataset(shared_data / "vector/darwin/test2_polygons")
     assert dataset.split_names == ["train", "val", "all"]
     assert doubt_splits(dataset, dataset.split_names) == []
+
+
+def test_lists_of_scenes_are_named_and_their_line_reads_them(root):
+    for folder in ("images", "masks"):
+        for number, key in enumerate(KEYS):
+            place = root / f"scene{number // 2}" / folder
+            place.mkdir(parents=True, exist_ok=True)
+            (root / folder / f"{key}.png").rename(place / f"{number % 2}.png")
+        (root / folder).rmdir()
+    put(root, {"train.txt": "scene0\nscene1\nscene2\n", "val.txt": "scene3\n"})
+    (finding,) = (one for one in check(root) if one.rule == "lists-unread")
+    line = 'lists = { train = "train.txt", val = "val.txt" }'  # {split}.txt would take class_names.txt for a split
+    assert line in finding.remedy
+    places = 'photos = "{folder}/images/{key}.png"\nmasks = "{folder}/masks/{key}.png"\nlegend = "class_names.txt"\n'
+    (root / "segfeed.toml").write_text(f"{places}[splits]\n{line}\n")
+    assert segfeed.scan(root, "val").keys == ("scene3/0", "scene3/1")
+    assert len(segfeed.scan(root, "train")) == 6

@@ -398,3 +398,20 @@ def test_a_line_of_three_columns_is_told_with_the_table_that_reads_it(line):
         parse_list(f"{line}\n".encode(), "train.csv", photos, Listable("labels", {"a_L": ["a_L.png"]}))
     assert "table = {" in caught.value.remedy
     assert parse_list(b"b,c,d\na\n", "train.txt", photos).ids == ("b,c,d", "a")
+
+
+@pytest.mark.parametrize("line", ["clip1", "clip1/", "data/clip1", "/home/anna/frames/clip1"])
+def test_a_line_may_be_a_folder_of_ids_which_means_all_in_it(line):
+    keys = ("clip1/a", "clip1/b", "clip10/a", "clip2/a")
+    photos = Listable("frames", {key: [f"{key}.jpg"] for key in keys})
+    assert parse_list(f"{line}\nclip2/a\n".encode(), "train.txt", photos).ids == ("clip1/a", "clip1/b", "clip2/a")
+    with pytest.raises(ListError, match="'clip1/a' is listed 2 times"):
+        parse_list(f"clip1/a\n{line}\n".encode(), "train.txt", photos)
+    assert parse_list(b"clip3\n", "train.txt", photos).ids == ("clip3",)
+
+
+@pytest.mark.parametrize(("names", "asked", "is_told"), [(["train", "test"], "val", True), (["test"], "val", False)])
+def test_a_dataset_without_val_is_told_to_be_split(names, asked, is_told):
+    with pytest.raises(SourceMissingError) as caught:
+        choose_split(asked, names, Path("x"))
+    assert caught.value.remedy == 'pass parts of it: splits=("train[fold!=0/5]", "train[fold=0/5]")' * is_told

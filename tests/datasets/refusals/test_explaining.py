@@ -381,3 +381,12 @@ def test_annotations_that_are_not_read_are_told_by_what_is_in_them(tmp_path, nam
     (tmp_path / name).write_text(text, "utf-16" if text[0] == "\ufeff" else "utf-8")
     is_passed = is_passed and name.endswith(("json", "csv"))
     assert found in explain_refusal(tmp_path / name if is_passed else tmp_path)[0]
+
+
+def test_several_datasets_in_a_folder_are_told_with_the_line_that_reads_all(tmp_path):
+    for clip in ("clip1", "clip2"):
+        write(tmp_path, f"{clip}/rgb/{{}}.jpg", f"{clip}/gt/{{}}.png")
+    error = refused(tmp_path)
+    assert error.found.startswith("several photos-and-masks datasets")
+    said = dict(zip(("photos", "masks"), error.remedy.split('"')[1::2], strict=True))
+    assert len(segfeed.scan(tmp_path, "all", legend=["ground", "line"], **said)) == 8

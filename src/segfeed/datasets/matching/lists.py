@@ -198,11 +198,13 @@ def choose_split(split: str, names: Sequence[str], root: Path) -> str:
     for candidates in (same_but_case, same_word, of_years):
         if len(candidates) == 1:
             return candidates[0]
+    of_train = [name for name in names if SPLIT_WORDS.get(name.casefold()) == "train"]
+    parts = f'pass parts of it: splits=("{of_train[0]}[fold!=0/5]", "{of_train[0]}[fold=0/5]")' if of_train else ""
     raise SourceMissingError(
         str(root),
         found=f"no split {split!r}",
         expected=f"one of {', '.join(names)}" if names else "",
-        remedy="" if names else "check the path: there is no split at all",
+        remedy=(parts if meant == "val" else "") if names else "check the path: there is no split at all",
     )
 
 

@@ -80,8 +80,9 @@ _NOTHING = Listable("", {})
 def read_list(path: Path, photos: Listable = _NOTHING, masks: Listable = _NOTHING) -> Listed:
     """Read a split list: one sample a line. CRLF, a byte order mark, blank lines and surrounding spaces are all fine.
 
-    A line is an id, the name or the path of a photo, or the paths of a photo and its mask. The files that are there
-    decide which; a line that means none of them must be an id, whose files are missing then.
+    A line is an id, the name or the path of a photo, the paths of a photo and its mask, or a folder of ids, which means
+    all in it. The files that are there decide which; a line that means none of them must be an id, whose files are
+    missing then.
 
     Args:
         path: of the list.
@@ -201,6 +202,10 @@ def pair_entries(entries: Iterable[Entry], where: Path | str, photos: Listable, 
                 )
             key = _resolve(photo, key_of) or _strip(photo, photos.folder)
             if key not in photos.files:
+                if inside := [] if mask else _ids_inside(photo, photos):
+                    ids += inside
+                    numbers += [entry.number] * len(inside)
+                    continue
                 _refuse_more_columns(entry, where, key_of)
                 _check_id(key, entry, where)
         if mask:
@@ -300,6 +305,16 @@ def _ends(photos: Listable) -> dict[str, str]:
         **{end: next(iter(keys)) for end, keys in ends.items() if len(keys) == 1},
         **{key: key for key in photos.files},
     }
+
+
+def _ids_inside(text: str, photos: Listable) -> list[str]:
+    """List the ids in a folder that a line names, such as a scene."""
+    parts = _plain(text).rstrip("/").split("/")
+    for first in range(len(parts) if parts[0] else 0):
+        folder = "/".join(parts[first:]) + "/"
+        if inside := sorted(key for key in photos.files if key.startswith(folder)):
+            return inside
+    return []
 
 
 def _columns(line: str, key_of: Mapping[str, str]) -> tuple[str, str]:

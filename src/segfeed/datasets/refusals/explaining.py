@@ -232,6 +232,17 @@ def _find_below(seen: Seen, ask: Ask) -> Answer | None:
     return f"{several}: {shown}", way
 
 
+def tell_line_for_all(path: Path) -> str:
+    """Say how several datasets in a folder can be read as one by patterns, as the end of a remedy; "" if they can't."""
+    seen = look_below(path)
+    pairs = find_pairs(seen)
+    photos, masks = generalise(seen, pairs) if pairs else ("", "")
+    if "{folder}" not in photos:
+        return ""
+    scan = f'segfeed scan {shlex.quote(str(path))} --photos "{photos}" --masks "{masks}"'
+    return f", or say how all of them lie: {scan}"
+
+
 def _covers(pattern: str, folder: str) -> bool:
     """Check whether a pattern may be of photos below a folder."""
     parts = zip(pattern.split("/"), folder.split("/"), strict=False)
