@@ -17,6 +17,7 @@ from segfeed.datasets.doubts.annotations import doubt_boxes, doubt_outlines, loo
 from segfeed.datasets.doubts.examining import examine
 from segfeed.datasets.drawn.masks import DRAW_WORDS, DrawWords
 from segfeed.datasets.legends.given import LegendLike
+from segfeed.datasets.made_splits import doubt_splits
 from segfeed.datasets.opening import Dataset, DescriptionLike, Opening, Patterns, open_dataset
 from segfeed.datasets.places import find_root
 from segfeed.datasets.source import Orientation, Source, Task
@@ -130,7 +131,7 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
     dataset = open_dataset(path_or_name, opening)
     source = _scan(dataset, split)
     if not is_packed(source, cache_dir=cache_dir):  # what is packed was held against its legend before
-        for note in (*_doubts(source, dataset), *_unread_lists(dataset)):
+        for note in (*_doubts(source, dataset), *_doubts_of_splits(dataset, split)):
             _log.warning(note)
     return source
 
@@ -152,8 +153,8 @@ def _doubts(source: Source, dataset: Dataset) -> list[str]:
     return [str(error) for error in (*errors, *boxes)]
 
 
-def _unread_lists(dataset: Dataset) -> list[str]:
-    return [str(doubt.error(str(dataset.root))) for doubt in dataset.doubt_lists()]
+def _doubts_of_splits(dataset: Dataset, *splits: str) -> list[str]:
+    return [str(doubt.error(str(dataset.root))) for doubt in doubt_splits(dataset, splits)]
 
 
 def _scan(dataset: Dataset, split: str) -> Source:
@@ -293,7 +294,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         if loader is not None and isinstance(loader.reader, Source):
             notes += _doubts(loader.reader, dataset)
     if any(loader is not None and isinstance(loader.reader, Source) for loader in loaders):
-        notes += _unread_lists(dataset)  # once, as it is of all splits
+        notes += _doubts_of_splits(dataset, *filter(None, splits))  # once, as these are of all splits
     notes += feed.tell_lone_sides(loaders[0])
     if val is not None and not val.has_masks:
         notes.append(f"{val.split}: no masks; all labels are void, for prediction.")

@@ -293,3 +293,17 @@ def test_passed_masks_are_object_masks_only_if_the_task_says_so(tmp_path, task):
     opening = Opening(photos="pics/{key}.png", masks="pics/{key}_L.png", task=task)
     text = draft_description(open_dataset(tmp_path / "set", opening))
     assert ("objects =" in text) == (task == "instance")
+
+
+def test_classes_are_proposed_by_colour_if_each_mask_numbers_its_colours_anew(tmp_path):
+    root = pairs(tmp_path / "set", "pics/{}.jpg", "seg/{}.png", "abcd")
+    for number, key in enumerate("abcd"):
+        picture = Image.fromarray(np.eye(6, dtype=np.uint8)[:4])
+        picture.putpalette([0, 0, 0, 255, 0, 0] if number % 2 else [255, 0, 0, 0, 0, 0])
+        picture.save(root / f"seg/{key}.png")
+    said = {"photos": "pics/{key}.jpg", "masks": "seg/{key}.png"}
+    assert '# "#000000" = "class #000000"\n# "#ff0000" = "class #ff0000"\n' in write(root, **said)
+    for key in "abcd":
+        picture.save(root / f"seg/{key}.png")
+    (root / FILE_NAME).unlink()
+    assert '# 0 = "class 0"\n# 1 = "class 1"\n' in write(root, **said)

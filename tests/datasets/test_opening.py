@@ -91,7 +91,14 @@ def test_a_stored_value_may_be_void(binary):
 def test_a_stored_value_may_be_a_colour(binary):
     Image.fromarray(np.array([[(0, 0, 0), (128, 64, 128)]] * 3, np.uint8)).save(binary / "masks" / "a.png")
     Image.new("RGB", (2, 3)).save(binary / "images" / "a.png")
-    for road in ("#804080", "#804080".upper(), (128, 64, 128), (np.uint8(128), np.uint8(64), np.uint8(128))):
+    for road in (
+        "#804080",
+        "#804080".upper(),
+        "128,64,128",
+        "(128, 64, 128)",
+        (128, 64, 128),
+        (np.uint8(128), np.uint8(64), np.uint8(128)),
+    ):
         source = segfeed.scan(binary, "all", legend={"#000000": "background", road: "road"})
         assert source.read(0).labels.tolist() == [[0, 1]] * 3
 
@@ -188,3 +195,11 @@ def folders_of_gray(tmp_path):
         Image.fromarray(np.full((8, 8, 3), 40 * number, np.uint8)).save(tmp_path / "images" / f"{number}.png")
         Image.fromarray(np.eye(8, dtype=np.uint8)).save(tmp_path / "masks" / f"{number}.png")
     return tmp_path
+
+
+def test_notes_beside_masks_without_a_legend_are_named(binary):
+    (binary / "Klassen.txt").write_text("0 = Boden\n255 = Weg\n")
+    with pytest.raises(LegendError) as caught:
+        segfeed.scan(binary, "all")
+    assert "Klassen.txt may say so, but no text of such a name is read by itself" in caught.value.found
+    assert segfeed.scan(binary, "all", legend=binary / "Klassen.txt").legend.names == ("Boden", "Weg")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from segfeed.audit.facts import below, files_of
 from segfeed.audit.findings import Finding, Severity
+from segfeed.datasets.made_splits import doubt_splits
 from segfeed.datasets.matching.lists import AUTOMATIC, choose_split
 from segfeed.datasets.opening import Dataset, Opening, open_dataset
 from segfeed.datasets.source import Source
@@ -85,7 +86,7 @@ def list_dataset(
     listing = replace(_list_splits(dataset, root, wanted, names), note=dataset.note)
     doubts = [
         Finding(one.severity, one.rule, "", "", "", one.found, one.expected, one.remedy)
-        for one in dataset.doubt_lists()
+        for one in doubt_splits(dataset, wanted)
     ]
     listing = replace(listing, findings=(*listing.findings, *doubts))
     return listing if listing.sources else replace(listing, why=why)

@@ -7,7 +7,7 @@ the same samples and labels, or there is none.
 import os
 import re
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -29,7 +29,6 @@ from segfeed.datasets.source import Sample, SplitFiles
 from segfeed.errors import LegendError, MaskError, SegfeedError, SourceError
 from segfeed.pixels.codec import StoredMask, decode_mask, read_labels
 from segfeed.pixels.legend import Legend
-from segfeed.pixels.palette import colour_of
 
 _SPREAD = 24  # masks of a split that are read to compare labels
 _ENTRIES = 2_000  # files among which lists are looked for
@@ -79,8 +78,8 @@ def draft_description(dataset: Dataset) -> str:
         )
     if any(is_drawn(sample.mask) for _, sample in _all(listed)):
         return _draft_shapes(dataset)
-    own = getattr(dataset.module, "description", None)
-    if isinstance(own, Description) and not own.variants:  # of several kinds of masks, those that count are drafted
+    own = dataset.description
+    if own is not None and not own.variants:  # of several kinds of masks, those that count are drafted
         # Passed masks serve as object masks, too; as class masks nobody said that they are.
         is_assumed = task == "semantic" and own.objects == own.masks and not own.is_merged
         description: Description = replace(own, needs=(), objects=() if is_assumed else own.objects)
@@ -366,11 +365,7 @@ def _is_alike(draft: Legend, legend: Legend, dataset: Dataset, stored: Sequence[
 
 def _blank_classes(stored: Sequence[StoredMask]) -> Iterator[str]:
     """Write the values that masks store as lines to be filled in."""
-    found: set[Hashable] = set()
-    for mask in stored:
-        codes = np.unique(mask.codes).tolist()
-        found.update(map(colour_of, codes) if mask.pixels.ndim == 3 else codes)
-    values = sorted(cast(set[Value], found), key=lambda value: (isinstance(value, tuple), value))
+    values = sorted(_held(stored), key=lambda value: (isinstance(value, tuple), value))
     yield "The masks hold these; say what they mean, and take the # away:"
     yield ""
     yield "[classes]"
@@ -380,6 +375,15 @@ def _blank_classes(stored: Sequence[StoredMask]) -> Iterator[str]:
     if len(values) > _SHOWN:
         yield f"... and {len(values) - _SHOWN} more"
     yield "void = []"
+
+
+def _held(stored: Sequence[StoredMask]) -> set[Value]:
+    """List what masks store: indices, or colours; these also if palettes number them anew in each mask."""
+    held = {mask.read_code(code) for mask in stored for code in np.unique(mask.codes).tolist()}
+    both = [index for index, colour in held if index is not None and colour is not None]
+    by_colour = len({*both}) < len(both)
+    spelled = (colour if index is None or (by_colour and colour) else index for index, colour in held)
+    return {value for value in spelled if value is not None}
 
 
 def _unsaid(dataset: Dataset, why: str) -> SourceError:

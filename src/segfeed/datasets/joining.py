@@ -131,6 +131,7 @@ class JoinedFormat:
             self._common_legend,
             "; ".join(filter(None, (why, *dict.fromkeys(files.why for files in found)))),
             groups={key: group for files in found for key, group in files.groups.items()},
+            is_listed=all(files.is_listed for files in found),
         )
 
     def _splits(self) -> Mapping[str, Sequence[str]]:

@@ -13,17 +13,17 @@ from segfeed.datasets.blobs import Blob
 from segfeed.datasets.descriptions.description import Description
 from segfeed.datasets.descriptions.patterns import parse_patterns
 from segfeed.datasets.descriptions.reader import read_description
-from segfeed.datasets.doubts.unread_lists import doubt_lists
-from segfeed.datasets.doubts.ways_out import Doubt
 from segfeed.datasets.drawn.masks import DrawnMask, DrawOptions, LegendOf
 from segfeed.datasets.joining import refuse_legend_above
 from segfeed.datasets.legends.files import explain_unread, refuse_ignored_legend
 from segfeed.datasets.legends.given import Groups, LegendLike, read_legend_like
+from segfeed.datasets.legends.hints import find_legend_texts
 from segfeed.datasets.matching.lists import AUTOMATIC, choose_split
 from segfeed.datasets.matching.split_rule import REST
 from segfeed.datasets.places import find_root
 from segfeed.datasets.recognition import DESCRIBED, FormatModule, Found, find_format, import_format
 from segfeed.datasets.source import Orientation, Recognised, Sample, Source, SplitFiles, Task
+from segfeed.datasets.splits import role_of
 from segfeed.errors import LegendError, OptionError, SegfeedError, SourceMissingError
 from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.grouping import regroup
@@ -78,21 +78,25 @@ class Dataset:
         """The names of the splits, in the format's order."""
         return self._module.split_names(self.recognised.root)
 
-    def doubt_lists(self) -> tuple[Doubt, ...]:
-        """Doubt the hash that splits the samples, if files of the dataset name them and no format reads these."""
+    @property
+    def description(self) -> Description | None:
+        """What describes it; None if a format does that has none."""
         said = getattr(self._module, "description", None)
-        is_chosen = isinstance(said, Description) and bool(said.splits.shares)
-        if tuple(self.split_names[-len(AUTOMATIC) :]) != AUTOMATIC or is_chosen:
-            return ()
-        above = self.asked if self.asked is not None and self.asked in self.root.parents else self.root
-        with suppress(SegfeedError):  # what cannot be listed is said elsewhere
-            return tuple(doubt_lists(above, lambda: self.list_split(AUTOMATIC[-1]).samples))
-        return ()
+        return said if isinstance(said, Description) else None
 
     def _rest(self, split: str) -> str:
-        """Say how the samples that no list names become a split, as a remedy; "" if no description has lists."""
-        said = getattr(self._module, "description", None)
-        lists = said.splits.lists if isinstance(said, Description) else {}
+        """Say how folders, or the samples that no list names, become a split; "" if no description has such."""
+        said = self.description
+        if said is None:
+            return ""
+        if foreign := [name for name in self.split_names if said.photos[0].has_split and not role_of(name)]:
+            words = AUTOMATIC if len(foreign) > 1 else (split,)
+            named = ", ".join(f'{word} = "{name}"' for word, name in zip(words, foreign[:2], strict=False))
+            return f"pass these names, or say under [splits] in a segfeed.toml which is which: folders = {{ {named} }}"
+        lists = said.splits.lists
+        if AUTOMATIC[-1] in lists:
+            parts = (f"{AUTOMATIC[-1]}[fold!=0/5]", f"{AUTOMATIC[-1]}[fold=0/5]")
+            return f"pass parts of it, such as splits={parts}".replace("'", '"')
         if not lists or "" in lists or REST in lists.values():
             return ""
         named = ", ".join(f'{name} = "{file}"' for name, file in lists.items())
@@ -101,8 +105,7 @@ class Dataset:
     @property
     def note(self) -> str:
         """What its description says is odd about it; "" if nothing is, or it has none."""
-        said = getattr(self._module, "description", None)
-        return said.note if isinstance(said, Description) else ""
+        return self.description.note if self.description else ""
 
     @cached_property
     def _module(self) -> FormatModule:
@@ -129,7 +132,7 @@ class Dataset:
         why = "; ".join(filter(None, clauses))
         source = Source(
             self.root, self.format, name, self.task, files.samples, legend, self.unknown, why, files.missing,
-            self.orientation, files.groups,
+            self.orientation, files.groups, files.is_listed,
         )  # fmt: skip
         said = {word: value for word, value in files.settings.items() if getattr(self, word) == "error"}
         return replace(source, **said) if said else source
@@ -225,7 +228,7 @@ class Dataset:
     def _refuse_without_legend(self, files: SplitFiles) -> Legend:
         """Raise LegendError that tells what the first mask holds, so that a person can name the classes."""
         mask = next((sample.mask for sample in files.samples if sample.mask), None)
-        unread = explain_unread(self.root)
+        unread = explain_unread(self.root) or self._texts_clause()
         raise LegendError(
             str(self.root),
             found=f"nothing says what the masks mean{f', and {mask.name} holds {_contents(mask)}' if mask else ''}"
@@ -234,6 +237,13 @@ class Dataset:
             expected=files.expected_legend,
             remedy="add it, or pass legend= with a Legend, class names, or the path of a legend file",
         )
+
+    def _texts_clause(self) -> str:
+        """Name the texts in the dataset's folder that may say it, for a person to read; "" if there are none."""
+        if not os.path.isdir(self.root):
+            return ""
+        texts = find_legend_texts(self.root, sorted(entry.name for entry in os.scandir(self.root)))
+        return f"{some(texts, 3)} may say so, but no text of such a name is read by itself" if texts else ""
 
     def _groups_clause(self) -> str:
         """Say that the legend which was passed only says what classes become; "" if none was."""

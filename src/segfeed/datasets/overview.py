@@ -12,6 +12,7 @@ from segfeed.datasets.doubts.annotations import doubt_boxes, doubt_outlines, loo
 from segfeed.datasets.doubts.evidence import LOOKED_AT, Counted, Evidence, gather, look
 from segfeed.datasets.doubts.examining import examine
 from segfeed.datasets.doubts.ways_out import Doubt
+from segfeed.datasets.made_splits import doubt_splits
 from segfeed.datasets.opening import Dataset, Opening, open_dataset
 from segfeed.datasets.source import Sample, Source, SplitFiles, read_sizes
 from segfeed.datasets.splits import GROUP_RULE, Grouped, find_shared_groups, reading_order
@@ -107,7 +108,8 @@ def describe(path_or_name: str | os.PathLike[str], opening: Opening = Opening())
     listed: list[Grouped] = []
     described = [_describe_split(dataset, name, (counted, seen, listed)) for name in dataset.split_names]
     splits = _doubt_groups([split for split, _ in described], listed)
-    splits[:1] = [replace(split, doubts=(*split.doubts, *dataset.doubt_lists())) for split in splits[:1]]
+    made = doubt_splits(dataset, dataset.split_names)
+    splits[:1] = [replace(split, doubts=(*split.doubts, *made)) for split in splits[:1]]
     # A legend that is missing or malformed is one problem of the dataset, whatever mask of which split shows it.
     problem = next((split.problem for split in splits if isinstance(split.problem, LegendError)), None)
     splits = [replace(split, problem=problem) if isinstance(split.problem, LegendError) else split for split in splits]

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from segfeed.datasets.descriptions import shipped
 from segfeed.datasets.descriptions.description import FILE_NAME, Description
 from segfeed.datasets.descriptions.reader import read_description
-from segfeed.datasets.refusals.explaining import explain_refusal
+from segfeed.datasets.matching.folders import or_join
+from segfeed.datasets.refusals.explaining import explain_refusal, tell_line_for_all
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import OptionError, PluginError, SourceError
 
@@ -125,9 +126,11 @@ def _find_undescribed(path: Path, wanted: str | None) -> Found:
     names = [wanted] if wanted else formats.names
     try:
         answers = _ask_in_turn(formats, path, names)
-    except SourceError:  # such as several datasets in it
+    except SourceError as error:  # such as several datasets in it
         if joined := _join(formats, path, names):
             return joined
+        if error.remedy.endswith(or_join(path)):
+            error.remedy += tell_line_for_all(path)
         raise
     if not answers and (joined := _join(formats, path, names)):
         return joined

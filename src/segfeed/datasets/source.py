@@ -82,6 +82,7 @@ class SplitFiles:
         groups: key -> what must stay together in folds, such as the frames of a video; empty if nothing must.
         settings: "unknown" and "orientation" as the dataset's masks were read before; they count where the person
             leaves the option at "error".
+        is_listed: whether a list names the samples; otherwise all files do that lie where they must.
     """
 
     samples: tuple[Sample, ...]
@@ -91,6 +92,7 @@ class SplitFiles:
     expected_legend: str = ""
     groups: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    is_listed: bool = True
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ class Source:
         orientation: what becomes of a photo with an EXIF orientation and a mask: "error", or "apply": if the mask has
             the size to which the orientation turns the photo, it is turned so; otherwise it is an error, still.
         groups: as in `SplitFiles`.
+        is_listed: as in `SplitFiles`.
     """
 
     root: Path
@@ -124,6 +127,7 @@ class Source:
     missing: tuple[Missing, ...] = ()
     orientation: Orientation = "error"
     groups: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    is_listed: bool = field(default=True, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -178,10 +182,22 @@ class Source:
         listed = len(self.samples) + len({lack.key for lack in self.missing})
         shown = ", ".join(lacking[:_SHOWN]) + (", ..." if len(lacking) > _SHOWN else "")
         instead = next((f" ({lack.found})" for lack in self.missing if lack.what == first.what and lack.found), "")
+        what = "listed samples" if self.is_listed else "samples"
         raise SourceMissingError(
             first.folder,
-            found=f"{len(lacking)} of {listed} listed samples have no {first.what}: {shown}{instead}",
-            remedy="add the files or take the ids off the list (nothing is skipped silently)",
+            found=f"{len(lacking)} of {listed} {what} have no {first.what}: {shown}{instead}",
+            remedy=f"{self.if_missing(first.what)}; nothing is skipped silently",
+        )
+
+    def if_missing(self, what: str) -> str:
+        """Say what to do about samples that lack a file, "photo" or "mask"."""
+        if self.is_listed:
+            return "add the files, or take the samples off the list"
+        if what == "photo":
+            return "add the files, or move masks without a photo elsewhere"
+        return (
+            'add the files, or, if only photos with masks are samples, write samples = "masks" at the top of a '
+            "segfeed.toml, which scan --write starts"
         )
 
     def read(self, index: int, out: Pair | None = None) -> Pair:

@@ -32,7 +32,7 @@ from segfeed.pixels.files.tiff_pictures import decode_tiff_mask, decode_tiff_pho
 from segfeed.pixels.files.webp import read_webp_header
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder, Labels
-from segfeed.pixels.palette import BLACK_AND_WHITE, VOID_COLOUR, colour_codes, colours_of
+from segfeed.pixels.palette import BLACK_AND_WHITE, VOID_COLOUR, Colour, as_colours, colour_codes, colour_of, colours_of
 from segfeed.pixels.shapes.drawing import decode_drawing
 from segfeed.pixels.shapes.painting import paint
 
@@ -82,6 +82,13 @@ class StoredMask:
     def codes(self) -> npt.NDArray[Any]:
         """What each pixel stores as one number (H, W): its index, or the code of its colour."""
         return self.pixels if self.pixels.ndim == 2 else colour_codes(self.pixels)
+
+    def read_code(self, code: int) -> tuple[int | None, Colour | None]:
+        """Return the index that a code is, None in a mask of colours, and its colour, None if the index is bare."""
+        if self.pixels.ndim == 3:
+            return None, colour_of(code)
+        colours = as_colours(self.palette[code : code + 1]) if self.palette is not None else ()
+        return code, next(iter(colours), None)
 
     def line_of(self, codes: npt.NDArray[Any]) -> "StoredMask":
         """Return a mask of one line that stores some of these numbers, by the same palette."""

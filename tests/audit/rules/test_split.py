@@ -68,6 +68,7 @@ def test_photos_smaller_than_a_crop_are_counted_where_crops_are_drawn(root):
     assert finding.found.startswith("6 of 6 photos are smaller than a crop of 48 x 65 px")
     assert finding.also == tuple(("train", key) for key in KEYS)
     assert list(check(root, crop_size=(48, 64))) == []
+    assert "smaller than the default crop of 320 x 480 px" in only(check(root)).found
 
 
 @pytest.mark.parametrize("size", [(20, 24), (300, 400)])

@@ -311,7 +311,72 @@ def test_a_photo_without_its_mask_is_named_and_never_dropped(root):
     os.remove(root / "truth" / "k3_L.png")
     with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root, "all")
-    assert "1 of 10 listed samples have no mask: k3" in caught.value.found
+    assert "1 of 10 samples have no mask: k3" in caught.value.found
+    assert 'samples = "masks"' in caught.value.remedy
+    (finding,) = (one for one in check(root, ["all"]) if one.rule == "mask-missing")
+    assert "list" not in finding.remedy  # there is none
+    say(root, 'samples = "masks"\n' + (root / "segfeed.toml").read_text())
+    assert len(segfeed.scan(root, "all")) == 9
+
+
+def test_a_listed_photo_without_its_mask_is_told_to_be_taken_off_the_list(root):
+    os.remove(root / "truth" / "k3_L.png")
+    (root / "some.txt").write_text("k3\nk4\n")
+    say(root, (root / "segfeed.toml").read_text() + '\n[splits]\nlists = { some = "some.txt" }\n')
+    with pytest.raises(SourceMissingError) as caught:
+        segfeed.scan(root, "some")
+    assert "1 of 2 listed samples have no mask: k3" in caught.value.found
+    assert "off the list" in caught.value.remedy
+
+
+def apart(text: str) -> str:
+    return unicodedata.normalize("NFD", text)
+
+
+def test_accents_may_be_apart_on_disk_and_composed_in_the_description(tmp_path):
+    for split, places in {"Prüfung": 2, "Übung": 3}.items():
+        photo_at, mask_at = apart(f"Süd/{split}/Bild {{}}ä.jpg"), apart(f"Süd/{split}/Bild {{}}ä_Wände.png")
+        pairs(tmp_path / "set", photo_at, mask_at, range(places))
+    text = 'photos = "Süd/{split}/Bild {key}.jpg"\nmasks = "Süd/{split}/Bild {key}_Wände.png"\n'
+    root = say(tmp_path / "set", f'{text}[splits]\nfolders = {{ train = "Übung", val = "Prüfung" }}\n{BINARY}')
+    assert keys(root, "train") == ["0ä", "1ä", "2ä"]
+    assert keys(root, "val") == ["0ä", "1ä"]
+    (root / apart("Prüfliste.txt")).write_text(apart("Süd/Übung/Bild 2ä.jpg Süd/Prüfung/Bild 0ä_Wände.png\n"))
+    text = 'photos = "Süd/*/Bild {key}.jpg"\nmasks = "Süd/*/Bild {key}_Wände.png"\n'
+    say(root, f'{text}[splits]\nlists = {{ val = "Prüfliste.txt" }}\n{BINARY}')
+    source = segfeed.scan(root, "val")
+    assert source.keys == ("2ä",)
+    assert unicodedata.normalize("NFC", source.samples[0].mask.name) == "Bild 0ä_Wände.png"
+
+
+def test_a_folder_that_is_called_otherwise_on_disk_is_told_with_the_name_that_fits(tmp_path):
+    root = pairs(tmp_path / "set", apart("Süd/{}.jpg"), apart("Süd/{}_g.png"), "ab")
+    say(root, 'photos = "Süd/{key}.jpg"\nmasks = "Süd/{key}_h.png"\n' + BINARY)
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(root, "all")
+    assert "holds 4 pictures" in caught.value.found
+
+
+def test_splits_that_are_called_otherwise_are_told_with_the_line_that_says_so(root):
+    pairs(root, "Prüfung/p/{}.jpg", "Prüfung/t/{}.png", "ab")
+    pairs(root, "Training/p/{}.jpg", "Training/t/{}.png", "cd")
+    text = 'photos = "{split}/p/{key}.jpg"\nmasks = "{split}/t/{key}.png"\n'
+    say(root, text + BINARY)
+    assert keys(root, "train") == ["c", "d"]
+    with pytest.raises(SourceMissingError) as caught:
+        segfeed.scan(root, "val")
+    line = 'folders = { val = "Prüfung" }'
+    assert line in caught.value.remedy
+    say(root, f"{text}[splits]\n{line}\n{BINARY}")
+    assert keys(root, "val") == ["a", "b"]
+
+
+def test_a_list_of_all_is_told_to_be_split(root):
+    (root / "a.txt").write_text("k1\nk2\n")
+    say(root, (root / "segfeed.toml").read_text() + '\n[splits]\nlists = { all = "a.txt" }\n')
+    with pytest.raises(SourceMissingError) as caught:
+        segfeed.load(root)
+    assert caught.value.remedy == 'pass parts of it, such as splits=("all[fold!=0/5]", "all[fold=0/5]")'
 
 
 @pytest.mark.parametrize(

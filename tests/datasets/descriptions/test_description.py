@@ -153,6 +153,10 @@ def test_what_is_shared_out_evenly_is_said_like_groups_and_written_back(said, me
         ('photos = "a/{key}.jpg"\n[classes]\n0 = "a"\n00 = "b"', "line 4: 00 stands for 'a' and for 'b'"),
         ('photos = "a/{key}.jpg"\n[classes]\n0 = "a"\nvoid = [0]', "line 4: 0 is void and 'a'"),
         ('photos = "a/{key}.jpg"\n[classes]\nvoid = 0', "line 3: void = 0"),
+        ('photos = "a/{key}.jpg"\n[classes]\n1 = "a"\nvoid = [0, 0, 0]', "line 4: void = [0, 0, 0]"),
+        ('photos = "a/{key}.jpg"\n[classes]\n"200,30" = "a"', "line 3: '200,30' is not a stored value"),
+        ('photos = "a/{key}.jpg"\n[classes]\n"200,30,256" = "a"', "line 3: '200,30,256' is not a stored value"),
+        ('photos = "a/{key}.jpg"\n[classes]\n"9,9,9" = "a"\n"#090909" = "b"', "line 4: #090909 stands for 'a' and"),
         ('photos = "a/{key}.jpg"\n[classes]\n0.a = "b"', "line 3: 0 = {'a': 'b'}"),
         ('photos.a = "a/{key}.jpg"', "line 1: photos = {'a': 'a/{key}.jpg'}"),
         ('photos = "a/{key}.jpg"\n[splits]\n"hash" . "train" = 200', "line 3: "),
@@ -245,6 +249,30 @@ def test_keys_that_do_not_fit_each_other_are_named_with_their_line(text, found):
     with pytest.raises(DescriptionError) as caught:
         parse_description(f'photos = "a/{{key}}.jpg"\n{text}', "segfeed.toml")
     assert found in caught.value.found
+
+
+def test_colours_may_be_written_as_legend_files_have_them():
+    text = """photos = "a/{key}.jpg"
+[classes]
+"200,30,30" = "roof"
+"(30, 30, 200)" = "water"
+"#f0f000" = "road"
+7 = "post"
+void = ["0, 0, 0", [255, 255, 255], 9]
+"""
+    said = parse_description(text, "segfeed.toml")
+    assert said.classes == {(200, 30, 30): "roof", (30, 30, 200): "water", (240, 240, 0): "road", 7: "post"}
+    assert said.void == ((0, 0, 0), (255, 255, 255), 9)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"), [("#c81e1e = 'roof'", "[classes] names no class"), ("200,30,30 = 'roof'", "this is not TOML")]
+)
+def test_a_colour_without_quotes_is_refused_with_one_in_quotes(line, found):
+    with pytest.raises(DescriptionError) as caught:
+        parse_description(f'photos = "a/{{key}}.jpg"\n[classes]\n{line}', "segfeed.toml")
+    assert found in caught.value.found
+    assert re.search(r'"(#804080|128,64,128)" = "road"', caught.value.expected)
 
 
 def test_remarks_are_comments():

@@ -3,8 +3,8 @@
 import pytest
 
 from segfeed.datasets.descriptions.description import Description
-from segfeed.datasets.descriptions.misfits import explain_misfit, suggest_pattern
-from segfeed.datasets.descriptions.patterns import parse_patterns
+from segfeed.datasets.descriptions.misfits import explain_misfit, explain_unpaired, suggest_pattern
+from segfeed.datasets.descriptions.patterns import Pattern, parse_patterns
 
 SUFFIXES = (".jpg", ".png")
 
@@ -48,3 +48,12 @@ def test_what_a_shipped_description_needs_is_named(tmp_path):
     (tmp_path / "a.jpg").touch()
     said = Description("d.toml", parse_patterns("{key}.jpg"), (), needs=("classes.csv",))
     assert explain_misfit(tmp_path, said, SUFFIXES).expected == "classes.csv"
+
+
+def test_a_pattern_that_would_pair_few_by_chance_is_not_proposed():
+    keys, masks = [str(7 * n + 3) for n in range(12)], [f"task_{n:02}" for n in range(12)]
+    error = explain_unpaired("d", Pattern("ann/{key}.png"), "all", keys, masks)
+    assert "task_0{key}" not in error.remedy
+    assert "[splits]" in error.remedy
+    error = explain_unpaired("d", Pattern("ann/{key}.png"), "all", [f"{n:02}" for n in range(12)], masks)
+    assert "'ann/task_{key}.png', which pairs 12" in error.remedy

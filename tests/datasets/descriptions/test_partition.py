@@ -59,6 +59,22 @@ def test_balanced_splits_share_out_what_is_rare():
     assert sum(found[f"g{n}"] == "val" for n in range(0, 200, 20)) == 2
 
 
+@pytest.mark.parametrize("groups", [5, 10, 20])
+def test_values_of_one_group_alone_leave_no_split_empty(groups):
+    values = {f"patient{n}": [frozenset({0, 100 + n})] * 3 for n in range(groups)}
+    found = balance(values, {"train": 80, "val": 20})
+    assert 5 * sum(split == "val" for split in found.values()) == groups
+
+
+@given(st.lists(st.integers(1, 20), min_size=8, max_size=40), st.randoms(use_true_random=False))
+@pytest.mark.slow
+def test_a_balanced_split_is_off_by_one_group_at_most(sizes, random):
+    values = {f"g{n}": [frozenset({random.randrange(4), 100 + n}) for _ in range(size)] for n, size in enumerate(sizes)}
+    found = balance(values, {"train": 80, "val": 20})
+    in_val = sum(size for n, size in enumerate(sizes) if found[f"g{n}"] == "val")
+    assert abs(in_val - sum(sizes) / 5) <= max(sizes)
+
+
 def test_one_large_group_is_not_cut():
     found = balance({"big": [frozenset({0})] * 90, **{f"s{n}": [frozenset({0})] for n in range(10)}}, SHARES)
     assert [name for name, split in found.items() if split == "train"] == ["big"]

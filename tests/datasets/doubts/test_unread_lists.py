@@ -11,6 +11,7 @@ from PIL import Image
 
 import segfeed
 from segfeed.audit.checking import check
+from segfeed.datasets.made_splits import doubt_splits
 from segfeed.datasets.opening import open_dataset
 from segfeed.datasets.overview import describe
 
@@ -55,6 +56,15 @@ CASES = {
     "a column of folds": ({"a.csv": "image,fold\n" + rows("{key}.png,{number}\n")}, 'key = "image", split = "fold"'),
     "a column of truth": ({"a.csv": "image,is_val\n" + rows("{key}.png,{word}\n")}, 'key = "image", split = "is_val"'),
     "among annotations": ({"train.lst": TRAIN} | {f"{n}.json": "{}" for n in range(250)}, 'lists = "{split}.lst"'),
+    "German names": ({"Lernliste.txt": TRAIN, "Prüfliste.txt": VAL}, 'train = "Lernliste.txt", val = "Prüfliste.txt"'),
+    "Chinese names": ({"训练集.txt": TRAIN, "验证集.txt": VAL}, 'train = "训练集.txt", val = "验证集.txt"'),
+    "one list alone": ({"训练集.txt": TRAIN}, 'lists = { train = "训练集.txt", val = "*" }'),
+    "names of no kind": ({"Feld A.txt": TRAIN, "Feld B.txt": VAL}, 'train = "Feld A.txt", val = "Feld B.txt"'),
+    "values of splits": (
+        {"a.csv": "Datei;Teil\n" + rows("{key}.png;{word}\n").replace("learn", "lernen").replace("keep", "prüfen")},
+        'table = { file = "a.csv", key = "Datei", split = "Teil"',
+    ),
+    "folds": ({f"fold{n}.txt": "\n".join(KEYS[n::3]) for n in range(3)}, 'lists = "fold{split}.txt"'),
     "foreign words": ({"a.csv": "image,split\n" + rows("{key}.png,{word}\n")}, 'key = "image", split = "split"'),
 }  # fmt: skip
 
@@ -74,14 +84,18 @@ def test_files_that_name_splits_and_are_not_read_are_named_with_the_line_that_re
     assert first in caplog.text
 
 
-def test_what_the_remedy_says_ends_the_doubt(root):
-    put(root, {"splits/train.txt": TRAIN, "splits/val.txt": VAL})
+@pytest.mark.parametrize(
+    "named", [("splits/train.txt", "splits/val.txt"), ("训练集.txt", "验证集.txt"), ("f0.txt", "f1.txt")]
+)
+def test_what_the_remedy_says_ends_the_doubt(root, named):
+    put(root, dict(zip(named, (TRAIN, VAL), strict=True)))
     (finding,) = (one for one in check(root) if one.rule == "lists-unread")
-    for line in re.findall(r"lists = \"[^\"]*\"|hash = \{[^}]*\}", finding.remedy):
+    for line in re.findall(r"lists = \"[^\"]*\"|(?:lists|hash) = \{[^}]*\}", finding.remedy):
         (root / "segfeed.toml").write_text(f"{DESCRIBED}[splits]\n{line}\n")
         assert "lists-unread" not in {one.rule for one in check(root)}
-    (root / "segfeed.toml").write_text(f'{DESCRIBED}[splits]\nlists = "splits/{{split}}.txt"\n')
-    assert segfeed.scan(root, "val").keys == KEYS[5:]
+    lists, _ = re.findall(r"lists = (?:\"[^\"]*\"|\{[^}]*\})|hash", finding.remedy)[:2]
+    (root / "segfeed.toml").write_text(f"{DESCRIBED}[splits]\n{lists}\n")
+    assert segfeed.scan(root, "1" if "f0.txt" in named else "val").keys == KEYS[5:]
 
 
 @pytest.mark.parametrize("beside", [DESCRIBED, ""])
@@ -100,6 +114,9 @@ def test_they_are_named_beside_a_description_without_splits_and_beside_formats_t
         {"splits/train.txt": "q1\nq2\nq3\n"},
         {"measured.csv": "image,width\n" + rows("{key}.png,6\n")},
         {"test_notes.txt": "p1 is dark\n"},
+        {"dark.txt": "p1\np2\n", "bright.txt": "p3\np4\n"},
+        {"day.txt": "\n".join(KEYS[:5]), "all.txt": "\n".join(KEYS)},
+        {"训练.txt": "two epochs\n"},
         {".cache/train.txt": TRAIN},
         {"test_results.csv": "image,iou\n" + rows("{key}.png,0.5\n")},
         {"train_log.txt": rows("{key}\n")},
@@ -135,4 +152,21 @@ def test_load_says_once_that_lists_are_not_read(root, tmp_path):
 def test_annotations_that_are_read_are_no_lists_whatever_their_names(shared_data):
     dataset = open_dataset(shared_data / "vector/darwin/test2_polygons")
     assert dataset.split_names == ["train", "val", "all"]
-    assert dataset.doubt_lists() == ()
+    assert doubt_splits(dataset, dataset.split_names) == []
+
+
+def test_lists_of_scenes_are_named_and_their_line_reads_them(root):
+    for folder in ("images", "masks"):
+        for number, key in enumerate(KEYS):
+            place = root / f"scene{number // 2}" / folder
+            place.mkdir(parents=True, exist_ok=True)
+            (root / folder / f"{key}.png").rename(place / f"{number % 2}.png")
+        (root / folder).rmdir()
+    put(root, {"train.txt": "scene0\nscene1\nscene2\n", "val.txt": "scene3\n"})
+    (finding,) = (one for one in check(root) if one.rule == "lists-unread")
+    line = 'lists = { train = "train.txt", val = "val.txt" }'  # {split}.txt would take class_names.txt for a split
+    assert line in finding.remedy
+    places = 'photos = "{folder}/images/{key}.png"\nmasks = "{folder}/masks/{key}.png"\nlegend = "class_names.txt"\n'
+    (root / "segfeed.toml").write_text(f"{places}[splits]\n{line}\n")
+    assert segfeed.scan(root, "val").keys == ("scene3/0", "scene3/1")
+    assert len(segfeed.scan(root, "train")) == 6

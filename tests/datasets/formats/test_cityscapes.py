@@ -75,7 +75,7 @@ def test_photo_that_lacks_the_kind_that_counts_is_missing_its_mask(tmp_path):
     (root / "gtFine" / "train" / "aachen" / "aachen_000000_000019_gtFine_labelIds.png").unlink()
     with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root)
-    assert "1 of 4 listed samples have no mask: aachen_000000_000019" in caught.value.found
+    assert "1 of 4 samples have no mask: aachen_000000_000019" in caught.value.found
 
 
 @pytest.mark.slow

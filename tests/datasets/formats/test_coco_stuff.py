@@ -75,7 +75,7 @@ def test_missing_mask_objects_and_photos_to_predict(tmp_path):
     (root / "annotations" / "val2017" / "000000000025.png").unlink()
     with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root, "val")
-    assert "1 of 3 listed samples have no mask: 000000000025" in caught.value.found
+    assert "1 of 3 samples have no mask: 000000000025" in caught.value.found
     with pytest.raises(OptionError) as caught:
         segfeed.scan(root, task="instance")
     assert "masks hold classes" in caught.value.found

@@ -216,7 +216,7 @@ def test_file_without_its_partner_is_named_and_never_dropped(root, name, what):
     (root / name).unlink()
     with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root, "all")
-    assert caught.value.found == f"1 of 12 listed samples have no {what}: 0005"
+    assert caught.value.found == f"1 of 12 samples have no {what}: 0005"
 
 
 def test_two_photos_of_one_stem_are_refused(root):
@@ -329,7 +329,7 @@ def test_without_a_legend_the_error_says_what_the_masks_hold(root, pixels, found
         segfeed.scan(root, "all")
     assert caught.value.where == str(root)
     assert re.search(found, caught.value.found)
-    assert caught.value.expected.startswith("one of labelmap.txt")
+    assert caught.value.expected.startswith("a legend file, such as labelmap.txt")
     assert "pass legend=" in caught.value.remedy
 
 

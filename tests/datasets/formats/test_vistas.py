@@ -63,7 +63,7 @@ def test_faults_are_named(tmp_path):
     (root / "training" / "v1.2" / "labels" / "b.png").unlink()
     with pytest.raises(SourceMissingError) as caught:
         segfeed.scan(root)
-    assert "1 of 2 listed samples have no mask: b" in caught.value.found
+    assert "1 of 2 samples have no mask: b" in caught.value.found
     with pytest.raises(OptionError) as caught:
         segfeed.scan(root, task="instance")
     assert "masks hold classes" in caught.value.found

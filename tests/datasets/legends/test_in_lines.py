@@ -248,3 +248,11 @@ def test_a_line_that_begins_unlike_the_others_is_no_class(line):
         assert caught.value.found.startswith(f"line {text.split(chr(10)).index(line) + 1}: ")
     assert "quotes" in caught.value.remedy
     assert read(f'road\n"{line}"')[1][0] == line
+
+
+def test_a_line_without_numbers_above_others_that_have_them_is_told_to_be_removed():
+    with pytest.raises(LegendError) as caught:
+        read("Werte in den Masken:\n0 = Boden\n10 = Weizen\n")
+    assert caught.value.found.startswith("line 1: 'Werte in den Masken:' has no number set apart")
+    assert caught.value.remedy.startswith("remove the line, or begin it with '#', if it is not a class; ")
+    assert read("# Werte in den Masken:\n0 = Boden\n10 = Weizen\n") == [("Boden", 0, None), ("Weizen", 10, None)]

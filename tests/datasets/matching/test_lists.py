@@ -372,3 +372,46 @@ def test_a_header_is_no_sample_unless_a_photo_is_called_so(header):
     assert parse_list(b"a\nb\n", "train.txt", photos).ids == ("a", "b")
     called_so = Listable("images", {"name": ["name.jpg"], "a": ["a.jpg"]})
     assert parse_list(b"name\na\n", "train.txt", called_so).ids == ("name", "a")
+
+
+@pytest.mark.parametrize("header", ["Bild,Maske", "影像,标签", "Bild", "photo chemin"])
+def test_a_header_in_any_language_is_told_by_the_lines_below_it(header):
+    photos = Listable("images", {"a": ["a.jpg"], "b": ["b.jpg"]})
+    masks = Listable("labels", {"a_L": ["a_L.png"], "b_L": ["b_L.png"]})
+    lines = "images/a.jpg,labels/a_L.png\nimages/b.jpg,labels/b_L.png\n"
+    with pytest.raises(ListError, match="it may be their header") as caught:
+        parse_list(f"{header}\n{lines}".encode(), "train.csv", photos, masks)
+    assert caught.value.remedy == "remove the line"
+    assert parse_list(lines.encode(), "train.csv", photos, masks).ids == ("a", "b")
+
+
+@pytest.mark.parametrize("text", ["c\na\nb\n", "c.jpg\na.jpg\nb.jpg\n", "c d\na.jpg\ne.jpg\n", "c\n"])
+def test_a_photo_that_is_missing_is_no_header(text):
+    photos = Listable("images", {"a": ["a.jpg"], "b": ["b.jpg"]})
+    assert parse_list(text.encode(), "train.txt", photos).ids[0] == text.splitlines()[0].removesuffix(".jpg")
+
+
+@pytest.mark.parametrize("line", ["images/a.jpg,labels/a_L.png,1", "a;x;y", "a.jpg\t3\t4"])
+def test_a_line_of_three_columns_is_told_with_the_table_that_reads_it(line):
+    photos = Listable("images", {"a": ["a.jpg"], "b,c,d": ["b,c,d.jpg"]})
+    with pytest.raises(ListError, match="has 3 columns") as caught:
+        parse_list(f"{line}\n".encode(), "train.csv", photos, Listable("labels", {"a_L": ["a_L.png"]}))
+    assert "table = {" in caught.value.remedy
+    assert parse_list(b"b,c,d\na\n", "train.txt", photos).ids == ("b,c,d", "a")
+
+
+@pytest.mark.parametrize("line", ["clip1", "clip1/", "data/clip1", "/home/anna/frames/clip1"])
+def test_a_line_may_be_a_folder_of_ids_which_means_all_in_it(line):
+    keys = ("clip1/a", "clip1/b", "clip10/a", "clip2/a")
+    photos = Listable("frames", {key: [f"{key}.jpg"] for key in keys})
+    assert parse_list(f"{line}\nclip2/a\n".encode(), "train.txt", photos).ids == ("clip1/a", "clip1/b", "clip2/a")
+    with pytest.raises(ListError, match="'clip1/a' is listed 2 times"):
+        parse_list(f"clip1/a\n{line}\n".encode(), "train.txt", photos)
+    assert parse_list(b"clip3\n", "train.txt", photos).ids == ("clip3",)
+
+
+@pytest.mark.parametrize(("names", "asked", "is_told"), [(["train", "test"], "val", True), (["test"], "val", False)])
+def test_a_dataset_without_val_is_told_to_be_split(names, asked, is_told):
+    with pytest.raises(SourceMissingError) as caught:
+        choose_split(asked, names, Path("x"))
+    assert caught.value.remedy == 'pass parts of it: splits=("train[fold!=0/5]", "train[fold=0/5]")' * is_told

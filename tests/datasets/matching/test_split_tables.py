@@ -13,6 +13,7 @@ import segfeed
 from segfeed.audit.checking import check
 from segfeed.datasets.descriptions.reader import parse_description
 from segfeed.datasets.descriptions.text import write_description
+from segfeed.datasets.overview import describe
 from segfeed.errors import DescriptionError, ListError, SourceError
 
 KEYS = tuple(f"k{number}" for number in range(6))
@@ -171,7 +172,8 @@ def test_the_line_by_which_a_spreadsheet_says_what_parts_its_columns_is_no_heade
     "table",
     [
         '{ file = "a.csv", key = "k", split = "s", names = "x" }',
-        '{ file = "a.csv", key = "k" }',
+        '{ file = "a.csv", key = "k", names = { train = "x" } }',
+        '{ file = "a.csv", split = "k" }',
         '{ file = "a.csv", key = "k", split = "s", other = "x" }',
         "{ file = 3 }",
     ],
@@ -221,3 +223,45 @@ def test_two_columns_that_name_splits_otherwise_are_refused(root, names):
         segfeed.scan(root, "val")
     (root / "samples.csv").write_text(table_text(("image", *KEYS), (names[0], *SPLITS), (names[1], *SPLITS)))
     assert len(segfeed.scan(root, "val")) == 2
+
+
+PAIRS = DESCRIPTION.partition("table")[0] + 'table = { file = "pairs.csv", key = "Bild", mask = "Maske" }\n'
+
+
+@pytest.fixture
+def paired(root) -> Path:
+    """Masks that only a table without splits pairs with photos; it leaves out one photo."""
+    for number, key in enumerate(KEYS):
+        (root / "masks" / f"{key}.png").rename(root / "masks" / f"task{9 - number}.png")
+    masks = [f"masks/task{9 - number}.png" for number in range(5)]
+    columns = {"Bild": [f"images/{key}.png" for key in KEYS[:5]], "Maske": masks, "Kamera": list("abbab")}
+    write_table(root / "pairs.csv", columns)
+    (root / "segfeed.toml").write_text(PAIRS)
+    return root
+
+
+def test_a_table_without_splits_pairs_photos_and_masks_and_a_hash_splits_them(paired):
+    source = segfeed.scan(paired, "all")
+    assert source.keys == KEYS[:5]
+    assert [sample.mask.name for sample in source.samples] == [f"task{9 - number}.png" for number in range(5)]
+    held = [segfeed.scan(paired, split).keys for split in ("train", "val") if count(paired, split)]
+    assert sorted(key for keys in held for key in keys) == list(KEYS[:5])
+    assert parse_description(write_description(said := parse_description(PAIRS, "d")), "d") == said
+
+
+def count(root: Path, split: str) -> int:
+    return next(one.samples for one in describe(root).splits if one.name == split)
+
+
+def test_what_such_a_table_pairs_is_split_by_groups_and_balanced(paired):
+    group = 'group = { file = "pairs.csv", key = "Bild", column = "Kamera" }\n'
+    (paired / "segfeed.toml").write_text(f"{PAIRS}hash = {{ train = 60, val = 40 }}\n{group}stratify = true\n")
+    assert segfeed.scan(paired, "train").keys == ("k1", "k2", "k4")
+    assert segfeed.scan(paired, "val").keys == ("k0", "k3")
+    assert not check(paired).count()["error"]
+
+
+def test_a_table_with_splits_goes_with_no_hash():
+    text = DESCRIPTION + "hash = { train = 60, val = 40 }\n"
+    with pytest.raises(DescriptionError, match="splits by table and by hash"):
+        parse_description(text, "d")

@@ -1,6 +1,7 @@
 """Refusals: what is said of a path that no format recognises: what was seen there, and the line that would work."""
 
 import os
+import shlex
 import tarfile
 from pathlib import Path
 
@@ -8,10 +9,12 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 import segfeed
+from segfeed.cli.app import app
 from segfeed.datasets.refusals.explaining import explain_refusal
-from segfeed.errors import SourceError
+from segfeed.errors import SourceError, SourceMissingError
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 99\n"
 
@@ -123,6 +126,119 @@ def test_folders_of_scenes_that_number_their_photos_alike_become_a_placeholder(t
         write(tmp_path, f"shots/{scene}/RGB-{{}}.jpg", f"truth/{scene}/class_{{}}_v2.png")
     line = '--photos "shots/{folder}/RGB-{key}.jpg" --masks "truth/{folder}/class_{key}_v2.png"'
     assert line in refused(tmp_path).remedy
+
+
+def test_what_is_counted_is_what_the_patterns_cover(tmp_path):
+    for field in ("Feld A", "Feld B", "Feld C"):
+        write(tmp_path, f"Aufnahme/{field}/{{}}_rgb.jpeg", f"Handarbeit/{field}/fertig/{{}}_labels.png")
+    save_photo(tmp_path / "Aufnahme/Feld A/z_rgb.jpeg")
+    error = refused(tmp_path)
+    assert "12 photos in Aufnahme/Feld A and 2 more folders fit masks" in error.found
+    assert "(5 JPEG), Aufnahme/Feld B (4 JPEG), Aufnahme/Feld C (4 JPEG) and 3 more" in error.found
+
+
+def test_folders_two_deep_that_both_differ_become_one_placeholder(tmp_path):
+    for day in ("2024-05-01", "2024-05-02"):
+        for camera in ("cam1", "cam2"):
+            write(tmp_path / "a", f"{day}/{camera}/{{}}.png", f"{day}/{camera}/{{}}_mask.png")
+            write(tmp_path / "b", f"x/{day}/{camera}/p/{{}}.jpg", f"y/{day}/{camera}/{{}}.png")
+    error = refused(tmp_path / "a")
+    assert "16 photos in 2024-05-01/cam1 and 3 more folders fit masks" in error.found
+    assert '--photos "{folder}/{key}.png" --masks "{folder}/{key}_mask.png"' in error.remedy
+    error = refused(tmp_path / "b")
+    assert "16 photos in x/2024-05-01/cam1/p and 3 more folders fit masks" in error.found
+    assert '--photos "x/{folder}/p/{key}.jpg" --masks "y/{folder}/{key}.png"' in error.remedy
+
+
+def test_photos_that_cannot_be_decoded_are_photos_beside_masks_that_can(tmp_path):
+    for number, key in enumerate("abcd"):
+        save_mask(tmp_path / f"Referenz/{key}.TIF")
+        (tmp_path / "Bilder").mkdir(exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 255, (20, 20, 4)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"Bilder/{key}.TIF")
+    assert '--photos "Bilder/{key}.TIF" --masks "Referenz/{key}.TIF"' in refused(tmp_path).remedy
+
+
+def test_archives_beside_photos_are_named(tmp_path):
+    save_photo(tmp_path / "photos/a.jpg")
+    (tmp_path / "masks.zip").touch()
+    error = refused(tmp_path)
+    assert "masks.zip, which may hold the others" in error.found
+    assert error.remedy.startswith("unpack each archive")
+
+
+def test_a_table_beside_pictures_of_other_names_is_named(tmp_path):
+    table = "Bild,Maske\n"
+    for number, key in enumerate("abcd"):
+        save_photo(tmp_path / f"raw/{key}.jpg", number)
+        save_mask(tmp_path / f"ann/task_{number}.png")
+        table += f"raw/{key}.jpg,ann/task_{number}.png\n"
+    (tmp_path / "pairs.csv").write_text(table)
+    error = refused(tmp_path)
+    assert error.found.endswith("; lists: pairs.csv")
+    assert "table = {" in error.remedy
+
+
+def test_a_legend_in_json_is_no_list_though_photos_are_called_by_numbers(tmp_path):
+    write(tmp_path, "x/{}.jpg", "y/{}.png", "0123")
+    (tmp_path / "info.json").write_text('[{"label": "ground", "color": "0,1,2"}, {"label": "car", "color": "1,2,3"}]')
+    found = refused(tmp_path).found
+    assert "lists" not in found
+    assert "text that may say what values mean: info.json" in found
+
+
+def test_folders_that_may_be_splits_can_be_made_splits_by_what_is_said(tmp_path):
+    for field in ("Feld A", "Feld B"):
+        write(tmp_path, f"Aufnahme/{field}/{{}}_rgb.jpeg", f"Handarbeit/{field}/fertig/{{}}_labels.png")
+    error = refused(tmp_path)
+    assert "{split} in place of {folder} makes a split of each folder" in error.remedy
+    said = dict(zip(("photos", "masks"), error.remedy.split('"')[1::2], strict=True))
+    said = {word: pattern.replace("{folder}", "{split}") for word, pattern in said.items()}
+    legend = ["ground", "line"]
+    assert len(segfeed.scan(tmp_path, "Feld B", legend=legend, **said)) == 4
+    with pytest.raises(SourceMissingError) as caught:
+        segfeed.load(tmp_path, legend=legend, **said)
+    folders = 'folders = { train = "Feld A", val = "Feld B" }'
+    assert folders in caught.value.remedy
+    described = "\n".join(f'{word} = "{pattern}"' for word, pattern in said.items())
+    (tmp_path / "segfeed.toml").write_text(f'{described}\n[splits]\n{folders}\n[classes]\n0 = "ground"\n1 = "line"\n')
+    assert len(segfeed.scan(tmp_path, "val")) == 4
+
+
+def test_splits_that_are_named_so_are_not_told_to_be_made_of_folders(tmp_path):
+    for folder in ("train/s1", "train/s2", "val/s1"):
+        write(tmp_path, f"a/{folder}/{{}}.jpg", f"b/{folder}/x/{{}}_m.png")
+    error = refused(tmp_path)
+    assert "{split}" in error.remedy
+    assert "in place of" not in error.remedy
+
+
+def test_lists_and_notes_beside_photos_are_named(tmp_path):
+    write(tmp_path, "frames/{}.jpg", "frames/{}.gt.bmp")
+    for name, text in {
+        "to_train.lst": "frames/a.jpg frames/a.gt.bmp\nframes/b.jpg frames/b.gt.bmp\n",
+        "who.csv": "image,drone\na.jpg,1\nb.jpg,1\nc.jpg,2\n",
+        "colours.md": "| roof | 200,30,30 |\n",
+        "log.txt": "flown in May",
+    }.items():
+        (tmp_path / name).write_text(text)
+    error = refused(tmp_path)
+    assert "; lists: to_train.lst, who.csv; text that may say what values mean: colours.md" in error.found
+    assert "log.txt" not in error.found
+
+
+def test_the_line_that_is_said_starts_a_description_with_write(tmp_path):
+    write(tmp_path, "x/{}.jpg", "y/{}.png")
+    error = refused(tmp_path)
+    assert "with --write it starts a segfeed.toml" in error.remedy
+    line = shlex.split(error.remedy.partition(": ")[2].partition(";")[0])
+    assert CliRunner().invoke(app, [*line[1:], "--write"]).exit_code == 0
+    assert (tmp_path / "segfeed.toml").read_text().count("{key}") == 2
+
+
+def test_names_that_no_pattern_can_hold_are_no_traceback(tmp_path):
+    write(tmp_path, "x/{}{{.jpg", "y/{}{{.png")
+    assert "4 photos in x fit masks" in refused(tmp_path).found
 
 
 @pytest.mark.parametrize(
@@ -265,3 +381,12 @@ def test_annotations_that_are_not_read_are_told_by_what_is_in_them(tmp_path, nam
     (tmp_path / name).write_text(text, "utf-16" if text[0] == "\ufeff" else "utf-8")
     is_passed = is_passed and name.endswith(("json", "csv"))
     assert found in explain_refusal(tmp_path / name if is_passed else tmp_path)[0]
+
+
+def test_several_datasets_in_a_folder_are_told_with_the_line_that_reads_all(tmp_path):
+    for clip in ("clip1", "clip2"):
+        write(tmp_path, f"{clip}/rgb/{{}}.jpg", f"{clip}/gt/{{}}.png")
+    error = refused(tmp_path)
+    assert error.found.startswith("several photos-and-masks datasets")
+    said = dict(zip(("photos", "masks"), error.remedy.split('"')[1::2], strict=True))
+    assert len(segfeed.scan(tmp_path, "all", legend=["ground", "line"], **said)) == 8

@@ -11,6 +11,7 @@ from segfeed.audit.findings import Finding
 from segfeed.audit.rules.subjects import AuditedSplit, SplitRule
 from segfeed.datasets.splits import role_of
 from segfeed.pixels.palette import colour_of
+from segfeed.plans.plan import Draw
 from segfeed.system.showing import some
 
 _FAR = 16  # how many times the median area, or its fraction
@@ -24,7 +25,7 @@ def partner_missing(split: AuditedSplit) -> Iterator[Finding]:
         stray, folder = split.strays.get(gap), below(split.source.root, gap.folder)
         found = f"no {gap.what}" + (f", but {stray} lies there" if stray else f": {gap.found}" if gap.found else "")
         expected = f"{_usual_kind(split, gap.what)} of this name"
-        remedy = "save it in that form" if stray else "add the file, or take the sample off the list"
+        remedy = "save it in that form" if stray else split.source.if_missing(gap.what)
         yield Finding("error", f"{gap.what}-missing", split.name, gap.key, folder, found, expected, remedy)
 
 
@@ -42,9 +43,13 @@ def photos_small(split: AuditedSplit) -> Iterator[Finding]:
     height, width = split.crop_size
     small = split.keys_where(lambda facts: _is_smaller(facts, split.crop_size))
     if small and role_of(split.name) not in ("val", "test"):
-        crop = f"a crop of {height} x {width} px (height x width)"
+        called = "the default crop" if split.crop_size == Draw().crop_size else "a crop"
+        crop = f"{called} of {height} x {width} px (height x width)"
         found = f"{len(small):,} of {len(split.facts):,} photos are smaller than {crop}"
-        remedy = 'choose small="pad" (the default), "drop" or "error", or a smaller crop'
+        remedy = (
+            'do nothing if load may pad crops, as small="pad" does by default; else pass the crop_size that you train '
+            'with here, too, or small="drop" to load'
+        )
         yield split.about("note", "photo-smaller-than-crop", found, "photos that hold a crop", remedy, keys=small)
 
 

@@ -19,18 +19,17 @@ from segfeed.datasets.descriptions.partition import share_out
 from segfeed.datasets.descriptions.patterns import Match, Pattern
 from segfeed.datasets.descriptions.shipped import has_signs
 from segfeed.datasets.descriptions.strata import Strata, find_groups
-from segfeed.datasets.legends.files import LEGEND_FILES
+from segfeed.datasets.legends.files import ONE_OF_THEM
 from segfeed.datasets.matching import split_tables
 from segfeed.datasets.matching.folders import Files, find_root, is_to_predict, pair_files, subfolders
 from segfeed.datasets.matching.lists import AUTOMATIC, FORBIDDEN
 from segfeed.datasets.matching.pair_lists import list_files, pair_below, read_pairs
-from segfeed.datasets.matching.split_rule import REST
+from segfeed.datasets.matching.split_rule import AUTOMATIC_SHARES, REST
 from segfeed.datasets.source import Recognised, Sample, SplitFiles
 from segfeed.errors import DescriptionError, EmptySplitError, OptionError, SourceError
 from segfeed.pixels.codec import MASK_SUFFIXES, PHOTO_SUFFIXES
 
 _SUFFIXES = tuple(dict.fromkeys((*PHOTO_SUFFIXES, *MASK_SUFFIXES)))
-_AUTOMATIC_SHARES = {"train": 80, "val": 20}  # what `split_by_hash` makes
 _Found = dict[str, tuple[int, Match]]  # path -> the fixed characters of the pattern that means it
 _LOOKED_AT = 5_000  # files that are compared before a shipped description is taken not to fit
 
@@ -94,7 +93,7 @@ class DescribedFormat:
             # One's own description names splits that must be there: listing a missing one is an error.
             there = files if self.is_own else {split: path for split, path in files.items() if os.path.isfile(path)}
             return sorted(there or files)
-        if rule.table:
+        if rule.table and rule.table.split:
             return split_tables.split_names(root, rule.table)
         if found := self._split_by(root)[1]:
             called = {folder: split for split, folders in rule.folders.items() for folder in folders}
@@ -184,7 +183,7 @@ class DescribedFormat:
         matches = self._find(root)
         photos, masks = _by_key(matches["photos"], folder), _by_key(matches[kind], folder)
         why = ""
-        if said.by_masks and masks and not rule.is_listed:
+        if said.by_masks and masks and not rule.is_listed and not rule.table:
             photos = {key: names for key, names in photos.items() if key in masks}
         if rule.is_listed:
             ids, masks, why = self._read_listed(root, split, photos, masks)
@@ -193,8 +192,11 @@ class DescribedFormat:
             both = all(any(match.split for match in matches[one]) for one in ("photos", kind))
             ids = sorted({*photos, *masks} if both else photos if by_folder == "photos" else masks)
         else:
-            every = sorted({*photos, *masks})
-            ids = self._ids_by_hash(root, split, every)
+            every, shown = sorted({*photos, *masks}), _by_key(matches["masks"], "")
+            if rule.table:
+                every, masks, _ = self._read_listed(root, split, photos, masks)
+                shown = masks
+            ids = self._ids_by_hash(root, split, every, shown)
             why = "split by a hash of the ids" if rule.group is None else "split by a hash of their groups"
             if rule.stratify and split != "all":
                 what = "every stored value" if rule.stratify is True else "every class"
@@ -212,8 +214,11 @@ class DescribedFormat:
         if said.is_merged or said.bands:
             samples = tuple(self._derive(root, sample, masks.get(sample.key, ()), kind) for sample in samples)
         groups = find_groups(root, said, ids) if rule.group else {}
-        expected = f'[classes] in a {FILE_NAME}, such as 0 = "background", or one of {", ".join(LEGEND_FILES)}'
-        return SplitFiles(samples, missing, lambda: legend_of(said, root, is_own=self.is_own), why, expected, groups)
+        expected = f'[classes] in a {FILE_NAME}, such as 0 = "background", or {ONE_OF_THEM}'
+        return SplitFiles(
+            samples, missing, lambda: legend_of(said, root, is_own=self.is_own), why, expected, groups,
+            is_listed=rule.is_listed or rule.table is not None,
+        )  # fmt: skip
 
     def _derive(self, root: Path, sample: Sample, masks: Sequence[str], kind: str) -> Sample:
         """Merge the masks of a sample, and choose the bands of its photo."""
@@ -267,11 +272,11 @@ class DescribedFormat:
             )
         for key in ids:
             _check_key(key, root)
-        if photos and masks and not photos.keys() & masks.keys() and not said.splits.is_listed:
+        if photos and masks and not photos.keys() & masks.keys() and not (said.splits.is_listed or said.splits.table):
             raise explain_unpaired(said.where, said.masks[0], split, photos, masks)
 
-    def _ids_by_hash(self, root: Path, split: str, every: Sequence[str]) -> list[str]:
-        """Choose the keys of a split by hash, or of one that is balanced.
+    def _ids_by_hash(self, root: Path, split: str, every: Sequence[str], masks: Files) -> list[str]:
+        """Choose the keys of a split by hash, or of one that is balanced by what class masks show.
 
         Raises:
             EmptySplitError: if there are none.
@@ -281,19 +286,24 @@ class DescribedFormat:
             return list(every)
         groups = find_groups(root, self.description, every)
         if rule.stratify:
-            splits = self._strata(root).share_out(self._class_masks(root, every), rule.shares or _AUTOMATIC_SHARES)
+            splits = self._strata(root).share_out(
+                self._class_masks(root, every, masks), rule.shares or AUTOMATIC_SHARES
+            )
         else:
-            of_group = share_out(set(groups.values()), rule.shares or _AUTOMATIC_SHARES)
+            of_group = share_out(set(groups.values()), rule.shares or AUTOMATIC_SHARES)
             splits = {key: of_group[group] for key, group in groups.items()}
         if chosen := [key for key in every if splits[key] == split]:
             return chosen
         count = len(set(groups.values()))
         what = f"{len(every)} samples" if rule.group is None else f"{count} groups of {len(every)} samples"
-        share = (rule.shares or _AUTOMATIC_SHARES)[split]
+        share = (rule.shares or AUTOMATIC_SHARES)[split]
         raise EmptySplitError(
             str(root),
             found=f"split {split!r} gets {share} percent, which is none of the {what}",
-            remedy='pass the split "all", change [splits] hash, or write lists of your own',
+            remedy='pass the split "all", change [splits] hash, or write lists of your own'
+            if rule.stratify
+            else "add stratify = true under [splits], which shares out samples by number and class as far as groups "
+            'allow, pass the split "all", or write lists of your own',
         )
 
     def find_folds(self, root: Path, split: str, keys: Sequence[str], folds: int) -> dict[str, int] | None:
@@ -312,8 +322,7 @@ class DescribedFormat:
         kept: Strata = self._kept.setdefault((root, "strata"), Strata(root, self.description))
         return kept
 
-    def _class_masks(self, root: Path, keys: Sequence[str]) -> dict[str, Blob | None]:
-        masks = _by_key(self._find(root)["masks"], "")
+    def _class_masks(self, root: Path, keys: Sequence[str], masks: Files) -> dict[str, Blob | None]:
         if self.description.is_merged:
             return {key: _merge(root, names, "masks") if (names := masks.get(key)) else None for key in keys}
         return {key: File.of(str(root / names[0])) if (names := masks.get(key)) else None for key in keys}

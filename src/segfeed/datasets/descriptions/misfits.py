@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from segfeed.datasets.descriptions.description import Description
 from segfeed.datasets.descriptions.patterns import Pattern
+from segfeed.datasets.matching.lists import spell_as_on_disk
 from segfeed.errors import SourceError
 from segfeed.system.showing import counted, some
 
@@ -65,13 +66,17 @@ def explain_unpaired(
     """
     some, others = sorted(photos), sorted(masks)
     fitting = _around(others, set(some))
+    if fitting and 2 * fitting[2] < min(len(some), len(others)):  # a few numbers are alike by chance
+        fitting = None
     text = re.sub(r"\{(key|name)\}", lambda key: f"{fitting[0]}{key[0]}{fitting[1]}", pattern.text) if fitting else ""
     return SourceError(
         where,
         found=f"no photo and mask of split {split!r} share a key: {some[0]!r} is the first of {len(some):,} photos, "
         f"{others[0]!r} of {len(others):,} masks",
         expected="equal keys",
-        remedy=f"write masks = {text!r}, which pairs {fitting[2]:,}" if fitting else "correct the patterns",
+        remedy=f"write masks = {text!r}, which pairs {fitting[2]:,}"
+        if fitting
+        else "correct the patterns, or pair them by [splits] lists, with the paths of photo and mask in each line",
     )
 
 
@@ -79,7 +84,7 @@ def _explain(
     root: Path, where: str, asked: tuple[str, Pattern], suffixes: Sequence[str], keys: set[str] | None
 ) -> SourceError:
     kind, pattern = asked
-    folder = pattern.folder
+    folder = spell_as_on_disk(root, pattern.folder)
     if not os.path.isdir(root / folder):
         names = _subfolders(root)
         lies = f"{root} has no folder {folder}" + (f"; it has {some(names, _NAMES)}" if names else ", nor any other")

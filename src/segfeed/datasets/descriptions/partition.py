@@ -3,7 +3,8 @@
 Samples of one group (a patient, a video, a scene) are never parted, so that near copies do not leak from train to val.
 
 Source: Sechidis, Tsoumakas, Vlahavas, "On the Stratification of Multi-Label Data" (2011), for `balance`: the rarest
-value is shared out first, each time to the split that lacks most of it.
+value is shared out first, each time to the split that lacks most of it. That a full split gets no more is ours: a value
+of one group alone, such as a patient's own, would go to the largest split every time, and leave the others empty.
 """
 
 import unicodedata
@@ -101,7 +102,8 @@ def share_out(groups: Iterable[str], shares: Mapping[str, int]) -> dict[str, str
 def balance(values: Mapping[str, Sequence[frozenset[Hashable]]], shares: Mapping[str, int]) -> dict[str, str]:
     """Choose the split of each group so that every stored value has its share in every split, as far as groups allow.
 
-    The result depends on all groups: one that is added may move others. Ties go by the hash of names.
+    A split in which more than half of a group would be too many gets it only if all others are as full. The result
+    depends on all groups: one that is added may move others. Ties go by the hash of names.
 
     Args:
         values: group -> the values that each of its masks stores.
@@ -125,8 +127,8 @@ def balance(values: Mapping[str, Sequence[frozenset[Hashable]]], shares: Mapping
     found: dict[str, str] = {}
 
     def give(group: str, rarest: Hashable | None) -> None:
-        def wants(split: str) -> tuple[int, int]:
-            return lacks[split].get(rarest, 0), room[split]
+        def wants(split: str) -> tuple[bool, int, int]:
+            return 2 * room[split] >= len(values[group]) * whole, lacks[split].get(rarest, 0), room[split]
 
         split = max(splits, key=wants)
         found[group] = split

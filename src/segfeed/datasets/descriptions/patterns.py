@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from segfeed.datasets.matching.lists import compose, spell_as_on_disk
 from segfeed.errors import SourceError
 
 _TOKEN = re.compile(r"\{(\w+)(?::((?:[^{}/.]|\{split\})+))?\}|(\*+)|([^{}*]+|[{}])")
@@ -87,12 +88,12 @@ class Pattern:
     @cached_property
     def regex(self) -> re.Pattern[str]:
         """The pattern as a regular expression; the suffix fits in upper and in lower case."""
-        return re.compile(_regex(self.text))
+        return re.compile(_regex(compose(self.text)))
 
     @cached_property
     def _folders(self) -> tuple[re.Pattern[str], ...]:
         """Expressions of the folders before {key}, or of all with {name}: what doesn't fit them is not searched."""
-        parts = self.text.split("/")
+        parts = compose(self.text).split("/")
         until = next((n for n, part in enumerate(parts) if _spans(part)), len(parts) - 1)
         return tuple(re.compile(_regex("/".join(parts[: n + 1]))) for n in range(until))
 
@@ -119,11 +120,12 @@ class Pattern:
         Raises:
             SourceError: if a folder cannot be read.
         """
-        return self._matches(self._walk(root, self.folder, (), sort=sorted))
+        return self.matches(self._walk(root, spell_as_on_disk(root, self.folder), (), sort=sorted))
 
-    def _matches(self, paths: Iterable[str]) -> Iterator[Match]:
+    def matches(self, paths: Iterable[str]) -> Iterator[Match]:
+        """List those of some paths below a root that fit."""
         for path in paths:
-            if match := self.regex.fullmatch(path):
+            if match := self.regex.fullmatch(compose(path)):
                 named = match.groupdict()
                 shared = f"{named['folder']}/" if "folder" in named else ""
                 yield Match(named.get("split") or "", shared + named["key"], path)
@@ -131,9 +133,10 @@ class Pattern:
     def is_there(self, root: Path, *, most: int | None = None) -> bool:
         """Check whether any file fits, of all or of the first `most`."""
         # In whatever order the system lists them: sorting a large folder takes longer than finding its first file.
-        paths = self._walk(root, self.folder, (), sort=lambda entries, **_: entries)
+        folder = spell_as_on_disk(root, self.folder)
+        paths = self._walk(root, folder, (), sort=lambda entries, **_: entries)
         try:
-            return os.path.isdir(root / self.folder) and any(True for _ in self._matches(islice(paths, most)))
+            return os.path.isdir(root / folder) and any(True for _ in self.matches(islice(paths, most)))
         except SourceError:  # a folder that cannot be read: nothing is known to lie there
             return False
 
@@ -141,7 +144,8 @@ class Pattern:
         depth = folder.count("/") + 1 if folder else 0
         part = self.text.split("/")[depth] if depth < len(self._folders) else ""
         if part and not re.search(r"[{*]", part):  # a name, not a pattern: what else lies here may be many files
-            yield from self._walk(root, f"{folder}/{part}" if folder else part, above, sort=sort)
+            inner = spell_as_on_disk(root, f"{folder}/{part}" if folder else part)
+            yield from self._walk(root, inner, above, sort=sort)
             return
         try:
             place = os.stat(root / folder)
@@ -165,7 +169,7 @@ class Pattern:
                 # A link may lead back to itself: the entry's own answer would be an error then.
                 if not (os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir(follow_symlinks=False)):
                     yield path
-                elif self._is_deep if depth >= len(self._folders) else self._folders[depth].fullmatch(path):
+                elif self._is_deep if depth >= len(self._folders) else self._folders[depth].fullmatch(compose(path)):
                     yield from self._walk(root, path, (*above, this), sort=sort)
 
 

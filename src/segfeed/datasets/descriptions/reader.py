@@ -12,6 +12,7 @@ from segfeed.datasets.blobs import read_file
 from segfeed.datasets.descriptions.description import Description, Value, show_value
 from segfeed.datasets.descriptions.patterns import Pattern, parse_patterns
 from segfeed.datasets.drawn.masks import DRAW_WORDS, DrawOptions
+from segfeed.datasets.legends.in_tables import colour_of_text
 from segfeed.datasets.matching.split_rule import REST, KeyRule, SplitRule, SplitTable
 from segfeed.errors import DescriptionError, OptionError, SegfeedError, SourceError
 
@@ -23,7 +24,6 @@ _HEADER, _NAMED = re.compile(rf"\s*\[(\[?)\s*{_KEYS}\s*\]"), re.compile(rf"\s*{_
 _PART = re.compile(r"""\"([^"]*)\"|'([^']*)'|([\w-]+)""")
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
 
-_COLOUR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 _GROUP = re.compile(r"\{key:(before last|after last|before|after) (.+)\}|\{folder\}")
 _TEXT, _TEXTS, _TABLE, _SWITCH = "a text", "a text or a list of texts", "a table", "true or false"
 _NUMBERS, _TABLES = "a list of three numbers from 1", "tables, each headed by [[variants]]"
@@ -109,7 +109,8 @@ class _Reader:
             reason, _, place = str(error).partition(" (at ")
             line = re.match(r"line (\d+)", place)
             found = f"line {line[1] if line else text.count(chr(10)) + 1}: this is not TOML ({reason})"
-            raise DescriptionError(where, found=found, expected='lines such as photos = "images/{key}.jpg"') from error
+            expected = 'lines such as photos = "images/{key}.jpg", 0 = "road", "128,64,128" = "road"'
+            raise DescriptionError(where, found=found, expected=expected) from error
 
     def _refuse_long_keys(self) -> None:
         """Refuse a key of many parts, a.b.c: Python would take gigabytes for 200 kB."""
@@ -128,7 +129,8 @@ class _Reader:
         self._check_contradictions(recognise)
         classes, void = self._classes(self.said.get("classes", {}))
         if "classes" in self.said and not classes and not (void and "legend" in self.said):
-            raise self._wrong(("classes",), "[classes] names no class", 'a line such as 0 = "background"')
+            wanted = 'a line such as 0 = "background", or "#804080" = "road", the colour in quotes'
+            raise self._wrong(("classes",), "[classes] names no class", wanted)
         if "legend" in self.said and classes:
             raise self._wrong(("legend",), "both legend and [classes] say what stored values mean", "one of them")
         return Description(
@@ -220,14 +222,17 @@ class _Reader:
         except SegfeedError as error:
             raise self._wrong(keys, f"{error.where}: {error.found}", error.expected, error.remedy) from error
 
-    def _split_rule(self, splits: Mapping[str, Any]) -> SplitRule:
+    def _check_ways(self, splits: Mapping[str, Any]) -> None:
         ways = [way for way in ("folders", "lists", "table", "hash") if way in splits]
-        if len(ways) > 1:
+        if len(ways) > 1 and (ways != ["table", "hash"] or "split" in splits["table"]):
             raise self._wrong(("splits", ways[1]), f"splits by {' and by '.join(ways)}", "one of them")
         if empty := [way for way in ways if not splits[way]]:
             raise self._wrong(("splits", empty[0]), f"{empty[0]} names no split", "a split, or no such line")
         if "folders" in splits and not any(pattern.has_split for pattern in self._patterns("photos")):
             raise self._wrong(("splits", "folders"), "folders, but no {split} in photos", "{split} where they differ")
+
+    def _split_rule(self, splits: Mapping[str, Any]) -> SplitRule:
+        self._check_ways(splits)
         lists = splits.get("lists", {})
         if isinstance(lists, str):
             if "{split}" not in lists:
@@ -254,17 +259,18 @@ class _Reader:
         )
 
     def _split_table(self, said: Mapping[str, Any]) -> SplitTable:
-        needed = {"file", "key", "split"}
+        needed = {"file", "key"}
         texts, names = {key: value for key, value in said.items() if key != "names"}, said.get("names", {})
-        is_whole = needed <= texts.keys() <= {*needed, "mask"} and all(map(_is_text, texts.values()))
+        is_whole = needed <= texts.keys() <= {*needed, "mask", "split"} and all(map(_is_text, texts.values()))
+        is_whole = is_whole and ("split" in texts or not names)
         if not is_whole or not isinstance(names, dict) or not all(_fits(value, _TEXTS) for value in names.values()):
             wanted = (
-                '{ file = "samples.csv", key = "image", split = "subset" }, and mask = "..." if masks have a column, '
-                'names = { train = "..." } if it calls splits otherwise'
+                '{ file = "samples.csv", key = "image" }, and mask = "...", split = "..." if masks and splits have a '
+                'column, names = { train = "..." } if it calls splits otherwise'
             )
             raise self._wrong(("splits", "table"), f"table = {said!r:.60}", wanted)
         called = {split: _texts(words) for split, words in names.items()}
-        return SplitTable(texts["file"], texts["key"], texts.get("mask", ""), texts["split"], called)
+        return SplitTable(texts["file"], texts["key"], texts.get("mask", ""), texts.get("split", ""), called)
 
     def _check_shares(self, shares: Mapping[str, int]) -> None:
         if "all" in shares:
@@ -304,6 +310,9 @@ class _Reader:
         if not isinstance(listed, list):
             raise self._wrong(("classes", "void"), f"void = {listed!r:.60}", "a list of stored values")
         void = tuple(self._value(value, ("classes", "void")) for value in listed)
+        if len({*void}) < len(void):  # [0, 0, 0] is hardly meant as the index 0
+            colour = ', or a colour in quotes, such as ["0,0,0"]'
+            raise self._wrong(("classes", "void"), f"void = {listed!r:.60}", f"each value once{colour}")
         if both := [value for value in void if value in classes]:
             raise self._wrong(
                 ("classes", "void"), f"{show_value(both[0])} is void and {classes[both[0]]!r}", "one of them"
@@ -311,13 +320,14 @@ class _Reader:
         return classes, void
 
     def _value(self, said: Any, keys: tuple[str, ...]) -> Value:
-        if match := _COLOUR.fullmatch(str(said)):
-            red, green, blue = (int(part, 16) for part in match.groups())
-            return red, green, blue
+        if colour := colour_of_text(str(said)):
+            return colour
         if re.fullmatch(r"\d{1,5}", str(said)) and int(said) <= 65535 and not isinstance(said, bool):
             return int(said)
         raise self._wrong(
-            keys, f"{said!r:.60} is not a stored value", 'an index 0..65535 or a colour such as "#804080"'
+            keys,
+            f"{said!r:.60} is not a stored value",
+            'an index 0..65535, or a colour such as "#804080" or "128,64,128"',
         )
 
     def _wrong(self, keys: tuple[str, ...], found: str, expected: str, remedy: str = "") -> DescriptionError:

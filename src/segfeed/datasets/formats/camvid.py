@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
-from segfeed.datasets.legends.files import LEGEND_FILES, find_legend
+from segfeed.datasets.legends.files import find_legend
 from segfeed.datasets.matching.folders import find_root, pair_files
 from segfeed.datasets.matching.lists import FORBIDDEN, read_lines, refuse_repeated
 from segfeed.datasets.source import Recognised, Sample, SplitFiles
@@ -95,7 +95,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     photos = {key: [photo] for key, photo, _ in pairs if os.path.isfile(root / photo)}
     masks = {key: [mask] for key, _, mask in pairs if os.path.isfile(root / mask)}
     samples, missing = pair_files([key for key, _, _ in pairs], (root, photos), (root, masks))
-    legend_wanted = f"one of {', '.join(LEGEND_FILES)} beside the lists, as the photos are not named like CamVid's"
+    legend_wanted = "label_colors.txt or another legend file beside the lists, as photos are not named like CamVid's"
     return SplitFiles(
         samples, missing, lambda: find_legend(root) or _own_legend(samples), expected_legend=legend_wanted
     )

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from segfeed.datasets.legends.files import LEGEND_FILES, find_legend
+from segfeed.datasets.legends.files import ONE_OF_THEM, find_legend
 from segfeed.datasets.matching.folders import (
     Files,
     find_files,
@@ -169,7 +169,8 @@ def list_split(root: Path, split: str) -> SplitFiles:
     files = pair_split(
         split, (photo_folder, photos), (mask_folder, masks), lambda: find_legend(root), ids=ids, why="; ".join(why)
     )
-    return replace(files, expected_legend=f"one of {', '.join(LEGEND_FILES)} in this folder")
+    is_listed = split not in folders and bool(listed)
+    return replace(files, expected_legend=f"{ONE_OF_THEM}, in this folder", is_listed=is_listed)
 
 
 list_objects = list_split  # nothing on disk says which kind the masks are

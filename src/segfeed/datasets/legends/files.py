@@ -62,6 +62,9 @@ _UNCERTAIN = (
 
 LEGEND_FILES = (*_COUNTED, *_UNCERTAIN)
 
+ONE_OF_THEM = "a legend file, such as labelmap.txt or classes.txt"
+"""What is expected of a folder, for errors; docs/formats.md lists all."""
+
 MAX_LEGEND_BYTES = 1 << 20
 
 _BACKGROUNDS = ("background", "bg", "unlabelled", "unlabeled")

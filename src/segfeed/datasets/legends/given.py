@@ -10,6 +10,7 @@ import numpy as np
 
 from segfeed.datasets.blobs import File, stamp_of
 from segfeed.datasets.legends.files import legend_errors, read_legend_or_groups
+from segfeed.datasets.legends.in_tables import colour_of_text
 from segfeed.datasets.legends.making import legend_of_names
 from segfeed.errors import LegendError, SourceError
 from segfeed.pixels.class_names import Value
@@ -20,11 +21,9 @@ from segfeed.system.paths import user_path
 
 Groups = Mapping[str, str | None]
 Values = Mapping[Value, str | None] | Mapping[str, str | None]
-"""Stored values, as indices, (red, green, blue) or "#rrggbb", each with the class that it means, None for void."""
+"""Stored values, each with its class or None: indices, (red, green, blue), or text such as "#804080", "128,64,128"."""
 
 LegendLike = Legend | Groups | Values | Sequence[str] | str | os.PathLike[str]
-
-_COLOUR = re.compile(r"#([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 
 
 def read_legend_like(legend: LegendLike | None) -> Legend | Groups | None:
@@ -74,9 +73,9 @@ def _is_groups(legend: Mapping[Any, str | None]) -> TypeGuard[Groups]:
 
 
 def legend_of_values(values: Mapping[Any, str | None]) -> Legend:
-    """Make a legend of stored values: indices, (red, green, blue) or "#rrggbb" -> a class name, None for void.
+    """Make a legend of stored values: indices or colours -> a class name, None for void.
 
-    An index may be written as text, "255", as JSON does.
+    A colour is (red, green, blue), "#804080" or "128,64,128". An index may be written as text, "255", as JSON does.
 
     Raises:
         LegendError: if a key is not a stored value, a value is not a name, or a stored value means two things.
@@ -91,7 +90,7 @@ def legend_of_values(values: Mapping[Any, str | None]) -> Legend:
             raise LegendError(
                 "legend",
                 found=f"{key!r} beside stored values" if isinstance(key, str) else f"{key!r} is not a stored value",
-                expected='indices 0..65535, colours such as (128, 64, 128) or "#804080", or names of classes alone',
+                expected='indices 0..65535, colours such as (128, 64, 128), "128,64,128" or "#804080", or names alone',
             )
         if name is not None and not (isinstance(name, str) and name.strip()):
             raise LegendError("legend", found=f"{key!r}: {name!r}", expected="a class name, or None for void")
@@ -102,9 +101,8 @@ def legend_of_values(values: Mapping[Any, str | None]) -> Legend:
 
 
 def _stored_value(key: object) -> Value | None:
-    if isinstance(key, str) and (match := _COLOUR.fullmatch(key)):
-        red, green, blue = (int(part, 16) for part in match.groups())
-        return red, green, blue
+    if isinstance(key, str) and (colour := colour_of_text(key)):
+        return colour
     if isinstance(key, str) and re.fullmatch(r"[0-9]{1,5}", key.strip()):  # as JSON has it
         key = int(key)
     if isinstance(key, int | np.integer) and not isinstance(key, bool):

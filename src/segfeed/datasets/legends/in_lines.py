@@ -32,6 +32,7 @@ FORMS = (
     "'0 128 64 128 road' or 'road:128,64,128::'"
 )
 _QUOTE = 'put names that hold numbers in quotes ("lane 1"), or save a table with the header id,name,r,g,b as .csv'
+_IF_NOTE = "remove the line, or begin it with '#', if it is not a class"
 _IF_HEADER = "remove the line if it is not a class; else put it in quotes"
 _IF_COMMENT = "remove the line, or begin it with '#', if it is not a class; else put it in quotes"
 
@@ -293,7 +294,7 @@ def _check_alike(lines: Sequence[_Line], taken: Sequence[_Parts]) -> None:
             found=f"line {lines[odd][0]}: {lines[odd][1]!r:.60} has {_count(kinds[odd])}, but line {like[0]}, "
             f"{like[1]!r:.60}, has {_count(usual)}",
             expected=FORMS,
-            remedy=_QUOTE,
+            remedy=f"{_IF_NOTE}; {_QUOTE}" if kinds[odd] == (0, 0) else _QUOTE,
         )
 
 

@@ -216,6 +216,21 @@ def plain_colours(text: str) -> str:
     return _SINGLE.sub(r" \1 ", GROUP.sub(r" \1 ", text))
 
 
+def colour_of_text(text: str) -> Colour | None:
+    """Read a text that is one colour, and nothing else: "#c81e1e", "200,30,30", "(200, 30, 30)"; else None.
+
+    One number alone is an index, never a colour.
+
+    >>> colour_of_text("200,30,30"), colour_of_text("#c81e1e"), colour_of_text("200"), colour_of_text("200,30,300")
+    ((200, 30, 30), (200, 30, 30), None, None)
+    """
+    numbers = numbers_of(text.strip()) or ()
+    if len(numbers) != 3 or not all(number.isdecimal() and int(number) <= 255 for number in numbers):
+        return None
+    red, green, blue = map(int, numbers)
+    return red, green, blue
+
+
 def without_total(rows: list[Row]) -> list[Row]:
     """Raise LegendError if the last line may be a sum."""
     if len(rows) > 1 and rows[-1].stored is not None and plain_word(rows[-1].name) in _TOTALS:

@@ -34,6 +34,13 @@ SPLIT_IN_NAME = re.compile(
 )
 """A word within a name, such as "train_files" or "fold 3", that says that it is of a split."""
 
+SPLIT_ELSEWHERE = re.compile(
+    r"训练|訓練|验证|驗證|测试|測試|学習|學習|検証|テスト|훈련|학습|검증|테스트|обуч|трен|валид|тест|lern|trainier|prüf|pruef|"
+    r"validier|aufteilung|teilmenge|entra[iî]n|appren|entren|prueba|addestr|verifica|trein",
+    re.IGNORECASE,
+)
+"""The same in a few other languages, of files that name photos: other files may well be called so."""
+
 _BETWEEN = re.compile(r"[\s,;|\"'\[\]{}:]+")
 _YEAR = re.compile(r"20\d\d")
 
@@ -149,6 +156,26 @@ def compose(name: str) -> str:
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
+def spell_as_on_disk(root: Path, path: str) -> str:
+    """Spell a path below a folder as the disk does, if only its accents are composed in one and apart in the other.
+
+    >>> folder = getfixture("tmp_path")
+    >>> (folder / "Su\u0308d").mkdir()
+    >>> spell_as_on_disk(folder, "S\u00fcd") == "Su\u0308d", spell_as_on_disk(folder, "Nord")
+    (True, 'Nord')
+    """
+    if path.isascii() or os.path.lexists(root / path):
+        return path
+    found = ""
+    for part in path.split("/"):
+        try:
+            alike = [name for name in sorted(os.listdir(root / found)) if compose(name) == compose(part)]
+        except OSError:
+            return path
+        found += ("/" if found else "") + (part if part in alike or not alike else alike[0])
+    return found
+
+
 def choose_split(split: str, names: Sequence[str], root: Path) -> str:
     """Find the split that a name means, of those that a dataset has.
 
@@ -171,11 +198,13 @@ def choose_split(split: str, names: Sequence[str], root: Path) -> str:
     for candidates in (same_but_case, same_word, of_years):
         if len(candidates) == 1:
             return candidates[0]
+    of_train = [name for name in names if SPLIT_WORDS.get(name.casefold()) == "train"]
+    parts = f'pass parts of it: splits=("{of_train[0]}[fold!=0/5]", "{of_train[0]}[fold=0/5]")' if of_train else ""
     raise SourceMissingError(
         str(root),
         found=f"no split {split!r}",
         expected=f"one of {', '.join(names)}" if names else "",
-        remedy="" if names else "check the path: there is no split at all",
+        remedy=(parts if meant == "val" else "") if names else "check the path: there is no split at all",
     )
 
 

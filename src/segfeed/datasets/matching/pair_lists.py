@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segfeed.datasets.matching.folders import Files
-from segfeed.datasets.matching.lists import FORBIDDEN, compose, read_bytes, read_lines, refuse_repeated, split_lines
+from segfeed.datasets.matching.lists import (
+    FORBIDDEN,
+    compose,
+    read_bytes,
+    read_lines,
+    refuse_repeated,
+    spell_as_on_disk,
+    split_lines,
+)
 from segfeed.errors import ListError
 
 _PLAIN = re.compile(r"\w+")  # most ids are, and need no closer look
@@ -24,6 +32,7 @@ _HEADER = re.compile(
 """What heads the columns of a CSV."""
 _COLUMNS = re.compile(r"[ \t]*[\t,;]\s*|\s+")
 _FIGURE = re.compile(r"-?[01]")
+_FIRST = 20  # lines by which a header is told from those below it
 
 
 class Listed(NamedTuple):
@@ -71,8 +80,9 @@ _NOTHING = Listable("", {})
 def read_list(path: Path, photos: Listable = _NOTHING, masks: Listable = _NOTHING) -> Listed:
     """Read a split list: one sample a line. CRLF, a byte order mark, blank lines and surrounding spaces are all fine.
 
-    A line is an id, the name or the path of a photo, or the paths of a photo and its mask. The files that are there
-    decide which; a line that means none of them must be an id, whose files are missing then.
+    A line is an id, the name or the path of a photo, the paths of a photo and its mask, or a folder of ids, which means
+    all in it. The files that are there decide which; a line that means none of them must be an id, whose files are
+    missing then.
 
     Args:
         path: of the list.
@@ -108,7 +118,7 @@ def parse_list(data: bytes, where: Path | str, photos: Listable = _NOTHING, mask
 def list_files(root: Path, lists: Mapping[str, str]) -> dict[str, Path]:
     """Find the list file of each split."""
     if "" not in lists:
-        return {split: root / name for split, name in lists.items()}
+        return {split: root / spell_as_on_disk(root, name) for split, name in lists.items()}
     before, after = lists[""].split("{split}", 1)
     spelled = re.compile(re.escape(before) + r"([^/]+)" + re.escape(after))
     paths = sorted(root.glob(f"{before}*{after}"))
@@ -150,7 +160,7 @@ def pair_below(
         if found := next((tail for tail in _tails(plain) if os.path.isfile(root / tail)), None):
             return [found]
         spelled = ((name, os.path.splitext(name)[0]) for names in masks.values() for name in names)
-        known = [ways[0] for ways in spelled if any(f"/{way}".endswith(f"/{plain}") for way in ways)]
+        known = [ways[0] for ways in spelled if any(f"/{compose(way)}".endswith(f"/{plain}") for way in ways)]
         return known if len(known) == 1 else []
 
     listed = pair_entries(entries, path, Listable("", photos), find_mask)
@@ -171,6 +181,7 @@ def pair_entries(entries: Iterable[Entry], where: Path | str, photos: Listable, 
     """
     ids: list[str] = []
     numbers: list[int] = []
+    texts: list[str] = []
     named: dict[str, list[str]] = {}
     key_of: dict[str, str] | None = None
     is_flat = not any("/" in key for key in photos.files)
@@ -191,12 +202,19 @@ def pair_entries(entries: Iterable[Entry], where: Path | str, photos: Listable, 
                 )
             key = _resolve(photo, key_of) or _strip(photo, photos.folder)
             if key not in photos.files:
+                if inside := [] if mask else _ids_inside(photo, photos):
+                    ids += inside
+                    numbers += [entry.number] * len(inside)
+                    continue
+                _refuse_more_columns(entry, where, key_of)
                 _check_id(key, entry, where)
         if mask:
             named[key] = find_mask(mask, entry)
         ids.append(key)
         numbers.append(entry.number)
+        texts += [entry.text] if entry.mask is None and len(texts) < _FIRST else []
     refuse_repeated(ids, where, numbers)
+    _refuse_odd_first(texts, ids, where, photos)
     return Listed(tuple(ids), named)
 
 
@@ -247,6 +265,32 @@ def _refuse_header(entry: Entry, where: Path | str, photos: Listable) -> None:
         )
 
 
+def _refuse_odd_first(texts: Sequence[str], ids: Sequence[str], where: Path | str, photos: Listable) -> None:
+    """Refuse a first line that names no file, and no photo, if the lines below it do both: a header in any language."""
+    of_files = [any(suffix in text.lower() for suffix in _SUFFIXES) for text in texts]
+    are_there = [key in photos.files for key in ids[: len(texts)]]
+    if len(texts) > 1 and not of_files[0] and all(of_files[1:]) and not are_there[0] and all(are_there[1:]):
+        raise ListError(
+            str(where),
+            found=f"the first line, {texts[0]!r}, names no photo, and all below it do: it may be their header",
+            expected="a sample in each line",
+            remedy="remove the line",
+        )
+
+
+def _refuse_more_columns(entry: Entry, where: Path | str, key_of: Mapping[str, str]) -> None:
+    """Refuse a line of three columns or more, of which the first names a photo: a table is told by its header."""
+    cells = re.split(r"[,;\t]", entry.text) if entry.mask is None else []
+    if len(cells) > 2 and _resolve(cells[0], key_of):
+        raise ListError(
+            str(where),
+            found=f"line {entry.number}: {entry.text!r} has {len(cells)} columns",
+            expected="a photo, or a photo and its mask, in each line",
+            remedy="remove the other columns and the header, or say what the columns are called, under [splits]: "
+            'table = { file = "...", key = "...", mask = "..." }, and split = "..." if one says the split',
+        )
+
+
 def _ends(photos: Listable) -> dict[str, str]:
     """List what a list may call a photo: its key, or any end of its path that is its own, with or without suffix."""
     ends: dict[str, set[str]] = {}
@@ -261,6 +305,16 @@ def _ends(photos: Listable) -> dict[str, str]:
         **{end: next(iter(keys)) for end, keys in ends.items() if len(keys) == 1},
         **{key: key for key in photos.files},
     }
+
+
+def _ids_inside(text: str, photos: Listable) -> list[str]:
+    """List the ids in a folder that a line names, such as a scene."""
+    parts = _plain(text).rstrip("/").split("/")
+    for first in range(len(parts) if parts[0] else 0):
+        folder = "/".join(parts[first:]) + "/"
+        if inside := sorted(key for key in photos.files if key.startswith(folder)):
+            return inside
+    return []
 
 
 def _columns(line: str, key_of: Mapping[str, str]) -> tuple[str, str]:

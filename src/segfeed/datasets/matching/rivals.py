@@ -134,6 +134,11 @@ def _pattern(names: dict[str, str]) -> str:
 
 def looks_like_mask(path: Path) -> bool:
     """Check whether a picture holds few values and was not blurred by JPEG, or cannot be decoded: it might be one."""
+    return holds_few_values(path) is not False
+
+
+def holds_few_values(path: Path) -> bool | None:
+    """Check whether a picture holds few values and was not blurred by JPEG; None if it cannot be decoded."""
     if path.suffix.lower() in (".jpg", ".jpeg"):
         return False
     try:
@@ -146,5 +151,5 @@ def looks_like_mask(path: Path) -> bool:
         try:
             codes = colour_codes(decode_photo(data, path.name))  # such as a lossy WebP
         except SourceError:
-            return True  # of a kind that cannot be read here: it might be
-    return np.unique(codes).size <= _FEW_VALUES
+            return None  # of a kind that cannot be read here
+    return bool(np.unique(codes).size <= _FEW_VALUES)

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 REST = "*"
 """In place of a list file: all samples that no other list names."""
 
+AUTOMATIC_SHARES: Mapping[str, int] = {"train": 80, "val": 20}
+"""Percent of the splits that a hash makes if nobody says other ones; `lists.split_by_hash` makes the same."""
+
 
 @dataclass(frozen=True)
 class KeyRule:
@@ -48,13 +51,13 @@ class KeyRule:
 
 @dataclass(frozen=True)
 class SplitTable:
-    """A table that says the split of each sample.
+    """A table that says which samples there are, and perhaps the mask and the split of each.
 
     Attributes:
         file: CSV, TSV or Parquet below the root, with a line a sample.
         key: the column of keys, or of photos' names or paths.
         mask: the column of masks' paths; "" if masks go by keys.
-        split: the column of splits' names.
+        split: the column of splits' names; "" if a hash makes the splits.
         names: split -> what the column calls it; names that are not in it stand for themselves.
     """
 
@@ -74,7 +77,7 @@ class SplitRule:
             it stand for themselves.
         lists: split -> list file below the root, or `REST`; a single entry "" -> pattern with {split} finds them by
             their names.
-        table: says the split of each sample; None if something else does.
+        table: says the samples, and perhaps their splits; None if something else does.
         shares: split -> percent of the groups, by hash; empty if folders or lists say it.
         group: what keeps samples together in splits by hash and in folds; None: each sample by itself.
         stratify: what is shared out evenly over splits by hash and over folds: False for nothing, True for the values
@@ -95,4 +98,4 @@ class SplitRule:
     @property
     def is_listed(self) -> bool:
         """Whether lists or a table name the samples of a split."""
-        return bool(self.lists or self.table)
+        return bool(self.lists or (self.table and self.table.split))

@@ -7,17 +7,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 from segfeed.datasets.blobs import refuse_pointer
+from segfeed.datasets.descriptions.description import FILE_NAME
+from segfeed.datasets.doubts.unread_lists import LIST_SUFFIXES, names_photos
 from segfeed.datasets.drawn.json_reading import has_words
 from segfeed.datasets.legends.files import LEGEND_FILES
-from segfeed.datasets.refusals.fitting_folders import MOST_COMPARED, find_pairs, find_sample_folders, generalise
+from segfeed.datasets.legends.hints import find_legend_texts
+from segfeed.datasets.refusals.fitting_folders import (
+    MOST_COMPARED,
+    count_covered,
+    find_pairs,
+    find_sample_folders,
+    generalise,
+)
 from segfeed.datasets.refusals.not_read import INSIDE, SHAPES, UNREADABLE, Kind
 from segfeed.datasets.refusals.survey import MOST_SHOWN, Seen, describe, look_below, names_of_pictures
 from segfeed.datasets.tables.rows import columns_of
 from segfeed.errors import SourceError
+from segfeed.system.showing import counted, some
 
 _MOST_ABOVE = 3  # folders above a path that may be the dataset it is a part of
 _MOST_OPENED = 3
 _LAST_BYTES = 1 << 12
+_FOLDERS_SHOWN = _TEXTS_SHOWN = 3
+_MOST_TEXTS = 40
+_SPLITS = "{split} in place of {folder} makes a split of each folder; "
+_WRITE = f"with --write it starts a {FILE_NAME}"
 
 Answer = tuple[str, str]
 """What was found, and what to do."""
@@ -58,28 +72,36 @@ def explain_refusal(path: Path, ask: Ask = lambda _: None, ask_root: Ask = lambd
 
 
 def _describe_all(seen: Seen) -> Answer:
+    archives = [name for name in seen.names if re.search(r"\.(zip|tgz|7z|rar|tar(\.\w+)?)$", name)]
+    unpack = "unpack each archive into a folder of its own here, and pass this folder again"
     if not seen.folders:
-        archives = [name for name in seen.names if re.search(r"\.(zip|tgz|7z|rar|tar(\.\w+)?)$", name)]
-        unpack = "unpack each archive into a folder of its own here, and pass this folder again"
         return describe(seen), unpack if archives else "check the path; docs/formats.md shows all layouts"
     found = f"{describe(seen)}, but no two folders in which photos and masks have the same names"
+    if archives:
+        return f"{found}, and {some(archives, _TEXTS_SHOWN)}, which may hold the others", unpack
     patterns = '--photos "images/{key}.jpg" --masks "..."'
-    return found, f"see docs/formats.md, or say how they lie: segfeed scan {shlex.quote(str(seen.root))} {patterns}"
+    way = f"see docs/formats.md, or say how they lie: segfeed scan {shlex.quote(str(seen.root))} {patterns}"
+    texts = _tell_texts(seen)
+    by_lists = f"; a {FILE_NAME} may pair them, too: [splits] table = {{ file = ..., key = ..., mask = ... }}, or lists"
+    return "; ".join((found, *texts)), way + by_lists * any(text.startswith("lists") for text in texts)
 
 
 def _find_fitting(seen: Seen) -> Answer | None:
     if not (pairs := find_pairs(seen)):
         return None
-    photos, masks = generalise(pairs, seen.folders)
-    found = f"{describe(seen)}, and {pairs[0].pairs:,} photos in {_folder_of(pairs[0].photos)} fit masks"
+    photos, masks = generalise(seen, pairs)
+    count, folders = count_covered(seen, photos, masks)
+    more = f" and {counted(len(folders) - 1, 'more folder')}" if folders[1:] else ""
+    fit = f"{count or pairs[0].pairs:,} photos in {folders[0] if folders else _folder_of(photos)}{more} fit masks"
     scan = f'segfeed scan {shlex.quote(str(seen.root))} --photos "{photos}" --masks'
     rivals = [pair.masks for pair in pairs if pair.photos == pairs[0].photos]
     if len(rivals) == 1 or masks != pairs[0].masks:
-        return found, f'say how they lie: {scan} "{masks}"'
-    folders = " and ".join(map(_folder_of, rivals[:MOST_SHOWN])) + (" and more" if len(rivals) > MOST_SHOWN else "")
+        splits = _SPLITS if "{folder}" in photos and "{split}" not in photos else ""
+        return _tell(seen, fit), f'say how they lie: {scan} "{masks}"; {splits}{_WRITE}'
+    named = " and ".join(map(_folder_of, rivals[:MOST_SHOWN])) + (" and more" if len(rivals) > MOST_SHOWN else "")
     others = ", or ".join(f'--masks "{other}"' for other in rivals[1:MOST_SHOWN])
     return (
-        f"{found} in each of {folders}",
+        _tell(seen, f"{fit} in each of {named}"),
         (
             f'say which of them counts: {scan} "{masks}", or {others}; if each shows one class, write them into one '
             "mask a photo first"
@@ -92,8 +114,24 @@ def _find_sample_folders(seen: Seen) -> Answer | None:
         return None
     photo, mask = map(os.path.basename, (alike.photos, alike.masks))
     scan = f'segfeed scan {shlex.quote(str(seen.root))} --photos "{alike.photos}" --masks "{alike.masks}"'
-    found = f"{describe(seen)}, and {alike.pairs:,} folders hold {photo} and {mask}"
-    return found, f"say how they lie: {scan}"
+    found = _tell(seen, f"{alike.pairs:,} folders hold {photo} and {mask}")
+    return found, f"say how they lie: {scan}; {_WRITE}"
+
+
+def _tell(seen: Seen, fit: str) -> str:
+    """Say what was seen, what fits, and which texts lie beside it."""
+    return "; ".join((f"{describe(seen, _FOLDERS_SHOWN)}, and {fit}", *_tell_texts(seen)))
+
+
+def _tell_texts(seen: Seen) -> list[str]:
+    """Say which files list photos, and which may say what stored values mean, a clause each."""
+    stems = {stem for place in seen.folders.values() for stem in place.pictures}
+    stems |= {os.path.basename(folder) for folder in seen.folders}  # a folder may be a sample
+    asked = [name for name in seen.names if name.lower().endswith(LIST_SUFFIXES)][:_MOST_TEXTS]
+    lists = [name for name in asked if not name.endswith(".json") and names_photos(seen.root / name, stems)]
+    said = find_legend_texts(seen.root, (name for name in seen.names if name not in lists))
+    kinds = (("lists", lists), ("text that may say what values mean", said))
+    return [f"{what}: {some(names, _TEXTS_SHOWN)}" for what, names in kinds if names]
 
 
 def _first_of(kinds: tuple[Kind, ...], names: list[str]) -> Answer | None:
@@ -187,11 +225,22 @@ def _find_below(seen: Seen, ask: Ask) -> Answer | None:
     path = shlex.quote(str(seen.root / next(iter(found))))
     way = f"pass the path of {'one' if len(found) > 1 else 'it'}: segfeed scan {path}"
     if len(found) > 1 and len({*found.values()}) == 1 and (pairs := find_pairs(seen)):
-        photos, masks = generalise(pairs, seen.folders)
+        photos, masks = generalise(seen, pairs)
         if (photos, masks) != pairs[0][:2] and all(_covers(photos, folder) for folder in found):
             scan = f"segfeed scan {shlex.quote(str(seen.root))}"
             way += f', or say how all of them lie: {scan} --photos "{photos}" --masks "{masks}"'
     return f"{several}: {shown}", way
+
+
+def tell_line_for_all(path: Path) -> str:
+    """Say how several datasets in a folder can be read as one by patterns, as the end of a remedy; "" if they can't."""
+    seen = look_below(path)
+    pairs = find_pairs(seen)
+    photos, masks = generalise(seen, pairs) if pairs else ("", "")
+    if "{folder}" not in photos:
+        return ""
+    scan = f'segfeed scan {shlex.quote(str(path))} --photos "{photos}" --masks "{masks}"'
+    return f", or say how all of them lie: {scan}"
 
 
 def _covers(pattern: str, folder: str) -> bool:

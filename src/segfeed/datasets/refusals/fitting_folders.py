@@ -3,14 +3,15 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from segfeed.datasets.descriptions.patterns import Pattern
 from segfeed.datasets.matching.folders import Files
 from segfeed.datasets.matching.lists import SPLIT_WORDS
-from segfeed.datasets.matching.rivals import looks_like_mask, match_if_fits, patterns_of
-from segfeed.datasets.refusals.survey import Folder, Seen
+from segfeed.datasets.matching.rivals import holds_few_values, looks_like_mask, match_if_fits, patterns_of
+from segfeed.datasets.refusals.survey import Folder, Seen, paths_of_pictures
+from segfeed.errors import SourceError
 
 MOST_COMPARED = 12  # folders of pictures, each with each
 
@@ -26,16 +27,17 @@ class FittingFolders(NamedTuple):
 def find_pairs(seen: Seen) -> list[FittingFolders]:
     """Find folders of photos and of masks whose names fit, those that fit best first; each folder counts once."""
     folders = list(seen.folders.items())[:MOST_COMPARED]
-    masks = {
-        name: files for name, place in folders if (files := _lossless(place)) and _first_is_mask(seen, name, files)
-    }
+    # Of pictures that cannot be decoded, some are masks, others photos such as TIFFs of many bands.
+    answers = {name: _first_is_mask(seen, name, files) for name, place in folders if (files := _lossless(place))}
+    masks = {name: _lossless(place) for name, place in folders if answers.get(name) is not False and name in answers}
     found: list[FittingFolders] = []
     for mask_folder, labelled in masks.items():
         best: FittingFolders | None = None
         near = 0  # of photos that fit alike, those whose path shares most folder names count: x/s1 for y/s1
         for photo_folder, place in folders:
             photos = _photos_beside(place) if photo_folder == mask_folder else place.pictures
-            if photo_folder != mask_folder and photo_folder in masks:
+            is_unsure = answers[mask_folder] and answers.get(photo_folder) is None
+            if photo_folder != mask_folder and photo_folder in masks and not is_unsure:
                 continue
             matched = match_if_fits(photos, labelled, Path(mask_folder))
             count = len(matched.photos.keys() & matched.masks.keys()) if matched else 0
@@ -87,7 +89,7 @@ def _find_beside(seen: Seen, folder: str, place: Folder) -> FittingFolders | Non
     for ending, count in endings.most_common(1):
         masks = {stem: names for stem, names in _lossless(place).items() if stem.endswith(ending)}
         masks = {stem: names for stem, names in masks.items() if stem.removesuffix(ending) in place.pictures}
-        if count > 1 and masks and _first_is_mask(seen, folder, masks):
+        if count > 1 and masks and _first_is_mask(seen, folder, masks) is not False:
             mask = masks[min(masks)][0]
             photo = place.pictures[min(masks).removesuffix(ending)][0]
             below = "" if folder == "." else f"{folder}/"
@@ -102,26 +104,40 @@ def _is_jpeg(name: str) -> bool:
     return name.lower().endswith((".jpg", ".jpeg"))
 
 
-def _first_is_mask(seen: Seen, folder: str, files: Files) -> bool:
-    return looks_like_mask(seen.root / folder / files[min(files)][0])
+def _first_is_mask(seen: Seen, folder: str, files: Files) -> bool | None:
+    return holds_few_values(seen.root / folder / files[min(files)][0])
 
 
-def generalise(pairs: list[FittingFolders], folders: Iterable[str]) -> tuple[str, str]:
-    """Write one pattern for pairs whose folders differ by the split, or in one place, or both; else the first's."""
+def generalise(seen: Seen, pairs: list[FittingFolders]) -> tuple[str, str]:
+    """Write the patterns that cover most pairs, whose folders may differ by the split, or by others in one place."""
     spelled = [(pair.photos, pair.masks) for pair in pairs]
     first = _with_split(pairs[0].photos)
-    alike = {folder for folder in folders if _with_split(f"{folder}/") == f"{os.path.dirname(first)}/"}
+    alike = {folder for folder in seen.folders if _with_split(f"{folder}/") == f"{os.path.dirname(first)}/"}
     if first != pairs[0].photos and len(alike) > 1:
         spelled = [(_with_split(photos), _with_split(masks)) for photos, masks in spelled]
-    photos, masks = spelled[0]
-    for other_photos, other_masks in spelled[1:]:
-        in_photos, in_masks = _differ(photos, other_photos), _differ(masks, other_masks)
-        if in_photos and in_masks and in_photos[1:] == in_masks[1:]:
-            both = [pattern.split("/") for pattern in (photos, masks)]
-            for parts, (place, *_) in zip(both, (in_photos, in_masks), strict=True):
-                parts[place] = "{folder}"
-            return "/".join(both[0]), "/".join(both[1])
-    return photos, masks
+    ways = [spelled[0], *filter(None, (_join(spelled[0], other) for other in spelled[1:]))]
+    return max(dict.fromkeys(ways), key=lambda both: count_covered(seen, *both)[0])
+
+
+def _join(one: tuple[str, str], other: tuple[str, str]) -> tuple[str, str] | None:
+    """Write {folder} for the folders in which two pairs of patterns differ, if photos and masks differ in the same."""
+    photos, masks = (_differ(*both) for both in zip(one, other, strict=True))
+    if photos is None or masks is None or photos[1:3] != masks[1:3]:
+        return None
+    return photos[0], masks[0]
+
+
+def count_covered(seen: Seen, photos: str, masks: str) -> tuple[int, list[str]]:
+    """Count the photos that have masks by two patterns, and list their folders; 0 if no such pattern can be used."""
+    try:
+        of_photos, of_masks = Pattern(photos), Pattern(masks)
+    except SourceError:  # such as of a name that holds {
+        return 0, []
+    paths = list(paths_of_pictures(seen))
+    by_split = of_photos.has_split and of_masks.has_split
+    labelled = {(by_split and match.split, match.key) for match in of_masks.matches(paths)}
+    covered = [match.path for match in of_photos.matches(paths) if (by_split and match.split, match.key) in labelled]
+    return len(covered), list(dict.fromkeys(os.path.dirname(path) or "this folder" for path in covered))
 
 
 def _with_split(pattern: str) -> str:
@@ -134,10 +150,13 @@ def _with_split(pattern: str) -> str:
     )
 
 
-def _differ(one: str, other: str) -> tuple[int, str, str] | None:
-    """Find the one folder in which two patterns differ: its position, and both names."""
-    parts, others = one.split("/"), other.split("/")
-    places = [n for n, (here, there) in enumerate(zip(parts, others, strict=False)) if here != there]
-    if len(parts) != len(others) or len(places) != 1 or places[0] == len(parts) - 1:
+def _differ(one: str, other: str) -> tuple[str, str, str] | None:
+    """Find the folders in which two patterns differ: the pattern with {folder} there, and what stands in each."""
+    (*parts, name), (*others, other_name) = one.split("/"), other.split("/")
+    shorter = min(len(parts), len(others))
+    start = next((n for n in range(shorter) if parts[n] != others[n]), shorter)
+    end = next((n for n in range(shorter - start) if parts[-1 - n] != others[-1 - n]), shorter - start)
+    here, there = (folders[start : len(folders) - end] for folders in (parts, others))
+    if name != other_name or not here or not there or any("{" in part for part in (*here, *there)):
         return None
-    return places[0], parts[places[0]], others[places[0]]
+    return "/".join((*parts[:start], "{folder}", *parts[len(parts) - end :], name)), "/".join(here), "/".join(there)

@@ -92,6 +92,14 @@ def _note(seen: Seen, folder: str, name: str) -> None:
     place.suffixes[suffix.lower()] += 1
 
 
+def paths_of_pictures(seen: Seen) -> Iterator[str]:
+    """List all pictures, relative to the path."""
+    for folder, place in seen.folders.items():
+        for names in place.pictures.values():
+            for name in names:
+                yield f"{folder}/{name}".removeprefix("./")
+
+
 def names_of_pictures(seen: Seen) -> Iterator[str]:
     """List a few pictures of each folder: their names may say what the dataset is."""
     for folder, place in seen.folders.items():
@@ -99,8 +107,8 @@ def names_of_pictures(seen: Seen) -> Iterator[str]:
             yield f"{folder}/{names[0]}".removeprefix("./")
 
 
-def describe(seen: Seen) -> str:
-    """Describe the folders with pictures, or that there is none, and how deep was looked."""
+def describe(seen: Seen, most: int = MOST_SHOWN) -> str:
+    """Describe the first folders with pictures, or that there is none, and how deep was looked."""
     if not os.path.isdir(seen.root):
         if seen.root.suffix.lower() == ".tar":
             return "a tar without ImageSets/Segmentation, the one layout that is read inside a tar"
@@ -112,4 +120,4 @@ def describe(seen: Seen) -> str:
         others = ", ".join(f"{count:,} {suffix}" for suffix, count in suffixes.most_common(MOST_SHOWN))
         return f"no picture in {looked}" + (f", but files of other kinds: {others}" if others else "")
     shown = (f"{folder} ({place})" for folder, place in seen.folders.items())
-    return f"pictures in {some(shown, MOST_SHOWN)}, of {looked}"
+    return f"pictures in {some(shown, most)}, of {looked}"

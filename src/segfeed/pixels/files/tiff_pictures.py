@@ -29,7 +29,10 @@ from segfeed.pixels.palette import BLACK_AND_WHITE
 Pixels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 
 _AS_PNG = "save it again as PNG"
-_THREE_BANDS = "choose the three bands (or the one) to train on and save them as RGB (or gray)"
+_THREE_BANDS = (
+    "choose the three bands (or the one) to train on and save them as RGB (or gray); of up to four bands of 8 bits, "
+    "bands = [1, 2, 3] in a segfeed.toml chooses them"
+)
 _COLOUR_BANDS = {MIN_IS_WHITE: 1, MIN_IS_BLACK: 1, PALETTE: 1, RGB: 3, YCBCR: 3, CMYK: 4}
 
 
