@@ -272,7 +272,8 @@ class _Packing:
         groups = writer.group(places, source.sizes)
         pixels = source.sizes.astype(np.int64).prod(axis=1)
         largest = max(int(pixels[rows.start : rows.stop].sum()) * (3 + size) + 128 * len(rows) for rows in groups)
-        memory, files = Pool(largest, keep=worker_count(self.threads) + 1), PartFiles(folder)
+        memory = Pool(largest, keep=worker_count(self.threads) + 1)
+        files = PartFiles(folder, () if self.coded else layout.part_bytes)
         layout, records = Layout() if self.coded else layout, list[Record]()
 
         def pack(number: int) -> list[Record]:
