@@ -36,8 +36,8 @@ from segfeed.packs.fingerprints import (
 )
 from segfeed.packs.pack import Pack
 from segfeed.packs.writer import Layout, PartFiles, Record
+from segfeed.pixels.block_counts import count_blocks
 from segfeed.pixels.codec import decoder_versions
-from segfeed.pixels.lookup import count_blocks
 from segfeed.pixels.pair import Pair
 from segfeed.system.paths import user_path
 from segfeed.system.slots import Pool
