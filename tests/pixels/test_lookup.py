@@ -1,7 +1,5 @@
 """Lookups: tables, runs, and what happens to what no table knows."""
 
-from collections import Counter
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +9,6 @@ from hypothesis.extra import numpy as hnp
 from segfeed.errors import OptionError, UnknownColourError
 from segfeed.pixels.lookup import (
     as_indices,
-    count_blocks,
     count_labels,
     first_unknown,
     look_up_codes,
@@ -126,32 +123,3 @@ def test_the_error_counts_the_same_unknown_and_the_others():
         resolve_unknown(labels, None, stored, name="m.png", found="it", expected="another")
     assert (caught.value.where, caught.value.expected) == ("m.png", "another")
     assert caught.value.found == "row 0, column 1: it; 2 pixels; 2 more unknown, 4 pixels in all"
-
-
-@given(
-    hnp.arrays(st.sampled_from([np.uint8, np.uint16]), st.tuples(st.integers(0, 70), st.integers(0, 70))),
-    st.integers(0, 300),
-    st.sampled_from([1, 2, 3, 8, 32, 64]),
-)
-@pytest.mark.slow
-def test_blocks_are_counted_pixel_by_pixel(labels, classes, block_px):
-    width = -(-labels.shape[1] // block_px)
-    counted = Counter(
-        (int(y // block_px * width + x // block_px), int(label))
-        for (y, x), label in np.ndenumerate(labels)
-        if label < min(classes, np.iinfo(labels.dtype).max)
-    )
-    grid = count_blocks(labels, min(classes, int(np.iinfo(labels.dtype).max)), block_px)
-    assert [tuple(one) for one in grid.T.tolist()] == sorted((*key, count) for key, count in counted.items())
-    assert grid.dtype == np.int64
-
-
-@pytest.mark.parametrize("block_px", [32, 64])  # of 64 px, eight counts no longer fit into a word
-@pytest.mark.parametrize("value", [0, 7, 253, 254])
-def test_blocks_of_one_label_are_counted_whole(value, block_px):
-    grid = count_blocks(np.full((2 * block_px, 3 * block_px), value, np.uint8), 255, block_px)
-    assert grid.tolist() == [[*range(6)], [value] * 6, [block_px**2] * 6]
-
-
-def test_blocks_of_void_alone_are_not_listed():
-    assert count_blocks(np.full((64, 96), 255, np.uint8), 255, 32).shape == (3, 0)

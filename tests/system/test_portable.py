@@ -157,6 +157,25 @@ def test_writing_at_a_place_without_pwrite_leaves_the_end_where_it_was(tmp_path,
     assert (tmp_path / "file").read_bytes() == b"HEadmore\0\0tail"
 
 
+def test_the_room_of_a_file_is_taken_before_it_is_written(tmp_path):
+    with (tmp_path / "file").open("xb") as file:
+        portable.reserve(file.fileno(), 100_000)
+    status = (tmp_path / "file").stat()
+    # Other systems, and some file systems, take no room beforehand; whoever does takes all of it.
+    assert (status.st_size, status.st_blocks >= 195) in ((100_000, True), (0, False))
+    assert not (tmp_path / "file").read_bytes().strip(b"\0")
+
+
+def test_room_that_cannot_be_taken_is_not_missed(tmp_path, monkeypatch):
+    with (tmp_path / "file").open("xb") as file:
+        portable.reserve(file.fileno(), 1 << 62)
+    monkeypatch.setattr(portable.ctypes, "CDLL", lambda _: SimpleNamespace())  # a C library without the call
+    portable.reserve(0, 100)
+    monkeypatch.setattr(portable.sys, "platform", "darwin")
+    portable.reserve(0, 100)
+    assert (tmp_path / "file").stat().st_size == 0
+
+
 @pytest.mark.parametrize(
     "name", ["con", "CON", "Nul.jpg", "aux.tar.gz", "com1", "LPT9.png", "COM¹", "con .png", "name.", "name ", "prn"]
 )

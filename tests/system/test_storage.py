@@ -402,6 +402,16 @@ def test_whole_file_writes_at_a_place_to_the_last_byte_however_little_the_system
     assert (tmp_path / "rows").read_bytes() == bytes(10) + data + bytes(710) + data
 
 
+def test_whole_file_writes_no_more_than_a_mebibyte_at_once(tmp_path, monkeypatch):
+    pwrite, lengths, data = os.pwrite, [], bytes(range(256)) * 9000
+    monkeypatch.setattr(os, "pwrite", lambda handle, view, at: lengths.append(len(view)) or pwrite(handle, view, at))
+    file = WholeFile(tmp_path / "pairs", len(data) + 5)
+    file.write_at(data, 5)
+    file.close()
+    assert lengths == [1 << 20, 1 << 20, len(data) - (2 << 20)]
+    assert (tmp_path / "pairs").read_bytes() == bytes(5) + data
+
+
 def test_arrow_asks_whether_a_file_is_closed_without_running_python_in_which_ctrl_c_could_strike(tmp_path):
     file = WholeFile(tmp_path / "rows")
     seen_by_arrow, ran = pa.PythonFile(file, "w"), []

@@ -36,8 +36,8 @@ from segfeed.packs.fingerprints import (
 )
 from segfeed.packs.pack import Pack
 from segfeed.packs.writer import Layout, PartFiles, Record
+from segfeed.pixels.block_counts import count_blocks
 from segfeed.pixels.codec import decoder_versions
-from segfeed.pixels.lookup import count_blocks
 from segfeed.pixels.pair import Pair
 from segfeed.system.paths import user_path
 from segfeed.system.slots import Pool
@@ -272,7 +272,8 @@ class _Packing:
         groups = writer.group(places, source.sizes)
         pixels = source.sizes.astype(np.int64).prod(axis=1)
         largest = max(int(pixels[rows.start : rows.stop].sum()) * (3 + size) + 128 * len(rows) for rows in groups)
-        memory, files = Pool(largest, keep=worker_count(self.threads) + 1), PartFiles(folder)
+        memory = Pool(largest, keep=worker_count(self.threads) + 1)
+        files = PartFiles(folder, () if self.coded else layout.part_bytes)
         layout, records = Layout() if self.coded else layout, list[Record]()
 
         def pack(number: int) -> list[Record]:

@@ -108,10 +108,11 @@ class PartFiles:
 
     Args:
         folder: a new one.
+        part_bytes: the length of each part; () if that is known only in the end.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, part_bytes: Sequence[int] = ()) -> None:
+        self._folder, self._part_bytes = folder, part_bytes
         self._files: dict[int, WholeFile] = {}
         self._opening = threading.Lock()
         self._syncing = ThreadPoolExecutor(1, "segfeed-sync")
@@ -126,7 +127,8 @@ class PartFiles:
         """
         with self._opening:
             if part not in self._files:
-                self._files[part] = WholeFile(self._folder / part_name(part))
+                size = self._part_bytes[part] if self._part_bytes else 0
+                self._files[part] = WholeFile(self._folder / part_name(part), size)
             file = self._files[part]
         file.write_at(data, offset)
 

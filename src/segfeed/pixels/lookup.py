@@ -138,47 +138,6 @@ def count_labels(labels: Labels) -> npt.NDArray[np.int64]:
     return np.bincount(flat[lasts], lengths, minlength=np.iinfo(labels.dtype).max + 1).astype(np.int64)
 
 
-def count_blocks(labels: Labels, classes: int, block_px: int) -> npt.NDArray[np.int64]:
-    """Count the pixels of each class in each block of a mask.
-
-    Args:
-        labels: (H, W), class ids and void.
-        classes: how many there are; void is not counted.
-        block_px: height and width of a block; those at the right and the bottom may be smaller.
-
-    Returns:
-        grid: int64 (3, M): block (in rows from the top), class and count, by block and class; no count is 0.
-
-    >>> count_blocks(np.array([[0, 1, 1], [0, 255, 1]], np.uint8), 2, 2).T.tolist()
-    [[0, 0, 2], [0, 1, 1], [1, 1, 2]]
-    """
-    height, width = labels.shape
-    down, across = -(-height // block_px), -(-width // block_px)
-    void = labels.dtype.type(np.iinfo(labels.dtype).max)
-    padded = np.full((down, block_px, across, block_px), void, labels.dtype)
-    padded.reshape(down * block_px, across * block_px)[:height, :width] = labels
-    blocks = np.ascontiguousarray(padded.swapaxes(1, 2)).reshape(down * across, block_px**2)
-    numbers, label, found = np.arange(len(blocks)), blocks.min(axis=1, initial=void), [np.zeros((3, 0), np.int64)]
-    # All blocks at once: count the least label of each, then the next greater one, until only void is left. Most blocks
-    # hold one or two labels, and whole lines are compared at once, where counting pixel by pixel takes twice as long.
-    while len(left := np.flatnonzero(label < classes)):
-        if len(left) < len(label):
-            numbers, label, blocks = numbers[left], label[left], blocks[left]
-        found.append(np.stack([numbers, label, _count_true(blocks == label[:, None])]))
-        after = label + label.dtype.type(1)  # smaller labels wrap around, beyond void
-        label = after + np.minimum((blocks - after[:, None]).min(axis=1), void - after)
-    grid = np.concatenate(found, axis=1)
-    return grid[:, np.lexsort(grid[1::-1])]
-
-
-def _count_true(cells: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Count along the last axis: eight counts side by side in a word if they fit into its bytes."""
-    if cells.shape[1] % 8 == 0 and cells.shape[1] <= 8 * 255:
-        cells = cells.view(np.uint64).sum(axis=1).view(np.uint8).reshape(len(cells), 8)
-    counts: npt.NDArray[np.int64] = cells.sum(axis=1, dtype=np.int64)
-    return counts
-
-
 def as_indices(stored: npt.NDArray[Any]) -> Indices:
     """Narrow integers to 16 bits, refusing what would wrap.
 
