@@ -62,7 +62,7 @@ def _compiled_before_the_next_test() -> Iterator[None]:
     """Wait for kernels that are compiled beside a test: numba changes the process's warning filters meanwhile."""
     yield
     for thread in threading.enumerate():
-        if thread.name in ("segfeed-kernels", "segfeed-shapes"):
+        if thread.name in ("segfeed-kernels", "segfeed-shapes", "segfeed-blocks"):
             thread.join()
 
 

@@ -72,15 +72,18 @@ def test_masks_that_are_views_or_read_only_are_counted(count):
 
 
 LOADED = """
-import sys
+import sys, threading
 {before}
 import numpy as np
 from segfeed.pixels import block_counts
 labels = np.arange(4096, dtype=np.uint8).reshape(64, 64)
 first = block_counts.count_blocks(labels, 200, 32)
+block_counts.expect(999)
 assert "numba" not in sys.modules or {before!r}
-for _ in range(block_counts._ENOUGH):
-    block_counts.count_blocks(labels, 200, 32)
+block_counts.expect(1000)
+for thread in threading.enumerate()[1:]:
+    thread.join()
+assert ("segfeed.pixels.block_kernel" in sys.modules) == (not {before!r})
 print(block_counts.load_compiled(), np.array_equal(block_counts.count_blocks(labels, 200, 32), first))
 """
 
@@ -94,7 +97,7 @@ print(block_counts.load_compiled(), np.array_equal(block_counts.count_blocks(lab
         ("import os; os.environ['NUMBA_DISABLE_JIT'] = '1'", "False", 1),
     ],
 )
-def test_the_kernel_is_loaded_beside_many_masks_and_missed_without_harm(before, loaded, warnings):
+def test_the_kernel_is_loaded_beside_if_many_masks_are_expected_and_missed_without_harm(before, loaded, warnings):
     pytest.importorskip("numba")
     code = LOADED.format(before=before)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)

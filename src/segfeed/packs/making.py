@@ -36,7 +36,7 @@ from segfeed.packs.fingerprints import (
 )
 from segfeed.packs.pack import Pack
 from segfeed.packs.writer import Layout, PartFiles, Record
-from segfeed.pixels.block_counts import count_blocks
+from segfeed.pixels import block_counts
 from segfeed.pixels.codec import decoder_versions
 from segfeed.pixels.pair import Pair
 from segfeed.system.paths import user_path
@@ -280,6 +280,7 @@ class _Packing:
             rows = groups[number]
             return self._pack(rows, [places[index] for index in rows], memory.lease(), files)
 
+        block_counts.expect(len(source))
         try:
             with show_progress(f"packing {source.name} {source.split}", len(source)) as advance:
                 for found in in_order(pack, len(groups), self.threads):
@@ -330,7 +331,7 @@ class _Packing:
                 )
         source.decode(index, photo, mask, pair)
         classes, pixels = len(source.legend.names), pair.labels.size
-        grid = count_blocks(pair.labels, classes, BLOCK_PX) if classes else np.zeros((3, 0), np.int64)
+        grid = block_counts.count_blocks(pair.labels, classes, BLOCK_PX) if classes else np.zeros((3, 0), np.int64)
         counts = np.bincount(grid[1], grid[2], minlength=classes).astype(np.int64)
         entries = np.zeros(grid.shape[1], writer.GRID)
         entries["block"], entries["class"], entries["count"] = grid

@@ -1,11 +1,10 @@
 """Class grids: how many pixels of which class lie in which block of a mask, by plain NumPy or a compiled kernel.
 
 The kernel takes a third of NumPy's time, and takes and releases the interpreter's lock once a mask, where NumPy does so
-twenty times: threads that make a pack wait less for each other. Loading it takes half a second, and is done beside the
-first masks, so that a small pack never waits for it.
+twenty times: threads that make a pack wait less for each other. Loading it takes half a second, so it pays for many
+masks alone, and is done beside the first of them.
 """
 
-import itertools
 import threading
 from types import ModuleType
 from typing import Any
@@ -16,11 +15,9 @@ import numpy.typing as npt
 from segfeed.pixels.lookup import Labels
 from segfeed.system.work import Kernels
 
-_ENOUGH = 1000  # masks before the kernel is loaded
-
+_ENOUGH = 1000  # masks for which the kernel is loaded
 
 _KERNELS = Kernels("segfeed.pixels.block_kernel", "counts classes, as exactly")
-_masks = itertools.count(1)
 
 
 def count_blocks(labels: Labels, classes: int, block_px: int) -> npt.NDArray[np.int64]:
@@ -37,10 +34,16 @@ def count_blocks(labels: Labels, classes: int, block_px: int) -> npt.NDArray[np.
     >>> count_blocks(np.array([[0, 1, 1], [0, 255, 1]], np.uint8), 2, 2).T.tolist()
     [[0, 0, 2], [0, 1, 1], [1, 1, 2]]
     """
-    if labels.dtype == np.uint8 and (module := _kernels()) is not None:
+    if labels.dtype == np.uint8 and (module := _KERNELS.module) is not None:
         grid: npt.NDArray[np.int64] = module.fill(np.require(labels, requirements=["C", "W"]), classes, block_px)
         return grid
     return _count_plainly(labels, classes, block_px)
+
+
+def expect(masks: int) -> None:
+    """Load the compiled kernel beside, if as many masks are to be counted as it pays for."""
+    if masks >= _ENOUGH and _KERNELS.module is None and not _KERNELS.broken:
+        threading.Thread(target=load_compiled, name="segfeed-blocks").start()
 
 
 def load_compiled() -> bool:
@@ -50,13 +53,6 @@ def load_compiled() -> bool:
         loaded: False if numba is not installed, or its code cannot be trusted.
     """
     return _KERNELS.load(_compare)
-
-
-def _kernels() -> ModuleType | None:
-    """Return the module of the kernel; None if plain NumPy serves. Enough masks load it, beside."""
-    if _KERNELS.module is None and not _KERNELS.broken and next(_masks) == _ENOUGH:
-        threading.Thread(target=load_compiled, name="segfeed-blocks").start()
-    return _KERNELS.module
 
 
 def _compare(module: ModuleType) -> None:
