@@ -137,8 +137,8 @@ class _Text:
         elif found != end:
             raise self.refuse(f"{found!r}" if found else "the end of the file", f"one of , {end}")
 
-    def value(self) -> tuple[Any, int, int]:
-        """Read a value: (it, its first byte, its length in bytes)."""
+    def value(self) -> Piece:
+        """Read a value."""
         self.sign()
         while True:
             try:
@@ -151,23 +151,23 @@ class _Text:
                 continue
             if end == len(self.text) and self.more():
                 continue  # a number may go on
-            text, place, length = self.taken(end)
+            text, place = self.taken(end)
             if not text.isascii():  # read again: what it escapes is not Latin-1
                 found = parse_json(text.encode("latin-1"), self.path)
-            return found, place, length
+            return found, place
 
-    def skipped(self) -> tuple[str, int, int]:
-        """Step over an object: (its text, its first byte, its length in bytes)."""
+    def skipped(self) -> Piece:
+        """Step over an object, and return its text."""
         self.sign()
         while not (end := _end_of(self.text, self.at)):
             if len(self.text) - self.at > _LONGEST or not self.more():
                 raise self.refuse("an entry without an end", "JSON")
         return self.taken(end)
 
-    def taken(self, end: int) -> tuple[str, int, int]:
-        """Step to a place: (the text before it, its first byte, its length in bytes)."""
-        place, text, self.at = self.start + self.at, self.text[self.at : end], end
-        return text, place, len(text)
+    def taken(self, end: int) -> Piece:
+        """Step to a place, and return the text before it."""
+        at, self.at = self.at, end
+        return self.text[at:end], (self.start + at, end - at)
 
     def plain(self) -> Iterator[Piece]:
         """Step over objects that hold no others, each with the comma after it, while one more follows in the window."""
@@ -188,8 +188,7 @@ class _Text:
             if end == "}":
                 self.value()
                 self.expect(":")
-            value, place, length = self.skipped() if as_texts else self.value()
-            yield value, (place, length)
+            yield self.skipped() if as_texts else self.value()
             self.comma_or(end)
         self.expect(end)
 
@@ -216,14 +215,13 @@ def walk_json(file: File, lists: tuple[str, ...], texts: tuple[str, ...] = ()) -
     with text.file:
         text.expect("{")
         while text.sign() != "}":
-            key, _, _ = text.value()
+            key, _ = text.value()
             text.expect(":")
             if key in lists and text.sign() in ("[", "{"):
                 for piece in text.entries(as_texts=key in texts):
                     yield key, piece
             else:
-                value, place, length = text.value()
-                yield str(key), (value, (place, length))
+                yield str(key), text.value()
             text.comma_or("}")
 
 
