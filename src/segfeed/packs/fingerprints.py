@@ -8,6 +8,7 @@ fingerprint, never the truth itself.
 import hashlib
 import json
 import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from segfeed.datasets.packed.manifest import FORMAT_VERSION
@@ -70,11 +71,16 @@ def fingerprint_of(source: Source, hashes: FileHashes, coding: str = "raw") -> s
 
 def stamp_of_source(source: Source, coding: str = "raw") -> str:
     """Hash the settings, and what the system said of every file when the source was scanned."""
+    return next(stamps_of_source(source, (coding,)))
+
+
+def stamps_of_source(source: Source, codings: Iterable[str]) -> Iterator[str]:
+    """Yield the stamps of a source, packed in several codings."""
     blobs = [blob for sample in source.samples for blob in (sample.photo, sample.mask) if blob is not None]
-    digest = hashlib.sha256(settings_digest(source, coding).encode())
-    for words in ((blob.address for blob in blobs), (str(blob.stamp) for blob in blobs)):
-        digest.update("\0".join(words).encode("utf-8", "surrogateescape"))
-    return digest.hexdigest()
+    listed = "\0".join([blob.address for blob in blobs]) + "\0".join([str(blob.stamp) for blob in blobs])
+    for coding in codings:
+        settings = settings_digest(source, coding)
+        yield hashlib.sha256(f"{settings}{listed}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def newest_ns(source: Source) -> int:

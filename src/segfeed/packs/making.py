@@ -33,6 +33,7 @@ from segfeed.packs.fingerprints import (
     newest_ns,
     settings_digest,
     stamp_of_source,
+    stamps_of_source,
 )
 from segfeed.packs.pack import Pack
 from segfeed.packs.writer import Layout, PartFiles, Record
@@ -136,7 +137,7 @@ def is_packed(source: Source, *, cache_dir: str | os.PathLike[str] | None = None
         if cache_dir:
             raise
         return False  # no home folder is known, and none is needed to read
-    return any(recorded_pack(stamps / stamp_of_source(source, coding)) is not None for coding in ("raw", "stored"))
+    return any(recorded_pack(stamps / stamp) is not None for stamp in stamps_of_source(source, ("raw", "stored")))
 
 
 def _own_pack(source: Source) -> Pack | None:

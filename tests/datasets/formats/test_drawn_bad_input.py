@@ -78,8 +78,9 @@ def test_two_images_of_one_id_or_one_name_and_an_annotation_of_no_image(tmp_path
         segfeed.scan(coco(tmp_path / "1", images=[image, image]), "all")
     with pytest.raises(SourceError, match=r"a\.jpg is annotated 2 times"):
         segfeed.scan(coco(tmp_path / "2", images=[image, {**image, "id": 2}]), "all")
-    with pytest.raises(SourceError, match="image_id 5"):
-        segfeed.scan(coco(tmp_path / "3", {"image_id": 5}), "all")
+    for lost in (5, 0):
+        with pytest.raises(SourceError, match=f"image_id {lost}"):
+            segfeed.scan(coco(tmp_path / f"3{lost}", {"image_id": lost}), "all")
 
 
 def test_photos_that_moved_and_windows_paths_are_found_and_masks_of_their_name_are_not(tmp_path):
@@ -207,11 +208,17 @@ def test_annotations_are_told_apart_whatever_their_texts_hold(tmp_path, monkeypa
         {"b": {"c": {"d": [{}, []]}}},
         {},
         {"e": {"size": [1, 2], "counts": "}]["}},
+        {"f": "}, {"},
+        {"g": '}, {"x'},
+        {"h": 1},
+        {"i": [{"j": 1}, {"k": 2}]},
+        {"l": 2},
     ]
     for spread in ({}, {"indent": 1}, {"separators": (",", ":")}):
-        path.write_text(json.dumps({"annotations": odd, "x": 1}, **spread))
-        found = walk_json(File.of(str(path)), ("annotations",), ("annotations",))
-        assert [json.loads(text) for key, (text, _) in found if key != "x"] == odd
+        for listed in (odd, {str(number): note for number, note in enumerate(odd)}):
+            path.write_text(json.dumps({"annotations": listed, "x": 1}, **spread))
+            found = walk_json(File.of(str(path)), ("annotations",), ("annotations",))
+            assert [json.loads(text) for key, (text, _) in found if key != "x"] == odd
 
 
 @pytest.mark.parametrize(

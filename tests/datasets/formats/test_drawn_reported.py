@@ -2,12 +2,14 @@
 
 import json
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import segfeed
+from segfeed.datasets.drawn.files import keys_of
 from segfeed.errors import MaskError, SourceError
 
 SQUARE = [2, 2, 6, 2, 6, 6, 2, 6]
@@ -77,6 +79,31 @@ def test_ids_with_zeros_before_them_are_texts(tmp_path):
         labels_of(coco(tmp_path, {"image_id": "01"}))
 
 
+@pytest.mark.parametrize(
+    "note",
+    [
+        {"attributes": {"image_id": 9}},
+        {'\\"image_id': 9},
+        {"kind": "image_id"},
+        {"ids": ["image_id", {"image_id": "x"}]},
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_only_an_annotations_own_image_id_counts(tmp_path, note, is_first):
+    path = coco(tmp_path)
+    described = json.loads(path.read_text())
+    own = described["annotations"][0]
+    described["annotations"] = [{**note, **own} if is_first else {**own, **note}]
+    path.write_text(json.dumps(described))
+    assert is_square(labels_of(path))
+
+
+def test_of_an_image_id_that_stands_twice_the_last_counts(tmp_path):
+    path = coco(tmp_path)
+    path.write_text(path.read_text().replace('"image_id": 1', '"image_id": 9, "image_id": 1'))
+    assert is_square(labels_of(path))
+
+
 def two_photos(folder, names):
     images = [{"id": n, "file_name": name, "width": 10, "height": 8} for n, name in enumerate(names, 1)]
     return coco(folder, images=images)
@@ -86,6 +113,25 @@ def two_photos(folder, names):
 def test_one_photo_by_two_paths_is_annotated_twice(tmp_path, other):
     with pytest.raises(SourceError, match=r"a\.jpg is annotated 2 times"):
         segfeed.scan(two_photos(tmp_path, ["a.jpg", other]), "all")
+
+
+@pytest.mark.parametrize(
+    ("names", "keys"),
+    [
+        (["x/a.b.jpg", ".b", "c."], ("a.b", ".b", "c.")),
+        (["x/a.jpg", "y//./a.jpg"], ("x/a", "y/a")),
+        (["x.y/a", "/z/a.png"], ("x.y/a", "z/a")),
+        (["x/a.jpg", "x/a.png"], ("x/a.jpg", "x/a.png")),
+    ],
+)
+def test_keys_are_names_without_suffix_or_as_much_more_as_tells_them_apart(names, keys):
+    assert tuple(keys_of(names, Path("a.json"))) == keys
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", "x/.."])
+def test_photos_without_a_name_are_refused(name):
+    with pytest.raises(SourceError, match="no key may"):
+        keys_of([name, "b.jpg"], Path("a.json"))
 
 
 @pytest.mark.parametrize("folder", ["https://host/", "gs://bucket/", "C:\\data\\", "/data/"])

@@ -61,6 +61,22 @@ def test_run_lengths_are_read_and_written_as_by_pycocotools():
         assert np.array_equal(paint(Drawing(size, (shape,))).pixels, masks.decode(runs))
 
 
+@pytest.mark.parametrize("by_columns", [0, 1])
+def test_runs_are_painted_where_their_frame_lies_whichever_lines_are_empty(by_columns):
+    random = np.random.default_rng(4)
+    for _ in range(500):
+        height, width, top, left = random.integers([0, 0, -4, -4], 9)
+        cover = random.random((height, width)) < random.choice([0, 0.05, 0.5, 1])
+        cover[: random.integers(0, 9)] = cover[:, : random.integers(0, 9)] = False
+        flat = np.concatenate([[False], (cover.T if by_columns else cover).ravel()])
+        edges = np.flatnonzero(flat[1:] != flat[:-1])
+        counts = np.diff([0, *edges, cover.size, *[cover.size] * random.integers(3)]).astype(float)
+        shape = Shape("runs", 1, (counts[:, None],), frame=(top, left, height, width, by_columns))
+        wide = np.zeros((30, 30), bool)
+        wide[10 + top : 10 + top + height, 10 + left : 10 + left + width] = cover
+        assert np.array_equal(paint(Drawing((6, 7), (shape,))).pixels, wide[10:16, 10:17])
+
+
 def test_polygons_are_filled_as_upolygon_fills_them_if_they_lie_inside():
     upolygon = pytest.importorskip("upolygon")
     random = np.random.default_rng(3)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from segfeed.datasets.blobs import Blob
@@ -95,31 +95,37 @@ def keys_of(named: Sequence[str], root: Path) -> list[str]:
     Raises:
         SourceError: if two are of one photo, or a name holds what no key may.
     """
-    paths = [PurePosixPath(plain_path(name)) for name in named]
-    if not paths:
+    if not named:
         raise SourceError(str(root), found="no photo in the annotations", remedy="check the path")
-    full = [str(path).lstrip("/") for path in paths]
-    if repeated := [name for name, count in Counter(full).items() if count > 1]:
-        raise SourceError(
-            str(root),
-            found=f"{repeated[0]} is annotated {full.count(repeated[0])} times",
-            expected="one annotation of each photo",
-            remedy="join them or remove all but one",
-        )
-    ways: tuple[Callable[[PurePosixPath], str], ...] = (
-        lambda path: path.stem,
-        lambda path: str(path).lstrip("/").removesuffix(path.suffix),
-        lambda path: str(path).lstrip("/"),
-    )
-    for way in ways:
-        keys = [way(path) for path in paths]
-        if len(set(keys)) == len(keys):
-            break
+    paths = [_normal(plain_path(name)) for name in named]
+    keys = [_without_suffix(path.rpartition("/")[2]) for path in paths]
+    if len(set(keys)) < len(keys):
+        if repeated := [path for path, count in Counter(paths).items() if count > 1]:
+            raise SourceError(
+                str(root),
+                found=f"{repeated[0]} is annotated {paths.count(repeated[0])} times",
+                expected="one annotation of each photo",
+                remedy="join them or remove all but one",
+            )
+        keys = [_without_suffix(path) for path in paths]
+        keys = keys if len(set(keys)) == len(keys) else paths
     for key in keys:
         if FORBIDDEN.search(key.replace("/", "")) or ".." in key.split("/") or not key:
             found = f'photo {key!r}, whose name holds what no key may (control characters, .. or one of :*?"<>|)'
             raise SourceError(str(root), found=found, remedy="rename the photo, and in the annotations, too")
     return keys
+
+
+def _normal(path: str) -> str:
+    """Return a path without its root, and without the parts that say nothing."""
+    parts = path.split("/")
+    return "/".join(part for part in parts if part not in ("", ".")) if "" in parts or "." in parts else path
+
+
+def _without_suffix(path: str) -> str:
+    """Return a path without the suffix of its last name, as pathlib understands it: ".a" and "a." have none."""
+    stem, _, suffix = path.rpartition(".")
+    return stem if suffix and "/" not in suffix and stem and stem[-1] != "/" else path
 
 
 @dataclass(frozen=True, slots=True)

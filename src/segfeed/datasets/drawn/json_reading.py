@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from segfeed.datasets.blobs import File, read_file
 from segfeed.errors import SourceError
@@ -17,7 +17,8 @@ from segfeed.errors import SourceError
 MAX_SMALL_BYTES = 256 << 20
 """The largest JSON file that is read at once: an annotation of one photo, its pixels included."""
 
-_CHUNK = 1 << 22
+_CHUNK = 1 << 16  # what the caches of a core keep: 1.5 times as fast as with 1 MiB
+_ENDS = 1 << 22
 _LONGEST = 256 << 20
 _BLANKS = " \t\r\n"
 _REMEDY = "export the annotations again"
@@ -29,13 +30,12 @@ _TO_BRACKET = re.compile(r'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*
 _TEXT = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _INNER = rf'\{{[^{{}}"]*+(?:{_TEXT}[^{{}}"]*+)*+\}}'
 _ENTRY = re.compile(rf'\{{[^{{}}"]*+(?:(?:{_TEXT}|{_INNER})[^{{}}"]*+)*+\}}', re.DOTALL)
+# What follows an object, but never a brace in a string: the quote would end that, and no letter follows a string.
+_NEXT = re.compile(rf'[{_BLANKS}]*+,[{_BLANKS}]*+(?=(?:\{{[{_BLANKS}]*+)?"\w)')
 
 
-class Piece(NamedTuple):
-    """A value in a large file: what it is, its first byte and its length in bytes."""
-
-    value: Any
-    place: tuple[int, int]
+Piece = tuple[Any, tuple[int, int]]
+"""A value in a large file: (it, (its first byte, its length in bytes))."""
 
 
 def read_json(file: File) -> Any:
@@ -81,14 +81,18 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _end_of(text: str, at: int) -> int:
-    """Find the end of the object that begins at a place; 0 if it holds objects that hold others, or is not whole."""
+    """Find the end of the object that begins at a place, by its brackets alone; 0 if it is not whole."""
     end = text.find("}", at) + 1
-    entry = text[at:end]
-    # The usual annotation holds no object. Counting signs tells so three times as fast as a pattern does.
-    if entry.count("{") == 1 and entry.count('"') % 2 == 0 and "\\" not in entry:
+    if not end or (text.rfind("{", at, end) == at and _NEXT.match(text, end)):
         return end
-    found = _ENTRY.match(text, at)
-    return found.end() if found else 0
+    if whole := _ENTRY.match(text, at):  # three times as fast as what follows
+        return whole.end()
+    depth = 0
+    while found := _TO_BRACKET.match(text, at):
+        at, depth = found.end(), depth + (1 if found[1] in "{[" else -1)
+        if depth <= 0:
+            return at
+    return 0
 
 
 class _Text:
@@ -133,8 +137,8 @@ class _Text:
         elif found != end:
             raise self.refuse(f"{found!r}" if found else "the end of the file", f"one of , {end}")
 
-    def value(self) -> tuple[Any, int, int]:
-        """Read a value: (it, its first byte, its length in bytes)."""
+    def value(self) -> Piece:
+        """Read a value."""
         self.sign()
         while True:
             try:
@@ -147,41 +151,44 @@ class _Text:
                 continue
             if end == len(self.text) and self.more():
                 continue  # a number may go on
-            place, text = self.start + self.at, self.text[self.at : end]
-            self.at = end
+            text, place = self.taken(end)
             if not text.isascii():  # read again: what it escapes is not Latin-1
                 found = parse_json(text.encode("latin-1"), self.path)
-            return found, place, len(text)
+            return found, place
 
-    def skipped(self) -> tuple[str, int, int]:
-        """Step over an object by its brackets alone: (its text, its first byte, its length in bytes)."""
+    def skipped(self) -> Piece:
+        """Step over an object, and return its text."""
         self.sign()
-        while True:
-            depth, at = 0, self.at
-            while found := _TO_BRACKET.match(self.text, at):
-                at, depth = found.end(), depth + (1 if found[1] in "{[" else -1)
-                if depth <= 0:
-                    place, text, self.at = self.start + self.at, self.text[self.at : at], at
-                    return text, place, len(text)
+        while not (end := _end_of(self.text, self.at)):
             if len(self.text) - self.at > _LONGEST or not self.more():
                 raise self.refuse("an entry without an end", "JSON")
+        return self.taken(end)
+
+    def taken(self, end: int) -> Piece:
+        """Step to a place, and return the text before it."""
+        at, self.at = self.at, end
+        return self.text[at:end], (self.start + at, end - at)
+
+    def plain(self) -> Iterator[Piece]:
+        """Step over objects that hold no others, each with the comma after it, while one more follows in the window."""
+        text, at = self.text, self.at
+        while found := _NEXT.match(text, end := text.find("}", at) + 1):
+            if text.rfind("{", at, end) != at:
+                return
+            self.at = found.end()
+            yield text[at:end], (self.start + at, end - at)
+            at = self.at
 
     def entries(self, *, as_texts: bool) -> Iterator[Piece]:
         """Step over the entries of a list, or of an object that stands for one: each as its value or as its text."""
         end = "]" if self.expect("[{") == "[" else "}"
         while self.sign() != end:
+            if as_texts:
+                yield from self.plain()
             if end == "}":
                 self.value()
                 self.expect(":")
-                self.sign()
-            if not as_texts:
-                value, place, length = self.value()
-            elif after := _end_of(self.text, self.at):
-                value, place, length = self.text[self.at : after], self.start + self.at, after - self.at
-                self.at = after
-            else:
-                value, place, length = self.skipped()
-            yield Piece(value, (place, length))
+            yield self.skipped() if as_texts else self.value()
             self.comma_or(end)
         self.expect(end)
 
@@ -208,27 +215,31 @@ def walk_json(file: File, lists: tuple[str, ...], texts: tuple[str, ...] = ()) -
     with text.file:
         text.expect("{")
         while text.sign() != "}":
-            key, _, _ = text.value()
+            key, _ = text.value()
             text.expect(":")
             if key in lists and text.sign() in ("[", "{"):
                 for piece in text.entries(as_texts=key in texts):
                     yield key, piece
             else:
-                value, place, length = text.value()
-                yield str(key), Piece(value, (place, length))
+                yield str(key), text.value()
             text.comma_or("}")
 
 
 def has_words(path: Path, words: tuple[bytes, ...]) -> bool:
     """Check whether all of some words occur in the first and last bytes of a file."""
+    return words_in(path, words) == {*words}
+
+
+def words_in(path: Path, words: tuple[bytes, ...]) -> set[bytes]:
+    """Return those of some words that occur in the first and last bytes of a file."""
     if not os.path.isfile(path):  # a pipe would be waited for
-        return False
+        return set()
     try:
         with open(path, "rb") as file:
-            head = file.read(_CHUNK)
+            head = file.read(_ENDS)
             size = os.fstat(file.fileno()).st_size
-            file.seek(max(len(head), size - _CHUNK))
-            seen = head + file.read(_CHUNK)
+            file.seek(max(len(head), size - _ENDS))
+            seen = head + file.read(_ENDS)
     except OSError:
-        return False
-    return all(word in seen for word in words)
+        return set()
+    return {word for word in words if word in seen}

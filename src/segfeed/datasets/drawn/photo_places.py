@@ -71,12 +71,17 @@ class PhotoPlaces:
                 expected="one photo of this name",
                 remedy="move the others out of the dataset's folder",
             )
-        return File.of(os.path.join(self.folder, paths[0])) if paths else None
+        return File.of(self._prefix + paths[0]) if paths else None
 
     def _otherwise_spelled(self, name: str) -> list[str]:
         """List the photos of a name that is escaped as in a URL, or written in another case, as Windows allows."""
         plain = unquote(name.partition("?")[0])
         return self.by_name.get(plain) or self._by_folded.get(plain.casefold(), [])
+
+    @cached_property
+    def _prefix(self) -> str:
+        """The folder with a separator; joining paths anew takes as long as asking for a file's stamp."""
+        return os.path.join(self.folder, "")
 
     @cached_property
     def _by_folded(self) -> dict[str, list[str]]:
@@ -93,7 +98,7 @@ def plain_path(named: str) -> str:
     ('x/a.jpg', 'host/x/a.jpg')
     """
     plain = compose(named).replace("\\", "/")
-    anchored = _ANCHORED.match(plain)
+    anchored = _ANCHORED.match(plain) if ":/" in plain else None
     return anchored[1] if anchored else plain
 
 

@@ -16,11 +16,15 @@ import os
 import re
 from array import array
 from collections import Counter
-from collections.abc import Hashable
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from segfeed.datasets.blobs import Blob, File, read_spans
 from segfeed.datasets.drawn.files import (
@@ -35,7 +39,7 @@ from segfeed.datasets.drawn.files import (
     size_of_photo,
     split_of_file,
 )
-from segfeed.datasets.drawn.json_reading import has_words, parse_json, walk_json
+from segfeed.datasets.drawn.json_reading import parse_json, walk_json, words_in
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.source import Recognised, SplitFiles
@@ -45,11 +49,12 @@ from segfeed.pixels.shapes.runs import runs_of
 
 _STYLE = Style("coco")
 _OWNER_KEY = '"image_id"'
-_OWNER = re.compile(rf'{_OWNER_KEY}\s*:\s*(?:"([ !#-\[\]-~]*)"|(-?\d{{1,18}}))\s*[,}}]')
+_OWNER = re.compile(rf'(?<!\\){_OWNER_KEY}\s*:\s*(?:"([ !#-\[\]-~]*)"|(-?\d{{1,18}}))\s*[,}}]')
 _NUMBER = re.compile(r"0|-?[1-9]\d{0,17}")
 _LISTS = ("images", "annotations", "categories")
 _WORDS = (b'"images"', b'"categories"')
 _NAMES = ("file_name", "coco_url")  # LVIS has the second alone
+_Image = tuple[str, tuple[int, int] | None]
 
 
 @dataclass(frozen=True)
@@ -57,14 +62,16 @@ class _Index:
     """Where the annotations of each photo lie in a JSON file.
 
     Attributes:
-        images: (id, file name, (height, width) in px or None), in the file's order.
-        spans: image id -> first byte and length of each annotation, in turn.
+        images: id -> (file name, (height, width) in px or None), in the file's order.
+        spans: int64 (N, 2), first byte and length of each annotation: photo by photo, and each photo's in turn.
+        bounds: those of photo n are spans[bounds[n] : bounds[n + 1]].
         categories: id -> name.
     """
 
-    images: list[tuple[Hashable, str, tuple[int, int] | None]] = field(default_factory=list)
-    spans: dict[Hashable, "array[int]"] = field(default_factory=dict)
-    categories: dict[int, str] = field(default_factory=dict)
+    images: dict[Hashable, _Image]
+    spans: npt.NDArray[np.int64]
+    bounds: list[int]
+    categories: dict[int, str]
 
 
 def recognise(path: Path) -> Recognised | None:
@@ -91,13 +98,10 @@ def list_split(root: Path, split: str) -> SplitFiles:
     categories = _join_categories(files)
     classes = Classes(tuple(name for _, name in sorted(categories.items())))
     places = PhotoPlaces.near(Path(file.path), root)
-    names = [name for _, name, _ in index.images]
-    entries = [
-        Drawn(name, _mask(file, index, place, classes, categories, places, split)) for place, name in enumerate(names)
-    ]
+    entries = list(_draw(file, index, classes, categories, places, split))
     if named is None:
         entries = keep_split(entries, split, root)
-    bare = sum(one not in index.spans for one, _, _ in index.images)
+    bare = sum(first == end for first, end in pairwise(index.bounds))
     notes = [f"{bare:,} photos without annotations are all background"] if bare else []
     notes += [
         f"{count} categories are called {name!r} and are one class"
@@ -111,13 +115,7 @@ list_objects = list_split
 
 
 def _files(path: Path) -> list[Path]:
-    files = [
-        one
-        for one in files_below(path, (".json",), _WORDS)
-        if any(has_words(one, (f'"{name}"'.encode(),)) for name in _NAMES)
-        and (has_words(one, (b'"annotations"',)) or has_words(one, (b'"image_id"',)))
-        and not has_words(one, (b'"segments_info"',))
-    ]
+    files = [one for one in files_below(path, (".json",), _WORDS) if _has_annotations(one)]
     if os.path.isdir(path):
         return files
     # The other splits lie beside a file that names its own.
@@ -130,6 +128,12 @@ def _files(path: Path) -> list[Path]:
     ]
 
 
+def _has_annotations(path: Path) -> bool:
+    names, annotations = {f'"{name}"'.encode() for name in _NAMES}, {b'"annotations"', b'"image_id"'}
+    seen = words_in(path, (*names, *annotations, b'"segments_info"'))
+    return bool(seen & names and seen & annotations) and b'"segments_info"' not in seen
+
+
 def _split_files(root: Path) -> dict[str, Path]:
     files = _files(root)
     if any(one.name.startswith("instances") for one in files):  # beside captions and keypoints of the same photos
@@ -139,46 +143,48 @@ def _split_files(root: Path) -> dict[str, Path]:
 
 @lru_cache(maxsize=4)
 def _read_index(file: File) -> _Index:
-    index = _Index()
-    seen: set[Hashable] = set()
-    spans = index.spans
+    images: dict[Hashable, _Image] = {}
+    categories: dict[int, str] = {}
+    owners: list[Hashable] = []
+    spans = array("q")
     for key, (value, place) in walk_json(file, _LISTS, ("annotations",)):
-        if key not in _LISTS:
-            continue
         if key == "annotations":
-            owner = _read_owner(value, place, file)
-            if owner in spans:
-                spans[owner].extend(place)
-            else:
-                spans[owner] = array("q", place)
+            owners.append(_read_owner(value, place, file))
+            spans.extend(place)
             continue
         try:
-            (_add_category if key == "categories" else _add_image)(index, seen, value)
+            if key == "categories":
+                _add_category(categories, value)
+            elif key == "images":
+                _add_image(images, value)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             found = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
             raise _malformed(file, place, key, found) from None
-    if lost := next((one for one in index.spans if one not in seen), None):
-        raise SourceError(
-            file.path, found=f"an annotation of image_id {lost!r}", expected="the id of one of its images"
-        )
-    return index
+    place_of = {one: place for place, one in enumerate(images)}
+    try:
+        photos = np.fromiter(map(place_of.__getitem__, owners), np.int64, len(owners))
+    except KeyError as error:
+        found = f"an annotation of image_id {error.args[0]!r}"
+        raise SourceError(file.path, found=found, expected="the id of one of its images") from None
+    by_photo = np.array(spans, np.int64).reshape(-1, 2)[np.argsort(photos, kind="stable")]
+    bounds = np.bincount(photos, minlength=len(images)).cumsum().tolist()
+    return _Index(images, by_photo, [0, *bounds], categories)
 
 
-def _add_category(index: _Index, _seen: set[Hashable], value: Any) -> None:
+def _add_category(categories: dict[int, str], value: Any) -> None:
     number, name = _whole(value["id"]), str(value["name"])
-    if (other := index.categories.setdefault(number, name)) != name:
+    if (other := categories.setdefault(number, name)) != name:
         raise ValueError(f"id {number} is {other!r} and {name!r}")
 
 
-def _add_image(index: _Index, seen: set[Hashable], value: Any) -> None:
+def _add_image(images: dict[Hashable, _Image], value: Any) -> None:
     number = _as_id(value["id"])
     name = value[next((word for word in _NAMES if word in value), _NAMES[0])]
-    if number in seen:
+    if number in images:
         raise ValueError(f"id {number} occurs twice")
     if not isinstance(name, str):
         raise ValueError(f"file_name {name!r:.40}")  # noqa: TRY004 - what a file says is wrong, not a call
-    seen.add(number)
-    index.images.append((number, name, _size(value)))
+    images[number] = name, _size(value)
 
 
 def _as_id(value: Any) -> Hashable:
@@ -198,9 +204,9 @@ def _read_owner(text: Any, place: tuple[int, int], file: File) -> Hashable:
     """Read of an annotation whose it is, by its text; the whole of it is parsed only if that is in doubt."""
     if not isinstance(text, str):
         raise _malformed(file, place, "annotations", f"{text!r:.40} in place of a list")
-    at = text.find(_OWNER_KEY)
+    at = text.rfind(_OWNER_KEY)  # of a key that occurs twice, the last counts
     found = _OWNER.match(text, at) if at >= 0 else None
-    if found and text.find(_OWNER_KEY, found.end()) < 0:
+    if found and (text.rfind("{") == 0 or text.find(_OWNER_KEY, 0, at) < 0):  # or it may be of an object inside
         return int(found[2]) if found[2] else _as_id(found[1])
     entry = parse_json(text.encode("latin-1"), file.path)
     owner: Hashable = entry.get("image_id") if isinstance(entry, dict) else None
@@ -238,19 +244,21 @@ def _join_categories(files: dict[str, Path]) -> dict[int, str]:
     return joined
 
 
-def _mask(
-    file: File, index: _Index, place: int, classes: Classes, categories: dict[int, str], places: PhotoPlaces, split: str
-) -> DrawnMask:
-    number, name, size = index.images[place]
-    label = f"{os.path.basename(file.path)}: {name}"
-    photo = places.find(name, split) if size is None else None
-    sketch = partial(_sketch, file, tuple(index.spans.get(number, ())), size or photo, label, classes, categories)
-    return DrawnMask(file, str(number), label, sketch, _STYLE)
+def _draw(
+    file: File, index: _Index, classes: Classes, categories: dict[int, str], places: PhotoPlaces, split: str
+) -> Iterator[Drawn]:
+    """Say of each photo what is drawn on it."""
+    title = file.name
+    for (one, (name, size)), (first, end) in zip(index.images.items(), pairwise(index.bounds), strict=True):
+        label = f"{title}: {name}"
+        photo = places.find(name, split) if size is None else None
+        sketch = partial(_sketch, file, index.spans[first:end], size or photo, label, classes, categories)
+        yield Drawn(name, DrawnMask(file, str(one), label, sketch, _STYLE))
 
 
 def _sketch(
     file: File,
-    spans: tuple[int, ...],
+    spans: npt.NDArray[np.int64],
     size: tuple[int, int] | Blob | None,
     name: str,
     classes: Classes,
@@ -262,7 +270,7 @@ def _sketch(
         size = size_of_photo(size)
     shapes = []
     names = {}
-    places = list(zip(spans[::2], spans[1::2], strict=True))
+    places = [(first, length) for first, length in spans.tolist()]
     parts = read_spans(file.path, name, places, file.stamp) if places else []
     entries = parse_json(b"[%b]" % b",".join(parts), name)
     for number, entry in enumerate(entries, start=1):

@@ -62,7 +62,9 @@ def list_split(root: Path, split: str) -> SplitFiles:
     """
     files = by_split(_files(root), root)
     path = files.get(split) or files[""]
-    found, where = _read(File.of(str(path))), str(path)
+    where = str(path)
+    file = File.of(where)
+    found = _read(file)
     try:
         categories = {int(one["id"]): str(one["name"]) for one in found["categories"]}
         images = {one["id"]: one for one in found["images"]}
@@ -71,13 +73,13 @@ def list_split(root: Path, split: str) -> SplitFiles:
         raise SourceError(where, found=f"{type(error).__name__}: {error}", expected="COCO's panoptic fields") from None
     classes = Classes(tuple(name for _, name in sorted(categories.items())))
     places = PhotoPlaces.near(path, root)
+    folder, part = os.path.splitext(where)[0], f"{path.name} {file.stamp}"
     drawn = []
     for name, image, segments in notes:
-        beside = path.parent / path.stem / name
-        mask = File.of(str(beside)) if os.path.isfile(beside) else places.find(f"{path.stem}/{name}")
+        beside = os.path.join(folder, name)
+        mask = File.of(beside) if os.path.isfile(beside) else places.find(f"{path.stem}/{name}")
         size = (int(image["height"]), int(image["width"])) if image.get("height") else None
         sketch = partial(_sketch, mask, segments, size, classes, categories) if mask else None
-        part = f"{path.name} {File.of(where).stamp}"
         drawn.append(
             Drawn(str(image["file_name"]), DrawnMask(mask, part, name, sketch, _STYLE) if mask and sketch else None)
         )

@@ -170,7 +170,7 @@ def _cover(shape: Shape, drawing: Drawing, name: str, compiled: ModuleType | Non
     """Return the pixels that a shape covers; None if there are none."""
     size, rule = drawing.size, drawing.style.rule
     if shape.kind == "runs":
-        return crop_cover(cover_of_runs(shape, name), shape.frame[0], shape.frame[1], size)
+        return crop_cover(*cover_of_runs(shape, name), size)
     if rule == "pillow":
         return _cover_pillow(shape, size)
     match shape.kind:

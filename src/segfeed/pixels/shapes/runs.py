@@ -68,14 +68,14 @@ def shape_of_cover(cover: Cover, value: int | None, top: int = 0, left: int = 0,
     return Shape("runs", value, (counts[:, None],), number, frame=(top, left, *cover.shape, 0))
 
 
-def cover_of_runs(shape: Shape, name: str = "mask") -> Cover:
-    """Return the pixels that runs cover, bool (H, W) of their own frame.
+def cover_of_runs(shape: Shape, name: str = "mask") -> tuple[Cover, int, int]:
+    """Return the pixels that runs cover, bool (H, W) of the lines of their frame that have any, with its top and left.
 
     Raises:
         MaskError: if a run is negative or not a whole number, or they do not fill their frame.
     """
     counts = shape.arrays[0][:, 0] if shape.arrays else np.empty(0)
-    _, _, height, width, by_columns = shape.frame
+    top, left, height, width, by_columns = shape.frame
     if not (np.isfinite(counts) & (counts >= 0) & (counts == np.floor(counts))).all() or min(height, width) < 0:
         raise MaskError(name, found="run lengths below 0 or in parts", expected="whole numbers of pixels")
     if counts.sum() != height * width:
@@ -83,8 +83,17 @@ def cover_of_runs(shape: Shape, name: str = "mask") -> Cover:
         raise MaskError(
             name, found=found, expected=f"{width} x {height} = {height * width:,} px", remedy="export them again"
         )
-    flat = np.repeat(np.arange(len(counts)) & 1, counts.astype(np.int64)).astype(np.bool_)
-    return flat.reshape(width, height).T if by_columns else flat.reshape(height, width)
+    line = height if by_columns else width
+    lengths, skipped = counts.astype(np.int64), 0
+    if line and lengths.size % 2:
+        lengths[-1] %= line  # what follows the last covered pixel
+    if line and lengths.size:
+        skipped = int(lengths[0]) // line
+        lengths[0] %= line
+    # Single bytes from the beginning: there are many more pixels than runs.
+    flat = np.repeat((np.arange(lengths.size) & 1).astype(np.bool_), lengths)
+    lines = flat.reshape(flat.size // line if line else 0, line)
+    return (lines.T, top, left + skipped) if by_columns else (lines, top + skipped, left)
 
 
 def runs_of(counts: Any, size: tuple[int, int], name: str) -> npt.NDArray[np.float64]:
