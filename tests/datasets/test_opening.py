@@ -1,6 +1,5 @@
 """Opening: task, legend and unknown are applied here, whatever the format; formats only list what lies on disk."""
 
-import gc
 from pathlib import Path
 
 import numpy as np
@@ -35,21 +34,6 @@ def test_other_formats_refuse_object_masks_before_anything_is_listed(name):
         dataset.list_split("train")
     assert caught.value.where == "task"
     assert f"format {name!r}" in caught.value.found
-
-
-@pytest.mark.parametrize("is_on", [True, False])
-def test_cycles_are_searched_for_after_listing_if_they_were_before(root, is_on):
-    dataset = open_dataset(root)
-    was_on = gc.isenabled()
-    try:
-        (gc.enable if is_on else gc.disable)()
-        dataset.list_split("train")
-        assert gc.isenabled() == is_on
-        with pytest.raises(SourceMissingError):
-            dataset.list_split("lost")
-        assert gc.isenabled() == is_on
-    finally:
-        (gc.enable if was_on else gc.disable)()
 
 
 def test_legend_of_the_dataset_is_not_read_if_one_is_given(root):
