@@ -83,7 +83,7 @@ assert "numba" not in sys.modules or {before!r}
 block_counts.expect(1000)
 for thread in threading.enumerate()[1:]:
     thread.join()
-assert ("segfeed.pixels.block_kernel" in sys.modules) == (not {before!r})
+assert "segfeed.pixels.block_kernel" in sys.modules or {before!r}
 print(block_counts.load_compiled(), np.array_equal(block_counts.count_blocks(labels, 200, 32), first))
 """
 
