@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 import segfeed
 from fuzz.damage import damage
 from fuzz.little import DATASETS
+from fuzz.pictures import as_pillow_reads
 from segfeed.cli import app
 from segfeed.datasets.opening import open_dataset
 from segfeed.errors import SegfeedError
@@ -182,21 +182,16 @@ def _read_again(data: Path) -> str:
 
 
 def _differs(source: Any, sample: Any, pair: Any) -> str:
-    import io  # noqa: PLC0415 - used here alone
-
-    with Image.open(io.BytesIO(sample.photo.read())) as picture:
-        if picture.mode in ("L", "RGB", "P", "1") and not np.array_equal(
-            np.asarray(picture.convert("RGB")), pair.image
-        ):
+    picture = as_pillow_reads(sample.photo.read())  # it refuses TIFFs whose numbers are of unusual types
+    if picture is not None and picture.mode in ("L", "RGB", "P", "1"):
+        if not np.array_equal(np.asarray(picture.convert("RGB")), pair.image):
             return "another photo than Pillow's"
     if sample.mask is None or not isinstance(source.legend, segfeed.Legend):
         return ""
-    data = sample.mask.read()
-    if data.startswith(b"\x93NUMPY"):
+    picture = as_pillow_reads(sample.mask.read())  # it reads no file of NumPy's
+    if picture is None:
         return ""
-    with Image.open(io.BytesIO(data)) as picture:
-        stored, palette = np.asarray(picture), picture.getpalette() if picture.mode == "P" else None
-        mode = picture.mode
+    stored, palette = np.asarray(picture), picture.getpalette() if picture.mode == "P" else None
     legend = source.legend
     colours, indices = _meanings(legend)
 
@@ -218,7 +213,7 @@ def _differs(source: Any, sample: Any, pair: Any) -> str:
             [lambda v: colours.get(shown(int(v))), lambda v: indices.get((*shown(int(v)), -1)[0])] if palette else []
         )
     readings = [read(way) for way in ways]
-    return "" if pair.labels.tolist() in readings else f"other labels than those of {mode}"
+    return "" if pair.labels.tolist() in readings else f"other labels than those of {picture.mode}"
 
 
 def _meanings(legend: Any) -> tuple[dict[Any, int], dict[Any, int]]:

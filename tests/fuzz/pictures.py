@@ -104,7 +104,7 @@ def _mutate_png(data: bytes, seed: int, mutate: Mutate) -> bytes:
     return _joined(chunks)
 
 
-def _pillow(data: bytes) -> Image.Image | None:
+def as_pillow_reads(data: bytes) -> Image.Image | None:
     """Read a picture with Pillow alone; None if it refuses."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -125,7 +125,7 @@ def _read_mask(data: bytes) -> bool:
         return _is_mask(mask)
     png = read_png(data, "m.png", MaskError)
     assert read_png_header(data, "m.png", MaskError)[:2] == mask.pixels.shape[:2] == (png.height, png.width)
-    picture = _pillow(data)
+    picture = as_pillow_reads(data)
     if picture is None:
         return True
     seen = np.array(picture)
@@ -211,7 +211,7 @@ def _read_photo(data: bytes) -> bool:
     out = np.empty_like(image)
     assert decode_photo(data, "p", out=out) is out
     np.testing.assert_array_equal(out, image)
-    picture = _pillow(data)
+    picture = as_pillow_reads(data)
     assert picture is None or picture.size == (header.width, header.height)
     return True
 
