@@ -182,10 +182,10 @@ def _read_again(data: Path) -> str:
 
 
 def _differs(source: Any, sample: Any, pair: Any) -> str:
-    picture = as_pillow_reads(sample.photo.read())  # it refuses TIFFs whose numbers are of unusual types
-    if picture is not None and picture.mode in ("L", "RGB", "P", "1"):
-        if not np.array_equal(np.asarray(picture.convert("RGB")), pair.image):
-            return "another photo than Pillow's"
+    photo = as_pillow_reads(sample.photo.read())  # it refuses TIFFs whose numbers are of unusual types
+    shown = photo.convert("RGB") if photo is not None and photo.mode in ("L", "RGB", "P", "1") else pair.image
+    if not np.array_equal(np.asarray(shown), pair.image):
+        return "another photo than Pillow's"
     if sample.mask is None or not isinstance(source.legend, segfeed.Legend):
         return ""
     picture = as_pillow_reads(sample.mask.read())  # it reads no file of NumPy's
@@ -198,7 +198,7 @@ def _differs(source: Any, sample: Any, pair: Any) -> str:
     def read(meaning: Callable[[Any], int | None]) -> list[list[int | None]]:
         return [[meaning(value) for value in row] for row in stored]
 
-    def shown(value: int) -> tuple[int, ...]:
+    def colour_of(value: int) -> tuple[int, ...]:
         return tuple((palette or [])[3 * value : 3 * value + 3])
 
     if stored.dtype == bool:
@@ -210,7 +210,9 @@ def _differs(source: Any, sample: Any, pair: Any) -> str:
     else:
         ways = [lambda v: indices.get(int(v)), lambda v: colours.get((int(v),) * 3)]
         ways += (
-            [lambda v: colours.get(shown(int(v))), lambda v: indices.get((*shown(int(v)), -1)[0])] if palette else []
+            [lambda v: colours.get(colour_of(int(v))), lambda v: indices.get((*colour_of(int(v)), -1)[0])]
+            if palette
+            else []
         )
     readings = [read(way) for way in ways]
     return "" if pair.labels.tolist() in readings else f"other labels than those of {picture.mode}"
