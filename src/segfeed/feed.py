@@ -343,9 +343,7 @@ class _Feed:
         """Say that nothing is augmented, if it was asked for without a train split."""
         if train is not None or (self.draw.drawn == Augment() and self.transform is None):
             return []
-        return [
-            "No train split is loaded: whole images are never augmented, whatever augment=, flip= and transform= say."
-        ]
+        return ["No train split is loaded, and whole images are never augmented."]
 
     def make_val(self, source: Source) -> Loader:
         """Make a loader of every image once, whole; lower its batches until one rank's slice is at most 512 MB."""
