@@ -194,6 +194,11 @@ def test_format_decides_where_several_answer(lists):
         ({"normalize": (0.5, 0.5)}, ("normalize",)),
         ({"normalise": None}, ("normalise", "no option of load", "pass normalize=")),
         ({"num_workers": 4}, ("num_workers", "no option of load", "threads=")),
+        ({"scale": (0.5, 2)}, ("scale", "no option of load", "pass augment=Augment(scale=...)")),
+        ({"resize": (512, 512)}, ("resize", "pass augment=Augment(resize=...)")),
+        ({"rotation": 10}, ("rotation", "pass augment=Augment(rotate=...)")),
+        ({"hflip": True}, ("hflip", "pass flip=")),
+        ({"val_transform": None}, ("val_transform", "val batches are never augmented")),
         ({"format": BatchFormat("NCHW")}, ("format: BatchFormat(layout='NCHW'", '"voc"', "layout, dtype,")),
         ({"format": "NCHW"}, ("format", "'NCHW'", "voc, tar,")),
         ({"small": "skip"}, ("small", "'skip'")),
@@ -289,6 +294,15 @@ def test_small_images_are_an_error_on_request(voc_folder):
         load(voc_folder, 2, CROP, small="error")
     assert all(word in str(caught.value) for word in ("1 of 5 images", "sample 4", "20 x 60"))
     assert len(load(voc_folder, 2, (20, 48), small="error").train) == 2
+
+
+@pytest.mark.parametrize(
+    "options", [{"augment": "torchvision"}, {"flip": True}, {"transform": lambda image, labels, _: (image, labels)}]
+)
+def test_that_whole_images_are_never_augmented_is_said_if_no_train_split_is_loaded(voc_folder, options):
+    (note,) = load(voc_folder, 2, CROP, splits=(None, "val"), pack=False, **options).notes
+    assert "never augmented" in note
+    assert not any("never augmented" in line for line in load(voc_folder, 2, CROP, pack=False, **options).notes)
 
 
 def test_tail_is_counted(voc_folder):

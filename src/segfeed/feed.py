@@ -295,7 +295,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
             notes += _doubts(loader.reader, dataset)
     if any(loader is not None and isinstance(loader.reader, Source) for loader in loaders):
         notes += _doubts_of_splits(dataset, *filter(None, splits))  # once, as these are of all splits
-    notes += feed.tell_lone_sides(loaders[0])
+    notes += (*feed.tell_lone_sides(loaders[0]), *feed.tell_undrawn(loaders[0]))
     if val is not None and not val.has_masks:
         notes.append(f"{val.split}: no masks; all labels are void, for prediction.")
     train_loader, val_loader = (None if loader is None else feed.packed(loader) for loader in loaders)
@@ -339,6 +339,12 @@ class _Feed:
         named = ", ".join(map(repr, lone))
         said = f"{train.reader.split}: {named} may name sides, but have no pair: mirrored crops keep them"
         return [f"{said} (swap={{...}} pairs classes, swap={{}} says that this is meant)."] if lone else []
+
+    def tell_undrawn(self, train: Loader | None) -> list[str]:
+        """Say that nothing is augmented, if it was asked for without a train split."""
+        if train is not None or (self.draw.drawn == Augment() and self.transform is None):
+            return []
+        return ["No train split is loaded, and whole images are never augmented."]
 
     def make_val(self, source: Source) -> Loader:
         """Make a loader of every image once, whole; lower its batches until one rank's slice is at most 512 MB."""

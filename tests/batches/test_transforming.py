@@ -1,5 +1,6 @@
 """A person's own transform: what it is handed, what it may return, and what an error says."""
 
+import itertools
 import pickle
 import random as python_random
 import threading
@@ -101,6 +102,20 @@ def test_views_in_another_order_are_taken_as_they_look(reader):
         assert np.array_equal(one.labels, other.labels[:, ::-1, ::-1])
 
 
+class Scaled:
+    """A transform with options of its own."""
+
+    def __call__(self, image, labels, _):
+        return image, labels
+
+
+class NoArray:
+    """What NumPy cannot take, as a tensor with a gradient."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("it has a gradient.")
+
+
 WRONG = {
     "nothing": (lambda *_: None, "NoneType"),
     "an image alone": (lambda image, *_: image, "ndarray"),
@@ -110,6 +125,14 @@ WRONG = {
     "another size": (lambda image, labels, _: (image[1:], labels[1:]), "image uint8 (11, 10, 3)"),
     "grey": (lambda image, labels, _: (image[..., 0], labels), "image uint8 (12, 10)"),
     "wider labels": (lambda image, labels, _: (image, labels.astype(np.int64)), "labels int64 (12, 10)"),
+    "blended labels": (lambda image, labels, _: (image, labels / 2), "labels float64 (12, 10)"),
+    "wider pixels": (lambda image, labels, _: (image.astype(np.int32), labels), "image int32 (12, 10, 3)"),
+    "no arrays": (lambda *_: (None, None), "image object ()"),
+    "lists of unequal lengths": (
+        lambda _, labels, __: ([[1], [1, 2]], labels),
+        "image of type list, of which NumPy",
+    ),
+    "what cannot become an array": (lambda image, *_: (image, NoArray()), "RuntimeError: it has a gradient"),
     "one-hot labels": (lambda image, labels, _: (image, labels[..., None]), "labels uint8 (12, 10, 1)"),
     "a pipeline of another library": (lambda *all_that_came: all_that_came, "tuple of 3"),
     "unknown classes": (lambda image, labels, _: (image, labels * 0 + 21), "label 21"),
@@ -138,7 +161,11 @@ def test_what_is_not_a_crop_is_refused_with_sample_and_row(reader, wrong, thread
         ("channels first", "image.transpose(1, 2, 0)"),
         ("pixels of 0..1", "uint8"),
         ("a pipeline of another library", "f(image, labels, rng)"),
-        ("a dictionary", "f(image, labels, rng)"),
+        ("a dictionary", 'changed["mask"]'),
+        ("nothing", "return image, labels"),
+        ("wider labels", "as uint8"),
+        ("blended labels", "never blended"),
+        ("wider pixels", "0..255 as uint8"),
     ],
 )
 def test_what_to_write_instead_is_named(reader, wrong, remedy):
@@ -158,6 +185,85 @@ def test_an_exception_is_chained_and_threads_end(reader):
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert "ZeroDivisionError: here" in caught.value.found
     assert not [one for one in set(threading.enumerate()) - before if one.name.startswith("segfeed-loader")]
+
+
+@pytest.mark.parametrize(
+    ("raised", "found"),
+    [
+        (StopIteration(), "it raised StopIteration"),
+        (ValueError("OpenCV(5.0.0)\n > error:\n"), "it raised ValueError: OpenCV(5.0.0) > error:"),
+    ],
+)
+def test_what_is_raised_is_said_in_one_line(reader, raised, found):
+    def fail(image, labels, rng):
+        raise raised
+
+    with pytest.raises(TransformError) as caught:
+        list(loader_of(reader, fail))
+    assert caught.value.found == found
+
+
+def test_a_long_message_is_cut(reader):
+    def fail(image, labels, rng):
+        raise ValueError("x" * 9000)
+
+    with pytest.raises(TransformError) as caught:
+        list(loader_of(reader, fail))
+    assert len(caught.value.found) < 400
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda image, labels: (image, labels),
+        lambda *, image, mask: (image, mask),
+        lambda image, labels, _, __: (image, labels),
+        Scaled,
+        np.flipud,
+    ],
+)
+def test_a_function_of_other_arguments_is_refused_before_anything_is_read(reader, cache, wrong):
+    with pytest.raises(OptionError) as caught:
+        load(reader.root, 2, (8, 8), transform=wrong)
+    assert caught.value.where == "transform"
+    assert "called with three" in caught.value.found
+    assert not list(cache.glob("packs/*"))
+
+
+def test_what_does_not_say_what_it_takes_is_taken(reader):
+    assert loader_of(reader, max).transform is max
+
+
+WARNED = "handed all of the first 256 crops back unchanged"
+
+
+@pytest.mark.parametrize("threads", [0, 3])
+def test_a_transform_that_changes_nothing_is_named_once(reader, caplog, threads):
+    loader = loader_of(reader, same, threads=threads)
+    for _ in range(256 // 6):  # 252 crops
+        list(loader)
+    assert WARNED not in caplog.text
+    for _ in range(50):
+        list(loader)
+    assert caplog.text.count(WARNED) == 1
+    assert "transform=same" in caplog.text
+    assert "tv_tensors" in caplog.text
+
+
+@pytest.mark.parametrize("change", [0, 100])
+def test_a_transform_that_changes_one_crop_is_not_warned_of(reader, caplog, change):
+    numbers = itertools.count()
+
+    def rarely(image, labels, rng):
+        if next(numbers) == change:
+            labels[0] = 255  # in place: what comes back is what was handed
+            image[0] = 255 - image[0]
+        return image, labels
+
+    loader = loader_of(reader, rarely)
+    for _ in range(80):
+        list(loader)
+    assert WARNED not in caplog.text
 
 
 def test_void_and_every_class_may_be_returned(reader):
@@ -186,13 +292,6 @@ def test_load_hands_it_to_train_alone_and_a_pickled_loader_keeps_it(reader):
     assert (train.transform, val.transform) == (same, None)
     assert pickle.loads(pickle.dumps(train)).transform is same  # noqa: S301 - our own
     assert train.with_format(BatchFormat(dtype="uint8")).transform is same
-
-
-class Scaled:
-    """A transform with options of its own."""
-
-    def __call__(self, image, labels, _):
-        return image, labels
 
 
 @pytest.mark.parametrize(("transform", "name"), [(Scaled(), "Scaled"), (same, "same"), (None, None)])

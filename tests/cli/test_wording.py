@@ -18,7 +18,7 @@ OPTIONS = {
     "data": "", "unknown": "--unknown", "legend": "--legend", "orientation": "--orientation", "task": "--task",
     "cache_dir": "--cache-dir", "splits": "--splits", "no_pack": "--no-pack", "crop": "--crop", "format": "--format",
     "force": "--force", "small": "--small", "photos": "--photos", "masks": "--masks", "batch_size": "--batch-size",
-    "flip": "--flip", "coded": "--coded",
+    "flip": "--flip", "coded": "--coded", "augment": "--augment", "swap": "--swap",
 }  # fmt: skip
 
 TYPED = {
@@ -39,6 +39,10 @@ TYPED = {
     # Words that name no option of a call stay.
     'add a line such as objects = "objects/{key}.png"': 'add a line such as objects = "objects/{key}.png"',
     "pass Augment(flip=0.5, ...)": "pass Augment(flip=0.5, ...)",
+    "leave flip=True out: augment= says how many": "leave --flip out: --augment says how many",
+    "an Augment, or one of a, b": "one of a, b",
+    "'a' and 'b' (swap={} keeps them)": "'a' and 'b' (--swap none keeps them)",
+    "swap={...} pairs classes": "--swap LEFT=RIGHT pairs classes",
     "the format of its masks": "the format of its masks",
     "see /data/crop_size/x": "see /data/crop_size/x",
     "url=http://a?task=b": "url=http://a?task=b",

@@ -54,6 +54,27 @@ def test_what_is_no_augment_is_refused(wrong):
     with pytest.raises(OptionError) as caught:
         Draw((32, 48), augment=wrong)
     assert (caught.value.where, caught.value.found) == ("augment", repr(wrong))
+    assert ("transform=" in caught.value.remedy) == callable(wrong)
+
+
+def test_a_pipeline_of_another_library_is_named_in_one_line_with_where_it_belongs():
+    class Compose:
+        def __call__(self, **_: object) -> None: ...
+
+        def __repr__(self) -> str:
+            return f"Compose([\n{'  Flip(p=0.5),' * 40}\n])"
+
+    with pytest.raises(OptionError) as caught:
+        Draw((32, 48), augment=Compose())
+    assert len(caught.value.found) < 310
+    assert "\n" not in caught.value.found
+    assert "transform=" in caught.value.remedy
+
+
+def test_a_share_that_is_passed_as_flip_is_told_where_it_belongs():
+    with pytest.raises(OptionError) as caught:
+        Draw((32, 48), flip=0.3)
+    assert "augment=Augment(flip=" in caught.value.remedy
 
 
 def test_an_augment_comes_back_from_json():
@@ -172,6 +193,44 @@ def test_a_longest_side_that_is_no_number_of_pixels_is_refused(wrong):
 )
 def test_a_pad_value_that_is_no_colour_is_refused(wrong):
     assert refusal(pad_value=wrong).where == "pad_value"
+
+
+@pytest.mark.parametrize("wrong", ["mean", "reflect", np.array([1, 2, 3]), 0.5, (1, 2)])
+def test_how_the_mean_is_asked_for_is_told_with_what_a_pad_value_may_be(wrong):
+    assert refusal(pad_value=wrong).expected.endswith("three as (red, green, blue), or None for the mean")
+
+
+@pytest.mark.parametrize(
+    ("turns", "degrees"), [((-0.1, 0.1), "(-36, 36)"), ((0, 0.5, 0.3), "(0, 180)"), ((-0.5, 0), "(-180, 0)")]
+)
+def test_a_hue_in_turns_as_torchvision_has_it_is_refused_with_its_degrees(turns, degrees):
+    error = refusal(hue=turns)
+    assert (error.where, error.expected) == ("hue", "degrees")
+    assert degrees in error.remedy
+
+
+@pytest.mark.parametrize("factors", [(0.5, 1), (0.8, 1, 0.1)])
+def test_brightness_as_a_factor_is_refused(factors):
+    error = refusal(brightness=factors)
+    assert "nearly white" in error.found
+    assert "contrast" in error.remedy
+
+
+def test_contrast_that_leaves_nothing_is_refused():
+    assert "black" in refusal(contrast=(0, 0)).found
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"hue": (-1, 1)}, {"hue": (-0.5, 20)}, {"hue": (0, 0)}, {"brightness": (-1, 1)}, {"brightness": (0.4, 0.6)},
+        {"brightness": (1, 1)},
+        {"contrast": (0, 0.1)}, {"saturation": (0, 0)},
+    ],
+)  # fmt: skip
+def test_ranges_that_change_crops_and_leave_something_of_them_are_taken(options):
+    ((name, wanted),) = options.items()
+    assert getattr(Augment(**options), name)[:2] == wanted
 
 
 @pytest.mark.parametrize("wrong", [0, 1, None, "yes", np.True_])

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segfeed.errors import OptionError
+from segfeed.plans.augment import Augment
 from segfeed.plans.plan import Draw, Plan, Shard
 from segfeed.plans.rows import ROW
 
@@ -278,6 +279,13 @@ def test_dropping_leaves_too_few_samples_for_a_batch():
     with pytest.raises(OptionError) as error:
         Plan(np.array([(400, 500), (300, 500), (400, 500)]), 3, Draw(small="drop"))
     assert (error.value.where, error.value.found) == ("batch_size", "3, but 2 of 3 samples are as large as the crop")
+
+
+def test_of_dropped_samples_it_is_said_that_they_can_be_scaled_below_the_crop():
+    draw = Draw((320, 480), small="drop", augment=Augment(scale=(0.5, 2)))
+    with pytest.raises(OptionError) as error:
+        Plan(np.array([(640, 960), (500, 900)]), 2, draw)
+    assert error.value.found == "2, but 1 of 2 samples are always scaled to at least the crop"
 
 
 def test_dropping_everything_does_not_advise_a_batch_of_none():

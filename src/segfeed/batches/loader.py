@@ -22,7 +22,7 @@ from segfeed.batches.kernels.filling import load_compiled
 from segfeed.batches.mistaken import lack, refuse_array, refuse_index
 from segfeed.batches.readers import Reader, conversion_for, fill_rows
 from segfeed.batches.state import STATE_VERSION, Position, read_state
-from segfeed.batches.transforming import Transform, check_transform, name_of
+from segfeed.batches.transforming import Transform, Watched, check_transform, name_of
 from segfeed.errors import OptionError, StateError
 from segfeed.packs.pack import Pack
 from segfeed.plans.plan import Plan
@@ -84,6 +84,7 @@ class Loader:
             found = f"{name_of(transform)}, but the plan takes every image whole"
             raise OptionError("transform", found=found, remedy="leave it out: validation takes images as they are")
         self.reader, self.plan, self.format, self.transform = reader, plan, format, check_transform(transform)
+        self._watched = None if self.transform is None else Watched(self.transform)
         self.threads = available_cores() if threads is None else whole_number("threads", threads, 0, 1024)
         self._allocate = allocate
         self._resolved = format.resolve("NHWC", "int32", reader.legend.void)
@@ -282,7 +283,7 @@ class Loader:
         """Fill rows first .. last - 1 of a batch."""
         rows, images, labels = np.asarray(batch.crops)[first:last], batch.images[first:last], batch.labels[first:last]
         before = disk_faults()
-        fill_rows(self.reader, self._conversion, rows, images, labels, self.transform)
+        fill_rows(self.reader, self._conversion, rows, images, labels, self._watched)
         self._from_disk = disk_faults() > before  # in memory, asking ahead would only cost time
 
     def warm_up(self) -> None:

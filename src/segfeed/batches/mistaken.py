@@ -1,8 +1,10 @@
 """What people and frameworks ask of a loader that they take for another tool's: errors that name what was meant."""
 
+from dataclasses import fields
 from typing import NoReturn
 
 from segfeed.errors import OptionError
+from segfeed.plans.augment import Augment
 
 OPTIONS_OF_OTHERS = {
     **dict.fromkeys(("crop", "size", "image_size"), "crop_size"),
@@ -10,6 +12,12 @@ OPTIONS_OF_OTHERS = {
     **dict.fromkeys(("ignore_index", "ignore_label"), "void"),
     **dict.fromkeys(("mean", "std"), "normalize"),
     **dict.fromkeys(("num_workers", "workers"), "threads"),
+    **{field.name: f"pass augment=Augment({field.name}=...)" for field in fields(Augment) if field.name != "flip"},
+    **dict.fromkeys(("rotation", "degrees"), "pass augment=Augment(rotate=...)"),
+    **dict.fromkeys(("color_jitter", "colour_jitter"), "pass augment=Augment(contrast=..., saturation=..., hue=...)"),
+    **dict.fromkeys(("horizontal_flip", "hflip"), "flip"),
+    **dict.fromkeys(("scale_range", "ratio_range"), "pass augment=Augment(scale=...)"),
+    **dict.fromkeys(("val_augment", "val_transform"), "leave it out: val batches are never augmented"),
     **dict.fromkeys(
         ("collate_fn", "persistent_workers", "pin_memory", "prefetch_factor", "worker_init_fn"),
         "leave it out: threads fill whole batches in this process, some ahead",

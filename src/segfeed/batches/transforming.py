@@ -12,7 +12,9 @@ It is called as `transform(image, labels, rng)` in the threads that fill batches
 A function cannot be compared: a state names that there is a transform, by its name, and not what it does.
 """
 
-from collections.abc import Callable
+import inspect
+import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,21 +22,38 @@ import numpy.typing as npt
 
 from segfeed.errors import OptionError, TransformError
 from segfeed.pixels.pair import Pair
+from segfeed.system.showing import brief
 
 Labels = npt.NDArray[Any]
 Transform = Callable[[npt.NDArray[np.uint8], Labels, np.random.Generator], tuple[npt.NDArray[np.uint8], Labels]]
 
+_MOST_CHARACTERS = 300  # of what another library says
+_WATCHED_CROPS = 256
+_log = logging.getLogger("segfeed")
+
 
 def check_transform(transform: Any) -> Transform | None:
-    """Check that a transform, if there is one, can be called.
+    """Check that a transform, if there is one, can be called with an image, labels and a generator.
 
     Raises:
         OptionError: if it cannot.
     """
-    if transform is None or callable(transform):
-        return transform  # type: ignore[no-any-return]  # what it takes is seen when it is called
+    if transform is None:
+        return None
     expected = "a function (image, labels, rng) -> (image, labels), or None"
-    raise OptionError("transform", found=repr(transform), expected=expected)
+    if not callable(transform):
+        remedy = "what segfeed draws itself is passed as augment="
+        raise OptionError("transform", found=brief(repr(transform), _MOST_CHARACTERS), expected=expected, remedy=remedy)
+    try:
+        takes = inspect.signature(transform)
+    except (TypeError, ValueError):  # code of C that does not say what it takes
+        return transform  # type: ignore[no-any-return]  # what it returns is seen when it is called
+    try:
+        takes.bind(None, None, None)
+    except TypeError as error:
+        found = f"{name_of(transform)}{takes}, called with three: {error}"
+        raise OptionError("transform", found=found, expected=expected) from None
+    return transform  # type: ignore[no-any-return]
 
 
 def name_of(transform: Transform) -> str:
@@ -65,15 +84,11 @@ def apply(transform: Transform, pair: Pair, row: Any, key: str, void: int, class
     try:
         returned = transform(pair.image, pair.labels, np.random.default_rng(int(row["key"])))
     except Exception as error:
-        found = f"it raised {type(error).__name__}: {error}"
         remedy = "mend the function passed as transform=: it is called as f(image, labels, rng)"
-        raise TransformError(where, found=found, remedy=remedy) from error
+        raise TransformError(where, found=f"it raised {_told(error)}", remedy=remedy) from error
     if not isinstance(returned, tuple | list) or len(returned) != 2:
-        count = f" of {len(returned)}" if isinstance(returned, tuple | list) else ""
-        remedy = "write a function f(image, labels, rng) around a pipeline of another library"
-        found = f"{type(returned).__name__}{count}"
-        raise TransformError(where, found=found, expected="a pair (image, labels)", remedy=remedy)
-    image, labels = (np.asarray(part) for part in returned)
+        raise _no_pair(where, returned)
+    image, labels = (_array(where, what, part) for what, part in zip(("image", "labels"), returned, strict=True))
     _check(where, "image", image, (*shape, 3), np.dtype(np.uint8))
     _check(where, "labels", labels, shape, pair.labels.dtype)
     highest = int(np.max(labels, where=labels != void, initial=0))
@@ -82,15 +97,83 @@ def apply(transform: Transform, pair: Pair, row: Any, key: str, void: int, class
     return Pair(np.ascontiguousarray(image), np.ascontiguousarray(labels))
 
 
+def _told(error: Exception) -> str:
+    """Say in one line what was raised."""
+    text = brief(" ".join(str(error).split()).rstrip("."), _MOST_CHARACTERS)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _no_pair(where: str, returned: Any) -> TransformError:
+    found, remedy = (
+        type(returned).__name__,
+        "write a function f(image, labels, rng) around a pipeline of another library",
+    )
+    if returned is None:
+        remedy = "end the function with: return image, labels"
+    elif isinstance(returned, Mapping):
+        remedy = 'return two of its values, such as changed["image"], changed["mask"]'
+    elif isinstance(returned, tuple | list):
+        found = f"{found} of {len(returned)}"
+    return TransformError(where, found=found, expected="a pair (image, labels)", remedy=remedy)
+
+
+def _array(where: str, what: str, part: Any) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(part)
+    except Exception as error:  # a tensor that has a gradient or lies on another device, lists of unequal lengths
+        found = f"{what} of type {type(part).__name__}, of which NumPy says: {_told(error)}"
+        raise TransformError(where, found=found, expected="an array of NumPy") from error
+
+
 def _check(where: str, what: str, array: npt.NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     if array.shape == shape and array.dtype == dtype:
         return
     remedy = ""
-    if array.dtype.kind == "f" and what == "image":
-        remedy = "return pixels 0..255 as uint8; the loader normalises them afterwards"
+    if array.dtype != dtype and array.dtype.kind in "biuf":
+        remedy = {
+            "image": "return pixels 0..255 as uint8; the loader normalises them afterwards",
+            "labels": f"return class ids as {dtype}, never blended; the loader widens them afterwards",
+        }[what]
     elif array.shape == (3, *shape[:2]):
         remedy = "move its channels behind: image.transpose(1, 2, 0)"
-    elif array.shape[:2] != shape[:2]:
+    elif array.ndim == len(shape) and array.shape[:2] != shape[:2]:
         remedy = "keep the crop's size: crop_size= and augment= decide it"
     found, expected = f"{what} {array.dtype} {array.shape}", f"{dtype} {shape}"
     raise TransformError(where, found=found, expected=expected, remedy=remedy)
+
+
+class Watched:
+    """A transform that is watched until it changes a crop; a warning says if it leaves all of the first as they were.
+
+    torchvision's v2, for one, hands arrays of NumPy on without a word.
+    """
+
+    def __init__(self, transform: Transform) -> None:
+        self._transform, self._unchanged, self._watches = transform, 0, True
+
+    def __call__(self, image: npt.NDArray[np.uint8], labels: Labels, rng: np.random.Generator) -> Any:
+        """Call the transform."""
+        if not self._watches:
+            return self._transform(image, labels, rng)
+        before = image.copy(), labels.copy()
+        returned = self._transform(image, labels, rng)
+        if not _is_as_it_was(returned, (image, labels), before):
+            self._watches = False
+            return returned
+        self._unchanged += 1  # of two threads at once, one may not count; that is near enough
+        if self._unchanged >= _WATCHED_CROPS and self._watches:
+            self._watches = False
+            _log.warning(
+                "transform=%s handed all of the first %d crops back unchanged. If it calls torchvision's v2, wrap "
+                "image and labels in tv_tensors: v2 leaves arrays of NumPy as they are.",
+                *(name_of(self._transform), _WATCHED_CROPS),
+            )
+        return returned
+
+
+def _is_as_it_was(returned: Any, handed: tuple[Any, Any], before: tuple[Any, Any]) -> bool:
+    if not isinstance(returned, tuple | list) or len(returned) != 2:
+        return False
+    return all(
+        part is same and np.array_equal(part, old) for part, same, old in zip(returned, handed, before, strict=True)
+    )

@@ -19,6 +19,7 @@ from segfeed.cli.options import (
     Splits,
     Swap,
     Threads,
+    advice,
     crop_size,
     one_shard,
     print_json,
@@ -193,7 +194,7 @@ def _print_summary(summary: Summary) -> None:
     say(f"{summary.name}: {classes}")
     print_table(heads, rows)
     for note in summary.notes:
-        say(note)
+        say(advice(note))
 
 
 def _print_bench(result: BenchResult) -> None:

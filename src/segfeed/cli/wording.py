@@ -18,6 +18,8 @@ _OTHERWISE = {
     ("pack", "False"): "--no-pack",
     ("keep_archive", "True"): "--keep-archive",
     ("flip", "True"): "--flip",
+    ("swap", "{}"): "--swap none",
+    ("swap", "{...}"): "--swap LEFT=RIGHT",
 }
 _VALUE = r"\"[^\"]*\"|'[^']*'|\{[^{}]*\}|\([^()]*\)|\[[^\[\]]*\]|[A-Za-z0-9_./<>-]+(?:\([^()]*\))?"
 _OPTION = re.compile(rf"(?<![\w./?&-])(?<!Augment\()([a-z]+(?:_[a-z]+)*)=({_VALUE})?(?!\w|=)")
@@ -30,6 +32,7 @@ _BOTH = (
     (re.compile(r"legend=\{[^{}]*\}[^,;]*[,;] on the command line (?=--legend)"), ""),
     (re.compile(r"legend='[^']*' \(on the command line (--legend [^)]*)\)"), r"\1"),
     (re.compile(r"pass download=True, "), ""),  # `segfeed fetch` is named before
+    (re.compile(r"an Augment, or (?=one of )"), ""),  # --augment takes names alone
 )
 
 
@@ -73,7 +76,7 @@ def _option(match: re.Match[str], options: Mapping[str, str]) -> str:
     name, value = match[1], match[2] or ""
     flag = _OTHERWISE.get((name, value), "")
     if flag:
-        return flag if flag in options.values() else match[0]
+        return flag if flag.split()[0] in options.values() else match[0]
     word = _word(name, options)
     if not word or value == "True":  # a flag
         return word or match[0]

@@ -138,6 +138,7 @@ class Augment:
                 raise OptionError("longest", found=found, remedy="leave it out: an exact size has its longer side")
         put(self, "scale_step", _number("scale_step", self.scale_step, 0, _LIMITS["scale"].high, "a step"))
         self.scale_choices()
+        _refuse_other_units(self)
         put(self, "pad_value", _check_pad_value(self.pad_value))
 
     def __repr__(self) -> str:
@@ -217,6 +218,29 @@ def _check_range(name: str, value: Any, limits: _Limits) -> Range:
     return Range(low, high, *(_number(name, part, 0, 1, "a probability") for part in value[2:]))
 
 
+def _refuse_other_units(augment: Augment) -> None:
+    """Refuse numbers that are usual in the units of other libraries, and spoil every crop, or none, in these."""
+    (hue, brightness, contrast) = (tuple(getattr(augment, name)[:2]) for name in ("hue", "brightness", "contrast"))
+    if 0 < max(map(abs, hue)) < 1:
+        raise OptionError(
+            "hue",
+            found=f"{hue}, less than a degree, which nobody sees",
+            expected="degrees",
+            remedy=f"if these are turns, as torchvision's, pass ({360 * hue[0]:g}, {360 * hue[1]:g})",
+        )
+    if 0.5 <= brightness[0] < brightness[1]:
+        raise OptionError(
+            "brightness",
+            found=f"{brightness}, which is added and makes every crop nearly white",
+            expected="shares of the full range around 0",
+            remedy="if these are factors, as torchvision's, pass them as contrast, which multiplies",
+        )
+    if contrast[1] == 0:
+        raise OptionError(
+            "contrast", found=f"{contrast}, which makes every crop black", expected="factors; 1 changes nothing"
+        )
+
+
 def _check_resize(value: Any) -> tuple[Any, ...] | None:
     if value is None:
         return None
@@ -237,11 +261,10 @@ def _check_resize(value: Any) -> tuple[Any, ...] | None:
 
 
 def _check_pad_value(value: Any) -> int | tuple[int, int, int] | None:
-    if value is None:
-        return None
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        if len(value) != 3:
-            raise OptionError("pad_value", found=repr(value), expected="one number or (red, green, blue)")
-        red, green, blue = (whole_number("pad_value", part, 0, 255) for part in value)
-        return red, green, blue
-    return whole_number("pad_value", value, 0, 255)
+    if value is None or isinstance(value, int | np.integer):
+        return None if value is None else whole_number("pad_value", value, 0, 255)
+    if not isinstance(value, Sequence) or isinstance(value, str | bytes) or len(value) != 3:
+        expected = "one whole number from 0 to 255, three as (red, green, blue), or None for the mean"
+        raise OptionError("pad_value", found=repr(value), expected=expected)
+    red, green, blue = (whole_number("pad_value", part, 0, 255) for part in value)
+    return red, green, blue

@@ -19,7 +19,7 @@ from segfeed.plans.fields import Dice, draw_fields, extreme_sizes
 from segfeed.plans.order import ORDER_VERSION, derive_key, permute
 from segfeed.plans.rows import ROW, Rows
 from segfeed.system.options import whole_number
-from segfeed.system.showing import counted, show_html
+from segfeed.system.showing import brief, counted, show_html
 
 Small = Literal["pad", "drop", "error"]
 Sizes = npt.NDArray[np.integer[Any]]
@@ -86,14 +86,18 @@ class Draw:
         if self.small not in get_args(Small):
             raise OptionError("small", found=repr(self.small), expected='"pad", "drop" or "error"')
         if not isinstance(self.flip, bool):
-            raise OptionError("flip", found=repr(self.flip), expected="True or False")
+            remedy = "for another share of crops than half, pass augment=Augment(flip=...)"
+            raise OptionError("flip", found=repr(self.flip), expected="True or False", remedy=remedy)
         object.__setattr__(self, "swap", _check_swap(self.swap))
         if self.augment is not None and not isinstance(self.augment, Augment):
             expected = "an Augment, such as Augment(flip=0.5, scale=(0.5, 2)), or None"
-            raise OptionError("augment", found=repr(self.augment), expected=expected)
+            remedy = "pass a function of your own as transform=" if callable(self.augment) else ""
+            raise OptionError("augment", found=brief(repr(self.augment), 300), expected=expected, remedy=remedy)
         if self.flip and self.augment is not None:
             found = f"True beside augment with flip={self.augment.flip}"
-            raise OptionError("flip", found=found, remedy="leave flip out; pass Augment(flip=0.5, ...) to mirror half")
+            raise OptionError(
+                "flip", found=found, remedy="leave flip=True out: augment= says how many crops are mirrored"
+            )
 
     @cached_property
     def drawn(self) -> Augment:
@@ -161,7 +165,7 @@ class Plan:
         # NumPy takes a microsecond a call even for small arrays: a few steps at once cost hardly more than one.
         self._block = lru_cache(maxsize=4)(self._compute)
         if not self.is_exact and len(self) < self.batch_size:
-            raise _too_few(self.batch_size, len(self), len(self.sizes))
+            raise _too_few(self.batch_size, len(self), len(self.sizes), draw)
 
     @classmethod
     def exact(cls, sizes: Sizes, batch_size: int = 64, *, shard: Shard = Shard()) -> "Plan":  # noqa: B008 - immutable
@@ -295,8 +299,13 @@ class Plan:
         return rows
 
 
-def _too_few(batch_size: int, kept: int, count: int) -> OptionError:
-    counted = f"{kept} of {count} samples are as large as the crop" if kept < count else f"the split has {kept} samples"
+def _too_few(batch_size: int, kept: int, count: int, draw: Draw | None) -> OptionError:
+    counted = f"the split has {kept} samples"
+    if kept < count:
+        is_scaled = draw is not None and draw.drawn.stages.scales
+        counted = (
+            f"{kept} of {count} samples are {'always scaled to at least' if is_scaled else 'as large as'} the crop"
+        )
     remedies = [f"a batch_size of at most {kept}"] if kept else []
     if kept < count:
         remedies += ['small="pad"', "a smaller crop_size"]

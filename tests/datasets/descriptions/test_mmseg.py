@@ -137,6 +137,9 @@ OWN = """
 """
 
 
+TURN = "dict(type='RandomRotate', prob=0.3, degree=(-5, 10)),"
+
+
 def test_a_dataset_of_one_s_own_is_read_as_the_configuration_says(read, tmp_path):
     config = read(own=OWN)
     assert config.format is None
@@ -228,11 +231,41 @@ def test_names_of_a_base_and_deletion(read):
         ("dict(type='RandomCrop', crop_size=16)", "RandomCrop: segfeed scales and then cuts, each once"),
         ("dict(type='PhotoMetricDistortion', **more)", "PhotoMetricDistortion: not written out"),
         ("make_step()", "make_step()"),
+        ("dict(type='RandomFlip', prob=2)", "RandomFlip: flip 2, not a probability"),
+        ("dict(type='PhotoMetricDistortion', brightness_delta=300)", "PhotoMetricDistortion: brightness -1.17"),
+        ("dict(type='PhotoMetricDistortion', brightness_delta='32')", "PhotoMetricDistortion: brightness_delta=32"),
     ],
 )
 def test_a_step_that_segfeed_does_not_draw_is_named(read, step, word):
     config = read(own=OWN.replace("dict(type='PackSegInputs')", step))
     assert any(line.startswith(word) for line in config.left_out), config.left_out
+
+
+@pytest.mark.parametrize(
+    ("step", "word"),
+    [
+        ("dict(type='RandomResize', scale=(64, 48), ratio_range=(2.0, 0.5))", "RandomResize: scale (2.0, 0.5), not"),
+        ("dict(type='RandomResize', scale=(-1, 48))", "RandomResize: resize -1, not a whole number"),
+        ("dict(type='RandomRotate', prob=0.5, degree=[-5, 20, 30])", "RandomRotate: prob=0.5, degree=[-5, 20, 30]"),
+    ],
+)
+def test_numbers_that_segfeed_does_not_draw_are_named(read, step, word):
+    config = read(own=OWN.replace("dict(type='Resize', scale=(64, 48))", step).replace(TURN, ""))
+    assert any(line.startswith(word) for line in config.left_out), config.left_out
+    assert config.augment.resize is None
+
+
+def test_of_a_step_that_is_left_out_nothing_is_drawn_and_others_are(read):
+    steps = "dict(type='RandomFlip', prob=0.5), dict(type='PhotoMetricDistortion', contrast_range=(1.5, 0.5))"
+    augment = read(own=OWN.replace("dict(type='PackSegInputs')", steps)).augment
+    assert augment.flip == 0.5
+    assert not augment.stages.colours
+
+
+@pytest.mark.parametrize("degree", ["10", "(-10, 10)", "(10, -10)"])
+def test_a_turn_has_its_range_in_either_order(read, degree):
+    turn = f"dict(type='RandomRotate', prob=0.5, degree={degree}),"
+    assert read(own=OWN.replace(TURN, turn)).augment.rotate == (-10, 10, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ from segfeed.pictures.report.page import write_report
 from segfeed.pictures.report.pictures import KeptMasks, Pictures, make_pictures
 from segfeed.pictures.report.template import visible
 from segfeed.pictures.report.thumbnails import make_thumbnail
+from segfeed.plans.recipes import named
 from segfeed.plans.sampling import corners
 from segfeed.plans.wording import describe as describe_row
 
@@ -228,6 +229,9 @@ def test_a_recipe_brings_its_crop_size(tmp_path, little):
     parsed = Parsed(write_report(little, tmp_path / "report.html", augment="deeplabv3plus").read_text("utf-8"))
     assert "513 × 513 px" in parsed.text()
     assert "deeplabv3plus" in parsed.text()
+    same = write_report(little, tmp_path / "same.html", augment=named("deeplabv3plus")).read_text("utf-8")
+    assert "scale_step=0.25" in Parsed(same).text()
+    assert "Recipe(" not in same
     with pytest.raises(OptionError, match="deeplabv3plus"):
         write_report(little, tmp_path / "other.html", augment="deeplab")
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from segfeed.datasets.descriptions.mmseg_config import Unread, Values
+from segfeed.errors import OptionError
+from segfeed.plans.augment import Augment
+from segfeed.system.showing import some
 
 _NOTHING_DRAWN = {
     *("LoadImageFromFile", "LoadAnnotations", "PackSegInputs", "Normalize", "DefaultFormatBundle", "Collect"),
@@ -50,7 +53,20 @@ class Pipeline:
             else:
                 self.seen.append(reader)
                 self.left_out += other_fields(kind, step, {"type", *known.split()})
-                reader(self, step)
+                self.take(kind, step, reader)
+
+    def take(self, kind: str, step: Values, reader: "Callable[[Pipeline, Values], None]") -> None:
+        """Take a step over if `Augment` draws such numbers, or name it."""
+        before = dict(self.fields)
+        try:
+            reader(self, step)
+            Augment(**self.fields)
+        except OptionError as error:
+            self.fields = before
+            self.left_out.append(f"{kind}: {error.where} {error.found}, not {error.expected}")
+        except (TypeError, ValueError):
+            self.fields = before
+            self.left_out.append(f"{kind}: {some(f'{name}={value}' for name, value in step.items() if name != 'type')}")
 
     def resize(self, step: Values) -> None:
         """Scale into a box (or to an exact size, if the ratio of sides is not kept), times a factor."""
@@ -103,7 +119,7 @@ class Pipeline:
     def rotate(self, step: Values) -> None:
         """Turn; positive angles are clockwise there, and counter-clockwise here."""
         degree = step.get("degree", 0)
-        low, high = (-degree, degree) if isinstance(degree, int | float) else degree
+        low, high = sorted((-degree, degree) if isinstance(degree, int | float) else degree)
         self.fields["rotate"] = (-high, -low, step.get("prob", step.get("rotate_ratio", 1)))
 
 

@@ -79,7 +79,7 @@ def write_report(
     masks = KeptMasks(_KEPT_BYTES)
     listing = list_dataset(data, opening=Opening(**scan_options) if scan_options else None)
     facts = read_dataset(listing, threads, masks.read)
-    told = augment if isinstance(augment, str) else str(augment or "").removeprefix("Augment(").removesuffix(")")
+    told = augment if isinstance(augment, str) else str(draw.augment or "").removeprefix("Augment(").removesuffix(")")
     contents, described = _gather(facts, masks, draw, told, count, threads)
     written = datetime.now(UTC)
     page = render(contents=contents, values=described, version=version("segfeed"), written=written)
