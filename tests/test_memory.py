@@ -35,6 +35,7 @@ from segfeed import Draw, Plan, BatchFormat, make_pack, scan
 from segfeed.batches.kernels.filling import load_compiled
 from segfeed.batches.loader import Loader
 from segfeed.packs.pack import Pack
+from segfeed.pixels import block_counts
 
 def private():
     "Measure in bytes what this process alone holds: no mapped files."
@@ -73,6 +74,7 @@ print(json.dumps([watch.most, images.nbytes + labels.nbytes]))
 """
 
 PACK = """
+block_counts.load_compiled()  # or only the larger pack would load it
 with Watch() as watch:
     pack = make_pack(source, cache_dir=sys.argv[3], threads=2)
 assert (pack.folder / "pairs-00000.bin").stat().st_size >= len(source) * 96 * 96 * 4

@@ -668,7 +668,7 @@ def test_the_sample_makes_a_file_of_less_than_6_mb(tmp_path):
     parsed = Parsed(path.read_text("utf-8"))
     assert path.stat().st_size < 6e6
     assert len(parsed.having("button", **{"class": "shot"})) == 24 + 24 + 6 + 3
-    assert "58 of 160 photos are smaller than a crop" in parsed.text()
+    assert "58 of 160 photos are smaller than the default crop" in parsed.text()
 
 
 @pytest.mark.slow
