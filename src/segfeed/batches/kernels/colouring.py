@@ -14,7 +14,7 @@ from numba.core.types.misc import NoneType
 from numba.extending import intrinsic, overload, register_jitable
 
 from segfeed.batches.kernels.streaming import pointer_to
-from segfeed.batches.kernels.vectors import take_whole_vectors
+from segfeed.batches.kernels.vectors import SPARE, take_whole_vectors
 from segfeed.plans import colour
 from segfeed.plans.colour import (
     at_least,
@@ -116,7 +116,7 @@ def _floats_of(scratch: Any, floats: Any) -> Any:
         return lambda scratch, floats: None  # noqa: ARG005
 
     def addresses(scratch: Any, floats: Any) -> Any:
-        size = scratch.size + 8
+        size = scratch.size + SPARE
         return pointer_to(floats, 0), pointer_to(floats, size), pointer_to(floats, 3 * size)
 
     return addresses

@@ -24,7 +24,7 @@ from segfeed.batches.kernels.colouring import colour_line, floats_of, lay_floats
 from segfeed.batches.kernels.fetching import scale_line, tabulate_lines, tabulate_pixels
 from segfeed.batches.kernels.streaming import fetch_line, order_stores, pointer_to, store_line, swap_sides
 from segfeed.batches.kernels.turning import turn_line
-from segfeed.batches.kernels.vectors import take_whole_vectors
+from segfeed.batches.kernels.vectors import SPARE, take_whole_vectors
 from segfeed.plans import sampling
 from segfeed.plans.colour import changes_colour
 from segfeed.plans.sampling import reach, scaled_size, span, sums, turn
@@ -151,7 +151,7 @@ def fill(
             across = _axis(row.left, width, taken[1], inside[1], is_scaled, row.flip)
             tables = tabulate_lines(scratch, down, row.antialias), tabulate_pixels(scratch, across, row.antialias)
         is_coloured = False if colours is None else changes_colour(row)
-        size = 9 * columns + 3 * width + 32 if is_coloured or is_scaled or is_turned else 0
+        size = 9 * columns + 3 * width + 4 * SPARE if is_coloured or is_scaled or is_turned else 0
         floats = lay_floats(scratch, scales, turns, colours, size)
         ways = is_scaled, is_turned, is_coloured, taken[0] > height
         image = memory, starts[n], height, width
