@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segfeed.plans.colour import bend, colour_pixels, power_of_two, shift_hue, sixths
+from segfeed.plans.colour import bend, colour_pixels, power_of_two, thirds
 from segfeed.plans.rows import COLOUR_ORDERS, make_row
 
 FIELDS = {
@@ -72,11 +72,18 @@ def test_blended_levels_are_rounded_once_and_half_up():
 
 
 def test_a_whole_turn_of_hue_is_none_and_a_third_moves_the_channels():
-    red, green, blue = np.float32(LEVELS).T
-    assert sixths(65536) == 0
-    for third, expected in ((1, (blue, red, green)), (2, (green, blue, red))):
-        turned = shift_hue(red, green, blue, np.float32(1), np.float32(2 * third))
-        np.testing.assert_allclose(turned, expected, atol=1e-3)
+    assert colour_pixels(LEVELS, make_row(hue=65536), COLOUR_ORDERS).tolist() == LEVELS.tolist()
+    for hue, moved in ((21845, 1), (-21845, 2), (43691, 2)):  # a third is none of 2^-16
+        found = colour_pixels(LEVELS, make_row(hue=hue), COLOUR_ORDERS)
+        assert np.array_equal(np.roll(LEVELS, moved, axis=1), found)
+
+
+@given(st.integers(-(2**20), 2**20))
+def test_a_hue_is_thirds_of_a_turn_and_less_than_half_a_third(hue):
+    turns, shift = thirds(hue)
+    assert 0 <= turns <= 2
+    assert -1 <= shift <= 1
+    assert (2 * turns + float(shift) - 6 * hue / 65536) % 6 == 0
 
 
 def test_contrast_comes_before_or_after_saturation_and_hue():

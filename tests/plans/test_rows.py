@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segfeed.pixels.pair import Pair
-from segfeed.plans.augment import Stages
-from segfeed.plans.rows import COLOUR_ORDERS, ROW, cut, intersect, make_row, stages_of
+from segfeed.plans.rows import COLOUR_ORDERS, ROW, cut, intersect, make_row
 
 SIDES = st.integers(1, 7)
 STARTS = st.integers(-12, 12)
@@ -90,23 +89,3 @@ def test_every_order_of_the_colour_steps_holds_every_colour_field_once():
     assert steps == list(COLOUR_ORDERS[0])
     assert all(sorted(steps) == sorted(order) for order in COLOUR_ORDERS)
     assert len(set(COLOUR_ORDERS)) == len(COLOUR_ORDERS) <= 256
-
-
-@pytest.mark.parametrize(
-    ("fields", "needed"),
-    [
-        ({}, Stages()),
-        ({"scaled_height": 4, "scaled_width": 6}, Stages()),
-        ({"scaled_height": 5, "scaled_width": 6}, Stages(scales=True)),
-        ({"scaled_height": 4, "scaled_width": 5}, Stages(scales=True)),
-        ({"scaled_height": 5, "scaled_width": 5, "sample": -1}, Stages()),
-        ({"angle": 1}, Stages(turns=True)),
-        ({"angle": 1 << 16}, Stages()),
-        *(({name: -1}, Stages(colours=True)) for name in COLOUR_ORDERS[0]),
-        ({"colour_order": 1, "antialias": True, "flip": True, "key": 1, "top": 1, "left": 1}, Stages()),
-    ],
-)
-def test_what_rows_need_is_told_by_their_fields(fields, needed):
-    rows = np.array([make_row(), make_row(**fields), make_row()])
-    assert stages_of(rows, np.array([(4, 6)] * 3, np.int32)) == needed
-    assert stages_of(rows.repeat(2)[::2], np.array([(4, 6)] * 3, np.int64)) == needed

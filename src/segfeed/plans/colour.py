@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-_0, _1, _2, _3, _4, _6, _8, _HALF = (np.float32(number) for number in (0, 1, 2, 3, 4, 6, 8, 0.5))
+_0, _1, _2, _4, _8, _HALF = (np.float32(number) for number in (0, 1, 2, 4, 8, 0.5))
 _16, _256, _65536 = (np.float32(number) for number in (16, 256, 65536))
-_SIXTH, _FULL, _LEVEL = np.float32(1 / 6), np.float32(255), np.float32(1 / 255)
+_LITTLE, _FULL, _LEVEL = np.float32(2**-100), np.float32(255), np.float32(1 / 255)
 _RED, _GREEN, _BLUE = np.float32(0.299), np.float32(0.587), np.float32(0.114)
 
 
@@ -61,9 +61,10 @@ def share(number: Any) -> Any:
     return np.float32(number / 65536)
 
 
-def sixths(hue: Any) -> Any:
-    """Return a hue of 2^-16 turns in sixths of a turn, 0..6."""
-    return np.float32((np.int64(hue) % 65536) * 6 / 65536)
+def thirds(hue: Any) -> Any:
+    """Split a hue of 2^-16 turns into thirds of a turn, 0..2, which move the channels, and -1..1 sixths, float32."""
+    shifted = (np.int64(hue) * 6 + 65536) % (6 * 65536)
+    return shifted // (2 * 65536), np.float32((shifted % (2 * 65536) - 65536) / 65536)
 
 
 def power_of_two(number: Any) -> Any:
@@ -97,33 +98,35 @@ def stretch(level: Any, factor: Any) -> Any:
     return at_most(at_least(level * factor, _0), _FULL)
 
 
-def saturate(red: Any, green: Any, blue: Any, factor: Any) -> Any:
-    """Multiply S of HSV by a factor; H and V stay."""
+def limit(red: Any, green: Any, blue: Any, factor: Any) -> Any:
+    """Return by what S of HSV is multiplied if it is meant to be by a factor: by less if S would exceed 1."""
+    if factor <= _1:
+        return factor
     top, low = at_least(at_least(red, green), blue), at_most(at_most(red, green), blue)
-    chroma = top - low
-    scale = at_most(chroma * factor, top) / pick(chroma > _0, chroma, _1)
+    return at_most(factor, top / at_least(top - low, _LITTLE))
+
+
+def saturate(red: Any, green: Any, blue: Any, scale: Any) -> Any:
+    """Multiply S of HSV by a scale that `limit` allows; H and V stay."""
+    top = at_least(at_least(red, green), blue)
     return top - (top - red) * scale, top - (top - green) * scale, top - (top - blue) * scale
 
 
-def shift_hue(red: Any, green: Any, blue: Any, factor: Any, shift: Any) -> Any:
-    """Multiply S of HSV by a factor and add `shift` sixths of a turn, 0..6, to H; V stays."""
+def shift_hue(red: Any, green: Any, blue: Any, scale: Any, shift: Any) -> Any:
+    """Multiply S of HSV by a scale that `limit` allows and add `shift` sixths of a turn, -1..1, to H; V stays."""
     top, low = at_least(at_least(red, green), blue), at_most(at_most(red, green), blue)
-    chroma = top - low
-    one = _1 / pick(chroma > _0, chroma, _1)
-    hue = pick(top == green, (blue - red) * one + _2, (red - green) * one + _4)
-    hue = pick(top == red, (green - blue) * one, hue) + shift  # -1..11
-    hue = hue - _6 * round_down(hue * _SIXTH)
-    chroma = at_most(chroma * factor, top)
-    # How far each channel lies below V, in parts of the chroma, as a tent or its reverse over the circle of hues.
+    is_red, is_green = top == red, top == green
+    chroma = (top - low) * scale
+    low = top - chroma
+    # How far the new H lies from the hue of the largest channel, -2..2 sixths, times chroma: that spares a division.
+    part = pick(is_red, green - blue, pick(is_green, blue - red, red - green)) * scale + shift * chroma
+    largest = at_most(top + chroma - abs(part), top)
+    after, before = at_most(low + at_least(part, _0), top), at_most(low - at_most(part, _0), top)
     return (
-        top - chroma * _cut(_2 - abs(hue - _3)),
-        top - chroma * _cut(abs(hue - _2) - _1),
-        top - chroma * _cut(abs(hue - _4) - _1),
+        pick(is_red, largest, pick(is_green, before, after)),
+        pick(is_red, after, pick(is_green, largest, before)),
+        pick(is_red, before, pick(is_green, after, largest)),
     )
-
-
-def _cut(part: Any) -> Any:
-    return at_most(at_least(part, _0), _1)
 
 
 def bend(level: Any, exponent: Any) -> Any:
@@ -196,11 +199,12 @@ def colour_pixels(pixels: npt.NDArray[Any], row: Any, orders: tuple[tuple[str, .
             values = brighten(values, amount * _FULL)
         elif step == "contrast":
             values = stretch(values, _1 + amount)
-        elif step == "saturation":
-            values = np.stack(saturate(red, green, blue, at_least(_1 + amount, _0)), -1)
-        elif step == "hue":
-            factor = at_least(_1 + share(row["saturation"]), _0)
-            values = np.stack(shift_hue(red, green, blue, factor, sixths(row["hue"])), -1)
+        elif step in ("saturation", "hue"):
+            turns, shift = thirds(row["hue"])
+            red, green, blue = np.moveaxis(np.roll(values, turns, axis=-1), -1, 0)
+            scale = limit(red, green, blue, at_least(_1 + share(row["saturation"]), _0))
+            changed = shift_hue(red, green, blue, scale, shift) if row["hue"] else saturate(red, green, blue, scale)
+            values = np.stack(changed, -1)
         elif step == "gamma":
             values = bend(values, np.float32(power_of_two(row["gamma"] / 65536)))
         else:

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.pixels.pair import Pair
-from segfeed.plans.augment import Stages
 from segfeed.plans.colour import colour_pixels
 from segfeed.plans.sampling import sample
 
@@ -75,36 +74,6 @@ def make_row(**fields: Any) -> Any:
     for name, value in fields.items():
         row[name] = value
     return row
-
-
-# What `stages_of` looks at, once a call: fields that lie side by side as one, since each look takes microseconds.
-_PLACES: Any = ROW.fields
-_LOOKED_AT = np.dtype(
-    {
-        "names": ["sample", "scaled", "angle", "colours"],
-        "formats": ["<i8", "(2,)<i4", "<i4", "(6,)<i4"],
-        "offsets": [_PLACES[name][1] for name in ("sample", "scaled_height", "angle", "brightness")],
-        "itemsize": ROW.itemsize,
-    }
-)
-
-
-def stages_of(rows: Rows, sizes: npt.NDArray[np.integer[Any]]) -> Stages:
-    """Find what rows need besides a copy of pixels.
-
-    Args:
-        rows: (N,) of dtype `ROW`.
-        sizes: (N, 2), (height, width) in px of each row's photo; what it says of rows without a sample is ignored.
-
-    >>> stages_of(np.array([make_row(scaled_height=3, scaled_width=2)]), np.array([[3, 3]]))
-    Stages(scales=True, turns=False, colours=False)
-    """
-    looked = rows.view(_LOOKED_AT)
-    differ = (looked["scaled"] != sizes) & (looked["scaled"] > 0)
-    scales = bool(differ.any()) and bool((differ.any(axis=1) & (looked["sample"] >= 0)).any())
-    angles = looked["angle"]
-    turns = bool(angles.any()) and bool((angles % (1 << 16)).any())
-    return Stages(scales, turns, bool(looked["colours"].any()))
 
 
 class Window(NamedTuple):

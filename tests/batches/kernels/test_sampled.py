@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from segfeed.batches.batch_format import BatchFormat
+from segfeed.batches.kernels import filling
 from segfeed.batches.kernels.filling import fill, fill_plain, load_compiled, make_conversion
 from segfeed.pixels.pair import Pair, StoredPairs
 from segfeed.plans.augment import Augment, Stages
-from segfeed.plans.rows import ROW, cut, make_row, stages_of
+from segfeed.plans.rows import ROW, cut, make_row
 
 pytest.importorskip("numba")
 
@@ -189,6 +190,27 @@ def test_a_kernel_made_for_less_leaves_nothing_out(plan):
     if not stages.colours:
         for field in (*COLOURS, "gray"):
             rows[field] = 0
-    needed = stages_of(rows, np.array([[23, 31]]).repeat(60, 0))
-    assert needed == stages
     assert_same(fill_both(KINDS[0], pair, rows, augment), rows)
+
+
+@pytest.mark.parametrize(
+    ("fields", "need_more"),
+    [
+        ({}, False),
+        ({"scaled_height": 4, "scaled_width": 6}, False),
+        ({"scaled_height": 5, "scaled_width": 6}, True),
+        ({"scaled_height": 4, "scaled_width": 5}, True),
+        ({"scaled_height": 5, "scaled_width": 5, "sample": -1}, False),
+        ({"angle": 1}, True),
+        ({"angle": 1 << 16}, False),
+        *(({name: -1}, True) for name in (*COLOURS, "gray")),
+        ({"colour_order": 1, "antialias": True, "flip": True, "key": 1, "top": 1, "left": 1}, False),
+    ],
+)
+def test_a_kernel_that_only_copies_leaves_rows_that_need_more_to_plain_numpy(fields, need_more, monkeypatch):
+    pair, others = random_pair(np.random.default_rng(9), (4, 6), 255), []
+    rows = np.array([make_row(height=3, width=5, **one) for one in ({}, fields, {})], ROW)
+    fill_both(KINDS[0], pair, rows, None)  # makes the kernel ready, which needs plain NumPy too
+    monkeypatch.setattr(filling, "fill_plain", lambda *args: [others.append(args), fill_plain(*args)])
+    assert_same(fill_both(KINDS[0], pair, rows, None), rows)
+    assert need_more == bool(others)

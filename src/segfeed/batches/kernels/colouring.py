@@ -14,7 +14,7 @@ from numba.core.types.misc import NoneType
 from numba.extending import intrinsic, overload, register_jitable
 
 from segfeed.batches.kernels.streaming import pointer_to
-from segfeed.batches.kernels.vectors import take_whole_vectors
+from segfeed.batches.kernels.vectors import SPARE, take_whole_vectors
 from segfeed.plans import colour
 from segfeed.plans.colour import (
     at_least,
@@ -23,6 +23,7 @@ from segfeed.plans.colour import (
     brighten,
     changes_colour,
     fade,
+    limit,
     pick,
     power_of_two,
     round_down,
@@ -30,8 +31,8 @@ from segfeed.plans.colour import (
     saturate,
     share,
     shift_hue,
-    sixths,
     stretch,
+    thirds,
 )
 from segfeed.plans.rows import COLOUR_ORDERS
 
@@ -43,17 +44,17 @@ _CONTRAST_FIRST = tuple(order.index("contrast") < order.index("saturation") for 
 for _step in (
     *(
         "_double",
-        "_cut",
         "_halve",
         "bend",
         "brighten",
         "changes_colour",
         "fade",
+        "limit",
         "power_of_two",
         "round_level",
         "saturate",
     ),
-    *("share", "shift_hue", "sixths", "stretch"),
+    *("share", "shift_hue", "stretch", "thirds"),
 ):
     register_jitable(**_INSIDE)(getattr(colour, _step))
 
@@ -115,7 +116,7 @@ def _floats_of(scratch: Any, floats: Any) -> Any:
         return lambda scratch, floats: None  # noqa: ARG005
 
     def addresses(scratch: Any, floats: Any) -> Any:
-        size = scratch.size + 8
+        size = scratch.size + SPARE
         return pointer_to(floats, 0), pointer_to(floats, size), pointer_to(floats, 3 * size)
 
     return addresses
@@ -187,7 +188,7 @@ def _change(values: Any, row: Any, count: Any) -> None:
         for k in range(size):
             values[k] = stretch(values[k], factor)
     if row.hue != 0 or row.saturation != 0:
-        _change_hue(values, at_least(_ONE + share(row.saturation), _NONE), sixths(row.hue), row.hue != 0, count)
+        _change_hue(values, at_least(_ONE + share(row.saturation), _NONE), row.hue, count)
     if row.contrast != 0 and not contrast_first:
         for k in range(size):
             values[k] = stretch(values[k], factor)
@@ -203,13 +204,20 @@ def _change(values: Any, row: Any, count: Any) -> None:
 
 
 @njit(**_OPTIONS)
-def _change_hue(values: Any, factor: Any, shift: Any, shifts: Any, count: Any) -> None:
+def _change_hue(values: Any, factor: Any, hue: Any, count: Any) -> None:
     take_whole_vectors()
-    if shifts:
+    if hue == 0:
         for x in range(count):
-            pixel = shift_hue(values[3 * x], values[3 * x + 1], values[3 * x + 2], factor, shift)
+            red, green, blue = values[3 * x], values[3 * x + 1], values[3 * x + 2]
+            pixel = saturate(red, green, blue, limit(red, green, blue, factor))
             values[3 * x], values[3 * x + 1], values[3 * x + 2] = pixel
-    else:
+        return
+    turns, shift = thirds(hue)
+    for _ in range(turns):
         for x in range(count):
-            pixel = saturate(values[3 * x], values[3 * x + 1], values[3 * x + 2], factor)
-            values[3 * x], values[3 * x + 1], values[3 * x + 2] = pixel
+            red, green, blue = values[3 * x], values[3 * x + 1], values[3 * x + 2]
+            values[3 * x], values[3 * x + 1], values[3 * x + 2] = blue, red, green
+    for x in range(count):
+        red, green, blue = values[3 * x], values[3 * x + 1], values[3 * x + 2]
+        pixel = shift_hue(red, green, blue, limit(red, green, blue, factor), shift)
+        values[3 * x], values[3 * x + 1], values[3 * x + 2] = pixel

@@ -24,7 +24,7 @@ from segfeed.batches.kernels.colouring import colour_line, floats_of, lay_floats
 from segfeed.batches.kernels.fetching import scale_line, tabulate_lines, tabulate_pixels
 from segfeed.batches.kernels.streaming import fetch_line, order_stores, pointer_to, store_line, swap_sides
 from segfeed.batches.kernels.turning import turn_line
-from segfeed.batches.kernels.vectors import take_whole_vectors
+from segfeed.batches.kernels.vectors import SPARE, take_whole_vectors
 from segfeed.plans import sampling
 from segfeed.plans.colour import changes_colour
 from segfeed.plans.sampling import reach, scaled_size, span, sums, turn
@@ -36,14 +36,14 @@ _FILES = [*sorted(_HERE.glob("*.py")), *(_PLANS / f"{name}.py" for name in ("col
 _SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES))
 
 
-def _compile(function: Callable[..., None]) -> Callable[..., None]:
+def _compile(function: Callable[..., bool]) -> Callable[..., bool]:
     function.__qualname__ += f"_{_SOURCES.hexdigest()[:12]}"
     given = config.CACHE_DIR  # $NUMBA_CACHE_DIR
     folder = given or private_folder("kernels")
     try:
         config.CACHE_DIR = str(folder or "")
         # Not beside this file, as numba would have it: what lies there stays when the package is uninstalled.
-        compiled: Callable[..., None] = njit(nogil=True, cache=bool(folder), error_model="numpy")(function)
+        compiled: Callable[..., bool] = njit(nogil=True, cache=bool(folder), error_model="numpy")(function)
     except RuntimeError:  # no folder in which numba could keep its cache
         compiled = njit(nogil=True, error_model="numpy")(function)
     finally:
@@ -67,10 +67,28 @@ def _planes_by_layout(out: Any, n: Any) -> Any:
     return three if out.ndim == 4 else one
 
 
+@njit(error_model="numpy")
+def _need_more(rows: Any, sizes: Any, scales: Any, turns: Any, colours: Any) -> Any:
+    """Check whether a row needs a stage that is None, here, because each look by NumPy takes microseconds."""
+    for n in range(rows.shape[0]):
+        row, height, width = rows[n], np.int64(sizes[n, 0]), np.int64(sizes[n, 1])
+        if row.sample < 0:
+            continue
+        if scales is None and scaled_size(row, height, width) != (height, width):
+            return True
+        if turns is None and row.angle % 65536 != 0:
+            return True
+        if colours is None and changes_colour(row):
+            return True
+    return False
+
+
 @_compile
-def copy(stored: Any, rows: Any, rule: Any, outside: Any, scratch: Any, sides: Any, out: Any) -> None:
+def copy(stored: Any, rows: Any, rule: Any, outside: Any, scratch: Any, sides: Any, out: Any) -> Any:
     """Write rows that are neither scaled nor turned nor coloured, as `fill` would."""
     memory, starts, sizes = stored
+    if scratch.ndim == 2 and _need_more(rows, sizes, None, None, None):
+        return False  # nor are labels filled then, which come second
     lines, columns = out.shape[-2], scratch.shape[0]
     channels, padding = scratch.size // columns, pointer_to(outside, 0)
     for n in range(rows.shape[0]):
@@ -94,6 +112,7 @@ def copy(stored: Any, rows: Any, rule: Any, outside: Any, scratch: Any, sides: A
                 swap_sides(line, count, row.flip, sides)
                 store_line(planes, (place + before) * step, line, count * step, rule)
     order_stores()
+    return True
 
 
 @_compile
@@ -108,7 +127,7 @@ def fill(
     turns: Any,
     colours: Any,
     out: Any,
-) -> None:
+) -> Any:
     """Write the images, or the labels, of some rows; every byte of `out` is written once.
 
     numba drops a branch unseen if it depends on whether an argument is None: what no row needs isn't compiled.
@@ -125,9 +144,14 @@ def fill(
         turns: True if rows may be turned, else None.
         colours: True if rows may change colours, else None, as for labels.
         out: (N, H, W * 3), (N, 3, H, W) or (N, H, W), contiguous.
+
+    Returns:
+        filled: False if pixels of a row need a stage that is None; nothing is written then.
     """
     take_whole_vectors()
     memory, starts, sizes = stored
+    if scratch.ndim == 2 and _need_more(rows, sizes, scales, turns, colours):
+        return False
     for n in range(rows.shape[0]):
         row, columns = rows[n], scratch.shape[0]
         height, width = np.int64(sizes[n, 0]), np.int64(sizes[n, 1])
@@ -151,7 +175,7 @@ def fill(
             across = _axis(row.left, width, taken[1], inside[1], is_scaled, row.flip)
             tables = tabulate_lines(scratch, down, row.antialias), tabulate_pixels(scratch, across, row.antialias)
         is_coloured = False if colours is None else changes_colour(row)
-        size = 9 * columns + 3 * width + 32 if is_coloured or is_scaled or is_turned else 0
+        size = 9 * columns + 3 * width + 4 * SPARE if is_coloured or is_scaled or is_turned else 0
         floats = lay_floats(scratch, scales, turns, colours, size)
         ways = is_scaled, is_turned, is_coloured, taken[0] > height
         image = memory, starts[n], height, width
@@ -171,6 +195,7 @@ def fill(
             n,
         )
     order_stores()
+    return True
 
 
 @njit(error_model="numpy")

@@ -13,7 +13,7 @@ from numba import njit
 from numba.core.types.misc import NoneType
 from numba.extending import overload, register_jitable
 
-from segfeed.batches.kernels.vectors import OPTIONS, ask_ahead, blend_pair, shift, take_whole_vectors
+from segfeed.batches.kernels.vectors import OPTIONS, SPARE, ask_ahead, blend_four, shift, take_whole_vectors
 from segfeed.plans import sampling
 from segfeed.plans.colour import round_level
 from segfeed.plans.sampling import first_touched, share_of, triangle
@@ -48,7 +48,7 @@ def tabulate_pixels(scratch: Any, axis: Any, antialias: Any) -> Any:
 def _tabulate_pixels(scratch: Any, axis: Any, antialias: Any) -> Any:
     del axis, antialias
     if scratch.ndim == 1:
-        return lambda scratch, axis, antialias: (_locate(axis), np.empty((0, 1, 8), np.float32))  # noqa: ARG005
+        return lambda scratch, axis, antialias: (_locate(axis), np.empty((0, 1, 4, 2), np.float32))  # noqa: ARG005
     return lambda scratch, axis, antialias: _weigh_pixels(axis, antialias)  # noqa: ARG005
 
 
@@ -79,15 +79,18 @@ def _weigh_lines(axis: Any, antialias: Any) -> Any:
 
 @njit(**OPTIONS)
 def _weigh_pixels(axis: Any, antialias: Any) -> Any:
-    """Lay out a table for `blend_pair`: for each tap of two pixels, the weights of the one, then of the other."""
+    """Lay out a table for `blend_four`: of each four pixels, the weights of the first two taps, then of the next two.
+
+    It stays small, because the nearest cache has to hold it beside the lines.
+    """
     first, weights = _weigh_lines(axis, antialias)
     count, taps = weights.shape
-    places, shares = np.zeros(count + count % 2, np.int64), np.zeros((count // 2 + 1, taps, 8), np.float32)
+    places = np.zeros((count + 3) // 4 * 4, np.int64)
+    shares = np.zeros(((count + 3) // 4, (taps + 1) // 2, 4, 2), np.float32)
     for x in range(count):
         places[x] = 3 * first[x]
         for tap in range(taps):
-            for lane in range(4):
-                shares[x // 2, tap, 4 * (x % 2) + lane] = weights[x, tap]
+            shares[x // 4, tap // 2, x % 4, tap % 2] = weights[x, tap]
     return places, shares
 
 
@@ -99,12 +102,13 @@ def scale_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, colum
 
     Args:
         line: address of labels, or of bytes of pixels.
-        floats: addresses of float32: 3 * count + 8; twice as much, to keep lines; 3 * width + 8.
+        floats: addresses of float32: 3 * count + SPARE; twice as much, to keep lines; 3 * width + 8.
         source: address of the first line that is read.
         width: of the photo, px.
         rows: the first line's number; how many of the lines were not read for the line of the crop before; address of
             the lines' weights; how many they are; whether the photo grows; if so, whether `line` is written, rounded.
-        columns: address of the first value that is read for each pixel; of the pixels' weights; how many a pixel has.
+        columns: address of the first value that is read for each pixel; of the pixels' weights, in pairs; how many
+            pairs a pixel has.
         count: how many pixels.
     """
 
@@ -130,7 +134,9 @@ def _blend_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, colu
     first, fresh, weights, taps, grows, rounds = rows
     places, shares, beside = columns
     one, other = places[0], places[count - 1]  # in mirrored rows, the last pixel comes first
-    low, size = min(one, other), abs(one - other) + 3 * beside
+    low = min(one, other)
+    size = min(abs(one - other) + 6 * beside, 3 * width - low)
+    wide[3 * width] = wide[3 * width + 1] = wide[3 * width + 2] = 0  # may be the other one of the last pair
     ask_ahead(shift(source, low + 3 * (taps + 1) * width), size)
     if not grows:
         while taps > 1 and weights[taps - 1] == 0:
@@ -140,9 +146,9 @@ def _blend_line(line: Any, floats: Any, source: Any, width: Any, rows: Any, colu
         return
     for tap in range(max(taps - fresh, 0), taps):
         _widen(shift(wide, low), shift(source, 3 * width * tap + low), size)
-        _blend_pixels(shift(kept, ((first + tap) & 1) * (3 * count + 8)), wide, places, shares, beside, count)
-    upper = shift(kept, (first & 1) * (3 * count + 8))
-    lower = shift(kept, (1 - (first & 1)) * (3 * count + 8)) if taps > 1 else upper
+        _blend_pixels(shift(kept, ((first + tap) & 1) * (3 * count + SPARE)), wide, places, shares, beside, count)
+    upper = shift(kept, (first & 1) * (3 * count + SPARE))
+    lower = shift(kept, (1 - (first & 1)) * (3 * count + SPARE)) if taps > 1 else upper
     weight, share = weights[0], weights[1] if taps > 1 else np.float32(0)
     if rounds:
         for k in range(3 * count):
@@ -177,17 +183,14 @@ def _blend_lines(target: Any, source: Any, stride: Any, weights: Any, taps: Any,
 
 
 @njit(**OPTIONS)
-def _blend_pixels(target: Any, source: Any, places: Any, weights: Any, taps: Any, count: Any) -> None:
-    # A number of taps that LLVM knows spares it the loop over them.
-    if taps == 2:
-        for x in range(0, count, 2):
-            blend_pair(target, 3 * x, source, places[x], places[x + 1], weights, 8 * x, 2)
-    elif taps == 3:
-        for x in range(0, count, 2):
-            blend_pair(target, 3 * x, source, places[x], places[x + 1], weights, 12 * x, 3)
-    elif taps == 4:
-        for x in range(0, count, 2):
-            blend_pair(target, 3 * x, source, places[x], places[x + 1], weights, 16 * x, 4)
+def _blend_pixels(target: Any, source: Any, places: Any, weights: Any, pairs: Any, count: Any) -> None:
+    # A number of pairs that LLVM knows spares it the loop over them.
+    if pairs == 1:
+        for x in range(0, count, 4):
+            blend_four(target, 3 * x, source, shift(places, x), shift(weights, 2 * x), 1)
+    elif pairs == 2:
+        for x in range(0, count, 4):
+            blend_four(target, 3 * x, source, shift(places, x), shift(weights, 4 * x), 2)
     else:
-        for x in range(0, count, 2):
-            blend_pair(target, 3 * x, source, places[x], places[x + 1], weights, 4 * taps * x, taps)
+        for x in range(0, count, 4):
+            blend_four(target, 3 * x, source, shift(places, x), shift(weights, 2 * pairs * x), pairs)

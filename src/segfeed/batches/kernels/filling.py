@@ -18,7 +18,7 @@ from segfeed.batches.batch_format import BatchFormat
 from segfeed.errors import OptionError
 from segfeed.pixels.pair import Pair, StoredPairs
 from segfeed.plans.augment import Augment, Stages
-from segfeed.plans.rows import ROW, Rows, cut, stages_of
+from segfeed.plans.rows import ROW, Rows, cut
 from segfeed.system.work import Kernels
 
 _NO_STAGES = Stages()
@@ -171,16 +171,12 @@ def fill(
         labels: written; contiguous (N, H, W) of `conversion.label_dtype`.
     """
     compiled = _KERNELS.module
-    if compiled is None or conversion.types not in _READY or not _serves(conversion, stored, rows):
+    if (
+        compiled is None
+        or conversion.types not in _READY
+        or not _fill_compiled(compiled, conversion, stored, rows, images, labels)
+    ):
         fill_plain(conversion, stored, rows, images, labels)
-    else:
-        _fill_compiled(compiled, conversion, stored, rows, images, labels)
-
-
-def _serves(conversion: Conversion, stored: StoredPairs, rows: Rows) -> bool:
-    """Check that the kernel for a conversion does all that rows need: what it lacks it would leave out."""
-    needed = stages_of(rows, stored.sizes)
-    return all(has or not need for has, need in zip(conversion.stages, needed, strict=True))
 
 
 def fill_plain(
@@ -292,7 +288,8 @@ def _fill_compiled(
     rows: Rows,
     images: npt.NDArray[Any],
     labels: npt.NDArray[Any],
-) -> None:
+) -> bool:
+    """Do what `fill` does, in compiled code; return False if rows need stages that the conversion does not have."""
     # The mapped pack is read-only: equal flags keep numba to one specialisation for packs and decoded pairs.
     pixels, ids = (_read_only(array) for array in (stored.images, stored.labels))
     width = labels.shape[2]
@@ -306,9 +303,11 @@ def _fill_compiled(
     place = pixels, stored.image_starts, stored.sizes
     scales, turns, colours = (True if stage else None for stage in conversion.stages)
     if not any(conversion.stages):
-        compiled.copy(place, rows, affine, outside, scratch, None, out)
+        is_filled = compiled.copy(place, rows, affine, outside, scratch, None, out)
     else:
-        compiled.fill(place, rows, affine, outside, scratch, None, scales, turns, colours, out)
+        is_filled = compiled.fill(place, rows, affine, outside, scratch, None, scales, turns, colours, out)
+    if not is_filled:
+        return False
 
     voids = conversion.stored_dtype.type(conversion.stored_void), conversion.label_dtype.type(conversion.void)
     outside, scratch = np.full(width, voids[1]), np.empty(width, conversion.stored_dtype)
@@ -317,6 +316,7 @@ def _fill_compiled(
         compiled.copy(place, rows, voids, outside, scratch, conversion.sides, labels)
     else:
         compiled.fill(place, rows, voids, outside, scratch, conversion.sides, scales, turns, None, labels)
+    return True
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

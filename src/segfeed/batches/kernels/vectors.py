@@ -16,6 +16,7 @@ from numba.extending import intrinsic
 from segfeed.batches.kernels.streaming import ask_for
 
 OPTIONS = {"error_model": "numpy"}
+SPARE = 16  # how many values behind a line `blend_four` may write
 _PIXEL, _TWO, _INDEX = ir.VectorType(ir.FloatType(), 4), ir.VectorType(ir.FloatType(), 8), ir.IntType(32)
 
 Emit = tuple[Any, Callable[..., Any]]
@@ -74,32 +75,36 @@ def prefetch(_: Any, pointer: Any, index: Any) -> Emit:
 
 
 @intrinsic
-def blend_pair(
-    _: Any, target: Any, at: Any, source: Any, one: Any, other: Any, weights: Any, first: Any, taps: Any
-) -> Emit:
-    """Write two pixels at target[at]: sums of `taps` of them from source[one] and source[other] on, and two values."""
+def blend_four(_: Any, target: Any, at: Any, source: Any, places: Any, weights: Any, pairs: Any) -> Emit:
+    """Write four pixels at target[at], and four values: each the sum of `pairs` of neighbours from source[place] on.
+
+    One load takes a pair, and two values: the products lie side by side, and two shuffles pick those that are added.
+    """
 
     def emit(context: Any, builder: Any, _signature: Any, args: Any) -> Any:
-        target, at, source, one, other, weights, first, taps = args
+        target, at, source, places, weights, pairs = args
+        places = [builder.load(builder.gep(places, [ir.Constant(pairs.type, n)])) for n in range(4)]
+        first = [8 * (lane // 3 % 4) + lane % 3 for lane in range(16)]
 
-        def term(tap: Any) -> Any:
-            next_ = builder.mul(tap, ir.Constant(tap.type, 3))
-            pixels = [_load_pixel(builder, source, builder.add(place, next_)) for place in (one, other)]
-            at = builder.gep(weights, [builder.add(first, builder.mul(tap, ir.Constant(tap.type, 8)))])
-            shares = builder.load(builder.bitcast(at, _TWO.as_pointer()), align=4)
-            return builder.fmul(builder.shuffle_vector(*pixels, _lanes(*range(8))), shares)
+        def terms(pair: Any) -> list[Any]:
+            beyond = builder.mul(pair, ir.Constant(pair.type, 6))
+            taken = [_load_vector(builder, source, builder.add(place, beyond), _TWO) for place in places]
+            shares = _load_vector(builder, weights, builder.mul(pair, ir.Constant(pair.type, 8)), _TWO)
+            products = []
+            for n in (0, 2):
+                lanes = [2 * pixel + tap for pixel in (n, n + 1) for tap in (0, 0, 0, 1, 1, 1, 1, 1)]
+                both = builder.shuffle_vector(taken[n], taken[n + 1], _lanes(*range(16)))
+                products.append(builder.fmul(both, builder.shuffle_vector(shares, shares, _lanes(*lanes))))
+            return [builder.shuffle_vector(*products, _lanes(*(lane + tap for lane in first))) for tap in (0, 3)]
 
-        total = cgutils.alloca_once_value(builder, term(ir.Constant(taps.type, 0)))
-        with cgutils.for_range(builder, builder.sub(taps, ir.Constant(taps.type, 1))) as loop:
-            tap = builder.add(loop.index, ir.Constant(taps.type, 1))
-            builder.store(builder.fadd(builder.load(total), term(tap)), total)
-        pair = builder.load(total)
-        pair = builder.shuffle_vector(pair, pair, _lanes(0, 1, 2, 4, 5, 6, 7, 7))
-        builder.store(pair, builder.bitcast(builder.gep(target, [at]), _TWO.as_pointer()), align=4)
+        total = cgutils.alloca_once_value(builder, builder.fadd(*terms(ir.Constant(pairs.type, 0))))
+        with cgutils.for_range(builder, builder.sub(pairs, ir.Constant(pairs.type, 1))) as loop:
+            one, other = terms(builder.add(loop.index, ir.Constant(pairs.type, 1)))
+            builder.store(builder.fadd(builder.fadd(builder.load(total), one), other), total)
+        _store_vector(builder, builder.load(total), target, at)
         return context.get_dummy_value()
 
-    integer = types.int64
-    return types.void(target, integer, source, integer, integer, weights, integer, integer), emit
+    return types.void(target, types.int64, source, places, weights, types.int64), emit
 
 
 @intrinsic
@@ -126,20 +131,20 @@ def blend_square(
         # such a load waits until that store has left the core.
         total = cgutils.alloca_once_value(builder, pixel)
         with builder.if_then(add):
-            builder.store(builder.fadd(_load_pixel(builder, target, at), pixel), total)
-        _store_pixel(builder, builder.load(total), target, at)
+            builder.store(builder.fadd(_load_vector(builder, target, at, _PIXEL), pixel), total)
+        _store_vector(builder, builder.load(total), target, at)
         return context.get_dummy_value()
 
     integer, share = types.int64, types.float32
     return types.void(target, integer, source, integer, integer, share, share, types.boolean), emit
 
 
-def _load_pixel(builder: Any, pointer: Any, at: Any) -> Any:
-    return builder.load(builder.bitcast(builder.gep(pointer, [at]), _PIXEL.as_pointer()), align=4)
+def _load_vector(builder: Any, pointer: Any, at: Any, kind: Any) -> Any:
+    return builder.load(builder.bitcast(builder.gep(pointer, [at]), kind.as_pointer()), align=4)
 
 
-def _store_pixel(builder: Any, pixel: Any, pointer: Any, at: Any) -> None:
-    builder.store(pixel, builder.bitcast(builder.gep(pointer, [at]), _PIXEL.as_pointer()), align=4)
+def _store_vector(builder: Any, vector: Any, pointer: Any, at: Any) -> None:
+    builder.store(vector, builder.bitcast(builder.gep(pointer, [at]), vector.type.as_pointer()), align=4)
 
 
 def _load_bytes(builder: Any, pointer: Any, at: Any) -> Any:
