@@ -136,7 +136,7 @@ def predict(state: State, images: Array) -> Array:
 
 def evaluate(state: State, val: segfeed.Loader, folder: Path | None = None) -> segfeed.Score:
     """Score every image once, whole; write the predictions to a folder, if there is one."""
-    score = segfeed.Score(val.reader.legend)
+    score = segfeed.Score(val.legend)
     for batch in segfeed.to_jax(val):
         ids = predict(state, batch.images)
         score.update(ids, batch.labels)
@@ -158,7 +158,7 @@ def main(
     """Train a small FCN, score it on whole images, and paint its predictions."""
     to.mkdir(parents=True, exist_ok=True)
     train, val = segfeed.load(path, batch_size, crop, flip=not augment, augment=augment, seed=seed, val_batch_size=8)
-    state = initial_state(seed, len(train.reader.legend))
+    state = initial_state(seed, len(train.legend))
     batches, losses, mious = segfeed.to_jax(train), [], []
     for epoch in range(1, epochs + 1):
         with show_progress(f"epoch {epoch} of {epochs}", len(train)) as advance:

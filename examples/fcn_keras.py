@@ -66,7 +66,7 @@ class Cut(layers.Layer):
 
 def evaluate(model: keras.Model, val: segfeed.Loader, folder: Path | None = None) -> segfeed.Score:
     """Score every image once, whole; write the predictions to a folder, if there is one."""
-    score = segfeed.Score(val.reader.legend)
+    score = segfeed.Score(val.legend)
     for step, (images, labels) in enumerate(segfeed.to_tf(val)):
         logits = model.predict_on_batch(images)
         score.update(logits, labels)
@@ -94,7 +94,7 @@ def main(
     rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warm_up, warmup_target=2e-3, warmup_steps=warm_up)
     # Void is 255 in labels, which the loss leaves out.
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=255)
-    model = fcn(len(train.reader.legend))
+    model = fcn(len(train.legend))
     model.compile(keras.optimizers.Adam(rate), loss, jit_compile=False)
     log = keras.callbacks.CSVLogger(to / "log.csv")
     model.fit(segfeed.to_tf(train), epochs=epochs, shuffle=False, callbacks=[log])  # the plan has shuffled already

@@ -280,11 +280,12 @@ def load_data_voc(
     crop_size: tuple[int, int],
     voc_dir: str | os.PathLike[str] | None = None,
     framework: Literal["torch", "tensorflow", "jax"] | None = None,
+    *,
+    small: Literal["drop", "pad"] = "drop",
 ) -> tuple[Any, Any]:
     """Load the chapter's train and val batches: float32 (N, H, W, 3) and int32 (N, H, W), void as background.
 
-    Both are random crops without the photos that are too small and without the last, incomplete batch; val is not
-    shuffled.
+    Both are random crops without the last, incomplete batch; val is not shuffled.
 
     Args:
         batch_size: pairs in a batch.
@@ -292,6 +293,7 @@ def load_data_voc(
         voc_dir: the VOC folder; that of `download_extract("voc2012")` if None.
         framework: "torch" for the batches of `to_torch`, with images (N, 3, H, W) and labels int64, "tensorflow" for a
             `tf.data.Dataset`, "jax" for the batches of `to_jax`; None for NumPy's.
+        small: "drop" leaves out photos that are smaller than the crop, as the chapter does; "pad" keeps them.
 
     Returns:
         train, val: two of what the framework's adapter makes of a Loader; two Loaders for NumPy.
@@ -308,7 +310,7 @@ def load_data_voc(
     (2, 32, 48, 3) (2, 32, 48)
     (2, 32, 48, 3) (2, 32, 48)
     """
-    adapt, draw = _adapter(framework), Draw(crop_size, small="drop")
+    adapt, draw = _adapter(framework), Draw(crop_size, small=small)
     voc_dir = voc_dir or download_extract("voc2012", "VOCdevkit/VOC2012")
     loaders = []
     for is_train in (True, False):

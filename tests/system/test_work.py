@@ -78,6 +78,7 @@ def test_notebook_gets_a_line_that_overwrites_itself(monkeypatch):
     stream = KernelStream()
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr("segfeed.system.work._REDRAW_S", 0)
+    monkeypatch.setattr("segfeed.system.work._AT_ONCE_S", 0)
     with show_progress("packing \x1b[31m", 10) as advance:
         for _ in range(5):
             advance(2)
@@ -90,14 +91,24 @@ def test_notebook_gets_a_line_that_overwrites_itself(monkeypatch):
     assert second.startswith("a.tar ████████████░░░░░░░░░░░░ 1/2 MB, ")
     assert third.startswith("of unknown size 3 MB, ")
     drawn = stream.getvalue().split("\n")[0].split("\r")[1:]
-    assert len(drawn) == 7, "each step, and before and after"
+    assert len(drawn) == 6, "each step, and the end"
     assert all(len(later) >= len(before.rstrip()) for before, later in itertools.pairwise(drawn))
-    assert "s left" in drawn[2]
+    assert "s left" in drawn[1]
+
+
+def test_notebook_gets_no_line_of_what_is_done_at_once(monkeypatch):
+    stream = KernelStream()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr("segfeed.system.work._AT_ONCE_S", 60)
+    with show_progress("looking at masks", 8) as advance:
+        advance(8)
+    assert stream.getvalue() == ""
 
 
 def test_notebook_s_line_is_drawn_a_few_times_a_second_and_ends_if_the_work_is_interrupted(monkeypatch):
     stream = KernelStream()
     monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr("segfeed.system.work._AT_ONCE_S", 0)
 
     def work():
         with show_progress("packing", 10**6) as advance:

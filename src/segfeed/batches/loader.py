@@ -25,6 +25,7 @@ from segfeed.batches.state import STATE_VERSION, Position, read_state
 from segfeed.batches.transforming import Transform, Watched, check_transform, name_of
 from segfeed.errors import OptionError, StateError
 from segfeed.packs.pack import Pack
+from segfeed.pixels.lookup import Encoder
 from segfeed.plans.plan import Plan
 from segfeed.plans.rows import Rows
 from segfeed.plans.wording import Crops
@@ -113,6 +114,11 @@ class Loader:
     def batch_size(self) -> int:
         """The number of pairs in a batch, over all ranks."""
         return self.plan.batch_size
+
+    @property
+    def legend(self) -> Encoder:
+        """What labels mean: the reader's legend."""
+        return self.reader.legend
 
     @property
     def dataset(self) -> Reader:

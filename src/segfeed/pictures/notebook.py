@@ -76,7 +76,8 @@ def _loader(loader: Loader, most_bytes: int) -> Html:
     layout = f"{made.layout}, images {made.dtype}, labels {made.label_dtype}, void {made.void}"
     return block(
         f"{loader.reader.name} · {loader.reader.split}",
-        "Loader, below are crops of epoch 0",
+        f"Loader, next is epoch {loader.state_dict()['epoch']}; below are "
+        + ("whole images" if loader.plan.is_exact else "crops of epoch 0"),
         facts([*_plan_facts(loader.plan), ("batch", layout), ("classes", _classes(loader.reader.legend))]),
         pictures(_peek(loader), most_bytes),
     )

@@ -66,10 +66,10 @@ class Score:
     """
 
     def __init__(self, legend: Encoder, *, void: int | None = None) -> None:
-        if not legend.names:
+        if not getattr(legend, "names", ()):
             raise OptionError(
                 "legend",
-                found=f"{type(legend).__name__}, which have no classes to score",
+                found=f"{type(legend).__name__}, which has no classes to score",
                 expected='a Legend, as a source has that was scanned with task="semantic"',
             )
         self.legend = cast(Legend, legend)  # nothing else has names

@@ -29,6 +29,7 @@ Result = TypeVar("Result")
 _log = logging.getLogger("segfeed")
 _NO_COLOURS = "NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING"
 _REDRAW_S = 0.2
+_AT_ONCE_S = 0.3
 _BAR_CHARACTERS = 24
 
 
@@ -137,24 +138,29 @@ def _bar(label: str, total: int | None, done: int, unit: str, *columns: str) -> 
 
 
 class _Line:
-    """A line of text that overwrites itself: what a notebook shows without any widget. Its last state stays there."""
+    """A line of text that overwrites itself: what a notebook shows without any widget. Its last state stays there.
+
+    What is done at once shows no line.
+    """
 
     def __init__(self, label: str, total: int | None, done: int, unit: str) -> None:
         self._label, self._total, self._done, self._unit = visible(label), total, done, unit
         self._first, self._begin, self._drawn, self._width = done, time.monotonic(), -math.inf, 0
 
     def __enter__(self) -> Self:
-        self._draw()
         return self
 
     def __exit__(self, *_: object) -> None:
+        if time.monotonic() - self._begin < _AT_ONCE_S:
+            return
         self._draw(f"in {time.monotonic() - self._begin:,.1f} s")
         sys.stderr.write("\n")
 
     def update(self, advance: int = 0, completed: int | None = None) -> None:
         """Count what was done, and draw the line anew a few times a second."""
         self._done = self._done + advance if completed is None else completed
-        if time.monotonic() - self._drawn >= _REDRAW_S:
+        now = time.monotonic()
+        if now - self._begin >= _AT_ONCE_S and now - self._drawn >= _REDRAW_S:
             self._draw()
 
     def _draw(self, last: str = "") -> None:
