@@ -246,7 +246,7 @@ def test_blocks_that_do_not_run_are_few_and_say_why():
 
 def test_every_extra_that_a_page_or_a_remedy_names_can_be_installed():
     offered = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
-    texts = [*PAGES, *(ROOT / "src").rglob("*.py"), *(ROOT / "examples").iterdir()]
+    texts = [*PAGES, *(ROOT / "src").rglob("*.py"), *filter(Path.is_file, (ROOT / "examples").iterdir())]
     named = {extra for path in texts for extra in re.findall(r"segfeed\[([\w-]+)\]", path.read_text())}
     assert {"torch", "sbd"} <= named <= offered
 

@@ -116,6 +116,11 @@ class Loader:
         return self.plan.batch_size
 
     @property
+    def next_epoch(self) -> int:
+        """The epoch that comes next, or goes on: each loop over the loader is one."""
+        return self._next.epoch
+
+    @property
     def legend(self) -> Encoder:
         """What labels mean: the reader's legend."""
         return self.reader.legend
@@ -136,7 +141,7 @@ class Loader:
         what = "images on" if self.plan.is_exact else "crops of"
         batches = f"{counted(len(self), 'batch', 'batches')} of {self.batch_size} {what} {height} x {width} px"
         where = f"{brief(self.reader.name)} {brief(self.reader.split)}"
-        return f"Loader({where}: {batches}, {self.format.dtype}; next is epoch {self._next.epoch})"
+        return f"Loader({where}: {batches}, {self.format.dtype}; next is epoch {self.next_epoch})"
 
     def show_batch(
         self, count: int = 12, *, epoch: int = 0, step: int = 0, path: str | os.PathLike[str] | None = None

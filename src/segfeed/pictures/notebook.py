@@ -76,7 +76,7 @@ def _loader(loader: Loader, most_bytes: int) -> Html:
     layout = f"{made.layout}, images {made.dtype}, labels {made.label_dtype}, void {made.void}"
     return block(
         f"{loader.reader.name} · {loader.reader.split}",
-        f"Loader, next is epoch {loader.state_dict()['epoch']}; below are "
+        f"Loader, next is epoch {loader.next_epoch}; below are "
         + ("whole images" if loader.plan.is_exact else "crops of epoch 0"),
         facts([*_plan_facts(loader.plan), ("batch", layout), ("classes", _classes(loader.reader.legend))]),
         pictures(_peek(loader), most_bytes),
