@@ -1,23 +1,14 @@
 """The compiled kernel of class grids, a module of its own since it loads numba, which `block_counts` does beside."""
 
-import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-_SOURCE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+from segfeed.system.compiling import keep_compiled
 
-
-def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
-    function.__qualname__ += f"_{_SOURCE}"  # numba keeps code by name and date; a copied file can have the same date
-    try:
-        compiled: Callable[..., Any] = njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # no folder in which numba could keep its cache
-        compiled = njit(nogil=True)(function)
-    return compiled
+_compile = keep_compiled([Path(__file__)])
 
 
 @njit(inline="always")

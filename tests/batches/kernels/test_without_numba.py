@@ -211,13 +211,22 @@ def test_kernels_are_compiled_where_the_disk_is_full(root, compiled, tmp_path, a
     assert (done.returncode, done.stdout, done.stderr) == (0, compiled[1, "pack"], "")
 
 
+OTHER_KERNELS = """
+from segfeed.pixels import block_counts
+from segfeed.pixels.shapes import loading
+assert loading.load_compiled() and block_counts.load_compiled()
+"""
+
+
 def test_what_numba_compiles_is_kept_in_the_user_s_own_folder_alone(root, compiled, tmp_path):
     pytest.importorskip("numba")
     house, cache = tmp_path / "house", tmp_path / "cache"
     shutil.copytree(Path(segfeed.__file__).parent, house / "segfeed", ignore=shutil.ignore_patterns("__pycache__"))
     environment = {"PYTHONPATH": str(house), "XDG_CACHE_HOME": str(cache), "PYTHONDONTWRITEBYTECODE": "1"}
-    assert compiled[1, "pack"] == printed(iterate("", root, "pack", 1, True, **environment))
+    assert compiled[1, "pack"] == printed(iterate(OTHER_KERNELS, root, "pack", 1, True, **environment))
     assert list(house.rglob("__pycache__")) == []  # an uninstalled package leaves nothing
     folder = cache / "segfeed" / "kernels"
     assert folder.stat().st_mode & 0o777 == 0o700
-    assert len([*folder.rglob("*.nbi"), *folder.rglob("*.nbc")]) == 3
+    kept = {path.name.partition(".")[0] for path in folder.rglob("*.nbc")}
+    assert kept == {"block_kernel", "compiled"}  # the latter of batches and of shapes
+    assert len({path.parent for path in folder.rglob("*.nbc")}) == 3

@@ -11,13 +11,11 @@ The bits are those of plain NumPy (`filling`): the same arithmetic in the same o
 Importing this module loads numba; `filling` does so beside the first batches.
 """
 
-import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import config, njit
+from numba import njit
 from numba.extending import overload
 
 from segfeed.batches.kernels.colouring import colour_line, floats_of, lay_floats, widen_line
@@ -28,27 +26,10 @@ from segfeed.batches.kernels.vectors import SPARE, take_whole_vectors
 from segfeed.plans import sampling
 from segfeed.plans.colour import changes_colour
 from segfeed.plans.sampling import reach, scaled_size, span, sums, turn
-from segfeed.system.storage import private_folder
+from segfeed.system.compiling import keep_compiled
 
-# numba keeps a compiled kernel by the name and date of this file alone, but it holds the code of its neighbours, too.
 _HERE, _PLANS = Path(__file__).parent, Path(sampling.__file__).parent
-_FILES = [*sorted(_HERE.glob("*.py")), *(_PLANS / f"{name}.py" for name in ("colour", "rows", "sampling"))]
-_SOURCES = hashlib.sha256(b"".join(path.read_bytes() for path in _FILES))
-
-
-def _compile(function: Callable[..., bool]) -> Callable[..., bool]:
-    function.__qualname__ += f"_{_SOURCES.hexdigest()[:12]}"
-    given = config.CACHE_DIR  # $NUMBA_CACHE_DIR
-    folder = given or private_folder("kernels")
-    try:
-        config.CACHE_DIR = str(folder or "")
-        # Not beside this file, as numba would have it: what lies there stays when the package is uninstalled.
-        compiled: Callable[..., bool] = njit(nogil=True, cache=bool(folder), error_model="numpy")(function)
-    except RuntimeError:  # no folder in which numba could keep its cache
-        compiled = njit(nogil=True, error_model="numpy")(function)
-    finally:
-        config.CACHE_DIR = given
-    return compiled
+_compile = keep_compiled([*sorted(_HERE.glob("*.py")), *(_PLANS / f"{n}.py" for n in ("colour", "rows", "sampling"))])
 
 
 def _planes(out: Any, n: Any) -> Any:
@@ -304,7 +285,4 @@ def _run(points: Any, y: Any, x: Any) -> Any:
 def keep_nothing() -> None:
     """Compile anew, in memory only, from here on: what is kept on disk is damaged, or cannot be kept."""
     global copy, fill  # the names under which the kernels are called
-    copy, fill = (
-        njit(nogil=True, error_model="numpy")(kernel.py_func)  # type: ignore[attr-defined]  # numba's dispatcher
-        for kernel in (copy, fill)
-    )
+    copy, fill = (njit(nogil=True, error_model="numpy")(kernel.py_func) for kernel in (copy, fill))

@@ -4,25 +4,16 @@ The bits are those of plain NumPy (`filling`, `canvas`): the same sums in the sa
 multiply-add. Importing this module loads numba; `loading` does so beside the first drawings.
 """
 
-import hashlib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-_SOURCE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
+from segfeed.system.compiling import keep_compiled
+
+_compile = keep_compiled([Path(__file__)])
 _FINE = 5  # pycocotools counts in fifths of a pixel
-
-
-def _compile(function: Callable[..., Any]) -> Callable[..., Any]:
-    function.__qualname__ += f"_{_SOURCE}"  # numba keeps code by name and date; a copied file can have the same date
-    try:
-        compiled: Callable[..., Any] = njit(nogil=True, cache=True, error_model="numpy")(function)
-    except RuntimeError:  # no folder in which numba could keep its cache
-        compiled = njit(nogil=True, error_model="numpy")(function)
-    return compiled
 
 
 @njit(inline="always", error_model="numpy")
