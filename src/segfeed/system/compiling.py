@@ -4,7 +4,6 @@ A module of its own, because importing it loads numba.
 """
 
 import hashlib
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,6 @@ from typing import Any
 from numba import config, njit
 
 from segfeed.system.storage import private_folder
-
-_ALONE = threading.Lock()  # numba's folder is a setting of the process, and kernels are loaded side by side
 
 
 def keep_compiled(files: Iterable[Path]) -> Callable[[Callable[..., Any]], Any]:
@@ -29,17 +26,15 @@ def keep_compiled(files: Iterable[Path]) -> Callable[[Callable[..., Any]], Any]:
 
     def compile_function(function: Callable[..., Any]) -> Any:
         function.__qualname__ += f"_{digest[:12]}"
-        with _ALONE:
-            given = config.CACHE_DIR  # $NUMBA_CACHE_DIR
-            folder = given or private_folder("kernels")
-            try:
-                config.CACHE_DIR = str(folder or "")
-                # Not beside the file, as numba would have it: what lies there stays when the package is uninstalled.
-                compiled = njit(nogil=True, cache=bool(folder), error_model="numpy")(function)
-            except RuntimeError:  # no folder in which numba could keep its code
-                compiled = njit(nogil=True, error_model="numpy")(function)
-            finally:
-                config.CACHE_DIR = given
-        return compiled
+        given = config.CACHE_DIR  # $NUMBA_CACHE_DIR; `Kernels` loads one module at a time
+        folder = given or private_folder("kernels")
+        try:
+            config.CACHE_DIR = str(folder or "")
+            # Not beside the file, as numba would have it: what lies there stays when the package is uninstalled.
+            return njit(nogil=True, cache=bool(folder), error_model="numpy")(function)
+        except RuntimeError:  # no folder in which numba could keep its code
+            return njit(nogil=True, error_model="numpy")(function)
+        finally:
+            config.CACHE_DIR = given
 
     return compile_function

@@ -181,6 +181,22 @@ class _Line:
         self._width = len(text)
 
 
+_loading = threading.Lock()  # one for all kernels, because numba's import and its settings are the process's
+_all_kernels: list["Kernels"] = []
+
+
+def _give_up_in_child() -> None:
+    """Leave a forked process to plain NumPy if any kernels were being loaded: the thread that does it isn't there."""
+    if _loading.locked():
+        _loading.release()
+        for kernels in _all_kernels:
+            kernels.broken = True
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_give_up_in_child)
+
+
 class Kernels:
     """A module that numba compiles, once it is loaded and trusted; until then, or if it never is, plain NumPy serves.
 
@@ -192,14 +208,8 @@ class Kernels:
     def __init__(self, name: str, instead: str) -> None:
         self.module: ModuleType | None = None
         self.broken = False
-        self._name, self._instead, self._loading = name, instead, threading.Lock()
-        if hasattr(os, "register_at_fork"):  # Windows does not fork
-            os.register_at_fork(after_in_child=self._give_up_in_child)
-
-    def _give_up_in_child(self) -> None:
-        """Leave a forked process to plain NumPy if they were being loaded: the thread that does it isn't there."""
-        if self._loading.locked():
-            self._loading, self.broken = threading.Lock(), True
+        self._name, self._instead = name, instead
+        _all_kernels.append(self)
 
     def load(self, compare: Callable[[ModuleType], None]) -> bool:
         """Load the module, and trust it if it gives the same bits as plain NumPy here and now.
@@ -212,7 +222,7 @@ class Kernels:
         Returns:
             loaded: False if numba is not installed, or its code cannot be trusted.
         """
-        with self._loading:
+        with _loading:
             if not self.broken:
                 try:
                     module = import_kernels(self._name)

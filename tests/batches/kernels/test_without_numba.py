@@ -118,6 +118,8 @@ FORKED = """
 import os, sys, threading, time
 import segfeed
 import segfeed.batches.kernels.filling as filling
+from segfeed.pixels import block_counts
+from segfeed.pixels.shapes import loading
 
 entered = threading.Event()
 def slow(*_):
@@ -131,6 +133,7 @@ entered.wait()
 child = os.fork()
 if not child:
     assert train.warm_up() is None
+    assert not loading.load_compiled() and not block_counts.load_compiled()  # numba may be half imported
     count = sum(1 for _ in train)
     os._exit(0 if count == len(train) else 1)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
