@@ -18,6 +18,7 @@ from segfeed.datasets.source import Sample, Source, SplitFiles, read_sizes
 from segfeed.datasets.splits import GROUP_RULE, Grouped, find_shared_groups, reading_order
 from segfeed.errors import EmptySplitError, LegendError, SegfeedError
 from segfeed.pixels.legend import Legend
+from segfeed.pixels.objects import class_legend
 
 MEASURED = 64
 """Photos of a split whose headers are read for the range of sizes; all of a large dataset would take minutes."""
@@ -145,8 +146,7 @@ def _describe_split(
     listed.append(Grouped(name, files.samples, files.groups))
     legend, sizes_px, problem = None, None, None
     try:
-        encoder = dataset.read_legend(files)
-        legend = encoder if isinstance(encoder, Legend) else None
+        legend = class_legend(dataset.read_legend(files))
     except SegfeedError as error:
         problem = error
     doubts: tuple[Doubt, ...] = ()

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,16 @@ def _only_void(unknown: str) -> str:
 
 def as_legend(encoder: Encoder) -> Legend:
     """Return the legend by which an encoder reads stored values: for objects, VOC's colours and their indices."""
-    return encoder if isinstance(encoder, Legend) else _IDS
+    return class_legend(encoder) or _IDS
+
+
+def class_legend(encoder: Encoder) -> Legend | None:
+    """Return the legend if masks show classes; None if they show objects.
+
+    >>> class_legend(Objects()) is None
+    True
+    """
+    return cast(Legend, encoder) if encoder.names else None  # nothing else has names
 
 
 def encoder_from_json(described: dict[str, Any]) -> Encoder:

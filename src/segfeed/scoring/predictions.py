@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from segfeed.pixels.codec import StoredMask, decode_mask, encode_mask, kind_of, 
 from segfeed.pixels.files.png import PNG_MAGIC, read_png_header
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Labels
+from segfeed.pixels.objects import class_legend
 from segfeed.plans.rows import Rows, intersect
 from segfeed.scoring.logits import Ids, class_ids, host_array, refuse_strangers
 from segfeed.scoring.pre_annotations import write_pre_annotations
@@ -125,11 +126,10 @@ def write_predictions(
     """
     if kind not in KINDS:
         raise OptionError("kind", found=repr(kind), expected=f"one of {', '.join(KINDS)}")
-    if not reader.legend.names:
+    if (legend := class_legend(reader.legend)) is None:
         raise OptionError(
             reader.name, found="object ids, not classes to predict", remedy='scan the source with task="semantic"'
         )
-    legend = cast(Legend, reader.legend)  # nothing else has names
     ids = class_ids(predictions, _shape(crops), len(legend))
     refuse_strangers(ids, len(legend), "predictions")
     images = list(whole_images(ids, crops, reader.sizes))

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from segfeed.errors import NotInstalledError, OptionError
 from segfeed.packs.pack import Pack
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Labels
+from segfeed.pixels.objects import class_legend
 from segfeed.plans.rows import Rows
 from segfeed.scoring.logits import class_ids
 from segfeed.scoring.predictions import prediction_path, read_prediction, whole_images
@@ -244,9 +245,9 @@ def _void_value(legend: Legend) -> int:
 
 
 def _classes(reader: Source | Pack) -> Legend:
-    if not reader.legend.names:
+    if (legend := class_legend(reader.legend)) is None:
         raise OptionError(reader.name, found="object ids, not classes", remedy='scan the source with task="semantic"')
-    return cast(Legend, reader.legend)  # nothing else has names
+    return legend
 
 
 def _module(name: str) -> Any:

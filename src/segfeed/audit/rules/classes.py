@@ -12,8 +12,8 @@ from segfeed.audit.rules.subjects import AuditedDataset, DatasetRule, shown_pixe
 from segfeed.datasets.doubts.evidence import Evidence, gather
 from segfeed.datasets.doubts.examining import is_void_doubted, list_doubts, soften, uses_void
 from segfeed.datasets.splits import role_of
-from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Encoder
+from segfeed.pixels.objects import class_legend
 from segfeed.system.showing import some
 
 _FEW = 5
@@ -57,8 +57,8 @@ def _names(legend: Encoder, chosen: npt.NDArray[np.bool_]) -> list[str]:
 
 def values_doubted(dataset: AuditedDataset) -> Iterator[Finding]:
     """Report stored values that contradict the legend: in all masks together, else in those of one split."""
-    legend, unknown = dataset.source.legend, dataset.source.unknown
-    if not isinstance(legend, Legend):
+    legend, unknown = class_legend(dataset.source.legend), dataset.source.unknown
+    if legend is None:
         return
     of_split = {split: _gather(split.facts) for split in dataset.splits}
     doubts = {split: [*list_doubts(found, legend, split.name, unknown)] for split, found in of_split.items()}

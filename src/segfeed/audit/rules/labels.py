@@ -6,7 +6,7 @@ from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding, Severity
 from segfeed.audit.rules.subjects import SampleRule, shown_pixels
 from segfeed.audit.unknowns import Unknowns
-from segfeed.pixels.legend import Legend
+from segfeed.pixels.objects import class_legend
 
 _TINY_SHARE = 1e-4
 
@@ -18,8 +18,8 @@ def mask_unknown(facts: Facts) -> Iterator[Finding]:
         return
     found, unknown = mask.unknowns, facts.source.unknown
     severity: Severity = "error" if unknown == "error" else "warning"
-    legend = facts.source.legend
-    expected = f"only values of legend {legend.title!r}" if isinstance(legend, Legend) else "VOC's colours of objects"
+    legend = class_legend(facts.source.legend)
+    expected = "VOC's colours of objects" if legend is None else f"only values of legend {legend.title!r}"
     rule, words, remedy = _diagnose(found)
     if unknown != "error":
         remedy += f"; as asked, they become {unknown}"

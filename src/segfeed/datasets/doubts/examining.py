@@ -30,6 +30,7 @@ from segfeed.errors import SegfeedError
 from segfeed.pixels.class_names import Value
 from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.legend import Legend
+from segfeed.pixels.objects import class_legend
 from segfeed.pixels.public_legends import PUBLIC_LEGENDS
 
 GOOD_PART = 0.25
@@ -64,22 +65,20 @@ def examine(
     Raises:
         MaskError: if the palette of a mask has two readings.
     """
-    if not isinstance(source.legend, Legend):
+    if (legend := class_legend(source.legend)) is None:
         return Evidence(), ()
     counted = {} if counted is None else counted
     for most in (LOOKED_AT, LOOKED_AT_IN_DOUBT, None):
-        evidence = look(source.samples, source.legend, most, counted)
-        found = tuple(list_doubts(evidence, source.legend, source.split, source.unknown))
+        evidence = look(source.samples, legend, most, counted)
+        found = tuple(list_doubts(evidence, legend, source.split, source.unknown))
         if evidence.of and not evidence.masks:
-            found = _none_readable(source, source.legend)
+            found = _none_readable(source, legend)
         is_urgent = any(doubt.severity == "error" for doubt in found)
         if not found or (most == LOOKED_AT_IN_DOUBT and not is_urgent):
             break
     if any(is_void_doubted(doubt) for doubt in found):
         for other in others():
-            if uses_void(
-                look(other.samples, source.legend, LOOKED_AT_IN_DOUBT, counted), source.legend, source.unknown
-            ):
+            if uses_void(look(other.samples, legend, LOOKED_AT_IN_DOUBT, counted), legend, source.unknown):
                 return evidence, tuple(soften(doubt, other.split) for doubt in found)
     return evidence, found
 

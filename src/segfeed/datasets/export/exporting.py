@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -57,6 +57,7 @@ from segfeed.errors import LegendError, OptionError
 from segfeed.pixels.codec import encode_mask
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.lookup import Labels
+from segfeed.pixels.objects import class_legend
 from segfeed.system.paths import user_path
 from segfeed.system.storage import WholeFile, publish, write_whole
 from segfeed.system.work import show_progress
@@ -196,9 +197,8 @@ def plain_legend(sources: Sequence[Source]) -> Legend:
         found = f"{len(legends)} legends in {len(sources)} splits"
         raise OptionError("sources", found=found, expected="one", remedy="export splits of one dataset together")
     (encoder,) = legends.values()
-    if not encoder.names:
+    if (legend := class_legend(encoder)) is None:
         raise OptionError("task", found='"instance" has object ids, no classes', remedy='export task="semantic"')
-    legend = cast(Legend, encoder)
     try:
         return Legend(legend.names, legend.colours, title=legend.title)
     except LegendError:  # a class has VOC's colour of void

@@ -27,6 +27,7 @@ from segfeed.datasets.packed.table import PackTable, read_table
 from segfeed.datasets.source import Recognised, Sample, SplitFiles
 from segfeed.errors import MaskError, OptionError, PackError, PhotoError, SourceError
 from segfeed.pixels.legend import Legend
+from segfeed.pixels.objects import class_legend
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +156,8 @@ def _list(root: Path, split: str, task: str) -> SplitFiles:
 
 def _legend(manifest: Manifest) -> Legend | None:
     """Return what the offered masks mean: what it meant to the packed files, or the class ids themselves."""
-    legend = manifest.legend
-    if not isinstance(legend, Legend):
-        return None
-    if manifest.coding == "stored":
+    legend = class_legend(manifest.legend)
+    if legend is None or manifest.coding == "stored":
         return legend
     ids, void = tuple(range(len(legend))), (legend.void,)
     return replace(legend, indices=ids, void_indices=void, merged=(), reading="index")

@@ -21,7 +21,7 @@ from segfeed.pictures.report.pictures import KeptMasks, make_pictures
 from segfeed.pictures.report.template import render
 from segfeed.pixels.codec import decoder_versions
 from segfeed.pixels.legend import Legend
-from segfeed.pixels.objects import Objects
+from segfeed.pixels.objects import Objects, class_legend
 from segfeed.plans.augment import Augment
 from segfeed.plans.plan import Draw
 from segfeed.plans.recipes import choose_draw
@@ -95,7 +95,7 @@ def _gather(
     listing, of_split, audit = facts.listing, facts.by_split(), judge(facts, crop_size)
     sources = sorted(listing.sources, key=lambda source: reading_order(source.split))
     encoder = sources[0].legend if sources and listing.has_legend else None
-    legend = encoder if isinstance(encoder, Legend) else None
+    legend = None if encoder is None else class_legend(encoder)
     counts = [SplitCounts.of(source, of_split[source.split], legend) for source in sources]
     joined = joined_splits(sources)
     selections = [choose_samples(one.split, one.sizes, draw, count) for one in counts if one.split not in joined]
