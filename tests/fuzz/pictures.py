@@ -128,7 +128,7 @@ def _read_mask(data: bytes) -> bool:
     picture = as_pillow_reads(data)
     if picture is None:
         return True
-    seen = np.array(picture)
+    seen = np.array(picture.convert("L") if picture.mode == "1" else picture)
     if picture.mode in ("LA", "RGBA"):
         seen = seen[..., 0] if picture.mode == "LA" else seen[..., :3]
     if png.kind == "gray" and png.bits < 8:
