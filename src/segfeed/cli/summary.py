@@ -1,5 +1,6 @@
 """Summaries: run an epoch of each split and say what came out."""
 
+import statistics
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ import numpy as np
 from segfeed.batches.loader import Loader
 from segfeed.feed import Splits
 from segfeed.system.work import show_progress
+
+_WARM_S, _MOST_EPOCHS = 1.0, 20  # the first epochs of a process also take their memory from the system
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class SplitSummary:
         policy: what happened to them: "pad", "drop" or "error"; "exact" if every image comes whole.
         void_share: share of void among the delivered pixels, padding around images included, 0..1.
         seconds: how long the first epoch took, in which files are read and kernels compiled.
-        warm_seconds: how long the next one took; None if only one was run.
+        warm_seconds: how long one of the next took, the median; None if only one was run.
     """
 
     split: str
@@ -50,7 +53,7 @@ class SplitSummary:
 
     @property
     def warm_pairs_per_second(self) -> float | None:
-        """The same of the second epoch; None if only one was run."""
+        """The same of the next ones; None if only one was run."""
         return None if self.warm_seconds is None else self.delivered / self.warm_seconds
 
 
@@ -86,7 +89,7 @@ class Summary:
     def table(self) -> tuple[tuple[str, ...], ...]:
         """Lay the summary out in rows, the first cell naming each: a column a split."""
         warm = [split.warm_pairs_per_second for split in self.splits]
-        second = ("pairs per second, second epoch (warm)", *("-" if one is None else f"{one:,.0f}" for one in warm))
+        second = ("pairs per second, later epochs (warm)", *("-" if one is None else f"{one:,.0f}" for one in warm))
         return (
             ("", *(split.split for split in self.splits)),
             ("pairs", *(f"{split.pairs:,}" for split in self.splits)),
@@ -115,7 +118,7 @@ _WORDS = {
 
 
 def summarise(splits: Splits, *, warm: bool = False) -> Summary:
-    """Run one epoch of each split and sum it up; with `warm`, time a second one."""
+    """Run one epoch of each split and sum it up; with `warm`, time some more."""
     loaders = [loader for loader in splits if loader is not None]
     reader = loaders[0].reader
     return Summary(
@@ -131,25 +134,27 @@ def _run(loader: Loader, *, warm: bool) -> SplitSummary:
     plan, reader = loader.plan, loader.reader
     void_value = loader.format.void if loader.format.void is not None else reader.legend.void
     void = pixels = delivered = 0
-    images = labels = np.empty(0)
+    shapes = "", ""
     loader.warm_up()
     start = time.perf_counter()
     with show_progress(f"reading {reader.split}", len(loader)) as advance:
         for batch in loader:
             images, labels = batch
+            shapes = f"{images.shape} {images.dtype}", f"{labels.shape} {labels.dtype}"
             real = int((batch.crops["sample"] >= 0).sum())  # rows of padding come last
             delivered += real
             void += int(np.count_nonzero(labels[:real] == void_value))
             pixels += labels[:real].size
             advance(1)
+            del batch, images, labels  # their memory is taken for the next epochs
     seconds = time.perf_counter() - start
     return SplitSummary(
         split=reader.split,
         pairs=len(plan.sizes),
         delivered=delivered,
         steps=len(loader),
-        images=f"{images.shape} {images.dtype}",
-        labels=f"{labels.shape} {labels.dtype}",
+        images=shapes[0],
+        labels=shapes[1],
         window=plan.canvas,
         small=plan.small,
         policy=plan.draw.small if plan.draw else "exact",
@@ -160,8 +165,11 @@ def _run(loader: Loader, *, warm: bool) -> SplitSummary:
 
 
 def _time_epoch(loader: Loader) -> float:
-    """Run an epoch and do nothing with its batches; return the seconds that it took."""
-    start = time.perf_counter()
-    for _ in loader:
-        pass
-    return time.perf_counter() - start
+    """Run epochs for a while and do nothing with their batches; return the median of the seconds that one took."""
+    taken: list[float] = []
+    while len(taken) < _MOST_EPOCHS and sum(taken) < _WARM_S:
+        start = time.perf_counter()
+        for _ in loader:
+            pass
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
