@@ -1,6 +1,7 @@
 """Tar: good tars of every maker are listed as tarfile lists them; what tarfile ends at in silence is an error."""
 
 import io
+import os
 import tarfile
 
 import pytest
@@ -169,6 +170,14 @@ def test_zeros_in_the_middle_are_an_error(zeros):
 
 def test_second_tar_behind_the_first_is_an_error():
     assert "bytes after the end mark" in refusal(GOOD + GOOD).found
+
+
+def test_a_hole_without_an_end_behind_the_tar_is_an_error_at_once(tmp_path):
+    path = tmp_path / "hole.tar"
+    path.write_bytes(GOOD)
+    os.truncate(path, 1 << 36)
+    with pytest.raises(ArchiveError, match="more than 64 MiB of zeros at its end"), open(path, "rb") as stream:
+        index_tar_stream(stream, "hole.tar", 1 << 40)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ BLOCK_BYTES = tarfile.BLOCKSIZE
 _ZEROS = bytes(BLOCK_BYTES)
 _CHUNK_BYTES = 1 << 20
 _MAX_EXTENSION_BYTES = 64 << 10
+_MAX_ZEROS_BYTES = 64 << 20  # records that fill up the last one have 10 KiB, on tapes a few MiB
 
 _KINDS = {
     tarfile.LNKTYPE: "a hard link",
@@ -129,10 +130,13 @@ class _Headers:
             raise self.broken(f"the header at byte {position:,} is damaged", "one that fits its checksum")
         if self.read(BLOCK_BYTES) != _ZEROS:
             raise self.broken("a block of zeros and then more", "two blocks of zeros at the end, and none before")
+        end = self.tell()
         while rest := self.stream.read(_CHUNK_BYTES):
             self._position += len(rest)
             if rest.count(0) != len(rest):
                 raise self.broken("bytes after the end mark", "nothing but zeros there")
+            if self.tell() - end > _MAX_ZEROS_BYTES:  # a file with a hole can be of any length
+                raise self.broken(f"more than {_MAX_ZEROS_BYTES >> 20} MiB of zeros at its end", "fewer of them")
             self._require_room(self.tell())
 
     def broken(self, found: str, expected: str, *remedy: str) -> ArchiveError:
