@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from segfeed import make_pack, scan
 from segfeed.errors import StorageError
 from segfeed.packs import writer
 from segfeed.packs.writer import Layout, PartFiles, group, lay_out
+from segfeed.system.storage import WholeFile
 
 
 def test_places_are_aligned_and_follow_each_other_in_parts(monkeypatch):
@@ -80,3 +82,18 @@ def test_parts_are_the_same_with_any_number_of_threads(tmp_path, write_voc, monk
         ]
         assert contents[0] == contents[1]
         assert len(contents[0]) > 3
+
+
+def test_parts_whose_way_to_the_disk_was_cancelled_are_closed(tmp_path, monkeypatch):
+    def fail(_file):
+        time.sleep(0.05)  # the others wait, and are cancelled
+        raise OSError
+
+    monkeypatch.setattr(WholeFile, "sync", fail)
+    files = PartFiles(tmp_path)
+    for part in range(4):
+        files.write(part, 0, b"pixels")
+    opened = list(files._files.values())
+    files.advance(3, 6)
+    files.abandon()
+    assert [file.closed for file in opened] == [True] * 4

@@ -117,7 +117,7 @@ class PartFiles:
         self._opening = threading.Lock()
         self._syncing = ThreadPoolExecutor(1, "segfeed-sync")
         self._synced: list[Future[None]] = []
-        self._unsynced = 0
+        self._unsynced = self._done = 0  # bytes; parts that are full, and handed to the disk
 
     def write(self, part: int, offset: int, data: Any) -> None:
         """Write bytes to their place, in any thread.
@@ -139,9 +139,9 @@ class PartFiles:
             self._unsynced = 0
             # The disk works while threads decode on. A failure surfaces here, at the latest in `finish`.
             self._synced.append(self._syncing.submit(self._files[part].sync))
-        for done in [number for number in self._files if number < part]:
-            file = self._files.pop(done)
-            self._synced.append(self._syncing.submit(_sync_and_close, file))
+        for done in range(self._done, part):
+            self._synced.append(self._syncing.submit(_sync_and_close, self._files[done]))
+        self._done = part
         while self._synced and self._synced[0].done():
             self._synced.pop(0).result()
 
