@@ -298,8 +298,7 @@ def test_two_iterators_side_by_side_are_two_epochs(tiny, threads):
 def test_threads_that_iterate_at_once_get_an_epoch_each(tiny, monkeypatch):
     loader, count = loader_of(tiny, threads=0), 64
     started = []
-    monkeypatch.setattr(loader, "_run", lambda position: started.append(position.epoch) or iter(()))
-    monkeypatch.setattr(loader, "_epochs", set())
+    monkeypatch.setattr(loader, "_run", lambda position: started.append(position.epoch) or (_ for _ in ()))
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:

@@ -99,7 +99,8 @@ class Loader:
         self._turn, self._warmed = threading.Lock(), False
         self._next = self._last = Position(0, 0)
         # Weakly: after a `break` nothing but the loop held the epoch, so its threads stop at once.
-        self._epochs: weakref.WeakSet[Generator[Batch]] = weakref.WeakSet()
+        # Not a WeakSet: it removes what has ended in Python code, in which a KeyboardInterrupt would be lost.
+        self._epochs: list[weakref.ref[Generator[Batch]]] = []
 
     __array__, __getattr__ = refuse_array, lack
 
@@ -185,7 +186,8 @@ class Loader:
         return _unpickle, (type(self), self.reader, self.plan, options, self._next, self._last)
 
     def _running(self) -> "list[Generator[Batch]]":
-        return [epoch for epoch in self._epochs if inspect.getgeneratorstate(epoch) != inspect.GEN_CLOSED]
+        epochs = [epoch for one in self._epochs if (epoch := one()) is not None]
+        return [epoch for epoch in epochs if inspect.getgeneratorstate(epoch) != inspect.GEN_CLOSED]
 
     def with_format(self, format: BatchFormat) -> "Loader":  # noqa: A002 - the field's word
         """Return a loader of the same batches in another format, at the same position."""
@@ -213,8 +215,8 @@ class Loader:
         with self._turn:  # two threads that iterate at once get two epochs
             position, self._next = self._next, Position(self._next.epoch + 1, 0)
             self._last = position
-        epoch = self._run(position)
-        self._epochs.add(epoch)
+            epoch = self._run(position)
+            self._epochs = [*(one for one in self._epochs if one() is not None), weakref.ref(epoch)]
         return epoch
 
     def _run(self, position: Position) -> "Generator[Batch]":
