@@ -331,6 +331,10 @@ def test_loaders_give_the_chapters_shapes_and_drop_small_ones_and_tails(tmp_path
         assert (labels.shape, labels.dtype) == ((3, 8, 8), np.int32)
         assert labels.max() <= 20
         assert f"{split}_4" not in batch.keys
+    with pytest.raises(OptionError, match='small="pad"'):
+        d2l.load_data_voc(5, (8, 8), root)
+    train, val = d2l.load_data_voc(5, (8, 8), root, small="pad")  # what the remedy says
+    assert (len(train), len(val)) == (1, 1)
 
 
 @pytest.mark.slow

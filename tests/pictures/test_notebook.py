@@ -88,12 +88,15 @@ def test_a_loader_a_batch_and_splits_say_what_they_are(source, loader):
     assert repr(loader) == "Loader(VOC2012 train: 2 batches of 2 crops of 32 x 48 px, float32; next is epoch 1)"
     assert repr(batch) == "Batch(images float32 (2, 32, 48, 3), labels int32 (2, 32, 48))"
     assert "random crops of 32 x 48 px" in shown(loader).said
+    assert "next is epoch 1; below are crops of epoch 0" in shown(loader).said
+    assert loader.legend is loader.reader.legend
     assert "float32 (2, 32, 48, 3)" in shown(batch).said
     assert pictures(batch) == list(batch.keys)
     val = Loader(source, Plan.exact(source.sizes, 4))
     page = shown(Splits(loader, val, ("3 images are <b>padded</b>.",)))
     assert "3 images are <b>padded</b>." in page.said
     assert "every image once, whole, on 40 x 60 px" in page.said
+    assert "next is epoch 0; below are whole images" in page.said
     assert repr(Splits(None, None)) == "Splits(train=None, val=None)"
     shown(Splits(None, val))
 

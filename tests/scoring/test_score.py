@@ -207,6 +207,11 @@ def test_predictions_are_never_resized():
     assert "never the labels to theirs" in caught.value.remedy
 
 
+def test_a_number_of_classes_is_not_a_legend():
+    with pytest.raises(OptionError, match="int, which has no classes to score"):
+        Score(9)
+
+
 def test_objects_cannot_be_scored():
     with pytest.raises(OptionError) as caught:
         Score(Objects())

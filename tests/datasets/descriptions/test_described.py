@@ -690,7 +690,7 @@ def test_a_split_that_gets_nothing_is_told_with_what_it_would_take(tmp_path):
         say(root, f'{STRATIFIED}{hashed}group = "{{key:before _}}"\n{BINARY}')
         with pytest.raises(EmptySplitError) as caught:
             segfeed.scan(root, "val")
-        assert f"'val' gets {1 if hashed else 20} percent, which is none of the 2 groups of 3" in caught.value.found
+        assert f"'val' of {1 if hashed else 20} percent gets none of the 2 groups of 3" in caught.value.found
         with pytest.raises(EmptySplitError):
             segfeed.load(root, batch_size=1, crop_size=(4, 6), pack=False)
         assert check(root).count()["error"] == 0

@@ -299,7 +299,7 @@ class DescribedFormat:
         share = (rule.shares or AUTOMATIC_SHARES)[split]
         raise EmptySplitError(
             str(root),
-            found=f"split {split!r} gets {share} percent, which is none of the {what}",
+            found=f"split {split!r} of {share} percent gets none of the {what}",
             remedy='pass the split "all", change [splits] hash, or write lists of your own'
             if rule.stratify
             else "add stratify = true under [splits], which shares out samples by number and class as far as groups "

@@ -210,5 +210,5 @@ def _line_for(root: Path, names: Sequence[str], stems: set[str]) -> str:
         spelled = os.path.join(folder, f"{digits[1]}{{split}}{digits[2]}{path.suffix}")
         return f'lists = "{spelled}", whose splits are called by these numbers'
     if name in alike and len(alike) <= len(_WORDS):
-        return f"{_line_of_each(root, alike)}, whichever is which"
+        return f"{_line_of_each(root, alike)}, or in another order"
     return 'lists = "{split}.txt" and write such lists, a key on each line, as this file cannot be read'

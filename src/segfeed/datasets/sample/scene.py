@@ -190,7 +190,7 @@ def _lay_sheet(sky: Plane, edge: Plane, last: int, colour: Ink) -> None:
 
 
 def _inks(chance: Chance, hue: float) -> Inks:
-    """Choose a thing's colours; the class has no say, so that colour alone tells nothing."""
+    """Choose a thing's colours whatever its class, so that colour alone tells nothing."""
     hue += chance.between(-0.05, 0.05)
     light = chance.likely(0.5)
     tone = chance.between(0.62, 0.78) if light else chance.between(0.42, 0.56)
