@@ -1,6 +1,5 @@
 """The loader: a plan says which crops, a reader has the pixels, threads fill batches; batches come out in order."""
 
-import contextlib
 import inspect
 import math
 import os
@@ -8,8 +7,8 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import Any, NoReturn, Self
 
@@ -33,7 +32,8 @@ from segfeed.system.options import whole_number
 from segfeed.system.portable import disk_faults
 from segfeed.system.showing import ask, brief, counted, show_html
 from segfeed.system.slots import Memory, Pool
-from segfeed.system.work import available_cores
+from segfeed.system.threads import Task, Workers
+from segfeed.system.work import available_cores, load_beside
 
 _SMALL_SHARES = 4  # for each thread, of a batch that all of them share
 _IN_FLIGHT = 4  # batches being filled or waiting, besides the one the consumer holds
@@ -247,27 +247,30 @@ class Loader:
         # epoch ends; in small shares, for one thread may meet pages that are slow to come. The others are shared only
         # if there are more threads than batches in flight.
         shared = {first, *steps[-2:]}
-        with ThreadPoolExecutor(self.threads, "segfeed-loader") as workers:
-            running: deque[tuple[Batch, list[Future[None]]]] = deque()
-            try:
-                for step in steps:
-                    shares = _SMALL_SHARES * self.threads if step in shared else -(-self.threads // _IN_FLIGHT)
-                    running.append(self._submit(workers, self._lease(epoch, step), shares))
-                    if len(running) == _IN_FLIGHT:
-                        yield _wait(*running.popleft())
-                # The plan keeps them: the next epoch begins at once when threads have ended this one.
-                self.plan.rows(epoch + 1, 0)
-                while running:
+        workers = Workers(self.threads, "segfeed-loader")
+        running: deque[tuple[Batch, list[Task[None]]]] = deque()
+        try:
+            for step in steps:
+                shares = _SMALL_SHARES * self.threads if step in shared else -(-self.threads // _IN_FLIGHT)
+                running.append(self._submit(workers, self._lease(epoch, step), shares))
+                if len(running) == _IN_FLIGHT:
                     yield _wait(*running.popleft())
-            finally:
-                for _, parts in running:
-                    for part in parts:
-                        part.cancel()
+            # The plan keeps them: the next epoch begins at once when threads have ended this one.
+            self.plan.rows(epoch + 1, 0)
+            while running:
+                yield _wait(*running.popleft())
+        except GeneratorExit:  # the epoch is left: the interpreter forgets it, and an exception in a call here is lost
+            workers.are_left = True
+            raise
+        except BaseException:
+            workers.leave()
+            raise
+        workers.leave()
 
-    def _submit(self, workers: ThreadPoolExecutor, batch: Batch, shares: int) -> tuple[Batch, list[Future[None]]]:
+    def _submit(self, workers: Workers, batch: Batch, shares: int) -> tuple[Batch, list[Task[None]]]:
         shares = min(shares, len(batch.crops))
         bounds = [len(batch.crops) * share // shares for share in range(shares + 1)]
-        return batch, [workers.submit(self._fill, batch, *span) for span in pairwise(bounds)]
+        return batch, workers.submit(*(partial(self._fill, batch, *span) for span in pairwise(bounds)))
 
     def _lease(self, epoch: int, step: int) -> Batch:
         images, labels = (
@@ -308,8 +311,7 @@ class Loader:
         """Load the compiled kernel beside the epoch, after its first batch, which the import would delay."""
         if not self._warmed:
             self._warmed = True
-            with contextlib.suppress(RuntimeError):  # no more threads: plain NumPy gives the same bits
-                threading.Thread(target=self._load_kernels, name="segfeed-kernels").start()
+            load_beside(self._load_kernels)
 
     def _load_kernels(self) -> None:
         own = self._conversion
@@ -362,7 +364,7 @@ class Loader:
         self._next = self._last = position
 
 
-def _wait(batch: Batch, parts: list[Future[None]]) -> Batch:
+def _wait(batch: Batch, parts: list[Task[None]]) -> Batch:
     for part in parts:
         part.result()
     return batch

@@ -5,7 +5,6 @@ twenty times: threads that make a pack wait less for each other. Loading it take
 masks alone, and is done beside the first of them.
 """
 
-import threading
 from types import ModuleType
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.pixels.lookup import Labels
-from segfeed.system.work import Kernels
+from segfeed.system.work import Kernels, load_beside
 
 _ENOUGH = 1000  # masks for which the kernel is loaded
 
@@ -43,7 +42,7 @@ def count_blocks(labels: Labels, classes: int, block_px: int) -> npt.NDArray[np.
 def expect(masks: int) -> None:
     """Load the compiled kernel beside, if as many masks are to be counted as it pays for."""
     if masks >= _ENOUGH and _KERNELS.module is None and not _KERNELS.broken:
-        threading.Thread(target=load_compiled, name="segfeed-blocks").start()
+        load_beside(load_compiled)
 
 
 def load_compiled() -> bool:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from numba import config, njit
+from numba.core import event
 
 from segfeed.system.storage import private_folder
+from segfeed.system.work import is_in_vain
 
 
 def keep_compiled(files: Iterable[Path]) -> Callable[[Callable[..., Any]], Any]:
@@ -38,3 +40,22 @@ def keep_compiled(files: Iterable[Path]) -> Callable[[Callable[..., Any]], Any]:
             config.CACHE_DIR = given
 
     return compile_function
+
+
+class _GivingUp(event.Listener):
+    """Ends a thread that compiles in vain between two passes of the compiler, of which the longest takes a second.
+
+    Not while LLVM works: what it holds could not be released.
+
+    Source: Numba's documentation, "Event API".
+    """
+
+    def on_start(self, _: event.Event) -> None:
+        if is_in_vain():
+            raise SystemExit
+
+    def on_end(self, _: event.Event) -> None:
+        pass  # what ended was not in vain
+
+
+event.register("numba:run_pass", _GivingUp())

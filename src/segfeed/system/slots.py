@@ -48,7 +48,7 @@ class Pool:
         """Return uint8 (size_bytes,), aligned to a page; its contents are arbitrary. Never waits."""
         try:
             memory = self._free.popleft().memory
-        except IndexError:
+        except (IndexError, AttributeError):  # none is free; or Ctrl-C came before a lease was told of its memory
             memory = self._allocate(self._size)
         owner = (ctypes.c_ubyte * self._size).from_buffer(memory)
         # The callback, which runs when nobody holds the memory any more, is compiled code (deque.append): an exception

@@ -15,7 +15,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from segfeed.errors import OptionError, SegfeedError, StorageError
 from segfeed.system import portable
 from segfeed.system.paths import kind_at, user_path
 from segfeed.system.portable import sync
+from segfeed.system.work import all_of
 
 _UNFINISHED = ".unfinished"
 _SPARE_BYTES = 64 << 20  # room that is left to others on the same disk
@@ -383,9 +384,9 @@ def _rename(unfinished: Path, final: Path) -> None:
 def _sync_tree(folder: Path) -> None:
     """Bring a folder to the disk with all that it holds, no matter what wrote it."""
     folders = list(os.walk(folder, topdown=False))  # the deepest first: a folder lists only what is on the disk
-    with ThreadPoolExecutor(_SYNCS_AT_ONCE) as pool:
-        for _ in pool.map(sync, [Path(path, name) for path, _, names in folders for name in names]):
-            pass  # what failed is raised here
+    paths = [Path(path, name) for path, _, names in folders for name in names]
+    for _ in all_of((partial(sync, path) for path in paths), _SYNCS_AT_ONCE):
+        pass  # what failed is raised here
     for path, _, _ in folders:
         sync(Path(path))
 

@@ -11,8 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
@@ -23,6 +22,7 @@ from typing import Self, TypeVar
 from segfeed.system.options import whole_number
 from segfeed.system.portable import memory_limits
 from segfeed.system.showing import visible
+from segfeed.system.threads import Workers, start
 
 Result = TypeVar("Result")
 
@@ -30,6 +30,7 @@ _log = logging.getLogger("segfeed")
 _NO_COLOURS = "NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING"
 _REDRAW_S = 0.2
 _AT_ONCE_S = 0.3
+_PATIENCE_S = 10
 _BAR_CHARACTERS = 24
 
 
@@ -64,17 +65,17 @@ def in_order(work: Callable[[int], Result], count: int, threads: int | None = No
     >>> list(in_order(lambda n: n * n, 5, threads=2))
     [0, 1, 4, 9, 16]
     """
-    workers = worker_count(threads)
-    todo = iter(range(count))
-    with ThreadPoolExecutor(workers, "segfeed") as pool:
-        running: deque[Future[Result]] = deque(pool.submit(work, i) for i in islice(todo, 2 * workers + 2))
-        try:
-            while running:
-                yield running.popleft().result()
-                running.extend(pool.submit(work, i) for i in islice(todo, 1))
-        finally:
-            for future in running:
-                future.cancel()
+    yield from all_of((partial(work, number) for number in range(count)), threads)
+
+
+def all_of(calls: Iterable[Callable[[], Result]], threads: int | None = None) -> Iterator[Result]:
+    """Make calls in threads and yield the results in order; as `in_order`, if it is not known how many there are."""
+    count, todo = worker_count(threads), iter(calls)
+    with Workers(count, "segfeed") as workers:
+        running = deque(workers.submit(*islice(todo, 2 * count + 2)))
+        while running:
+            yield running.popleft().result()
+            running.extend(workers.submit(*islice(todo, 1)))
 
 
 def is_terminal(stream: object) -> bool:
@@ -183,6 +184,9 @@ class _Line:
 
 _loading = threading.Lock()  # one for all kernels, because numba's import and its settings are the process's
 _all_kernels: list["Kernels"] = []
+_beside = (
+    threading.local()
+)  # of a thread that loads kernels: `asker`, the thread that wanted them; `end` of the program
 
 
 def _give_up_in_child() -> None:
@@ -234,6 +238,36 @@ class Kernels:
                         reason = " ".join(str(error).split()) or type(error).__name__
                         _log.warning("numba cannot be used (%s): plain NumPy %s.", reason[:200], self._instead)
             return not self.broken
+
+
+def load_beside(load: Callable[[], object]) -> None:
+    """Load compiled kernels in a thread of its own; until they are there, plain NumPy serves.
+
+    The first time of all, numba compiles for seconds, and much longer if the cores have other work.
+    `segfeed.system.compiling` gives up if `is_in_vain`, so that a program that was interrupted ends at once.
+    """
+    asker = threading.current_thread()
+
+    def run() -> None:
+        _beside.asker = asker
+        load()
+
+    with suppress(RuntimeError):  # no more threads: plain NumPy gives the same bits
+        start(run, "segfeed-kernels")
+
+
+def is_in_vain() -> bool:
+    """Check whether this thread loads kernels for a program that has ended, and should not wait for them.
+
+    A program that was interrupted or failed does not wait. Another one waits some seconds, because its next run is
+    served at once by what is compiled now.
+    """
+    asker = getattr(_beside, "asker", None)
+    if asker is None or asker.is_alive() or threading.main_thread().is_alive():
+        return False
+    now = time.monotonic()
+    _beside.end = getattr(_beside, "end", now)
+    return hasattr(sys, "last_value") or now - _beside.end > _PATIENCE_S
 
 
 def import_kernels(name: str) -> ModuleType:

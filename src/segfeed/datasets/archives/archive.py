@@ -8,9 +8,7 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,7 +21,7 @@ from segfeed.datasets.archives.zip_file import index_zip, read_packed
 from segfeed.errors import ArchiveError, SourceChangedError, SourceMissingError
 from segfeed.system.paths import kind_at
 from segfeed.system.storage import write_whole
-from segfeed.system.work import show_bytes, show_progress
+from segfeed.system.work import all_of, show_bytes, show_progress
 
 _CHUNK_BYTES = 1 << 20
 _WRITERS = 8  # they mostly wait for the disk
@@ -177,21 +175,18 @@ def write_files(files: Iterable[tuple[str, Contents]], folder: Path, advance: Ca
         folder: exists and is empty; folders in it are made as names need them.
         advance: called with 1 after each file, in the calling thread.
     """
-    waiting: deque[Future[None]] = deque()
     made = {folder}
-    with ThreadPoolExecutor(_WRITERS, "segfeed") as pool:
+
+    def writers() -> Iterator[Callable[[], None]]:
         for name, contents in files:
             path = folder / name
             if path.parent not in made:
                 path.parent.mkdir(parents=True)
                 made.update(path.parents)
-            waiting.append(pool.submit(_write, path, contents))
-            if len(waiting) > 4 * _WRITERS:
-                waiting.popleft().result()
-                advance(1)
-        for future in waiting:
-            future.result()
-            advance(1)
+            yield partial(_write, path, contents)
+
+    for _ in all_of(writers(), _WRITERS):
+        advance(1)
 
 
 def unpack(archive: Archive, folder: Path, wanted: Collection[str] | None = None, *, root: str = "") -> None:

@@ -3,9 +3,7 @@
 Its classes share all their colours: what tells them apart is outline and surface.
 """
 
-import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from PIL import Image
@@ -13,6 +11,7 @@ from PIL import Image
 from segfeed.datasets.sample.art import KINDS
 from segfeed.datasets.sample.scene import Chance, Labels, compose
 from segfeed.pixels.palette import Colour, voc_colours
+from segfeed.system.work import available_cores, in_order
 
 NAMES: tuple[str, ...] = ("background", *KINDS)
 
@@ -80,8 +79,7 @@ def write_sample(root: Path, advance: Callable[[int, int], None] = lambda _done,
     palette = voc_colours(256)
     total = PAIRS + TEST_PHOTOS
     # More threads only wait for each other: much of the time goes into short NumPy calls under the interpreter's lock.
-    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        written = pool.map(lambda number: _write_picture(root, number, palette), range(total))
-        for done, _ in enumerate(written, start=1):
-            advance(done, total)
+    written = in_order(lambda number: _write_picture(root, number, palette), total, min(2, available_cores()))
+    for done, _ in enumerate(written, start=1):
+        advance(done, total)
     _write_lists(root, palette)

@@ -5,7 +5,6 @@ Loading takes about a second, so a few drawings never wait for it.
 """
 
 import itertools
-import threading
 from collections.abc import Sequence
 from functools import partial
 from types import ModuleType
@@ -15,7 +14,7 @@ import numpy as np
 from segfeed.pixels.shapes.canvas import Canvas
 from segfeed.pixels.shapes.drawing import Drawing, Points, Style
 from segfeed.pixels.shapes.filling import Patch, fill_rings
-from segfeed.system.work import Kernels
+from segfeed.system.work import Kernels, load_beside
 
 _ENOUGH = 64  # drawings before the kernels are loaded
 
@@ -29,7 +28,7 @@ def kernels(drawing: Drawing) -> ModuleType | None:
     if drawing.style.void != 255:  # over 254 classes are rare, and would be compiled anew
         return None
     if _KERNELS.module is None and not _KERNELS.broken and next(_drawings) == _ENOUGH:
-        threading.Thread(target=load_compiled, name="segfeed-shapes").start()
+        load_beside(load_compiled)
     return _KERNELS.module
 
 
