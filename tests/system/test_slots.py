@@ -2,10 +2,12 @@
 
 import ctypes
 import gc
+import inspect
 import mmap
 import sys
 import threading
 import weakref
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -185,3 +187,30 @@ def test_memory_comes_back_without_running_python_in_which_ctrl_c_could_strike_a
         sys.setprofile(None)
     assert ran == []
     assert {lease.ctypes.data for lease in (pool.lease(), pool.lease())} == addresses
+
+
+def test_an_interrupt_on_any_line_of_a_lease_leaves_the_pool_in_order():
+    lines = Path(inspect.getfile(Pool)).read_text().splitlines()
+    pool = Pool(SIZE, keep=2)
+
+    def interrupt_at(number):
+        def trace(frame, event, _):
+            if frame.f_code.co_name == "lease" and event == "line" and frame.f_lineno == number:
+                raise KeyboardInterrupt
+            return trace
+
+        sys.settrace(trace)
+        try:
+            pool.lease()
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(None)
+        return False
+
+    interrupted = [number for number in range(len(lines)) if interrupt_at(number)]
+    assert len(interrupted) > 5
+    for _ in range(4):
+        lease = pool.lease()
+        lease[:] = 7
+        assert len(lease) == SIZE

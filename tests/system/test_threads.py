@@ -51,17 +51,26 @@ def test_calls_that_have_not_begun_are_left_out():
     assert one.is_done()
 
 
-def test_threads_end_when_their_workers_are_left_or_forgotten():
-    for leave in (Workers.leave, lambda _: None):
-        workers = Workers(2, "segfeed-leaving")
-        for task in workers.submit(lambda: 1, lambda: 2):
-            task.result()
-        leave(workers)
-        threads = [thread for thread in threading.enumerate() if thread.name.startswith("segfeed-leaving")]
-        del workers, task
-        for thread in threads:
-            thread.join(60)
-            assert not thread.is_alive()
+def test_threads_end_when_their_workers_are_forgotten():
+    workers = Workers(2, "segfeed-forgotten")
+    for task in workers.submit(lambda: 1, lambda: 2):
+        task.result()
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("segfeed-forgotten")]
+    assert threads
+    del workers, task
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def test_what_has_not_begun_is_left_out_also_if_workers_are_only_told_that_they_are_left():
+    begun, go_on, made = threading.Event(), threading.Event(), []
+    with Workers(1, "adders") as workers:
+        workers.submit(lambda: (begun.set(), go_on.wait(60)), lambda: made.append("second"))
+        assert begun.wait(60)
+        workers.are_left = True
+        go_on.set()
+    assert made == []
 
 
 def test_a_signal_waits_until_the_block_has_run(handled):

@@ -100,7 +100,7 @@ class Loader:
         self._next = self._last = Position(0, 0)
         # Weakly: after a `break` nothing but the loop held the epoch, so its threads stop at once.
         # Not a WeakSet: it removes what has ended in Python code, in which a KeyboardInterrupt would be lost.
-        self._epochs: list[weakref.ref[Generator[Batch]]] = []
+        self._epochs: list[tuple[weakref.ref[Generator[Batch]], weakref.ref[Workers]]] = []
 
     __array__, __getattr__ = refuse_array, lack
 
@@ -177,17 +177,22 @@ class Loader:
 
     def close(self) -> None:
         """Stop the epochs that run, and their threads; the loader can be iterated again."""
-        for epoch in self._running():
+        for epoch, workers in self._running():
             epoch.close()
+            workers.end()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the loader was made of, and its position: epochs, threads and batch memory stay here."""
         options = {"format": self.format, "threads": self.threads, "transform": self.transform}
         return _unpickle, (type(self), self.reader, self.plan, options, self._next, self._last)
 
-    def _running(self) -> "list[Generator[Batch]]":
-        epochs = [epoch for one in self._epochs if (epoch := one()) is not None]
-        return [epoch for epoch in epochs if inspect.getgeneratorstate(epoch) != inspect.GEN_CLOSED]
+    def _running(self) -> "list[tuple[Generator[Batch], Workers]]":
+        epochs = [(epoch(), workers()) for epoch, workers in self._epochs]
+        return [
+            (epoch, workers)
+            for epoch, workers in epochs
+            if epoch and workers and inspect.getgeneratorstate(epoch) != inspect.GEN_CLOSED
+        ]
 
     def with_format(self, format: BatchFormat) -> "Loader":  # noqa: A002 - the field's word
         """Return a loader of the same batches in another format, at the same position."""
@@ -215,14 +220,15 @@ class Loader:
         with self._turn:  # two threads that iterate at once get two epochs
             position, self._next = self._next, Position(self._next.epoch + 1, 0)
             self._last = position
-            epoch = self._run(position)
-            self._epochs = [*(one for one in self._epochs if one() is not None), weakref.ref(epoch)]
+            workers = Workers(max(self.threads, 1), "segfeed-loader")
+            epoch = self._run(position, workers)
+            self._epochs = [*(one for one in self._epochs if one[0]()), (weakref.ref(epoch), weakref.ref(workers))]
         return epoch
 
-    def _run(self, position: Position) -> "Generator[Batch]":
+    def _run(self, position: Position, workers: Workers) -> "Generator[Batch]":
         """Deliver the rest of an epoch; `position` counts what was handed over, never what was prefetched."""
         process = os.getpid()
-        for batch in self._filled(position.epoch, position.step):
+        for batch in self._filled(position.epoch, position.step, workers):
             self._warm_up_beside()
             position.step += 1
             if position.step == len(self):
@@ -235,7 +241,7 @@ class Loader:
                     remedy="iterate the loader anew after a fork",
                 )
 
-    def _filled(self, epoch: int, first: int) -> Iterator[Batch]:
+    def _filled(self, epoch: int, first: int, workers: Workers) -> Iterator[Batch]:
         steps = range(first, len(self))
         if self.threads == 0:
             for step in steps:
@@ -247,7 +253,6 @@ class Loader:
         # epoch ends; in small shares, for one thread may meet pages that are slow to come. The others are shared only
         # if there are more threads than batches in flight.
         shared = {first, *steps[-2:]}
-        workers = Workers(self.threads, "segfeed-loader")
         running: deque[tuple[Batch, list[Task[None]]]] = deque()
         try:
             for step in steps:
@@ -263,9 +268,9 @@ class Loader:
             workers.are_left = True
             raise
         except BaseException:
-            workers.leave()
+            workers.end()
             raise
-        workers.leave()
+        workers.end()
 
     def _submit(self, workers: Workers, batch: Batch, shares: int) -> tuple[Batch, list[Task[None]]]:
         shares = min(shares, len(batch.crops))

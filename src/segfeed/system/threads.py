@@ -80,18 +80,12 @@ class Workers:
                 self._pool.submit(task.run)
         return tasks
 
-    def leave(self) -> None:
-        """Let the threads end with the calls that they make; calls that have not begun are left out."""
-        with uninterrupted():
-            self.are_left = True
-            self._pool.shutdown(wait=False)
-            del self._pool  # here, because Python code runs as it goes, in which an exception would be lost
-
     def end(self) -> None:
-        """Leave out calls that have not begun, and wait for the others."""
+        """Leave out calls that have not begun, and wait for the others; call it once, and `submit` no more."""
         self.are_left = True
         self._pool.shutdown()
-        self.leave()
+        with uninterrupted():
+            del self._pool  # Python code runs as it goes, in which an exception would be lost
 
     def __enter__(self) -> Self:
         return self
