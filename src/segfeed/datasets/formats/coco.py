@@ -263,15 +263,7 @@ def _shape(entry: dict[str, Any], value: int | None, number: int, size: tuple[in
     what, crowd = f"annotation {entry.get('id')}", _is_crowd(entry, name)
     found = entry.get("segmentation")
     if isinstance(found, dict):
-        if tuple(found.get("size") or ()) != size:
-            raise MaskError(
-                name,
-                found=f"run lengths of {what} for {found.get('size')} (height, width)",
-                expected=f"the photo's {list(size)}",
-                remedy="export them again",
-            )
-        counts = runs_of(found.get("counts"), size, name)
-        return [Shape("runs", value, (counts,), number, crowd, frame=(0, 0, *size, 1))]
+        return [Shape("runs", value, (runs_of(found, size, name, what),), number, crowd, frame=(0, 0, *size, 1))]
     if found is not None and not isinstance(found, list):
         raise MaskError(name, found=f"a segmentation of {what} that is {type(found).__name__}", expected="polygons")
     listed = found if found and isinstance(found[0], list) else [found]

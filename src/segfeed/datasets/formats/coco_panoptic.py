@@ -20,7 +20,7 @@ import numpy as np
 from segfeed.datasets.blobs import File
 from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing
 from segfeed.datasets.drawn.files import ClassesSeen, Drawn, files_below
-from segfeed.datasets.drawn.json_reading import parse_json
+from segfeed.datasets.drawn.json_reading import as_object, parse_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.errors import MaskError, SourceError
@@ -64,10 +64,7 @@ FORMAT = DrawnFormat.of_splits(partial(files_below, suffixes=(".json",), words=_
 
 @lru_cache(maxsize=4)
 def _read(file: File) -> dict[str, Any]:
-    found = parse_json(file.read(), file.path)
-    if not isinstance(found, dict):
-        raise SourceError(file.path, found="no object", expected="COCO's panoptic fields")
-    return found
+    return as_object(parse_json(file.read(), file.path), file.path, "COCO's panoptic fields")
 
 
 def _sketch(

@@ -17,7 +17,7 @@ from typing import Any
 from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.drawn.drawn_format import Annotations, BySplit, DrawnFormat, Listing, recognise_first
 from segfeed.datasets.drawn.files import ClassesSeen, Drawn, files_below, known_size
-from segfeed.datasets.drawn.json_reading import has_words, parse_json
+from segfeed.datasets.drawn.json_reading import as_object, has_words, parse_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.source import Recognised
@@ -80,10 +80,7 @@ FORMAT = DrawnFormat(_recognise, _sort, _list)
 
 @lru_cache(maxsize=4)
 def _read(file: File) -> dict[str, Any]:
-    found = parse_json(file.read(), file.path)
-    if not isinstance(found, dict):
-        raise SourceError(file.path, found="no object", expected="Datumaro's items and categories")
-    return found
+    return as_object(parse_json(file.read(), file.path), file.path, "Datumaro's items and categories")
 
 
 def _sketch(file: File, place: int, size: tuple[int, int] | Blob | None, where: str, classes: Classes) -> Drawing:
@@ -110,15 +107,8 @@ def _shape(entry: dict[str, Any], value: int | None, number: int, size: tuple[in
     kind, what = entry["type"], f"{entry['type']} {entry.get('id')}"
     crowd = bool((entry.get("attributes") or {}).get("is_crowd"))
     if kind == "mask":
-        rle = entry.get("rle") or {}
-        if tuple(rle.get("size") or ()) != size:
-            raise MaskError(
-                where,
-                found=f"run lengths of {what} for {rle.get('size')} (height, width)",
-                expected=f"the photo's {list(size)}",
-                remedy="export them again",
-            )
-        return Shape("runs", value, (runs_of(rle.get("counts"), size, where),), number, crowd, frame=(0, 0, *size, 1))
+        runs = runs_of(entry.get("rle") or {}, size, where, what)
+        return Shape("runs", value, (runs,), number, crowd, frame=(0, 0, *size, 1))
     if kind == "bbox":
         x, y, width, height = as_points(entry.get("bbox") or [0, 0, 0, 0], where, what).ravel().tolist()
         return Shape("box", value, (as_points([x, y, x + width, y + height], where, what),), number, crowd)

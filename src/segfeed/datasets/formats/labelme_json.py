@@ -22,7 +22,7 @@ from typing import Any
 from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing
 from segfeed.datasets.drawn.files import Drawn, files_of_photos, known_size
-from segfeed.datasets.drawn.json_reading import has_words, read_json
+from segfeed.datasets.drawn.json_reading import as_object, has_words, read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask, HeldPhoto
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.matching.lists import read_lines
@@ -78,10 +78,7 @@ def _label_of(shape: dict[str, Any], where: str) -> str:
 
 
 def _read(file: File) -> dict[str, Any]:
-    found = read_json(file)
-    if not isinstance(found, dict):
-        raise SourceError(file.path, found="no object", expected="labelme's shapes and imagePath")
-    return found
+    return as_object(read_json(file), file.path, "labelme's shapes and imagePath")
 
 
 def _shapes(found: dict[str, Any], where: str) -> list[dict[str, Any]]:
