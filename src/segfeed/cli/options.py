@@ -178,7 +178,7 @@ class SourceOptions(DatasetOptions):
     @property
     def opening(self) -> Opening:
         """All of them but the path."""
-        return Opening(**self.words)
+        return Opening.of(**self.words)
 
     def scan(self, split: str) -> Source:
         """List the samples of a split."""
