@@ -20,6 +20,9 @@ BySplit = dict[str, list[Path]]
 Find = Callable[[Path], Iterable[Path]]
 """Lists the annotation files at a path."""
 
+Sort = Callable[[Iterable[Path], Path], BySplit]
+"""Sorts the annotation files of a dataset, whose root is the second argument: `by_name`, `by_folder`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Annotations:
@@ -87,14 +90,9 @@ class DrawnFormat:
     by_property: Callable[[str], "DrawnFormat"] | None = None
 
     @classmethod
-    def of_splits(cls, find: Find, told: str, read: Callable[[Annotations], Listing]) -> Self:
-        """Make a format of one annotation file a split; each has what `told` names."""
-        return cls(lambda path: recognise_first(path, find(path), told), lambda root: by_name(find(root), root), read)
-
-    @classmethod
-    def of_photos(cls, find: Find, told: str, read: Callable[[Annotations], Listing]) -> Self:
-        """Make a format of one annotation file a photo; each has what `told` names."""
-        return cls(lambda path: recognise_first(path, find(path), told), lambda root: by_folder(find(root), root), read)
+    def of_files(cls, find: Find, told: str, sort: Sort, read: Callable[[Annotations], Listing]) -> Self:
+        """Make a format of annotation files that are told by their own contents: each has what `told` names."""
+        return cls(lambda path: recognise_first(path, find(path), told), lambda root: sort(find(root), root), read)
 
     def split_names(self, root: Path) -> list[str]:
         """List the splits: those of the files, or those of a hash if nothing names one."""

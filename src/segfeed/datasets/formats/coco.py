@@ -16,7 +16,7 @@ import os
 import re
 from array import array
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -27,12 +27,11 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.datasets.blobs import Blob, File, read_spans
-from segfeed.datasets.drawn.drawn_format import Annotations, BySplit, DrawnFormat, Listing, by_name, recognise_first
+from segfeed.datasets.drawn.drawn_format import Annotations, BySplit, DrawnFormat, Listing, by_name
 from segfeed.datasets.drawn.files import Drawn, files_below, known_size, split_of_file
 from segfeed.datasets.drawn.json_reading import parse_json, walk_json, words_in
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
-from segfeed.datasets.source import Recognised
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
 from segfeed.pixels.shapes.runs import runs_of
@@ -84,15 +83,10 @@ def _has_annotations(path: Path) -> bool:
     return bool(seen & names and seen & annotations) and b'"segments_info"' not in seen
 
 
-def _recognise(path: Path) -> Recognised | None:
-    return recognise_first(path, _files(path), "COCO's images, annotations and categories")
-
-
-def _sort(root: Path) -> BySplit:
-    files = _files(root)
-    if any(one.name.startswith("instances") for one in files):  # beside captions and keypoints of the same photos
-        files = [one for one in files if one.name.startswith("instances")]
-    return by_name(files, root)
+def _sort(files: Iterable[Path], root: Path) -> BySplit:
+    """Sort files by their names; captions and keypoints of the same photos may lie beside them."""
+    every = list(files)
+    return by_name([one for one in every if one.name.startswith("instances")] or every, root)
 
 
 def _list(annotations: Annotations) -> Listing:
@@ -113,7 +107,7 @@ def _list(annotations: Annotations) -> Listing:
     return Listing(drawn, places, classes, "; ".join(notes), file)
 
 
-FORMAT = DrawnFormat(_recognise, _sort, _list)
+FORMAT = DrawnFormat.of_files(_files, "COCO's images, annotations and categories", _sort, _list)
 
 
 @lru_cache(maxsize=4)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing
+from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing, by_name
 from segfeed.datasets.drawn.files import ClassesSeen, Drawn, files_below
 from segfeed.datasets.drawn.json_reading import as_object, parse_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
@@ -59,7 +59,8 @@ def _list(annotations: Annotations) -> Listing:
     return Listing(drawn, places, classes, file=file)
 
 
-FORMAT = DrawnFormat.of_splits(partial(files_below, suffixes=(".json",), words=_WORDS), "COCO's segments_info", _list)
+_find = partial(files_below, suffixes=(".json",), words=_WORDS)
+FORMAT = DrawnFormat.of_files(_find, "COCO's segments_info", by_name, _list)
 
 
 @lru_cache(maxsize=4)

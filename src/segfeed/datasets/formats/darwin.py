@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing
+from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing, by_folder
 from segfeed.datasets.drawn.files import ClassesSeen, Drawn, files_of_photos
 from segfeed.datasets.drawn.json_reading import has_words, read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
@@ -48,7 +48,7 @@ def _list(annotations: Annotations) -> Listing:
     return Listing(drawn, PhotoPlaces.near(annotations.root, annotations.root), classes)
 
 
-FORMAT = DrawnFormat.of_photos(_files, "Darwin's item and slots", _list)
+FORMAT = DrawnFormat.of_files(_files, "Darwin's item and slots", by_folder, _list)
 
 
 @lru_cache(maxsize=64)

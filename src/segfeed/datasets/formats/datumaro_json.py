@@ -10,17 +10,17 @@ that object's frame.
 Source: datumaro/plugins/data_formats/datumaro of github.com/open-edge-platform/datumaro.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.drawn.drawn_format import Annotations, BySplit, DrawnFormat, Listing, recognise_first
+from segfeed.datasets.drawn.drawn_format import Annotations, BySplit, DrawnFormat, Listing
 from segfeed.datasets.drawn.files import ClassesSeen, Drawn, files_below, known_size
 from segfeed.datasets.drawn.json_reading import as_object, has_words, parse_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
-from segfeed.datasets.source import Recognised
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
 from segfeed.pixels.shapes.runs import runs_of
@@ -40,13 +40,9 @@ def _files(path: Path) -> list[Path]:
     return [one for one in files_below(path, (".json",), _WORDS) if not has_words(one, (b'"image_id"',))]
 
 
-def _recognise(path: Path) -> Recognised | None:
-    return recognise_first(path, _files(path), "Datumaro's items and categories")
-
-
-def _sort(root: Path) -> BySplit:
+def _sort(files: Iterable[Path], _root: Path) -> BySplit:
     found: BySplit = {}
-    for one in _files(root):
+    for one in files:
         found.setdefault(one.stem, [one])
     return found
 
@@ -75,7 +71,7 @@ def _list(annotations: Annotations) -> Listing:
     return Listing(drawn, places, classes, why, file)
 
 
-FORMAT = DrawnFormat(_recognise, _sort, _list)
+FORMAT = DrawnFormat.of_files(_files, "Datumaro's items and categories", _sort, _list)
 
 
 @lru_cache(maxsize=4)

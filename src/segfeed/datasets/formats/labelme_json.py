@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing
+from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing, by_folder
 from segfeed.datasets.drawn.files import Drawn, files_of_photos, known_size
 from segfeed.datasets.drawn.json_reading import as_object, has_words, read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask, HeldPhoto
@@ -55,7 +55,7 @@ def _list(annotations: Annotations) -> Listing:
     return Listing(drawn, places, classes, why)
 
 
-FORMAT = DrawnFormat.of_photos(_files, "labelme's shapes and imagePath", _list)
+FORMAT = DrawnFormat.of_files(_files, "labelme's shapes and imagePath", by_folder, _list)
 
 
 @lru_cache(maxsize=4)

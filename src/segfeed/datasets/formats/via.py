@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing
+from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing, by_name
 from segfeed.datasets.drawn.files import ClassesSeen, Drawn, files_below, size_of_photo
 from segfeed.datasets.drawn.json_reading import read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
@@ -55,7 +55,8 @@ def _list(annotations: Annotations) -> Listing:
     return Listing(drawn, places, classes)
 
 
-FORMAT = DrawnFormat.of_splits(partial(files_below, suffixes=(".json",), words=_WORDS), "VIA's regions", _list)
+_find = partial(files_below, suffixes=(".json",), words=_WORDS)
+FORMAT = DrawnFormat.of_files(_find, "VIA's regions", by_name, _list)
 
 
 @lru_cache(maxsize=8)
