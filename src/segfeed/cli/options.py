@@ -1,34 +1,26 @@
-"""Options and printing that commands share."""
+"""Options that commands share, and how their words are read."""
 
 import functools
 import inspect
-import json
 import os
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from segfeed.cli.wording import as_typed, reword
+from segfeed.cli.wording import worded_by
 from segfeed.datasets.archives.members import MAX_NAME_BYTES
 from segfeed.datasets.blobs import stamp_of
 from segfeed.datasets.opening import Opening
 from segfeed.datasets.source import Source
-from segfeed.errors import OptionError, SegfeedError, SourceError
+from segfeed.errors import OptionError, SourceError
 from segfeed.feed import scan
 from segfeed.plans.plan import Shard
 from segfeed.plans.recipes import RECIPES
 from segfeed.system.paths import near_path, user_path
-from segfeed.system.work import is_terminal
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text, for an error, too.")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where packs lie. (default: $SEGFEED_CACHE or the user's cache)")]
@@ -229,28 +221,14 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
                 _refuse_long_name(Path(word), name)
         for name, (kind, fields) in groups.items():
             words[name] = kind(**{field: words.pop(field) for field in fields})
-        token = _OPTIONS.set(options)
-        try:
+        with worded_by(options):
             function(**words)
-        except SegfeedError as error:
-            reword(error, options)
-            raise
-        finally:
-            _OPTIONS.reset(token)
 
     # By keyword alone, since options without a default may follow those with one. typer reads signature and hints.
     flat = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
     command.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
     return command
-
-
-_OPTIONS: ContextVar[Mapping[str, str]] = ContextVar("options")  # of the command that runs
-
-
-def advice(text: str) -> str:
-    """Say a text of an error or a finding in the words of the command that runs."""
-    return as_typed(text, _OPTIONS.get({}))
 
 
 def _spelled(parameter: inspect.Parameter) -> str:
@@ -332,29 +310,3 @@ def one_shard(text: str) -> Shard:
 
 def _is_number(text: str) -> bool:
     return bool(re.fullmatch("[0-9]{1,9}", text))  # Python itself refuses to read thousands of digits
-
-
-def clean(text: str) -> str:
-    """Drop control characters: a file's name must not move the cursor of a terminal."""
-    return "".join(character for character in text if character.isprintable() or character == "\n")
-
-
-def say(text: str) -> None:
-    """Print a line."""
-    print(clean(text))
-
-
-def print_json(described: dict[str, Any]) -> None:
-    """Print one JSON object."""
-    print(json.dumps(described, allow_nan=False))
-
-
-def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, figures: bool = True) -> None:
-    """Print a table, figures (all columns but the first) to the right; names are never taken for markup."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for number, head in enumerate(heads):
-        table.add_column(escape(clean(head)), justify="right" if figures and number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(clean(cell)) for cell in row))
-    # Piped output has no width of its own: never fold a table there.
-    Console(width=None if is_terminal(sys.stdout) else 1000).print(table)
