@@ -9,7 +9,7 @@ from segfeed.datasets.blobs import File
 from segfeed.datasets.drawn.files import Drawn, keys_of, split_of_file
 from segfeed.datasets.drawn.masks import Classes, LegendOf, named_errors
 from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
-from segfeed.datasets.matching.lists import AUTOMATIC, SPLIT_WORDS, split_by_hash
+from segfeed.datasets.matching.lists import AUTOMATIC, SPLIT_WORDS, one_a_split, split_by_hash
 from segfeed.datasets.source import Missing, Recognised, Sample, SplitFiles
 from segfeed.errors import SourceError
 from segfeed.pixels.shapes.drawing import Style
@@ -176,18 +176,13 @@ def by_name(files: Iterable[Path], root: Path) -> BySplit:
     Raises:
         SourceError: if two files are of one split.
     """
-    found: BySplit = {}
-    for file in files:
-        split = split_of_file(file) or ""
-        if split in found:
-            raise SourceError(
-                str(root),
-                found=f"{found[split][0].name} and {file.name} annotate one split",
-                expected="one file a split",
-                remedy="pass the path of one of them",
-            )
-        found[split] = [file]
-    return found
+
+    def refuse(_split: str, one: Path, other: Path) -> SourceError:
+        found, remedy = f"{one.name} and {other.name} annotate one split", "pass the path of one of them"
+        return SourceError(str(root), found=found, expected="one file a split", remedy=remedy)
+
+    named = one_a_split(((split_of_file(file) or "", file) for file in files), refuse)
+    return {split: [file] for split, file in named.items()}
 
 
 def by_folder(files: Iterable[Path], root: Path) -> BySplit:
