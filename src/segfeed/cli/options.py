@@ -54,7 +54,7 @@ Swap = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
 
 
-_PANEL = "How the dataset is read"  # its heading in --help
+_option = functools.partial(typer.Option, rich_help_panel="How the dataset is read")  # its heading in --help
 
 
 @dataclass(frozen=True)
@@ -67,31 +67,17 @@ class DatasetOptions:
             metavar="PATH", help="A dataset's folder, tar, table or config file; or a name: 'sample', 'voc2012', 'sbd'."
         ),
     ]
-    format: Annotated[
-        str | None,
-        typer.Option(help="The name of the dataset's format. (default: recognised)", rich_help_panel=_PANEL),
-    ] = None
+    format: Annotated[str | None, _option(help="The name of the dataset's format. (default: recognised)")] = None
     description: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="The dataset's description. (default: its segfeed.toml)", rich_help_panel=_PANEL
-        ),
+        Path | None, _option(metavar="FILE", help="The dataset's description. (default: its segfeed.toml)")
     ] = None
     photos: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="PATTERN",
-            help="Where photos lie, such as 'img/{split}/{key}.jpg'; may be repeated.",
-            rich_help_panel=_PANEL,
-        ),
+        _option(metavar="PATTERN", help="Where photos lie, such as 'img/{split}/{key}.jpg'; may be repeated."),
     ] = None
     masks: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="PATTERN",
-            help="Where masks lie, such as 'gt/{split}/{key}_L.png'; may be repeated.",
-            rich_help_panel=_PANEL,
-        ),
+        _option(metavar="PATTERN", help="Where masks lie, such as 'gt/{split}/{key}_L.png'; may be repeated."),
     ] = None
     cache_dir: CacheDir = None
 
@@ -113,57 +99,32 @@ class DatasetOptions:
 class SourceOptions(DatasetOptions):
     """The options by which a dataset is found and its masks are understood: those of `segfeed.scan`."""
 
-    task: Annotated[
-        str, typer.Option(help="'semantic' (class ids) or 'instance' (object ids).", rich_help_panel=_PANEL)
-    ] = "semantic"
-    legend: Annotated[
-        Path | None,
-        typer.Option(help="A legend: text with one class a line, JSON, or a palette PNG.", rich_help_panel=_PANEL),
-    ] = None
-    unknown: Annotated[
-        str,
-        typer.Option(help="What an unknown colour becomes: 'error', 'void' or a class name.", rich_help_panel=_PANEL),
-    ] = "error"
+    task: Annotated[str, _option(help="'semantic' (class ids) or 'instance' (object ids).")] = "semantic"
+    legend: Annotated[Path | None, _option(help="A legend: text with one class a line, JSON, or a palette PNG.")] = None
+    unknown: Annotated[str, _option(help="What an unknown colour becomes: 'error', 'void' or a class name.")] = "error"
     orientation: Annotated[
         str,
-        typer.Option(
-            help="What becomes of a photo that EXIF turns: 'error', or 'apply' to turn it if its mask fits then.",
-            rich_help_panel=_PANEL,
-        ),
+        _option(help="What becomes of a photo that EXIF turns: 'error', or 'apply' to turn it if its mask fits then."),
     ] = "error"
 
     rule: Annotated[
         str | None,
-        typer.Option(
-            help="Which pixels a drawn shape covers: 'tool' (as its own tool) or 'centre'. (default: the format's)",
-            rich_help_panel=_PANEL,
+        _option(
+            help="Which pixels a drawn shape covers: 'tool' (as its own tool) or 'centre'. (default: the format's)"
         ),
     ] = None
     overlap: Annotated[
         str | None,
-        typer.Option(
-            help="Which of two drawn classes gets a pixel: 'order', 'largest', 'smallest', 'void' or 'error'.",
-            rich_help_panel=_PANEL,
-        ),
+        _option(help="Which of two drawn classes gets a pixel: 'order', 'largest', 'smallest', 'void' or 'error'."),
     ] = None
-    crowd: Annotated[
-        str | None,
-        typer.Option(help="What drawn crowds become: 'class', 'void' or 'leave'.", rich_help_panel=_PANEL),
-    ] = None
-    unpainted: Annotated[
-        str | None,
-        typer.Option(help="What no drawn shape covers: 'background' or 'void'.", rich_help_panel=_PANEL),
-    ] = None
-    boxes: Annotated[
-        str | None,
-        typer.Option(help="What drawn boxes and points become: 'error', 'leave' or 'fill'.", rich_help_panel=_PANEL),
-    ] = None
+    crowd: Annotated[str | None, _option(help="What drawn crowds become: 'class', 'void' or 'leave'.")] = None
+    unpainted: Annotated[str | None, _option(help="What no drawn shape covers: 'background' or 'void'.")] = None
+    boxes: Annotated[str | None, _option(help="What drawn boxes and points become: 'error', 'leave' or 'fill'.")] = None
     class_property: Annotated[
         str | None,
-        typer.Option(
+        _option(
             metavar="NAME",
             help="The property of GeoJSON that says a feature's class. (default: the only one that fits)",
-            rich_help_panel=_PANEL,
         ),
     ] = None
 
