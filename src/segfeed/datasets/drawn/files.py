@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.drawn.json_reading import has_words
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
@@ -14,6 +17,7 @@ from segfeed.datasets.drawn.photo_places import plain_path
 from segfeed.datasets.matching.lists import FORBIDDEN, SPLIT_WORDS
 from segfeed.errors import MaskError, PhotoError, SourceError
 from segfeed.pixels.codec import read_photo_header
+from segfeed.pixels.files.through_pillow import open_picture, read_pixels
 
 _HEAD_BYTES = 1 << 16
 _WORD = re.compile(r"[^\W_]+")
@@ -134,6 +138,17 @@ def known_size(size: tuple[int, int] | Blob | None, where: str, lacking: str) ->
     if size is None:
         raise MaskError(where, found=f"neither {lacking}", expected="one of them")
     return size_of_photo(size)
+
+
+def cover_of_png(data: bytes, where: str) -> npt.NDArray[np.bool_]:
+    """Return the pixels, bool (H, W), that a PNG inside an annotation covers, by its gray or else its alpha.
+
+    Raises:
+        MaskError: if it cannot be read.
+    """
+    with open_picture(data, where, "PNG", MaskError) as picture:
+        pixels = read_pixels(picture, where, MaskError)
+    return (pixels if pixels.ndim == 2 else pixels[..., -1]) > 0
 
 
 def split_of_file(path: Path) -> str | None:

@@ -25,7 +25,7 @@ from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.drawn.xml_reading import walk_xml
 from segfeed.datasets.source import Recognised
 from segfeed.errors import MaskError, SourceError
-from segfeed.pixels.shapes.drawing import Drawing, Points, Shape, Style, as_points
+from segfeed.pixels.shapes.drawing import Drawing, Points, Shape, Style, as_points, turned
 
 _STYLE = Style("coco")
 _WORDS = (b"<annotations", b"<image ")
@@ -162,11 +162,9 @@ def _turned(corners: Points, angle: float, value: int | None, number: int) -> Sh
     if not angle:
         return Shape("box", value, (corners,), number)
     (x1, y1), (x2, y2) = corners
-    turn = np.radians(angle)
-    spin = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     centre = corners.mean(axis=0)
-    around = (np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]]) - centre) @ spin + centre
-    return Shape("box", value, (around,), number)
+    offsets = np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]]) - centre
+    return Shape("box", value, (turned(offsets, angle, centre),), number)
 
 
 def _points(text: str, name: str, tag: str) -> Points:

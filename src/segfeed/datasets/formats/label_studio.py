@@ -29,7 +29,7 @@ from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.source import Recognised
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
-from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
+from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points, turned
 from segfeed.pixels.shapes.runs import shape_of_cover
 
 _STYLE = Style("centre")
@@ -176,10 +176,8 @@ def _shape(value: dict[str, Any], label: int | None, number: int, size: tuple[in
     if "height" not in value:
         return Shape("point", label, (corner[None] * share,), number)
     if angle := float(value.get("rotation") or 0):  # about its upper left corner, clockwise, in px
-        turn = np.radians(angle)
-        spin = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-        around = (np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (sides * share)) @ spin + corner * share
-        return Shape("box", label, (around,), number)
+        offsets = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (sides * share)
+        return Shape("box", label, (turned(offsets, angle, corner * share),), number)
     return Shape("box", label, (np.array([corner, corner + sides]) * share,), number)
 
 

@@ -21,14 +21,13 @@ from typing import Any
 
 from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing, by_folder
-from segfeed.datasets.drawn.files import Drawn, files_of_photos, known_size
+from segfeed.datasets.drawn.files import Drawn, cover_of_png, files_of_photos, known_size
 from segfeed.datasets.drawn.json_reading import as_object, has_words, read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask, HeldPhoto
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.matching.lists import read_lines
 from segfeed.errors import MaskError, PhotoError, SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
-from segfeed.pixels.files.through_pillow import open_picture, read_pixels
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
 from segfeed.pixels.shapes.runs import shape_of_cover
 
@@ -182,6 +181,4 @@ def _decode_mask(text: Any, name: str) -> Any:
         data = base64.b64decode(text, validate=True)
     except (TypeError, ValueError, binascii.Error):
         raise MaskError(name, found="a mask that is not base64", expected="a PNG", is_damage=True) from None
-    with open_picture(data, name, "PNG", MaskError) as picture:
-        pixels = read_pixels(picture, name, MaskError)
-    return (pixels if pixels.ndim == 2 else pixels[..., -1]) > 0
+    return cover_of_png(data, name)

@@ -22,13 +22,12 @@ import numpy.typing as npt
 
 from segfeed.datasets.blobs import File
 from segfeed.datasets.drawn.drawn_format import Annotations, BySplit, DrawnFormat, Listing, by_folder
-from segfeed.datasets.drawn.files import ClassesSeen, Drawn, files_of_photos
+from segfeed.datasets.drawn.files import ClassesSeen, Drawn, cover_of_png, files_of_photos
 from segfeed.datasets.drawn.json_reading import has_words, read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.source import Recognised
 from segfeed.errors import MaskError, SourceError
-from segfeed.pixels.files.through_pillow import open_picture, read_pixels
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
 from segfeed.pixels.shapes.runs import shape_of_cover
 
@@ -129,6 +128,4 @@ def _decode_bitmap(text: str, where: str) -> npt.NDArray[Any]:
     except (TypeError, ValueError, binascii.Error, zlib.error):
         found = "a bitmap that is not base64 of a packed PNG"
         raise MaskError(where, found=found, remedy="export it again", is_damage=True) from None
-    with open_picture(data, where, "PNG", MaskError) as picture:
-        pixels = read_pixels(picture, where, MaskError)
-    return (pixels if pixels.ndim == 2 else pixels[..., -1]) > 0
+    return cover_of_png(data, where)
