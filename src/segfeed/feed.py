@@ -15,7 +15,7 @@ from segfeed.batches.mistaken import OPTIONS_OF_OTHERS, lack, refuse_array
 from segfeed.batches.transforming import Transform, check_transform
 from segfeed.datasets.doubts.annotations import doubt_boxes, doubt_outlines, look_at_shapes
 from segfeed.datasets.doubts.examining import examine
-from segfeed.datasets.drawn.masks import DRAW_WORDS, DrawWords
+from segfeed.datasets.drawn.masks import DRAW_WORDS, DrawOptions, DrawWords
 from segfeed.datasets.legends.given import LegendLike
 from segfeed.datasets.made_splits import doubt_splits
 from segfeed.datasets.opening import Dataset, DescriptionLike, Opening, Patterns, open_dataset
@@ -126,7 +126,7 @@ def scan(  # noqa: PLR0913 - the options of one dataset, flat
     """
     opening = Opening(
         task=task, legend=legend, unknown=unknown, orientation=orientation, format=format, description=description,
-        photos=photos, masks=masks, cache_dir=cache_dir, **drawing,
+        photos=photos, masks=masks, cache_dir=cache_dir, drawing=DrawOptions(**drawing),
     )  # fmt: skip
     dataset = open_dataset(path_or_name, opening)
     source = _scan(dataset, split)
@@ -278,7 +278,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
         )
     opening = Opening(
         task=task, legend=legend, unknown=unknown, orientation=orientation, format=format, description=description,
-        photos=photos, masks=masks, cache_dir=cache_dir, **drawing,
+        photos=photos, masks=masks, cache_dir=cache_dir, drawing=DrawOptions(**drawing),
     )  # fmt: skip
     dataset = open_dataset(find_root(data, cache_dir=cache_dir, download=download), opening)
     train, val = _read_splits(dataset, splits)

@@ -132,7 +132,7 @@ def test_a_bad_legend_that_was_given_is_not_passed_over(root, tmp_path):
 def test_what_has_no_meaning_is_refused(root, tmp_path):
     for how in ({"task": "panoptic"}, {"task": "instance", "legend": Legend(("a",))}, {"unknown": "bird"}):
         with pytest.raises(OptionError, match=list(how)[-1]):
-            list_dataset(root, opening=Opening(**how))
+            list_dataset(root, opening=Opening.of(**how))
     with pytest.raises(SourceMissingError, match="nowhere"):
         list_dataset(tmp_path / "nowhere")
     with pytest.raises(SourceMissingError, match=r"'test'.*train, val"):

@@ -40,14 +40,14 @@ def pairs(root: Path, photos: str, masks: str, keys, values=(0, 1)) -> Path:
 
 
 def write(root: Path, **options) -> str:
-    text = draft_description(open_dataset(root, Opening(**options)))
+    text = draft_description(open_dataset(root, Opening.of(**options)))
     (root / FILE_NAME).write_text(text)
     return text
 
 
 def check(root: Path, **options) -> str:
     """Write a description and compare what it gives with what was recognised; return it."""
-    before = open_dataset(root, Opening(**options))
+    before = open_dataset(root, Opening.of(**options))
     assert before.format != "described"
     splits = {}
     for split in before.split_names:

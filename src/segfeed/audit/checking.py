@@ -53,7 +53,7 @@ def check(
     """
     height, width = (whole_number("crop side", side, 1, 2**31 - 1) for side in crop_size)
     return judge(
-        read_dataset(list_dataset(data, splits, Opening(**scan_options) if scan_options else None), threads),
+        read_dataset(list_dataset(data, splits, Opening.of(**scan_options) if scan_options else None), threads),
         (height, width),
     )
 

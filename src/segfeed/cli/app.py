@@ -14,7 +14,8 @@ import typer
 import segfeed
 from segfeed.cli import auditing, caching, feeding, looking, scoring, transfer
 from segfeed.cli.examples import epilog
-from segfeed.cli.options import as_command, clean, print_json, say
+from segfeed.cli.options import as_command
+from segfeed.cli.printing import clean, print_json, say
 from segfeed.errors import OptionError, SegfeedError
 
 _SETTINGS = {"help_option_names": ["-h", "--help"]}

@@ -10,20 +10,9 @@ import typer
 from segfeed.audit import checking
 from segfeed.audit.findings import SEVERITIES, Audit, Finding
 from segfeed.audit.repair import FixedList, write_fixed_lists
-from segfeed.cli.options import (
-    AsJson,
-    AugmentName,
-    Crop,
-    CropOrRecipes,
-    Force,
-    SourceOptions,
-    Threads,
-    advice,
-    crop_size,
-    print_json,
-    print_table,
-    say,
-)
+from segfeed.cli.options import AsJson, AugmentName, Crop, CropOrRecipes, Force, SourceOptions, Threads, crop_size
+from segfeed.cli.printing import print_json, print_table, say
+from segfeed.cli.wording import advice
 from segfeed.system.showing import counted
 
 _SHOWN = 3  # of findings of one rule in one split

@@ -7,17 +7,9 @@ import typer
 
 from segfeed.audit.findings import Finding
 from segfeed.audit.verification import match_pack, verify_pack
-from segfeed.cli.options import (
-    AnySourceOptions,
-    AsJson,
-    CacheDir,
-    Splits,
-    Threads,
-    advice,
-    print_json,
-    print_table,
-    say,
-)
+from segfeed.cli.options import AnySourceOptions, AsJson, CacheDir, Splits, Threads
+from segfeed.cli.printing import print_json, print_table, say
+from segfeed.cli.wording import advice
 from segfeed.errors import OptionError, PackError
 from segfeed.packs.cache import LIMIT, CachedPack, describe_packs, prune_packs, prune_to, read_size
 from segfeed.packs.pack import Pack

@@ -19,16 +19,14 @@ from segfeed.cli.options import (
     Splits,
     Swap,
     Threads,
-    advice,
     crop_size,
     one_shard,
-    print_json,
-    print_table,
-    say,
     swap_pairs,
     two_splits,
 )
+from segfeed.cli.printing import print_json, print_table, say
 from segfeed.cli.summary import Summary, summarise
+from segfeed.cli.wording import advice
 from segfeed.feed import load as load_splits
 from segfeed.packs.making import make_pack
 from segfeed.packs.pack import Pack

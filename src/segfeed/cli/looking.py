@@ -19,13 +19,10 @@ from segfeed.cli.options import (
     SourceOptions,
     Split,
     Threads,
-    advice,
-    clean,
     crop_size,
-    print_json,
-    print_table,
-    say,
 )
+from segfeed.cli.printing import clean, print_json, print_table, say
+from segfeed.cli.wording import advice
 from segfeed.datasets.descriptions.description import FILE_NAME
 from segfeed.datasets.doubts.evidence import Evidence
 from segfeed.datasets.opening import open_dataset

@@ -1,34 +1,26 @@
-"""Options and printing that commands share."""
+"""Options that commands share, and how their words are read."""
 
 import functools
 import inspect
-import json
 import os
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from segfeed.cli.wording import as_typed, reword
+from segfeed.cli.wording import worded_by
 from segfeed.datasets.archives.members import MAX_NAME_BYTES
 from segfeed.datasets.blobs import stamp_of
 from segfeed.datasets.opening import Opening
 from segfeed.datasets.source import Source
-from segfeed.errors import OptionError, SegfeedError, SourceError
+from segfeed.errors import OptionError, SourceError
 from segfeed.feed import scan
 from segfeed.plans.plan import Shard
 from segfeed.plans.recipes import RECIPES
 from segfeed.system.paths import near_path, user_path
-from segfeed.system.work import is_terminal
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text, for an error, too.")]
 CacheDir = Annotated[Path | None, typer.Option(help="Where packs lie. (default: $SEGFEED_CACHE or the user's cache)")]
@@ -62,7 +54,7 @@ Swap = Annotated[
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")]
 
 
-_PANEL = "How the dataset is read"  # its heading in --help
+_option = functools.partial(typer.Option, rich_help_panel="How the dataset is read")  # its heading in --help
 
 
 @dataclass(frozen=True)
@@ -75,31 +67,17 @@ class DatasetOptions:
             metavar="PATH", help="A dataset's folder, tar, table or config file; or a name: 'sample', 'voc2012', 'sbd'."
         ),
     ]
-    format: Annotated[
-        str | None,
-        typer.Option(help="The name of the dataset's format. (default: recognised)", rich_help_panel=_PANEL),
-    ] = None
+    format: Annotated[str | None, _option(help="The name of the dataset's format. (default: recognised)")] = None
     description: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="The dataset's description. (default: its segfeed.toml)", rich_help_panel=_PANEL
-        ),
+        Path | None, _option(metavar="FILE", help="The dataset's description. (default: its segfeed.toml)")
     ] = None
     photos: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="PATTERN",
-            help="Where photos lie, such as 'img/{split}/{key}.jpg'; may be repeated.",
-            rich_help_panel=_PANEL,
-        ),
+        _option(metavar="PATTERN", help="Where photos lie, such as 'img/{split}/{key}.jpg'; may be repeated."),
     ] = None
     masks: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="PATTERN",
-            help="Where masks lie, such as 'gt/{split}/{key}_L.png'; may be repeated.",
-            rich_help_panel=_PANEL,
-        ),
+        _option(metavar="PATTERN", help="Where masks lie, such as 'gt/{split}/{key}_L.png'; may be repeated."),
     ] = None
     cache_dir: CacheDir = None
 
@@ -121,64 +99,39 @@ class DatasetOptions:
 class SourceOptions(DatasetOptions):
     """The options by which a dataset is found and its masks are understood: those of `segfeed.scan`."""
 
-    task: Annotated[
-        str, typer.Option(help="'semantic' (class ids) or 'instance' (object ids).", rich_help_panel=_PANEL)
-    ] = "semantic"
-    legend: Annotated[
-        Path | None,
-        typer.Option(help="A legend: text with one class a line, JSON, or a palette PNG.", rich_help_panel=_PANEL),
-    ] = None
-    unknown: Annotated[
-        str,
-        typer.Option(help="What an unknown colour becomes: 'error', 'void' or a class name.", rich_help_panel=_PANEL),
-    ] = "error"
+    task: Annotated[str, _option(help="'semantic' (class ids) or 'instance' (object ids).")] = "semantic"
+    legend: Annotated[Path | None, _option(help="A legend: text with one class a line, JSON, or a palette PNG.")] = None
+    unknown: Annotated[str, _option(help="What an unknown colour becomes: 'error', 'void' or a class name.")] = "error"
     orientation: Annotated[
         str,
-        typer.Option(
-            help="What becomes of a photo that EXIF turns: 'error', or 'apply' to turn it if its mask fits then.",
-            rich_help_panel=_PANEL,
-        ),
+        _option(help="What becomes of a photo that EXIF turns: 'error', or 'apply' to turn it if its mask fits then."),
     ] = "error"
 
     rule: Annotated[
         str | None,
-        typer.Option(
-            help="Which pixels a drawn shape covers: 'tool' (as its own tool) or 'centre'. (default: the format's)",
-            rich_help_panel=_PANEL,
+        _option(
+            help="Which pixels a drawn shape covers: 'tool' (as its own tool) or 'centre'. (default: the format's)"
         ),
     ] = None
     overlap: Annotated[
         str | None,
-        typer.Option(
-            help="Which of two drawn classes gets a pixel: 'order', 'largest', 'smallest', 'void' or 'error'.",
-            rich_help_panel=_PANEL,
-        ),
+        _option(help="Which of two drawn classes gets a pixel: 'order', 'largest', 'smallest', 'void' or 'error'."),
     ] = None
-    crowd: Annotated[
-        str | None,
-        typer.Option(help="What drawn crowds become: 'class', 'void' or 'leave'.", rich_help_panel=_PANEL),
-    ] = None
-    unpainted: Annotated[
-        str | None,
-        typer.Option(help="What no drawn shape covers: 'background' or 'void'.", rich_help_panel=_PANEL),
-    ] = None
-    boxes: Annotated[
-        str | None,
-        typer.Option(help="What drawn boxes and points become: 'error', 'leave' or 'fill'.", rich_help_panel=_PANEL),
-    ] = None
+    crowd: Annotated[str | None, _option(help="What drawn crowds become: 'class', 'void' or 'leave'.")] = None
+    unpainted: Annotated[str | None, _option(help="What no drawn shape covers: 'background' or 'void'.")] = None
+    boxes: Annotated[str | None, _option(help="What drawn boxes and points become: 'error', 'leave' or 'fill'.")] = None
     class_property: Annotated[
         str | None,
-        typer.Option(
+        _option(
             metavar="NAME",
             help="The property of GeoJSON that says a feature's class. (default: the only one that fits)",
-            rich_help_panel=_PANEL,
         ),
     ] = None
 
     @property
     def opening(self) -> Opening:
         """All of them but the path."""
-        return Opening(**self.words)
+        return Opening.of(**self.words)
 
     def scan(self, split: str) -> Source:
         """List the samples of a split."""
@@ -229,28 +182,14 @@ def as_command(function: Callable[..., None]) -> Callable[..., None]:
                 _refuse_long_name(Path(word), name)
         for name, (kind, fields) in groups.items():
             words[name] = kind(**{field: words.pop(field) for field in fields})
-        token = _OPTIONS.set(options)
-        try:
+        with worded_by(options):
             function(**words)
-        except SegfeedError as error:
-            reword(error, options)
-            raise
-        finally:
-            _OPTIONS.reset(token)
 
     # By keyword alone, since options without a default may follow those with one. typer reads signature and hints.
     flat = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
     command.__signature__ = inspect.Signature(flat)  # type: ignore[attr-defined]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
     return command
-
-
-_OPTIONS: ContextVar[Mapping[str, str]] = ContextVar("options")  # of the command that runs
-
-
-def advice(text: str) -> str:
-    """Say a text of an error or a finding in the words of the command that runs."""
-    return as_typed(text, _OPTIONS.get({}))
 
 
 def _spelled(parameter: inspect.Parameter) -> str:
@@ -332,29 +271,3 @@ def one_shard(text: str) -> Shard:
 
 def _is_number(text: str) -> bool:
     return bool(re.fullmatch("[0-9]{1,9}", text))  # Python itself refuses to read thousands of digits
-
-
-def clean(text: str) -> str:
-    """Drop control characters: a file's name must not move the cursor of a terminal."""
-    return "".join(character for character in text if character.isprintable() or character == "\n")
-
-
-def say(text: str) -> None:
-    """Print a line."""
-    print(clean(text))
-
-
-def print_json(described: dict[str, Any]) -> None:
-    """Print one JSON object."""
-    print(json.dumps(described, allow_nan=False))
-
-
-def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, figures: bool = True) -> None:
-    """Print a table, figures (all columns but the first) to the right; names are never taken for markup."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for number, head in enumerate(heads):
-        table.add_column(escape(clean(head)), justify="right" if figures and number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(clean(cell)) for cell in row))
-    # Piped output has no width of its own: never fold a table there.
-    Console(width=None if is_terminal(sys.stdout) else 1000).print(table)

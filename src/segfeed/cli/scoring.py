@@ -1,20 +1,12 @@
-"""The command that scores a folder of predictions."""
+"""The command that scores predictions, in a module of its own: no other command reads what a model says."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from segfeed.cli.options import (
-    AsJson,
-    Force,
-    SourceOptions,
-    Split,
-    Threads,
-    print_json,
-    print_table,
-    say,
-)
+from segfeed.cli.options import AsJson, Force, SourceOptions, Split, Threads
+from segfeed.cli.printing import print_json, print_table, say
 from segfeed.scoring.predictions import score_folder
 from segfeed.scoring.score import SUMMARY, Score, as_percent
 from segfeed.system.paths import free_path

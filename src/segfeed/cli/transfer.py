@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from segfeed.cli.options import AsJson, CacheDir, SourceOptions, Splits, Threads, print_json, say
+from segfeed.cli.options import AsJson, CacheDir, SourceOptions, Splits, Threads
+from segfeed.cli.printing import print_json, say
 from segfeed.datasets.catalogue.fetching import count_ids, fetch_dataset
 from segfeed.datasets.export.exporting import KINDS, export_splits
 from segfeed.datasets.export.names import RENAMED, name_splits, read_renamed

@@ -6,7 +6,9 @@ options of the same names, so one rule turns each into `--unknown void`. What a 
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from segfeed.errors import SegfeedError
 
@@ -34,6 +36,8 @@ _BOTH = (
     (re.compile(r"pass download=True, "), ""),  # `segfeed fetch` is named before
     (re.compile(r"an Augment, or (?=one of )"), ""),  # --augment takes names alone
 )
+
+_OPTIONS: ContextVar[Mapping[str, str]] = ContextVar("options")  # of the command that runs
 
 
 def as_typed(text: str, options: Mapping[str, str]) -> str:
@@ -64,6 +68,24 @@ def reword(error: SegfeedError, options: Mapping[str, str]) -> None:
     """Change an error's fields to the words of the command line."""
     error.where = _word(error.where, options) or error.where
     error.expected, error.remedy = as_typed(error.expected, options), as_typed(error.remedy, options)
+
+
+@contextmanager
+def worded_by(options: Mapping[str, str]) -> Iterator[None]:
+    """Reword the errors of a command of these options while it runs, and what `advice` is asked for."""
+    token = _OPTIONS.set(options)
+    try:
+        yield
+    except SegfeedError as error:
+        reword(error, options)
+        raise
+    finally:
+        _OPTIONS.reset(token)
+
+
+def advice(text: str) -> str:
+    """Say a text of an error or a finding in the words of the command that runs."""
+    return as_typed(text, _OPTIONS.get({}))
 
 
 def _word(name: str, options: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from segfeed.errors import PhotoError, SourceChangedError, SourceError, SourceMissingError
 from segfeed.pixels.files.kinds import is_lfs_pointer
+from segfeed.system.paths import kind_of_mode
 from segfeed.system.portable import BINARY
 
 Stamp = tuple[int, int, int, int]
@@ -49,13 +50,6 @@ class Blob(Protocol):
 _SEPARATOR = re.compile(r"\Asep=[^\r\n]?(?=[\r\n])", re.IGNORECASE)
 _LONGEST_POINTER_BYTES = 1024
 _MOST_BYTES = (2 << 30) - 1  # of a picture: a file with a hole in it would fill the memory with zeros
-_KINDS = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
 _A_FILE = "a regular file"
 
 
@@ -67,12 +61,13 @@ def stamp_of(path: str) -> Stamp:
         SourceError: if it is not a regular file, such as a folder or a named pipe, or the system cannot reach it.
     """
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except (OSError, ValueError) as error:
         raise _unreachable(path, error) from None
-    if not stat.S_ISREG(found.st_mode):
-        raise SourceError(path, found=_kind(found), expected=_A_FILE, remedy="remove it, or put the file there")
-    return _read_stamp(found)
+    if not stat.S_ISREG(status.st_mode):
+        found = kind_of_mode(status.st_mode)
+        raise SourceError(path, found=found, expected=_A_FILE, remedy="remove it, or put the file there")
+    return _read_stamp(status)
 
 
 def read_file(path: str | os.PathLike[str], limit_bytes: int) -> bytes:
@@ -145,10 +140,6 @@ def _pointer(path: str, error_type: type[SourceError]) -> SourceError:
         found="a pointer of Git LFS, not the file itself",
         remedy="fetch the files with `git lfs install` and `git lfs pull`",
     )
-
-
-def _kind(found: os.stat_result) -> str:
-    return next((kind for is_kind, kind in _KINDS if is_kind(found.st_mode)), _A_FILE)
 
 
 def _unreachable(path: str, error: OSError | ValueError) -> SourceError:
@@ -326,9 +317,9 @@ def _opened(path: str, error_type: type[SourceError] = SourceError) -> Iterator[
     try:
         descriptor = os.open(path, flags)
         try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise error_type(path, found=_kind(status), expected=_A_FILE, remedy="put the file there")
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise error_type(path, found=kind_of_mode(mode), expected=_A_FILE, remedy="put the file there")
             yield descriptor
         finally:
             os.close(descriptor)
@@ -340,8 +331,9 @@ def _opened(path: str, error_type: type[SourceError] = SourceError) -> Iterator[
     except OSError as error:
         found = "a link that leads back to itself" if error.errno == errno.ELOOP else ""
         with suppress(OSError):  # a socket cannot be opened
-            found = found or _kind(os.stat(path))
-        if found and found != _A_FILE:
+            mode = os.stat(path).st_mode
+            found = found or ("" if stat.S_ISREG(mode) else kind_of_mode(mode))
+        if found:
             raise error_type(path, found=found, expected=_A_FILE, remedy="put the file there") from None
         found = f"the file cannot be read ({error.strerror})"
         raise error_type(path, found=found, remedy="check its permissions and the disk") from error

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from segfeed.datasets.blobs import Blob
 from segfeed.datasets.descriptions.description import Description
 from segfeed.datasets.descriptions.patterns import parse_patterns
 from segfeed.datasets.descriptions.reader import read_description
-from segfeed.datasets.drawn.masks import DrawnMask, DrawOptions, LegendOf
+from segfeed.datasets.drawn.masks import DRAW_WORDS, DrawnMask, DrawOptions, LegendOf
 from segfeed.datasets.joining import refuse_legend_above
 from segfeed.datasets.legends.files import explain_unread, refuse_ignored_legend
 from segfeed.datasets.legends.given import Groups, LegendLike, read_legend_like
@@ -272,7 +273,7 @@ class Opening:
     """How a dataset is opened: the options that `segfeed.scan` and `segfeed.load` have in common, which document them.
 
     Raises:
-        OptionError: if task, orientation or a word of drawing is another, or objects are to have a legend.
+        OptionError: if task or orientation is another, or objects are to have a legend.
     """
 
     task: Task = "semantic"
@@ -284,12 +285,13 @@ class Opening:
     photos: Patterns | None = None
     masks: Patterns | None = None
     cache_dir: str | os.PathLike[str] | None = None
-    rule: str | None = None
-    overlap: str | None = None
-    crowd: str | None = None
-    unpainted: str | None = None
-    boxes: str | None = None
-    class_property: str | None = None
+    drawing: DrawOptions = field(default_factory=DrawOptions)
+
+    @classmethod
+    def of(cls, **options: Any) -> Self:
+        """Make it of the options of `segfeed.scan`, of which those of `DrawOptions` stand among the others."""
+        drawing = {word: options.pop(word) for word in DRAW_WORDS if word in options}
+        return cls(**options, drawing=DrawOptions(**drawing))
 
     def __post_init__(self) -> None:
         if self.task not in ("semantic", "instance"):
@@ -300,12 +302,6 @@ class Opening:
             raise OptionError(
                 "legend", found='a legend for task="instance", whose labels are object ids', remedy="leave it out"
             )
-        _ = self.drawing  # refuses other words
-
-    @property
-    def drawing(self) -> DrawOptions:
-        """How drawn shapes become labels."""
-        return DrawOptions(self.rule, self.overlap, self.crowd, self.unpainted, self.boxes, self.class_property)
 
     def read_description(self) -> Description | None:
         """Make the description that is given, as a file or as patterns; None if none is.

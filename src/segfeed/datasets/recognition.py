@@ -46,7 +46,7 @@ FORMATS: dict[str, str] = {
     **{name: f"segfeed.datasets.formats.{name}" for name in (*_OWN, *_DRAWN)},
     _ANY_FOLDERS: "segfeed.datasets.formats.two_folders",
 }
-"""The formats of this package: name -> module, which is a `FormatModule`."""
+"""The formats of this package: name -> module, which is a `FormatModule` or has one called FORMAT."""
 
 DESCRIBED = "described"
 """The name of the format of a dataset with a description of its own."""
@@ -228,7 +228,8 @@ def import_format(name: str) -> FormatModule:
     'split_names'
     """
     if name in FORMATS:
-        return cast(FormatModule, importlib.import_module(FORMATS[name]))
+        module = importlib.import_module(FORMATS[name])
+        return cast(FormatModule, getattr(module, "FORMAT", module))  # drawn formats are a `DrawnFormat`
     return _Formats.installed().module(name)
 
 

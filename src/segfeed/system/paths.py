@@ -93,7 +93,12 @@ def kind_at(path: str | os.PathLike[str]) -> str:
         reason = getattr(error, "strerror", None) or error
         found, remedy = f"the system cannot reach it ({reason})", "check the name, and the permissions of its folders"
         raise StorageError(str(path)[:300], found=found, remedy=remedy) from None
-    return next(kind for is_kind, kind in _KINDS if is_kind(mode))
+    return kind_of_mode(mode)
+
+
+def kind_of_mode(mode: int) -> str:
+    """Return what a mode of `os.stat` says: "a file", "a folder", "a device", ..."""
+    return next((kind for is_kind, kind in _KINDS if is_kind(mode)), "a special file")
 
 
 def free_path(path: str | os.PathLike[str], *, overwrite: bool) -> Path:

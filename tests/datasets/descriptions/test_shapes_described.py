@@ -83,7 +83,7 @@ def test_masks_that_are_pictures_are_not_drawn_whatever_the_file_says(tmp_path, 
 def test_the_options_of_a_look_are_written_down_and_give_the_same_labels(crowded):
     with pytest.raises(SourceError, match="no option says how they are drawn"):
         draft_description(open_dataset(crowded))
-    text = draft_description(open_dataset(crowded, Opening(crowd="class", unpainted="void")))
+    text = draft_description(open_dataset(crowded, Opening.of(crowd="class", unpainted="void")))
     assert write_description(parse_description(text, "a")) == text
     (crowded / "segfeed.toml").write_text(text)
     assert classes_in(crowded) == [0, 255]

@@ -85,7 +85,7 @@ def test_annotations_without_an_outline_are_said(tmp_path, caplog, notes):
 @pytest.mark.slow
 def test_nothing_is_said_if_a_person_asked_for_it_or_there_is_none(tmp_path, boxes, caplog):
     path = put_coco(tmp_path, BOX, POLYGON)
-    assert describe(path, Opening(boxes=boxes)).splits[0].doubts == ()
+    assert describe(path, Opening.of(boxes=boxes)).splits[0].doubts == ()
     assert describe(put_coco(tmp_path, POLYGON)).splits[0].doubts == ()
     segfeed.scan(path, "val", boxes=boxes)
     assert caplog.text == ""

@@ -442,7 +442,7 @@ def test_coco_stuff_that_is_numbered_from_1_is_doubted(tmp_path, values, severit
 
 def _listed(root, split, **options):
     """List a split as check does, without a look at its masks."""
-    return segfeed.datasets.opening.open_dataset(root, segfeed.datasets.opening.Opening(**options)).scan(split)
+    return segfeed.datasets.opening.open_dataset(root, segfeed.datasets.opening.Opening.of(**options)).scan(split)
 
 
 @pytest.mark.parametrize(

@@ -1,23 +1,23 @@
-"""What formats of drawn shapes share: how their samples get keys and photos, and how their files are told apart."""
+"""What formats of drawn shapes share: how their samples get keys and sizes, and how their files are found."""
 
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import wraps
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+
+import numpy as np
+import numpy.typing as npt
 
 from segfeed.datasets.blobs import Blob
 from segfeed.datasets.drawn.json_reading import has_words
-from segfeed.datasets.drawn.masks import Classes, DrawnMask, LegendOf, named_errors
-from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder, plain_path
-from segfeed.datasets.matching.lists import AUTOMATIC, FORBIDDEN, SPLIT_WORDS, split_by_hash
-from segfeed.datasets.source import Missing, Recognised, Sample, SplitFiles
+from segfeed.datasets.drawn.masks import Classes, DrawnMask
+from segfeed.datasets.drawn.photo_places import plain_path
+from segfeed.datasets.matching.lists import FORBIDDEN, SPLIT_WORDS
 from segfeed.errors import MaskError, PhotoError, SourceError
 from segfeed.pixels.codec import read_photo_header
-from segfeed.pixels.shapes.drawing import Style
+from segfeed.pixels.files.through_pillow import open_picture, read_pixels
 
 _HEAD_BYTES = 1 << 16
 _WORD = re.compile(r"[^\W_]+")
@@ -40,53 +40,6 @@ class Drawn:
     named: str
     mask: DrawnMask | None
     photo: Blob | None = None
-
-
-Lister = TypeVar("Lister", bound=Callable[..., SplitFiles])
-
-
-def lists_annotations(lister: Lister) -> Lister:
-    """Return a `list_split` whose errors about values of an unforeseen type name the dataset."""
-
-    @wraps(lister)
-    def list_split(*words: Any) -> SplitFiles:
-        with named_errors(str(words[-2]), SourceError):
-            return lister(*words)
-
-    return cast(Lister, list_split)
-
-
-def list_drawn(
-    drawn: Sequence[Drawn], places: PhotoPlaces, split: str, classes: Classes, root: Path, why: str = ""
-) -> SplitFiles:
-    """List the samples of a split; the hash of their keys splits them if it is one of `AUTOMATIC`'s by name.
-
-    Raises:
-        SourceError: if two annotations are of one photo, or a photo may be one of several files.
-    """
-    keys = keys_of([one.named for one in drawn], root)
-    samples: list[Sample] = []
-    missing: list[Missing] = []
-    styles: dict[Style, Style] = {}
-    void = classes.style_void
-    for key, one in zip(keys, drawn, strict=True):
-        photo = one.photo or places.find(one.named, split)
-        if photo is None:
-            missing.append(Missing(key, "photo", str(places.folder)))
-        elif one.mask is None:
-            missing.append(Missing(key, "mask", str(root)))
-        else:
-            style = one.mask.style
-            style = styles.get(style) or styles.setdefault(style, replace(style, void=void))
-            samples.append(Sample(key, photo, one.mask.in_style(style)))
-    return SplitFiles(tuple(samples), tuple(missing), LegendOf(classes, root.stem), why)
-
-
-def keep_split(drawn: Sequence[Drawn], split: str, root: Path) -> list[Drawn]:
-    """Return those of one of `AUTOMATIC`'s splits, by the hash of their keys."""
-    keys = keys_of([one.named for one in drawn], root)
-    chosen = set(split_by_hash(keys, split, root))
-    return [one for key, one in zip(keys, drawn, strict=True) if key in chosen]
 
 
 def keys_of(named: Sequence[str], root: Path) -> list[str]:
@@ -173,6 +126,31 @@ def size_of_photo(photo: Blob, *, upright: bool = False) -> tuple[int, int]:
     return size[::-1] if upright and header.orientation in _TURNED else size
 
 
+def known_size(size: tuple[int, int] | Blob | None, where: str, lacking: str) -> tuple[int, int]:
+    """Return the (height, width) in px that an annotation says, or else its photo's.
+
+    Raises:
+        MaskError: if there is neither; `lacking` names both.
+        PhotoError: if the photo cannot be read.
+    """
+    if isinstance(size, tuple):
+        return size
+    if size is None:
+        raise MaskError(where, found=f"neither {lacking}", expected="one of them")
+    return size_of_photo(size)
+
+
+def cover_of_png(data: bytes, where: str) -> npt.NDArray[np.bool_]:
+    """Return the pixels, bool (H, W), that a PNG inside an annotation covers, by its gray or else its alpha.
+
+    Raises:
+        MaskError: if it cannot be read.
+    """
+    with open_picture(data, where, "PNG", MaskError) as picture:
+        pixels = read_pixels(picture, where, MaskError)
+    return (pixels if pixels.ndim == 2 else pixels[..., -1]) > 0
+
+
 def split_of_file(path: Path) -> str | None:
     """Return the split that a file's name means, or else its folder's; None if neither is one.
 
@@ -198,31 +176,6 @@ def files_below(path: Path, suffixes: tuple[str, ...], words: tuple[bytes, ...])
     return [one for one in found[:_MOST_FILES] if has_words(one, words)]
 
 
-def by_split(files: Iterable[Path], root: Path) -> dict[str, Path]:
-    """Sort annotation files by their splits; a single one without is split by the hash of the keys: "".
-
-    Raises:
-        SourceError: if two files are of one split.
-    """
-    found: dict[str, Path] = {}
-    for file in files:
-        split = split_of_file(file) or ""
-        if split in found:
-            raise SourceError(
-                str(root),
-                found=f"{found[split].name} and {file.name} annotate one split",
-                expected="one file a split",
-                remedy="pass the path of one of them",
-            )
-        found[split] = file
-    return found
-
-
-def names_of_splits(files: Iterable[str]) -> list[str]:
-    """List the names of splits: those of the files, or `AUTOMATIC` if nothing names one."""
-    return [name for name in files if name] or list(AUTOMATIC)
-
-
 def files_of_photos(path: Path) -> list[Path]:
     """List the JSON files of single photos at and below a folder, in the order of their names."""
     if not os.path.isdir(path):
@@ -231,34 +184,4 @@ def files_of_photos(path: Path) -> list[Path]:
     for inner, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if name[0] != ".")
         found += [Path(inner, name) for name in sorted(names) if name.lower().endswith(".json") and name[0] != "."]
-    return found
-
-
-def recognise_first(path: Path, files: Iterable[Path], told: str) -> Recognised | None:
-    """Recognise a dataset at a path by the first of its annotation files, which has what `told` names."""
-    first = next(iter(files), None)
-    return None if first is None else Recognised(path, f"{first.name} has {told}", folder=dataset_folder(path))
-
-
-def recognise_only(path: Path, files: Sequence[Path], told: str, kind: str) -> Recognised | None:
-    """Recognise a dataset by its only annotation file, which becomes the root; `kind` names such files.
-
-    Raises:
-        SourceError: if there are several.
-    """
-    if len(files) > 1:
-        names = ", ".join(str(one.relative_to(path)) for one in files)
-        raise SourceError(str(path), found=f"several {kind} ({names})", remedy="pass the path of one")
-    return recognise_first(files[0], files, told) if files else None
-
-
-def splits_of_folders(files: Iterable[Path], root: Path) -> dict[str, list[Path]]:
-    """Sort annotation files by the folder of a split in which each lies; empty unless each lies in one."""
-    found: dict[str, list[Path]] = {}
-    for file in files:
-        parts = file.relative_to(root).parts[:-1] if file != root else ()
-        split = next((part for part in parts if part.casefold() in SPLIT_WORDS), None)
-        if split is None:
-            return {}
-        found.setdefault(split, []).append(file)
     return found

@@ -73,6 +73,17 @@ def parse_json(data: bytes, where: str) -> Any:
         ) from None
 
 
+def as_object(found: Any, where: str, expected: str) -> dict[str, Any]:
+    """Return what a JSON text holds, which must be an object.
+
+    Raises:
+        SourceError: if it is not.
+    """
+    if not isinstance(found, dict):
+        raise SourceError(where, found="no object", expected=expected)
+    return found
+
+
 def _refuse_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not a number")
 

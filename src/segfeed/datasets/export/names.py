@@ -6,7 +6,7 @@ A sample is its split, its key and its bytes. In a folder that all splits share,
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from segfeed.datasets.drawn.files import split_of_file
@@ -195,17 +195,25 @@ def describe_renamed(sources: Sequence[Source], keys: Keys) -> str:
         for key, written in zip(source.keys, keys[source.split], strict=True)
         if key != written
     ]
-    if not rows:
-        return ""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([("split", "key", "written as"), *rows])
-    return out.getvalue()
+    return as_csv([("split", "key", "written as"), *rows]) if rows else ""
 
 
 def read_renamed(folder: Path) -> list[tuple[str, str, str]]:
     """Read which keys an export changed: (split, key, key as written)."""
+    return [(split, key, written) for split, key, written in read_csv(folder / RENAMED)]
+
+
+def as_csv(rows: Iterable[Sequence[object]]) -> str:
+    """Write rows, of which the first names the columns, as CSV."""
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+def read_csv(path: Path) -> list[list[str]]:
+    """Read what `as_csv` wrote but the names of columns; [] if there is no such file."""
     try:
-        text = (folder / RENAMED).read_text("utf-8")
+        text = path.read_text("utf-8")
     except FileNotFoundError:
         return []
-    return [(split, key, written) for split, key, written in list(csv.reader(text.splitlines()))[1:]]
+    return list(csv.reader(text.splitlines()))[1:]

@@ -11,8 +11,6 @@ void in both, which `segfeed.toml` says, too.
 Source: cocodataset.org, "Data format"; docs.ultralytics.com, "Instance Segmentation Datasets Overview".
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -23,6 +21,7 @@ import numpy as np
 from segfeed.datasets.descriptions.description import FILE_NAME, Description
 from segfeed.datasets.descriptions.text import write_description
 from segfeed.datasets.drawn.regions import DrawnClasses, coco_runs, cover_of, plain_numbers
+from segfeed.datasets.export.names import as_csv, read_csv
 from segfeed.datasets.export.rows import Row
 from segfeed.datasets.source import Source
 from segfeed.errors import OptionError
@@ -156,15 +155,9 @@ def write_described(folder: Path, kind: str, splits: Sequence[str], legend: Lege
 
 def describe_lost(lost: Sequence[tuple[str, str, int]]) -> str:
     """Write the CSV of pixels that were void: (split, key, pixels) of each sample."""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([("split", "key", "pixels"), *lost])
-    return out.getvalue()
+    return as_csv([("split", "key", "pixels"), *lost])
 
 
 def read_lost(folder: Path) -> list[tuple[str, str, int]]:
     """Read what `describe_lost` wrote; [] if nothing was lost."""
-    try:
-        text = (folder / LOST).read_text("utf-8")
-    except FileNotFoundError:
-        return []
-    return [(split, key, int(pixels)) for split, key, pixels in list(csv.reader(text.splitlines()))[1:]]
+    return [(split, key, int(pixels)) for split, key, pixels in read_csv(folder / LOST)]

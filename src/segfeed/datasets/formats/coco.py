@@ -16,7 +16,7 @@ import os
 import re
 from array import array
 from collections import Counter
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import pairwise
@@ -27,22 +27,11 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.datasets.blobs import Blob, File, read_spans
-from segfeed.datasets.drawn.files import (
-    Drawn,
-    by_split,
-    files_below,
-    keep_split,
-    list_drawn,
-    lists_annotations,
-    names_of_splits,
-    recognise_first,
-    size_of_photo,
-    split_of_file,
-)
+from segfeed.datasets.drawn.drawn_format import Annotations, BySplit, DrawnFormat, Listing, by_name
+from segfeed.datasets.drawn.files import Drawn, files_below, known_size, split_of_file
 from segfeed.datasets.drawn.json_reading import parse_json, walk_json, words_in
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
-from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
 from segfeed.pixels.shapes.runs import runs_of
@@ -74,46 +63,6 @@ class _Index:
     categories: dict[int, str]
 
 
-def recognise(path: Path) -> Recognised | None:
-    """Find COCO's JSON files at a path or in a folder."""
-    return recognise_first(path, _files(path), "COCO's images, annotations and categories")
-
-
-def split_names(root: Path) -> list[str]:
-    """List the splits: one a file that names one, else those of a hash."""
-    return names_of_splits(_split_files(root))
-
-
-@lists_annotations
-def list_split(root: Path, split: str) -> SplitFiles:
-    """List the photos of a split; one without annotations is all background.
-
-    Raises:
-        SourceError: if the JSON is malformed, or two files contradict each other.
-    """
-    files = _split_files(root)
-    named = files.get(split)
-    file = File.of(str(named or files[""]))
-    index = _read_index(file)
-    categories = _join_categories(files)
-    classes = Classes(tuple(name for _, name in sorted(categories.items())))
-    places = PhotoPlaces.near(Path(file.path), root)
-    entries = list(_draw(file, index, classes, categories, places, split))
-    if named is None:
-        entries = keep_split(entries, split, root)
-    bare = sum(first == end for first, end in pairwise(index.bounds))
-    notes = [f"{bare:,} photos without annotations are all background"] if bare else []
-    notes += [
-        f"{count} categories are called {name!r} and are one class"
-        for name, count in Counter(categories.values()).items()
-        if count > 1
-    ]
-    return list_drawn(entries, places, split, classes, Path(file.path), "; ".join(notes))
-
-
-list_objects = list_split
-
-
 def _files(path: Path) -> list[Path]:
     files = [one for one in files_below(path, (".json",), _WORDS) if _has_annotations(one)]
     if os.path.isdir(path):
@@ -134,11 +83,31 @@ def _has_annotations(path: Path) -> bool:
     return bool(seen & names and seen & annotations) and b'"segments_info"' not in seen
 
 
-def _split_files(root: Path) -> dict[str, Path]:
-    files = _files(root)
-    if any(one.name.startswith("instances") for one in files):  # beside captions and keypoints of the same photos
-        files = [one for one in files if one.name.startswith("instances")]
-    return by_split(files, root)
+def _sort(files: Iterable[Path], root: Path) -> BySplit:
+    """Sort files by their names; captions and keypoints of the same photos may lie beside them."""
+    every = list(files)
+    return by_name([one for one in every if one.name.startswith("instances")] or every, root)
+
+
+def _list(annotations: Annotations) -> Listing:
+    """List the photos of a split; one without annotations is all background."""
+    [file] = annotations.files
+    index = _read_index(file)
+    categories = _join_categories(annotations.every)
+    classes = Classes(tuple(name for _, name in sorted(categories.items())))
+    places = PhotoPlaces.near(Path(file.path), annotations.root)
+    bare = sum(first == end for first, end in pairwise(index.bounds))
+    notes = [f"{bare:,} photos without annotations are all background"] if bare else []
+    notes += [
+        f"{count} categories are called {name!r} and are one class"
+        for name, count in Counter(categories.values()).items()
+        if count > 1
+    ]
+    drawn = _draw(file, index, classes, categories, places, annotations.split)
+    return Listing(drawn, places, classes, "; ".join(notes), file)
+
+
+FORMAT = DrawnFormat.of_files(_files, "COCO's images, annotations and categories", _sort, _list)
 
 
 @lru_cache(maxsize=4)
@@ -229,14 +198,14 @@ def _malformed(file: File, place: tuple[int, int], key: str, found: str) -> Sour
     )
 
 
-def _join_categories(files: dict[str, Path]) -> dict[int, str]:
+def _join_categories(files: list[File]) -> dict[int, str]:
     """Join the categories of all splits; refuse files that give one id two names."""
     joined: dict[int, str] = {}
-    for path in files.values():
-        for number, name in _read_index(File.of(str(path))).categories.items():
+    for file in files:
+        for number, name in _read_index(file).categories.items():
             if joined.setdefault(number, name) != name:
                 raise SourceError(
-                    str(path),
+                    file.path,
                     found=f"category {number} is {name!r}, and in another split {joined[number]!r}",
                     expected="the same categories in all splits",
                     remedy="pass the path of one file at a time, or correct the ids",
@@ -264,10 +233,7 @@ def _sketch(
     classes: Classes,
     categories: dict[int, str],
 ) -> Drawing:
-    if not isinstance(size, tuple):
-        if size is None:
-            raise MaskError(name, found="neither height and width nor the photo", expected="one of them")
-        size = size_of_photo(size)
+    size = known_size(size, name, "height and width nor the photo")
     shapes = []
     names = {}
     places = [(first, length) for first, length in spans.tolist()]
@@ -291,15 +257,7 @@ def _shape(entry: dict[str, Any], value: int | None, number: int, size: tuple[in
     what, crowd = f"annotation {entry.get('id')}", _is_crowd(entry, name)
     found = entry.get("segmentation")
     if isinstance(found, dict):
-        if tuple(found.get("size") or ()) != size:
-            raise MaskError(
-                name,
-                found=f"run lengths of {what} for {found.get('size')} (height, width)",
-                expected=f"the photo's {list(size)}",
-                remedy="export them again",
-            )
-        counts = runs_of(found.get("counts"), size, name)
-        return [Shape("runs", value, (counts,), number, crowd, frame=(0, 0, *size, 1))]
+        return [Shape("runs", value, (runs_of(found, size, name, what),), number, crowd, frame=(0, 0, *size, 1))]
     if found is not None and not isinstance(found, list):
         raise MaskError(name, found=f"a segmentation of {what} that is {type(found).__name__}", expected="polygons")
     listed = found if found and isinstance(found[0], list) else [found]

@@ -18,21 +18,11 @@ from typing import Any
 import numpy as np
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn.files import (
-    ClassesSeen,
-    Drawn,
-    by_split,
-    files_below,
-    keep_split,
-    list_drawn,
-    lists_annotations,
-    names_of_splits,
-    recognise_first,
-)
-from segfeed.datasets.drawn.json_reading import parse_json
+from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing, by_name
+from segfeed.datasets.drawn.files import ClassesSeen, Drawn, files_below
+from segfeed.datasets.drawn.json_reading import as_object, parse_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
-from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.palette import colour_codes
@@ -43,27 +33,10 @@ _STYLE = Style("coco")
 _WORDS = (b'"segments_info"', b'"categories"')
 
 
-def recognise(path: Path) -> Recognised | None:
-    """Find panoptic JSON files at a path or in a folder."""
-    return recognise_first(path, _files(path), "COCO's segments_info")
-
-
-def split_names(root: Path) -> list[str]:
-    """List the splits: one a file that names one, else those of a hash."""
-    return names_of_splits(by_split(_files(root), root))
-
-
-@lists_annotations
-def list_split(root: Path, split: str) -> SplitFiles:
-    """List the photos of a split and the PNGs of their segments.
-
-    Raises:
-        SourceError: if the JSON is malformed.
-    """
-    files = by_split(_files(root), root)
-    path = files.get(split) or files[""]
-    where = str(path)
-    file = File.of(where)
+def _list(annotations: Annotations) -> Listing:
+    """List the photos of a split and the PNGs of their segments."""
+    [file] = annotations.files
+    path, where = Path(file.path), file.path
     found = _read(file)
     try:
         categories = {int(one["id"]): str(one["name"]) for one in found["categories"]}
@@ -72,7 +45,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     except (KeyError, TypeError, ValueError) as error:
         raise SourceError(where, found=f"{type(error).__name__}: {error}", expected="COCO's panoptic fields") from None
     classes = Classes(tuple(name for _, name in sorted(categories.items())))
-    places = PhotoPlaces.near(path, root)
+    places = PhotoPlaces.near(path, annotations.root)
     folder, part = os.path.splitext(where)[0], f"{path.name} {file.stamp}"
     drawn = []
     for name, image, segments in notes:
@@ -83,24 +56,16 @@ def list_split(root: Path, split: str) -> SplitFiles:
         drawn.append(
             Drawn(str(image["file_name"]), DrawnMask(mask, part, name, sketch, _STYLE) if mask and sketch else None)
         )
-    if split not in files:
-        drawn = keep_split(drawn, split, root)
-    return list_drawn(drawn, places, split, classes, path)
+    return Listing(drawn, places, classes, file=file)
 
 
-list_objects = list_split
-
-
-def _files(path: Path) -> list[Path]:
-    return files_below(path, (".json",), _WORDS)
+_find = partial(files_below, suffixes=(".json",), words=_WORDS)
+FORMAT = DrawnFormat.of_files(_find, "COCO's segments_info", by_name, _list)
 
 
 @lru_cache(maxsize=4)
 def _read(file: File) -> dict[str, Any]:
-    found = parse_json(file.read(), file.path)
-    if not isinstance(found, dict):
-        raise SourceError(file.path, found="no object", expected="COCO's panoptic fields")
-    return found
+    return as_object(parse_json(file.read(), file.path), file.path, "COCO's panoptic fields")
 
 
 def _sketch(

@@ -18,22 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn.files import (
-    Drawn,
-    files_below,
-    keep_split,
-    list_drawn,
-    lists_annotations,
-    recognise_only,
-    split_of_file,
-)
+from segfeed.datasets.drawn.drawn_format import Annotations, BySplit, DrawnFormat, Listing, by_name, recognise_only
+from segfeed.datasets.drawn.files import Drawn, files_below
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.drawn.xml_reading import walk_xml
-from segfeed.datasets.matching.lists import AUTOMATIC
-from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.datasets.source import Recognised
 from segfeed.errors import MaskError, SourceError
-from segfeed.pixels.shapes.drawing import Drawing, Points, Shape, Style, as_points
+from segfeed.pixels.shapes.drawing import Drawing, Points, Shape, Style, as_points, turned
 
 _STYLE = Style("coco")
 _WORDS = (b"<annotations", b"<image ")
@@ -55,43 +47,31 @@ class _Index:
     labels: list[str] = field(default_factory=list)
 
 
-def recognise(path: Path) -> Recognised | None:
-    """Find CVAT's XML at a path or in a folder; the root is that file.
-
-    Raises:
-        SourceError: if there are several.
-    """
+def _recognise(path: Path) -> Recognised | None:
+    """Find CVAT's XML at a path or in a folder; the root is that file."""
     return recognise_only(path, files_below(path, (".xml",), _WORDS), "CVAT's images", "XML files of CVAT")
 
 
-def split_names(root: Path) -> list[str]:
-    """List the subsets of a project; of a task the split that the file's name means, or else those of a hash."""
+def _sort(root: Path) -> BySplit:
+    """Sort a project by its subsets; a task is the split that the file's name means, if it means one."""
     index = _read_index(File.of(str(root)))
-    subsets = list(dict.fromkeys(one.attributes["subset"] for one in index.images if one.attributes.get("subset")))
-    own = split_of_file(root)
-    return subsets or ([own] if own else list(AUTOMATIC))
+    subsets = [one.attributes["subset"] for one in index.images if one.attributes.get("subset")]
+    return {subset: [root] for subset in subsets} or by_name([root], root)
 
 
-@lists_annotations
-def list_split(root: Path, split: str) -> SplitFiles:
-    """List the photos of a split; one without shapes is all background.
-
-    Raises:
-        SourceError: if the XML is malformed.
-    """
-    file = File.of(str(root))
+def _list(annotations: Annotations) -> Listing:
+    """List the photos of a split; one without shapes is all background."""
+    [file] = annotations.files
     index = _read_index(file)
     labels = index.labels or sorted({shape.get("label", "").strip() for one in index.images for _, shape in one.shapes})
     classes = Classes(tuple(dict.fromkeys(labels)))
     subsets = any(one.attributes.get("subset") for one in index.images)
-    images = [one for one in index.images if not subsets or one.attributes.get("subset") == split]
-    entries = [_drawn(file, one, classes) for one in images]
-    if not subsets and split_of_file(root) is None:
-        entries = keep_split(entries, split, root)
-    return list_drawn(entries, PhotoPlaces.near(root, root), split, classes, root)
+    images = [one for one in index.images if not subsets or one.attributes.get("subset") == annotations.split]
+    drawn = [_drawn(file, one, classes) for one in images]
+    return Listing(drawn, PhotoPlaces.near(annotations.root, annotations.root), classes)
 
 
-list_objects = list_split
+FORMAT = DrawnFormat(_recognise, _sort, _list)
 
 
 @lru_cache(maxsize=4)
@@ -182,11 +162,9 @@ def _turned(corners: Points, angle: float, value: int | None, number: int) -> Sh
     if not angle:
         return Shape("box", value, (corners,), number)
     (x1, y1), (x2, y2) = corners
-    turn = np.radians(angle)
-    spin = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     centre = corners.mean(axis=0)
-    around = (np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]]) - centre) @ spin + centre
-    return Shape("box", value, (around,), number)
+    offsets = np.array([[x1, y1], [x2, y1], [x2, y2], [x1, y2]]) - centre
+    return Shape("box", value, (turned(offsets, angle, centre),), number)
 
 
 def _points(text: str, name: str, tag: str) -> Points:

@@ -17,21 +17,11 @@ from typing import Any
 import numpy as np
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn.files import (
-    ClassesSeen,
-    Drawn,
-    files_of_photos,
-    keep_split,
-    list_drawn,
-    lists_annotations,
-    names_of_splits,
-    recognise_first,
-    splits_of_folders,
-)
+from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing, by_folder
+from segfeed.datasets.drawn.files import ClassesSeen, Drawn, files_of_photos
 from segfeed.datasets.drawn.json_reading import has_words, read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
-from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
 from segfeed.pixels.shapes.runs import shape_of_cover
@@ -42,44 +32,23 @@ _LAYER = "__raster_layer__"
 _OTHERS = ("bounding_box", "line", "keypoint", "skeleton", "cuboid")
 
 
-def recognise(path: Path) -> Recognised | None:
-    """Find Darwin's JSON files at a path or below it."""
-    return recognise_first(path, _files(path), "Darwin's item and slots")
+def _files(root: Path) -> Iterator[Path]:
+    return (one for one in files_of_photos(root) if has_words(one, _WORDS))
 
 
-def split_names(root: Path) -> list[str]:
-    """List the splits: folders of a split's name, else those of a hash."""
-    return names_of_splits(splits_of_folders(_files(root), root))
-
-
-@lists_annotations
-def list_split(root: Path, split: str) -> SplitFiles:
-    """List the photos of a split: those that have a JSON.
-
-    Raises:
-        SourceError: if a JSON is malformed.
-    """
-    files = list(_files(root))
-    folders = splits_of_folders(files, root)
-    names = {str(one.get("name")) for path in files for one in _read(File.of(str(path)))["annotations"]}
+def _list(annotations: Annotations) -> Listing:
+    """List the photos of a split: those that have a JSON."""
+    names = {str(one.get("name")) for file in annotations.every for one in _read(file)["annotations"]}
     classes = Classes(tuple(sorted(names - {_LAYER})))
-    places = PhotoPlaces.near(root, root)
     drawn = []
-    for path in folders.get(split, files):
-        file = File.of(str(path))
+    for file in annotations.files:
         item = _read(file)["item"]
         named = f"{item.get('path') or '/'}/{item.get('name')}".lstrip("/")
         drawn.append(Drawn(named, DrawnMask(file, "", file.name, partial(_sketch, file, classes), _STYLE, "upolygon")))
-    if not folders:
-        drawn = keep_split(drawn, split, root)
-    return list_drawn(drawn, places, split, classes, root)
+    return Listing(drawn, PhotoPlaces.near(annotations.root, annotations.root), classes)
 
 
-list_objects = list_split
-
-
-def _files(root: Path) -> Iterator[Path]:
-    return (one for one in files_of_photos(root) if has_words(one, _WORDS))
+FORMAT = DrawnFormat.of_files(_files, "Darwin's item and slots", by_folder, _list)
 
 
 @lru_cache(maxsize=64)

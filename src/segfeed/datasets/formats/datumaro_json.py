@@ -10,24 +10,17 @@ that object's frame.
 Source: datumaro/plugins/data_formats/datumaro of github.com/open-edge-platform/datumaro.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.drawn.files import (
-    ClassesSeen,
-    Drawn,
-    files_below,
-    list_drawn,
-    lists_annotations,
-    recognise_first,
-    size_of_photo,
-)
-from segfeed.datasets.drawn.json_reading import has_words, parse_json
+from segfeed.datasets.drawn.drawn_format import Annotations, BySplit, DrawnFormat, Listing
+from segfeed.datasets.drawn.files import ClassesSeen, Drawn, files_below, known_size
+from segfeed.datasets.drawn.json_reading import as_object, has_words, parse_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
-from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
 from segfeed.pixels.shapes.runs import runs_of
@@ -43,25 +36,21 @@ _OTHERS = (
 )  # fmt: skip
 
 
-def recognise(path: Path) -> Recognised | None:
-    """Find Datumaro's JSON files at a path or in a folder."""
-    return recognise_first(path, _files(path), "Datumaro's items and categories")
+def _files(path: Path) -> list[Path]:
+    return [one for one in files_below(path, (".json",), _WORDS) if not has_words(one, (b'"image_id"',))]
 
 
-def split_names(root: Path) -> list[str]:
-    """List the splits: the names of the files."""
-    return [one.stem for one in _files(root)]
+def _sort(files: Iterable[Path], _root: Path) -> BySplit:
+    found: BySplit = {}
+    for one in files:
+        found.setdefault(one.stem, [one])
+    return found
 
 
-@lists_annotations
-def list_split(root: Path, split: str) -> SplitFiles:
-    """List the items of a split that have a photo; one without shapes is all background.
-
-    Raises:
-        SourceError: if the JSON is malformed.
-    """
-    path = next(one for one in _files(root) if one.stem == split)
-    file = File.of(str(path))
+def _list(annotations: Annotations) -> Listing:
+    """List the items of a split that have a photo; one without shapes is all background."""
+    [file] = annotations.files
+    path = Path(file.path)
     found = _read(file)
     try:
         classes = Classes(tuple(str(one["name"]) for one in found["categories"]["label"]["labels"]))
@@ -69,39 +58,29 @@ def list_split(root: Path, split: str) -> SplitFiles:
         named = [(place, one, image) for place, one, image in items if image.get("path")]
     except (KeyError, TypeError, AttributeError) as error:
         raise SourceError(str(path), found=f"no {error}", expected="categories.label.labels and items") from None
-    places = PhotoPlaces.near(path, root)
+    places = PhotoPlaces.near(path, annotations.root)
     drawn = []
     for place, item, image in named:
         where = f"{path.name}: item {item.get('id')}"
         size = (int(image["size"][0]), int(image["size"][1])) if image.get("size") else None
-        photo = places.find(str(image["path"]), split)
+        photo = places.find(str(image["path"]), annotations.split)
         sketch = partial(_sketch, file, place, size or photo, where, classes)
         drawn.append(Drawn(str(image["path"]), DrawnMask(file, str(place), where, sketch, _STYLE), photo))
     bare = len(items) - len(named)
     why = f"{bare:,} items without a photo are left out" if bare else ""
-    return list_drawn(drawn, places, split, classes, path, why)
+    return Listing(drawn, places, classes, why, file)
 
 
-list_objects = list_split
-
-
-def _files(path: Path) -> list[Path]:
-    return [one for one in files_below(path, (".json",), _WORDS) if not has_words(one, (b'"image_id"',))]
+FORMAT = DrawnFormat.of_files(_files, "Datumaro's items and categories", _sort, _list)
 
 
 @lru_cache(maxsize=4)
 def _read(file: File) -> dict[str, Any]:
-    found = parse_json(file.read(), file.path)
-    if not isinstance(found, dict):
-        raise SourceError(file.path, found="no object", expected="Datumaro's items and categories")
-    return found
+    return as_object(parse_json(file.read(), file.path), file.path, "Datumaro's items and categories")
 
 
 def _sketch(file: File, place: int, size: tuple[int, int] | Blob | None, where: str, classes: Classes) -> Drawing:
-    if not isinstance(size, tuple):
-        if size is None:
-            raise MaskError(where, found="neither a size nor a photo", expected="one of them")
-        size = size_of_photo(size)
+    size = known_size(size, where, "a size nor a photo")
     entries = [one for one in _read(file)["items"][place].get("annotations") or [] if one.get("type") not in _OTHERS]
     if odd := [one.get("type") for one in entries if one.get("type") not in _SHAPES]:
         raise MaskError(where, found=f"an annotation of type {odd[0]!r:.40}", expected=f"one of {', '.join(_SHAPES)}")
@@ -124,15 +103,8 @@ def _shape(entry: dict[str, Any], value: int | None, number: int, size: tuple[in
     kind, what = entry["type"], f"{entry['type']} {entry.get('id')}"
     crowd = bool((entry.get("attributes") or {}).get("is_crowd"))
     if kind == "mask":
-        rle = entry.get("rle") or {}
-        if tuple(rle.get("size") or ()) != size:
-            raise MaskError(
-                where,
-                found=f"run lengths of {what} for {rle.get('size')} (height, width)",
-                expected=f"the photo's {list(size)}",
-                remedy="export them again",
-            )
-        return Shape("runs", value, (runs_of(rle.get("counts"), size, where),), number, crowd, frame=(0, 0, *size, 1))
+        runs = runs_of(entry.get("rle") or {}, size, where, what)
+        return Shape("runs", value, (runs,), number, crowd, frame=(0, 0, *size, 1))
     if kind == "bbox":
         x, y, width, height = as_points(entry.get("bbox") or [0, 0, 0, 0], where, what).ravel().tolist()
         return Shape("box", value, (as_points([x, y, x + width, y + height], where, what),), number, crowd)

@@ -13,30 +13,26 @@ Source: RFC 7946; the 2008 GeoJSON specification for "crs"; rasterio.features.ra
 
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn.files import (
-    ClassesSeen,
-    Drawn,
-    files_below,
-    keep_split,
-    list_drawn,
-    lists_annotations,
+from segfeed.datasets.drawn.drawn_format import (
+    Annotations,
+    BySplit,
+    DrawnFormat,
+    Listing,
+    by_folder,
+    by_name,
     recognise_first,
-    size_of_photo,
-    split_of_file,
-    splits_of_folders,
 )
+from segfeed.datasets.drawn.files import ClassesSeen, Drawn, files_below, size_of_photo
 from segfeed.datasets.drawn.json_reading import read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces, dataset_folder
-from segfeed.datasets.matching.lists import AUTOMATIC
-from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.datasets.source import Recognised
 from segfeed.errors import MaskError, OptionError, SourceError
 from segfeed.pixels.files.geotiff import MapPlace, read_map_place
 from segfeed.pixels.shapes.drawing import Drawing, Kind, Points, Shape, Style, as_points
@@ -51,58 +47,45 @@ _SHOWN = 12
 _KINDS: dict[str, tuple[Kind, int]] = {"Polygon": ("rings", 0), "LineString": ("line", 1), "Point": ("point", 2)}
 
 
-@dataclass(frozen=True)
-class GeoJson:
-    """The format, with the property that says a feature's class; None if the only one that fits does."""
-
-    class_property: str | None = None
-
-    def by_property(self, name: str) -> "GeoJson":
-        """Return the format with classes by a property."""
-        return GeoJson(name)
-
-    def recognise(self, path: Path) -> Recognised | None:
-        """Find GeoJSON at a path, in a folder or in the folders in it, beside a TIFF."""
-        files = _files(path)
-        beside_tiffs = any(_tiffs_in(one.parent) for one in files)
-        return recognise_first(path, files, "GeoJSON's features") if beside_tiffs else None
-
-    def split_names(self, root: Path) -> list[str]:
-        """List the splits: folders of a split's name, what one file's name means, or those of a hash."""
-        files = _files(root)
-        own = split_of_file(files[0]) if len(files) == 1 else None
-        return list(splits_of_folders(files, root)) or ([own] if own else list(AUTOMATIC))
-
-    @lists_annotations
-    def list_split(self, root: Path, split: str) -> SplitFiles:
-        """List a split's pictures.
-
-        Raises:
-            OptionError: if no property, or more than one, may say the class, or one that is named does not.
-            SourceError: if a GeoJSON is malformed, or it is not clear which picture it is of.
-        """
-        files = _files(root)
-        every = {path: File.of(str(path)) for path in files}
-        name = self.class_property or _choose_property(tuple(every.values()))
-        labels = sorted({label for file in every.values() for label in _labels(file, name)})
-        classes = Classes(tuple(labels))
-        folders = splits_of_folders(files, root)
-        drawn = [_drawn(every[path], classes, name, len(files)) for path in folders.get(split, files)]
-        if not folders and self.split_names(root) == list(AUTOMATIC):
-            drawn = keep_split(drawn, split, root)
-        why = f"classes by the property {name!r}"
-        return list_drawn(drawn, PhotoPlaces(dataset_folder(root), {}), split, classes, root, why)
-
-    list_objects = list_split
-
-
-_FORMAT = GeoJson()
-recognise, split_names, list_split = _FORMAT.recognise, _FORMAT.split_names, _FORMAT.list_split
-list_objects, by_property = _FORMAT.list_objects, _FORMAT.by_property
-
-
 def _files(path: Path) -> list[Path]:
     return files_below(path, (".geojson", ".json"), _WORDS)
+
+
+def _recognise(path: Path) -> Recognised | None:
+    """Find GeoJSON at a path, in a folder or in the folders in it, beside a TIFF."""
+    files = _files(path)
+    beside_tiffs = any(_tiffs_in(one.parent) for one in files)
+    return recognise_first(path, files, "GeoJSON's features") if beside_tiffs else None
+
+
+def _sort(root: Path) -> BySplit:
+    """Sort files by folders of a split's name, or a single one by what its own name means."""
+    files = _files(root)
+    found = by_folder(files, root)
+    return by_name(files, root) if "" in found and len(files) == 1 else found
+
+
+def _list(annotations: Annotations, *, class_property: str | None) -> Listing:
+    """List a split's pictures.
+
+    Raises:
+        OptionError: if no property, or more than one, may say the class, or one that is named does not.
+        SourceError: if a GeoJSON is malformed, or it is not clear which picture it is of.
+    """
+    every = annotations.every
+    name = class_property or _choose_property(every)
+    classes = Classes(tuple(sorted({label for file in every for label in _labels(file, name)})))
+    drawn = [_drawn(file, classes, name, len(every)) for file in annotations.files]
+    places = PhotoPlaces(dataset_folder(annotations.root), {})
+    return Listing(drawn, places, classes, f"classes by the property {name!r}")
+
+
+def _by_property(name: str | None) -> DrawnFormat:
+    """Return the format with classes by a property; None chooses the only one that fits."""
+    return DrawnFormat(_recognise, _sort, partial(_list, class_property=name), _by_property)
+
+
+FORMAT = _by_property(None)
 
 
 def _tiffs_in(folder: Path) -> list[Path]:
@@ -166,7 +149,7 @@ def _as_class(value: object) -> str | None:
     return str(value) if may_be else None
 
 
-def _choose_property(files: tuple[File, ...]) -> str:
+def _choose_property(files: Sequence[File]) -> str:
     """Choose the only property that may be a class: one that all features have and several share.
 
     Raises:

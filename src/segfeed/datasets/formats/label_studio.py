@@ -21,24 +21,15 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.drawn.files import (
-    ClassesSeen,
-    Drawn,
-    files_below,
-    keep_split,
-    list_drawn,
-    lists_annotations,
-    recognise_only,
-    size_of_photo,
-)
+from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing, by_hash, recognise_only
+from segfeed.datasets.drawn.files import ClassesSeen, Drawn, files_below, known_size
 from segfeed.datasets.drawn.json_reading import parse_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
-from segfeed.datasets.matching.lists import AUTOMATIC
-from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.datasets.source import Recognised
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
-from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
+from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points, turned
 from segfeed.pixels.shapes.runs import shape_of_cover
 
 _STYLE = Style("centre")
@@ -49,51 +40,40 @@ _LEAST_PERCENT, _MOST_PERCENT = -100, 200  # nobody draws farther outside: such 
 _RUN_BITS = (3, 4, 8, 16)  # of the lengths of runs that are packed here, as Label Studio packs them
 
 
-def recognise(path: Path) -> Recognised | None:
-    """Find an export of Label Studio at a path or in a folder; the root is that file.
-
-    Raises:
-        SourceError: if there are several.
-    """
+def _recognise(path: Path) -> Recognised | None:
+    """Find an export of Label Studio at a path or in a folder; the root is that file."""
     return recognise_only(
         path, files_below(path, (".json",), _WORDS), "Label Studio's tasks", "exports of Label Studio"
     )
 
 
-def split_names(_root: Path) -> list[str]:
-    """List the splits: none is written down, so a hash makes them."""
-    return list(AUTOMATIC)
-
-
-@lists_annotations
-def list_split(root: Path, split: str) -> SplitFiles:
-    """List the tasks of a split that a person annotated.
+def _list(annotations: Annotations) -> Listing:
+    """List the tasks that a person annotated.
 
     Raises:
         SourceError: if the JSON is malformed, or a task has several annotations.
     """
-    file = File.of(str(root))
+    [file] = annotations.files
     tasks = _read(file)
     results = {place: found for place, task in enumerate(tasks) if (found := _result(task, file)) is not None}
     if not results:
         raise SourceError(file.path, found=f"{len(tasks):,} tasks, none of which is annotated", expected="annotations")
     labels = {label for found in results.values() for one in found for label in _labels(one)}
     classes = Classes(tuple(sorted(labels)))
-    places = PhotoPlaces.near(root, root)
+    places = PhotoPlaces.near(annotations.root, annotations.root)
     drawn = []
     for place in results:
         names = _photo_names(tasks[place])
         photo = next((one for name in names if (one := places.find(name))), None)
-        where = f"{root.name}: task {tasks[place].get('id')}"
+        where = f"{annotations.root.name}: task {tasks[place].get('id')}"
         sketch = partial(_sketch, file, place, photo, where, classes)
         named = names[0] if names else where
         drawn.append(Drawn(named, DrawnMask(file, str(place), where, sketch, _STYLE), photo))
-    drawn = keep_split(drawn, split, root)
     bare = len(tasks) - len(results)
-    return list_drawn(drawn, places, split, classes, root, f"{bare:,} tasks are not annotated" if bare else "")
+    return Listing(drawn, places, classes, f"{bare:,} tasks are not annotated" if bare else "")
 
 
-list_objects = list_split
+FORMAT = DrawnFormat(_recognise, by_hash, _list)
 
 
 @lru_cache(maxsize=4)
@@ -159,9 +139,8 @@ def _sketch(file: File, place: int, photo: Blob | None, where: str, classes: Cla
     sizes = {(one["original_height"], one["original_width"]) for one in regions if one.get("original_width")}
     if len(sizes) > 1:
         raise MaskError(where, found=f"regions of {len(sizes)} sizes", expected="one photo", remedy="export it again")
-    if not sizes and photo is None:
-        raise MaskError(where, found="neither original_width nor a photo", expected="one of them")
-    size = (int(next(iter(sizes))[0]), int(next(iter(sizes))[1])) if sizes else size_of_photo(photo)  # type: ignore[arg-type]
+    said = [(int(height), int(width)) for height, width in sizes]
+    size = known_size(said[0] if said else photo, where, "original_width nor a photo")
     shapes = []
     for number, region in enumerate(regions, start=1):
         what = f"region {region.get('id') or number}"
@@ -197,10 +176,8 @@ def _shape(value: dict[str, Any], label: int | None, number: int, size: tuple[in
     if "height" not in value:
         return Shape("point", label, (corner[None] * share,), number)
     if angle := float(value.get("rotation") or 0):  # about its upper left corner, clockwise, in px
-        turn = np.radians(angle)
-        spin = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-        around = (np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (sides * share)) @ spin + corner * share
-        return Shape("box", label, (around,), number)
+        offsets = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * (sides * share)
+        return Shape("box", label, (turned(offsets, angle, corner * share),), number)
     return Shape("box", label, (np.array([corner, corner + sides]) * share,), number)
 
 

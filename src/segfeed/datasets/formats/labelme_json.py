@@ -20,25 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.drawn.files import (
-    Drawn,
-    files_of_photos,
-    keep_split,
-    list_drawn,
-    lists_annotations,
-    names_of_splits,
-    recognise_first,
-    size_of_photo,
-    splits_of_folders,
-)
-from segfeed.datasets.drawn.json_reading import has_words, read_json
+from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing, by_folder
+from segfeed.datasets.drawn.files import Drawn, cover_of_png, files_of_photos, known_size
+from segfeed.datasets.drawn.json_reading import as_object, has_words, read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask, HeldPhoto
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.matching.lists import read_lines
-from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, PhotoError, SourceError
 from segfeed.pixels.codec import PHOTO_SUFFIXES
-from segfeed.pixels.files.through_pillow import open_picture, read_pixels
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
 from segfeed.pixels.shapes.runs import shape_of_cover
 
@@ -50,52 +39,32 @@ _LEAST = {"polygon": 3, "oriented_rectangle": 3, "rotation": 3, "rectangle": 2, 
 _MOST = {"rectangle": 4, "circle": 2, "line": 2, "point": 1}
 
 
-def recognise(path: Path) -> Recognised | None:
-    """Find labelme's JSON at a path or below it."""
-    return recognise_first(path, _files(path), "labelme's shapes and imagePath")
-
-
-def split_names(root: Path) -> list[str]:
-    """List the splits: folders of a split's name, else those of a hash."""
-    return names_of_splits(splits_of_folders(_files(root), root))
-
-
-@lists_annotations
-def list_split(root: Path, split: str) -> SplitFiles:
-    """List a split's photos: those that have a JSON.
-
-    Raises:
-        SourceError: if a JSON is malformed.
-    """
-    files = list(_files(root))
-    folders = splits_of_folders(files, root)
-    classes = _read_classes(root, tuple(files))
-    places = PhotoPlaces.near(root, root)
-    drawn = [_drawn(File.of(str(path)), classes, places, split) for path in folders.get(split, files)]
-    if not folders:
-        drawn = keep_split(drawn, split, root)
-    pictures = sum(map(len, places.by_name.values()))
-    extra = pictures - len(files) if not folders else 0
-    why = f"{extra:,} photos without a JSON are left out" if extra > 0 and not os.path.isfile(root) else ""
-    return list_drawn(drawn, places, split, classes, root, why)
-
-
-list_objects = list_split
-
-
 def _files(root: Path) -> Iterator[Path]:
     return (one for one in files_of_photos(root) if has_words(one, _WORDS))
 
 
+def _list(annotations: Annotations) -> Listing:
+    """List a split's photos: those that have a JSON."""
+    root, every = annotations.root, annotations.every
+    classes = _read_classes(root, tuple(every))
+    places = PhotoPlaces.near(root, root)
+    drawn = [_drawn(file, classes, places, annotations.split) for file in annotations.files]
+    extra = sum(map(len, places.by_name.values())) - len(every) if annotations.is_hashed else 0
+    why = f"{extra:,} photos without a JSON are left out" if extra > 0 and not os.path.isfile(root) else ""
+    return Listing(drawn, places, classes, why)
+
+
+FORMAT = DrawnFormat.of_files(_files, "labelme's shapes and imagePath", by_folder, _list)
+
+
 @lru_cache(maxsize=4)
-def _read_classes(root: Path, files: tuple[Path, ...]) -> Classes:
+def _read_classes(root: Path, files: tuple[File, ...]) -> Classes:
     folder = root if os.path.isdir(root) else root.parent
     for place in (folder, folder.parent):
         if os.path.isfile(place / "labels.txt"):
             names = tuple(line for _, line in read_lines(place / "labels.txt"))
             return Classes(tuple(name for name in names if name not in _VOID), _VOID)
-    every = (File.of(str(path)) for path in files)
-    labels = {_label_of(shape, file.path) for file in every for shape in _shapes(_read(file), file.path)}
+    labels = {_label_of(shape, file.path) for file in files for shape in _shapes(_read(file), file.path)}
     return Classes(tuple(sorted(labels - set(_VOID))), _VOID)
 
 
@@ -108,10 +77,7 @@ def _label_of(shape: dict[str, Any], where: str) -> str:
 
 
 def _read(file: File) -> dict[str, Any]:
-    found = read_json(file)
-    if not isinstance(found, dict):
-        raise SourceError(file.path, found="no object", expected="labelme's shapes and imagePath")
-    return found
+    return as_object(read_json(file), file.path, "labelme's shapes and imagePath")
 
 
 def _shapes(found: dict[str, Any], where: str) -> list[dict[str, Any]]:
@@ -152,10 +118,7 @@ def _take_photo(file: File) -> bytes:
 
 
 def _sketch(file: File, size: tuple[int, int] | Blob | None, classes: Classes) -> Drawing:
-    if not isinstance(size, tuple):
-        if size is None:
-            raise MaskError(file.name, found="neither imageHeight and imageWidth nor a photo", expected="one of them")
-        size = size_of_photo(size)
+    size = known_size(size, file.name, "imageHeight and imageWidth nor a photo")
     shapes: list[Shape] = []
     names: dict[int, str] = {}
     groups: dict[object, int] = {}
@@ -218,6 +181,4 @@ def _decode_mask(text: Any, name: str) -> Any:
         data = base64.b64decode(text, validate=True)
     except (TypeError, ValueError, binascii.Error):
         raise MaskError(name, found="a mask that is not base64", expected="a PNG", is_damage=True) from None
-    with open_picture(data, name, "PNG", MaskError) as picture:
-        pixels = read_pixels(picture, name, MaskError)
-    return (pixels if pixels.ndim == 2 else pixels[..., -1]) > 0
+    return cover_of_png(data, name)

@@ -22,6 +22,7 @@ from zlib_ng import zlib_ng
 
 from segfeed.datasets.blobs import Stamp, stamp_of
 from segfeed.datasets.matching.folders import subfolders
+from segfeed.datasets.matching.lists import one_a_split
 from segfeed.datasets.packed.manifest import MANIFEST, TABLE, Manifest, peek_manifest, read_manifest
 from segfeed.datasets.packed.table import PackTable, read_table
 from segfeed.datasets.source import Recognised, Sample, SplitFiles
@@ -178,19 +179,14 @@ def _folders(root: Path) -> list[Path]:
 
 def _manifests(root: Path) -> dict[str, Manifest]:
     """Read the manifests of a folder by split."""
-    found: dict[str, Manifest] = {}
-    for folder in [root] if peek_manifest(root) is not None else _folders(root):
-        manifest = read_manifest(folder)
-        split = manifest.fields["split"]
-        if split in found:
-            raise SourceError(
-                str(root),
-                found=f"two packs of split {split!r}: {found[split].folder.name} and {folder.name}",
-                expected="one pack a split",
-                remedy="pass the folder of the one that you mean",
-            )
-        found[split] = manifest
-    return found
+
+    def refuse(split: str, one: Manifest, other: Manifest) -> SourceError:
+        found = f"two packs of split {split!r}: {one.folder.name} and {other.folder.name}"
+        remedy = "pass the folder of the one that you mean"
+        return SourceError(str(root), found=found, expected="one pack a split", remedy=remedy)
+
+    manifests = map(read_manifest, [root] if peek_manifest(root) is not None else _folders(root))
+    return one_a_split(((manifest.fields["split"], manifest) for manifest in manifests), refuse)
 
 
 def _as_png(pixels: npt.NDArray[Any]) -> bytes:

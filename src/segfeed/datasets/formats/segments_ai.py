@@ -20,20 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn.files import (
-    ClassesSeen,
-    Drawn,
-    files_below,
-    keep_split,
-    list_drawn,
-    lists_annotations,
-    recognise_only,
-)
+from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing, by_hash, recognise_only
+from segfeed.datasets.drawn.files import ClassesSeen, Drawn, files_below
 from segfeed.datasets.drawn.json_reading import parse_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
-from segfeed.datasets.matching.lists import AUTOMATIC
-from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.datasets.source import Recognised
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.codec import decode_mask
 from segfeed.pixels.palette import colour_codes
@@ -44,28 +36,18 @@ _STYLE = Style("coco")
 _WORDS = (b'"task_type"', b'"task_attributes"', b'"samples"')
 
 
-def recognise(path: Path) -> Recognised | None:
-    """Find the release at a path or in a folder.
-
-    Raises:
-        SourceError: if there are several.
-    """
+def _recognise(path: Path) -> Recognised | None:
+    """Find the release at a path or in a folder; the root is that file."""
     return recognise_only(path, files_below(path, (".json",), _WORDS), "Segments.ai's samples", "releases")
 
 
-def split_names(_root: Path) -> list[str]:
-    """List the splits that the hash of the keys makes."""
-    return list(AUTOMATIC)
-
-
-@lists_annotations
-def list_split(root: Path, split: str) -> SplitFiles:
-    """List the photos of a split and their bitmaps.
+def _list(annotations: Annotations) -> Listing:
+    """List the photos and their bitmaps.
 
     Raises:
         SourceError: if the release is malformed, or not of bitmaps.
     """
-    file = File.of(str(root))
+    [file] = annotations.files
     release = _read(file)
     try:
         kind = str(release["task_type"])
@@ -79,16 +61,16 @@ def list_split(root: Path, split: str) -> SplitFiles:
         found, remedy = f"task_type {kind!r}", "export it for COCO, and pass that"
         raise SourceError(file.path, found=found, expected="segmentation-bitmap", remedy=remedy)
     classes = Classes(tuple(name for _, name in sorted(categories.items())))
-    places = PhotoPlaces.near(root, root)
+    places = PhotoPlaces.near(annotations.root, annotations.root)
     chosen = [(name, *_chosen(found, labels)) for name, found in samples]
     of = (places, classes, categories, file)
     drawn = [_drawn(name, title, said, of) for name, title, said in chosen if said is not None]
     bare = len(chosen) - len(drawn)
     why = f"{bare:,} samples without a label are left out" if bare else ""
-    return list_drawn(keep_split(drawn, split, root), places, split, classes, root, why)
+    return Listing(drawn, places, classes, why)
 
 
-list_objects = list_split
+FORMAT = DrawnFormat(_recognise, by_hash, _list)
 
 
 @lru_cache(maxsize=4)

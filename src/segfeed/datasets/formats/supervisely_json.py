@@ -21,22 +21,13 @@ from typing import Any
 import numpy.typing as npt
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn.files import (
-    ClassesSeen,
-    Drawn,
-    files_of_photos,
-    keep_split,
-    list_drawn,
-    lists_annotations,
-    names_of_splits,
-    splits_of_folders,
-)
+from segfeed.datasets.drawn.drawn_format import Annotations, BySplit, DrawnFormat, Listing, by_folder
+from segfeed.datasets.drawn.files import ClassesSeen, Drawn, cover_of_png, files_of_photos
 from segfeed.datasets.drawn.json_reading import has_words, read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
-from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.datasets.source import Recognised
 from segfeed.errors import MaskError, SourceError
-from segfeed.pixels.files.through_pillow import open_picture, read_pixels
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
 from segfeed.pixels.shapes.runs import shape_of_cover
 
@@ -46,7 +37,11 @@ _META = "meta.json"
 _MOST_BYTES = 1 << 28
 
 
-def recognise(path: Path) -> Recognised | None:
+def _files(root: Path) -> list[Path]:
+    return [one for one in files_of_photos(root) if one.parent.name == "ann"]
+
+
+def _recognise(path: Path) -> Recognised | None:
     """Find meta.json above folders called ann; the root is the project's folder."""
     root = path.parent if path.name == _META else path
     if not has_words(root / _META, (b'"classes"', b'"title"')) or not _files(root):
@@ -54,40 +49,26 @@ def recognise(path: Path) -> Recognised | None:
     return Recognised(root, f"{_META} and folders called ann lie in {root}")
 
 
-def split_names(root: Path) -> list[str]:
-    """List the splits: datasets of a split's name, else those of a hash."""
-    return names_of_splits(splits_of_folders(_files(root), root))
+def _sort(root: Path) -> BySplit:
+    return by_folder(_files(root), root)
 
 
-@lists_annotations
-def list_split(root: Path, split: str) -> SplitFiles:
-    """List the photos of a split that have an annotation.
-
-    Raises:
-        SourceError: if meta.json is malformed.
-    """
-    files = _files(root)
-    folders = splits_of_folders(files, root)
+def _list(annotations: Annotations) -> Listing:
+    """List the photos of a split that have an annotation."""
+    root = annotations.root
     classes = _read_classes(File.of(str(root / _META)))
-    places = PhotoPlaces.near(root, root)
     drawn = []
-    for path in folders.get(split, files):
-        file, named = File.of(str(path)), path.name.removesuffix(".json")
+    for file in annotations.files:
+        path, named = Path(file.path), file.name.removesuffix(".json")
         beside = path.parent.parent / "img" / named
         photo = File.of(str(beside)) if os.path.isfile(beside) else None
         below = str(path.parent.parent.relative_to(root) / named)
         mask = DrawnMask(file, "", file.name, partial(_sketch, file, classes), _STYLE)
         drawn.append(Drawn(below, mask, photo))
-    if not folders:
-        drawn = keep_split(drawn, split, root)
-    return list_drawn(drawn, places, split, classes, root)
+    return Listing(drawn, PhotoPlaces.near(root, root), classes)
 
 
-list_objects = list_split
-
-
-def _files(root: Path) -> list[Path]:
-    return [one for one in files_of_photos(root) if one.parent.name == "ann"]
+FORMAT = DrawnFormat(_recognise, _sort, _list)
 
 
 @lru_cache(maxsize=4)
@@ -147,6 +128,4 @@ def _decode_bitmap(text: str, where: str) -> npt.NDArray[Any]:
     except (TypeError, ValueError, binascii.Error, zlib.error):
         found = "a bitmap that is not base64 of a packed PNG"
         raise MaskError(where, found=found, remedy="export it again", is_damage=True) from None
-    with open_picture(data, where, "PNG", MaskError) as picture:
-        pixels = read_pixels(picture, where, MaskError)
-    return (pixels if pixels.ndim == 2 else pixels[..., -1]) > 0
+    return cover_of_png(data, where)

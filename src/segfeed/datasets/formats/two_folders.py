@@ -30,7 +30,7 @@ from segfeed.datasets.matching.folders import (
     subfolders,
     unused_folders,
 )
-from segfeed.datasets.matching.lists import AUTOMATIC, SPLIT_WORDS, ids_of_files, split_by_hash
+from segfeed.datasets.matching.lists import AUTOMATIC, SPLIT_WORDS, ids_of_files, one_a_split, split_by_hash
 from segfeed.datasets.matching.pair_lists import Listable, Listed, among, pair_entries, read_list
 from segfeed.datasets.matching.rivals import refuse_other_list, refuse_rivals
 from segfeed.datasets.matching.split_rule import SplitTable
@@ -321,21 +321,17 @@ def _lists(root: Path) -> dict[str, _List]:
     Raises:
         SourceError: if there are two of one split.
     """
-    found: dict[str, _List] = {}
+
+    def refuse(split: str, one: str, other: str) -> SourceError:
+        said = f"{one} and {other} both list {split!r}"
+        return SourceError(str(root), found=said, expected="one list a split", remedy="remove one of them")
+
     names = [name for name in sorted(os.listdir(root)) if os.path.isfile(root / name)]
-    for name in names:
-        match = _LIST.fullmatch(name)
-        if match is None:
-            continue
-        if match[1] in found:
-            raise SourceError(
-                str(root),
-                found=f"{found[match[1]].path.name} and {name} both list {match[1]!r}",
-                expected="one list a split",
-                remedy="remove one of them",
-            )
+    named = one_a_split(((match[1], name) for name in names if (match := _LIST.fullmatch(name))), refuse)
+    found: dict[str, _List] = {}
+    for split, name in named.items():
         columns = None if name.lower().endswith(".txt") else read_columns(root / name)
-        found[match[1]] = _List(root / name, columns and replace(columns, split=""))
+        found[split] = _List(root / name, columns and replace(columns, split=""))
     others = (name for name in names if name[0] != "." and name.endswith(TABLES) and not _LIST.fullmatch(name))
     table = find_table(root, others)
     if table and found:

@@ -18,22 +18,11 @@ from typing import Any
 import numpy as np
 
 from segfeed.datasets.blobs import Blob, File
-from segfeed.datasets.drawn.files import (
-    ClassesSeen,
-    Drawn,
-    by_split,
-    files_below,
-    keep_split,
-    list_drawn,
-    lists_annotations,
-    names_of_splits,
-    recognise_first,
-    size_of_photo,
-)
+from segfeed.datasets.drawn.drawn_format import Annotations, DrawnFormat, Listing, by_name
+from segfeed.datasets.drawn.files import ClassesSeen, Drawn, files_below, size_of_photo
 from segfeed.datasets.drawn.json_reading import read_json
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
-from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.errors import MaskError, SourceError
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
 
@@ -43,50 +32,31 @@ _CLASS_WORDS = ("class", "label", "class_name", "category", "class_id", "type", 
 _UNNAMED = "object"
 
 
-def recognise(path: Path) -> Recognised | None:
-    """Find VIA's JSON files at a path or in a folder."""
-    return recognise_first(path, _files(path), "VIA's regions")
-
-
-def split_names(root: Path) -> list[str]:
-    """List the splits: one a file whose name or folder means one, else those of a hash."""
-    return names_of_splits(by_split(_files(root), root))
-
-
-@lists_annotations
-def list_split(root: Path, split: str) -> SplitFiles:
+def _list(annotations: Annotations) -> Listing:
     """List the photos of a split; one without regions is all background.
 
     Raises:
         SourceError: if a JSON is malformed, or nothing says which attribute is the class.
     """
-    files = by_split(_files(root), root)
-    every = {name: _read(File.of(str(path))) for name, path in files.items()}
-    word = _class_word([region for entries in every.values() for one in entries for region in _regions(one)], root)
-    regions = (region for entries in every.values() for one in entries for region in _regions(one))
-    labels = {_label(region, word, str(root)) for region in regions}
-    classes = Classes(tuple(sorted(labels)))
-    own = split if split in files else ""
-    file = File.of(str(files[own]))
-    places = PhotoPlaces.near(files[own], root)
+    root, split = annotations.root, annotations.split
+    regions = [region for file in annotations.every for entry in _read(file) for region in _regions(entry)]
+    word = _class_word(regions, root)
+    classes = Classes(tuple(sorted({_label(region, word, str(root)) for region in regions})))
+    [file] = annotations.files
+    places = PhotoPlaces.near(Path(file.path), root)
     drawn = []
-    for place, entry in enumerate(every[own]):
+    for place, entry in enumerate(_read(file)):
         photo = places.find(str(entry.get("filename")), split)
         label = f"{os.path.basename(file.path)}: {entry.get('filename')}"
         sketch = partial(_sketch, file, place, photo, label, classes, word)
         turned = partial(sketch, upright=True)
         mask = DrawnMask(file, str(place), label, sketch, _STYLE, sketch_upright=turned)
         drawn.append(Drawn(str(entry.get("filename")), mask, photo))
-    if not own:
-        drawn = keep_split(drawn, split, root)
-    return list_drawn(drawn, places, split, classes, root)
+    return Listing(drawn, places, classes)
 
 
-list_objects = list_split
-
-
-def _files(path: Path) -> list[Path]:
-    return files_below(path, (".json",), _WORDS)
+_find = partial(files_below, suffixes=(".json",), words=_WORDS)
+FORMAT = DrawnFormat.of_files(_find, "VIA's regions", by_name, _list)
 
 
 @lru_cache(maxsize=8)

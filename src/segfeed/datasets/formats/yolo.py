@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from segfeed.datasets.blobs import File
-from segfeed.datasets.drawn.files import Drawn, list_drawn, lists_annotations, size_of_photo
+from segfeed.datasets.drawn.drawn_format import Annotations, BySplit, DrawnFormat, Listing
+from segfeed.datasets.drawn.files import Drawn, size_of_photo
 from segfeed.datasets.drawn.masks import Classes, DrawnMask
 from segfeed.datasets.drawn.photo_places import PhotoPlaces
 from segfeed.datasets.drawn.yolo_yaml import beside, find_yaml, name_below, names_of, photos_of, read_yaml, splits_of
-from segfeed.datasets.source import Recognised, SplitFiles
+from segfeed.datasets.source import Recognised
 from segfeed.errors import MaskError, SourceError, SourceMissingError
 from segfeed.pixels.shapes.drawing import Drawing, Shape, Style, as_points
 
@@ -31,7 +32,7 @@ _STYLE = Style("centre", overlap="smallest")
 _SLACK = 0.01  # how far outside a value may lie, by rounding
 
 
-def recognise(path: Path) -> Recognised | None:
+def _recognise(path: Path) -> Recognised | None:
     """Find the YAML file at a path or in a folder; the root is that file.
 
     Raises:
@@ -42,19 +43,18 @@ def recognise(path: Path) -> Recognised | None:
     return None if file is None else Recognised(file, why, folder=file.parent)
 
 
-def split_names(root: Path) -> list[str]:
-    """List the splits that the YAML file names."""
-    return splits_of(read_yaml(root))
+def _sort(root: Path) -> BySplit:
+    return {split: [root] for split in splits_of(read_yaml(root))}
 
 
-@lists_annotations
-def list_split(root: Path, split: str) -> SplitFiles:
+def _list(annotations: Annotations) -> Listing:
     """List a split's photos and the texts of their objects.
 
     Raises:
         SourceMissingError: if a folder or list is not there.
         SourceError: if the YAML file is malformed.
     """
+    root, split = annotations.root, annotations.split
     described = read_yaml(root)
     classes = Classes(names_of(described, root))
     if described.get("kpt_shape"):
@@ -74,10 +74,10 @@ def list_split(root: Path, split: str) -> SplitFiles:
             remedy="move the folder labels beside images",
         )
     why = f"{bare:,} photos without a text are all background" if bare else ""
-    return list_drawn(drawn, PhotoPlaces(root.parent, {}), split, classes, root, why)
+    return Listing(drawn, PhotoPlaces(root.parent, {}), classes, why)
 
 
-list_objects = list_split
+FORMAT = DrawnFormat(_recognise, _sort, _list)
 
 
 def _wanted_text(photo: Path) -> Path:

@@ -7,12 +7,15 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from typing import TypeVar
 
 from segfeed.datasets.blobs import decode_text, read_file
 from segfeed.errors import EmptySplitError, ListError, SourceError, SourceMissingError
+
+Of = TypeVar("Of")
 
 MAX_LIST_BYTES = 64 << 20
 _TEXT = "a text file with one id a line"
@@ -113,6 +116,20 @@ def ids_of_files(stems: Iterable[str], root: Path) -> tuple[str, ...]:
                 remedy="rename photo and mask",
             )
     return ids
+
+
+def one_a_split(named: Iterable[tuple[str, Of]], refuse: Callable[[str, Of, Of], SourceError]) -> dict[str, Of]:
+    """Collect what tells of splits: split -> the one that tells of it.
+
+    Raises:
+        SourceError: if two tell of one split; `refuse` makes it of the split and both.
+    """
+    found: dict[str, Of] = {}
+    for split, one in named:
+        if split in found:
+            raise refuse(split, found[split], one)
+        found[split] = one
+    return found
 
 
 def split_by_hash(ids: Sequence[str], split: str, root: Path) -> tuple[str, ...]:

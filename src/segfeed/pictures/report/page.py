@@ -77,7 +77,7 @@ def write_report(
     count = whole_number("count", count, 1, MOST_SAMPLES)
     draw = choose_draw(crop_size, flip=augment is None, augment=augment)
     masks = KeptMasks(_KEPT_BYTES)
-    listing = list_dataset(data, opening=Opening(**scan_options) if scan_options else None)
+    listing = list_dataset(data, opening=Opening.of(**scan_options) if scan_options else None)
     facts = read_dataset(listing, threads, masks.read)
     told = augment if isinstance(augment, str) else str(draw.augment or "").removeprefix("Augment(").removesuffix(")")
     contents, described = _gather(facts, masks, draw, told, count, threads)

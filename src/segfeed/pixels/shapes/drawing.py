@@ -125,6 +125,17 @@ def as_points(values: Iterable[Any], name: str, what: str = "a shape") -> Points
     return points
 
 
+def turned(offsets: Points, angle: float, centre: Points) -> Points:
+    """Return where points (N, 2) about a centre come to lie if they are turned by an angle, clockwise in degrees.
+
+    >>> turned(np.array([[2.0, 0.0]]), 90, np.array([5.0, 5.0])).round(6).tolist()
+    [[5.0, 7.0]]
+    """
+    turn = np.radians(angle)
+    around: Points = offsets @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]) + centre
+    return around
+
+
 def encode_drawing(drawing: Drawing) -> bytes:
     """Return the bytes of a drawing: the same for the same drawing.
 

@@ -96,12 +96,20 @@ def cover_of_runs(shape: Shape, name: str = "mask") -> tuple[Cover, int, int]:
     return (lines.T, top, left + skipped) if by_columns else (lines, top + skipped, left)
 
 
-def runs_of(counts: Any, size: tuple[int, int], name: str) -> npt.NDArray[np.float64]:
-    """Read the run lengths of COCO's `counts`, a text or a list, as float64 (N, 1).
+def runs_of(coded: dict[str, Any], size: tuple[int, int], name: str, what: str) -> npt.NDArray[np.float64]:
+    """Read COCO's run lengths, an object of `size` and of `counts`, a text or a list, as float64 (N, 1).
 
     Raises:
-        MaskError: if they are neither.
+        MaskError: if the counts are neither, or they are for another size than the photo's (height, width) in px.
     """
+    if tuple(coded.get("size") or ()) != size:
+        raise MaskError(
+            name,
+            found=f"run lengths of {what} for {coded.get('size')} (height, width)",
+            expected=f"the photo's {list(size)}",
+            remedy="export them again",
+        )
+    counts = coded.get("counts")
     if isinstance(counts, str):
         return read_run_text(counts, name)[:, None]
     try:
