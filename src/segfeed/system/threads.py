@@ -44,7 +44,10 @@ class Task(Generic[Result]):
         """Wait for the result, and take it; raise what the call raised."""
         result, error = self._outcome.get()
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # or its traceback, and with it this call, would keep it
         return cast(Result, result)
 
 
