@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from segfeed.plans.elementary import TURN
 from segfeed.plans.fields import UNIT
@@ -15,7 +14,7 @@ from segfeed.plans.sampling import scaled_size
 _MINUS = "\u2212"
 
 
-class Crops(npt.NDArray[np.void]):
+class Crops(np.ndarray[Any, np.dtype[np.void]]):
     """Rows of a batch, (N,) of dtype `ROW`, which print as a line each: what a row does, in a reader's units.
 
     >>> from segfeed.plans.rows import make_row
