@@ -117,9 +117,9 @@ def uninterrupted() -> Iterator[None]:
 @contextmanager
 def _put_off(number: signal.Signals) -> Iterator[None]:
     """Let a signal wait if a Python function handles it, which may raise an exception."""
-    came: list[FrameType | None] = []
+    came: list[int] = []
     handler = signal.getsignal(number)
-    if not callable(handler) or not _handle(number, lambda _, frame: came.append(frame)):
+    if not callable(handler) or not _handle(number, lambda number, _: came.append(number)):
         yield
         return
     try:
@@ -127,7 +127,7 @@ def _put_off(number: signal.Signals) -> Iterator[None]:
     finally:
         signal.signal(number, handler)
         if came:
-            handler(number, came[0])
+            handler(number, None)  # with the frame that it met, this one would be part of a circle
 
 
 def _handle(number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> bool:
