@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -55,11 +55,11 @@ def memory_bytes() -> int:
     return min(most, default=sys.maxsize)
 
 
-def in_order(work: Callable[[int], Result], count: int, threads: int | None = None) -> Iterator[Result]:
+def in_order(work: Callable[[int], Result], count: int, threads: int | None = None) -> Generator[Result, None, None]:
     """Run work(0) .. work(count - 1) in threads and yield the results in order.
 
     Only a few results for each thread are under way or wait in memory to be taken. If a call raises, its exception
-    comes in its result's turn, and calls that have not begun by then are left out.
+    comes in its result's turn, and calls that have not begun by then are left out. If closed, it waits for the others.
 
     >>> list(in_order(lambda n: n * n, 5, threads=2))
     [0, 1, 4, 9, 16]
