@@ -3,6 +3,7 @@
 import errno
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from segfeed import make_pack, scan
 from segfeed.errors import StorageError
 from segfeed.packs import writer
 from segfeed.packs.writer import Parts
+from segfeed.pixels.legend import Legend
 from segfeed.system.work import in_order
 
 
@@ -77,6 +79,28 @@ def test_full_parts_are_closed_and_brought_to_the_disk_meanwhile_and_so_is_much_
     assert places == [(0, 0), (0, 64), (1, 0), (1, 64), (2, 0), (2, 64)]
     assert opened == [[0, 1, 2], [0, 1, 2], [1, 2], [1, 2], [2]]
     assert synced == ["pairs-00000.bin", "pairs-00000.bin", "pairs-00001.bin"]
+
+
+def test_no_thread_decodes_on_after_a_failure(tmp_path, write_voc, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(Parts, "advance", fail)
+    source = scan(write_voc(tmp_path / "VOC2012", {"train": [(6, 8)] * 40}))
+    with pytest.raises(StorageError) as caught:  # its traceback keeps every local value
+        make_pack(source, cache_dir=tmp_path / "cache", threads=2)
+    assert caught.value.found.startswith("the disk failed")
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("segfeed")] == []
+
+
+def test_bytes_before_labels_are_zero_in_memory_that_is_used_again(tmp_path, write_voc):
+    root = write_voc(tmp_path / "VOC2012", {"train": [(4, 4), (3, 3)] * 4})
+    source = scan(root, legend=Legend(tuple(f"class {n}" for n in range(300)), reading="index"))
+    pack = make_pack(source, to=tmp_path, threads=1)
+    data = (pack.folder / "pairs-00000.bin").read_bytes()
+    assert {
+        data[offset + 27] for offset, (height, _) in zip(pack.table.offsets, pack.sizes, strict=True) if height == 3
+    } == {0}
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ from segfeed.system.work import in_order, show_progress, worker_count
 
 PART_BYTES, TILED_BYTES, TILE_PX = 256 << 20, 64 << 20, 512
 _SYNC_BYTES = 32 << 20
-_GROUP_PAIRS, _GROUP_BYTES = 8, 8 << 20  # what a thread packs in one go
+_GROUP_PAIRS, _GROUP_BYTES = 8, 8 << 20  # what a thread packs before it hands over and waits
 
 Row = dict[str, Any]
 """What the table says of a pair, by the names of its columns."""
@@ -129,10 +129,10 @@ def write_parts(source: Source, folder: Path, *, coded: bool, threads: int | Non
         SourceError: if a file is damaged, or changed since the source was scanned.
         OSError: if the disk is full, or failed.
     """
-    rows, dtype, indices = list[Row](), source.legend.dtype, range(len(source))
-    largest = max(_tile_bytes(height, width, dtype) for height, width in source.sizes.tolist())
-    step = min(max(_GROUP_BYTES // largest, 1), _GROUP_PAIRS)
-    memory = Pool(largest, keep=worker_count(threads) + 1)
+    rows, indices = list[Row](), range(len(source))
+    sizes = [_tile_bytes(height, width, source.legend.dtype) for height, width in source.sizes.tolist()]
+    step = min(max(_GROUP_BYTES * len(sizes) // sum(sizes), 1), _GROUP_PAIRS)
+    memory = Pool(max(sizes), keep=worker_count(threads) + 1)
     block_counts.expect(len(source))
     with (
         closing(Parts(folder)) as parts,
