@@ -40,7 +40,7 @@ OPTIONS: dict[str, Any] = {"batch_size": 2, "crop_size": (8, 8), "splits": ("tra
 
 def prepare() -> None:
     """Set up a process for tiny datasets, and import now what every job would import by itself."""
-    writer.PART_BYTES = 400  # several parts of a few pairs
+    writer.PART_BYTES, writer._GROUP_PAIRS = 400, 2  # several parts of a few pairs
     packs._RECENT_NS = -(10**18)  # files that were written just now count as settled, so that stamps are recorded
     logging.getLogger("segfeed").setLevel(logging.ERROR)  # not what is about to be written
     storage.check_space = lambda *_: None  # a full disk is found by writing, not by looking
