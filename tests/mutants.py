@@ -170,7 +170,7 @@ MUTANTS = (
            "if self._unchanged >= _WATCHED_CROPS", "if False", "tests/batches/test_transforming.py"),
     Mutant("a stamp knows sizes only", "packs/fingerprints",
            "[str(blob.stamp) for blob in blobs]", "[str(blob.stamp[0]) for blob in blobs]", "tests/packs/test_pack.py"),
-    Mutant("a file that changes while it is packed is not noticed", "packs/making",
+    Mutant("a file that changes while it is packed is not noticed", "packs/writer",
            "if blob is not None and not blob.is_unchanged():", "if False:", "tests/datasets/formats/test_columns.py"),
     Mutant("a pair's checksum is not compared", "datasets/packed/table",
            "!= self.checksums[tile].tobytes():", "is None:",

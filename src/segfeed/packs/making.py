@@ -21,29 +21,22 @@ import numpy as np
 from segfeed.datasets.blobs import File
 from segfeed.datasets.formats import pack as own_format
 from segfeed.datasets.packed.manifest import MANIFEST, PACK_AGAIN, peek_manifest
-from segfeed.datasets.packed.table import BLOCK_PX, after_photo, hash_tile
 from segfeed.datasets.source import Source
-from segfeed.errors import OptionError, PackError, SourceChangedError
+from segfeed.errors import OptionError, PackError
 from segfeed.packs import writer
 from segfeed.packs.cache import find_packs, make_room, recorded_pack
 from segfeed.packs.fingerprints import (
     fingerprint_of,
     hash_files,
-    hash_pair,
     newest_ns,
     settings_digest,
     stamp_of_source,
     stamps_of_source,
 )
 from segfeed.packs.pack import Pack
-from segfeed.packs.writer import Layout, PartFiles, Record
-from segfeed.pixels import block_counts
 from segfeed.pixels.codec import decoder_versions
-from segfeed.pixels.pair import Pair
 from segfeed.system.paths import user_path
-from segfeed.system.slots import Pool
 from segfeed.system.storage import cache_folder, describe_bytes, discard, publish, sweep, sweep_all, write_over
-from segfeed.system.work import in_order, show_progress, worker_count
 
 _RECENT_NS = 2_000_000_000  # a file that changed within the last 2 s may change again without a new time stamp
 _REMEDY = "or pass pack=False to decode on the fly without writing anything"
@@ -268,107 +261,12 @@ class _Packing:
 
     def write_to(self, folder: Path) -> str:
         """Write parts and table, then the manifest, which marks them as whole; return the fingerprint."""
-        source, size = self.source, self.source.legend.dtype.itemsize
-        layout, places = writer.lay_out(source.sizes, size)
-        groups = writer.group(places, source.sizes)
-        pixels = source.sizes.astype(np.int64).prod(axis=1)
-        largest = max(int(pixels[rows.start : rows.stop].sum()) * (3 + size) + 128 * len(rows) for rows in groups)
-        memory = Pool(largest, keep=worker_count(self.threads) + 1)
-        files = PartFiles(folder, () if self.coded else layout.part_bytes)
-        layout, records = Layout() if self.coded else layout, list[Record]()
-
-        def pack(number: int) -> list[Record]:
-            rows = groups[number]
-            return self._pack(rows, [places[index] for index in rows], memory.lease(), files)
-
-        block_counts.expect(len(source))
-        try:
-            with show_progress(f"packing {source.name} {source.split}", len(source)) as advance:
-                for found in in_order(pack, len(groups), self.threads):
-                    for record in found:
-                        records.append(self._place(record, layout, files) if self.coded else record)
-                        part, _, _ = records[-1].places[0]
-                        files.advance(part, record.row["photo_bytes"] + record.row["mask_bytes"])
-                    advance(len(found))
-            files.finish()
-        finally:
-            files.abandon()
-        hashes = [(record.row["photo_sha256"], record.row["mask_sha256"]) for record in records]
-        fingerprint = fingerprint_of(source, hashes, self.coding)
-        table = writer.write_table(folder, records)
-        writer.write_manifest(folder, self._describe(fingerprint, layout.part_bytes) | table)
+        rows, lengths = writer.write_parts(self.source, folder, coded=self.coded, threads=self.threads)
+        hashes = [(row["photo_sha256"], row["mask_sha256"]) for row in rows]
+        fingerprint = fingerprint_of(self.source, hashes, self.coding)
+        table = writer.write_table(folder, rows)
+        writer.write_manifest(folder, self._describe(fingerprint, lengths) | table)
         return fingerprint
-
-    def _pack(self, rows: range, places: list[list[tuple[int, int]]], memory: Any, files: PartFiles) -> list[Record]:
-        """Read, check, decode and hash a few samples; write their pixels, which lie in memory as in their part."""
-        records, size, end = [], self.source.legend.dtype.itemsize, 0
-        part, first = places[0][0]
-        for index, mine in zip(rows, places, strict=True):
-            height, width = self.source.sizes[index].tolist()
-            start = 0 if len(mine) > 1 or self.coded else mine[0][1] - first
-            memory[end:start] = 0
-            labels = start + after_photo(3 * height * width, np.dtype(f"u{size}"))
-            memory[start + 3 * height * width : labels] = 0
-            end = labels + size * height * width
-            pair = Pair(
-                memory[start : start + 3 * height * width].reshape(height, width, 3),
-                memory[labels:end].view(f"u{size}").reshape(height, width),
-            )
-            records.append(self._decode(index, pair, mine, files))
-        if not self.coded and len(places[0]) == 1:
-            files.write(part, first, memory[:end])
-        return records
-
-    def _decode(self, index: int, pair: Pair, places: list[tuple[int, int]], files: PartFiles) -> Record:
-        source, sample = self.source, self.source.samples[index]
-        photo, mask = sample.photo.read(), None if sample.mask is None else sample.mask.read()
-        for blob in (sample.photo, sample.mask):
-            # The plan, the free space and the stamp were taken from the file as it was scanned.
-            if blob is not None and not blob.is_unchanged():
-                raise SourceChangedError(
-                    blob.name,
-                    found=f"sample {sample.key} changed since the source was scanned",
-                    remedy="scan it again, and pack when nothing writes to it",
-                )
-        source.decode(index, photo, mask, pair)
-        classes, pixels = len(source.legend.names), pair.labels.size
-        grid = block_counts.count_blocks(pair.labels, classes, BLOCK_PX) if classes else np.zeros((3, 0), np.int64)
-        counts = np.bincount(grid[1], grid[2], minlength=classes).astype(np.int64)
-        entries = np.zeros(grid.shape[1], writer.GRID)
-        entries["block"], entries["class"], entries["count"] = grid
-        kept = (photo, mask or b"") if self.coded else (b"", b"")
-        lengths = [*map(len, kept)] if self.coded else [3 * pixels, pair.labels.nbytes]
-        photo_sha256, mask_sha256 = hash_pair(photo, mask)
-        row = {
-            "key": sample.key, "height": pair.labels.shape[0], "width": pair.labels.shape[1],
-            "photo_bytes": lengths[0], "mask_bytes": lengths[1], "photo_name": sample.photo.name,
-            "mask_name": None if sample.mask is None else sample.mask.name,
-            "photo_sha256": photo_sha256, "mask_sha256": mask_sha256,
-            "pixels": np.append(counts, pixels - counts.sum()) if classes else np.zeros(0, np.int64),
-        }  # fmt: skip
-        tiles = [] if self.coded else self._write_tiles(pair, places, files)
-        return Record(tiles, kept, row, entries)
-
-    def _write_tiles(self, pair: Pair, places: list[tuple[int, int]], files: PartFiles) -> list[tuple[int, int, bytes]]:
-        """Hash a pair's tiles; write them if there are several: a pair that is one tile is written with its group."""
-        height, width = pair.labels.shape
-        found = []
-        for (part, offset), place in zip(
-            places, writer.places_of(height, width, pair.labels.dtype.itemsize), strict=True
-        ):
-            image, labels = np.ascontiguousarray(pair.image[place]), np.ascontiguousarray(pair.labels[place])
-            found.append((part, offset, hash_tile(labels.shape, image, labels)))
-            if len(places) > 1:
-                gap = bytes(after_photo(image.nbytes, labels.dtype) - image.nbytes)
-                files.write(part, offset, image.tobytes() + gap + labels.tobytes())
-        return found
-
-    def _place(self, record: Record, layout: Layout, files: PartFiles) -> Record:
-        """Write a pair's files to the next place."""
-        part, offset = layout.place(sum(map(len, record.files)))
-        files.write(part, offset, b"".join(record.files))
-        digest = hash_tile((record.row["height"], record.row["width"]), *record.files)
-        return Record([(part, offset, digest)], (b"", b""), record.row, record.grid)
 
     def _describe(self, fingerprint: str, part_bytes: list[int]) -> dict[str, Any]:
         """Return the fields of the manifest."""

@@ -7,9 +7,8 @@ How long files are is known only when they were read, so those of a coded pack a
 import json
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import pairwise
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,63 +19,98 @@ import xxhash
 
 from segfeed.datasets.packed.columns import SCHEMA
 from segfeed.datasets.packed.manifest import FORMAT, FORMAT_VERSION, MANIFEST, PIXEL_TYPE, TABLE, hash_fields, part_name
-from segfeed.datasets.packed.table import ALIGNMENT_BYTES, after_photo, tile_places
+from segfeed.datasets.packed.table import ALIGNMENT_BYTES, BLOCK_PX, after_photo, hash_tile, tile_places
+from segfeed.datasets.source import Sample, Source
+from segfeed.errors import SourceChangedError
+from segfeed.packs.fingerprints import hash_pair
+from segfeed.pixels import block_counts
+from segfeed.pixels.lookup import Labels
+from segfeed.pixels.pair import Pair
+from segfeed.system.portable import sync
+from segfeed.system.slots import Pool
 from segfeed.system.storage import WholeFile, write_whole
+from segfeed.system.threads import Task, Workers
+from segfeed.system.work import in_order, show_progress, worker_count
 
 PART_BYTES, TILED_BYTES, TILE_PX = 256 << 20, 64 << 20, 512
-_GROUP_PAIRS, _GROUP_BYTES = 4, 8 << 20  # what a thread decodes and writes at once: it leaves the caches soon after
 _SYNC_BYTES = 32 << 20
+_GROUP_PAIRS, _GROUP_BYTES = 8, 8 << 20  # what a thread packs before it hands over and waits
 
+Row = dict[str, Any]
+"""What the table says of a pair, by the names of its columns."""
 
-GRID = np.dtype([("block", "<i4"), ("class", "<u2"), ("count", "<u2")])
+Place = tuple[int, int]
+"""A part, and an offset in it."""
+
+_GRID = np.dtype([("block", "<i4"), ("label", "<u2"), ("count", "<u2")])
 """An entry of the class grid, as small as the table keeps it: those of a whole split wait in memory for its end."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Record:
-    """A row of the table: what was found out about a pair while it was packed.
+class Parts:
+    """The parts of a pack: places, one after the other, to which any thread writes; they go to the disk meanwhile.
+
+    Args:
+        folder: a new one.
 
     Attributes:
-        places: (part, offset, checksum) of each tile; of a coded pair it is added when it is placed.
-        files: the bytes of photo and mask, if they are to be stored.
-        row: the other columns of the table, by name.
-        grid: (M,) of dtype `GRID`.
+        lengths: how much of each part is taken, in bytes.
     """
 
-    places: list[tuple[int, int, bytes]]
-    files: tuple[bytes, bytes]
-    row: dict[str, Any]
-    grid: npt.NDArray[np.void]
+    def __init__(self, folder: Path) -> None:
+        self.lengths = [0]
+        self._folder, self._files, self._opening = folder, dict[int, WholeFile](), threading.Lock()
+        self._syncing, self._synced = Workers(1, "segfeed-sync"), list[Task[None]]()
+        self._unsynced = 0  # bytes
 
-
-@dataclass(eq=False)
-class Layout:
-    """Places for bytes, one after the other, in parts of limited length.
-
-    Attributes:
-        part_bytes: how much of each part is taken.
-    """
-
-    part_bytes: list[int] = field(default_factory=lambda: [0])
-
-    def place(self, length: int) -> tuple[int, int]:
-        """Take the next place: (part, offset)."""
-        start = -(-self.part_bytes[-1] // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+    def place(self, length: int) -> Place:
+        """Take the next place for some bytes."""
+        start = -(-self.lengths[-1] // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
         if start and start + length > PART_BYTES:
-            self.part_bytes.append(0)
+            self.lengths.append(0)
             start = 0
-        self.part_bytes[-1] = start + length
-        return len(self.part_bytes) - 1, start
+        self.lengths[-1] = start + length
+        return len(self.lengths) - 1, start
 
+    def write(self, place: Place, data: Any) -> None:
+        """Write bytes to their place, in any thread.
 
-def lay_out(sizes: npt.NDArray[np.int32], label_bytes: int) -> tuple[Layout, list[list[tuple[int, int]]]]:
-    """Return where each pair of a raw pack goes: (part, offset) of each of its tiles."""
-    layout, dtype = Layout(), np.dtype(f"u{label_bytes}")
-    return layout, [
-        [layout.place(tile_bytes(rows.stop - rows.start, columns.stop - columns.start, dtype)) for rows, columns in
-         places_of(height, width, label_bytes)]
-        for height, width in sizes.tolist()
-    ]  # fmt: skip
+        Raises:
+            OSError: if the disk is full, or failed.
+        """
+        part, start = place
+        with self._opening:
+            if part not in self._files:
+                self._files[part] = WholeFile(self._folder / part_name(part), self.lengths[part])
+            file = self._files[part]
+        file.write_at(data, start)
+
+    def advance(self, part: int, written: int) -> None:
+        """Note that more of a part was written, and all before; bring full parts to the disk, and much of this one.
+
+        Raises:
+            OSError: if something could not be brought there; `finish` tells, too.
+        """
+        self._unsynced += written
+        for number in sorted(self._files):
+            if number < part:
+                self._files.pop(number).close()
+            elif number > part or self._unsynced <= _SYNC_BYTES:
+                break
+            self._unsynced = 0
+            self._synced += self._syncing.submit(partial(sync, self._folder / part_name(number)))
+        while self._synced and self._synced[0].is_done():
+            self._synced.pop(0).result()
+
+    def finish(self) -> None:
+        """Wait for the disk; `publish` brings there what is not there yet."""
+        for synced in self._synced:
+            synced.result()
+
+    def close(self) -> None:
+        """Stop, and close the files as they are."""
+        self._syncing.end()
+        for file in self._files.values():
+            file.close()
 
 
 def places_of(height: int, width: int, label_bytes: int) -> list[tuple[slice, slice]]:
@@ -85,119 +119,157 @@ def places_of(height: int, width: int, label_bytes: int) -> list[tuple[slice, sl
     return tile_places(height, width, TILE_PX if is_large else max(height, width))
 
 
-def tile_bytes(height: int, width: int, label_dtype: np.dtype[Any]) -> int:
-    """Return how many bytes a tile takes."""
+def write_parts(source: Source, folder: Path, *, coded: bool, threads: int | None) -> tuple[list[Row], list[int]]:
+    """Write the parts of a pack.
+
+    Returns:
+        rows: of the table.
+        lengths: of the parts, in bytes.
+
+    Raises:
+        SourceError: if a file is damaged, or changed since the source was scanned.
+        OSError: if the disk is full, or failed.
+    """
+    rows, indices = list[Row](), range(len(source))
+    sizes = [_tile_bytes(height, width, source.legend.dtype) for height, width in source.sizes.tolist()]
+    step = min(max(_GROUP_BYTES * len(sizes) // sum(sizes), 1), _GROUP_PAIRS)
+    memory = Pool(max(sizes), keep=worker_count(threads) + 1)
+    block_counts.expect(len(source))
+    with (
+        closing(Parts(folder)) as parts,
+        show_progress(f"packing {source.name} {source.split}", len(source)) as advance,
+    ):
+        places = [None] * len(source) if coded else _lay_out(source, parts)
+
+        def pack(group: int) -> list[tuple[Row, bytes]]:
+            chosen = indices[group * step :][:step]
+            return [_pack(source, index, memory.lease(), parts, places[index]) for index in chosen]
+
+        with closing(in_order(pack, -(-len(source) // step), threads)) as groups:
+            for found in groups:
+                for row, files in found:
+                    if coded:
+                        place = parts.place(len(files))
+                        parts.write(place, files)
+                        row["part"], row["offset"] = zip(place, strict=True)
+                    parts.advance(row["part"][-1], row["photo_bytes"] + row["mask_bytes"])
+                    rows.append(row)
+                advance(len(found))
+        parts.finish()
+    return rows, parts.lengths
+
+
+def _lay_out(source: Source, parts: Parts) -> list[list[Place] | None]:
+    """Take the places of each pair's tiles."""
+    dtype = source.legend.dtype
+    return [
+        [
+            parts.place(_tile_bytes(down.stop - down.start, across.stop - across.start, dtype))
+            for down, across in places_of(height, width, dtype.itemsize)
+        ]
+        for height, width in source.sizes.tolist()
+    ]
+
+
+def _pack(
+    source: Source, index: int, memory: npt.NDArray[np.uint8], parts: Parts, places: list[Place] | None
+) -> tuple[Row, bytes]:
+    """Read, decode, count, hash and write a sample; return its row and, if it has no places yet, its files' bytes."""
+    sample, (height, width) = source.samples[index], source.sizes[index].tolist()
+    photo, mask = _read_files(sample)
+    photo_sha256, mask_sha256 = hash_pair(photo, mask)
+    row = {
+        "key": sample.key, "height": height, "width": width, "photo_bytes": len(photo), "mask_bytes": len(mask or b""),
+        "photo_name": sample.photo.name, "mask_name": None if sample.mask is None else sample.mask.name,
+        "photo_sha256": photo_sha256, "mask_sha256": mask_sha256,
+    }  # fmt: skip
+    pixels, dtype = height * width, source.legend.dtype
+    first = int(after_photo(3 * pixels, dtype))
+    memory = memory[: first + pixels * dtype.itemsize]
+    memory[3 * pixels : first] = 0
+    pair = Pair(memory[: 3 * pixels].reshape(height, width, 3), memory[first:].view(dtype).reshape(height, width))
+    source.decode(index, photo, mask, pair)
+    row["pixels"], row["grid"] = _count(pair.labels, len(source.legend.names))
+    if places is None:
+        row["tile_xxh3"] = [hash_tile((height, width), photo, mask or b"")]
+        return row, photo + (mask or b"")
+    row["part"], row["offset"] = zip(*places, strict=True)
+    row["photo_bytes"], row["mask_bytes"] = 3 * pixels, pair.labels.nbytes
+    if len(places) == 1:
+        row["tile_xxh3"] = [hash_tile((height, width), pair.image, pair.labels)]
+        parts.write(places[0], memory)  # while it is in the processor's caches
+    else:
+        tiles = zip(places_of(height, width, dtype.itemsize), places, strict=True)
+        row["tile_xxh3"] = [_write_tile(pair, tile, parts, place) for tile, place in tiles]
+    return row, b""
+
+
+def _count(labels: Labels, classes: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.void]]:
+    """Count the pixels of each class and of void, and those in each block; nothing if there are no classes."""
+    grid = block_counts.count_blocks(labels, classes, BLOCK_PX)
+    entries = np.empty(grid.shape[1], _GRID)
+    entries["block"], entries["label"], entries["count"] = grid
+    counts = np.bincount(grid[1], grid[2], minlength=classes).astype(np.int64)
+    return np.append(counts, labels.size - counts.sum()) if classes else counts, entries
+
+
+def _write_tile(pair: Pair, tile: tuple[slice, slice], parts: Parts, place: Place) -> bytes:
+    """Write a tile of a pair to its place; return its checksum."""
+    image, labels = np.ascontiguousarray(pair.image[tile]), np.ascontiguousarray(pair.labels[tile])
+    gap = bytes(after_photo(image.nbytes, labels.dtype) - image.nbytes)
+    parts.write(place, image.tobytes() + gap + labels.tobytes())
+    return hash_tile(labels.shape, image, labels)
+
+
+def _tile_bytes(height: int, width: int, label_dtype: np.dtype[Any]) -> int:
     return int(after_photo(height * width * 3, label_dtype)) + height * width * label_dtype.itemsize
 
 
-def group(places: list[list[tuple[int, int]]], sizes: npt.NDArray[np.int32]) -> list[range]:
-    """Split pairs into groups that lie side by side in one part; a pair of several tiles stands alone."""
-    firsts, filled = [0], 0
-    for index, (mine, pixels) in enumerate(zip(places, sizes.astype(np.int64).prod(axis=1).tolist(), strict=True)):
-        first = firsts[-1]
-        apart = len(mine) > 1 or len(places[index - 1]) > 1 or mine[0][0] != places[first][0][0]
-        if index > first and (apart or index - first == _GROUP_PAIRS or filled + 5 * pixels > _GROUP_BYTES):
-            firsts.append(index)
-            filled = 0
-        filled += 5 * pixels
-    return [range(*bounds) for bounds in pairwise([*firsts, len(places)])]
+def _read_files(sample: Sample) -> tuple[bytes, bytes | None]:
+    photo, mask = sample.photo.read(), None if sample.mask is None else sample.mask.read()
+    for blob in (sample.photo, sample.mask):
+        # The sizes, the free space and the stamp were taken from the file as it was scanned.
+        if blob is not None and not blob.is_unchanged():
+            raise SourceChangedError(
+                blob.name,
+                found=f"sample {sample.key} changed since the source was scanned",
+                remedy="scan it again, and pack when nothing writes to it",
+            )
+    return photo, mask
 
 
-class PartFiles:
-    """The files of the parts, written by any thread and brought to the disk meanwhile.
-
-    Args:
-        folder: a new one.
-        part_bytes: the length of each part; () if that is known only in the end.
-    """
-
-    def __init__(self, folder: Path, part_bytes: Sequence[int] = ()) -> None:
-        self._folder, self._part_bytes = folder, part_bytes
-        self._files: dict[int, WholeFile] = {}
-        self._opening = threading.Lock()
-        self._syncing = ThreadPoolExecutor(1, "segfeed-sync")
-        self._synced: list[Future[None]] = []
-        self._unsynced = self._done = 0  # bytes; parts that are full, and handed to the disk
-
-    def write(self, part: int, offset: int, data: Any) -> None:
-        """Write bytes to their place, in any thread.
-
-        Raises:
-            OSError: if the disk is full, or failed.
-        """
-        with self._opening:
-            if part not in self._files:
-                size = self._part_bytes[part] if self._part_bytes else 0
-                self._files[part] = WholeFile(self._folder / part_name(part), size)
-            file = self._files[part]
-        file.write_at(data, offset)
-
-    def advance(self, part: int, written: int) -> None:
-        """Note that all before the end of a pair is written; bring it to the disk once it is much."""
-        self._unsynced += written
-        if self._unsynced > _SYNC_BYTES:
-            self._unsynced = 0
-            # The disk works while threads decode on. A failure surfaces here, at the latest in `finish`.
-            self._synced.append(self._syncing.submit(self._files[part].sync))
-        for done in range(self._done, part):
-            self._synced.append(self._syncing.submit(_sync_and_close, self._files[done]))
-        self._done = part
-        while self._synced and self._synced[0].done():
-            self._synced.pop(0).result()
-
-    def finish(self) -> None:
-        """Close all files; `publish` brings to the disk what is not there yet."""
-        for synced in self._synced:
-            synced.result()
-        for file in self._files.values():
-            file.close()
-
-    def abandon(self) -> None:
-        """Stop, and close the files as they are."""
-        self._syncing.shutdown(cancel_futures=True)
-        for file in self._files.values():
-            file.close()
-
-
-def _sync_and_close(file: WholeFile) -> None:
-    try:
-        file.sync()
-    finally:
-        file.close()
-
-
-def write_table(folder: Path, records: Sequence[Record]) -> dict[str, Any]:
+def write_table(folder: Path, rows: Sequence[Row]) -> dict[str, Any]:
     """Write the table, and return what the manifest says of it."""
-    rows = [record.row for record in records]
-    places = [record.places for record in records]
-    tiles = [tile for mine in places for tile in mine]
-    firsts = _ends(list(map(len, places)))
-    grids = [record.grid for record in records]
-    grid = np.concatenate(grids)
-    entries = pa.StructArray.from_arrays(
-        [_numbers(grid[name], GRID[name]) for name in GRID.names or ()],
-        fields=list(SCHEMA.field("grid").type.value_type),
-    )
-    counts = [row["pixels"] for row in rows]
-    columns = {
-        "part": _lists("part", firsts, _numbers([tile[0] for tile in tiles], np.int32)),
-        "offset": _lists("offset", firsts, _numbers([tile[1] for tile in tiles], np.int64)),
-        "tile_xxh3": _lists("tile_xxh3", firsts, _digests([tile[2] for tile in tiles], 16)),
-        "pixels": _lists("pixels", _ends(list(map(len, counts))), _numbers(np.concatenate(counts), np.int64)),
-        "grid": _lists("grid", _ends([len(found) for found in grids]), entries),
-    }
-    for name in ("height", "width", "photo_bytes", "mask_bytes"):
-        columns[name] = _numbers([row[name] for row in rows], SCHEMA.field(name).type.to_pandas_dtype())
-    for name in ("key", "photo_name", "mask_name"):
-        columns[name] = _texts([row[name] for row in rows])
-    for name in ("photo_sha256", "mask_sha256"):
-        columns[name] = _digests([row[name] for row in rows], 32)
+    columns = [_column(field, [row[field.name] for row in rows]) for field in SCHEMA]
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, SCHEMA) as writer:
-        writer.write_batch(pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA))
+        writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=SCHEMA))
     data = memoryview(sink.getvalue())
     write_whole(folder / TABLE, data)  # type: ignore[arg-type]  # bytes as well as any
     return {"table_bytes": len(data), "table_xxh3": xxhash.xxh3_128_hexdigest(data)}
+
+
+def _column(field: pa.Field, values: Any) -> pa.Array:
+    """Make a column of its buffers: `pa.array` would load pandas if it is installed: a third of a second."""
+    kind = field.type
+    if pa.types.is_struct(kind):
+        return pa.StructArray.from_arrays([_column(part, values[part.name]) for part in kind], fields=list(kind))
+    if pa.types.is_list(kind):
+        ends = np.cumsum([0, *map(len, values)])
+        joined = _column(kind.value_field, np.concatenate(values))
+        return pa.ListArray.from_arrays(_column(pa.field("ends", pa.int32()), ends), joined, type=kind)
+    if pa.types.is_string(kind):
+        builder = pa.lib.StringBuilder()
+        builder.append_values(values)
+        return builder.finish()
+    known = None
+    if field.nullable and None in values:
+        known = pa.py_buffer(np.packbits([value is not None for value in values], bitorder="little"))
+    if pa.types.is_fixed_size_binary(kind):
+        array = np.array([value or b"" for value in values], f"S{kind.byte_width}")
+    else:
+        array = np.ascontiguousarray(values, kind.to_pandas_dtype())
+    return pa.Array.from_buffers(kind, len(array), [known, pa.py_buffer(array)])
 
 
 def write_manifest(folder: Path, described: dict[str, Any]) -> None:
@@ -205,36 +277,3 @@ def write_manifest(folder: Path, described: dict[str, Any]) -> None:
     fields = {"format": FORMAT, "version": FORMAT_VERSION, "pixel_type": PIXEL_TYPE, "tile_px": TILE_PX, **described}
     fields["manifest_xxh3"] = hash_fields(fields)
     write_whole(folder / MANIFEST, json.dumps(fields, indent=1).encode())
-
-
-# Columns are made of their buffers: `pa.array` would load pandas if it is installed: half a second.
-
-
-def _numbers(values: Any, dtype: Any) -> pa.Array:
-    array = np.ascontiguousarray(values, dtype)
-    return pa.Array.from_buffers(pa.from_numpy_dtype(array.dtype), len(array), [None, pa.py_buffer(array)])
-
-
-def _lists(name: str, ends: npt.NDArray[np.int32], values: pa.Array) -> pa.Array:
-    return pa.ListArray.from_arrays(_numbers(ends, np.int32), values, type=SCHEMA.field(name).type)
-
-
-def _texts(texts: list[str | None]) -> pa.Array:
-    encoded = [(text or "").encode() for text in texts]
-    buffers = [_known(texts), pa.py_buffer(_ends(list(map(len, encoded)))), pa.py_buffer(b"".join(encoded))]
-    return pa.Array.from_buffers(pa.string(), len(texts), buffers)
-
-
-def _digests(digests: list[bytes | None], width: int) -> pa.Array:
-    joined = b"".join(digest or bytes(width) for digest in digests)
-    return pa.Array.from_buffers(pa.binary(width), len(digests), [_known(digests), pa.py_buffer(joined)])
-
-
-def _known(values: Sequence[object]) -> pa.Buffer | None:
-    if None not in values:
-        return None
-    return pa.py_buffer(np.packbits([value is not None for value in values], bitorder="little"))
-
-
-def _ends(lengths: list[int]) -> npt.NDArray[np.int32]:
-    return np.cumsum([0, *lengths], dtype=np.int32)

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
@@ -56,19 +56,19 @@ def memory_bytes() -> int:
     return min(most, default=sys.maxsize)
 
 
-def in_order(work: Callable[[int], Result], count: int, threads: int | None = None) -> Iterator[Result]:
+def in_order(work: Callable[[int], Result], count: int, threads: int | None = None) -> Generator[Result]:
     """Run work(0) .. work(count - 1) in threads and yield the results in order.
 
     Only a few results for each thread are under way or wait in memory to be taken. If a call raises, its exception
-    comes in its result's turn, and calls that have not begun by then are left out.
+    comes in its result's turn, and calls that have not begun by then are left out. If closed, it waits for the others.
 
     >>> list(in_order(lambda n: n * n, 5, threads=2))
     [0, 1, 4, 9, 16]
     """
-    yield from all_of((partial(work, number) for number in range(count)), threads)
+    return all_of((partial(work, number) for number in range(count)), threads)
 
 
-def all_of(calls: Iterable[Callable[[], Result]], threads: int | None = None) -> Iterator[Result]:
+def all_of(calls: Iterable[Callable[[], Result]], threads: int | None = None) -> Generator[Result]:
     """Make calls in threads and yield the results in order; as `in_order`, if it is not known how many there are."""
     count, todo = worker_count(threads), iter(calls)
     with Workers(count, "segfeed") as workers:
