@@ -105,9 +105,14 @@ def join(
         find_folds: of a dataset whose folds are balanced; it is asked only if a term chooses a fold.
 
     Raises:
-        SourceError: if it holds no sample, a sample twice, or samples with and without masks.
+        SourceError: if it holds no sample, a sample twice, or samples with and without masks, or if what the masks
+            mean differs.
     """
     first = terms[0][1]
+    for _, source in terms:
+        if _meaning(source) != _meaning(first):  # one legend reads all masks of a source
+            found = f"split {split!r} joins {first.split!r} and {source.split!r}, whose masks are read in other ways"
+            raise _unusable(first, found, "read each by itself, or pass legend=, unknown= and orientation= for both")
     samples = []
     for term, source in terms:
         folds = find_folds(source, term.fold[1]) if term.fold else None
@@ -123,6 +128,10 @@ def join(
         raise _unusable(first, found, "leave those to be predicted out")
     groups = {key: group for _, source in terms for key, group in source.groups.items()}
     return replace(first, samples=tuple(samples), split=split, groups=groups)
+
+
+def _meaning(source: Source) -> tuple[str, ...]:
+    return source.task, source.legend.digest, source.unknown, source.orientation
 
 
 def refuse_shared_samples(train: Source, val: Source) -> None:

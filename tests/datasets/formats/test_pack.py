@@ -17,11 +17,12 @@ from segfeed.audit.checking import check
 from segfeed.audit.stats import count_split
 from segfeed.audit.verification import match_pack, verify_pack
 from segfeed.datasets.export import export_splits
-from segfeed.errors import MaskError, OptionError, PackError, PhotoError, SourceError, UnknownColourError
+from segfeed.errors import LegendError, MaskError, OptionError, PackError, PhotoError, SourceError, UnknownColourError
 from segfeed.packs import making, writer
 from segfeed.packs.cache import prune_packs, prune_to
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import voc_colours
+from segfeed.pixels.public_legends import VOC
 
 SIZES = {"train": [(40, 60), (33, 50), (20, 61), (40, 60)], "val": [(40, 60), (33, 50)]}
 
@@ -395,3 +396,24 @@ def test_a_cache_that_was_moved_serves_its_packs(root, tmp_path, monkeypatch, ca
     train, _ = load(root, 2, (20, 20), cache_dir=tmp_path / "link")
     assert len(bytes_of(train)) == 2
     assert not [message for message in caplog.messages if "packing" in message]
+
+
+def test_packs_of_other_classes_are_not_read_as_one_dataset(root, tmp_path):
+    folder, turned = tmp_path / "to", Legend(VOC.names[::-1], VOC.colours[::-1])
+    for split, legend in (("train", None), ("val", turned)):
+        make_pack(scan(root, split, legend=legend), to=folder)
+    for read in (lambda: load(folder, 2, (8, 8)), lambda: scan(folder), lambda: scan(folder, "train+val")):
+        with pytest.raises(LegendError) as caught:
+            read()
+        assert "the pack of 'train' has the classes background, aeroplane" in caught.value.found
+    assert "legend-unusable" in {finding.rule for finding in check(folder)}
+    assert scan(folder / "val", "val").legend.names == turned.names
+
+
+def test_packs_whose_masks_are_read_in_other_ways_are_not_joined(root, tmp_path):
+    make_pack(scan(root), to=tmp_path / "to")
+    make_pack(scan(root, "val"), to=tmp_path / "to", coded=True)
+    assert [len(loader.dataset) for loader in load(tmp_path / "to", 2, (8, 8))] == [4, 2]
+    with pytest.raises(SourceError) as caught:  # one holds class ids, the other the masks' own colours
+        scan(tmp_path / "to", "train+val")
+    assert caught.value.found == "split 'train+val' joins 'train' and 'val', whose masks are read in other ways"
