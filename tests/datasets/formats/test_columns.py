@@ -382,14 +382,3 @@ def test_id2label_that_cannot_be_read_is_an_error_and_its_case_counts_nothing(tm
     with pytest.raises((SourceError, LegendError)) as caught:
         segfeed.scan(tmp_path).whole()
     assert caught.value.where == str(path)
-
-
-def test_tables_whose_metadata_name_other_classes_are_not_read_as_one_dataset(tmp_path):
-    for split, names in (("train", ["a", "b", "c"]), ("val", ["b", "a", "c"])):
-        described = segfeed.Legend(tuple(names)).to_json()
-        write(tmp_path / f"{split}.parquet", table().replace_schema_metadata({"legend": json.dumps(described)}))
-    for split in ("train", "val", "train+val"):
-        with pytest.raises(LegendError) as caught:
-            segfeed.scan(tmp_path, split)
-        assert "a stored value means two classes" in caught.value.found
-    assert segfeed.scan(tmp_path, "train", legend=LEGEND).legend == LEGEND

@@ -15,7 +15,6 @@ Source: Hugging Face datasets, "Image" feature; transformers, "Semantic segmenta
 import os
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -27,7 +26,7 @@ from segfeed.datasets.matching.folders import is_to_predict, pair_blobs
 from segfeed.datasets.matching.table_files import find_tables
 from segfeed.datasets.source import Recognised, SplitFiles
 from segfeed.datasets.tables.cells import Table, open_table
-from segfeed.errors import LegendError, SourceError
+from segfeed.errors import SourceError
 from segfeed.pixels.legend import Legend
 
 _PHOTOS = ("image", "photo", "picture", "img", "pixel_values")
@@ -98,7 +97,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
         keys, (str(root), photos), None if is_to_predict(split, masks) else (str(root), masks)
     )
     return SplitFiles(
-        samples, missing, lambda: _own_legend(root, tables), expected_legend="id2label.json beside the tables"
+        samples, missing, lambda: _own_legend(root, tables[0].schema), expected_legend="id2label.json beside the tables"
     )
 
 
@@ -167,32 +166,9 @@ def _stem(text: str) -> str:
     return path.stem if path.suffix.lower() in (".jpg", ".jpeg", ".png", ".bmp", ".webp") else path.name
 
 
-def _own_legend(root: Path, tables: Sequence[Table]) -> Legend | None:
-    """Return what the masks mean: by the tables' own metadata, which must say the same in all, or by id2label.json."""
-    if _described(tables[0]):
-        every = [*tables]
-        for paths in find_tables(root).values():
-            with suppress(SourceError):  # of another split: that it cannot be read is said where it is listed
-                every += map(open_table, paths)
-        return _told_alike(root, [table for table in every if _described(table)])
+def _own_legend(root: Path, schema: pa.Schema) -> Legend | None:
+    if described := (schema.metadata or {}).get(b"legend"):
+        return legend_of_json(described, f"{root}: `legend` in the tables' metadata", root.stem)
     for path in list_named(root.parent if os.path.isfile(root) else root, ("id2label.json",)):
         return legend_of_json(read_file(path, MAX_LEGEND_BYTES), str(path), root.stem)
     return None
-
-
-def _told_alike(root: Path, tables: Sequence[Table]) -> Legend:
-    texts = {_described(table): table.path for table in reversed(tables)}
-    where = f"{root}: `legend` in the tables' metadata"
-    legend = legend_of_json(_described(tables[0]), where, root.stem)
-    for text, path in texts.items():
-        if legend_of_json(text, where, root.stem).digest != legend.digest:
-            raise LegendError(
-                str(root),
-                found=f"the metadata of {tables[0].path} and {path} differ, so that a stored value means two classes",
-                remedy="write all tables by one legend, or pass legend=",
-            )
-    return legend
-
-
-def _described(table: Table) -> bytes:
-    return bytes((table.schema.metadata or {}).get(b"legend", b""))

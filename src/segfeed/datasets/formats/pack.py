@@ -11,7 +11,6 @@ Source: docs/format.md.
 
 import io
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -26,12 +25,9 @@ from segfeed.datasets.matching.folders import subfolders
 from segfeed.datasets.packed.manifest import MANIFEST, TABLE, Manifest, peek_manifest, read_manifest
 from segfeed.datasets.packed.table import PackTable, read_table
 from segfeed.datasets.source import Recognised, Sample, SplitFiles
-from segfeed.errors import LegendError, MaskError, OptionError, PackError, PhotoError, SourceError
+from segfeed.errors import MaskError, OptionError, PackError, PhotoError, SourceError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.objects import class_legend
-from segfeed.system.showing import some
-
-_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +109,7 @@ def list_split(root: Path, split: str) -> SplitFiles:
     """List a pack's pairs.
 
     Raises:
-        OptionError: if it holds object ids. PackError: if it is damaged. Its legend raises LegendError if another
-            pack in the folder has other classes.
+        OptionError: if it holds object ids. PackError: if it is damaged.
     """
     return _list(root, split, "semantic")
 
@@ -149,30 +144,14 @@ def list_pairs(table: PackTable) -> SplitFiles:
 
 
 def _list(root: Path, split: str, task: str) -> SplitFiles:
-    manifests = _manifests(root)
-    manifest = manifests[split]
+    manifest = _manifests(root)[split]
     if manifest.fields["task"] != task:
         raise OptionError(
             "task",
             found=f'"{task}" for the pack {manifest.folder}',
             expected=f'"{manifest.fields["task"]}", for which it was made',
         )
-    return replace(list_pairs(read_table(manifest)), legend=lambda: _common_legend(root, split, manifests))
-
-
-def _common_legend(root: Path, split: str, manifests: Mapping[str, Manifest]) -> Legend | None:
-    """Return what a split's masks mean; a class id that means another class in another split is an error."""
-    own = manifests[split]
-    for name, other in manifests.items():
-        if other.fields["task"] == own.fields["task"] and other.legend.names != own.legend.names:
-            raise LegendError(
-                str(root),
-                found=f"the pack of {split!r} has the classes {some(own.legend.names, _SHOWN)}, and that of {name!r} "
-                f"{some(other.legend.names, _SHOWN)}",
-                expected="the same classes in the same order",
-                remedy="pass the folder of one pack alone, or pack all splits under one legend",
-            )
-    return _legend(own)
+    return list_pairs(read_table(manifest))
 
 
 def _legend(manifest: Manifest) -> Legend | None:
