@@ -81,6 +81,15 @@ def peek_manifest(folder: Path) -> dict[str, Any] | None:
     return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT else None
 
 
+def is_closed(folder: Path) -> bool:
+    """Check whether a pack may not be read, as one that another user made for himself alone; it may well be whole."""
+    try:
+        read_file(folder / MANIFEST, _MOST_BYTES)
+    except SourceError as error:
+        return isinstance(error.__cause__, PermissionError)
+    return False
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a whole pack of this format version, and check that table and parts are as long as it says.
 
