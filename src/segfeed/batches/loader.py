@@ -267,7 +267,19 @@ class Loader:
     def _submit(self, workers: ThreadPoolExecutor, batch: Batch, shares: int) -> tuple[Batch, list[Future[None]]]:
         shares = min(shares, len(batch.crops))
         bounds = [len(batch.crops) * share // shares for share in range(shares + 1)]
-        return batch, [workers.submit(self._fill, batch, *span) for span in pairwise(bounds)]
+        return batch, [self._start(workers, batch, *span) for span in pairwise(bounds)]
+
+    def _start(self, workers: ThreadPoolExecutor, batch: Batch, first: int, last: int) -> Future[None]:
+        """Fill rows in another thread; or here once the main thread has ended, after which Python starts no others."""
+        try:
+            return workers.submit(self._fill, batch, first, last)
+        except RuntimeError:
+            if threading.main_thread().is_alive():
+                raise
+        self._fill(batch, first, last)
+        filled = Future[None]()
+        filled.set_result(None)
+        return filled
 
     def _lease(self, epoch: int, step: int) -> Batch:
         images, labels = (
