@@ -421,3 +421,24 @@ def test_packs_whose_masks_are_read_in_other_ways_are_not_joined(root, tmp_path)
     with pytest.raises(SourceError) as caught:  # one holds class ids, the other the masks' own colours
         scan(tmp_path / "to", "train+val")
     assert caught.value.found == "split 'train+val' joins 'train' and 'val', whose masks are read in other ways"
+
+
+def test_what_macos_leaves_beside_copied_files_is_passed_over(root, tmp_path):
+    packed = make_pack(scan(root), to=tmp_path / "packed").folder
+    tables = export_splits([scan(root), scan(root, "val")], tmp_path / "tables", "parquet")
+    expected = [scan(folder).keys for folder in (root, packed, tables)]
+    for folder in (root, packed.parent, tables):
+        for path in [*folder.rglob("*")]:
+            path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        " + bytes(26))
+    assert [scan(folder).keys for folder in (root, packed, tables)] == expected
+    assert [split.name for split in describe(root).splits] == ["train", "val"]
+
+
+def test_a_pack_without_its_manifest_and_its_table_alone_are_told_for_what_they_are(root, tmp_path):
+    folder = make_pack(scan(root), to=tmp_path / "to").folder
+    (folder / "manifest.json").unlink()
+    for path in (folder, folder / "rows.arrow"):
+        with pytest.raises(SourceError) as caught:
+            scan(path)
+        assert "rows.arrow is a pack's table" in caught.value.found
+        assert "copy it again as a whole" in caught.value.remedy
