@@ -18,6 +18,7 @@ from segfeed.system.showing import counted
 from segfeed.system.storage import cache_folder, describe_bytes, discard, unfinished_folders
 
 _STAMP_BYTES = 64  # the name of a pack
+_YEAR_1_S, _YEAR_9999_S = -62_135_596_800, 253_402_300_799
 
 LIMIT = "SEGFEED_CACHE_LIMIT"
 """The variable that says how large the packs in the cache may be together."""
@@ -296,7 +297,8 @@ def _describe(folder: Path) -> CachedPack | None:
     said = {word: value for word, value in (peeked or {}).items() if type(value) is type(_UNKNOWN.get(word))}
     manifest = _UNKNOWN | said
     try:
-        when = dt.datetime.fromtimestamp(last_used_s(folder), dt.UTC)
+        # Some file systems keep times that a date cannot: before year 1, or after 9999.
+        when = dt.datetime.fromtimestamp(min(max(last_used_s(folder), _YEAR_1_S), _YEAR_9999_S), dt.UTC)
         size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
