@@ -270,11 +270,11 @@ class Loader:
         return batch, [self._start(workers, batch, *span) for span in pairwise(bounds)]
 
     def _start(self, workers: ThreadPoolExecutor, batch: Batch, first: int, last: int) -> Future[None]:
-        """Fill rows in another thread; or here once the main thread has ended, after which Python starts no others."""
+        """Fill rows in another thread; or here once the main thread has ended: Python starts no others then."""
         try:
             return workers.submit(self._fill, batch, first, last)
-        except RuntimeError:
-            if threading.main_thread().is_alive():
+        except RuntimeError as error:
+            if "shutdown" not in str(error):  # which the interpreter's end, and nothing else here, brings about
                 raise
         self._fill(batch, first, last)
         filled = Future[None]()
