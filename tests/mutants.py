@@ -32,6 +32,14 @@ class Mutant:
 
 
 MUTANTS = (
+    Mutant("splits of other classes are fed as one dataset", "datasets/splits",
+           "if legend.names != own.names:", "if False:", "tests/datasets/formats/test_pack.py"),
+    Mutant("masks that are read in other ways are joined", "datasets/splits",
+           "if _meaning(source) != _meaning(first):", "if False:", "tests/datasets/formats/test_pack.py"),
+    Mutant("a pack that may not be read is removed as a damaged one", "packs/making",
+           "if is_closed(there):", "if False:", "tests/faults/test_read_only.py"),
+    Mutant("what is written over in place stays trusted", "packs/pack",
+           "self._verified[self.table.parts == part] = False", "pass", "tests/faults/test_mapped.py"),
     Mutant("an unknown index becomes background", "pixels/legend",
            "np.full(65536, poison_of(self.dtype), self.dtype)", "np.zeros(65536, self.dtype)",
            "tests/pixels/test_legend.py"),

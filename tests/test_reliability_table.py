@@ -25,7 +25,7 @@ def numbers(rows: list[str]) -> list[int]:
 
 
 def test_cases_are_numbered_without_a_gap():
-    assert numbers(CASES) == list(range(1, 145))
+    assert numbers(CASES) == list(range(1, 154))
     assert numbers(CORRUPTIONS) == list(range(1, 11))
     assert f"lists {len(CASES)} cases" in (HERE.parent / "README.md").read_text()
 

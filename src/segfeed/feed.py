@@ -21,7 +21,7 @@ from segfeed.datasets.made_splits import doubt_splits
 from segfeed.datasets.opening import Dataset, DescriptionLike, Opening, Patterns, open_dataset
 from segfeed.datasets.places import find_root
 from segfeed.datasets.source import Orientation, Source, Task
-from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_shared_groups, refuse_shared_samples
+from segfeed.datasets.splits import SplitTerm, join, parse_split, refuse_unfit
 from segfeed.errors import OptionError
 from segfeed.packs.cache import tell_owner
 from segfeed.packs.making import find_pack, is_packed, make_pack
@@ -244,6 +244,7 @@ def load(  # noqa: PLR0913 - the one call that a user makes; every option stands
     Raises:
         OptionError: if an argument is out of range.
         SourceError: if the dataset is damaged.
+        LegendError: if the two splits have other classes.
         StorageError: if the disk has too little room for a pack.
 
     >>> train, val = load("sample", batch_size=8, crop_size=(64, 96))
@@ -375,7 +376,7 @@ class _Feed:
 
 
 def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> list[Source | None]:
-    """Scan both splits; refuse a train split without masks, and samples that are in both."""
+    """Scan both splits; refuse a train split without masks, other classes in each, and samples that are in both."""
     if not isinstance(splits, tuple | list) or len(splits) != 2 or tuple(splits) == (None, None):
         raise OptionError(
             "splits", found=repr(splits), expected="a pair (train, val), with None for one that you do not want"
@@ -388,6 +389,5 @@ def _read_splits(dataset: Dataset, splits: tuple[str | None, str | None]) -> lis
             remedy=f"to predict it, pass splits=(None, {train.split!r})",
         )
     if train is not None and val is not None and train.split != val.split:
-        refuse_shared_samples(train, val)
-        refuse_shared_groups(train, val)
+        refuse_unfit(train, val)
     return [train, val]

@@ -1,7 +1,7 @@
 """Split strings: slices as TensorFlow Datasets has them, sums, and folds that never move a sample."""
 
 from itertools import pairwise
-from types import SimpleNamespace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segfeed import load, make_pack, scan
-from segfeed.datasets.source import Sample
+from segfeed.datasets.source import Sample, Source
 from segfeed.datasets.splits import SplitTerm, join, parse_split
 from segfeed.errors import OptionError, SourceError, SourceMissingError
+from segfeed.pixels.public_legends import VOC
 
 KEYS = [f"key_{n}" for n in range(1000)]
 
@@ -135,7 +136,7 @@ def test_many_samples_that_stand_twice_are_found_at_once():
     keys = tuple(f"sample {n}" for n in range(200_000))
     comparisons = []
     samples = [Sample(Counted(key, comparisons), None, None) for key in keys]
-    source = SimpleNamespace(samples=samples, keys=keys, groups={}, root="root")
+    source = Source(Path("root"), "voc", "train", "semantic", tuple(samples), VOC)
     term = parse_split("train")[0]
     with pytest.raises(SourceError, match="twice"):
         join([(term, source), (term, source)], "train+train")

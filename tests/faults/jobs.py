@@ -30,7 +30,7 @@ from segfeed.datasets.sample import writing as sample
 from segfeed.errors import PackError, SegfeedError
 from segfeed.packs import making as packs
 from segfeed.packs import writer
-from segfeed.packs.cache import prune_packs
+from segfeed.packs.cache import LIMIT, describe_packs, prune_packs, prune_to
 from segfeed.packs.pack import Pack
 from segfeed.system import storage
 
@@ -134,6 +134,22 @@ def fork_in_mid_epoch(root: str, cache: str, kind: str, threads: int, epoch: str
 def prune(cache: str) -> dict[str, Any]:
     """Remove every pack there is."""
     return {"removed": len(prune_packs(0, cache_dir=cache))}
+
+
+def prune_all(cache: str) -> dict[str, Any]:
+    """Remove every pack that is not open."""
+    return {"removed": len(prune_to(0, cache_dir=cache))}
+
+
+def list_cache(cache: str) -> dict[str, Any]:
+    """List the packs."""
+    return {"packs": [pack.folder.name for pack in describe_packs(cache)]}
+
+
+def limited(root: str, cache: str) -> dict[str, Any]:
+    """Open the pack of a split, in a cache of limited size."""
+    os.environ[LIMIT] = "1 MB"
+    return pack(root, cache, "val")
 
 
 def load(root: str, cache: str) -> dict[str, Any]:

@@ -17,6 +17,11 @@ from segfeed.packs.cache import prune_packs
 SIGBUS = -7
 
 
+@pytest.fixture(autouse=True)
+def _look_at_once(monkeypatch):
+    monkeypatch.setattr("segfeed.packs.pack._LOOK_S", 0)
+
+
 @pytest.fixture(name="pack")
 def _pack(tmp_path, write_voc):
     """Return a pack of 12 pairs."""
@@ -77,16 +82,40 @@ def test_a_replaced_part_is_refused_when_it_is_read(pack):
     assert caught.value.remedy == "remove the folder and pack again"
 
 
-def test_what_is_written_over_in_place_is_found_by_the_next_process(pack):
-    """segfeed never does this. A process that read the pair before trusts it until it ends: `verify` does not."""
-    pack.read(3)
+def write_over(pack, number, count=50):
+    """Write over a pair in place, as `cp` or `rsync --inplace` of another pack does; segfeed never does this."""
     with open(pack.folder / "pairs-00000.bin", "r+b") as file:
-        file.seek(int(pack.table.offsets[3]))
-        file.write(b"\0" * 50)
-    with pytest.raises(PackError) as caught:
-        Pack(pack.folder).read(3)
-    assert caught.value.found.startswith("sample train_3: the stored pixels do not fit their checksum")
+        file.seek(int(pack.table.offsets[number]))
+        file.write(b"\0" * count)
+
+
+def test_what_is_written_over_in_place_is_found_by_all_that_read_it(pack):
+    pack.read(3)
+    write_over(pack, 3)
+    for reader in (pack, Pack(pack.folder)):
+        with pytest.raises(PackError) as caught:
+            reader.read(3)
+        assert caught.value.found.startswith("sample train_3: the stored pixels do not fit their checksum")
     assert [finding.key for finding in verify_pack(pack)] == ["train_3"]
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_what_is_written_over_in_place_never_reaches_a_later_batch(pack, threads):
+    loader = loader_of(pack, threads)
+    expected = {key for batch in loader for key in batch.keys if key != "train_3"}
+    write_over(pack, 3)
+    seen = set[str]()
+    with pytest.raises(PackError, match="sample train_3"):
+        seen.update(key for batch in loader for key in batch.keys)
+    assert seen < expected
+
+
+def test_a_new_time_of_an_unchanged_part_changes_nothing(pack):
+    loader = loader_of(pack)
+    expected = bytes_of(loader)
+    loader.set_epoch(0)
+    os.utime(pack.folder / "pairs-00000.bin")
+    assert bytes_of(loader) == expected
 
 
 @pytest.mark.parametrize("threads", [0, 2])

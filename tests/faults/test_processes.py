@@ -1,6 +1,7 @@
 """Processes that are interrupted, killed, forked or short of something end within seconds and leave nothing behind."""
 
 import contextlib
+import hashlib
 import os
 import re
 import signal
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import segfeed
 from faults.forks import task, wait_for
 from installed import SEGFEED
 from segfeed import BatchFormat, Draw, Loader, Plan, make_pack, scan
@@ -38,6 +40,28 @@ train, _ = segfeed.load(sys.argv[1], 2, (32, 48), splits=("train", None), pack=s
 while True:
     for images, labels in train:
         Path(sys.argv[3]).touch()
+"""
+
+AFTER_MAIN = """
+import hashlib, sys, threading
+import segfeed
+train, _ = segfeed.load(sys.argv[1], 2, (32, 48), splits=("train", None), pack=sys.argv[2] == "pack", threads=3)
+def run():
+    seen, epoch = hashlib.sha256(), iter(train)
+    seen.update(next(epoch).images)
+    begun.set()
+    threading.main_thread().join()
+    for epoch in (epoch, train):
+        for batch in epoch:
+            seen.update(batch.images)
+            del batch
+    print(seen.hexdigest())
+    packed, _ = segfeed.load(sys.argv[1], 2, (32, 48), splits=("train", None), threads=3, cache_dir=sys.argv[3])
+    print(packed.reader.folder.name)
+begun = threading.Event()
+thread = threading.Thread(target=run)
+thread.start()
+begun.wait()
 """
 
 
@@ -192,3 +216,17 @@ def test_loaders_side_by_side_in_threads_give_what_each_gives_alone(root, cache)
     for runner in runners:
         runner.join(SECONDS)
     assert [found[seed] for seed in range(4)] == expected
+
+
+@pytest.mark.parametrize("kind", ["pack", "source"])
+def test_a_thread_trains_on_when_the_main_thread_has_ended(root, cache, kind):
+    """Python starts no more threads then, but waits for those that run."""
+    command = [sys.executable, "-c", AFTER_MAIN, str(root), kind, str(cache / "of the thread")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS * 3, check=True)
+    train = segfeed.load(root, 2, (32, 48), splits=("train", None), pack=False)[0]
+    seen = hashlib.sha256()
+    for batch in (*train, *train):
+        seen.update(batch.images)
+    packed = make_pack(scan(root, "train"))  # it packs, too
+    assert done.stdout.split() == [seen.hexdigest(), packed.folder.name], done.stderr
+    assert "Traceback" not in done.stderr

@@ -150,6 +150,53 @@ def test_a_pack_of_somebody_else_cannot_be_pruned(forks, root, room, locked):
     assert files_of(room) == before
 
 
+@pytest.fixture(name="shared")
+def _shared(forks, root, room):
+    """Return a cache in which all may write, and the folder of the pack that one user made there for himself alone."""
+    forks.succeed(task("pack", root, room / "cache"))
+    (closed,) = (room / "cache" / "packs").iterdir()
+    closed.chmod(0o700 if os.geteuid() == 0 else 0)
+    for folder in ("packs", "stamps", "."):
+        (room / "cache" / folder).chmod(0o777)
+    yield room / "cache", closed
+    closed.chmod(0o755)
+
+
+def test_a_pack_that_may_not_be_read_is_not_taken_for_a_damaged_one(forks, shared, root):
+    cache, closed = shared
+    outcome = forks.run("load", root, cache, uid=NOBODY)
+    assert outcome.error == "StorageError", outcome
+    assert outcome.message == (
+        f"{closed}: a pack of the same pictures, which may not be read; choose another cache_dir, or let its owner "
+        "open it to you (chmod -R a+rX)."
+    )
+    closed.chmod(0o755)
+    assert len(files_of(closed)) > 2
+
+
+def test_a_pack_that_may_not_be_read_stops_nobody(forks, shared, root):
+    cache, _ = shared
+    made = forks.succeed(task("pack", root, cache, "val", uid=NOBODY)).answer["folder"]
+    assert forks.succeed(task("list_cache", cache, uid=NOBODY)).answer == {"packs": [made]}
+    assert forks.succeed(task("limited", root, cache, uid=NOBODY)).answer["folder"] == made
+    assert forks.succeed(task("prune", cache, uid=NOBODY)).answer == {"removed": 1}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may make files of another user")
+@pytest.mark.parametrize("job", ["prune", "prune_all"])
+def test_what_may_not_be_removed_keeps_nothing_else_from_being_pruned(forks, root, room, job):
+    forks.succeed(task("pack", root, room / "cache"))
+    for folder in ("packs", "stamps", "."):
+        (room / "cache" / folder).chmod(0o1777)  # as /tmp: nobody may remove what is another user's
+    (theirs,) = (room / "cache" / "packs").iterdir()
+    os.utime(theirs / "manifest.json", (1, 1))  # it comes first
+    forks.succeed(task("pack", root, room / "cache", "val", uid=NOBODY))
+    outcome = forks.run(job, room / "cache", uid=NOBODY)
+    assert outcome.error == "StorageError", outcome
+    assert outcome.message.startswith(f"{theirs}: this cannot be removed (Operation not permitted)")
+    assert list((room / "cache" / "packs").iterdir()) == [theirs]
+
+
 def test_a_file_system_mounted_read_only_is_read_with_and_without_a_pack(forks, contained, root, room):
     plain = forks.succeed(task("load_unpacked", root, room / "cache")).answer["digest"]
     expected = forks.succeed(task("load", root, room / "cache")).answer["digest"]

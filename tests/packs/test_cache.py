@@ -413,3 +413,12 @@ def test_a_clock_in_the_future_hides_no_pack(folders):
     assert describe_packs()[0].cells()[-1] == "just now"
     assert prune_packs(1) == []
     assert folders[0] in prune_packs(0)
+
+
+@pytest.mark.parametrize(("when_s", "year"), [(1 << 40, 9999), (-62_135_596_801, 1)])
+def test_a_time_that_no_date_can_hold_hides_no_pack(folders, monkeypatch, when_s, year):
+    """As tmpfs and XFS keep it; ext4 would cut it off, so it is put in the place of what the system says."""
+    monkeypatch.setattr("segfeed.packs.cache.last_used_s", lambda _folder: float(when_s))
+    assert {pack.used.year for pack in describe_packs()} == {year}
+    assert describe_packs()[0].to_json()["last_used"].startswith(f"{year:04}-")
+    assert {*folders} == {*prune_to(0, dry_run=True)}

@@ -321,7 +321,7 @@ def damage_manifest_list(folder: Path) -> None:
 
 
 def damage_version(folder: Path) -> None:
-    change_manifest(folder, version=99)
+    change_manifest(folder, version=1)
 
 
 def damage_legend(folder: Path) -> None:
@@ -363,7 +363,8 @@ def test_pack_whose_manifest_cannot_be_read_is_no_pack_and_stops_nobody(root, ca
     damage(folder)
     with pytest.raises(PackError) as caught:
         Pack(folder)
-    assert (caught.value.where, caught.value.remedy) == (str(folder), "remove the folder and pack again")
+    assert caught.value.where == str(folder)
+    assert caught.value.remedy.endswith("remove the folder and pack again")
     again = make_pack(scan(root))
     assert again.folder == folder
     assert (again.read(1).image == scan(root).read(1).image).all()
@@ -375,7 +376,7 @@ def test_version_of_another_segfeed_is_named_with_ones_own(root, cache):
     damage_version(folder)
     with pytest.raises(PackError) as caught:
         Pack(folder)
-    assert (caught.value.found, caught.value.expected) == ("pack format 99", "format 2, which this segfeed reads")
+    assert (caught.value.found, caught.value.expected) == ("pack format 1", "format 2, which this segfeed reads")
 
 
 def test_closed_pack_is_refused_but_its_views_live_on(root, cache):

@@ -122,6 +122,19 @@ def test_loser_of_a_race_discards_its_own_copy(tmp_path):
     assert contents(final) == ["theirs"]
 
 
+def test_a_folder_that_a_network_drive_renamed_though_its_answer_was_lost_is_there(tmp_path, monkeypatch):
+    """NFS asks again, and is told that the old name does not exist."""
+    rename = os.rename
+
+    def lose_the_answer(old: Path, new: Path) -> None:
+        rename(old, new)
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(os, "rename", lose_the_answer)
+    publish(tmp_path / "pack", fill)
+    assert contents(tmp_path) == ["pack"]
+
+
 def test_too_little_space_is_told_before_anything_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1 << 40, 0, 10 << 20))
     with pytest.raises(StorageError) as caught:

@@ -15,7 +15,14 @@ from segfeed.datasets.doubts.ways_out import Doubt
 from segfeed.datasets.made_splits import doubt_splits
 from segfeed.datasets.opening import Dataset, Opening, open_dataset
 from segfeed.datasets.source import Sample, Source, SplitFiles, read_sizes
-from segfeed.datasets.splits import GROUP_RULE, Grouped, find_shared_groups, reading_order
+from segfeed.datasets.splits import (
+    CLASSES_RULE,
+    GROUP_RULE,
+    Grouped,
+    find_other_classes,
+    find_shared_groups,
+    reading_order,
+)
 from segfeed.errors import EmptySplitError, LegendError, SegfeedError
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.objects import class_legend
@@ -110,6 +117,7 @@ def describe(path_or_name: str | os.PathLike[str], opening: Opening = Opening())
     described = [_describe_split(dataset, name, (counted, seen, listed)) for name in dataset.split_names]
     splits = _doubt_groups([split for split, _ in described], listed)
     made = doubt_splits(dataset, dataset.split_names)
+    made += _doubt_classes(dataset, described)
     splits[:1] = [replace(split, doubts=(*split.doubts, *made)) for split in splits[:1]]
     # A legend that is missing or malformed is one problem of the dataset, whatever mask of which split shows it.
     problem = next((split.problem for split in splits if isinstance(split.problem, LegendError)), None)
@@ -118,6 +126,12 @@ def describe(path_or_name: str | os.PathLike[str], opening: Opening = Opening())
     evidence = gather((values for values in counted.values() if values is not None), len(seen))
     recognised = dataset.recognised
     return Overview(dataset.format, recognised.root, recognised.why, tuple(splits), meant, evidence, dataset.note)
+
+
+def _doubt_classes(dataset: Dataset, described: list[tuple[SplitOverview, Legend | None]]) -> list[Doubt]:
+    legends = {split.name: legend for split, legend in described if legend is not None}
+    error = find_other_classes(dataset.root, legends) if legends else None
+    return [] if error is None else [Doubt("error", CLASSES_RULE, error.found, error.expected, error.remedy)]
 
 
 def _doubt_groups(splits: list[SplitOverview], listed: Iterable[Grouped]) -> list[SplitOverview]:

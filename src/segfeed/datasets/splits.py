@@ -20,16 +20,24 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from segfeed.datasets.blobs import Blob, File
 from segfeed.datasets.source import Sample, Source, hold_same
-from segfeed.errors import OptionError, SourceError
+from segfeed.errors import LegendError, OptionError, SourceError
+from segfeed.pixels.lookup import Encoder
+from segfeed.system.showing import some
 
 Role = Literal["train", "trainval", "val", "test", ""]
 
 GROUP_RULE = "group-in-two-splits"
 """The name of the finding that a group stands in two splits."""
+
+CLASSES_RULE = "classes-differ"
+"""The name of the finding that splits have other classes."""
+
+_SHOWN = 8
 
 _TERM = re.compile(r"(?P<name>[^\[\]]+)(?:\[(?P<inside>[^\[\]]*)\])?")
 # Python refuses to read a number of thousands of digits.
@@ -105,9 +113,14 @@ def join(
         find_folds: of a dataset whose folds are balanced; it is asked only if a term chooses a fold.
 
     Raises:
-        SourceError: if it holds no sample, a sample twice, or samples with and without masks.
+        SourceError: if it holds no sample, a sample twice, or samples with and without masks, or if what the masks
+            mean differs.
     """
     first = terms[0][1]
+    for _, source in terms:
+        if _meaning(source) != _meaning(first):  # one legend reads all masks of a source
+            found = f"split {split!r} joins {first.split!r} and {source.split!r}, whose masks are read in other ways"
+            raise _unusable(first, found, "read each by itself, or pass legend=, unknown= and orientation= for both")
     samples = []
     for term, source in terms:
         folds = find_folds(source, term.fold[1]) if term.fold else None
@@ -125,8 +138,19 @@ def join(
     return replace(first, samples=tuple(samples), split=split, groups=groups)
 
 
-def refuse_shared_samples(train: Source, val: Source) -> None:
-    """Raise SourceError if photos of a source are in another one, too."""
+def _meaning(source: Source) -> tuple[str, ...]:
+    return source.task, source.legend.digest, source.unknown, source.orientation
+
+
+def refuse_unfit(train: Source, val: Source) -> None:
+    """Raise if val says nothing of a network that learns from train: other classes, or the same photos or groups.
+
+    Raises:
+        LegendError: if a class id means different classes.
+        SourceError: if photos are in both, or if a group, such as a video or a patient, has samples in both.
+    """
+    if error := find_other_classes(train.root, {one.split: one.legend for one in (train, val)}):
+        raise error
     if both := find_shared(train, val):
         raise SourceError(
             str(train.root),
@@ -134,6 +158,8 @@ def refuse_shared_samples(train: Source, val: Source) -> None:
             expected="none, since a score on seen photos means nothing",
             remedy="take them off one list",
         )
+    if shared := _shared(Grouped.of(train), Grouped.of(val), "error"):
+        raise SourceError(str(train.root), found=shared.found, expected=shared.expected, remedy=shared.remedy)
 
 
 def find_shared(train: Source, val: Source) -> list[str]:
@@ -197,18 +223,35 @@ def find_shared_groups(one: Grouped, two: Grouped) -> SharedGroups | None:
     return _shared(one, two, "error" if must else "warning")
 
 
-def refuse_shared_groups(train: Source, val: Source) -> None:
-    """Raise SourceError if a group, such as a video or a patient, has samples in both of two sources."""
-    if shared := _shared(Grouped.of(train), Grouped.of(val), "error"):
-        raise SourceError(str(train.root), found=shared.found, expected=shared.expected, remedy=shared.remedy)
-
-
 def _shared(one: Grouped, two: Grouped, severity: Literal["error", "warning"]) -> SharedGroups | None:
     held = [{split.groups[one.key] for one in split.samples if one.key in split.groups} for split in (one, two)]
     names = tuple(sorted(held[0] & held[1]))
     have = "1 group has" if len(names) == 1 else f"{len(names):,} groups have"
     found = f"{have} samples in both {one.name!r} and {two.name!r}, the first is {names[0]!r}" if names else ""
     return SharedGroups(names, severity, found) if names else None
+
+
+def find_other_classes(root: Path, legends: Mapping[str, Encoder]) -> LegendError | None:
+    """Find two splits in which a class id means different classes: each may bring its own legend, as packs do.
+
+    Args:
+        root: of the dataset.
+        legends: split -> what its masks mean.
+
+    Returns:
+        error: that names both; None if all have the same classes in the same order.
+    """
+    (first, own), *others = legends.items()
+    for split, legend in others:
+        if legend.names != own.names:
+            classes, theirs = (some(one.names, _SHOWN) or "objects" for one in (own, legend))
+            return LegendError(
+                str(root),
+                found=f"{first!r} has the classes {classes}, but {split!r} {theirs}",
+                expected="the same classes in the same order",
+                remedy="read each split by itself, or make all by one legend",
+            )
+    return None
 
 
 def role_of(split: str) -> Role:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from segfeed.datasets.blobs import read_file
-from segfeed.datasets.packed.manifest import MANIFEST, TABLE, peek_manifest
+from segfeed.datasets.packed.manifest import MANIFEST, TABLE, is_closed, peek_manifest
 from segfeed.errors import OptionError, StorageError
 from segfeed.packs.pack import opened_here
 from segfeed.system import portable
@@ -18,6 +18,7 @@ from segfeed.system.showing import counted
 from segfeed.system.storage import cache_folder, describe_bytes, discard, unfinished_folders
 
 _STAMP_BYTES = 64  # the name of a pack
+_YEAR_1_S, _YEAR_9999_S = -62_135_596_800, 253_402_300_799
 
 LIMIT = "SEGFEED_CACHE_LIMIT"
 """The variable that says how large the packs in the cache may be together."""
@@ -97,7 +98,7 @@ class CachedPack:
 
 
 def find_packs(cache_dir: str | os.PathLike[str] | None = None) -> list[Path]:
-    """List the folders of all packs in a cache, of any format version, by dataset and split; not damaged ones."""
+    """List the folders of all packs in a cache that can be read, of any format version, by dataset and split."""
     folders = [path.parent for path in (cache_folder(cache_dir) / "packs").glob(f"[!.]*/{MANIFEST}")]
     named = {folder: manifest for folder in folders if (manifest := peek_manifest(folder)) is not None}
     return sorted(named, key=lambda folder: (*(str(named[folder].get(word)) for word in ("name", "split")), folder))
@@ -109,8 +110,9 @@ def find_damaged(cache_dir: str | os.PathLike[str] | None = None) -> list[Path]:
         folder
         for folder in sorted((cache_folder(cache_dir) / "packs").glob("[!.]*"))
         if _FINGERPRINT.fullmatch(folder.name)
-        and any((folder / name).is_file() for name in (MANIFEST, TABLE))
+        and any(os.path.isfile(folder / name) for name in (MANIFEST, TABLE))
         and peek_manifest(folder) is None
+        and not is_closed(folder)
     ]
 
 
@@ -179,8 +181,11 @@ def prune_to(limit_bytes: int, *, cache_dir: str | os.PathLike[str] | None = Non
 
     Returns:
         folders: what was, or would be, removed.
+
+    Raises:
+        StorageError: if what may not be removed leaves more; all else that had to go was removed.
     """
-    packs, removed = describe_packs(cache_dir), list[Path]()
+    packs, removed, refused = describe_packs(cache_dir), list[Path](), list[StorageError]()
     total = sum(pack.size_bytes for pack in packs)
     if total <= limit_bytes:
         return []
@@ -190,11 +195,22 @@ def prune_to(limit_bytes: int, *, cache_dir: str | os.PathLike[str] | None = Non
             break
         if pack.folder.resolve() in opened:
             continue
-        if not dry_run:
-            discard(pack.folder)
-        removed.append(pack.folder)
-        total -= pack.size_bytes
+        if dry_run or _discard(pack.folder, refused):
+            removed.append(pack.folder)
+            total -= pack.size_bytes
+    if refused and total > limit_bytes:
+        raise refused[0]
     return removed
+
+
+def _discard(folder: Path, refused: list[StorageError]) -> bool:
+    """Remove a folder; note in `refused` if that may not be, as for packs of other users in a cache that is shared."""
+    try:
+        discard(folder)
+    except StorageError as error:
+        refused.append(error)
+        return False
+    return True
 
 
 def make_room(cache: Path, needed_bytes: int, remedy: str) -> None:
@@ -209,12 +225,14 @@ def make_room(cache: Path, needed_bytes: int, remedy: str) -> None:
         return
     limit = read_size(LIMIT, text)
     if needed_bytes <= limit:
-        prune_to(limit - needed_bytes, cache_dir=cache)
+        with contextlib.suppress(StorageError):  # what is left is said below
+            prune_to(limit - needed_bytes, cache_dir=cache)
     held = sum(pack.size_bytes for pack in describe_packs(cache))
     if held + needed_bytes > limit:
+        beside = f"{describe_bytes(held)} of packs that are in use, or another user's"
         raise StorageError(
             str(cache),
-            found=f"a pack of {describe_bytes(needed_bytes)} beside {describe_bytes(held)} of packs in use",
+            found=f"a pack of {describe_bytes(needed_bytes)} beside {beside}",
             expected=f"at most {describe_bytes(limit)}, as {LIMIT} says",
             remedy=remedy,
         )
@@ -249,6 +267,9 @@ def prune_packs(
 
     Returns:
         folders: what was, or would be, removed.
+
+    Raises:
+        StorageError: if something may not be removed; all else was.
     """
     days = whole_number("older_than", older_than_days, 0, 36500)
     limit = dt.datetime.now(dt.UTC) - dt.timedelta(days=days)
@@ -257,24 +278,29 @@ def prune_packs(
     parents = [cache / name for name in ("packs", "samples", "stamps", "datasets")]
     parents += [*cache.glob("datasets/*/"), *cache.glob("datasets/*/VOCdevkit/")]
     folders += [path for parent in parents for path in unfinished_folders(parent)]
-    if not dry_run:
-        for folder in folders:
-            discard(folder)
-        for stamp in (cache / "stamps").glob("[!.]*"):
-            if recorded_pack(stamp) is None:
-                stamp.unlink(missing_ok=True)
-    return folders
+    if dry_run:
+        return folders
+    refused = list[StorageError]()
+    removed = [folder for folder in folders if _discard(folder, refused)]
+    for stamp in (cache / "stamps").glob("[!.]*"):
+        if recorded_pack(stamp) is None:
+            with contextlib.suppress(OSError):  # of another user
+                stamp.unlink()
+    if refused:
+        raise refused[0]
+    return removed
 
 
 def _describe(folder: Path) -> CachedPack | None:
-    """Describe a pack; None if another process has removed it meanwhile."""
+    """Describe a pack; None if another process has removed it meanwhile, or its folder may not be listed."""
     peeked = peek_manifest(folder)
     said = {word: value for word, value in (peeked or {}).items() if type(value) is type(_UNKNOWN.get(word))}
     manifest = _UNKNOWN | said
     try:
-        when = dt.datetime.fromtimestamp(last_used_s(folder), dt.UTC)
+        # Some file systems keep times that a date cannot: before year 1, or after 9999.
+        when = dt.datetime.fromtimestamp(min(max(last_used_s(folder), _YEAR_1_S), _YEAR_9999_S), dt.UTC)
         size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     try:
         created = dt.datetime.fromisoformat(manifest["created"])

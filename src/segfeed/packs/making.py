@@ -20,9 +20,9 @@ import numpy as np
 
 from segfeed.datasets.blobs import File
 from segfeed.datasets.formats import pack as own_format
-from segfeed.datasets.packed.manifest import MANIFEST, PACK_AGAIN, peek_manifest
+from segfeed.datasets.packed.manifest import MANIFEST, PACK_AGAIN, is_closed, peek_manifest
 from segfeed.datasets.source import Source
-from segfeed.errors import OptionError, PackError
+from segfeed.errors import OptionError, PackError, StorageError
 from segfeed.packs import writer
 from segfeed.packs.cache import find_packs, make_room, recorded_pack
 from segfeed.packs.fingerprints import (
@@ -166,8 +166,13 @@ def _publish_pack(packing: "_Packing", cache: Path) -> Path:
 
     def fill(folder: Path) -> str:
         fingerprint = packing.write_to(folder)
-        if (cache / "packs" / fingerprint).exists() and peek_manifest(cache / "packs" / fingerprint) is None:
-            discard(cache / "packs" / fingerprint)  # damaged: its manifest cannot be read
+        there = cache / "packs" / fingerprint
+        if is_closed(there):
+            found = "a pack of the same pictures, which may not be read"
+            remedy = "choose another cache_dir, or let its owner open it to you (chmod -R a+rX)"
+            raise StorageError(str(there), found=found, remedy=remedy)
+        if there.exists() and peek_manifest(there) is None:
+            discard(there)  # damaged: its manifest cannot be read
         return fingerprint
 
     needed = packing.needed_bytes

@@ -14,6 +14,7 @@ import socket
 import stat
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -353,10 +354,8 @@ def explained(folder: Path, needed: int, remedy: str) -> Iterator[None]:
         if error.errno == errno.ENOSPC and portable.has_few_files_left(folder):
             found, expected = "the disk takes no more files, though it may have room (df -i)", "room for a few files"
         elif error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            found, expected = (
-                f"the disk is full ({error.strerror})",
-                f"room for {describe_bytes(needed)}" if needed else "",
-            )
+            found = f"the disk is full ({error.strerror})"
+            expected = f"room for {describe_bytes(needed)}" if needed else ""
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             found = f"the folder cannot be written ({error.strerror})"
         elif error.errno in (errno.ENOTDIR, errno.EEXIST) and not os.path.isdir(folder):
@@ -376,17 +375,17 @@ def _rename(unfinished: Path, final: Path) -> None:
     try:
         portable.rename(unfinished, final)
     except OSError as error:
-        if not portable.is_there_already(error, final):
+        if not portable.is_there_already(error, final) and (unfinished.exists() or not final.exists()):
             raise
-        shutil.rmtree(unfinished)  # another process published the same folder first: its bytes are ours
+        # Another process published the same folder first; or a network drive renamed ours, and its answer was lost.
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _sync_tree(folder: Path) -> None:
     """Bring a folder to the disk with all that it holds, no matter what wrote it."""
     folders = list(os.walk(folder, topdown=False))  # the deepest first: a folder lists only what is on the disk
-    paths = [Path(path, name) for path, _, names in folders for name in names]
-    for _ in all_of((partial(sync, path) for path in paths), _SYNCS_AT_ONCE):
-        pass  # what failed is raised here
+    syncs = (partial(sync, Path(path, name)) for path, _, names in folders for name in names)
+    deque(all_of(syncs, _SYNCS_AT_ONCE), maxlen=0)  # what failed is raised here
     for path, _, _ in folders:
         sync(Path(path))
 

@@ -72,7 +72,7 @@ class Workers:
         self.are_left = False
 
     def submit(self, *calls: Callable[[], Result]) -> list[Task[Result]]:
-        """Let the threads make calls, in this order.
+        """Let the threads make calls, in this order. Once the main thread has ended, they are made here, one by one.
 
         Raises:
             RuntimeError: if the system has no thread left.
@@ -80,7 +80,12 @@ class Workers:
         tasks = [Task(call, self) for call in calls]
         with uninterrupted():
             for task in tasks:
-                self._pool.submit(task.run)
+                try:
+                    self._pool.submit(task.run)
+                except RuntimeError as error:
+                    if "shutdown" not in str(error):  # which only the interpreter's end brings about: no threads then
+                        raise
+                    task.run()
         return tasks
 
     def end(self) -> None:

@@ -17,11 +17,13 @@ from segfeed.audit.checking import check
 from segfeed.audit.stats import count_split
 from segfeed.audit.verification import match_pack, verify_pack
 from segfeed.datasets.export import export_splits
-from segfeed.errors import MaskError, OptionError, PackError, PhotoError, SourceError, UnknownColourError
+from segfeed.datasets.overview import describe
+from segfeed.errors import LegendError, MaskError, OptionError, PackError, PhotoError, SourceError, UnknownColourError
 from segfeed.packs import making, writer
 from segfeed.packs.cache import prune_packs, prune_to
 from segfeed.pixels.legend import Legend
 from segfeed.pixels.palette import voc_colours
+from segfeed.pixels.public_legends import VOC
 
 SIZES = {"train": [(40, 60), (33, 50), (20, 61), (40, 60)], "val": [(40, 60), (33, 50)]}
 
@@ -395,3 +397,48 @@ def test_a_cache_that_was_moved_serves_its_packs(root, tmp_path, monkeypatch, ca
     train, _ = load(root, 2, (20, 20), cache_dir=tmp_path / "link")
     assert len(bytes_of(train)) == 2
     assert not [message for message in caplog.messages if "packing" in message]
+
+
+def test_packs_of_other_classes_are_not_read_as_one_dataset(root, tmp_path):
+    folder, turned = tmp_path / "to", Legend(VOC.names[::-1], VOC.colours[::-1])
+    for split, legend in (("train", None), ("val", turned)):
+        make_pack(scan(root, split, legend=legend), to=folder)
+    with pytest.raises(LegendError) as caught:
+        load(folder, 2, (8, 8))
+    assert caught.value.found.startswith("'train' has the classes background, aeroplane, bicycle, ")
+    with pytest.raises(SourceError):
+        scan(folder, "train+val")
+    assert "classes-differ" in {finding.rule for finding in check(folder) if finding.severity == "error"}
+    assert [doubt.rule for split in describe(folder).splits for doubt in split.doubts] == ["classes-differ"]
+    assert scan(folder, "val").legend.names == turned.names
+    load(folder, 2, (8, 8), splits=("val", None))
+
+
+def test_packs_whose_masks_are_read_in_other_ways_are_not_joined(root, tmp_path):
+    make_pack(scan(root), to=tmp_path / "to")
+    make_pack(scan(root, "val"), to=tmp_path / "to", coded=True)
+    assert [len(loader.dataset) for loader in load(tmp_path / "to", 2, (8, 8))] == [4, 2]
+    with pytest.raises(SourceError) as caught:  # one holds class ids, the other the masks' own colours
+        scan(tmp_path / "to", "train+val")
+    assert caught.value.found == "split 'train+val' joins 'train' and 'val', whose masks are read in other ways"
+
+
+def test_what_macos_leaves_beside_copied_files_is_passed_over(root, tmp_path):
+    packed = make_pack(scan(root), to=tmp_path / "packed").folder
+    tables = export_splits([scan(root), scan(root, "val")], tmp_path / "tables", "parquet")
+    expected = [scan(folder).keys for folder in (root, packed, tables)]
+    for folder in (root, packed.parent, tables):
+        for path in [*folder.rglob("*")]:
+            path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X        " + bytes(26))
+    assert [scan(folder).keys for folder in (root, packed, tables)] == expected
+    assert [split.name for split in describe(root).splits] == ["train", "val"]
+
+
+def test_a_pack_without_its_manifest_and_its_table_alone_are_told_for_what_they_are(root, tmp_path):
+    folder = make_pack(scan(root), to=tmp_path / "to").folder
+    (folder / "manifest.json").unlink()
+    for path in (folder, folder / "rows.arrow"):
+        with pytest.raises(SourceError) as caught:
+            scan(path)
+        assert "rows.arrow is a pack's table" in caught.value.found
+        assert "copy it again as a whole" in caught.value.remedy

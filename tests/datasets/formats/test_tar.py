@@ -201,3 +201,10 @@ def test_tar_that_was_cut_after_scanning_is_refused(path):
 def test_options_without_meaning_are_refused(path):
     with pytest.raises(OptionError):
         segfeed.scan(path, unknown="nobody")
+
+
+def test_what_macos_puts_beside_files_is_passed_over(voc_folder, tmp_path):
+    hidden = {f"{LISTS}/._train.txt": b"\0\5\x16\7", "JPEGImages/._train_0.png": b"\0\5\x16\7"}
+    plain, path = pack(voc_folder, tmp_path / "plain.tar"), pack(voc_folder, tmp_path / "mac.tar", extra=hidden)
+    assert tar.split_names(path) == tar.split_names(plain)
+    assert segfeed.scan(path).keys == segfeed.scan(plain).keys

@@ -3,12 +3,15 @@
 import io
 import struct
 import zlib
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
+from zlib_ng import zlib_ng
 
 from segfeed.errors import MaskError
-from segfeed.pixels.files.png import PNG_MAGIC, read_png
+from segfeed.pixels.files.png import PNG_MAGIC, check_stream, read_png
 
 
 def as_png(picture, **options):
@@ -98,3 +101,27 @@ def test_a_checksum_that_differs_is_named_with_its_chunk(kind):
     with pytest.raises(MaskError) as caught:
         read_png(bytes(data), "m.png", MaskError)
     assert caught.value.found == f"damaged PNG (checksum of chunk {kind.decode()} at byte {at - 4} differs)"
+
+
+def test_checking_a_large_picture_hands_over_its_bytes_once(monkeypatch):
+    """What one call leaves unread is copied for the next: it must be little, or large files take time squared."""
+    handed = []
+
+    class Counted:
+        def __init__(self):
+            self.unpack = zlib_ng.decompressobj()
+
+        def decompress(self, packed, most):
+            handed.append(len(packed))
+            return self.unpack.decompress(packed, most)
+
+        def __getattr__(self, name):
+            return getattr(self.unpack, name)
+
+    noise = np.random.default_rng(0).integers(0, 256, (1500, 1500, 3), np.uint8)
+    data = as_png(Image.fromarray(noise), compress_level=1)
+    read = read_png(data, "a.png", MaskError)
+    counted = SimpleNamespace(decompressobj=Counted, error=zlib_ng.error)
+    monkeypatch.setattr("segfeed.pixels.files.png.zlib_ng", counted)
+    check_stream(read, data, "a.png", MaskError)
+    assert len(data) * 0.99 < sum(handed) < len(data) * 1.5

@@ -8,7 +8,15 @@ from segfeed.audit.facts import Facts
 from segfeed.audit.findings import Finding, SampleId, Severity
 from segfeed.audit.lookalikes import group_lookalikes
 from segfeed.audit.rules.subjects import AuditedDataset, AuditedSplit, DatasetRule
-from segfeed.datasets.splits import GROUP_RULE, Grouped, find_shared_groups, must_part, reading_order
+from segfeed.datasets.splits import (
+    CLASSES_RULE,
+    GROUP_RULE,
+    Grouped,
+    find_other_classes,
+    find_shared_groups,
+    must_part,
+    reading_order,
+)
 from segfeed.system.showing import some
 
 _SHOWN = 10
@@ -54,6 +62,12 @@ def ids_in_two_splits(dataset: AuditedDataset) -> Iterator[Finding]:
             found, expected = f"samples shared with {two.name!r}: {some(both)}", "each sample in one split"
             remedy = "do nothing if one split is meant to hold part of the other"
             yield one.about(severity, "id-in-two-splits", found, expected, remedy, keys=tuple(both))
+
+
+def classes_that_differ(dataset: AuditedDataset) -> Iterator[Finding]:
+    """Report splits in which a class id means another class."""
+    if error := find_other_classes(dataset.source.root, {split.name: split.source.legend for split in dataset.splits}):
+        yield Finding("error", CLASSES_RULE, "", "", "", error.found, error.expected, error.remedy)
 
 
 def groups_in_two_splits(dataset: AuditedDataset) -> Iterator[Finding]:
@@ -182,6 +196,7 @@ def _about(entry: _Entry, others: list[_Entry], words: _Words, severity: Severit
 
 RULES: tuple[DatasetRule, ...] = (
     ids_in_two_splits,
+    classes_that_differ,
     groups_in_two_splits,
     photos_turned_apart,
     photos_repeated,

@@ -113,6 +113,7 @@ class _Voc:
             for place, members in self.folders.items()
             if f"{place}/".startswith(f"{folder}/")
             for name, member in members.items()
+            if name[0] != "."  # a tar that was made on macOS may hold a "._train.txt" beside it
         ]
         for name, member in inside:
             stem, dot, suffix = name.rpartition(".")

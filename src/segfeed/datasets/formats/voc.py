@@ -65,7 +65,7 @@ def recognise(path: Path) -> Recognised | None:
 
 def split_names(root: Path) -> list[str]:
     """List the splits that a VOC dataset has."""
-    names = sorted(path.stem for path in (root / _LISTS).glob("*.txt"))
+    names = sorted(path.stem for path in (root / _LISTS).glob("[!.]*.txt"))
     return [*names, *AUTOMATIC] if names == ["default"] else names
 
 

@@ -53,11 +53,15 @@ def find_tables(root: Path) -> dict[str, list[str]]:
 
 
 def _list_tables(root: Path) -> list[Path]:
-    """List the tables in a folder and in those in it, as far as they can be read; a pipe would be waited for."""
+    """List the tables in a folder and in those in it, as far as they can be read; a pipe would be waited for.
+
+    Not hidden ones: macOS puts a "._train.parquet" beside a file that it copies to another system's disk.
+    """
     found: list[Path] = []
     for folder in (root, *subfolders(root)):
         with suppress(OSError), os.scandir(folder) as entries:
-            found += [Path(entry.path) for entry in entries if entry.name.endswith(SUFFIXES) and entry.is_file()]
+            tables = [entry for entry in entries if entry.name.endswith(SUFFIXES) and entry.name[0] != "."]
+            found += [Path(entry.path) for entry in tables if entry.is_file()]
     return sorted(found)
 
 

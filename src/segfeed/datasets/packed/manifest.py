@@ -81,6 +81,15 @@ def peek_manifest(folder: Path) -> dict[str, Any] | None:
     return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT else None
 
 
+def is_closed(folder: Path) -> bool:
+    """Check whether a pack may not be read, as one that another user made for himself alone; it may well be whole."""
+    try:
+        read_file(folder / MANIFEST, _MOST_BYTES)
+    except SourceError as error:
+        return isinstance(error.__cause__, PermissionError)
+    return False
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a whole pack of this format version, and check that table and parts are as long as it says.
 
@@ -96,17 +105,18 @@ def read_manifest(folder: Path) -> Manifest:
             str(folder),
             found=f"no whole pack ({MANIFEST}: {error.found})" if is_there else "no such folder",
             expected=error.expected,
-            remedy=PACK_AGAIN if is_there else "check the path, or pack again",
+            remedy=f"copy the whole folder again, or {PACK_AGAIN}" if is_there else "check the path, or pack again",
         ) from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         found = f"no whole pack ({type(error).__name__}: {error})"
         raise PackError(str(folder), found=found, remedy=PACK_AGAIN) from error
     if version != FORMAT_VERSION:
+        is_newer = isinstance(version, int) and version > FORMAT_VERSION
         raise PackError(
             str(folder),
             found=f"pack format {version}",
             expected=f"format {FORMAT_VERSION}, which this segfeed reads",
-            remedy=PACK_AGAIN,
+            remedy="update segfeed, or pack again elsewhere" if is_newer else PACK_AGAIN,
         )
     if hash_fields(fields) != fields.get("manifest_xxh3"):
         raise PackError(

@@ -12,6 +12,8 @@ from segfeed.datasets.doubts.unread_lists import LIST_SUFFIXES, names_photos
 from segfeed.datasets.drawn.json_reading import has_words
 from segfeed.datasets.legends.files import LEGEND_FILES
 from segfeed.datasets.legends.hints import find_legend_texts
+from segfeed.datasets.packed.columns import SCHEMA
+from segfeed.datasets.packed.manifest import MANIFEST
 from segfeed.datasets.refusals.fitting_folders import (
     MOST_COMPARED,
     count_covered,
@@ -154,6 +156,8 @@ def _find_columns(seen: Seen) -> Answer | None:
     path = seen.root / name if os.path.isdir(seen.root) else seen.root
     if seen.folders or not name or not (columns := columns_of(path)):
         return None
+    if {*SCHEMA.names} <= {*columns}:
+        return f"{name} is a pack's table", f"pass the pack's folder; if it has no {MANIFEST}, copy it again as a whole"
     shown = ", ".join([*map(repr, columns[:MOST_SHOWN]), *(["..."] if len(columns) > MOST_SHOWN else [])])
     return (
         f"{name} has columns {shown}, and no pictures in columns called like photos and masks",

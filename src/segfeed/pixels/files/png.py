@@ -26,6 +26,7 @@ _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 _WANTED_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _ANCILLARY = 0x20  # the bit that makes the first letter of a chunk's name a small one: readers may pass over it
 _CHUNK = struct.Struct(">I4s")  # the length of a chunk's body, and its kind; then come the body and a checksum
+_PIECE_BYTES = 1 << 17  # of packed pixels that are unpacked at once
 
 Chunk = tuple[bytes, int, int]
 """A chunk's kind, and where it starts and ends in the file, its length and its checksum included."""
@@ -129,14 +130,18 @@ def check_stream(png: Png, data: bytes, name: str, error_type: type[SourceError]
     Raises:
         error_type: if bytes are missing, too many or damaged.
     """
-    expected, found = _stream_length(png), 0
-    unpack = zlib_ng.decompressobj()
-    packed = png.packed_pixels(data)
+    expected, found, start = _stream_length(png), 0, 0
+    unpack, packed = zlib_ng.decompressobj(), memoryview(png.packed_pixels(data))
     try:
         while not unpack.eof and found <= expected:  # a megabyte at a time: a few bytes can unpack to gigabytes
-            part = unpack.decompress(packed, 1 << 20)
-            found, packed = found + len(part), unpack.unconsumed_tail
-            if not part and not packed:
+            # Piece by piece, because each call copies what is left of the bytes that it was handed.
+            piece: bytes | memoryview = unpack.unconsumed_tail
+            if not piece:
+                piece = packed[start : start + _PIECE_BYTES]
+                start += _PIECE_BYTES
+            part = unpack.decompress(piece, 1 << 20)
+            found += len(part)
+            if not part and not unpack.unconsumed_tail and start >= len(packed):
                 break
     except zlib_ng.error as error:  # type: ignore[misc]  # the same
         raise damaged_png(error_type, name, str(error)) from None
