@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # No framework, no injected faults, no test that is marked slow.
 FAST := -m "not slow" --ignore=tests/faults --ignore=tests/frameworks --ignore=src/segfeed/frameworks
 
-.PHONY: demo test test-fast check train does-it-help trainers faults fuzz mutants docs pictures bench bench-augmented \
+.PHONY: demo test test-fast test-pythons check train does-it-help trainers faults fuzz mutants docs pictures bench bench-augmented \
 	bench-gpu clean
 
 demo: .venv/installed  ## the embedded sample, from nothing to batches and three pictures in demo/
@@ -20,6 +20,14 @@ test: .venv/dev  ## the whole test suite, doctests included, and which ten tests
 
 test-fast: .venv/test  ## most of the tests, in under a minute, with the extra [test] alone
 	$(PYTEST) $(FAST)
+
+test-pythons:  ## `make test-fast` with each Python from 3.12 on that is installed, in a .venv-3.x of its own
+	@for version in 3.12 3.13 3.14; do \
+		python=$$(command -v python$$version) && $$python -c '' 2>/dev/null || { echo "no Python $$version"; continue; }; \
+		$$python -m venv .venv-$$version && \
+		.venv-$$version/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' && \
+		$(subst $(BIN),.venv-$$version/bin,$(PYTEST)) $(FAST) || exit 1; \
+	done
 
 check: .venv/dev  ## format, lint, types, tests
 	$(BIN)/ruff format --check .
@@ -86,4 +94,4 @@ bench-gpu: .venv/dev  ## training on a CUDA device beside torchvision's DataLoad
 	@touch .venv/installed .venv/test $@
 
 clean:  ## remove what make made
-	rm -rf .venv .venv-bench demo site train-run .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* demo site train-run .mypy_cache .pytest_cache .ruff_cache .hypothesis

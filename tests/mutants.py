@@ -33,7 +33,7 @@ class Mutant:
 
 MUTANTS = (
     Mutant("splits of other classes are fed as one dataset", "datasets/splits",
-           "if legend.names != own.names:", "if False:", "tests/datasets/formats/test_pack.py"),
+           "if own is not None and legend.names != own.names:", "if False:", "tests/datasets/formats/test_pack.py"),
     Mutant("masks that are read in other ways are joined", "datasets/splits",
            "if _meaning(source) != _meaning(first):", "if False:", "tests/datasets/formats/test_pack.py"),
     Mutant("a pack that may not be read is removed as a damaged one", "packs/making",

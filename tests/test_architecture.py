@@ -158,6 +158,14 @@ def test_no_file_is_longer_than_400_lines():
         assert len(path.read_text().splitlines()) <= 400, name
 
 
+def test_no_class_builds_on_an_alias_of_a_type():
+    """From Python 3.12 and NumPy 2.5 on, `NDArray` is an alias of the language, on which no class can build."""
+    for name in MODULES:
+        for node in ast.walk(parse(name)):
+            if isinstance(node, ast.ClassDef):
+                assert not any("NDArray" in ast.unparse(base) for base in node.bases), f"{name}.{node.name}"
+
+
 def test_no_module_has_a_name_that_says_nothing():
     for name in MODULES:
         assert not set(name.split(".")) & BANNED, name

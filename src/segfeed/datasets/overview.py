@@ -130,7 +130,7 @@ def describe(path_or_name: str | os.PathLike[str], opening: Opening = Opening())
 
 def _doubt_classes(dataset: Dataset, described: list[tuple[SplitOverview, Legend | None]]) -> list[Doubt]:
     legends = {split.name: legend for split, legend in described if legend is not None}
-    error = find_other_classes(dataset.root, legends) if legends else None
+    error = find_other_classes(dataset.root, legends)
     return [] if error is None else [Doubt("error", CLASSES_RULE, error.found, error.expected, error.remedy)]
 
 

@@ -241,9 +241,9 @@ def find_other_classes(root: Path, legends: Mapping[str, Encoder]) -> LegendErro
     Returns:
         error: that names both; None if all have the same classes in the same order.
     """
-    (first, own), *others = legends.items()
-    for split, legend in others:
-        if legend.names != own.names:
+    first, own = next(iter(legends.items()), ("", None))
+    for split, legend in legends.items():
+        if own is not None and legend.names != own.names:
             classes, theirs = (some(one.names, _SHOWN) or "objects" for one in (own, legend))
             return LegendError(
                 str(root),
