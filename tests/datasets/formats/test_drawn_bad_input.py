@@ -349,3 +349,15 @@ def test_names_of_any_letters_are_read_escaped_or_not(tmp_path, escaped):
     assert source.legend.names == ("background", "Mädchen 猫")
     assert source.keys == ("Straße 日本",)
     assert int(source.read(0).labels.sum()) == 16
+
+
+def test_annotations_in_one_folder_and_deeper_in_another_are_not_read_as_if_they_were_all(tmp_path):
+    coco(tmp_path / "one", {"segmentation": [SQUARE]})
+    assert len(segfeed.scan(tmp_path, "all")) == 1
+    coco(tmp_path / "two", {"segmentation": [SQUARE]}, name="annotations/instances_train.json")
+    with pytest.raises(SourceError) as caught:
+        segfeed.scan(tmp_path, "all")
+    names = "one/annotations.json and two/annotations/instances_train.json"
+    assert caught.value.found == f"annotations in several folders ({names})"
+    assert caught.value.remedy == "pass the path of one dataset"
+    assert len(segfeed.scan(tmp_path / "one", "all")) == len(segfeed.scan(tmp_path / "two", "train")) == 1

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -165,7 +166,11 @@ def split_of_file(path: Path) -> str | None:
 
 
 def files_below(path: Path, suffixes: tuple[str, ...], words: tuple[bytes, ...]) -> list[Path]:
-    """List the files with some words in a folder, of those in it and in theirs; a file stands for itself."""
+    """List the files with some words in a folder, of those in it and in theirs; a file stands for itself.
+
+    Raises:
+        SourceError: if such files lie in one of its folders, and deeper in another one: which dataset is meant?
+    """
     if not os.path.isdir(path):
         return [path] if path.suffix.lower() in suffixes and has_words(path, words) else []
     found: list[Path] = []
@@ -173,7 +178,20 @@ def files_below(path: Path, suffixes: tuple[str, ...], words: tuple[bytes, ...])
         found += sorted(one for suffix in suffixes for one in path.glob(f"{depth}{suffix}") if one.is_file())
         if len(found) > _MOST_FILES:
             break
-    return [one for one in found[:_MOST_FILES] if has_words(one, words)]
+    found = [one for one in found[:_MOST_FILES] if has_words(one, words)]
+    if found and all(one.parent != path for one in found):
+        _refuse_another_dataset(path, found, suffixes, words)
+    return found
+
+
+def _refuse_another_dataset(path: Path, found: list[Path], suffixes: tuple[str, ...], words: tuple[bytes, ...]) -> None:
+    own = {one.relative_to(path).parts[0] for one in found}
+    deeper = (one for suffix in suffixes for one in path.glob(f"*/*/*{suffix}") if one.is_file())
+    for other in islice(deeper, _MOST_FILES):
+        if other.relative_to(path).parts[0] not in own and has_words(other, words):
+            names = " and ".join(str(one.relative_to(path)) for one in (found[0], other))
+            remedy = "pass the path of one dataset"
+            raise SourceError(str(path), found=f"annotations in several folders ({names})", remedy=remedy)
 
 
 def files_of_photos(path: Path) -> list[Path]:
