@@ -1,4 +1,4 @@
-"""`python -m segfeed`: the command line where its script is not on the PATH. Python asks for a module of its own."""
+"""`python -m segfeed`: the command line, if its script is not on the PATH. Python asks for a module of its own."""
 
 from segfeed_start import main
 

@@ -83,7 +83,7 @@ def _follow(given: Shard, sharding: Sharding, shapes: Shapes) -> Shard:
     try:
         for shape in shapes:
             # Each checks what the other does not: the number of axes, and that they can be divided.
-            jax.ShapeDtypeStruct(shape, np.uint8, sharding=sharding)  # type: ignore[no-untyped-call]  # JAX gives it no types
+            jax.ShapeDtypeStruct(shape, np.uint8, sharding=sharding)  # type: ignore[no-untyped-call]  # JAX has no types for it
             slices = sharding.addressable_devices_indices_map(shape)
     except ValueError as error:
         raise OptionError(

@@ -150,7 +150,7 @@ class TorchCrops(Dataset[Tensors]):
 def _shared_number() -> torch.Tensor:
     """Return an int64 tensor () of 0 in shared memory: workers that outlive an epoch learn of the next one."""
     try:
-        return torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call,no-any-return]  # torch gives it no types
+        return torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call,no-any-return]  # torch has no types for it
     except (RuntimeError, OSError):  # /dev/shm is full, read-only or not there: a map of no file is shared by forks
         return torch.frombuffer(mmap.mmap(-1, 8), dtype=torch.int64)[0]
 
