@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from segfeed.datasets.catalogue import download
+from segfeed.datasets.catalogue import watch
 from segfeed.datasets.catalogue.download import Patience, Remote, open_remote
 from segfeed.errors import DownloadError, OptionError, StorageError
 from segfeed.system import storage
@@ -332,13 +332,11 @@ def test_redirect_to_anything_but_http_is_refused(server, folder, goal):
 
 
 def test_redirect_from_https_to_http_is_refused():
-    request = download.urllib.request.Request("https://127.0.0.1/a.tar")
+    request = watch.urllib.request.Request("https://127.0.0.1/a.tar")
     closed = []
     response = type("Response", (), {"close": lambda _: closed.append(True)})()
-    follow = download._Redirects().redirect_request
-    with pytest.raises(
-        download._FaultError, match=r"a redirect from https to http://127\.0\.0\.1/b, which is not safe"
-    ):
+    follow = watch._Redirects().redirect_request
+    with pytest.raises(watch.FaultError, match=r"a redirect from https to http://127\.0\.0\.1/b, which is not safe"):
         follow(request, response, 302, "", {}, "http://127.0.0.1/b")
     assert closed
     assert follow(request, response, 302, "", {}, "https://127.0.0.1/b").full_url == "https://127.0.0.1/b"

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from segfeed.datasets.archives.archive import describe_page
 from segfeed.datasets.catalogue.remains import REMEDY, open_own, open_remains
-from segfeed.datasets.catalogue.watch import open_watched
+from segfeed.datasets.catalogue.watch import FaultError, open_watched
 from segfeed.errors import DownloadError, OptionError, StorageError
 from segfeed.system.storage import check_space, explained
 from segfeed.system.work import show_bytes
@@ -63,10 +63,6 @@ class Patience:
     stall_s: float = 30.0  # how long a server may be silent, or send less than 1 KiB a second
     attempts: int = 4  # how many in a row may bring nothing new
     pause_s: float = 1.0  # before the second attempt; doubled before each further one
-
-
-class _FaultError(Exception):
-    """Why an attempt failed, as a clause, and whether another one at the same mirror makes sense."""
 
 
 @contextlib.contextmanager
@@ -124,7 +120,7 @@ def _fill(arrived: _Arrived, remote: Remote, patience: Patience) -> None:
                         show(arrived.count)
                 except StorageError:
                     raise
-                except (_FaultError, OSError, http.client.HTTPException, ValueError) as error:
+                except (FaultError, OSError, http.client.HTTPException, ValueError) as error:
                     clause, again = _explain(error, arrived)
                     failures = failures + 1 if arrived.count < most + _NEWS_BYTES else 1
                     most = max(most, arrived.count)
@@ -148,33 +144,31 @@ def _request(url: str, arrived: _Arrived, remote: Remote, stall_s: float) -> Ite
     is_resumed, version = arrived.count > 0, version if known_url == url else ""
     if is_resumed:
         headers |= {"Range": f"bytes={arrived.count}-"} | ({"If-Range": version} if version else {})
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - http or https
-    with open_watched(request, _Redirects, stall_s) as (response, watch):
+    with open_watched(urllib.request.Request(url, headers=headers), stall_s) as (response, watch):  # noqa: S310 - http(s)
         is_rest, total = response.status == http.HTTPStatus.PARTIAL_CONTENT, _total_bytes(response, arrived, remote)
         tag = response.headers.get("ETag", "")  # a weak one begins with W/, and may name different bytes
         arrived.version = url, tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
         if not is_rest and (version not in ("", arrived.version[1]) or arrived.count > (total or arrived.count)):
             arrived.restart()  # the file has another version now
         check_space(arrived.folder, max((total or 0) - arrived.count, 0), REMEDY)
-        known = 0 if is_rest else arrived.count  # a server that ignores ranges sends again what has arrived
-        since, received = time.monotonic(), 0
+        known, since, received = 0 if is_rest else arrived.count, time.monotonic(), 0  # a server may ignore ranges
         while chunk := response.read1(_CHUNK_BYTES):
             watch.rest()
             fresh, known, received = chunk[known:], max(known - len(chunk), 0), received + len(chunk)
             if total is not None and arrived.count + len(fresh) > total:
-                raise _FaultError(f"more than the announced {total:,} bytes", False)
+                raise FaultError(f"more than the announced {total:,} bytes", False)
             yield fresh
             watch.feed()
             if (passed_s := time.monotonic() - since) >= stall_s:
                 if received < 1024 * passed_s:
-                    raise _FaultError(f"{received:,} bytes in {passed_s:.0f} s, which is too slow", True)
+                    raise FaultError(f"{received:,} bytes in {passed_s:.0f} s, which is too slow", True)
                 since, received = time.monotonic(), 0
     if (sha1 := arrived.hash.hexdigest()) != remote.sha1:
         if total is not None and arrived.count < total:
-            raise _FaultError(f"cut off after {arrived.count:,} of {total:,} bytes", True)
+            raise FaultError(f"cut off after {arrived.count:,} of {total:,} bytes", True)
         clause = f"SHA-1 {sha1} in {arrived.count:,} bytes"
         arrived.restart()
-        raise _FaultError(clause, is_resumed)  # bytes of an earlier attempt may be what is wrong: then try another time
+        raise FaultError(clause, is_resumed)  # bytes of an earlier attempt may be what is wrong: then try another time
 
 
 def _total_bytes(response: Any, arrived: _Arrived, remote: Remote) -> int | None:
@@ -184,24 +178,13 @@ def _total_bytes(response: Any, arrived: _Arrived, remote: Remote) -> int | None
     found = re.fullmatch(rf"bytes {arrived.count}-\d+/(\d+|\*)" if is_rest else r"(\d*)", announced)
     if found is None:
         arrived.restart()
-        raise _FaultError(f"{announced!r} instead of what was asked for", True)
+        raise FaultError(f"{announced!r} instead of what was asked for", True)
     total = int(found[1]) if found[1].isdecimal() else remote.size_bytes
     size = "" if remote.size_bytes in (None, total) else f"a file of {total:,} bytes instead of {remote.size_bytes:,}"
     page = "" if is_rest else describe_page(response.peek(64)[:64])
     if size or page:
-        raise _FaultError(", ".join(filter(None, (size, page))), False)
+        raise FaultError(", ".join(filter(None, (size, page))), False)
     return total
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Redirects, followed unless they lead from https to what anybody on the way can change."""
-
-    def redirect_request(self, req: urllib.request.Request, *others: Any) -> urllib.request.Request | None:
-        scheme = urlsplit(others[-1]).scheme
-        if scheme != "https" and (scheme != "http" or req.type == "https"):
-            others[0].close()
-            raise _FaultError(f"a redirect from {req.type} to {others[-1]}, which is not safe", False)
-        return super().redirect_request(req, *others)
 
 
 def _explain(error: Exception, arrived: _Arrived) -> tuple[Any, ...]:
@@ -214,4 +197,4 @@ def _explain(error: Exception, arrived: _Arrived) -> tuple[Any, ...]:
     reason: Any = getattr(error, "reason", "") or error
     clause = getattr(reason, "strerror", "") or str(reason) or type(reason).__name__
     clause = f"{'silence' if isinstance(error, TimeoutError) else clause} after {arrived.count:,} bytes"
-    return error.args if isinstance(error, _FaultError) else (clause, not isinstance(error, ValueError))
+    return error.args if isinstance(error, FaultError) else (clause, not isinstance(error, ValueError))

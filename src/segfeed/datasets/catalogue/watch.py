@@ -1,4 +1,4 @@
-"""A watch over one request: it ends if nothing useful has come for a while, whatever the server sends meanwhile.
+"""One request, watched: it ends if nothing useful has come for a while, and follows only redirects that are safe.
 
 A socket's own timeout begins anew with every byte, so a server that sends one now and then, of a header or of a chunk's
 length, could keep a download for ever.
@@ -14,6 +14,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
+
+
+class FaultError(Exception):
+    """Why an attempt failed, as a clause, and whether another one at the same mirror makes sense."""
 
 
 class Watch:
@@ -81,15 +86,23 @@ class _Handler(urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
         return self.do_open(partial(self._watch.connect, http.client.HTTPSConnection), req)
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Redirects, followed unless they lead from https to what anybody on the way can change."""
+
+    def redirect_request(self, req: urllib.request.Request, *others: Any) -> urllib.request.Request | None:
+        scheme = urlsplit(others[-1]).scheme
+        if scheme != "https" and (scheme != "http" or req.type == "https"):
+            others[0].close()
+            raise FaultError(f"a redirect from {req.type} to {others[-1]}, which is not safe", False)
+        return super().redirect_request(req, *others)
+
+
 @contextlib.contextmanager
-def open_watched(
-    request: urllib.request.Request, redirects: type[urllib.request.BaseHandler], stall_s: float
-) -> Iterator[tuple[Any, Watch]]:
+def open_watched(request: urllib.request.Request, stall_s: float) -> Iterator[tuple[Any, Watch]]:
     """Open a URL, and watch it while the block runs.
 
     Args:
         request: what is asked for.
-        redirects: handles redirects.
         stall_s: how long nothing useful may come before the request is ended.
 
     Yields:
@@ -97,12 +110,13 @@ def open_watched(
 
     Raises:
         TimeoutError: in place of whatever else, if the watch ended the request.
+        FaultError: if a redirect is not safe.
     """
     watch = Watch(stall_s)
     thread = threading.Thread(target=watch.run, name="segfeed-watch", daemon=True)
     thread.start()
     try:
-        with urllib.request.build_opener(_Handler(watch), redirects).open(request, timeout=stall_s) as response:
+        with urllib.request.build_opener(_Handler(watch), _Redirects).open(request, timeout=stall_s) as response:
             watch.feed()
             yield response, watch
     except Exception as error:
